@@ -1,0 +1,102 @@
+"""From a command line to a function of a composed config: what `train` and `predict` share."""
+
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import hydra
+from hydra.conf import HydraConf
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from lightning_transformers.errors import ConfigurationError
+
+PACKAGED_CONFIGS = Path(__file__).parent / "conf"
+IN_DEFAULTS_LIST = ("task", "experiment", "x", "checkpoint_path")
+
+
+def run_app(function: Callable[[DictConfig], object], script: str | None = None) -> None:
+    """Compose the config from the command line and call `function` with it.
+
+    Args:
+        function: does the work. A `ConfigurationError` that it raises ends the program with one
+            line and exit status 2.
+        script: path of the calling script, whose folder holds `conf/`. Without it, the folder
+            where the command was typed, or the configs of the package.
+    """
+    sys.argv[1:] = normalize_overrides(sys.argv[1:])
+    config_dir = find_config_dir(script)
+    app = hydra.main(version_base="1.3", config_path=str(config_dir), config_name="config")
+    app(_report_mistakes(function))()
+
+
+def normalize_overrides(overrides: Sequence[str]) -> list[str]:
+    """Return the overrides with `+task=` spelled `task=`, and the like.
+
+    Hydra refuses the plus for a group in the defaults list, where experiments need `task` to be,
+    and demands it for one that is not. Both spellings are documented, so both work.
+    """
+    return [
+        override.lstrip("+")
+        if override.startswith("+") and override.lstrip("+").partition("=")[0] in IN_DEFAULTS_LIST
+        else override
+        for override in overrides
+    ]
+
+
+def find_config_dir(script: str | None) -> Path:
+    """Return the folder of `config.yaml`, and make the code beside it importable."""
+    project = Path(script).resolve().parent if script else Path.cwd()
+    if not (project / "conf" / "config.yaml").is_file():
+        return PACKAGED_CONFIGS
+    if str(project) not in sys.path:
+        sys.path.insert(0, str(project))
+    return project / "conf"
+
+
+def compose(overrides: Sequence[str], config_dir: Path = PACKAGED_CONFIGS) -> DictConfig:
+    """Return the config of a command line, without running it.
+
+    Args:
+        overrides: what would be typed after the script.
+        config_dir: the folder of `config.yaml`. `hydra:` interpolations, such as the run folder,
+            have a value in a run only: override `training.run_dir`.
+    """
+    with hydra.initialize_config_dir(str(config_dir.resolve()), version_base="1.3"):
+        return hydra.compose("config", overrides=normalize_overrides(overrides))
+
+
+def mistake_in(error: BaseException | None) -> ConfigurationError | None:
+    """Return the user's mistake behind an error; Hydra wraps what its targets raise."""
+    while error is not None and not isinstance(error, ConfigurationError):
+        error = error.__cause__
+    return error
+
+
+def _report_mistakes(function: Callable[[DictConfig], object]) -> Callable[[DictConfig], None]:
+    def reporting(config: DictConfig) -> None:
+        try:
+            function(config)
+        except Exception as error:
+            mistake = mistake_in(error)
+            if mistake is None:
+                raise
+            print(f"error: {mistake}", file=sys.stderr)
+            sys.exit(2)
+        finally:
+            _discard_empty_run(HydraConfig.get())
+
+    return reporting
+
+
+def _discard_empty_run(job: HydraConf) -> None:
+    """Remove a run folder that holds nothing but what Hydra wrote before the run."""
+    run_dir = Path(job.runtime.output_dir)
+    if {path.name for path in run_dir.iterdir()} - {".hydra", f"{job.job.name}.log"}:
+        return
+    shutil.rmtree(run_dir)
+    for parent in run_dir.parents:
+        if parent == Path.cwd() or any(parent.iterdir()):
+            break
+        parent.rmdir()

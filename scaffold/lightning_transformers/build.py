@@ -1,0 +1,70 @@
+"""From a composed config to the model, the data and the trainer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hydra.utils import get_class, instantiate, to_absolute_path
+from omegaconf import DictConfig, OmegaConf
+
+from lightning_transformers.errors import NO_DATASET, ConfigurationError
+
+if TYPE_CHECKING:
+    from pytorch_lightning import Trainer
+
+    from lightning_transformers.core import TaskTransformer, TransformerDataModule
+
+SOURCES = ("train_file", "validation_file", "test_file", "dataset_name")
+
+
+def check_config(config: DictConfig) -> None:
+    """Raise ConfigurationError for what is missing, before torch is imported."""
+    if not any(config.dataset.get(source) for source in SOURCES):
+        raise ConfigurationError(NO_DATASET)
+    check_task(config)
+
+
+def check_task(config: DictConfig) -> None:
+    """Raise ConfigurationError if the config names no task."""
+    if config.get("task") is None:
+        raise ConfigurationError("no task: give task=nlp/language_modeling, or one of your own")
+
+
+def build_data(config: DictConfig) -> TransformerDataModule:
+    """Return the data module of the `dataset` group, or the task's own where it names none."""
+    target = config.dataset.get("_target_") or task_class(config).data_module_type
+    keys: Any = OmegaConf.to_container(config.dataset, resolve=True)
+    keys.pop("_target_", None)
+    return get_class(target)(instantiate(config.tokenizer), **keys)  # type: ignore[no-any-return]
+
+
+def build_model(config: DictConfig, data: TransformerDataModule) -> TaskTransformer:
+    """Return the task, which fits the data."""
+    model = instantiate(config.task, model_data_kwargs=data.model_data_kwargs)
+    return model  # type: ignore[no-any-return]
+
+
+def build_trainer(config: DictConfig) -> Trainer:
+    """Return the trainer with the callbacks and loggers that the config names."""
+    callbacks = [instantiate(callback) for callback in config.callbacks.values()]
+    loggers = [instantiate(logger) for logger in config.logger.values()]
+    trainer = instantiate(config.trainer, callbacks=callbacks, logger=loggers or False)
+    return trainer  # type: ignore[no-any-return]
+
+
+def task_class(config: DictConfig) -> type[TaskTransformer]:
+    """Return the class that the task's `_target_` names."""
+    return get_class(config.task._target_)
+
+
+def build_predictor(config: DictConfig) -> TaskTransformer:
+    """Return the task with the weights of `checkpoint_path`, or else as the backbone gives them."""
+    path = config.checkpoint_path
+    if path is None:
+        return instantiate(config.task)  # type: ignore[no-any-return]
+    if not Path(to_absolute_path(path)).is_file():
+        raise ConfigurationError(f"there is no checkpoint at '{path}'")
+    return task_class(config).load_from_checkpoint(
+        to_absolute_path(path), map_location="cpu", weights_only=True
+    )

@@ -1,0 +1,63 @@
+"""A picture of the losses."""
+
+from pathlib import Path
+from typing import Any
+
+from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning.utilities import rank_zero_only
+
+
+class LossCurve(Callback):
+    """Draw the training and validation losses into a PNG whenever the fit ends.
+
+    Args:
+        path: the file to write.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = Path(path)
+        self.points: dict[str, list[tuple[int, float]]] = {"train/loss": [], "val/loss": []}
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Note the training loss where it was logged."""
+        if trainer.global_step % trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
+            self._note(trainer, "train/loss")
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Note the validation loss."""
+        if not trainer.sanity_checking:
+            self._note(trainer, "val/loss")
+
+    @rank_zero_only
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Draw the curve."""
+        # pyplot costs half a second and is of no use before the end.
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=(7, 4), layout="constrained")
+        axes = figure.subplots()
+        for name, points in self.points.items():
+            if points:
+                marker = "o" if name.startswith("val") else None
+                axes.plot(*zip(*points, strict=True), label=name, marker=marker)
+        axes.set(xlabel="optimizer step", ylabel="loss", title=type(pl_module).__name__)
+        axes.grid(alpha=0.3)
+        axes.legend()
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(self.path, dpi=150)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the points, so that the curve of a resumed run starts at the beginning."""
+        return {"points": {name: [list(p) for p in points] for name, points in self.points.items()}}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take up the points of the run that is resumed."""
+        for name, points in state_dict["points"].items():
+            self.points[name] = [(int(step), float(value)) for step, value in points]
+
+    def _note(self, trainer: Trainer, name: str) -> None:
+        value = trainer.callback_metrics.get(name)
+        if value is not None:
+            self.points[name].append((trainer.global_step, float(value)))

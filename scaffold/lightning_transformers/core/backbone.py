@@ -1,0 +1,91 @@
+"""Loading of pretrained models, configs and tokenizers."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from hydra.utils import get_class
+from transformers import (
+    AutoConfig,
+    AutoTokenizer,
+    PreTrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+
+from lightning_transformers.core.resources import local_path
+from lightning_transformers.errors import ConfigurationError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """Which pretrained model to start from.
+
+    Attributes:
+        pretrained_model_name_or_path: id on the Hugging Face hub, a folder, or `pkg://…`.
+        tokenizer_name_or_path: where the tokenizer comes from, if from elsewhere.
+        random_weights: build the model from its config instead of loading its weights.
+        revision: branch, tag or commit on the hub.
+        trust_remote_code: run code that the repository ships.
+        config: values that replace those of the model's own config.
+    """
+
+    pretrained_model_name_or_path: str
+    tokenizer_name_or_path: str | None = None
+    random_weights: bool = False
+    revision: str | None = None
+    trust_remote_code: bool = False
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+    def load_model(self, model_type: str, model_data_kwargs: Mapping[str, Any]) -> PreTrainedModel:
+        """Return the model in training mode, its embedding large enough for the tokenizer.
+
+        Args:
+            model_type: import path of an Auto class, such as `transformers.AutoModelForCausalLM`.
+            model_data_kwargs: what the data determines: `vocab_size`, and config values such as
+                `num_labels`.
+
+        Raises:
+            ConfigurationError: if the model is not found, or cannot be reached.
+        """
+        values = dict(model_data_kwargs)
+        vocab_size = values.pop("vocab_size", 0)
+        auto_class: Any = get_class(model_type)
+        config = self._load_config(values)
+        if self.random_weights:
+            model = auto_class.from_config(config, trust_remote_code=self.trust_remote_code)
+        else:
+            model = self._load(auto_class.from_pretrained, config=config)
+        if vocab_size > model.get_input_embeddings().num_embeddings:
+            model.resize_token_embeddings(vocab_size)
+        # from_pretrained returns evaluation mode, which Lightning keeps: no dropout in the fit.
+        model.train()
+        return model  # type: ignore[no-any-return]
+
+    def load_tokenizer(self, use_fast: bool = True) -> PreTrainedTokenizerBase:
+        """Return the tokenizer; raises ConfigurationError as `load_model` does."""
+        name = self.tokenizer_name_or_path or self.pretrained_model_name_or_path
+        return self._load(AutoTokenizer.from_pretrained, name, use_fast=use_fast)
+
+    def _load_config(self, values: Mapping[str, Any]) -> PreTrainedConfig:
+        return self._load(AutoConfig.from_pretrained, **self.config, **values)
+
+    def _load(self, loader: Callable[..., T], name: str | None = None, **kwargs: Any) -> T:
+        name = name or self.pretrained_model_name_or_path
+        if self.revision:
+            kwargs["revision"] = self.revision
+        try:
+            return loader(local_path(name), trust_remote_code=self.trust_remote_code, **kwargs)
+        except OSError as error:
+            reason = str(error).strip().splitlines()[0]
+            raise ConfigurationError(
+                f"cannot load the backbone '{name}': {reason} "
+                "(offline? backbone=nlp/tiny needs no network)"
+            ) from error
+
+
+def load_tokenizer(backbone: Mapping[str, Any], use_fast: bool = True) -> PreTrainedTokenizerBase:
+    """Return the tokenizer of a backbone that is given as the fields of `Backbone`."""
+    return Backbone(**backbone).load_tokenizer(use_fast)

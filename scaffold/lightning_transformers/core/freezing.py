@@ -1,0 +1,79 @@
+"""Which parameters train: the backbone, the head, and the matrix that both may share."""
+
+from collections.abc import Iterator
+from typing import Literal
+
+from torch import nn
+from transformers import PreTrainedModel
+
+from lightning_transformers.errors import ConfigurationError
+
+TiedEmbeddings = Literal["error", "train", "untie"]
+
+TIED_EMBEDDINGS = (
+    "the head shares its weight with the input embedding (tied embeddings), so freezing the "
+    "backbone freezes the head, too"
+)
+
+
+def freeze_backbone(model: PreTrainedModel, tied: str = "error") -> None:
+    """Let only the head train, and switch the backbone to evaluation mode (no dropout).
+
+    Call it in `setup`, before the optimizer collects its parameters and DDP wraps the model.
+
+    Args:
+        model: a model with a head.
+        tied: what to do where the head shares its weight with the input embedding: "error",
+            "train" (the shared matrix stays trainable) or "untie" (the head gets a copy).
+
+    Raises:
+        ConfigurationError: if nothing would be left to train.
+    """
+    if is_tied(model):
+        if tied == "untie":
+            untie_embeddings(model)
+        elif tied != "train":
+            raise ConfigurationError(
+                f"{TIED_EMBEDDINGS}: set task.tied_embeddings to 'train' (train the shared "
+                "matrix) or 'untie' (give the head a copy of its own)"
+            )
+    head = list(head_parameters(model))
+    trainable = {id(parameter) for parameter in head}
+    for parameter in model.parameters():
+        parameter.requires_grad = id(parameter) in trainable
+    if is_tied(model):
+        model.get_output_embeddings().weight.requires_grad = True
+    if model.base_model is not model:
+        model.base_model.eval()
+    if not any(parameter.requires_grad for parameter in model.parameters()):
+        raise ConfigurationError(
+            f"{type(model).__name__} has no head besides its backbone: nothing is left to train"
+        )
+
+
+def head_parameters(model: PreTrainedModel) -> Iterator[nn.Parameter]:
+    """Yield the parameters that belong to the head alone, compared by identity.
+
+    The backbone is `model.base_model`; a model without one (T5, CLIP) has its output embedding
+    for a head.
+    """
+    if model.base_model is not model:
+        backbone = {id(parameter) for parameter in model.base_model.parameters()}
+        yield from (p for p in model.parameters() if id(p) not in backbone)
+    elif (output := model.get_output_embeddings()) is not None:
+        shared = {id(parameter) for parameter in model.get_input_embeddings().parameters()}
+        yield from (p for p in output.parameters() if id(p) not in shared)
+
+
+def is_tied(model: PreTrainedModel) -> bool:
+    """Tell whether the output embedding is the input embedding's matrix."""
+    output = model.get_output_embeddings()
+    return output is not None and output.weight is model.get_input_embeddings().weight
+
+
+def untie_embeddings(model: PreTrainedModel) -> None:
+    """Give the head a copy of the matrix that it shared; saving and loading keep it apart."""
+    output = model.get_output_embeddings()
+    output.weight = nn.Parameter(output.weight.detach().clone())
+    model.config.tie_word_embeddings = False
+    model.all_tied_weights_keys = {}

@@ -1,0 +1,43 @@
+"""Hyperparameters are annotated class attributes; keyword arguments set them on an instance."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, get_origin
+
+from lightning_transformers.errors import ConfigurationError, did_you_mean
+
+
+def set_hyperparameters(instance: object, root: type, values: Mapping[str, Any]) -> None:
+    """Set `values` as attributes of `instance`, where its class declares them.
+
+    Args:
+        instance: what to configure.
+        root: the class from which on downwards annotations declare hyperparameters.
+        values: the hyperparameters that differ from their defaults, by name.
+
+    Raises:
+        ConfigurationError: if a name is not declared; the message names the nearest one.
+    """
+    declared = declared_hyperparameters(type(instance), root)
+    for name, value in values.items():
+        if name not in declared:
+            owner = type(instance).__name__
+            hint = did_you_mean(name, declared)
+            raise ConfigurationError(f"{owner} has no hyperparameter '{name}'{hint}")
+        setattr(instance, name, value)
+
+
+def declared_hyperparameters(cls: type, root: type) -> set[str]:
+    """Return the public names that `cls` and its bases down from `root` annotate."""
+    return {
+        name
+        for base in cls.__mro__
+        if issubclass(base, root)
+        for name, annotation in base.__dict__.get("__annotations__", {}).items()
+        if not name.startswith("_") and not _is_class_variable(annotation)
+    }
+
+
+def _is_class_variable(annotation: object) -> bool:
+    if isinstance(annotation, str):
+        return annotation.startswith(("ClassVar", "typing.ClassVar"))
+    return annotation is ClassVar or get_origin(annotation) is ClassVar

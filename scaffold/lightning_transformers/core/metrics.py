@@ -1,0 +1,36 @@
+"""Metrics that every loss has."""
+
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+
+
+class MeanLoss(Metric):
+    """Mean loss per term (token or example) over all batches and ranks."""
+
+    full_state_update = False
+    total: Tensor
+    count: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        zero = torch.tensor(0.0, dtype=torch.float64)
+        self.add_state("total", zero, dist_reduce_fx="sum")
+        self.add_state("count", zero.clone(), dist_reduce_fx="sum")
+
+    def update(self, total: Tensor, count: Tensor) -> None:
+        """Add a batch's sum of loss terms and their number."""
+        self.total += total
+        self.count += count
+
+    def compute(self) -> Tensor:
+        """Return the mean, a scalar."""
+        return self.total / self.count
+
+
+class Perplexity(MeanLoss):
+    """Exponential of the mean loss per token; not the mean of the batches' perplexities."""
+
+    def compute(self) -> Tensor:
+        """Return the perplexity, a scalar."""
+        return super().compute().exp()

@@ -1,0 +1,75 @@
+"""Where raw examples come from: the user's files, the files of the package, the hub."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import datasets
+from datasets import Dataset, DatasetDict
+from datasets.exceptions import DatasetGenerationError
+from hydra.utils import to_absolute_path
+
+from lightning_transformers.core.resources import local_path
+from lightning_transformers.errors import ConfigurationError
+
+BUILDERS = {".csv": "csv", ".json": "json", ".jsonl": "json", ".txt": "text"}
+
+
+def load_files(files: Mapping[str, str], cache_dir: str | None = None) -> DatasetDict:
+    """Return one split per file.
+
+    Args:
+        files: a csv, json, jsonl or txt file per split; relative paths are relative to where the
+            command was typed.
+        cache_dir: where `datasets` keeps its copies.
+
+    Raises:
+        ConfigurationError: for a file that is missing, empty, of another kind or malformed.
+    """
+    return DatasetDict({split: _load_file(split, file, cache_dir) for split, file in files.items()})
+
+
+def load_from_hub(
+    name: str, config_name: str | None, revision: str | None, cache_dir: str | None
+) -> DatasetDict:
+    """Return the splits of a dataset on the Hugging Face hub.
+
+    Raises:
+        ConfigurationError: if there is no such dataset or it cannot be reached.
+    """
+    try:
+        loaded = datasets.load_dataset(name, config_name, revision=revision, cache_dir=cache_dir)
+    except (OSError, ValueError, datasets.exceptions.DatasetNotFoundError) as error:
+        raise ConfigurationError(
+            f"cannot load the dataset '{name}': {_first_line(error)} "
+            "(offline? dataset.dataset_name=sample needs no network)"
+        ) from error
+    assert isinstance(loaded, DatasetDict)
+    return loaded
+
+
+def _load_file(split: str, file: str, cache_dir: str | None) -> Dataset:
+    path = Path(to_absolute_path(local_path(file)))
+    if not path.is_file():
+        raise ConfigurationError(f"the {split} file '{file}' is not there (looked for {path})")
+    if path.suffix not in BUILDERS:
+        known = ", ".join(BUILDERS)
+        raise ConfigurationError(
+            f"the {split} file '{file}' has the ending '{path.suffix}' (known: {known})"
+        )
+    if path.stat().st_size == 0:
+        raise ConfigurationError(f"the {split} file '{file}' is empty")
+    try:
+        loaded = datasets.load_dataset(
+            BUILDERS[path.suffix], data_files=str(path), split="train", cache_dir=cache_dir
+        )
+    except (DatasetGenerationError, ValueError, OSError) as error:
+        reason = _first_line(error.__cause__ or error)
+        raise ConfigurationError(f"cannot read the {split} file '{file}': {reason}") from error
+    assert isinstance(loaded, Dataset)
+    if len(loaded) == 0:
+        raise ConfigurationError(f"the {split} file '{file}' has no rows")
+    return loaded
+
+
+def _first_line(error: BaseException) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)

@@ -1,0 +1,25 @@
+"""The types that pass between the steps of a task."""
+
+from typing import NamedTuple
+
+from torch import Tensor
+
+Batch = dict[str, Tensor]
+
+
+class Loss(NamedTuple):
+    """A loss as a sum and the number of terms in it, so that it can be averaged over any set.
+
+    The mean over several batches is the sum of their totals over the sum of their counts;
+    the mean of their means is another number wherever the batches differ in length.
+    """
+
+    total: Tensor
+    """Sum of the loss terms, a scalar."""
+    count: Tensor
+    """Number of loss terms (tokens or examples), a scalar."""
+
+    @property
+    def mean(self) -> Tensor:
+        """The loss of the batch by itself, which `training_step` returns."""
+        return self.total / self.count

@@ -1,0 +1,1 @@
+"""The tasks: what a model is trained to do."""

@@ -1,0 +1,53 @@
+"""The causal language model."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+from transformers import PreTrainedTokenizerBase
+
+from lightning_transformers.core import Batch, TaskTransformer
+from lightning_transformers.core.metrics import Perplexity
+
+
+class LanguageModelingTransformer(TaskTransformer):
+    """Predicts the next token; reports the loss per token and the perplexity."""
+
+    default_model_type: ClassVar[str] = "transformers.AutoModelForCausalLM"
+    data_module_type: ClassVar[str] = (
+        "lightning_transformers.task.nlp.language_modeling.LanguageModelingDataModule"
+    )
+
+    def count_targets(self, batch: Batch) -> Tensor:
+        """Return the number of predicted tokens: the first of a row is predicted by none."""
+        return super().count_targets({"labels": batch["labels"][:, 1:]})
+
+    def configure_metrics(self, stage: str) -> dict[str, Metric]:
+        """Return the loss and the perplexity."""
+        return {**super().configure_metrics(stage), "perplexity": Perplexity()}
+
+    @torch.no_grad()
+    def predict(
+        self, texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, max_new_tokens: int = 40
+    ) -> list[str]:
+        """Return each text with its continuation.
+
+        Args:
+            texts: the beginnings.
+            tokenizer: the tokenizer that the model was trained with.
+            max_new_tokens: length of a continuation at most.
+        """
+        self.eval()
+        continued = []
+        for text in texts:
+            ids = tokenizer(text, return_tensors="pt").input_ids.to(self.device)
+            output = self.model.generate(
+                ids,
+                attention_mask=torch.ones_like(ids),
+                pad_token_id=tokenizer.pad_token_id,
+                max_new_tokens=max_new_tokens,
+            )
+            continued.append(tokenizer.decode(output[0], skip_special_tokens=True))
+        return continued

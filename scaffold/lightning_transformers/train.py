@@ -1,0 +1,59 @@
+"""Train a task: from Python with `train`, from the command line with `main`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from omegaconf import DictConfig
+
+from lightning_transformers.app import run_app
+from lightning_transformers.build import build_data, build_model, build_trainer, check_config
+
+if TYPE_CHECKING:
+    from pytorch_lightning import Trainer
+
+    from lightning_transformers.core import TaskTransformer, TransformerDataModule
+
+
+def main(script: str | None = None) -> None:
+    """Train what the command line says; `script` is the file that was started."""
+    run_app(train_from_config, script)
+
+
+def train(
+    model: TaskTransformer,
+    data: TransformerDataModule,
+    trainer: Trainer,
+    *,
+    validate_before_fit: bool = False,
+) -> dict[str, float]:
+    """Fit a model on data and return the last value of each metric that was logged.
+
+    Args:
+        model: the task.
+        data: its data, with the tokenizer of the model's backbone.
+        trainer: a Lightning trainer.
+        validate_before_fit: log the validation metrics of the untrained model first.
+    """
+    if validate_before_fit:
+        trainer.validate(model, datamodule=data, verbose=False)
+    trainer.fit(model, datamodule=data)
+    return {name: float(value) for name, value in trainer.callback_metrics.items()}
+
+
+def train_from_config(config: DictConfig) -> dict[str, float]:
+    """Build the model, the data and the trainer of a composed config, and train."""
+    check_config(config)
+    seed_everything(config.training.seed)
+    data = build_data(config)
+    model = build_model(config, data)
+    trainer = build_trainer(config)
+    first = config.training.validate_before_fit
+    return train(model, data, trainer, validate_before_fit=first)
+
+
+def seed_everything(seed: int) -> None:
+    """Seed Python, NumPy and torch; imported late, since a config error needs no torch."""
+    import pytorch_lightning
+
+    pytorch_lightning.seed_everything(seed, workers=True, verbose=False)

@@ -1,0 +1,1 @@
+"""Generate custom fine-tuning tasks, and keep them up to date with their templates."""

@@ -1,0 +1,53 @@
+"""`ltscaffold new-project`: the files that a project has once."""
+
+from pathlib import Path
+
+from ltscaffold import source
+from ltscaffold.answers import ANSWERS_FILE, Answers, read_answers
+from ltscaffold.errors import ScaffoldError
+from ltscaffold.names import check_name
+from ltscaffold.plan import Plan, locked
+from ltscaffold.render import Files, render
+
+PACKAGE = "tasks"
+KEPT = (".gitattributes", ".gitignore")
+"""Files of the skeleton that a folder may already have: its own stay."""
+
+
+def new_project(project: Path, package: str = PACKAGE) -> list[str]:
+    """Write the skeleton of a project into a folder, and return the files.
+
+    Args:
+        project: a folder without a project of ours; it is created if its parent exists.
+        package: name of the folder of the tasks.
+
+    Raises:
+        ScaffoldError: if the folder holds a project or files of the skeleton already.
+    """
+    check_name("package", package)
+    project = project.absolute()
+    if not project.parent.is_dir():
+        raise ScaffoldError(f"there is no folder {project.parent}: create it first")
+    with locked(project):
+        if read_answers(project) is not None:
+            raise ScaffoldError(f"{project} holds a project already: see {ANSWERS_FILE}")
+        answers = first_answers(package)
+        files = render(source.checkout(answers.version), answers)
+        plan = Plan(creations=without_kept(project, files))
+        plan.check(project)
+        plan.commit(project)
+    return sorted(plan.creations)
+
+
+def first_answers(package: str) -> Answers:
+    """Return the answers of a new project: the newest templates, no items."""
+    return Answers(version=source.versions()[-1], source=source.SOURCE_URL, package=package)
+
+
+def without_kept(project: Path, files: Files) -> Files:
+    """Return the files without those of `KEPT` that the project has already."""
+    return {
+        path: text
+        for path, text in files.items()
+        if path not in KEPT or not (project / path).exists()
+    }

@@ -1,0 +1,53 @@
+"""Which names a task may have."""
+
+import keyword
+import re
+import sys
+from importlib.machinery import PathFinder
+from pathlib import Path
+
+from ltscaffold.errors import ScaffoldError
+
+LONGEST = 64
+SNAKE_CASE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+
+
+def check_name(what: str, name: str) -> None:
+    """Raise ScaffoldError unless `name` can name a module without hiding another.
+
+    Args:
+        what: what is named, for the message: "task" or "package".
+        name: the name to check.
+    """
+    if len(name) > LONGEST:
+        raise ScaffoldError(
+            f"the {what} name '{name[:20]}...' has {len(name)} characters: {LONGEST} at most"
+        )
+    if not SNAKE_CASE.fullmatch(name):
+        raise ScaffoldError(
+            f"the {what} name {name!r} is not in snake_case (a-z, 0-9 and single _){_suggest(name)}"
+        )
+    if keyword.iskeyword(name):
+        raise ScaffoldError(f"the {what} name '{name}' is a keyword of Python: choose another")
+    if name in sys.stdlib_module_names:
+        raise ScaffoldError(
+            f"the {what} name '{name}' is a module of the standard library: choose another"
+        )
+    if is_installed(name):
+        raise ScaffoldError(
+            f"the {what} name '{name}' is an installed Python package: choose another"
+        )
+
+
+def is_installed(name: str) -> bool:
+    """Tell whether a package other than the project's own can be imported as `name`."""
+    here = Path.cwd()
+    elsewhere = [path for path in sys.path if path and Path(path).resolve() != here]
+    return PathFinder.find_spec(name, elsewhere) is not None
+
+
+def _suggest(name: str) -> str:
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+    suggestion = re.sub(r"[^a-z0-9]+", "_", words).strip("_0123456789")
+    fits = SNAKE_CASE.fullmatch(suggestion) and not keyword.iskeyword(suggestion)
+    return f": try '{suggestion}'" if fits else ""

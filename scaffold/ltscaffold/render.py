@@ -1,0 +1,73 @@
+"""From templates and answers to files, as Copier renders them, without importing Copier."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from ltscaffold.answers import ANSWERS_FILE, Answers, Item
+
+Files = dict[str, str]
+"""Text by path relative to the project."""
+
+SUFFIX = ".jinja"
+ANSWERS_TEMPLATE = "{{ _copier_conf.answers_file }}.jinja"
+LOOP = re.compile(r"{% yield (?P<name>\w+) from (?P<items>\w+) %}(?P<body>.*?){% endyield %}")
+"""Copier's tag in a path: the path stands once for each of the items."""
+
+
+def environment(templates: Path) -> Environment:
+    """Return the Jinja environment that `copier.yml` describes."""
+    return Environment(
+        loader=FileSystemLoader(templates),
+        keep_trailing_newline=True,
+        lstrip_blocks=True,
+        trim_blocks=True,
+        undefined=StrictUndefined,
+    )
+
+
+def render(templates: Path, answers: Answers) -> Files:
+    """Return every file of the project that the answers describe, the answers file included."""
+    jinja = environment(templates)
+    files = {}
+    for source in sorted((templates / "project").rglob("*")):
+        if source.is_file():
+            relative = source.relative_to(templates / "project").as_posix()
+            for path, variables in _targets(jinja, relative, answers.variables()):
+                template = source.relative_to(templates).as_posix()
+                files[path] = _text(jinja, template, variables)
+    return files
+
+
+def render_item(templates: Path, answers: Answers, item: Item) -> Files:
+    """Return the files of one item of the project, and the answers file with all of them."""
+    skeleton = render(templates, replace(answers, items=[]))
+    alone = render(templates, replace(answers, items=[item]))
+    files = {path: text for path, text in alone.items() if path not in skeleton}
+    template = f"project/{ANSWERS_TEMPLATE}"
+    return files | {ANSWERS_FILE: _text(environment(templates), template, answers.variables())}
+
+
+def _targets(
+    jinja: Environment, path: str, variables: Mapping[str, Any]
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield the paths that a template path stands for, each with the variables it sees."""
+    loop = LOOP.search(path)
+    if loop is None:
+        yield jinja.from_string(path.removesuffix(SUFFIX)).render(variables), variables
+        return
+    once = path[: loop.start()] + loop["body"] + path[loop.end() :]
+    for item in variables[loop["items"]]:
+        yield from _targets(jinja, once, {**variables, loop["name"]: item})
+
+
+def _text(jinja: Environment, template: str, variables: Mapping[str, Any]) -> str:
+    """Return a file's text: rendered if its name ends in `.jinja`, else as it is."""
+    if template.endswith(SUFFIX):
+        return jinja.get_template(template).render(variables)
+    assert jinja.loader is not None
+    return jinja.loader.get_source(jinja, template)[0]

@@ -1,0 +1,101 @@
+"""The history of the templates: a git bundle in the package, unpacked into the user's cache."""
+
+import hashlib
+import io
+import os
+import shutil
+import tarfile
+import tempfile
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+from platformdirs import user_cache_path
+
+from ltscaffold.errors import ScaffoldError
+from ltscaffold.git import git
+
+SOURCE_URL = "ltscaffold::templates.git"
+"""What answers record as `_src_path`: no path of a machine; git asks `git-remote-ltscaffold`."""
+
+BUNDLE_VARIABLE = "LTSCAFFOLD_TEMPLATES"
+"""Environment variable that names another bundle, for work on the templates."""
+
+
+def repository() -> Path:
+    """Return a bare git repository of the template history, one tag a version."""
+    bundle = bundle_path()
+    digest = hashlib.sha256(bundle.read_bytes()).hexdigest()[:16]
+    return _cached(
+        f"templates-{digest}.git", lambda path: git("clone", "--quiet", "--mirror", bundle, path)
+    )
+
+
+def versions() -> list[str]:
+    """Return the released template versions, oldest first."""
+    listed = git("--git-dir", repository(), "tag", "--list", "--sort=version:refname")
+    return listed.decode().split()
+
+
+def checkout(version: str) -> Path:
+    """Return a folder with the templates of a version; raises ScaffoldError if there is none."""
+    repo = repository()
+    folder = _cache_root() / repo.stem / version
+    if folder.is_dir():
+        return folder
+    known = versions()
+    if version not in known:
+        raise ScaffoldError(
+            f"this ltscaffold has no templates of version {version} (its newest is {known[-1]}): "
+            "update it with pip install --upgrade ltscaffold"
+        )
+
+    def unpack(path: Path) -> None:
+        archive = git("--git-dir", repo, "archive", "--format=tar", version)
+        with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+            tar.extractall(path, filter="data")
+
+    return _cached(f"{repo.stem}/{version}", unpack)
+
+
+def bundle_path() -> Path:
+    """Return the bundle that the package carries, or the one that the environment names."""
+    override = os.environ.get(BUNDLE_VARIABLE)
+    return Path(override) if override else Path(__file__).parent / "templates.bundle"
+
+
+def lock_path(project: Path) -> Path:
+    """Return the file to lock while a project is written to; it lies outside the project."""
+    digest = hashlib.sha256(str(project.resolve()).encode()).hexdigest()[:16]
+    return _cache_root() / "locks" / f"{digest}.lock"
+
+
+def _cached(name: str, make: Callable[[Path], object]) -> Path:
+    """Return the cached folder `name`, made beside its place and renamed, so never half made."""
+    final = _cache_root() / name
+    if final.is_dir():
+        return final
+    final.parent.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(prefix=f"{final.name}.", dir=final.parent))
+    try:
+        make(staging)
+        staging.rename(final)
+    except OSError:
+        if not final.is_dir():  # else another process was faster
+            raise
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    return final
+
+
+@cache
+def _cache_root() -> Path:
+    root = user_cache_path("ltscaffold")
+    try:
+        (root / "locks").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ScaffoldError(
+            f"cannot write to the cache folder {root} ({error.strerror}): "
+            "set XDG_CACHE_HOME to a folder that you may write to"
+        ) from None
+    return root
