@@ -24,6 +24,7 @@ def run_app(function: Callable[[DictConfig], object], script: str | None = None)
             line and exit status 2.
         script: path of the calling script, whose folder holds `conf/`. Without it, the folder
             where the command was typed, or the configs of the package.
+
     """
     sys.argv[1:] = normalize_overrides(sys.argv[1:])
     config_dir = find_config_dir(script)
@@ -62,6 +63,7 @@ def compose(overrides: Sequence[str], config_dir: Path = PACKAGED_CONFIGS) -> Di
         overrides: what would be typed after the script.
         config_dir: the folder of `config.yaml`. `hydra:` interpolations, such as the run folder,
             have a value in a run only: override `training.run_dir`.
+
     """
     with hydra.initialize_config_dir(str(config_dir.resolve()), version_base="1.3"):
         return hydra.compose("config", overrides=normalize_overrides(overrides))

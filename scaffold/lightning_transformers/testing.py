@@ -51,9 +51,7 @@ class TaskContract:
         return compose(overrides, project_of(type(self)) / "conf")
 
 
-def changed_parameters(
-    model: torch.nn.Module, before: dict[str, torch.Tensor]
-) -> Iterator[str]:
+def changed_parameters(model: torch.nn.Module, before: dict[str, torch.Tensor]) -> Iterator[str]:
     """Yield the names of the parameters that are not bit-equal to what they were."""
     for name, parameter in model.named_parameters():
         if name not in before or not torch.equal(parameter, before[name]):

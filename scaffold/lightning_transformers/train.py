@@ -34,6 +34,7 @@ def train(
         data: its data, with the tokenizer of the model's backbone.
         trainer: a Lightning trainer.
         validate_before_fit: log the validation metrics of the untrained model first.
+
     """
     if validate_before_fit:
         trainer.validate(model, datamodule=data, verbose=False)

@@ -24,6 +24,7 @@ class Item:
         parts: template partials that give it methods, `hooks/<name>` and `recipes/<name>`, in the
             order they were added.
         v: the template version that it was rendered at.
+
     """
 
     kind: str
@@ -64,6 +65,7 @@ def read_answers(project: Path) -> Answers | None:
 
     Raises:
         ScaffoldError: if the file is damaged.
+
     """
     path = project / ANSWERS_FILE
     if not path.exists():

@@ -6,6 +6,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from jinja2 import Environment
+
 from ltscaffold.errors import unknown
 from ltscaffold.render import SUFFIX, environment
 
@@ -29,13 +31,13 @@ class Catalog:
 
         Raises:
             ScaffoldError: if there is no such partial; the message names the nearest.
+
         """
         names = self.names(kind)
         if name not in names:
             raise unknown(kind, name, names, f"ltscaffold list {KINDS[kind]}")
-        template = self._jinja.get_template(f"{KINDS[kind]}/{name}{SUFFIX}")
-        return vars(template.module)
+        return vars(self._jinja.get_template(f"{KINDS[kind]}/{name}{SUFFIX}").module)
 
     @cached_property
-    def _jinja(self) -> Any:
+    def _jinja(self) -> Environment:
         return environment(self.templates)

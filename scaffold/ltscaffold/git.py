@@ -17,6 +17,7 @@ def git(*arguments: str | Path, cwd: Path | None = None, **environment: str) -> 
 
     Raises:
         ScaffoldError: if git is missing or fails.
+
     """
     command = ["git", *map(str, arguments)]
     try:

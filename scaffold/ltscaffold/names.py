@@ -18,6 +18,7 @@ def check_name(what: str, name: str) -> None:
     Args:
         what: what is named, for the message: "task" or "package".
         name: the name to check.
+
     """
     if len(name) > LONGEST:
         raise ScaffoldError(

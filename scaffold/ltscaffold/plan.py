@@ -39,6 +39,7 @@ class Plan:
 
         Raises:
             ScaffoldError: if a file cannot be written; the tree is as it was before.
+
         """
         undo = _Undo()
         try:

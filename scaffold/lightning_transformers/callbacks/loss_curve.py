@@ -12,6 +12,7 @@ class LossCurve(Callback):
 
     Args:
         path: the file to write.
+
     """
 
     def __init__(self, path: str) -> None:

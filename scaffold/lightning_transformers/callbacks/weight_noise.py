@@ -19,6 +19,7 @@ class WeightNoise(Callback):
 
     Args:
         std: standard deviation of the noise, in units of the weights.
+
     """
 
     def __init__(self, std: float) -> None:

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from hydra.utils import get_class
+from torch import Tensor
 from transformers import (
     AutoConfig,
     AutoTokenizer,
@@ -30,6 +31,7 @@ class Backbone:
         revision: branch, tag or commit on the hub.
         trust_remote_code: run code that the repository ships.
         config: values that replace those of the model's own config.
+
     """
 
     pretrained_model_name_or_path: str
@@ -49,6 +51,7 @@ class Backbone:
 
         Raises:
             ConfigurationError: if the model is not found, or cannot be reached.
+
         """
         values = dict(model_data_kwargs)
         vocab_size = values.pop("vocab_size", 0)
@@ -58,7 +61,7 @@ class Backbone:
             model = auto_class.from_config(config, trust_remote_code=self.trust_remote_code)
         else:
             model = self._load(auto_class.from_pretrained, config=config)
-        if vocab_size > model.get_input_embeddings().num_embeddings:
+        if vocab_size > embedding_rows(model):
             model.resize_token_embeddings(vocab_size)
         # from_pretrained returns evaluation mode, which Lightning keeps: no dropout in the fit.
         model.train()
@@ -70,7 +73,8 @@ class Backbone:
         return self._load(AutoTokenizer.from_pretrained, name, use_fast=use_fast)
 
     def _load_config(self, values: Mapping[str, Any]) -> PreTrainedConfig:
-        return self._load(AutoConfig.from_pretrained, **self.config, **values)
+        load: Callable[..., PreTrainedConfig] = AutoConfig.from_pretrained
+        return self._load(load, **self.config, **values)
 
     def _load(self, loader: Callable[..., T], name: str | None = None, **kwargs: Any) -> T:
         name = name or self.pretrained_model_name_or_path
@@ -89,3 +93,8 @@ class Backbone:
 def load_tokenizer(backbone: Mapping[str, Any], use_fast: bool = True) -> PreTrainedTokenizerBase:
     """Return the tokenizer of a backbone that is given as the fields of `Backbone`."""
     return Backbone(**backbone).load_tokenizer(use_fast)
+
+
+def embedding_rows(model: PreTrainedModel) -> int:
+    """Return how many tokens the input embedding of a model has a vector for."""
+    return len(cast(Tensor, model.get_input_embeddings().weight))

@@ -31,6 +31,7 @@ class TransformerDataModule(LightningDataModule):
 
     Raises:
         ConfigurationError: for an unknown hyperparameter, a missing or an unreadable file.
+
     """
 
     dataset_name: str | None = None
@@ -168,7 +169,7 @@ class TransformerDataModule(LightningDataModule):
 
     def _dataloader(self, split: str, **kwargs: Any) -> DataLoader[Any]:
         return DataLoader(
-            self._split(split),  # type: ignore[arg-type]
+            self._split(split),
             batch_size=self.batch_size,
             num_workers=self.num_workers,
             persistent_workers=self.num_workers > 0,

@@ -28,6 +28,7 @@ def freeze_backbone(model: PreTrainedModel, tied: str = "error") -> None:
 
     Raises:
         ConfigurationError: if nothing would be left to train.
+
     """
     if is_tied(model):
         if tied == "untie":

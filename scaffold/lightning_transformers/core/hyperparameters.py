@@ -1,6 +1,7 @@
 """Hyperparameters are annotated class attributes; keyword arguments set them on an instance."""
 
 from collections.abc import Mapping
+from inspect import get_annotations
 from typing import Any, ClassVar, get_origin
 
 from lightning_transformers.errors import ConfigurationError, did_you_mean
@@ -16,6 +17,7 @@ def set_hyperparameters(instance: object, root: type, values: Mapping[str, Any])
 
     Raises:
         ConfigurationError: if a name is not declared; the message names the nearest one.
+
     """
     declared = declared_hyperparameters(type(instance), root)
     for name, value in values.items():
@@ -32,7 +34,7 @@ def declared_hyperparameters(cls: type, root: type) -> set[str]:
         name
         for base in cls.__mro__
         if issubclass(base, root)
-        for name, annotation in base.__dict__.get("__annotations__", {}).items()
+        for name, annotation in get_annotations(base).items()
         if not name.startswith("_") and not _is_class_variable(annotation)
     }
 

@@ -30,6 +30,7 @@ def tokenize_and_pack(
 
     Returns:
         A table with the column `input_ids`, a list of int32 a row.
+
     """
     texts = [text or "" for text in table[text_column].to_pylist()]
     end = [tokenizer.eos_token_id] if append_eos and tokenizer.eos_token_id is not None else []

@@ -24,6 +24,7 @@ def load_files(files: Mapping[str, str], cache_dir: str | None = None) -> Datase
 
     Raises:
         ConfigurationError: for a file that is missing, empty, of another kind or malformed.
+
     """
     return DatasetDict({split: _load_file(split, file, cache_dir) for split, file in files.items()})
 
@@ -35,6 +36,7 @@ def load_from_hub(
 
     Raises:
         ConfigurationError: if there is no such dataset or it cannot be reached.
+
     """
     try:
         loaded = datasets.load_dataset(name, config_name, revision=revision, cache_dir=cache_dir)

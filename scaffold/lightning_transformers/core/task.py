@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import torch
 from hydra.utils import instantiate
@@ -12,9 +12,9 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from torchmetrics import Metric, MetricCollection
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
-from transformers.utils import ModelOutput
+from transformers.utils.generic import ModelOutput
 
-from lightning_transformers.core.backbone import Backbone
+from lightning_transformers.core.backbone import Backbone, embedding_rows
 from lightning_transformers.core.freezing import TIED_EMBEDDINGS, is_tied
 from lightning_transformers.core.hyperparameters import set_hyperparameters
 from lightning_transformers.core.metrics import MeanLoss
@@ -48,6 +48,7 @@ class TaskTransformer(LightningModule):
 
     Raises:
         ConfigurationError: for an unknown hyperparameter or a backbone that cannot be loaded.
+
     """
 
     default_model_type: ClassVar[str]
@@ -89,7 +90,7 @@ class TaskTransformer(LightningModule):
 
     def forward(self, batch: Batch) -> ModelOutput:
         """Run the model on a batch."""
-        return self.model(**batch)
+        return cast(ModelOutput, self.model(**batch))
 
     # -- the loss
 
@@ -101,7 +102,7 @@ class TaskTransformer(LightningModule):
     def compute_loss(self, outputs: ModelOutput, batch: Batch, stage: str) -> Loss:
         """Return the model's own loss as the sum over its targets and their number."""
         count = self.count_targets(batch)
-        return Loss(outputs.loss * count, count)
+        return Loss(outputs["loss"] * count, count)
 
     def count_targets(self, batch: Batch) -> Tensor:
         """Return over how many labels the model averages its loss; -100 marks a masked one."""
@@ -112,7 +113,7 @@ class TaskTransformer(LightningModule):
     def setup(self, stage: str) -> None:
         """Check that the embedding holds every token that the data can have."""
         tokenizer = getattr(self.trainer.datamodule, "tokenizer", None)  # type: ignore[attr-defined]
-        rows = self.model.get_input_embeddings().num_embeddings
+        rows = embedding_rows(self.model)
         if tokenizer is not None and len(tokenizer) > rows:
             raise ConfigurationError(
                 f"the tokenizer has {len(tokenizer)} tokens, the model's embedding only {rows} "
@@ -124,7 +125,7 @@ class TaskTransformer(LightningModule):
         loss, _ = self.shared_step(batch, "train")
         if not loss.total.requires_grad:
             raise ConfigurationError(self._nothing_trains())
-        if (self.global_step + 1) % self.trainer.log_every_n_steps == 0:
+        if (self.global_step + 1) % self.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
             self.log("train/loss", loss.mean.detach(), prog_bar=True)
         return loss.mean
 
@@ -152,16 +153,19 @@ class TaskTransformer(LightningModule):
 
     def update_metrics(self, loss: Loss, outputs: ModelOutput, batch: Batch, stage: str) -> None:
         """Update the metrics of a stage, each with those of the arguments that it takes."""
-        self.metrics[stage].update(total=loss.total, count=loss.count)
+        self._stage_metrics(stage).update(total=loss.total, count=loss.count)
 
     def _evaluation_step(self, batch: Batch, stage: str) -> None:
         loss, outputs = self.shared_step(batch, stage)
         self.update_metrics(loss, outputs, batch, stage)
 
     def _log_metrics(self, stage: str) -> None:
-        metrics = self.metrics[stage]
-        self.log_dict(metrics.compute(), prog_bar=True)  # type: ignore[operator]
-        metrics.reset()  # type: ignore[operator]
+        metrics = self._stage_metrics(stage)
+        self.log_dict(metrics.compute(), prog_bar=True)
+        metrics.reset()
+
+    def _stage_metrics(self, stage: str) -> MetricCollection:
+        return cast(MetricCollection, self.metrics[stage])
 
     # -- the optimizer
 

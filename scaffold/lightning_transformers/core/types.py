@@ -1,13 +1,14 @@
 """The types that pass between the steps of a task."""
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from torch import Tensor
 
 Batch = dict[str, Tensor]
 
 
-class Loss(NamedTuple):
+@dataclass(frozen=True)
+class Loss:
     """A loss as a sum and the number of terms in it, so that it can be averaged over any set.
 
     The mean over several batches is the sum of their totals over the sum of their counts;

@@ -43,6 +43,7 @@ def new_task(
 
     Raises:
         ScaffoldError: for what cannot be done; nothing is written then.
+
     """
     check_name("task", name)
     check_folder(project)

@@ -1,7 +1,7 @@
 """The causal language model."""
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar, cast
 
 import torch
 from torch import Tensor
@@ -38,16 +38,17 @@ class LanguageModelingTransformer(TaskTransformer):
             texts: the beginnings.
             tokenizer: the tokenizer that the model was trained with.
             max_new_tokens: length of a continuation at most.
+
         """
         self.eval()
         continued = []
         for text in texts:
             ids = tokenizer(text, return_tensors="pt").input_ids.to(self.device)
-            output = self.model.generate(
+            output = cast(Any, self.model).generate(
                 ids,
                 attention_mask=torch.ones_like(ids),
                 pad_token_id=tokenizer.pad_token_id,
                 max_new_tokens=max_new_tokens,
             )
-            continued.append(tokenizer.decode(output[0], skip_special_tokens=True))
+            continued.append(str(tokenizer.decode(output[0], skip_special_tokens=True)))
         return continued

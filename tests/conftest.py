@@ -1,0 +1,55 @@
+"""What all tests share: no network, caches of their own, and projects to work in."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+CACHE = tempfile.mkdtemp(prefix="ltscaffold-tests-")
+ISOLATED = {
+    "XDG_CACHE_HOME": CACHE,
+    "COPIER_CACHE_DIR": f"{CACHE}/copier",
+    "HF_HOME": f"{CACHE}/huggingface",
+    "HF_HUB_OFFLINE": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "GIT_AUTHOR_NAME": "A. User",
+    "GIT_AUTHOR_EMAIL": "user@example.org",
+    "GIT_COMMITTER_NAME": "A. User",
+    "GIT_COMMITTER_EMAIL": "user@example.org",
+    "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+}
+# Before any import of the tests: some libraries read these once.
+os.environ.update(ISOLATED)
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return an empty folder, which is the working directory."""
+    folder = tmp_path / "my-project"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture
+def run(project: Path) -> Run:
+    """Return a function that runs a command in the project and returns what it did."""
+
+    def run(*command: object, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [str(word) for word in command],
+            cwd=project,
+            env=os.environ | environment,
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            check=False,
+        )
+
+    return run

@@ -1,0 +1,143 @@
+"""A mistake ends in one line and exit status 2, and nothing is written."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from ltscaffold.answers import ANSWERS_FILE
+from ltscaffold.commands.new_task import new_task
+from ltscaffold.errors import ScaffoldError
+from ltscaffold.names import SNAKE_CASE, check_name
+
+from tests.conftest import Run
+from tests.tree import tree
+
+BASE = ("--base", "language_modeling")
+MISTAKES: dict[str, tuple[tuple[str, ...], str]] = {
+    "no identifier": (("2fast", *BASE), "not in snake_case"),
+    "keyword": (("lambda", *BASE), "keyword of Python"),
+    "standard library": (("json", *BASE), "standard library"),
+    "installed dependency": (("torch", *BASE), "installed Python package"),
+    "slash": (("a/b", *BASE), "try 'a_b'"),
+    "dots": (("..", *BASE), "not in snake_case"),
+    "parent": (("../evil", *BASE), "try 'evil'"),
+    "spaces": (("my task", *BASE), "try 'my_task'"),
+    "capitals": (("MyTask", *BASE), "try 'my_task'"),
+    "not ascii": (("überarbeitung", *BASE), "not in snake_case"),
+    "newline": (("a\nb", *BASE), "not in snake_case"),
+    "empty": (("", *BASE), "not in snake_case"),
+    "too long": (("a" * 65, *BASE), "64 at most"),
+    "name of a base": (("language_modeling", *BASE), "my_language_modeling"),
+    "unknown base": (("mine", "--base", "langage_modeling"), "did you mean 'language_modeling'?"),
+    "far base": (("mine", "--base", "zzz"), "ltscaffold list bases"),
+    "unknown hook": (("mine", *BASE, "--hook", "trainingstep"), "did you mean 'training_step'?"),
+    "unknown recipe": (("mine", *BASE, "--recipe", "freeze"), "no recipe 'freeze'"),
+    "path as a recipe": (("mine", *BASE, "--recipe", "../hooks/setup"), "no recipe"),
+    "missing folder": (("mine", *BASE, "--project", "nowhere"), "no folder nowhere"),
+    "unwritable folder": (("mine", *BASE, "--project", "/proc"), "/proc"),
+    "file for a folder": (("mine", *BASE, "--project", "train.csv"), "no folder train.csv"),
+    "package": (("mine", *BASE, "--package", "torch"), "installed Python package"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_mistake(mistake: str, project: Path, run: Run) -> None:
+    arguments, message = MISTAKES[mistake]
+    (project / "train.csv").write_text("text\nhello\n")
+    before = tree(project)
+    done = run("ltscaffold", "new-task", *arguments)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert done.stdout == ""
+    assert tree(project) == before
+
+
+def test_no_mistake_is_accepted(run: Run) -> None:
+    assert run("ltscaffold", "new-task", "mine", *BASE).returncode == 0
+
+
+def test_task_that_exists(project: Path) -> None:
+    new_task(project, "mine", "language_modeling")
+    before = tree(project)
+    with pytest.raises(ScaffoldError, match="there is a task 'mine'"):
+        new_task(project, "mine", "language_modeling")
+    assert tree(project) == before
+
+
+@pytest.mark.parametrize("taken", ["train.py", "tasks/mine/model.py"])
+def test_target_that_is_not_ours(taken: str, project: Path) -> None:
+    (project / taken).parent.mkdir(parents=True, exist_ok=True)
+    (project / taken).write_text("mine\n")
+    before = tree(project)
+    with pytest.raises(ScaffoldError, match=f"{taken}: already there"):
+        new_task(project, "mine", "language_modeling")
+    assert tree(project) == before
+
+
+def test_file_where_a_folder_has_to_be(project: Path) -> None:
+    (project / "tests").write_text("")
+    with pytest.raises(ScaffoldError, match="tests: a file stands where a folder has to be"):
+        new_task(project, "mine", "language_modeling")
+    assert set(tree(project)) == {"tests"}
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "",
+        "- a\n",
+        "_commit: v1.0.0\n",
+        "<<<<<<< ours\n_commit: v1\n=======\n_commit: v2\n>>>>>>> theirs\n",
+        "_commit: v1.0.0\n_src_path: x\nlts_package: tasks\nlts_items:\n- {name: 1}\n",
+    ],
+)
+def test_broken_answers_file(damage: str, project: Path, run: Run) -> None:
+    (project / ANSWERS_FILE).write_text(damage)
+    done = run("ltscaffold", "new-task", "mine", *BASE)
+    assert done.returncode == 2
+    assert "is damaged" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert set(tree(project)) == {ANSWERS_FILE}
+
+
+def test_project_newer_than_the_package(project: Path) -> None:
+    new_task(project, "mine", "language_modeling")
+    answers = project / ANSWERS_FILE
+    answers.write_text(answers.read_text().replace("v1.0.0", "v9.0.0"))
+    before = tree(project)
+    with pytest.raises(ScaffoldError, match=r"no templates of version v9\.0\.0.*--upgrade"):
+        new_task(project, "other", "language_modeling")
+    assert tree(project) == before
+
+
+def test_write_that_fails_leaves_the_tree_as_it_was(project: Path) -> None:
+    new_task(project, "first", "language_modeling")
+    before = tree(project)
+    # A limit on the size of files: the kernel fails a write midway, as a full disk does.
+    code = (
+        "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (450, 450));"
+        "sys.argv = ['ltscaffold', 'new-task', 'second', '--base', 'language_modeling'];"
+        "from ltscaffold.cli import main; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=project, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "File too large; nothing was changed" in done.stderr
+    assert tree(project) == before
+    assert not (project / "tasks/second").exists()
+
+
+@given(st.text(max_size=80))
+def test_a_name_is_snake_case_or_refused(name: str) -> None:
+    try:
+        check_name("task", name)
+    except ScaffoldError as error:
+        assert "\n" not in str(error)  # noqa: PT017
+    else:
+        assert SNAKE_CASE.fullmatch(name)

@@ -1,0 +1,12 @@
+"""A folder as a value."""
+
+from pathlib import Path
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    """Return the content of every file below a folder, without git's own."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and ".git" not in path.relative_to(folder).parts
+    }
