@@ -5,7 +5,7 @@ from pathlib import Path
 
 from release_templates import BUNDLE, TEMPLATES, release
 
-MODEL = "project/{{ lts_package }}/{% yield task from lts_tasks %}{{ task.name }}{% endyield %}/model.py.jinja"
+MODEL = "**/model.py.jinja"
 NEXT = "v99.0.0"
 
 
@@ -17,7 +17,7 @@ def next_release(folder: Path) -> Path:
     changelog = templates / "CHANGELOG.md"
     heading = f"## {NEXT[1:]} - 2099-01-01\n\n* Better.\n\n## "
     changelog.write_text(changelog.read_text().replace("## ", heading, 1))
-    model = templates / MODEL
+    (model,) = templates.glob(MODEL)
     model.write_text(model.read_text().replace("with the overrides below", "improved"))
     release(templates, bundle)
     return bundle

@@ -1,7 +1,9 @@
 """From a command line to a function of a composed config: what `train` and `predict` share."""
 
+import logging
 import shutil
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -13,6 +15,11 @@ from omegaconf import DictConfig
 from lightning_transformers.errors import ConfigurationError
 
 PACKAGED_CONFIGS = Path(__file__).parent / "conf"
+NOISE = (
+    r".*exists and is not empty",  # the run folder, which Hydra has just written to
+    r".*module\(s\) in eval mode at the start of training",  # a frozen backbone
+    r".*LeafSpec.* is deprecated",  # within Lightning
+)
 IN_DEFAULTS_LIST = ("task", "experiment", "x", "checkpoint_path")
 
 
@@ -26,7 +33,11 @@ def run_app(function: Callable[[DictConfig], object], script: str | None = None)
             where the command was typed, or the configs of the package.
 
     """
-    sys.argv[1:] = normalize_overrides(sys.argv[1:])
+    job_name = f"hydra.job.name={Path(sys.argv[0]).stem}"  # else Hydra takes this module's
+    sys.argv[1:] = [job_name, *normalize_overrides(sys.argv[1:])]
+    for message in NOISE:
+        warnings.filterwarnings("ignore", message)
+    logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.WARNING)
     config_dir = find_config_dir(script)
     app = hydra.main(version_base="1.3", config_path=str(config_dir), config_name="config")
     app(_report_mistakes(function))()

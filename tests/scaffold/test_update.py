@@ -144,7 +144,7 @@ def build_wheel(folder: Path, bundle: Path) -> Path:
         source.mkdir(exist_ok=True)
         copy(ROOT / name, source / name)
     shutil.copy(bundle, source / BUNDLE.relative_to(ROOT))
-    build = [sys.executable, "-m", "build", "--wheel", "--outdir", folder, source]
+    build = [sys.executable, "-m", "build", "--wheel", "--outdir", str(folder), str(source)]
     subprocess.run(build, check=True, capture_output=True)
     return next(folder.glob("*.whl"))
 

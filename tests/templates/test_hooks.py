@@ -169,7 +169,7 @@ def test_result_names_what_super_returns(hook: Hook) -> None:
     assert not set(targets) & names_in(hook.signature)
     annotations = inspect.get_annotations(hook.stub())
     for target in targets:
-        assert annotations.get(target, returns) == returns
+        assert returns in (annotations.get(target, returns), "Any")
 
 
 @every_hook
@@ -216,7 +216,8 @@ def test_signature_equals_that_of_lightning(name: str) -> None:
     assert (CATALOGUE[name].variables["returns"] == "None") == returns_nothing
 
 
-@pytest.mark.parametrize("name", sorted(STEPS | POINTS))
+# TaskTransformer leaves predict_step to Lightning, whose own takes *args and runs forward.
+@pytest.mark.parametrize("name", sorted((STEPS | POINTS).keys() - {"predict_step"}))
 def test_signature_equals_that_of_the_base_class(name: str) -> None:
     assert CATALOGUE[name].signature == (STEPS | POINTS)[name]
     base = import_module(CORE).TaskTransformer

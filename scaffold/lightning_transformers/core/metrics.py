@@ -20,8 +20,9 @@ class MeanLoss(Metric):
 
     def update(self, total: Tensor, count: Tensor) -> None:
         """Add a batch's sum of loss terms and their number."""
-        self.total += total
-        self.count += count
+        # Not in place: the state may be a tensor of inference mode, from an earlier validation.
+        self.total = self.total + total
+        self.count = self.count + count
 
     def compute(self) -> Tensor:
         """Return the mean, a scalar."""

@@ -12,6 +12,7 @@ from lightning_transformers.core.resources import local_path
 from lightning_transformers.errors import ConfigurationError
 
 BUILDERS = {".csv": "csv", ".json": "json", ".jsonl": "json", ".txt": "text"}
+NO_ROWS = "corresponds to no data"  # what datasets says of a csv with a header only
 
 
 def load_files(files: Mapping[str, str], cache_dir: str | None = None) -> DatasetDict:
@@ -66,10 +67,10 @@ def _load_file(split: str, file: str, cache_dir: str | None) -> Dataset:
         )
     except (DatasetGenerationError, ValueError, OSError) as error:
         reason = _first_line(error.__cause__ or error)
+        if NO_ROWS in reason:
+            raise ConfigurationError(f"the {split} file '{file}' has no rows") from error
         raise ConfigurationError(f"cannot read the {split} file '{file}': {reason}") from error
     assert isinstance(loaded, Dataset)
-    if len(loaded) == 0:
-        raise ConfigurationError(f"the {split} file '{file}' has no rows")
     return loaded
 
 

@@ -1,0 +1,52 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO := demo/my-project
+
+# The newest build of torch brings gigabytes for GPUs; say TORCH=... to choose for yourself.
+TORCH ?= $(if $(shell command -v nvidia-smi),torch,torch==2.13.0)
+
+.PHONY: install demo test lint format templates examples clean
+
+install: $(VENV)/installed  ## Create .venv with everything that development needs.
+
+$(VENV)/installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet "$(TORCH)"
+	$(BIN)/python -m pip install --quiet --editable ".[dev]"
+	touch $@
+
+demo: install  ## Generate a task into demo/my-project, test it, train it, let it write.
+	rm -rf $(DEMO)
+	mkdir -p $(DEMO)
+	cd $(DEMO) && export PATH="$(CURDIR)/$(BIN):$$PATH" && set -ex; \
+	ltscaffold new-task my_language_modeling --base language_modeling \
+		--recipe freeze_backbone --recipe weight_noise; \
+	pytest --quiet; \
+	python train.py +task=nlp/my_language_modeling experiment=smoke hydra.run.dir=outputs/demo; \
+	python predict.py +task=nlp/my_language_modeling \
+		+checkpoint_path=outputs/demo/checkpoints/best.ckpt +x="It is a truth"; \
+	ls outputs/demo
+
+test: install  ## Run the tests.
+	$(BIN)/python -m pytest
+
+lint: install  ## Check formatting, style, types and the layers of imports.
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: install  ## Format the code.
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+templates: install  ## Add the templates to the history that the package carries.
+	$(BIN)/python scaffold/release_templates.py
+
+examples: install  ## Render generated_examples again; filled-in hooks are kept.
+	$(BIN)/python generated_examples/generate.py
+
+clean:  ## Remove what the targets above made.
+	rm -rf $(VENV) demo dist outputs

@@ -1,0 +1,33 @@
+"""The my_language_modeling task."""
+
+import torch
+from lightning_transformers.core import Batch
+from lightning_transformers.task.nlp.language_modeling import (
+    LanguageModelingTransformer,
+)
+from torch import Tensor
+
+
+class MyLanguageModelingTransformer(LanguageModelingTransformer):
+    """Language modeling with the overrides below."""
+
+    noise_std: float = 0.1
+
+    # ltscaffold adds new hooks below this line.
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Return the loss of one training batch."""
+        # Before the forward: autograd refuses a weight that changes after it.
+        generator = self.generator("weight_noise")
+        with torch.no_grad():
+            for parameter in self.model.parameters():
+                noise = torch.empty_like(parameter).normal_(generator=generator)
+                parameter.add_(noise, alpha=self.noise_std)
+        return super().training_step(batch, batch_idx)
+
+    def setup(self, stage: str) -> None:
+        """Called on every process before fit, validate, test or predict."""
+        super().setup(stage)
+        # In on_fit_start, DDP would have wrapped the model already.
+        for parameter in self.model.base_model.parameters():
+            parameter.requires_grad = False

@@ -1,0 +1,12 @@
+"""Tests of the my_language_modeling task."""
+
+from lightning_transformers.testing import TaskContract
+
+from examples.my_language_modeling.model import MyLanguageModelingTransformer
+
+
+class TestMyLanguageModeling(TaskContract):
+    """The config composes, names the class, and a batch trains."""
+
+    task = "nlp/my_language_modeling"
+    task_class = MyLanguageModelingTransformer
