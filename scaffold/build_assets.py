@@ -56,7 +56,6 @@ GPT2_CONFIG = {
     "bos_token_id": 1,
     "eos_token_id": 2,
     "pad_token_id": 0,
-    "loss_type": "ForCausalLM",  # else transformers warns that it has to guess
 }
 
 

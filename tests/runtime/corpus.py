@@ -5,7 +5,9 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-TEXTS = [f"The {animal} sat on the {thing}." for animal in ["cat", "dog", "hen"] for thing in ["mat", "log"]] * 20  # fmt: skip
+ANIMALS = ("cat", "dog", "hen")
+THINGS = ("mat", "log")
+TEXTS = [f"The {animal} sat on the {thing}." for animal in ANIMALS for thing in THINGS] * 20
 
 
 def write_csv(path: Path, texts: Sequence[str] = TEXTS, column: str = "text") -> Path:

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, cast
 import torch
 from torch import Tensor
 from torchmetrics import Metric
-from transformers import PreTrainedTokenizerBase
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from lightning_transformers.core import Batch, TaskTransformer
 from lightning_transformers.core.metrics import Perplexity
@@ -19,6 +19,12 @@ class LanguageModelingTransformer(TaskTransformer):
     data_module_type: ClassVar[str] = (
         "lightning_transformers.task.nlp.language_modeling.LanguageModelingDataModule"
     )
+
+    def build_model(self) -> PreTrainedModel:
+        """Return the model, its loss named: GPT-2 has a name that transformers cannot guess by."""
+        model = super().build_model()
+        model.loss_type = model.loss_type or "ForCausalLM"
+        return model
 
     def count_targets(self, batch: Batch) -> Tensor:
         """Return the number of predicted tokens: the first of a row is predicted by none."""
