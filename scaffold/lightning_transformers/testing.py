@@ -13,7 +13,14 @@ from lightning_transformers.build import build_data, build_model, build_trainer,
 from lightning_transformers.core import TaskTransformer
 from lightning_transformers.train import seed_everything, train
 
-SMOKE = ("experiment=smoke", "trainer.max_steps=2", "trainer.limit_val_batches=1", "callbacks=none")
+SMOKE = (
+    "experiment=smoke",
+    "callbacks=none",
+    "logger=none",
+    "trainer.max_epochs=1",
+    "trainer.limit_train_batches=2",
+    "trainer.limit_val_batches=1",
+)
 
 
 class TaskContract:

@@ -44,7 +44,8 @@ def pack(tokens: pa.Array, block_size: int) -> pa.ListArray:
 
     A last block of one token is left out: there is nothing in it to predict.
     """
-    offsets = [*range(0, len(tokens) - 1, block_size), len(tokens)]
+    end = len(tokens) - (len(tokens) % block_size == 1)
+    offsets = [*range(0, end, block_size), end]
     return pa.ListArray.from_arrays(pa.array(offsets, type=pa.int32()), tokens)
 
 

@@ -1,0 +1,207 @@
+"""A fit from Python, without Hydra: the loss falls, and what is logged is right."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from lightning_transformers.callbacks import LossCurve, WeightNoise
+from lightning_transformers.core import Batch
+from lightning_transformers.errors import ConfigurationError
+from lightning_transformers.task.nlp.language_modeling import (
+    LanguageModelingDataModule,
+    LanguageModelingTransformer,
+)
+from lightning_transformers.train import seed_everything, train
+from pytorch_lightning import Trainer
+from pytorch_lightning.callbacks import ModelCheckpoint
+
+from tests.runtime.test_own_files import TINY, TOKENIZER
+
+BACKBONE = {"pretrained_model_name_or_path": f"{TINY}/gpt2", "random_weights": True}
+ADAMW = {"_target_": "torch.optim.AdamW", "lr": 3e-3}
+
+
+class Recorder(LanguageModelingTransformer):
+    """Records each step, and declares a hyperparameter."""
+
+    level: float = 1.0
+
+    def training_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
+        """Record the mode of the model and the weights that the step sees."""
+        self.modes = [*getattr(self, "modes", []), self.model.training]
+        self.seen = [p.detach().clone() for p in self.model.parameters()]
+        return super().training_step(batch, batch_idx)
+
+
+def sample(**hyperparameters: Any) -> LanguageModelingDataModule:
+    values = {"dataset_name": "sample", "block_size": 64, "limit_train_samples": 200}
+    return LanguageModelingDataModule(TOKENIZER, **values | hyperparameters)
+
+
+def model(cls: type[Any] = Recorder, **hyperparameters: Any) -> Any:
+    seed_everything(0)
+    return cls(BACKBONE, optimizer=ADAMW, **hyperparameters)
+
+
+def trainer(folder: Path, **arguments: Any) -> Trainer:
+    values: dict[str, Any] = {
+        "accelerator": "cpu",
+        "max_epochs": 1,
+        "logger": False,
+        "enable_checkpointing": False,
+        "enable_progress_bar": False,
+        "enable_model_summary": False,
+        "num_sanity_val_steps": 0,
+        "default_root_dir": folder,
+    }
+    return Trainer(**values | arguments)
+
+
+def test_loss_falls(tmp_path: Path) -> None:
+    task, data = model(), sample()
+    before = trainer(tmp_path).validate(task, data, verbose=False)[0]
+    after = train(task, data, trainer(tmp_path))
+    assert after["val/loss"] < before["val/loss"] - 0.5
+    assert after["val/perplexity"] == pytest.approx(math.exp(after["val/loss"]))
+    assert all(task.modes), "dropout is on in every step"
+
+
+def test_validation_loss_is_the_mean_over_tokens(tmp_path: Path) -> None:
+    """Of ragged batches the mean of the batches' means is another number."""
+    task, data = model(), sample(batch_size=7, append_eos=False)
+    logged = trainer(tmp_path).validate(task, data, verbose=False)[0]["val/loss"]
+    total = count = 0.0
+    means = []
+    task.eval()
+    for batch in data.val_dataloader():
+        logits = task.model(input_ids=batch["input_ids"]).logits[:, :-1]
+        losses = torch.nn.functional.cross_entropy(
+            logits.transpose(1, 2), batch["labels"][:, 1:], reduction="none"
+        )
+        total += float(losses.sum().detach())
+        count += int((batch["labels"][:, 1:] != -100).sum())
+        means.append(float(losses.sum().detach()) / int((batch["labels"][:, 1:] != -100).sum()))
+    assert logged == pytest.approx(total / count, rel=1e-5)
+    assert logged != pytest.approx(sum(means) / len(means), rel=1e-5)
+
+
+def test_noise_is_there_in_the_step_and_gone_after_it(tmp_path: Path) -> None:
+    task = model()
+    before = [p.detach().clone() for p in task.model.parameters()]
+    frozen = task.model.base_model.wte.weight.requires_grad_(False)
+    sgd = {"_target_": "torch.optim.SGD", "lr": 0.0}
+    task.optimizer_config = sgd
+    trainer(tmp_path, max_steps=1, callbacks=[WeightNoise(0.05)]).fit(task, sample())
+    noise = torch.cat(
+        [
+            (s - b).flatten()
+            for s, b in zip(task.seen, before, strict=True)
+            if s.shape != frozen.shape
+        ]
+    )
+    assert noise.std().item() == pytest.approx(0.05, rel=0.02)
+    assert noise.mean().item() == pytest.approx(0.0, abs=1e-3)
+    after = list(task.model.parameters())
+    assert all(torch.equal(a, b) for a, b in zip(after, before, strict=True))
+
+
+def test_noise_is_the_same_after_another_use_of_the_global_generator(tmp_path: Path) -> None:
+    def noisy(draws: int) -> torch.Tensor:
+        task = model()
+        torch.randn(draws)
+        trainer(tmp_path, max_steps=1, callbacks=[WeightNoise(0.05)]).fit(task, sample())
+        return task.seen[0]
+
+    assert torch.equal(noisy(1), noisy(100))
+
+
+class NoLoss(Recorder):
+    """Skips every step, as a task may for a batch without targets."""
+
+    def training_step(self, batch: Batch, batch_idx: int) -> None:  # type: ignore[override]
+        """Return no loss."""
+        super().training_step(batch, batch_idx)
+
+
+def test_noise_is_gone_after_a_step_without_a_loss(tmp_path: Path) -> None:
+    task = model(NoLoss)
+    before = [p.detach().clone() for p in task.model.parameters()]
+    trainer(tmp_path, max_epochs=1, limit_train_batches=2, callbacks=[WeightNoise(0.05)]).fit(
+        task, sample()
+    )
+    after = list(task.model.parameters())
+    assert all(torch.equal(a, b) for a, b in zip(after, before, strict=True))
+
+
+def test_checkpoint_holds_plain_values_and_loads_with_weights_only(tmp_path: Path) -> None:
+    task, curve = model(level=2.0), LossCurve(str(tmp_path / "curve.png"))
+    checkpoint = ModelCheckpoint(tmp_path, filename="best", monitor="val/loss")
+    run = trainer(
+        tmp_path, limit_train_batches=2, callbacks=[checkpoint, curve], enable_checkpointing=True
+    )
+    train(task, sample(), run)
+    torch.load(checkpoint.best_model_path, weights_only=True)
+    loaded = Recorder.load_from_checkpoint(checkpoint.best_model_path, weights_only=True)
+    assert loaded.level == 2.0
+    for ours, theirs in zip(task.parameters(), loaded.parameters(), strict=True):
+        assert torch.equal(ours, theirs)
+    assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_schedule_spans_the_fit(tmp_path: Path) -> None:
+    task = LanguageModelingTransformer(
+        BACKBONE,
+        optimizer={"_target_": "torch.optim.SGD", "lr": 1.0},
+        scheduler={
+            "_target_": "transformers.get_linear_schedule_with_warmup",
+            "num_training_steps": -1,
+            "num_warmup_steps": 0.1,
+        },
+    )
+    data = sample(limit_train_samples=50, batch_size=4)
+    run = trainer(tmp_path, max_epochs=2, accumulate_grad_batches=2, limit_val_batches=0)
+    run.fit(task, data)
+    assert task.num_training_steps() == run.global_step == run.estimated_stepping_batches
+    assert run.optimizers[0].param_groups[0]["lr"] == pytest.approx(0.0)
+
+
+def test_biases_and_norms_have_no_weight_decay() -> None:
+    decayed, kept = model().parameter_groups()
+    assert "weight_decay" not in decayed
+    assert kept["weight_decay"] == 0.0
+    assert {p.ndim for p in decayed["params"]} == {2}
+    assert {p.ndim for p in kept["params"]} == {1}
+
+
+def test_everything_frozen_is_said_before_the_first_step(tmp_path: Path) -> None:
+    task = model()
+    task.model.requires_grad_(False)
+    with pytest.raises(ConfigurationError, match="every parameter is frozen"):
+        trainer(tmp_path).fit(task, sample())
+
+
+def test_unknown_hyperparameter_names_the_nearest() -> None:
+    with pytest.raises(
+        ConfigurationError, match=r"Recorder has no .*'levle' \(did you mean 'level'"
+    ):
+        model(levle=1.0)
+
+
+def test_embedding_grows_to_the_tokenizer(tmp_path: Path) -> None:
+    tokenizer = type(TOKENIZER).from_pretrained(TOKENIZER.name_or_path)
+    tokenizer.add_tokens(["<new>", "<newer>"])
+    values = {"dataset_name": "sample", "block_size": 64, "limit_train_samples": 20}
+    data = LanguageModelingDataModule(tokenizer, **values)
+    with pytest.raises(ConfigurationError, match=r"2050 tokens.*only 2048 rows"):
+        trainer(tmp_path).fit(model(), data)
+    task = model(model_data_kwargs=data.model_data_kwargs)
+    assert task.model.get_input_embeddings().num_embeddings == 2050
+    trainer(tmp_path, max_steps=1, limit_val_batches=1).fit(task, data)
+
+
+def test_prediction_continues_the_text() -> None:
+    (text,) = model().predict(["It is a truth"], TOKENIZER)
+    assert text.startswith("It is a truth")
+    assert len(text) > len("It is a truth")

@@ -1,0 +1,113 @@
+"""What the templates write is what a careful engineer would: formatted, typed, and it trains."""
+
+import itertools
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from lightning_transformers.app import PACKAGED_CONFIGS, compose
+from ltscaffold import source
+from ltscaffold.catalog import Catalog
+from ltscaffold.commands.new_task import new_task
+from release_templates import TEMPLATES
+from tests.conftest import Run
+
+CATALOG = Catalog(TEMPLATES)
+HOOKS, RECIPES = CATALOG.names("hook"), CATALOG.names("recipe")
+BASE = "language_modeling"
+
+
+@pytest.fixture(scope="module")
+def every_task(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a project with a task for each hook, each pair of recipes, and one for all."""
+    project = tmp_path_factory.mktemp("every-task")
+    new_task(project, "empty", BASE)
+    new_task(project, "all_parts", BASE, HOOKS, RECIPES)
+    for hook in HOOKS:
+        new_task(project, f"with_{hook}", BASE, [hook])
+    for one, two in itertools.product(RECIPES, RECIPES):
+        new_task(project, f"with_{one}_{two}"[:64].rstrip("_"), BASE, [], [one, two])
+    new_task(project, "a_name_that_is_as_long_as_one_can_be_and_so_needs_lines_to_wrap", BASE)
+    return project
+
+
+@pytest.mark.parametrize(
+    "linter",
+    [
+        ("ruff", "format", "--isolated", "--check", "."),
+        ("ruff", "check", "--isolated", "--select", "B,E,F,I,N,UP,SIM", "."),
+        ("mypy", "--strict", "."),
+    ],
+    ids=["format", "style", "types"],
+)
+def test_linter_finds_nothing(linter: tuple[str, ...], every_task: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", *linter], cwd=every_task, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def test_generated_configs_compose(every_task: Path) -> None:
+    for config in (every_task / "conf/task/nlp").glob("*.yaml"):
+        composed = compose([f"task=nlp/{config.stem}"], every_task / "conf")
+        assert composed.task._target_.startswith(f"tasks.{config.stem}.model.")
+        assert composed.task.downstream_model_type == "transformers.AutoModelForCausalLM"
+
+
+def test_generated_config_holds_overrides_only(every_task: Path) -> None:
+    """Not a key of it repeats an inherited value."""
+    inherited = compose([f"task=nlp/{BASE}"], every_task / "conf").task
+    for config in (every_task / "conf/task/nlp").glob("*.yaml"):
+        for key, value in yaml.safe_load(config.read_text()).items():
+            assert key == "defaults" or inherited.get(key) != value
+
+
+def test_config_of_the_project_is_the_packaged_one() -> None:
+    """Two files, since a project must have its own; a change to one has to reach the other."""
+    project = TEMPLATES / "project" / "conf" / "config.yaml"
+    assert project.read_bytes() == (PACKAGED_CONFIGS / "config.yaml").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("hooks", "recipes"),
+    [
+        ([], []),
+        (["on_fit_start", "training_step"], []),
+        ([], ["freeze_backbone", "weight_noise"]),
+        (HOOKS, RECIPES),
+    ],
+    ids=["empty", "stubs", "recipes", "everything"],
+)
+def test_generated_test_passes_unedited(
+    hooks: list[str], recipes: list[str], project: Path, run: Run
+) -> None:
+    new_task(project, "mine", BASE, hooks, recipes)
+    done = run("pytest", "--quiet")
+    assert done.returncode == 0, done.stdout
+    assert "2 passed" in done.stdout
+
+
+def test_generated_test_fails_for_a_class_that_the_config_does_not_name(
+    project: Path, run: Run
+) -> None:
+    new_task(project, "mine", BASE)
+    config = project / "conf/task/nlp/mine.yaml"
+    target = "lightning_transformers.task.nlp.language_modeling.LanguageModelingTransformer"
+    config.write_text(config.read_text().replace("tasks.mine.model.MineTransformer", target))
+    done = run("pytest", "--quiet", "-k", "names_the_class")
+    assert done.returncode == 1
+
+
+def test_released_versions_stay(tmp_path: Path) -> None:
+    """Projects were rendered at them: the commit behind a tag never changes."""
+    released = yaml.safe_load((Path(__file__).parent / "released.yaml").read_text())
+    listed = subprocess.run(
+        ["git", "--git-dir", source.repository(), "rev-parse", *source.versions()],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert dict(zip(source.versions(), listed.stdout.split(), strict=True)) == released
