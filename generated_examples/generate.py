@@ -68,8 +68,10 @@ EXAMPLES = {
                     '        generator = self.generator("weight_noise")\n'
                     "        with torch.no_grad():\n"
                     "            for parameter in self.model.parameters():\n"
-                    "                noise = torch.empty_like(parameter).normal_(generator=generator)\n"
-                    "                parameter.add_(noise, alpha=self.noise_std)\n"
+                    "                if parameter.requires_grad:\n"
+                    "                    noise = torch.empty_like(parameter)\n"
+                    "                    noise.normal_(std=self.noise_std, generator=generator)\n"
+                    "                    parameter.add_(noise)\n"
                     "        return super().training_step(batch, batch_idx)\n",
                 ),
             ],

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ltscaffold.errors import ScaffoldError
 
-LONGEST = 64
+LONGEST = 48
 SNAKE_CASE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
 

@@ -29,7 +29,7 @@ MISTAKES: dict[str, tuple[tuple[str, ...], str]] = {
     "not ascii": (("überarbeitung", *BASE), "not in snake_case"),
     "newline": (("a\nb", *BASE), "not in snake_case"),
     "empty": (("", *BASE), "not in snake_case"),
-    "too long": (("a" * 65, *BASE), "64 at most"),
+    "too long": (("a" * 49, *BASE), "48 at most"),
     "name of a base": (("language_modeling", *BASE), "my_language_modeling"),
     "unknown base": (("mine", "--base", "langage_modeling"), "did you mean 'language_modeling'?"),
     "far base": (("mine", "--base", "zzz"), "ltscaffold list bases"),

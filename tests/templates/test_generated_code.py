@@ -29,8 +29,8 @@ def every_task(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for hook in HOOKS:
         new_task(project, f"with_{hook}", BASE, [hook])
     for one, two in itertools.product(RECIPES, RECIPES):
-        new_task(project, f"with_{one}_{two}"[:64].rstrip("_"), BASE, [], [one, two])
-    new_task(project, "a_name_that_is_as_long_as_one_can_be_and_so_needs_lines_to_wrap", BASE)
+        new_task(project, f"with_{one}_{two}"[:48].rstrip("_"), BASE, [], [one, two])
+    new_task(project, "a_name_that_is_as_long_as_one_can_be_and_wraps", BASE)
     return project
 
 

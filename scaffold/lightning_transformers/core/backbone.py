@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from hydra.utils import get_class
@@ -14,6 +15,7 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
+from lightning_transformers.core.hub import prepare_hub_access
 from lightning_transformers.core.resources import local_path
 from lightning_transformers.errors import ConfigurationError
 
@@ -78,10 +80,13 @@ class Backbone:
 
     def _load(self, loader: Callable[..., T], name: str | None = None, **kwargs: Any) -> T:
         name = name or self.pretrained_model_name_or_path
+        path = local_path(name)
+        if not Path(path).exists():
+            prepare_hub_access()
         if self.revision:
             kwargs["revision"] = self.revision
         try:
-            return loader(local_path(name), trust_remote_code=self.trust_remote_code, **kwargs)
+            return loader(path, trust_remote_code=self.trust_remote_code, **kwargs)
         except OSError as error:
             reason = str(error).strip().splitlines()[0]
             raise ConfigurationError(

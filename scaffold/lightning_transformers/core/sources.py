@@ -8,6 +8,7 @@ from datasets import Dataset, DatasetDict
 from datasets.exceptions import DatasetGenerationError
 from hydra.utils import to_absolute_path
 
+from lightning_transformers.core.hub import prepare_hub_access
 from lightning_transformers.core.resources import local_path
 from lightning_transformers.errors import ConfigurationError
 
@@ -39,6 +40,7 @@ def load_from_hub(
         ConfigurationError: if there is no such dataset or it cannot be reached.
 
     """
+    prepare_hub_access()
     try:
         loaded = datasets.load_dataset(name, config_name, revision=revision, cache_dir=cache_dir)
     except (OSError, ValueError, datasets.exceptions.DatasetNotFoundError) as error:

@@ -21,8 +21,10 @@ class MyLanguageModelingTransformer(LanguageModelingTransformer):
         generator = self.generator("weight_noise")
         with torch.no_grad():
             for parameter in self.model.parameters():
-                noise = torch.empty_like(parameter).normal_(generator=generator)
-                parameter.add_(noise, alpha=self.noise_std)
+                if parameter.requires_grad:
+                    noise = torch.empty_like(parameter)
+                    noise.normal_(std=self.noise_std, generator=generator)
+                    parameter.add_(noise)
         return super().training_step(batch, batch_idx)
 
     def setup(self, stage: str) -> None:
