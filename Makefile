@@ -27,6 +27,7 @@ demo: install  ## Generate a task into demo/my-project, test it, train it, let i
 	python train.py +task=nlp/my_language_modeling experiment=smoke hydra.run.dir=outputs/demo; \
 	python predict.py +task=nlp/my_language_modeling \
 		+checkpoint_path=outputs/demo/checkpoints/best.ckpt +x="It is a truth"; \
+	cat outputs/demo/metrics.csv; \
 	ls outputs/demo
 
 test: install  ## Run the tests.

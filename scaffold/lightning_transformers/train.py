@@ -50,7 +50,10 @@ def train_from_config(config: DictConfig) -> dict[str, float]:
     model = build_model(config, data)
     trainer = build_trainer(config)
     first = config.training.validate_before_fit
-    return train(model, data, trainer, validate_before_fit=first)
+    metrics = train(model, data, trainer, validate_before_fit=first)
+    if trainer.is_global_zero:
+        print(f"Run folder: {config.training.run_dir}")
+    return metrics
 
 
 def seed_everything(seed: int) -> None:

@@ -1,0 +1,120 @@
+"""The generated commands: what they print and leave behind, for a run and for a mistake."""
+
+from pathlib import Path
+
+import pytest
+from ltscaffold.commands.new_task import new_task
+
+from tests.conftest import Run
+from tests.runtime.corpus import TEXTS, write_csv
+from tests.tree import tree
+
+TRAIN = ("python", "train.py", "+task=nlp/mine", "backbone=nlp/tiny")
+
+
+@pytest.fixture
+def project(project: Path) -> Path:
+    """Return a project with one task, and a file to train on."""
+    new_task(project, "mine", "language_modeling", recipes=["freeze_backbone", "weight_noise"])
+    write_csv(project / "train.csv")
+    return project
+
+
+def test_commands_that_new_task_prints_run_as_printed(
+    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "my-project" / "again").mkdir()
+    words = ("ltscaffold", "new-task", "again", "--base", "language_modeling", "-C", "again")
+    printed = run(*words).stdout.partition("Next:\n")[2].splitlines()
+    assert [line.split()[0] for line in printed] == ["python", "pytest", "git", "copier"]
+    for command in printed:
+        done = run("sh", "-c", f"cd again && {command}")
+        assert done.returncode == 0, (command, done.stderr)
+    (folder,) = (tmp_path / "my-project/again/outputs/nlp/again").iterdir()
+    assert {"checkpoints", "loss_curve.png", "metrics.csv", "train.log"} <= set(
+        path.name for path in folder.iterdir()
+    )
+
+
+def test_train_then_predict(project: Path, run: Run) -> None:
+    write_csv(project / "valid.csv", TEXTS[:20])
+    files = ("dataset.train_file=train.csv", "dataset.validation_file=valid.csv")
+    done = run(*TRAIN, *files, "hydra.run.dir=outputs/here", "trainer.accelerator=cpu")
+    assert done.returncode == 0, done.stderr
+    assert "outputs/here" in done.stdout
+    before = tree(project)
+    checkpoint = "+checkpoint_path=outputs/here/checkpoints/best.ckpt"
+    done = run("python", "predict.py", "+task=nlp/mine", checkpoint, "+x=The cat")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("The cat")
+    assert tree(project) == before, "a prediction leaves nothing behind"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "no dataset: give dataset.train_file="),
+        (("dataset.train_file=nowhere.csv",), "the train file 'nowhere.csv' is not there"),
+        (
+            ("dataset.train_file=train.csv", "dataset.text_column=body"),
+            "no column 'body' (its columns: number, text)",
+        ),
+        (
+            ("dataset.train_file=train.csv", "backbone.pretrained_model_name_or_path=no/such"),
+            "cannot load the backbone 'no/such'",
+        ),
+        (("dataset.train_file=train.csv", "+task.nose_std=1"), "did you mean 'noise_std'?"),
+    ],
+    ids=["no dataset", "missing file", "missing column", "unreachable backbone", "typo"],
+)
+def test_mistake_ends_in_one_line_and_leaves_nothing_behind(
+    arguments: tuple[str, ...], message: str, project: Path, run: Run
+) -> None:
+    before = tree(project)
+    done = run(*TRAIN, *arguments, "trainer.accelerator=cpu")
+    assert done.returncode == 2
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert message in line
+    assert "Traceback" not in done.stderr
+    assert tree(project) == before
+
+
+def test_unreachable_hub_is_said_with_what_to_do(project: Path, run: Run) -> None:
+    """The client by itself tries again for 46 seconds; nothing listens on port 9."""
+    offline = {"HF_HUB_OFFLINE": "0", "HF_ENDPOINT": "http://127.0.0.1:9"}
+    gpt2 = ("python", "train.py", "task=nlp/mine", "dataset.train_file=train.csv")
+    done = run("timeout", "30", *gpt2, **offline)
+    assert done.returncode == 2, done.stderr
+    assert "cannot load the backbone 'gpt2'" in done.stderr
+    assert "backbone=nlp/tiny" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        ((), 'give x="some text"'),
+        (("x=a", "checkpoint_path=no.ckpt"), "no checkpoint at 'no.ckpt'"),
+    ],
+)
+def test_mistake_in_predict(x: tuple[str, ...], message: str, project: Path, run: Run) -> None:
+    done = run("python", "predict.py", "task=nlp/mine", *x)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert set(tree(project)).isdisjoint({"outputs"})
+
+
+def test_the_console_command_finds_the_project(project: Path, run: Run) -> None:
+    done = run("pl-transformers-train", "task=nlp/mine", "--cfg", "job", "--package", "task")
+    assert done.returncode == 0, done.stderr
+    assert "_target_: tasks.mine.model.MineTransformer" in done.stdout
+    done = run("pl-transformers-train", "--help")
+    assert done.returncode == 0
+    assert "task/nlp: mine" in done.stdout
+
+
+def test_from_another_folder(project: Path, run: Run) -> None:
+    """The project is where the script is; files are relative to where the command is typed."""
+    (project / "data").mkdir()
+    words = "task=nlp/mine backbone=nlp/tiny dataset.train_file=train.csv"
+    done = run("sh", "-c", f"cd data && python ../train.py {words}")
+    assert f"looked for {project}/data/train.csv" in done.stderr
