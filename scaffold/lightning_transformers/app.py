@@ -35,12 +35,17 @@ def run_app(function: Callable[[DictConfig], object], script: str | None = None)
     """
     job_name = f"hydra.job.name={Path(sys.argv[0]).stem}"  # else Hydra takes this module's
     sys.argv[1:] = [job_name, *normalize_overrides(sys.argv[1:])]
-    for message in NOISE:
-        warnings.filterwarnings("ignore", message)
-    logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.WARNING)
+    silence_noise()
     config_dir = find_config_dir(script)
     app = hydra.main(version_base="1.3", config_path=str(config_dir), config_name="config")
     app(_report_mistakes(function))()
+
+
+def silence_noise() -> None:
+    """Turn off the messages that tell the user nothing to act on."""
+    for message in NOISE:
+        warnings.filterwarnings("ignore", message)
+    logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.WARNING)
 
 
 def normalize_overrides(overrides: Sequence[str]) -> list[str]:

@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 from omegaconf import DictConfig
 
-from lightning_transformers.app import compose
+from lightning_transformers.app import compose, silence_noise
 from lightning_transformers.build import build_data, build_model, build_trainer, task_class
 from lightning_transformers.core import TaskTransformer
 from lightning_transformers.train import seed_everything, train
@@ -40,6 +40,7 @@ class TaskContract:
 
     def test_trains(self, tmp_path: Path) -> None:
         """Two steps change parameters, and of those only the ones that may train."""
+        silence_noise()
         config = self.compose(tmp_path)
         seed_everything(config.training.seed)
         data = build_data(config)

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-import build_assets
 import pytest
 
+import build_assets
 from tests.tree import tree
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from release_templates import ROOT
 
+from release_templates import ROOT
 from tests.conftest import Run
 from tests.tree import tree
 

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from ltscaffold.commands.new_task import new_task
 
+from ltscaffold.commands.new_task import new_task
 from tests.conftest import Run
 from tests.runtime.corpus import TEXTS, write_csv
 from tests.tree import tree

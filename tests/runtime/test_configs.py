@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import pytest
-from lightning_transformers.app import PACKAGED_CONFIGS, compose, normalize_overrides
 from omegaconf import OmegaConf
+
+from lightning_transformers.app import PACKAGED_CONFIGS, compose, normalize_overrides
 
 GROUPS = {path.name for path in PACKAGED_CONFIGS.iterdir() if path.is_dir()} - {"__pycache__"}
 OPTIONS = [

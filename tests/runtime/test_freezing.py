@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from lightning_transformers.core.freezing import freeze_backbone, is_tied, untie_embeddings
-from lightning_transformers.errors import ConfigurationError
 from transformers import AutoModelForCausalLM
 
+from lightning_transformers.core.freezing import freeze_backbone, is_tied, untie_embeddings
+from lightning_transformers.errors import ConfigurationError
 from tests.runtime.tiny import ARCHITECTURES, gpt2
 
 HEADS = {

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
+
 from lightning_transformers.core.backbone import Backbone
 from lightning_transformers.errors import ConfigurationError
 from lightning_transformers.task.nlp.language_modeling import LanguageModelingDataModule
-
 from tests.runtime.corpus import TEXTS, WRITERS, write_csv
 
 TINY = "pkg://lightning_transformers/assets/tiny"

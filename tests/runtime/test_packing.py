@@ -4,9 +4,9 @@ import pyarrow as pa
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+
 from lightning_transformers.core.collate import CausalCollator
 from lightning_transformers.core.packing import pack, tokenize_and_pack
-
 from tests.runtime.test_own_files import TOKENIZER
 
 tokens = st.lists(st.integers(0, 2**31 - 1), max_size=200)

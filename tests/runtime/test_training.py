@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 import torch
+from pytorch_lightning import Trainer
+from pytorch_lightning.callbacks import ModelCheckpoint
+
 from lightning_transformers.callbacks import LossCurve, WeightNoise
 from lightning_transformers.core import Batch
 from lightning_transformers.errors import ConfigurationError
@@ -14,9 +17,6 @@ from lightning_transformers.task.nlp.language_modeling import (
     LanguageModelingTransformer,
 )
 from lightning_transformers.train import seed_everything, train
-from pytorch_lightning import Trainer
-from pytorch_lightning.callbacks import ModelCheckpoint
-
 from tests.runtime.test_own_files import TINY, TOKENIZER
 
 BACKBONE = {"pretrained_model_name_or_path": f"{TINY}/gpt2", "random_weights": True}

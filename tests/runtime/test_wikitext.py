@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from ltscaffold.commands.new_task import new_task
-
 from tests.conftest import Run
 from tests.hub import Hub, save_tiny_gpt2, text_dataset
 from tests.runtime.corpus import TEXTS

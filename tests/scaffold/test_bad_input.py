@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from ltscaffold.answers import ANSWERS_FILE
 from ltscaffold.commands.new_task import new_task
 from ltscaffold.errors import ScaffoldError
 from ltscaffold.names import SNAKE_CASE, check_name
-
 from tests.conftest import Run
 from tests.tree import tree
 

@@ -4,8 +4,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
-from ltscaffold.catalog import KINDS
 
+from ltscaffold.catalog import KINDS
 from tests.conftest import Run
 from tests.tree import tree
 

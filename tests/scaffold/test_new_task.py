@@ -5,11 +5,11 @@ from pathlib import Path
 
 import copier
 import pytest
+
 from ltscaffold.answers import ANSWERS_FILE, read_answers
 from ltscaffold.commands.new_project import new_project
 from ltscaffold.commands.new_task import new_task
 from ltscaffold.source import SOURCE_URL
-
 from tests.conftest import Run
 from tests.tree import tree
 

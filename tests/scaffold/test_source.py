@@ -4,10 +4,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from ltscaffold import source
 from ltscaffold.errors import ScaffoldError
 from release_templates import BUNDLE, TEMPLATES, newest_version, release
-
 from tests.conftest import Run
 from tests.releases import NEXT, next_release
 from tests.tree import tree
