@@ -1,17 +1,9 @@
-"""Predict with a trained task: from the command line with `main`."""
-
-from __future__ import annotations
+"""Predict with a trained task."""
 
 from omegaconf import DictConfig
 
-from lightning_transformers.app import run_app
 from lightning_transformers.build import build_predictor, check_task
 from lightning_transformers.errors import ConfigurationError
-
-
-def main(script: str | None = None) -> None:
-    """Predict on the text that the command line gives; `script` is the file that was started."""
-    run_app(predict_from_config, script)
 
 
 def predict_from_config(config: DictConfig) -> list[str]:

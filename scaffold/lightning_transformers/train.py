@@ -1,4 +1,4 @@
-"""Train a task: from Python with `train`, from the command line with `main`."""
+"""Train a task: from Python with `train`, from a composed config with `train_from_config`."""
 
 from __future__ import annotations
 
@@ -6,18 +6,12 @@ from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
 
-from lightning_transformers.app import run_app
 from lightning_transformers.build import build_data, build_model, build_trainer, check_config
 
 if TYPE_CHECKING:
     from pytorch_lightning import Trainer
 
     from lightning_transformers.core import TaskTransformer, TransformerDataModule
-
-
-def main(script: str | None = None) -> None:
-    """Train what the command line says; `script` is the file that was started."""
-    run_app(train_from_config, script)
 
 
 def train(

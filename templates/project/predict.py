@@ -1,6 +1,6 @@
 """Predict: `python predict.py task=nlp/<name> checkpoint_path=<file> x="some text"`."""
 
-from lightning_transformers.predict import main
+from lightning_transformers.cli import predict
 
 if __name__ == "__main__":
-    main(__file__)
+    predict(__file__)

@@ -1,6 +1,6 @@
 """Train a task: `python train.py task=nlp/<name> dataset.train_file=<file>`."""
 
-from lightning_transformers.train import main
+from lightning_transformers.cli import train
 
 if __name__ == "__main__":
-    main(__file__)
+    train(__file__)

@@ -118,3 +118,15 @@ def test_from_another_folder(project: Path, run: Run) -> None:
     words = "task=nlp/mine backbone=nlp/tiny dataset.train_file=train.csv"
     done = run("sh", "-c", f"cd data && python ../train.py {words}")
     assert f"looked for {project}/data/train.csv" in done.stderr
+
+
+def test_without_the_training_stack_one_line_says_what_to_install(project: Path, run: Run) -> None:
+    """As after `pip install ltscaffold` without the extra: hydra cannot be found."""
+    code = (
+        "import sys, importlib.util as u; find = u.find_spec;"
+        "u.find_spec = lambda name: None if name in ('hydra', 'torch') else find(name);"
+        "from lightning_transformers import cli; cli.find_spec = u.find_spec; cli.train()"
+    )
+    done = run("python", "-c", code)
+    assert done.returncode == 2
+    assert done.stderr == 'error: hydra, torch not installed: pip install "ltscaffold[train]"\n'

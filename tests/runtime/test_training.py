@@ -11,6 +11,7 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 
 from lightning_transformers.callbacks import LossCurve, WeightNoise
 from lightning_transformers.core import Batch
+from lightning_transformers.core.freezing import freeze_backbone
 from lightning_transformers.errors import ConfigurationError
 from lightning_transformers.task.nlp.language_modeling import (
     LanguageModelingDataModule,
@@ -205,3 +206,30 @@ def test_prediction_continues_the_text() -> None:
     (text,) = model().predict(["It is a truth"], TOKENIZER)
     assert text.startswith("It is a truth")
     assert len(text) > len("It is a truth")
+
+
+class Frozen(Recorder):
+    """Freezes its backbone as the recipe does."""
+
+    def setup(self, stage: str) -> None:
+        """Freeze the backbone."""
+        super().setup(stage)
+        if stage == "fit":
+            freeze_backbone(self.model)
+
+    def training_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
+        """Record the mode of the backbone."""
+        self.backbone_modes = [
+            *getattr(self, "backbone_modes", []),
+            self.model.base_model.training,
+        ]
+        return super().training_step(batch, batch_idx)
+
+
+def test_frozen_backbone_stays_in_evaluation_mode(tmp_path: Path) -> None:
+    """Over validations and epochs: Lightning restores the mode that each module had."""
+    task = model(Frozen)
+    run = trainer(tmp_path, max_epochs=2, limit_train_batches=4, val_check_interval=2)
+    run.fit(task, sample())
+    assert task.backbone_modes == [False] * 8
+    assert task.modes == [True] * 8
