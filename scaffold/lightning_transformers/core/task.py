@@ -120,6 +120,14 @@ class TaskTransformer(LightningModule):
                 "rows: create the model with model_data_kwargs=data.model_data_kwargs"
             )
 
+    def on_train_start(self) -> None:
+        """Check that what trains is what trained when the strategy wrapped the model."""
+        if self.trainer.world_size > 1 and self._trainable() != self._trainable_when_wrapped:
+            raise ConfigurationError(
+                "parameters were frozen or unfrozen in on_fit_start, when the processes had "
+                "already agreed on those that train: do it in setup, or train on one device"
+            )
+
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the mean loss of a batch; it is logged every `log_every_n_steps`."""
         loss, _ = self.shared_step(batch, "train")
@@ -199,6 +207,7 @@ class TaskTransformer(LightningModule):
         groups = self.parameter_groups()
         if not groups:
             raise ConfigurationError(self._nothing_trains())
+        self._trainable_when_wrapped = self._trainable()
         optimizer = self.build_optimizer(groups)
         scheduler = self.build_scheduler(optimizer)
         if scheduler is None:
@@ -240,6 +249,9 @@ class TaskTransformer(LightningModule):
         """Return a random generator for this step: the same on every rank and after a resume."""
         step = self.trainer.fit_loop.total_batch_idx
         return keyed_generator(purpose, step, self.device)
+
+    def _trainable(self) -> set[str]:
+        return {name for name, parameter in self.named_parameters() if parameter.requires_grad}
 
     def _nothing_trains(self) -> str:
         reason = f" ({TIED_EMBEDDINGS})" if is_tied(self.model) else ""
