@@ -8,6 +8,7 @@ import pytest
 import torch
 from pytorch_lightning import Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
+from transformers import PreTrainedModel
 
 from lightning_transformers.callbacks import LossCurve, WeightNoise
 from lightning_transformers.core import Batch
@@ -211,11 +212,11 @@ def test_prediction_continues_the_text() -> None:
 class Frozen(Recorder):
     """Freezes its backbone as the recipe does."""
 
-    def setup(self, stage: str) -> None:
-        """Freeze the backbone."""
-        super().setup(stage)
-        if stage == "fit":
-            freeze_backbone(self.model)
+    def build_model(self) -> PreTrainedModel:
+        """Return the model with its backbone frozen."""
+        model = super().build_model()
+        freeze_backbone(model)
+        return model
 
     def training_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
         """Record the mode of the backbone."""

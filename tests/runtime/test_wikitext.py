@@ -1,31 +1,40 @@
-"""The dataset of the hub, through the real clients and a hub on the loopback interface."""
+"""The documented commands with GPT-2 and wikitext, through the real clients and a hub of ours."""
 
 from pathlib import Path
+
+import pytest
 
 from ltscaffold.commands.new_task import new_task
 from tests.conftest import Run
 from tests.hub import Hub, save_tiny_gpt2, text_dataset
-from tests.runtime.corpus import TEXTS
+from tests.runtime.corpus import TEXTS, write_csv
+
+WIKITEXT = "dataset=nlp/language_modeling/wikitext"
+OWN = ("dataset.train_file=train.csv", "dataset.validation_file=valid.csv")
 
 
-def test_documented_command_trains_on_wikitext(project: Path, run: Run, tmp_path: Path) -> None:
-    new_task(project, "mine", "language_modeling")
+@pytest.mark.parametrize(
+    ("words", "asks_for_data"),
+    [((WIKITEXT,), True), ((WIKITEXT, *OWN), False), (OWN, False)],
+    ids=["wikitext", "own files over wikitext", "own files"],
+)
+def test_documented_command_trains(
+    words: tuple[str, ...], asks_for_data: bool, project: Path, run: Run, tmp_path: Path
+) -> None:
+    """On a GPT-2 with tied embeddings, as the real one has them."""
+    new_task(project, "mine", "language_modeling", recipes=["freeze_backbone", "weight_noise"])
+    write_csv(project / "train.csv")
+    write_csv(project / "valid.csv", TEXTS[:20])
     save_tiny_gpt2(tmp_path / "gpt2")
     splits = {"train": TEXTS, "validation": TEXTS[:30], "test": TEXTS[:10]}
     with Hub() as hub:
         hub.add_dataset("Salesforce/wikitext", text_dataset("wikitext-2-raw-v1", splits))
         hub.add_model("gpt2", tmp_path / "gpt2")
-        done = run(
-            "python",
-            "train.py",
-            "task=nlp/mine",
-            "dataset=nlp/language_modeling/wikitext",
-            "trainer.accelerator=cpu",
-            "hydra.run.dir=outputs/run",
-            **hub.environment(tmp_path / "cache") | {"HF_HUB_OFFLINE": "0"},
-        )
+        environment = hub.environment(tmp_path / "cache") | {"HF_HUB_OFFLINE": "0"}
+        command = ("python", "train.py", "+task=nlp/mine", *words, "hydra.run.dir=outputs/run")
+        done = run(*command, **environment)
         asked = [path for _, path in hub.requests]
     assert done.returncode == 0, done.stderr
-    assert any("wikitext" in path and path.endswith(".parquet") for path in asked)
     assert any("gpt2" in path and path.endswith(".safetensors") for path in asked)
+    assert any(path.endswith(".parquet") for path in asked) == asks_for_data
     assert "val/perplexity" in (project / "outputs/run/metrics.csv").read_text()

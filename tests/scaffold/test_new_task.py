@@ -17,7 +17,7 @@ CASES = {
     "empty": ((), ()),
     "hooks": (("on_fit_start", "training_step"), ()),
     "recipes": ((), ("freeze_backbone", "weight_noise")),
-    "both": (("on_fit_start", "setup"), ("freeze_backbone",)),
+    "both": (("on_fit_start", "build_model"), ("freeze_backbone",)),
 }
 
 
@@ -90,8 +90,8 @@ def test_stubs_stand_newest_first_under_the_marker(project: Path) -> None:
 
 
 def test_recipes_that_share_a_hook_with_a_stub_share_one_method(project: Path) -> None:
-    new_task(project, "mine", "language_modeling", ["setup"], ["freeze_backbone"])
-    assert (project / "tasks/mine/model.py").read_text().count("def setup") == 1
+    new_task(project, "mine", "language_modeling", ["build_model"], ["freeze_backbone"])
+    assert (project / "tasks/mine/model.py").read_text().count("def build_model") == 1
 
 
 def test_concurrent_runs_all_land(project: Path, run: Run) -> None:

@@ -19,7 +19,7 @@ TIED_EMBEDDINGS = (
 def freeze_backbone(model: PreTrainedModel, tied: str = "error") -> None:
     """Let only the head train, and switch the backbone to evaluation mode (no dropout).
 
-    Call it in `setup`, before the optimizer collects its parameters and DDP wraps the model.
+    Call it in `build_model`: to untie changes the structure, which callbacks may copy later on.
 
     Args:
         model: a model with a head.
