@@ -23,7 +23,9 @@ NOISE = (
 IN_DEFAULTS_LIST = ("task", "experiment", "x", "checkpoint_path")
 
 
-def run_app(function: Callable[[DictConfig], object], script: str | None = None) -> None:
+def run_app(
+    function: Callable[[DictConfig], object], script: str | None = None, *, keeps_files: bool = True
+) -> None:
     """Compose the config from the command line and call `function` with it.
 
     Args:
@@ -31,6 +33,7 @@ def run_app(function: Callable[[DictConfig], object], script: str | None = None)
             line and exit status 2.
         script: path of the calling script, whose folder holds `conf/`. Without it, the folder
             where the command was typed, or the configs of the package.
+        keeps_files: whether a run has a folder to keep.
 
     """
     job_name = f"hydra.job.name={Path(sys.argv[0]).stem}"  # else Hydra takes this module's
@@ -38,7 +41,7 @@ def run_app(function: Callable[[DictConfig], object], script: str | None = None)
     silence_noise()
     config_dir = find_config_dir(script)
     app = hydra.main(version_base="1.3", config_path=str(config_dir), config_name="config")
-    app(_report_mistakes(function))()
+    app(_report_mistakes(function, keeps_files))()
 
 
 def silence_noise() -> None:
@@ -92,7 +95,9 @@ def mistake_in(error: BaseException | None) -> ConfigurationError | None:
     return error
 
 
-def _report_mistakes(function: Callable[[DictConfig], object]) -> Callable[[DictConfig], None]:
+def _report_mistakes(
+    function: Callable[[DictConfig], object], keeps_files: bool
+) -> Callable[[DictConfig], None]:
     def reporting(config: DictConfig) -> None:
         try:
             function(config)
@@ -100,9 +105,10 @@ def _report_mistakes(function: Callable[[DictConfig], object]) -> Callable[[Dict
             mistake = mistake_in(error)
             if mistake is None:
                 raise
+            _discard_empty_run(HydraConfig.get())
             print(f"error: {mistake}", file=sys.stderr)
             sys.exit(2)
-        finally:
+        if not keeps_files:
             _discard_empty_run(HydraConfig.get())
 
     return reporting

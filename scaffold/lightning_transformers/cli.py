@@ -26,7 +26,7 @@ def predict(script: str | None = None) -> None:
     from lightning_transformers.app import run_app
     from lightning_transformers.predict import predict_from_config
 
-    run_app(predict_from_config, script)
+    run_app(predict_from_config, script, keeps_files=False)
 
 
 def check_installation() -> None:

@@ -51,7 +51,7 @@ _target_: examples.custom_language_modeling.model.MyLanguageModelingTransformer
 DATA = ("dataset.train_file=train.csv", "dataset.validation_file=valid.csv")
 QUICK = (
     "backbone=nlp/tiny",
-    "trainer.max_steps=2",
+    "trainer.limit_train_batches=2",
     "trainer.accelerator=cpu",
     "callbacks=none",
     "training.batch_size=4",
