@@ -1,7 +1,6 @@
 """The command line. Each command imports what it needs, so that --help stays fast."""
 
 from enum import StrEnum
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
@@ -46,6 +45,8 @@ def options(
 ) -> None:
     """Options that stand before a command."""
     if show_version:
+        from importlib.metadata import version
+
         typer.echo(f"ltscaffold {version('ltscaffold')}")
         raise typer.Exit
 
