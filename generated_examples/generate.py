@@ -52,15 +52,16 @@ EXAMPLES = {
             "examples/my_language_modeling/model.py": [
                 ("from lightning_transformers.core", "import torch\nfrom lightning_transformers.core"),
                 (
-                    "    # ltscaffold adds",
-                    "    noise_std: float = 0.1\n\n    # ltscaffold adds",
+                    "    # New hooks go",
+                    "    noise_std: float = 0.1\n\n    # New hooks go",
                 ),
                 (
                     "        super().setup(stage)\n",
                     "        super().setup(stage)\n"
                     "        # In on_fit_start, DDP would have wrapped the model already.\n"
-                    "        for parameter in self.model.base_model.parameters():\n"
-                    "            parameter.requires_grad = False\n",
+                    '        if stage == "fit":\n'
+                    "            for parameter in self.model.base_model.parameters():\n"
+                    "                parameter.requires_grad = False\n",
                 ),
                 (
                     "        return super().training_step(batch, batch_idx)\n",

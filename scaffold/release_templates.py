@@ -43,7 +43,6 @@ def release(templates: Path, bundle: Path, *, amend: bool = False) -> str:
 
     Raises:
         SystemExit: if the templates changed under a version that was released.
-
     """
     version, date = newest_version(templates)
     with tempfile.TemporaryDirectory() as folder:

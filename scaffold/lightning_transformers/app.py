@@ -1,6 +1,8 @@
 """From a command line to a function of a composed config: what `train` and `predict` share."""
 
 import logging
+import os
+import re
 import shutil
 import sys
 import warnings
@@ -10,6 +12,7 @@ from pathlib import Path
 import hydra
 from hydra.conf import HydraConf
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from lightning_transformers.errors import ConfigurationError
@@ -20,7 +23,9 @@ NOISE = (
     r".*module\(s\) in eval mode at the start of training",  # a frozen backbone
     r".*LeafSpec.* is deprecated",  # within Lightning
 )
-IN_DEFAULTS_LIST = ("task", "experiment", "x", "checkpoint_path")
+QUOTED_OR_NESTED = re.compile(r"\"(\\.|[^\"\\])*\"|'(\\.|[^'\\])*'|\{.*\}|\[.*\]|", re.DOTALL)
+"""A value that Hydra reads as it stands; `{…}` is a mapping, as question answering takes it."""
+IN_CONFIG = ("task", "experiment", "x", "checkpoint_path")
 
 
 def run_app(
@@ -34,10 +39,8 @@ def run_app(
         script: path of the calling script, whose folder holds `conf/`. Without it, the folder
             where the command was typed, or the configs of the package.
         keeps_files: whether a run has a folder to keep.
-
     """
-    job_name = f"hydra.job.name={Path(sys.argv[0]).stem}"  # else Hydra takes this module's
-    sys.argv[1:] = [job_name, *normalize_overrides(sys.argv[1:])]
+    sys.argv[1:] = normalize_overrides(sys.argv[1:])
     silence_noise()
     config_dir = find_config_dir(script)
     app = hydra.main(version_base="1.3", config_path=str(config_dir), config_name="config")
@@ -52,17 +55,24 @@ def silence_noise() -> None:
 
 
 def normalize_overrides(overrides: Sequence[str]) -> list[str]:
-    """Return the overrides with `+task=` spelled `task=`, and the like.
+    """Return the overrides with `+task=` spelled `task=`, and the like, and with `x` in quotes.
 
     Hydra refuses the plus for a group in the defaults list, where experiments need `task` to be,
-    and demands it for one that is not. Both spellings are documented, so both work.
+    and demands it for one that is not. Both spellings are documented, so both work. The text to
+    predict on may have commas and apostrophes, which mean something to Hydra.
     """
-    return [
-        override.lstrip("+")
-        if override.startswith("+") and override.lstrip("+").partition("=")[0] in IN_DEFAULTS_LIST
-        else override
-        for override in overrides
-    ]
+    return [_normalized(override) for override in overrides]
+
+
+def _normalized(override: str) -> str:
+    key, equals, value = override.partition("=")
+    name = key.lstrip("+")
+    if name not in IN_CONFIG or not equals:
+        return override
+    if name == "x" and not QUOTED_OR_NESTED.fullmatch(value):
+        # In Hydra's quotes a backslash is itself, except before a quote.
+        value = '"' + re.sub(r'(\\*)("|$)', r"\1\1\\\2", value).removesuffix("\\") + '"'
+    return f"{name}={value}"
 
 
 def find_config_dir(script: str | None) -> Path:
@@ -82,7 +92,6 @@ def compose(overrides: Sequence[str], config_dir: Path = PACKAGED_CONFIGS) -> Di
         overrides: what would be typed after the script.
         config_dir: the folder of `config.yaml`. `hydra:` interpolations, such as the run folder,
             have a value in a run only: override `training.run_dir`.
-
     """
     with hydra.initialize_config_dir(str(config_dir.resolve()), version_base="1.3"):
         return hydra.compose("config", overrides=normalize_overrides(overrides))
@@ -107,17 +116,22 @@ def _report_mistakes(
                 raise
             _discard_empty_run(HydraConfig.get())
             print(f"error: {mistake}", file=sys.stderr)
+            if HydraConfig.get().mode == RunMode.MULTIRUN:
+                raise  # Hydra goes on with the next job
             sys.exit(2)
         if not keeps_files:
             _discard_empty_run(HydraConfig.get())
 
+    reporting.__module__ = Path(sys.argv[0]).stem  # what Hydra names the job after
     return reporting
 
 
 def _discard_empty_run(job: HydraConf) -> None:
-    """Remove a run folder that holds nothing but what Hydra wrote before the run."""
+    """Remove a run folder below this one that holds nothing but what Hydra wrote before the run."""
     run_dir = Path(job.runtime.output_dir)
-    if {path.name for path in run_dir.iterdir()} - {".hydra", f"{job.job.name}.log"}:
+    if Path.cwd() not in run_dir.parents or os.environ.get("LOCAL_RANK", "0") != "0":
+        return
+    if {path.name for path in run_dir.iterdir()} - {".hydra", "config.yaml", f"{job.job.name}.log"}:
         return
     shutil.rmtree(run_dir)
     for parent in run_dir.parents:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 NO_DATASET = (
-    "no dataset: give dataset.train_file=<csv, json or txt> and dataset.validation_file=<file>, "
+    "no dataset: give dataset.train_file=<csv, json, jsonl or txt> and dataset.validation_file=<file>, "
     "or dataset.dataset_name=<id on the hub>, or dataset.dataset_name=sample (needs no network)"
 )
 
@@ -20,3 +20,8 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     if nearest:
         return f" (did you mean '{nearest[0]}'?)"
     return f" (known: {', '.join(names)})" if names else ""
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's message, or its type if it has none."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)

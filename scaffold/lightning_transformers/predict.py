@@ -11,7 +11,6 @@ def predict_from_config(config: DictConfig) -> list[str]:
 
     Raises:
         ConfigurationError: if there is no text, or no checkpoint at the path.
-
     """
     check_task(config)
     if config.x is None:

@@ -62,7 +62,7 @@ class TaskContract:
 def changed_parameters(model: torch.nn.Module, before: dict[str, torch.Tensor]) -> Iterator[str]:
     """Yield the names of the parameters that are not bit-equal to what they were."""
     for name, parameter in model.named_parameters():
-        if name not in before or not torch.equal(parameter, before[name]):
+        if not torch.equal(parameter, before[name]):
             yield name
 
 

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
-from lightning_transformers.build import build_data, build_model, build_trainer, check_config
+from lightning_transformers.build import (
+    build_data,
+    build_model,
+    build_trainer,
+    check_config,
+    checkpoint_path,
+)
 
 if TYPE_CHECKING:
     from pytorch_lightning import Trainer
@@ -19,6 +26,7 @@ def train(
     data: TransformerDataModule,
     trainer: Trainer,
     *,
+    checkpoint_path: str | None = None,
     validate_before_fit: bool = False,
 ) -> dict[str, float]:
     """Fit a model on data and return the last value of each metric that was logged.
@@ -27,24 +35,32 @@ def train(
         model: the task.
         data: its data, with the tokenizer of the model's backbone.
         trainer: a Lightning trainer.
+        checkpoint_path: resume from there, with the optimizer and the schedule as they were.
         validate_before_fit: log the validation metrics of the untrained model first.
-
     """
     if validate_before_fit:
         trainer.validate(model, datamodule=data, verbose=False)
-    trainer.fit(model, datamodule=data)
+    trainer.fit(model, datamodule=data, ckpt_path=checkpoint_path, weights_only=True)
     return {name: float(value) for name, value in trainer.callback_metrics.items()}
 
 
 def train_from_config(config: DictConfig) -> dict[str, float]:
     """Build the model, the data and the trainer of a composed config, and train."""
     check_config(config)
+    checkpoint = checkpoint_path(config)
     seed_everything(config.training.seed)
     data = build_data(config)
     model = build_model(config, data)
     trainer = build_trainer(config)
-    first = config.training.validate_before_fit
-    metrics = train(model, data, trainer, validate_before_fit=first)
+    if trainer.is_global_zero:
+        OmegaConf.save(config, Path(config.training.run_dir) / "config.yaml", resolve=True)
+    metrics = train(
+        model,
+        data,
+        trainer,
+        checkpoint_path=checkpoint,
+        validate_before_fit=config.training.validate_before_fit,
+    )
     if trainer.is_global_zero:
         print(f"Run folder: {config.training.run_dir}")
     return metrics

@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from ltscaffold.errors import ScaffoldError
+from ltscaffold.names import SNAKE_CASE
 
 ANSWERS_FILE = ".copier-answers.yml"
 
@@ -24,7 +25,6 @@ class Item:
         parts: template partials that give it methods, `hooks/<name>` and `recipes/<name>`, in the
             order they were added.
         v: the template version that it was rendered at.
-
     """
 
     kind: str
@@ -64,14 +64,19 @@ def read_answers(project: Path) -> Answers | None:
     """Return what a project records, or None if nothing was generated into it yet.
 
     Raises:
-        ScaffoldError: if the file is damaged.
-
+        ScaffoldError: if the file is damaged, or another template's.
     """
     path = project / ANSWERS_FILE
     if not path.exists():
         return None
     try:
-        return _parse(yaml.safe_load(path.read_text(encoding="utf-8")))
+        recorded = yaml.safe_load(path.read_text(encoding="utf-8"))
+        if "_src_path" in recorded and "lts_items" not in recorded:
+            raise ScaffoldError(
+                f"{path} belongs to another template ({recorded['_src_path']}): "
+                "use another folder, see --project"
+            )
+        return _parse(recorded)
     except (yaml.YAMLError, ValueError, TypeError, KeyError, AttributeError, OSError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ScaffoldError(
@@ -84,9 +89,8 @@ def _parse(recorded: Mapping[str, Any]) -> Answers:
     missing = {"_commit", "_src_path", "lts_package", "lts_items"} - set(recorded)
     if missing:
         raise ValueError(f"it lacks {', '.join(sorted(missing))}")
-    return Answers(
-        version=str(recorded["_commit"]),
-        source=str(recorded["_src_path"]),
-        package=str(recorded["lts_package"]),
-        items=[Item(**item) for item in recorded["lts_items"]],
-    )
+    items = [Item(**item) for item in recorded["lts_items"]]
+    for name in (recorded["lts_package"], *(item.name for item in items)):
+        if not SNAKE_CASE.fullmatch(name):
+            raise ValueError(f"{name!r} is not a name that ltscaffold gives")
+    return Answers(recorded["_commit"], recorded["_src_path"], recorded["lts_package"], items)

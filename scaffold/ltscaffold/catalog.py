@@ -31,7 +31,6 @@ class Catalog:
 
         Raises:
             ScaffoldError: if there is no such partial; the message names the nearest.
-
         """
         names = self.names(kind)
         if name not in names:

@@ -88,7 +88,8 @@ def new_task(
     commit = f'git add -A && git commit -m "Add {name}"'
     if not any((folder / ".git").exists() for folder in (project.resolve() / "x").parents):
         commit = f"git init && {commit}"
-    _print_next([train, "pytest", commit, "copier update"])
+    enter = [] if project.samefile(Path()) else [f"cd {project}"]
+    _print_next([*enter, train, "pytest", commit, "copier update"])
 
 
 @app.command("list")

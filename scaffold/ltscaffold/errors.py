@@ -18,7 +18,6 @@ def unknown(kind: str, name: str, known: Iterable[str], listing: str) -> Scaffol
         name: the offending name.
         known: the names there are.
         listing: the command that lists them.
-
     """
     nearest = get_close_matches(name, sorted(known), n=1)
     hint = f"did you mean '{nearest[0]}'?" if nearest else f"see: {listing}"

@@ -17,7 +17,6 @@ def git(*arguments: str | Path, cwd: Path | None = None, **environment: str) -> 
 
     Raises:
         ScaffoldError: if git is missing or fails.
-
     """
     command = ["git", *map(str, arguments)]
     try:
@@ -35,4 +34,9 @@ def git(*arguments: str | Path, cwd: Path | None = None, **environment: str) -> 
 def clean_environment() -> dict[str, str]:
     """Return the environment without the user's git settings and a calling git's variables."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    return inherited | {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+    return inherited | {
+        "GIT_ATTR_NOSYSTEM": "1",
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "XDG_CONFIG_HOME": os.devnull,  # git reads attributes there
+    }

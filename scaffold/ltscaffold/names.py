@@ -9,6 +9,17 @@ from pathlib import Path
 from ltscaffold.errors import ScaffoldError
 
 LONGEST = 48
+RESERVED = ("conf", "default", "outputs", "tests")
+"""Names that a project or the config groups have for something else."""
+TRAINING_STACK = (
+    "datasets",
+    "hydra",
+    "lightning_transformers",
+    "pytorch_lightning",
+    "torch",
+    "transformers",
+)
+"""Dependencies that a light installation does not show."""
 SNAKE_CASE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
 
@@ -18,7 +29,6 @@ def check_name(what: str, name: str) -> None:
     Args:
         what: what is named, for the message: "task" or "package".
         name: the name to check.
-
     """
     if len(name) > LONGEST:
         raise ScaffoldError(
@@ -34,7 +44,9 @@ def check_name(what: str, name: str) -> None:
         raise ScaffoldError(
             f"the {what} name '{name}' is a module of the standard library: choose another"
         )
-    if is_installed(name):
+    if name in RESERVED:
+        raise ScaffoldError(f"the {what} name '{name}' means something else here: choose another")
+    if name in TRAINING_STACK or is_installed(name):
         raise ScaffoldError(
             f"the {what} name '{name}' is an installed Python package: choose another"
         )

@@ -25,6 +25,8 @@ BUNDLE_VARIABLE = "LTSCAFFOLD_TEMPLATES"
 def repository() -> Path:
     """Return a bare git repository of the template history, one tag a version."""
     bundle = bundle_path()
+    if not bundle.is_file():
+        raise ScaffoldError(f"there is no bundle of templates at {bundle}: see {BUNDLE_VARIABLE}")
     digest = hashlib.sha256(bundle.read_bytes()).hexdigest()[:16]
     return _cached(
         f"templates-{digest}.git", lambda path: git("clone", "--quiet", "--mirror", bundle, path)
@@ -39,11 +41,7 @@ def versions() -> list[str]:
 
 def checkout(version: str) -> Path:
     """Return a folder with the templates of a version; raises ScaffoldError if there is none."""
-    repo = repository()
-    folder = _cache_root() / repo.stem / version
-    if folder.is_dir():
-        return folder
-    known = versions()
+    repo, known = repository(), versions()
     if version not in known:
         raise ScaffoldError(
             f"this ltscaffold has no templates of version {version} (its newest is {known[-1]}): "

@@ -42,6 +42,19 @@ def test_train_then_predict(project: Path, run: Run) -> None:
     done = run(*TRAIN, *files, "hydra.run.dir=outputs/here", "trainer.accelerator=cpu")
     assert done.returncode == 0, done.stderr
     assert "outputs/here" in done.stdout
+    assert "noise_std: 0.01" in (project / "outputs/here/config.yaml").read_text()
+    last = "+checkpoint_path=outputs/here/checkpoints/last.ckpt"
+    done = run(
+        *TRAIN,
+        *files,
+        "trainer.accelerator=cpu",
+        last,
+        "trainer.max_epochs=2",
+        "hydra.run.dir=outputs/on",
+    )
+    assert done.returncode == 0, done.stderr
+    metrics = (project / "outputs/on/metrics.csv").read_text().splitlines()
+    assert metrics[1].startswith("1,"), "it goes on with the second epoch"
     before = tree(project)
     checkpoint = "+checkpoint_path=outputs/here/checkpoints/best.ckpt"
     done = run("python", "predict.py", "+task=nlp/mine", checkpoint, "+x=The cat")
@@ -63,9 +76,17 @@ def test_train_then_predict(project: Path, run: Run) -> None:
             ("dataset.train_file=train.csv", "backbone.pretrained_model_name_or_path=no/such"),
             "cannot load the backbone 'no/such'",
         ),
+        (("dataset.train_file=train.csv", "checkpoint_path=no.ckpt"), "no checkpoint at 'no.ckpt'"),
         (("dataset.train_file=train.csv", "+task.nose_std=1"), "did you mean 'noise_std'?"),
     ],
-    ids=["no dataset", "missing file", "missing column", "unreachable backbone", "typo"],
+    ids=[
+        "no dataset",
+        "missing file",
+        "missing column",
+        "unreachable backbone",
+        "checkpoint",
+        "typo",
+    ],
 )
 def test_mistake_ends_in_one_line_and_leaves_nothing_behind(
     arguments: tuple[str, ...], message: str, project: Path, run: Run
@@ -90,6 +111,25 @@ def test_unreachable_hub_is_said_with_what_to_do(project: Path, run: Run) -> Non
 
 
 @pytest.mark.parametrize(
+    ("old", "new", "status", "message"),
+    [
+        ("class Mine", "import nosuchmodule\n\n\nclass Mine", 1, "No module named 'nosuchmodule'"),
+        ("class Mine", "class Mine(\n", 1, "SyntaxError"),
+        ("class Mine", "class Yours", 2, "no class 'MineTransformer' (did you mean 'YoursTrans"),
+    ],
+)
+def test_mistake_in_the_users_module_is_shown(
+    old: str, new: str, status: int, message: str, project: Path, run: Run
+) -> None:
+    module = project / "tasks/mine/model.py"
+    module.write_text(module.read_text().replace(old, new))
+    done = run(*TRAIN, "experiment=smoke")
+    assert done.returncode == status
+    assert message in done.stderr
+    assert str(module) in done.stderr or status == 2
+
+
+@pytest.mark.parametrize(
     ("x", "message"),
     [
         ((), 'give x="some text"'),
@@ -110,6 +150,24 @@ def test_the_console_command_finds_the_project(project: Path, run: Run) -> None:
     done = run("pl-transformers-train", "--help")
     assert done.returncode == 0
     assert "task/nlp: mine" in done.stdout
+
+
+def test_multirun_runs_every_job(project: Path, run: Run) -> None:
+    """A mistake in one job does not keep the next from running."""
+    quick = ("experiment=smoke", "trainer.limit_train_batches=1", "trainer.limit_val_batches=1")
+    sweep = ("-m", "+task=nlp/mine", "dataset.block_size=1,8", "trainer.max_epochs=1", *quick)
+    done = run("python", "train.py", *sweep)
+    assert "error: dataset.block_size=1 leaves no token" in done.stderr
+    assert len(list(project.glob("outputs/multirun/*/1/metrics.csv"))) == 1
+
+
+def test_a_mistake_takes_no_folder_of_the_user_away(project: Path, run: Run) -> None:
+    (project / "elsewhere/mine").mkdir(parents=True)
+    for folder in (project.parent / "beside", Path()):
+        done = run(*TRAIN, "dataset.train_file=no.csv", f"hydra.run.dir={folder}")
+        assert "is not there" in done.stderr
+    assert (project.parent / "beside").is_dir()
+    assert (project / "elsewhere/mine").is_dir()
 
 
 def test_from_another_folder(project: Path, run: Run) -> None:

@@ -53,6 +53,8 @@ def test_what_the_user_says_wins() -> None:
         ("++task=nlp/x", "task=nlp/x"),
         ("task=nlp/x", "task=nlp/x"),
         ("+x='a=b'", "x='a=b'"),
+        ("+x=a", 'x="a"'),
+        ("x", "x"),
         ("+trainer.x=1", "+trainer.x=1"),
         ("+task.lr=1", "+task.lr=1"),
         ("~task", "~task"),
@@ -62,7 +64,22 @@ def test_spelling(typed: str, meant: str) -> None:
     assert normalize_overrides([typed]) == [meant]
 
 
-@pytest.mark.parametrize("text", ["100% of it", "with 'quotes'", 'and "double" ones', "a, b: {c}"])
-def test_text_to_predict_on_needs_hydras_quotes_only(text: str) -> None:
-    quoted = text.replace("\\", "\\\\").replace('"', '\\"')
-    assert compose([f'+x="{quoted}"']).x == text
+@pytest.mark.parametrize(
+    "text",
+    [
+        "100% of it",
+        "It's a truth",
+        "Hello, world",
+        'and "double" ones',
+        "a\\b, c: [d] {e}",
+        "",
+        "=",
+    ],
+)
+def test_text_to_predict_on_needs_no_quotes_of_hydra(text: str) -> None:
+    assert compose([f"+x={text}"]).x == text
+
+
+def test_quoted_text_and_mappings_are_read_as_hydra_reads_them() -> None:
+    assert compose(["x='a, b'"]).x == "a, b"
+    assert compose(['+x={context: "a, b", question: "c?"}']).x.question == "c?"

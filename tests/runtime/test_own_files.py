@@ -59,11 +59,13 @@ def test_other_column(project: Path) -> None:
     assert TEXTS[0] in text_of(data_module(train_file="train.csv", text_column="body"), "train")
 
 
-def test_rows_without_text_are_passed_over(project: Path) -> None:
+@pytest.mark.parametrize("append_eos", [True, False])
+def test_rows_without_text_are_passed_over(append_eos: bool, project: Path) -> None:
     (project / "train.csv").write_text("text,n\nhello,1\n,2\nworld,3\n")
     (project / "valid.csv").write_text("text\nhello\n")
-    data = data_module(train_file="train.csv", validation_file="valid.csv", append_eos=False)
-    assert text_of(data, "train") == "helloworld"
+    data = data_module(train_file="train.csv", validation_file="valid.csv", append_eos=append_eos)
+    end = "</s>" if append_eos else ""
+    assert text_of(data, "train") == f"hello{end}world{end}"
 
 
 def write(name: str, content: str | bytes) -> None:
@@ -77,6 +79,11 @@ MISTAKES: dict[str, tuple[dict[str, str | bytes], str]] = {
     "no text column": ({"train.csv": "a,b\n1,2\n3,4\n"}, "its columns: a, b"),
     "one row": ({"train.csv": "text\nhello\n"}, "dataset.validation_file"),
     "no text": ({"train.csv": 'text\n""\n""\n""\n'}, "no text in column 'text'"),
+    "commas without quotes": (
+        {"train.csv": "text\nFirst, a text\nSecond, a text\n"},
+        "more fields than its header: put texts with commas in quotes",
+    ),
+    "numbers": ({"train.csv": "text\n1\n2\n3\n"}, "column 'text' of the train set is int64"),
     "malformed": ({"train.csv": 'text\n"a\n'}, "cannot read the train file 'train.csv'"),
     "not utf-8": ({"train.csv": b"text\n\xff\xfe\xfa\n"}, "cannot read the train file"),
 }
@@ -117,6 +124,19 @@ def test_no_dataset_at_all() -> None:
 def test_unknown_key_names_the_nearest() -> None:
     with pytest.raises(ConfigurationError, match="did you mean 'train_file'"):
         data_module(trian_file="x")
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0, -1.0])
+def test_share_that_leaves_nothing(share: float, project: Path) -> None:
+    write_csv(project / "train.csv")
+    with pytest.raises(ConfigurationError, match="leaves nothing"):
+        data_module(train_file="train.csv", train_val_split=share).setup("fit")
+
+
+def test_block_that_is_too_short(project: Path) -> None:
+    write_csv(project / "train.csv")
+    with pytest.raises(ConfigurationError, match="block_size=1 leaves no token to predict"):
+        data_module(train_file="train.csv", block_size=1).setup("fit")
 
 
 def test_block_longer_than_the_model(project: Path) -> None:

@@ -31,7 +31,7 @@ def test_texts_come_back(texts: list[str | None], append_eos: bool) -> None:
         append_eos=append_eos,
     )
     end = "</s>" if append_eos else ""
-    expected = "".join((text or "") + end for text in texts)
+    expected = "".join(text + end for text in texts if text)
     blocks = table["input_ids"].to_pylist()
     if len(TOKENIZER.encode(expected)) > 1:
         assert [TOKENIZER.decode(block) for block in blocks] == [expected]

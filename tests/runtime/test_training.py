@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 import torch
+from omegaconf import OmegaConf
 from pytorch_lightning import Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
 from transformers import PreTrainedModel
 
+from lightning_transformers.app import PACKAGED_CONFIGS
 from lightning_transformers.callbacks import LossCurve, WeightNoise
 from lightning_transformers.core import Batch
 from lightning_transformers.core.freezing import freeze_backbone
@@ -32,6 +34,7 @@ class Recorder(LanguageModelingTransformer):
 
     def training_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
         """Record the mode of the model and the weights that the step sees."""
+        self.batch = batch
         self.modes = [*getattr(self, "modes", []), self.model.training]
         self.seen = [p.detach().clone() for p in self.model.parameters()]
         return super().training_step(batch, batch_idx)
@@ -125,6 +128,40 @@ class NoLoss(Recorder):
     def training_step(self, batch: Batch, batch_idx: int) -> None:  # type: ignore[override]
         """Return no loss."""
         super().training_step(batch, batch_idx)
+
+
+class SkipsEpochs(Recorder):
+    """Ends each epoch before its first step, as the hook may."""
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> int:
+        """Return what ends the epoch."""
+        return -1
+
+
+def test_noise_is_gone_after_an_epoch_that_was_skipped(tmp_path: Path) -> None:
+    task = model(SkipsEpochs)
+    before = [p.detach().clone() for p in task.model.parameters()]
+    trainer(tmp_path, max_epochs=3, callbacks=[WeightNoise(0.05)]).fit(task, sample())
+    after = list(task.model.parameters())
+    assert all(torch.equal(a, b) for a, b in zip(after, before, strict=True))
+
+
+def test_gradient_is_taken_at_noisy_weights_and_applied_to_the_clean_ones(tmp_path: Path) -> None:
+    task = model()
+    task.eval()  # without dropout, so that the gradient can be computed again
+    task.optimizer_config = {"_target_": "torch.optim.SGD", "lr": 0.5}
+    before = [p.detach().clone() for p in task.model.parameters()]
+    data = sample(batch_size=4)
+    run = trainer(tmp_path, max_steps=1, limit_val_batches=0, callbacks=[WeightNoise(0.05)])
+    run.fit(task, data)
+    after = [p.detach().clone() for p in task.model.parameters()]
+    for parameter, noisy in zip(task.model.parameters(), task.seen, strict=True):
+        parameter.data = noisy
+    task.zero_grad()
+    task.model(**task.batch).loss.backward()
+    for parameter, clean, updated in zip(task.model.parameters(), before, after, strict=True):
+        assert parameter.grad is not None
+        torch.testing.assert_close(updated, clean - 0.5 * parameter.grad)
 
 
 def test_noise_is_gone_after_a_step_without_a_loss(tmp_path: Path) -> None:
@@ -234,3 +271,71 @@ def test_frozen_backbone_stays_in_evaluation_mode(tmp_path: Path) -> None:
     run.fit(task, sample())
     assert task.backbone_modes == [False] * 8
     assert task.modes == [True] * 8
+
+
+class Untied(LanguageModelingTransformer):
+    """Freezes the backbone of a model with tied embeddings, as the recipe does."""
+
+    def build_model(self) -> PreTrainedModel:
+        """Return the model, untied and with its backbone frozen."""
+        model = super().build_model()
+        freeze_backbone(model, tied="untie")
+        return model
+
+
+def test_an_untied_model_comes_back_from_its_checkpoint(tmp_path: Path) -> None:
+    seed_everything(0)
+    backbone = BACKBONE | {"config": {"tie_word_embeddings": True}}
+    task, data = Untied(backbone, optimizer=ADAMW), sample()
+    metrics = train(task, data, trainer(tmp_path, limit_train_batches=5))
+    run = trainer(tmp_path)
+    run.strategy.connect(task)
+    run.save_checkpoint(tmp_path / "untied.ckpt", weights_only=False)
+    loaded = Untied.load_from_checkpoint(tmp_path / "untied.ckpt", weights_only=True)
+    (again,) = trainer(tmp_path).validate(loaded, data, verbose=False)
+    assert again["val/loss"] == metrics["val/loss"]
+
+
+@pytest.mark.parametrize("precision", ["bf16-mixed", "bf16-true", "32-true"])
+def test_precision_with_clipping(precision: Any, tmp_path: Path) -> None:
+    """The optimizer of the config takes both, and the mean over many tokens stays exact."""
+    optimizer = OmegaConf.load(PACKAGED_CONFIGS / "optimizer/adamw.yaml")
+    task = LanguageModelingTransformer(BACKBONE, optimizer=optimizer)
+    run = trainer(tmp_path, precision=precision, gradient_clip_val=1.0, limit_train_batches=2)
+    metrics = train(task, sample(), run)
+    exact = trainer(tmp_path).validate(task.float(), sample(), verbose=False)[0]["val/loss"]
+    assert metrics["val/loss"] == pytest.approx(exact, rel=1e-3)
+
+
+def test_schedule_without_an_end_is_refused(tmp_path: Path) -> None:
+    schedule = OmegaConf.load(PACKAGED_CONFIGS / "scheduler/linear_schedule_with_warmup.yaml")
+    task = LanguageModelingTransformer(BACKBONE, scheduler=schedule)
+    with pytest.raises(ConfigurationError, match="the fit has no end"):
+        trainer(tmp_path, max_epochs=-1, max_time="00:00:01:00").fit(task, sample())
+
+
+class Demanding(Recorder):
+    """Has a hyperparameter without a default."""
+
+    alpha: float
+
+
+def test_hyperparameter_without_a_default_is_needed() -> None:
+    with pytest.raises(ConfigurationError, match="Demanding needs a value for alpha"):
+        model(Demanding)
+    assert model(Demanding, alpha=1.0).alpha == 1.0
+
+
+def test_prediction_leaves_the_modes_alone() -> None:
+    task = model(Frozen)
+    task.predict(["It is a truth"], TOKENIZER)
+    assert task.training
+    assert not task.model.base_model.training
+
+
+def test_long_text_is_continued_too() -> None:
+    text = "It is a truth universally acknowledged, " * 30
+    (predicted,) = model().predict([text], TOKENIZER)
+    assert predicted.startswith(text)
+    with pytest.raises(ConfigurationError, match="is empty"):
+        model().predict([""], TOKENIZER)

@@ -1,5 +1,7 @@
 """A mistake ends in one line and exit status 2, and nothing is written."""
 
+import itertools
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -39,6 +41,8 @@ MISTAKES: dict[str, tuple[tuple[str, ...], str]] = {
     "missing folder": (("mine", *BASE, "--project", "nowhere"), "no folder nowhere"),
     "unwritable folder": (("mine", *BASE, "--project", "/proc"), "/proc"),
     "file for a folder": (("mine", *BASE, "--project", "train.csv"), "no folder train.csv"),
+    "option of the group": (("default", *BASE), "means something else"),
+    "package of another use": (("mine", *BASE, "--package", "outputs"), "means something else"),
     "package": (("mine", *BASE, "--package", "torch"), "installed Python package"),
 }
 
@@ -115,12 +119,15 @@ def test_project_newer_than_the_package(project: Path) -> None:
     assert tree(project) == before
 
 
-def test_write_that_fails_leaves_the_tree_as_it_was(project: Path) -> None:
-    new_task(project, "first", "language_modeling")
+@pytest.mark.parametrize("limit", [450, 900, 1300])
+def test_write_that_fails_leaves_the_tree_as_it_was(limit: int, project: Path) -> None:
+    """The limit strikes the answers file, which is replaced, or the new files, or both."""
+    for number in range(8):
+        new_task(project, f"task_{number}", "language_modeling")
     before = tree(project)
     # A limit on the size of files: the kernel fails a write midway, as a full disk does.
     code = (
-        "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (450, 450));"
+        f"import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}));"
         "sys.argv = ['ltscaffold', 'new-task', 'second', '--base', 'language_modeling'];"
         "from ltscaffold.cli import main; main()"
     )
@@ -131,6 +138,58 @@ def test_write_that_fails_leaves_the_tree_as_it_was(project: Path) -> None:
     assert "File too large; nothing was changed" in done.stderr
     assert tree(project) == before
     assert not (project / "tasks/second").exists()
+
+
+@pytest.mark.parametrize("moment", range(1, 24, 3))
+def test_interrupt_leaves_the_tree_as_it_was(
+    moment: int, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C at any rename; with 12 files there are 12 of them."""
+    calls = itertools.count(1)
+    replace = os.replace
+
+    def interrupted(source: str, target: str) -> None:
+        if next(calls) == moment:
+            raise KeyboardInterrupt
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", interrupted)
+    if moment <= 12:
+        with pytest.raises(KeyboardInterrupt):
+            new_task(project, "mine", "language_modeling")
+        assert list(project.iterdir()) == []
+    else:
+        new_task(project, "mine", "language_modeling")
+        assert not list(project.glob("**/.*.old"))
+
+
+def test_link_that_leads_out_of_the_project(project: Path) -> None:
+    (project.parent / "out").mkdir()
+    (project / "tasks").symlink_to(project.parent / "out")
+    with pytest.raises(ScaffoldError, match="a symbolic link leads out of the project"):
+        new_task(project, "mine", "language_modeling")
+    assert list((project.parent / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('lts_package: "tasks"', 'lts_package: "../evil"', "is damaged"),
+        ('"name": "mine"', '"name": "../evil"', "is damaged"),
+        ("lts_items:", "other_items:", "belongs to another template"),
+        ('"v": "v1.0.0"', '"v": "v0.9.0"', "different template versions"),
+        ('_commit: "v1.0.0"', '_commit: "."', "different template versions"),
+    ],
+)
+def test_answers_that_cannot_be_right(old: str, new: str, message: str, project: Path) -> None:
+    new_task(project, "mine", "language_modeling")
+    answers = project / ANSWERS_FILE
+    assert old in answers.read_text()
+    answers.write_text(answers.read_text().replace(old, new))
+    before = tree(project)
+    with pytest.raises(ScaffoldError, match=message):
+        new_task(project, "other", "language_modeling")
+    assert tree(project) == before
 
 
 @given(st.text(max_size=80))

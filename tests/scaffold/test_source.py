@@ -20,7 +20,7 @@ def test_git_reads_the_history_by_its_url(run: Run) -> None:
 
 
 def test_git_cannot_push(project: Path, run: Run) -> None:
-    run("git", "clone", "--quiet", source.SOURCE_URL, "clone")
+    assert run("git", "clone", "--quiet", source.SOURCE_URL, "clone").returncode == 0
     done = run("git", "-C", "clone", "push", "origin", "HEAD:refs/heads/evil")
     assert done.returncode != 0
 

@@ -12,7 +12,6 @@ class LossCurve(Callback):
 
     Args:
         path: the file to write.
-
     """
 
     def __init__(self, path: str) -> None:
@@ -60,5 +59,7 @@ class LossCurve(Callback):
 
     def _note(self, trainer: Trainer, name: str) -> None:
         value = trainer.callback_metrics.get(name)
-        if value is not None:
-            self.points[name].append((trainer.global_step, float(value)))
+        points = self.points[name]
+        # With gradient accumulation several batches make a step.
+        if value is not None and (not points or points[-1][0] != trainer.global_step):
+            points.append((trainer.global_step, float(value)))

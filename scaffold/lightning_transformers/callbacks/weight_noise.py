@@ -19,7 +19,6 @@ class WeightNoise(Callback):
 
     Args:
         std: standard deviation of the noise, in units of the weights.
-
     """
 
     def __init__(self, std: float) -> None:
@@ -32,6 +31,7 @@ class WeightNoise(Callback):
     ) -> None:
         """Add the noise to the trainable weights."""
         assert isinstance(pl_module, TaskTransformer)
+        self.restore()
         generator = pl_module.generator("weight_noise")
         for weight in pl_module.parameters():
             if weight.requires_grad:
@@ -47,6 +47,10 @@ class WeightNoise(Callback):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Take the noise off after a step that returned no loss, and so had no backward."""
+        self.restore()
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Take the noise off after a hook that skipped the rest of the epoch."""
         self.restore()
 
     def on_exception(

@@ -17,7 +17,7 @@ from transformers import (
 
 from lightning_transformers.core.hub import prepare_hub_access
 from lightning_transformers.core.resources import local_path
-from lightning_transformers.errors import ConfigurationError
+from lightning_transformers.errors import ConfigurationError, first_line
 
 T = TypeVar("T")
 
@@ -33,7 +33,6 @@ class Backbone:
         revision: branch, tag or commit on the hub.
         trust_remote_code: run code that the repository ships.
         config: values that replace those of the model's own config.
-
     """
 
     pretrained_model_name_or_path: str
@@ -53,7 +52,6 @@ class Backbone:
 
         Raises:
             ConfigurationError: if the model is not found, or cannot be reached.
-
         """
         values = dict(model_data_kwargs)
         vocab_size = values.pop("vocab_size", 0)
@@ -83,12 +81,12 @@ class Backbone:
         path = local_path(name)
         if not Path(path).exists():
             prepare_hub_access()
-        if self.revision:
+        if self.revision and name == self.pretrained_model_name_or_path:
             kwargs["revision"] = self.revision
         try:
             return loader(path, trust_remote_code=self.trust_remote_code, **kwargs)
-        except OSError as error:
-            reason = str(error).strip().splitlines()[0]
+        except (OSError, ValueError) as error:
+            reason = first_line(error)
             raise ConfigurationError(
                 f"cannot load the backbone '{name}': {reason} "
                 "(offline? backbone=nlp/tiny needs no network)"

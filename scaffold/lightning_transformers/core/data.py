@@ -31,7 +31,6 @@ class TransformerDataModule(LightningDataModule):
 
     Raises:
         ConfigurationError: for an unknown hyperparameter, a missing or an unreadable file.
-
     """
 
     dataset_name: str | None = None
@@ -69,10 +68,10 @@ class TransformerDataModule(LightningDataModule):
 
     def prepare_data(self) -> None:
         """Download and preprocess on one process, so that the others find it in the cache."""
-        self.build_dataset()
+        self.dataset = self.build_dataset()
 
     def setup(self, stage: str) -> None:
-        """Build the dataset, once for all stages."""
+        """Build the dataset where it is not yet, from the cache on the other processes."""
         if self.dataset is None:
             self.dataset = self.build_dataset()
 
@@ -102,6 +101,11 @@ class TransformerDataModule(LightningDataModule):
         """Hold out a part of the training set where there is no validation set."""
         if "validation" in dataset or "train" not in dataset:
             return dataset
+        if not 0 < self.train_val_split < 1:
+            raise ConfigurationError(
+                f"dataset.train_val_split={self.train_val_split} leaves nothing to train or to "
+                "validate on: give a share between 0 and 1, or dataset.validation_file=<file>"
+            )
         if len(dataset["train"]) < 2:
             raise ConfigurationError(
                 "the training set has 1 example, none is left to validate on: "
@@ -140,7 +144,8 @@ class TransformerDataModule(LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[Any]:
         """Return shuffled batches; the order follows from `seed`."""
-        generator = torch.Generator().manual_seed(self.seed)
+        epoch = self.trainer.current_epoch if self.trainer else 0
+        generator = torch.Generator().manual_seed(self.seed + epoch)
         return self._dataloader("train", shuffle=True, generator=generator)
 
     def val_dataloader(self) -> DataLoader[Any]:
@@ -162,8 +167,9 @@ class TransformerDataModule(LightningDataModule):
     def max_positions(self) -> int | None:
         """Return the longest input in tokens that the model takes, as far as that is known."""
         if self.trainer is not None:
-            config = self.trainer.lightning_module.model.config  # type: ignore[union-attr]
-            return getattr(config, "max_position_embeddings", None)
+            config: Any = self.trainer.lightning_module.model.config  # type: ignore[union-attr]
+            if positions := getattr(config, "max_position_embeddings", None):
+                return int(positions)
         known = self.tokenizer.model_max_length < UNKNOWN_LENGTH
         return self.tokenizer.model_max_length if known else None
 

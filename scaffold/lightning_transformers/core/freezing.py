@@ -1,7 +1,7 @@
 """Which parameters train: the backbone, the head, and the matrix that both may share."""
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Literal, get_args
 
 from torch import nn
 from transformers import PreTrainedModel
@@ -16,8 +16,10 @@ TIED_EMBEDDINGS = (
 )
 
 
-def freeze_backbone(model: PreTrainedModel, tied: str = "error") -> None:
+def freeze_backbone(model: PreTrainedModel, tied: TiedEmbeddings = "error") -> None:
     """Let only the head train, and switch the backbone to evaluation mode (no dropout).
+
+    A model whose backbone is no module of its own (T5, CLIP) keeps its dropout.
 
     Call it in `build_model`: to untie changes the structure, which callbacks may copy later on.
 
@@ -27,9 +29,11 @@ def freeze_backbone(model: PreTrainedModel, tied: str = "error") -> None:
             "train" (the shared matrix stays trainable) or "untie" (the head gets a copy).
 
     Raises:
-        ConfigurationError: if nothing would be left to train.
-
+        ConfigurationError: if nothing would be left to train, or `tied` is none of the three.
     """
+    if tied not in get_args(TiedEmbeddings):
+        known = ", ".join(get_args(TiedEmbeddings))
+        raise ConfigurationError(f"tied_embeddings='{tied}' is not known (known: {known})")
     if is_tied(model):
         if tied == "untie":
             untie_embeddings(model)

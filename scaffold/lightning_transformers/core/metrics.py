@@ -14,15 +14,17 @@ class MeanLoss(Metric):
 
     def __init__(self) -> None:
         super().__init__()
-        zero = torch.tensor(0.0, dtype=torch.float64)
-        self.add_state("total", zero, dist_reduce_fx="sum")
-        self.add_state("count", zero.clone(), dist_reduce_fx="sum")
+        self.add_state("total", torch.tensor(0.0), dist_reduce_fx="sum")
+        self.add_state("count", torch.tensor(0.0), dist_reduce_fx="sum")
 
     def update(self, total: Tensor, count: Tensor) -> None:
         """Add a batch's sum of loss terms and their number."""
+        # A trainer in bfloat16 casts the states, whose sums would then stand still at 256 terms;
+        # Apple's GPUs have no float64.
+        wide = torch.float32 if total.device.type == "mps" else torch.float64
         # Not in place: the state may be a tensor of inference mode, from an earlier validation.
-        self.total = self.total + total
-        self.count = self.count + count
+        self.total = self.total.to(wide) + total
+        self.count = self.count.to(wide) + count
 
     def compute(self) -> Tensor:
         """Return the mean, a scalar."""

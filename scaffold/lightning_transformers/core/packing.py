@@ -7,6 +7,9 @@ from typing import Any
 import pyarrow as pa
 from transformers import PreTrainedTokenizerBase
 
+VERSION = 1
+"""To be raised with each change of what the functions below return: `datasets` caches by it."""
+
 
 def tokenize_and_pack(
     table: pa.Table,
@@ -15,6 +18,7 @@ def tokenize_and_pack(
     text_column: str,
     block_size: int,
     append_eos: bool,
+    version: int = VERSION,
 ) -> pa.Table:
     """Concatenate the tokens of all rows and cut them into blocks.
 
@@ -26,13 +30,13 @@ def tokenize_and_pack(
         tokenizer: turns the texts into ids.
         text_column: name of that column.
         block_size: tokens in a block; the last one of a table may be shorter, so none is lost.
-        append_eos: end every row with the tokenizer's end-of-sequence token.
+        append_eos: end every row that has text with the tokenizer's end-of-sequence token.
+        version: of this code; part of the key of the cache and otherwise unused.
 
     Returns:
         A table with the column `input_ids`, a list of int32 a row.
-
     """
-    texts = [text or "" for text in table[text_column].to_pylist()]
+    texts = [text for text in table[text_column].to_pylist() if text]
     end = [tokenizer.eos_token_id] if append_eos and tokenizer.eos_token_id is not None else []
     rows = (itertools.chain(ids, end) for ids in token_ids(tokenizer, texts))
     tokens = pa.array(itertools.chain.from_iterable(rows), type=pa.int32())

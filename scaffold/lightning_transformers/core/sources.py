@@ -10,9 +10,10 @@ from hydra.utils import to_absolute_path
 
 from lightning_transformers.core.hub import prepare_hub_access
 from lightning_transformers.core.resources import local_path
-from lightning_transformers.errors import ConfigurationError
+from lightning_transformers.errors import ConfigurationError, first_line
 
 BUILDERS = {".csv": "csv", ".json": "json", ".jsonl": "json", ".txt": "text"}
+PANDAS_INDEX = "__index_level_0__"  # what becomes of a field that no header names
 NO_ROWS = "corresponds to no data"  # what datasets says of a csv with a header only
 
 
@@ -26,7 +27,6 @@ def load_files(files: Mapping[str, str], cache_dir: str | None = None) -> Datase
 
     Raises:
         ConfigurationError: for a file that is missing, empty, of another kind or malformed.
-
     """
     return DatasetDict({split: _load_file(split, file, cache_dir) for split, file in files.items()})
 
@@ -38,14 +38,13 @@ def load_from_hub(
 
     Raises:
         ConfigurationError: if there is no such dataset or it cannot be reached.
-
     """
     prepare_hub_access()
     try:
         loaded = datasets.load_dataset(name, config_name, revision=revision, cache_dir=cache_dir)
     except (OSError, ValueError, datasets.exceptions.DatasetNotFoundError) as error:
         raise ConfigurationError(
-            f"cannot load the dataset '{name}': {_first_line(error)} "
+            f"cannot load the dataset '{name}': {first_line(error)} "
             "(offline? dataset.dataset_name=sample needs no network)"
         ) from error
     assert isinstance(loaded, DatasetDict)
@@ -56,7 +55,7 @@ def _load_file(split: str, file: str, cache_dir: str | None) -> Dataset:
     path = Path(to_absolute_path(local_path(file)))
     if not path.is_file():
         raise ConfigurationError(f"the {split} file '{file}' is not there (looked for {path})")
-    if path.suffix not in BUILDERS:
+    if path.suffix.lower() not in BUILDERS:
         known = ", ".join(BUILDERS)
         raise ConfigurationError(
             f"the {split} file '{file}' has the ending '{path.suffix}' (known: {known})"
@@ -65,16 +64,17 @@ def _load_file(split: str, file: str, cache_dir: str | None) -> Dataset:
         raise ConfigurationError(f"the {split} file '{file}' is empty")
     try:
         loaded = datasets.load_dataset(
-            BUILDERS[path.suffix], data_files=str(path), split="train", cache_dir=cache_dir
+            BUILDERS[path.suffix.lower()], data_files=str(path), split="train", cache_dir=cache_dir
         )
     except (DatasetGenerationError, ValueError, OSError) as error:
-        reason = _first_line(error.__cause__ or error)
+        reason = first_line(error.__cause__ or error)
         if NO_ROWS in reason:
             raise ConfigurationError(f"the {split} file '{file}' has no rows") from error
         raise ConfigurationError(f"cannot read the {split} file '{file}': {reason}") from error
     assert isinstance(loaded, Dataset)
+    if PANDAS_INDEX in loaded.column_names:
+        raise ConfigurationError(
+            f"the rows of the {split} file '{file}' have more fields than its header: "
+            "put texts with commas in quotes"
+        )
     return loaded
-
-
-def _first_line(error: BaseException) -> str:
-    return next(iter(str(error).strip().splitlines()), type(error).__name__)

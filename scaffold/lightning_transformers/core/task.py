@@ -16,7 +16,7 @@ from transformers.utils.generic import ModelOutput
 
 from lightning_transformers.core.backbone import Backbone, embedding_rows
 from lightning_transformers.core.freezing import TIED_EMBEDDINGS, is_tied
-from lightning_transformers.core.hyperparameters import set_hyperparameters
+from lightning_transformers.core.hyperparameters import plain, set_hyperparameters
 from lightning_transformers.core.metrics import MeanLoss
 from lightning_transformers.core.randomness import keyed_generator
 from lightning_transformers.core.types import Batch, Loss
@@ -48,7 +48,6 @@ class TaskTransformer(LightningModule):
 
     Raises:
         ConfigurationError: for an unknown hyperparameter or a backbone that cannot be loaded.
-
     """
 
     default_model_type: ClassVar[str]
@@ -66,6 +65,7 @@ class TaskTransformer(LightningModule):
         **hyperparameters: Any,
     ) -> None:
         super().__init__()
+        backbone, optimizer, scheduler = plain(backbone), plain(optimizer), plain(scheduler)
         set_hyperparameters(self, TaskTransformer, hyperparameters)
         self.save_hyperparameters(logger=False)
         fields = {"pretrained_model_name_or_path": backbone}
@@ -133,7 +133,8 @@ class TaskTransformer(LightningModule):
         loss, _ = self.shared_step(batch, "train")
         if not loss.total.requires_grad:
             raise ConfigurationError(self._nothing_trains())
-        if (self.global_step + 1) % self.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
+        every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
+        if every and (self.global_step + 1) % every == 0:
             self.log("train/loss", loss.mean.detach(), prog_bar=True)
         return loss.mean
 
@@ -161,7 +162,9 @@ class TaskTransformer(LightningModule):
 
     def update_metrics(self, loss: Loss, outputs: ModelOutput, batch: Batch, stage: str) -> None:
         """Update the metrics of a stage, each with those of the arguments that it takes."""
-        self._stage_metrics(stage).update(total=loss.total, count=loss.count)
+        self._stage_metrics(stage).update(
+            total=loss.total, count=loss.count, outputs=outputs, batch=batch
+        )
 
     def _evaluation_step(self, batch: Batch, stage: str) -> None:
         loss, outputs = self.shared_step(batch, stage)
@@ -222,14 +225,23 @@ class TaskTransformer(LightningModule):
 
         It is worked out from lengths: `trainer.estimated_stepping_batches` would build the data
         loaders early, and a resumed run would then see its samples in another order.
+
+        Raises:
+            ConfigurationError: if the fit has no end that is known beforehand.
         """
         trainer = self.trainer
-        steps_per_epoch = math.ceil(
-            trainer.datamodule.num_train_batches() / trainer.accumulate_grad_batches  # type: ignore[attr-defined]
-        )
+        data: Any = getattr(trainer, "datamodule", None)
+        if data is None:
+            return int(trainer.estimated_stepping_batches)
+        steps_per_epoch = math.ceil(data.num_train_batches() / trainer.accumulate_grad_batches)
         epochs = trainer.max_epochs if trainer.max_epochs is not None else -1
-        limits = [trainer.max_steps, steps_per_epoch * epochs]
-        return min((limit for limit in limits if limit >= 0), default=-1)
+        limits = [limit for limit in (trainer.max_steps, steps_per_epoch * epochs) if limit >= 0]
+        if not limits:
+            raise ConfigurationError(
+                "the schedule needs the number of steps, and the fit has no end: set "
+                "trainer.max_steps, trainer.max_epochs or scheduler.num_training_steps"
+            )
+        return min(limits)
 
     # -- callbacks
 

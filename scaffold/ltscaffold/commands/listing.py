@@ -6,10 +6,13 @@ from pathlib import Path
 from ltscaffold import source
 from ltscaffold.answers import read_answers
 from ltscaffold.catalog import Catalog
+from ltscaffold.errors import ScaffoldError
 
 
 def catalog_of(project: Path) -> Catalog:
     """Return the catalogue of the templates that a new item of the project is rendered from."""
+    if not project.is_dir():
+        raise ScaffoldError(f"there is no folder {project}")
     answers = read_answers(project)
     return Catalog(source.checkout(answers.version if answers else source.versions()[-1]))
 

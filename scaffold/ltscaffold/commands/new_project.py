@@ -23,7 +23,6 @@ def new_project(project: Path, package: str = PACKAGE) -> list[str]:
 
     Raises:
         ScaffoldError: if the folder holds a project or files of the skeleton already.
-
     """
     check_name("package", package)
     project = project.absolute()

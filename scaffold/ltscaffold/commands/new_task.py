@@ -43,7 +43,6 @@ def new_task(
 
     Raises:
         ScaffoldError: for what cannot be done; nothing is written then.
-
     """
     check_name("task", name)
     check_folder(project)
@@ -51,6 +50,7 @@ def new_task(
         recorded = read_answers(project)
         answers = recorded or new_answers(package)
         check_package(answers, package)
+        check_items(answers)
         templates = source.checkout(answers.version)
         item = make_item(Catalog(templates), answers, name, base, hooks, recipes)
         if recorded is None:
@@ -99,6 +99,24 @@ def check_package(answers: Answers, package: str | None) -> None:
         raise ScaffoldError(
             f"this project keeps its tasks in '{answers.package}', not '{package}': "
             "leave --package out"
+        )
+
+
+def check_items(answers: Answers) -> None:
+    """Raise ScaffoldError where merged branches left the items in disagreement."""
+    names = [item.name for item in answers.items]
+    twice = {name for name in names if names.count(name) > 1}
+    if twice:
+        raise ScaffoldError(
+            f"{ANSWERS_FILE} names {', '.join(sorted(twice))} twice (merged branches?): "
+            "delete one of the two lines"
+        )
+    behind = [item.name for item in answers.items if item.v != answers.version]
+    if behind:
+        raise ScaffoldError(
+            f"{', '.join(behind)} and the project are at different template versions (merged "
+            "branches?): undo the merge, run copier update on the branch that is behind, and "
+            "merge again"
         )
 
 

@@ -13,7 +13,7 @@ class MyLanguageModelingTransformer(LanguageModelingTransformer):
 
     noise_std: float = 0.1
 
-    # ltscaffold adds new hooks below this line.
+    # New hooks go below this line.
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the loss of one training batch."""
@@ -31,5 +31,6 @@ class MyLanguageModelingTransformer(LanguageModelingTransformer):
         """Called on every process before fit, validate, test or predict."""
         super().setup(stage)
         # In on_fit_start, DDP would have wrapped the model already.
-        for parameter in self.model.base_model.parameters():
-            parameter.requires_grad = False
+        if stage == "fit":
+            for parameter in self.model.base_model.parameters():
+                parameter.requires_grad = False

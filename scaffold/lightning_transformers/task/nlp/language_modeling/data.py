@@ -7,9 +7,10 @@ from transformers import PreTrainedTokenizerBase
 
 from lightning_transformers.core import TransformerDataModule
 from lightning_transformers.core.collate import CausalCollator
-from lightning_transformers.core.packing import tokenize_and_pack
+from lightning_transformers.core.packing import VERSION, tokenize_and_pack
 from lightning_transformers.errors import ConfigurationError
 
+TEXT_TYPES = ("string", "large_string")
 ASSETS = "pkg://lightning_transformers/assets/language_modeling"
 
 
@@ -46,6 +47,10 @@ class LanguageModelingDataModule(TransformerDataModule):
                     "set dataset.block_size=<tokens>"
                 )
             return longest
+        if self.block_size < 2:
+            raise ConfigurationError(
+                f"dataset.block_size={self.block_size} leaves no token to predict: at least 2"
+            )
         if longest is not None and self.block_size > longest:
             raise ConfigurationError(
                 f"dataset.block_size={self.block_size} is longer than the model's {longest} "
@@ -59,6 +64,15 @@ class LanguageModelingDataModule(TransformerDataModule):
                 f"the {split} set has no column '{self.text_column}' (its columns: "
                 f"{', '.join(rows.column_names)}): set dataset.text_column=<column>"
             )
+        empty = ConfigurationError(f"the {split} set has no text in column '{self.text_column}'")
+        if rows.data.column(self.text_column).null_count == len(rows):
+            raise empty
+        kind = rows.features[self.text_column].dtype
+        if kind not in TEXT_TYPES:
+            raise ConfigurationError(
+                f"the column '{self.text_column}' of the {split} set is {kind}, not text: "
+                "set dataset.text_column=<column>"
+            )
         blocks = rows.with_format("arrow").map(
             tokenize_and_pack,
             batched=True,
@@ -70,11 +84,12 @@ class LanguageModelingDataModule(TransformerDataModule):
                 "text_column": self.text_column,
                 "block_size": self.longest_block(),
                 "append_eos": self.append_eos,
+                "version": VERSION,
             },
             desc=f"Tokenizing {split}",
         )
         if len(blocks) == 0:
-            raise ConfigurationError(f"the {split} set has no text in column '{self.text_column}'")
+            raise empty
         return blocks.with_format("torch")
 
 
