@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 NO_DATASET = (
-    "no dataset: give dataset.train_file=<csv, json, jsonl or txt> and dataset.validation_file=<file>, "
-    "or dataset.dataset_name=<id on the hub>, or dataset.dataset_name=sample (needs no network)"
+    "no dataset: give dataset.train_file=<csv, json, jsonl or txt> and "
+    "dataset.validation_file=<file>, or dataset.dataset_name=<id on the hub>, or "
+    "dataset.dataset_name=sample (needs no network)"
 )
 
 
