@@ -70,8 +70,10 @@ def _normalized(override: str) -> str:
     if name not in IN_CONFIG or not equals:
         return override
     if name == "x" and not QUOTED_OR_NESTED.fullmatch(value):
-        # In Hydra's quotes a backslash is itself, except before a quote.
-        value = '"' + re.sub(r'(\\*)("|$)', r"\1\1\\\2", value).removesuffix("\\") + '"'
+        # In Hydra's quotes a backslash is itself, except before a quote and at the end.
+        escaped = re.sub(r'(\\*)"', r'\1\1\\"', value)
+        doubled = value[len(value.rstrip("\\")) :]
+        value = f'"{escaped}{doubled}"'
     return f"{name}={value}"
 
 

@@ -74,6 +74,10 @@ def test_spelling(typed: str, meant: str) -> None:
         "a\\b, c: [d] {e}",
         "",
         "=",
+        "ends with \\",
+        "ends with two \\\\",
+        'a \\" b',
+        '"Hello," she said, "bye"',
     ],
 )
 def test_text_to_predict_on_needs_no_quotes_of_hydra(text: str) -> None:
