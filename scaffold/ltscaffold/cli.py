@@ -1,5 +1,6 @@
 """The command line. Each command imports what it needs, so that --help stays fast."""
 
+import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -105,7 +106,8 @@ def list_(
     table = Table(box=None, show_header=False, pad_edge=False)
     for phase, name, summary in sorted(summaries(catalog_of(project), what.removesuffix("s"))):
         table.add_row(*([phase] if phase else []), f"[bold]{name}[/]", summary)
-    Console().print(table)
+    # In a pipe a line has to stay whole, for grep.
+    Console(width=None if sys.stdout.isatty() else 200).print(table)
 
 
 def _print_files(files: list[str]) -> None:

@@ -26,6 +26,14 @@ def test_list(what: str, run: Run) -> None:
     assert known[what] in text
 
 
+def test_list_in_a_pipe_has_a_line_for_each(run: Run) -> None:
+    lines = run("ltscaffold", "list", "hooks").stdout.splitlines()
+    (line,) = [line for line in lines if "optimizer_step " in line and "on_before" not in line]
+    assert "closure computes gradients" in line
+    assert len(lines) > 50
+    assert all(line.strip() for line in lines)
+
+
 def test_new_project(project: Path, run: Run) -> None:
     done = run("ltscaffold", "new-project", "other", "--package", "examples")
     assert done.returncode == 0
