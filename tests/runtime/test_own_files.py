@@ -147,11 +147,17 @@ def test_block_longer_than_the_model(project: Path) -> None:
 
 def test_training_batches_are_shuffled_by_seed(project: Path) -> None:
     write_csv(project / "train.csv", [f"text {number}" for number in range(200)])
+    files = {"train_file": "train.csv", "validation_file": "train.csv"}
 
     def order(seed: int) -> list[list[int]]:
-        data = data_module(train_file="train.csv", seed=seed, batch_size=4)
+        data = data_module(**files, seed=seed, batch_size=1)
         data.setup("fit")
-        return [batch["input_ids"].tolist() for batch in data.train_dataloader()]
+        return [batch["input_ids"][0].tolist() for batch in data.train_dataloader()]
 
+    data = data_module(**files, batch_size=1)
+    data.setup("fit")
+    as_it_stands = [batch["input_ids"][0].tolist() for batch in data.val_dataloader()]
     assert order(0) == order(0)
     assert order(0) != order(1)
+    assert order(0) != as_it_stands
+    assert sorted(order(0)) == sorted(order(1)) == sorted(as_it_stands)

@@ -14,6 +14,7 @@ from ltscaffold.answers import ANSWERS_FILE
 from ltscaffold.commands.new_task import new_task
 from ltscaffold.errors import ScaffoldError
 from ltscaffold.names import SNAKE_CASE, check_name
+from ltscaffold.plan import Plan
 from tests.conftest import Run
 from tests.tree import tree
 
@@ -161,6 +162,26 @@ def test_interrupt_leaves_the_tree_as_it_was(
     else:
         new_task(project, "mine", "language_modeling")
         assert not list(project.glob("**/.*.old"))
+
+
+def test_interrupt_puts_back_what_was_replaced(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in "abc":
+        (project / name).write_text(f"old {name}")
+    before = tree(project)
+    calls = itertools.count(1)
+    replace = os.replace
+
+    def interrupted(source: str, target: str) -> None:
+        if next(calls) == 3:
+            raise KeyboardInterrupt
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        Plan(changes={name: f"new {name}" for name in "abc"}).commit(project)
+    assert tree(project) == before
 
 
 def test_link_that_leads_out_of_the_project(project: Path) -> None:

@@ -31,7 +31,6 @@ class WeightNoise(Callback):
     ) -> None:
         """Add the noise to the trainable weights."""
         assert isinstance(pl_module, TaskTransformer)
-        self.restore()
         generator = pl_module.generator("weight_noise")
         for weight in pl_module.parameters():
             if weight.requires_grad:
