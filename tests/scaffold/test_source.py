@@ -56,6 +56,20 @@ def test_a_cache_that_cannot_be_written_is_named(
         source._cache_root.cache_clear()
 
 
+def test_the_users_git_attributes_are_out_of_reach(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "git").mkdir()
+    (tmp_path / "git/attributes").write_text("*.jinja export-ignore\n")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    source._cache_root.cache_clear()
+    try:
+        assert tree(source.checkout(source.versions()[-1])) == tree(TEMPLATES)
+    finally:
+        source._cache_root.cache_clear()
+
+
 def test_newest_version_is_the_templates_folder() -> None:
     """`make templates` was run after the last change."""
     version, _ = newest_version(TEMPLATES)
