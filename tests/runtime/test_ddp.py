@@ -7,10 +7,11 @@ from tests.conftest import Run
 
 
 @pytest.mark.parametrize(
-    ("hook", "status", "message"),
-    [("setup", 0, "ranks agree"), ("on_fit_start", 1, "frozen or unfrozen in on_fit_start")],
+    ("hook", "trains", "message"),
+    [("setup", True, "ranks agree"), ("on_fit_start", False, "unfrozen in on_fit_start")],
 )
-def test_freezing_in(hook: str, status: int, message: str, run: Run) -> None:
+def test_freezing_in(hook: str, trains: bool, message: str, run: Run) -> None:
     done = run("python", "-m", "tests.runtime.ddp_example", hook, PYTHONPATH=str(ROOT))
-    assert done.returncode == status, done.stderr
+    # After an error gloo may abort as the processes end: the status is 1 or that of a signal.
+    assert (done.returncode == 0) == trains, done.stderr
     assert message in done.stdout + done.stderr
