@@ -30,8 +30,8 @@ demo: install  ## Generate a task into demo/my-project, test it, train it, let i
 	cat outputs/demo/metrics.csv; \
 	ls outputs/demo
 
-test: install  ## Run the tests.
-	$(BIN)/python -m pytest
+test: install  ## Run the tests, each process with one thread.
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadgroup
 
 lint: install  ## Check formatting, style, types and the layers of imports.
 	$(BIN)/ruff format --check .

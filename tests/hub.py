@@ -15,8 +15,11 @@ from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path, PurePosixPath
 from threading import Thread
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote, urlsplit
+
+if TYPE_CHECKING:
+    from datasets import Dataset
 
 NAME = r"(?P<name>[^/]+(?:/[^/]+)?)"
 FILE = re.compile(rf"/(?:(?P<kind>datasets)/)?{NAME}/resolve/(?P<revision>[^/]+)/(?P<path>.+)")
@@ -167,17 +170,23 @@ def git_id(content: bytes) -> str:
     return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
 
 
-def text_dataset(config: str, splits: Mapping[str, Sequence[str]]) -> dict[str, bytes]:
-    """Make the files of a dataset laid out as Salesforce/wikitext is, with a column `text`."""
-    from pyarrow import parquet, table  # type: ignore[import-untyped, unused-ignore]
-
+def parquet_dataset(config: str, splits: Mapping[str, Dataset]) -> dict[str, bytes]:
+    """Make the files of a dataset of parquet files, laid out as the hub's own are."""
     files = {}
     card = f"---\nconfigs:\n- config_name: {config}\n  data_files:\n"
-    for split, texts in splits.items():
-        parquet.write_table(table({"text": list(texts)}), buffer := io.BytesIO())
+    for split, rows in splits.items():
+        rows.to_parquet(buffer := io.BytesIO())
         files[f"{config}/{split}-00000-of-00001.parquet"] = buffer.getvalue()
         card += f"  - split: {split}\n    path: {config}/{split}-*\n"
     return files | {"README.md": f"{card}---\n".encode()}
+
+
+def text_dataset(config: str, splits: Mapping[str, Sequence[str]]) -> dict[str, bytes]:
+    """Make the files of a dataset laid out as Salesforce/wikitext is, with a column `text`."""
+    from datasets import Dataset
+
+    tables = {split: Dataset.from_dict({"text": list(texts)}) for split, texts in splits.items()}
+    return parquet_dataset(config, tables)
 
 
 def save_tiny_gpt2(folder: Path) -> Path:

@@ -1,57 +1,100 @@
-"""From a command line to a function of a composed config: what `train` and `predict` share."""
+"""From a command line to a function of a composed config: what the commands share."""
 
 import logging
 import os
 import re
-import shutil
 import sys
 import warnings
+from argparse import ArgumentError, Namespace
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import hydra
-from hydra.conf import HydraConf
-from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
+from hydra._internal.utils import get_args_parser
+from hydra.core.utils import env_override
 from omegaconf import DictConfig
 
+from lightning_transformers.config_tree import PACKAGED_CONFIGS, names_of
 from lightning_transformers.errors import ConfigurationError
+from lightning_transformers.job import INTERRUPTED, Job
+from lightning_transformers.mistakes import explain, mistake_in
+from lightning_transformers.usage import help_text
 
-PACKAGED_CONFIGS = Path(__file__).parent / "conf"
 NOISE = (
     r".*exists and is not empty",  # the run folder, which Hydra has just written to
     r".*module\(s\) in eval mode at the start of training",  # a frozen backbone
     r".*LeafSpec.* is deprecated",  # within Lightning
+    r".*recommended to use `self\.log\(.*sync_dist=True",  # torchmetrics has synchronised already
 )
 QUOTED_OR_NESTED = re.compile(r"\"(\\.|[^\"\\])*\"|'(\\.|[^'\\])*'|\{.*\}|\[.*\]|", re.DOTALL)
 """A value that Hydra reads as it stands; `{…}` is a mapping, as question answering takes it."""
-IN_CONFIG = ("task", "experiment", "x", "checkpoint_path")
 
 
 def run_app(
-    function: Callable[[DictConfig], object], script: str | None = None, *, keeps_files: bool = True
+    function: Callable[[DictConfig], object],
+    script: str | None = None,
+    *,
+    keeps_files: bool = True,
+    examples: Sequence[str] = (),
 ) -> None:
     """Compose the config from the command line and call `function` with it.
 
+    A mistake, be it of the command line, of a config file or a `ConfigurationError` of the
+    function, ends the program with one line and exit status 2; Ctrl-C with one and status 130.
+    With HYDRA_FULL_ERROR=1 in the environment, an error in composing shows its traceback.
+
     Args:
-        function: does the work. A `ConfigurationError` that it raises ends the program with one
-            line and exit status 2.
+        function: does the work.
         script: path of the calling script, whose folder holds `conf/`. Without it, the folder
             where the command was typed, or the configs of the package.
         keeps_files: whether a run has a folder to keep.
+        examples: what may follow the command, for its help.
     """
     sys.argv[1:] = normalize_overrides(sys.argv[1:])
     silence_noise()
     config_dir = find_config_dir(script)
-    app = hydra.main(version_base="1.3", config_path=str(config_dir), config_name="config")
-    app(_report_mistakes(function, keeps_files))()
+    job = Job(function, keeps_files)
+    shows_tracebacks = os.environ.get("HYDRA_FULL_ERROR") == "1"
+    try:
+        flags = parse_flags(sys.argv[1:])
+        # Hydra takes no flag in the midst of overrides.
+        for override in flags.overrides:
+            sys.argv.remove(override)
+        sys.argv += flags.overrides
+        if flags.help:
+            print_help(config_dir, script, examples)
+            return
+        # Hydra then raises what it would print, on several lines.
+        with env_override({"HYDRA_FULL_ERROR": "1"}):
+            hydra.main(version_base="1.3", config_path=str(config_dir), config_name="config")(job)()
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(INTERRUPTED)
+    except Exception as error:
+        if shows_tracebacks:
+            raise
+        _give_up_after(job, error)
+        with hydra.initialize_config_dir(str(config_dir), version_base="1.3"):
+            line = explain(error, sys.argv[1:], config_dir)
+        print(f"error: {line}", file=sys.stderr)
+        sys.exit(2)
+
+
+def _give_up_after(job: Job, error: Exception) -> None:
+    """End the program if it is the job that has failed with this error, and return otherwise."""
+    for failure, traceback in job.failures:
+        if failure is error and mistake_in(error):
+            sys.exit(2)  # the job has said so
+        if failure is error:
+            raise error.with_traceback(traceback)  # without the frames of Hydra
 
 
 def silence_noise() -> None:
     """Turn off the messages that tell the user nothing to act on."""
     for message in NOISE:
         warnings.filterwarnings("ignore", message)
-    logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.WARNING)
+    for name in ("pytorch_lightning.utilities.rank_zero", "httpx2"):
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def normalize_overrides(overrides: Sequence[str]) -> list[str]:
@@ -67,7 +110,7 @@ def normalize_overrides(overrides: Sequence[str]) -> list[str]:
 def _normalized(override: str) -> str:
     key, equals, value = override.partition("=")
     name = key.lstrip("+")
-    if name not in IN_CONFIG or not equals:
+    if name not in names_of("config.yaml") or not equals:
         return override
     if name == "x" and not QUOTED_OR_NESTED.fullmatch(value):
         # In Hydra's quotes a backslash is itself, except before a quote and at the end.
@@ -75,6 +118,31 @@ def _normalized(override: str) -> str:
         doubled = value[len(value.rstrip("\\")) :]
         value = f'"{escaped}{doubled}"'
     return f"{name}={value}"
+
+
+def parse_flags(arguments: Sequence[str]) -> Namespace:
+    """Return the flags of Hydra on a command line.
+
+    Raises:
+        ConfigurationError: for one that Hydra does not know, or a value that it does not take.
+    """
+    parser = get_args_parser()
+    parser.exit_on_error = False
+    try:
+        flags, unknown = parser.parse_known_intermixed_args(arguments)
+    except ArgumentError as error:
+        raise ConfigurationError(str(error)) from error
+    if unknown:
+        setting = unknown[0].lstrip("-").partition("=")[0]
+        raise ConfigurationError(f"no flag {unknown[0]}: settings are given as {setting}=<value>")
+    return flags
+
+
+def print_help(config_dir: Path, script: str | None, examples: Sequence[str]) -> None:
+    """Print what the command takes."""
+    name = Path(sys.argv[0]).name
+    with hydra.initialize_config_dir(str(config_dir), version_base="1.3"):
+        print(help_text(f"python {name}" if script else name, examples))
 
 
 def find_config_dir(script: str | None) -> Path:
@@ -97,46 +165,3 @@ def compose(overrides: Sequence[str], config_dir: Path = PACKAGED_CONFIGS) -> Di
     """
     with hydra.initialize_config_dir(str(config_dir.resolve()), version_base="1.3"):
         return hydra.compose("config", overrides=normalize_overrides(overrides))
-
-
-def mistake_in(error: BaseException | None) -> ConfigurationError | None:
-    """Return the user's mistake behind an error; Hydra wraps what its targets raise."""
-    while error is not None and not isinstance(error, ConfigurationError):
-        error = error.__cause__
-    return error
-
-
-def _report_mistakes(
-    function: Callable[[DictConfig], object], keeps_files: bool
-) -> Callable[[DictConfig], None]:
-    def reporting(config: DictConfig) -> None:
-        try:
-            function(config)
-        except Exception as error:
-            mistake = mistake_in(error)
-            if mistake is None:
-                raise
-            _discard_empty_run(HydraConfig.get())
-            print(f"error: {mistake}", file=sys.stderr)
-            if HydraConfig.get().mode == RunMode.MULTIRUN:
-                raise  # Hydra goes on with the next job
-            sys.exit(2)
-        if not keeps_files:
-            _discard_empty_run(HydraConfig.get())
-
-    reporting.__module__ = Path(sys.argv[0]).stem  # what Hydra names the job after
-    return reporting
-
-
-def _discard_empty_run(job: HydraConf) -> None:
-    """Remove a run folder below this one that holds nothing but what Hydra wrote before the run."""
-    run_dir = Path(job.runtime.output_dir)
-    if Path.cwd() not in run_dir.parents or os.environ.get("LOCAL_RANK", "0") != "0":
-        return
-    if {path.name for path in run_dir.iterdir()} - {".hydra", "config.yaml", f"{job.job.name}.log"}:
-        return
-    shutil.rmtree(run_dir)
-    for parent in run_dir.parents:
-        if parent == Path.cwd() or any(parent.iterdir()):
-            break
-        parent.rmdir()

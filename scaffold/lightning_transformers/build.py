@@ -2,44 +2,58 @@
 
 from __future__ import annotations
 
-from importlib import import_module
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hydra.utils import get_class, instantiate, to_absolute_path
 from omegaconf import DictConfig, OmegaConf
 
-from lightning_transformers.errors import NO_DATASET, ConfigurationError, did_you_mean
+from lightning_transformers.checkpoints import read_checkpoint
+from lightning_transformers.errors import ConfigurationError, first_line
+from lightning_transformers.targets import locate
 
 if TYPE_CHECKING:
     from pytorch_lightning import Trainer
 
     from lightning_transformers.core import TaskTransformer, TransformerDataModule
 
-PACKAGE = "lightning_transformers."
-SOURCES = ("train_file", "validation_file", "test_file", "dataset_name")
 
+def build_data(
+    config: DictConfig, processor: Any = None, recorded: Mapping[str, Any] | None = None
+) -> TransformerDataModule:
+    """Return the data module of the `dataset` group, or the task's own where it names none.
 
-def check_config(config: DictConfig) -> None:
-    """Raise ConfigurationError for what is missing, before torch is imported."""
-    ours = str(config.dataset.get("_target_", PACKAGE)).startswith(PACKAGE)
-    if ours and not any(config.dataset.get(source) for source in SOURCES):
-        raise ConfigurationError(NO_DATASET)
-    check_task(config)
-
-
-def check_task(config: DictConfig) -> None:
-    """Raise ConfigurationError if the config names no task."""
-    if config.get("task") is None:
-        raise ConfigurationError("no task: give +task=nlp/language_modeling, or one of your own")
-
-
-def build_data(config: DictConfig) -> TransformerDataModule:
-    """Return the data module of the `dataset` group, or the task's own where it names none."""
+    Args:
+        config: the composed config.
+        processor: in place of what the group `tokenizer` says.
+        recorded: the hyperparameters that a model was trained with; they stand in for those that
+            the config leaves at their defaults, except for where rows come from.
+    """
     target = config.dataset.get("_target_") or task_class(config).data_module_type
+    cls: Any = get_class(target)
     keys: Any = OmegaConf.to_container(config.dataset, resolve=True)
     keys.pop("_target_", None)
-    return get_class(target)(instantiate(config.tokenizer), **keys)  # type: ignore[no-any-return]
+    if recorded is not None:
+        keys |= processing(cls, recorded, keys)
+    return cls(processor or instantiate(config.tokenizer), **keys)  # type: ignore[no-any-return]
+
+
+def processing(
+    cls: type[TransformerDataModule], recorded: Mapping[str, Any], given: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the recorded hyperparameters of how rows are processed that the config leaves open."""
+    from lightning_transformers.core import TransformerDataModule
+    from lightning_transformers.core.hyperparameters import declared_hyperparameters
+
+    sources = declared_hyperparameters(TransformerDataModule, TransformerDataModule)
+    own = declared_hyperparameters(cls, TransformerDataModule) - sources
+    return {
+        name: recorded[name]
+        for name in own & recorded.keys()
+        if name not in given or given[name] == getattr(cls, name, None)
+    }
 
 
 def build_model(config: DictConfig, data: TransformerDataModule) -> TaskTransformer:
@@ -51,52 +65,106 @@ def build_model(config: DictConfig, data: TransformerDataModule) -> TaskTransfor
 
 def build_trainer(config: DictConfig) -> Trainer:
     """Return the trainer with the callbacks and loggers that the config names."""
+    from pytorch_lightning.callbacks import Checkpoint
+
     callbacks = [instantiate(callback) for callback in config.callbacks.values()]
     loggers = [instantiate(logger) for logger in config.logger.values()]
-    trainer = instantiate(config.trainer, callbacks=callbacks, logger=loggers or False)
-    return trainer  # type: ignore[no-any-return]
+    # Lightning would add a checkpoint callback of its own.
+    saves = any(isinstance(callback, Checkpoint) for callback in callbacks)
+    return instantiate(  # type: ignore[no-any-return]
+        {"enable_checkpointing": saves, **config.trainer},
+        callbacks=callbacks,
+        logger=loggers or False,
+    )
+
+
+def restore(config: DictConfig) -> tuple[TaskTransformer, TransformerDataModule]:
+    """Return the task and the data as they were trained, or without a checkpoint as configured.
+
+    The weights, the classes and the hyperparameters come from `checkpoint_path`, except for those
+    that the config sets to another value than the class has; where rows come from is the config's.
+    """
+    path = checkpoint_path(config)
+    if path is None:
+        data = build_data(config)
+        return build_model(config, data), data
+    cls = task_class(config)
+    model = load_checkpoint(cls, path, **stated_hyperparameters(cls, config))
+    processor = instantiate(config.tokenizer, backbone=asdict(model.backbone))
+    return model, build_data(config, processor, recorded_hyperparameters(path))
+
+
+def load(
+    cls: type[TaskTransformer], path: str, data_class: type[TransformerDataModule] | None = None
+) -> tuple[TaskTransformer, TransformerDataModule]:
+    """Return a trained task, and its data as they were processed, to predict with.
+
+    Args:
+        cls: the class of the task.
+        path: the checkpoint.
+        data_class: the class of the data, if it is not the one that the task has by default.
+    """
+    model = load_checkpoint(cls, path)
+    data_class = data_class or get_class(cls.data_module_type)
+    recorded = processing(data_class, recorded_hyperparameters(path), {})
+    return model, data_class(model.load_processor(), **recorded)
+
+
+def stated_hyperparameters(cls: type[TaskTransformer], config: DictConfig) -> dict[str, Any]:
+    """Return the hyperparameters of the task that the config sets to another value than it has."""
+    from lightning_transformers.core import TaskTransformer
+    from lightning_transformers.core.hyperparameters import declared_hyperparameters
+
+    values: Any = OmegaConf.to_container(config.task, resolve=True)
+    declared = declared_hyperparameters(cls, TaskTransformer) & values.keys()
+    return {name: values[name] for name in declared if values[name] != getattr(cls, name, None)}
+
+
+def load_checkpoint(
+    cls: type[TaskTransformer], path: str, **hyperparameters: Any
+) -> TaskTransformer:
+    """Return a task with the weights and hyperparameters of a checkpoint.
+
+    Args:
+        cls: the class of the task.
+        path: the checkpoint.
+        hyperparameters: those that replace the recorded ones.
+
+    Raises:
+        ConfigurationError: if the checkpoint is of another task.
+    """
+    try:
+        return cls.load_from_checkpoint(
+            path, map_location="cpu", weights_only=True, **hyperparameters
+        )
+    except RuntimeError as error:
+        raise ConfigurationError(
+            f"the checkpoint '{path}' does not fit {cls.__name__}: {first_line(error)}"
+        ) from error
+
+
+def recorded_hyperparameters(path: str) -> dict[str, Any]:
+    """Return the hyperparameters of the data that a checkpoint's model was trained on."""
+    from pytorch_lightning import LightningDataModule
+
+    return dict(read_checkpoint(path).get(LightningDataModule.CHECKPOINT_HYPER_PARAMS_KEY, {}))
 
 
 def task_class(config: DictConfig) -> type[TaskTransformer]:
-    """Return the class that the task's `_target_` names.
-
-    Raises:
-        ConfigurationError: if there is no such module or class. An error within the module is
-            raised as it is: Hydra's own look-up would hide its file and line.
-    """
-    module_name, _, name = str(config.task._target_).rpartition(".")
-    try:
-        module = import_module(module_name)
-    except ModuleNotFoundError as error:
-        if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
-            raise
-        raise ConfigurationError(
-            f"there is no module '{error.name}' for task._target_={config.task._target_}"
-        ) from error
-    if not hasattr(module, name):
-        hint = did_you_mean(name, (n for n in dir(module) if n.endswith("Transformer")))
-        raise ConfigurationError(f"the module '{module_name}' has no class '{name}'{hint}")
-    return getattr(module, name)  # type: ignore[no-any-return]
-
-
-def build_predictor(config: DictConfig) -> TaskTransformer:
-    """Return the task with the weights of `checkpoint_path`, or else as the backbone gives them."""
-    path = checkpoint_path(config)
-    cls = task_class(config)
-    if path is None:
-        return instantiate(config.task)  # type: ignore[no-any-return]
-    return cls.load_from_checkpoint(path, map_location="cpu", weights_only=True)
+    """Return the class that the task's `_target_` names; raises ConfigurationError without one."""
+    return locate(str(config.task._target_), "task._target_")  # type: ignore[return-value]
 
 
 def checkpoint_path(config: DictConfig) -> str | None:
     """Return the checkpoint to start from, if any, relative to where the command was typed.
 
     Raises:
-        ConfigurationError: if it is not there.
+        ConfigurationError: if it is not there, or no checkpoint.
     """
     if config.checkpoint_path is None:
         return None
     path = to_absolute_path(config.checkpoint_path)
     if not Path(path).is_file():
         raise ConfigurationError(f"there is no checkpoint at '{config.checkpoint_path}'")
+    read_checkpoint(path)
     return path

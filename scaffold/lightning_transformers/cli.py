@@ -1,32 +1,68 @@
-"""The commands of a project, `train.py` and `predict.py`, and of the console.
+"""The commands of a project, `train.py`, `evaluate.py` and so on, and of the console.
 
 Nothing of the training stack is imported before it is known to be there.
 """
 
+from __future__ import annotations
+
 import sys
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, distribution
 from importlib.util import find_spec
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+EXAMPLES = {
+    "train": (
+        "task=nlp/text_classification experiment=smoke",
+        "task=nlp/language_modeling dataset.train_file=train.csv trainer.max_epochs=3",
+        "task=nlp/summarization dataset=nlp/summarization/xsum trainer.precision=bf16-mixed",
+    ),
+    "evaluate": (
+        "task=nlp/text_classification dataset.test_file=test.csv checkpoint_path=best.ckpt",
+    ),
+    "predict": (
+        'task=nlp/text_classification checkpoint_path=best.ckpt +x="some text"',
+        "task=nlp/translation checkpoint_path=best.ckpt dataset.predict_file=texts.txt",
+    ),
+    "export": ("task=nlp/text_classification checkpoint_path=best.ckpt export_dir=my-model",),
+}
+"""What may follow each command, for its help."""
 STACK = ("datasets", "hydra", "pytorch_lightning", "torch", "transformers")
 
 
 def train(script: str | None = None) -> None:
     """Train what the command line says; `script` is the file that was started."""
-    check_installation()
-    from lightning_transformers.app import run_app
-    from lightning_transformers.train import train_from_config
+    _run("train", script)
 
-    run_app(train_from_config, script)
+
+def evaluate(script: str | None = None) -> None:
+    """Evaluate what the command line says; `script` is the file that was started."""
+    _run("evaluate", script)
 
 
 def predict(script: str | None = None) -> None:
     """Predict on what the command line says; `script` is the file that was started."""
+    _run("predict", script, keeps_files=False)
+
+
+def export(script: str | None = None) -> None:
+    """Export the checkpoint that the command line says; `script` is the file that was started."""
+    _run("export", script, keeps_files=False)
+
+
+def _run(command: str, script: str | None, *, keeps_files: bool = True) -> None:
     check_installation()
     from lightning_transformers.app import run_app
-    from lightning_transformers.predict import predict_from_config
 
-    run_app(predict_from_config, script, keeps_files=False)
+    def function(config: DictConfig) -> None:
+        # Imports torch, which a mistake in the config does not need.
+        module = import_module(f"lightning_transformers.{command}")
+        getattr(module, f"{command}_from_config")(config)
+
+    run_app(function, script, keeps_files=keeps_files, examples=EXAMPLES[command])
 
 
 def check_installation() -> None:

@@ -1,22 +1,40 @@
-"""Predict with a trained task."""
+"""Predict with a trained task: from Python with `TaskTransformer.predict`, from a config here."""
 
-from omegaconf import DictConfig
+import json
+from typing import Any
 
-from lightning_transformers.build import build_predictor, check_task
+from datasets import disable_progress_bars
+from omegaconf import DictConfig, OmegaConf
+
+from lightning_transformers.build import restore
+from lightning_transformers.checks import check_config
 from lightning_transformers.errors import ConfigurationError
 
 
-def predict_from_config(config: DictConfig) -> list[str]:
-    """Print and return the prediction of the task on `x`, with the weights of a checkpoint.
+def predict_from_config(config: DictConfig) -> list[Any]:
+    """Print and return the task's prediction on `x`, or on each row of `dataset.predict_file`.
+
+    A prediction that is no text is printed as JSON, one a line.
 
     Raises:
-        ConfigurationError: if there is no text, or no checkpoint at the path.
+        ConfigurationError: if there is nothing to predict on, or no checkpoint at the path.
     """
-    check_task(config)
+    check_config(config, needs_dataset=False)
+    if config.x is None and not config.dataset.get("predict_file"):
+        raise ConfigurationError(
+            'nothing to predict on: give x="some text", or dataset.predict_file=<file>'
+        )
+    disable_progress_bars()
+    model, data = restore(config)
     if config.x is None:
-        raise ConfigurationError('nothing to predict on: give x="some text"')
-    model = build_predictor(config)
-    predictions = model.predict([str(config.x)], model.backbone.load_tokenizer())
+        inputs = list(data.load_dataset()["predict"])
+    else:
+        inputs = [OmegaConf.to_container(config.x) if OmegaConf.is_config(config.x) else config.x]
+    predictions = model.predict(inputs, data, batch_size=config.training.batch_size)
     for prediction in predictions:
-        print(prediction)
+        print(
+            prediction
+            if isinstance(prediction, str)
+            else json.dumps(prediction, ensure_ascii=False)
+        )
     return predictions

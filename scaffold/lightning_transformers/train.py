@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import platform
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,8 +13,18 @@ from lightning_transformers.build import (
     build_data,
     build_model,
     build_trainer,
-    check_config,
     checkpoint_path,
+)
+from lightning_transformers.checks import check_config
+
+STACK = (
+    "ltscaffold",
+    "torch",
+    "pytorch-lightning",
+    "transformers",
+    "datasets",
+    "tokenizers",
+    "peft",
 )
 
 if TYPE_CHECKING:
@@ -53,7 +65,7 @@ def train_from_config(config: DictConfig) -> dict[str, float]:
     model = build_model(config, data)
     trainer = build_trainer(config)
     if trainer.is_global_zero:
-        OmegaConf.save(config, Path(config.training.run_dir) / "config.yaml", resolve=True)
+        record_run(config)
     metrics = train(
         model,
         data,
@@ -64,6 +76,15 @@ def train_from_config(config: DictConfig) -> dict[str, float]:
     if trainer.is_global_zero:
         print(f"Run folder: {config.training.run_dir}")
     return metrics
+
+
+def record_run(config: DictConfig) -> None:
+    """Write the resolved config and the versions of the stack into the run folder."""
+    folder = Path(config.training.run_dir)
+    OmegaConf.save(config, folder / "config.yaml", resolve=True)
+    versions = {"python": platform.python_version()}
+    versions |= {package: version(package) for package in STACK}
+    OmegaConf.save(versions, folder / "versions.yaml")
 
 
 def seed_everything(seed: int) -> None:

@@ -147,7 +147,7 @@ def test_the_console_command_finds_the_project(project: Path, run: Run) -> None:
     assert "_target_: tasks.mine.model.MineTransformer" in done.stdout
     done = run("pl-transformers-train", "--help")
     assert done.returncode == 0
-    assert "task/nlp: mine" in done.stdout
+    assert "nlp/mine" in done.stdout
 
 
 def test_multirun_runs_every_job(project: Path, run: Run) -> None:

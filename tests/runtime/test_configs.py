@@ -1,34 +1,60 @@
-"""The config tree of the package: every option composes."""
+"""The config tree of the package: every option composes, and names arguments that there are."""
 
+from itertools import zip_longest
 from pathlib import Path
 
 import pytest
 from omegaconf import OmegaConf
 
 from lightning_transformers.app import PACKAGED_CONFIGS, compose, normalize_overrides
+from lightning_transformers.arguments import check_call, check_task_and_data
+from lightning_transformers.targets import ArgumentError, check_installed, targets
 
 GROUPS = {path.name for path in PACKAGED_CONFIGS.iterdir() if path.is_dir()} - {"__pycache__"}
-OPTIONS = [
-    f"{group}={path.relative_to(PACKAGED_CONFIGS / group).with_suffix('').as_posix()}"
-    for group in sorted(GROUPS)
-    for path in sorted((PACKAGED_CONFIGS / group).rglob("*.yaml"))
-]
+TABLES = {"tiny"}
+"""Groups with a table for another, to which an option of that one belongs."""
+OVERLAYS = {"experiment", "debug"}
+OPTIONS = {
+    group: [
+        f"{group}={path.relative_to(PACKAGED_CONFIGS / group).with_suffix('').as_posix()}"
+        for path in sorted((PACKAGED_CONFIGS / group).rglob("*.yaml"))
+    ]
+    for group in sorted(GROUPS - TABLES)
+}
+ABSTRACT = {f"task={name}" for name in ("default", "nlp/default", "vision/default")} | {
+    "dataset=nlp/default"
+}
+"""What options of a task and of its data have in common, and are none by themselves."""
 
 
-@pytest.mark.parametrize("option", OPTIONS)
-def test_option_composes_and_resolves(option: str, tmp_path: Path) -> None:
-    task = [] if option.startswith("task=") else ["task=nlp/language_modeling"]
-    config = compose([*task, option, f"training.run_dir={tmp_path}"])
-    OmegaConf.to_container(config, resolve=True)
-    group = option.partition("=")[0]
-    if group != "experiment":
-        assert group in config
+@pytest.mark.parametrize("options", list(zip_longest(*OPTIONS.values())), ids=lambda options: None)
+def test_options_compose_and_resolve(options: tuple[str | None, ...], tmp_path: Path) -> None:
+    """One option of each group at a time, as long as each has more of them."""
+    given = [option for option in options if option and option not in ABSTRACT]
+    task = [] if any(o.startswith("task=") for o in given) else ["task=nlp/language_modeling"]
+    config = compose([*task, *given, f"training.run_dir={tmp_path}"])
+    assert {option.partition("=")[0] for option in given} - OVERLAYS <= set(config)
+    values = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(values, dict)
+    for group, content in values.items():
+        for key, mapping in targets(str(group), content):
+            if key not in ("task", "dataset") and is_installed(mapping["_target_"]):
+                check_call(key, mapping)
+    check_task_and_data(values)
+
+
+def is_installed(target: str) -> bool:
+    try:
+        check_installed(target, "")
+    except ArgumentError:
+        return False
+    return True
 
 
 def test_every_group_has_a_default() -> None:
     config = OmegaConf.load(PACKAGED_CONFIGS / "config.yaml")
     named = {key for entry in config.defaults if entry != "_self_" for key in entry}
-    assert named == GROUPS
+    assert named - {"optional local"} == GROUPS - TABLES
 
 
 def test_what_the_user_says_wins() -> None:
@@ -55,6 +81,8 @@ def test_what_the_user_says_wins() -> None:
         ("+x='a=b'", "x='a=b'"),
         ("+x=a", 'x="a"'),
         ("x", "x"),
+        ("+optimizer=sgd", "optimizer=sgd"),
+        ("+mine=x", "+mine=x"),
         ("+trainer.x=1", "+trainer.x=1"),
         ("+task.lr=1", "+task.lr=1"),
         ("~task", "~task"),

@@ -10,7 +10,7 @@ from lightning_transformers.task.nlp.language_modeling import LanguageModelingDa
 from tests.runtime.corpus import TEXTS, WRITERS, write_csv
 
 TINY = "pkg://lightning_transformers/assets/tiny"
-TOKENIZER = Backbone(f"{TINY}/tokenizer").load_tokenizer()
+TOKENIZER = Backbone(f"{TINY}/gpt2").load_tokenizer()
 
 
 def data_module(**hyperparameters: object) -> LanguageModelingDataModule:
@@ -105,7 +105,7 @@ def test_mistake(mistake: str, project: Path) -> None:
     ("name", "content", "message"),
     [
         ("train.json", "{", "cannot read the train file"),
-        ("train.parquet", "x", "has the ending '.parquet' (known: .csv, .json, .jsonl, .txt)"),
+        ("train.xml", "x", "has the ending '.xml' (known: .csv, .json, .jsonl, .parquet, .txt)"),
         ("train", "x", "has the ending ''"),
     ],
 )

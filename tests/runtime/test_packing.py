@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lightning_transformers.core.collate import CausalCollator
+from lightning_transformers.core.collate import CausalCollator, PaddingCollator
 from lightning_transformers.core.packing import pack, tokenize_and_pack
 from tests.runtime.test_own_files import TOKENIZER
 
@@ -48,10 +48,19 @@ def test_an_earlier_call_with_truncation_leaves_no_trace() -> None:
 
 
 def test_batch_is_padded_to_its_longest_and_padding_is_masked() -> None:
-    batch = CausalCollator(pad_token_id=2)(
+    tokenizer = type(TOKENIZER).from_pretrained(TOKENIZER.name_or_path, pad_token="</s>")
+    batch = CausalCollator(tokenizer)(
         [{"input_ids": torch.tensor([5, 2])}, {"input_ids": torch.tensor([7, 8, 9])}]
     )
     assert batch["input_ids"].tolist() == [[5, 2, 2], [7, 8, 9]]
     assert batch["attention_mask"].tolist() == [[1, 1, 0], [1, 1, 1]]
     # The first 2 is an end of sequence to predict, the second is padding.
     assert batch["labels"].tolist() == [[5, 2, -100], [7, 8, 9]]
+
+
+def test_padding_to_a_length_pads_labels_of_tokens_and_no_other_labels() -> None:
+    tokens = {"input_ids": [5, 6], "labels": [1, 2]}
+    collate = PaddingCollator(TOKENIZER, length=4)
+    assert collate([tokens])["labels"].tolist() == [[1, 2, -100, -100]]
+    assert collate([{**tokens, "labels": [0.0, 1.0, 1.0]}])["labels"].tolist() == [[0.0, 1.0, 1.0]]
+    assert collate([{**tokens, "labels": 1}])["labels"].tolist() == [1]

@@ -241,7 +241,7 @@ def test_embedding_grows_to_the_tokenizer(tmp_path: Path) -> None:
 
 
 def test_prediction_continues_the_text() -> None:
-    (text,) = model().predict(["It is a truth"], TOKENIZER)
+    (text,) = model().predict(["It is a truth"], sample())
     assert text.startswith("It is a truth")
     assert len(text) > len("It is a truth")
 
@@ -330,14 +330,14 @@ def test_hyperparameter_without_a_default_is_needed() -> None:
 
 def test_prediction_leaves_the_modes_alone() -> None:
     task = model(Frozen)
-    task.predict(["It is a truth"], TOKENIZER)
+    task.predict(["It is a truth"], sample())
     assert task.training
     assert not task.model.base_model.training
 
 
 def test_long_text_is_continued_too() -> None:
     text = "It is a truth universally acknowledged, " * 30
-    (predicted,) = model().predict([text], TOKENIZER)
+    (predicted,) = model().predict([text], sample())
     assert predicted.startswith(text)
-    with pytest.raises(ConfigurationError, match="is empty"):
-        model().predict([""], TOKENIZER)
+    with pytest.raises(ConfigurationError, match="nothing to predict on"):
+        model().predict([""], sample())

@@ -29,6 +29,8 @@ def test_in_an_empty_folder_the_project_is_written_too(project: Path) -> None:
         ".gitignore",
         "conf/config.yaml",
         "conf/task/nlp/my_language_modeling.yaml",
+        "evaluate.py",
+        "export.py",
         "predict.py",
         "pytest.ini",
         "tasks/__init__.py",

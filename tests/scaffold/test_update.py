@@ -11,11 +11,13 @@ import pytest
 
 from ltscaffold.answers import read_answers
 from ltscaffold.commands.new_task import new_task
-from ltscaffold.source import BUNDLE_VARIABLE
+from ltscaffold.source import BUNDLE_VARIABLE, versions
 from release_templates import BUNDLE, ROOT
 from tests.conftest import Run
 from tests.releases import NEXT, next_release
 from tests.tree import tree
+
+NEWEST = versions()[-1]
 
 MODEL = "tasks/mine/model.py"
 STUB = "        return super().training_step(batch, batch_idx)\n"
@@ -82,7 +84,7 @@ def test_new_items_render_at_the_version_of_the_project(
         (lambda text: text + "  # again\n" + text.splitlines()[-2] + "\n", "names an item twice"),
         (
             lambda text: text.replace('"name": "mine"', '"name": "renamed"', 1).replace(
-                '"v": "v1.0.0"', '"v": "v0.9.0"', 1
+                f'"v": "{NEWEST}"', '"v": "v0.9.0"', 1
             ),
             "different template versions",
         ),

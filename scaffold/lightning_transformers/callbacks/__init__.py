@@ -1,6 +1,25 @@
 """Callbacks that tasks and configs switch on by name."""
 
+from lightning_transformers.callbacks.compile_model import CompileModel
+from lightning_transformers.callbacks.ema_weights import EMAWeights
+from lightning_transformers.callbacks.epoch_statistics import EpochStatistics
+from lightning_transformers.callbacks.freeze_embeddings import FreezeEmbeddings
+from lightning_transformers.callbacks.gradient_checkpointing import GradientCheckpointing
+from lightning_transformers.callbacks.gradual_unfreezing import GradualUnfreezing
 from lightning_transformers.callbacks.loss_curve import LossCurve
+from lightning_transformers.callbacks.pruning import MagnitudePruning
+from lightning_transformers.callbacks.throughput import Throughput
 from lightning_transformers.callbacks.weight_noise import WeightNoise
 
-__all__ = ["LossCurve", "WeightNoise"]
+__all__ = [
+    "CompileModel",
+    "EMAWeights",
+    "EpochStatistics",
+    "FreezeEmbeddings",
+    "GradientCheckpointing",
+    "GradualUnfreezing",
+    "LossCurve",
+    "MagnitudePruning",
+    "Throughput",
+    "WeightNoise",
+]

@@ -44,7 +44,8 @@ class LossCurve(Callback):
                 axes.plot(*zip(*points, strict=True), label=name, marker=marker)
         axes.set(xlabel="optimizer step", ylabel="loss", title=type(pl_module).__name__)
         axes.grid(alpha=0.3)
-        axes.legend()
+        if any(self.points.values()):
+            axes.legend()
         self.path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(self.path, dpi=150)
 

@@ -9,7 +9,9 @@ from hydra.utils import get_class
 from torch import Tensor
 from transformers import (
     AutoConfig,
+    AutoImageProcessor,
     AutoTokenizer,
+    BaseImageProcessor,
     PreTrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
@@ -60,8 +62,8 @@ class Backbone:
         if self.random_weights:
             model = auto_class.from_config(config, trust_remote_code=self.trust_remote_code)
         else:
-            model = self._load(auto_class.from_pretrained, config=config)
-        if vocab_size > embedding_rows(model):
+            model = self._load_weights(auto_class, config)
+        if vocab_size and vocab_size > embedding_rows(model):
             model.resize_token_embeddings(vocab_size)
         # from_pretrained returns evaluation mode, which Lightning keeps: no dropout in the fit.
         model.train()
@@ -71,6 +73,29 @@ class Backbone:
         """Return the tokenizer; raises ConfigurationError as `load_model` does."""
         name = self.tokenizer_name_or_path or self.pretrained_model_name_or_path
         return self._load(AutoTokenizer.from_pretrained, name, use_fast=use_fast)
+
+    def load_image_processor(self) -> BaseImageProcessor:
+        """Return the image processor; raises ConfigurationError as `load_model` does."""
+        load: Callable[..., BaseImageProcessor] = AutoImageProcessor.from_pretrained
+        return self._load(load)
+
+    def _load_weights(self, auto_class: Any, config: PreTrainedConfig) -> PreTrainedModel:
+        """Return the model with its weights; a head of another size is new."""
+        model, report = self._load(
+            auto_class.from_pretrained,
+            config=config,
+            ignore_mismatched_sizes=True,
+            output_loading_info=True,
+        )
+        of_backbone = f"{model.base_model_prefix}."
+        for name, *shapes in sorted(report["mismatched_keys"]):
+            if name.startswith(of_backbone):
+                has, needs = ("x".join(map(str, shape)) for shape in shapes)
+                raise ConfigurationError(
+                    f"the weights of '{self.pretrained_model_name_or_path}' do not fit "
+                    f"backbone.config: {name} is {has}, not {needs}"
+                )
+        return model  # type: ignore[no-any-return]
 
     def _load_config(self, values: Mapping[str, Any]) -> PreTrainedConfig:
         load: Callable[..., PreTrainedConfig] = AutoConfig.from_pretrained
@@ -96,6 +121,11 @@ class Backbone:
 def load_tokenizer(backbone: Mapping[str, Any], use_fast: bool = True) -> PreTrainedTokenizerBase:
     """Return the tokenizer of a backbone that is given as the fields of `Backbone`."""
     return Backbone(**backbone).load_tokenizer(use_fast)
+
+
+def load_image_processor(backbone: Mapping[str, Any]) -> BaseImageProcessor:
+    """Return the image processor of a backbone that is given as the fields of `Backbone`."""
+    return Backbone(**backbone).load_image_processor()
 
 
 def embedding_rows(model: PreTrainedModel) -> int:

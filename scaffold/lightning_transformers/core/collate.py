@@ -1,29 +1,73 @@
 """From examples to batches."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.utils.rnn import pad_sequence
+from torch.nn.functional import pad
+from transformers import PreTrainedTokenizerBase
 
 from lightning_transformers.core.types import Batch
 
+IGNORED = -100
+"""The label that torch's cross entropy leaves out."""
 
-class CausalCollator:
-    """Pad token lists to the longest of the batch, with labels that mask the padding.
+
+class PaddingCollator:
+    """Stack examples, and pad what differs in length to the longest of the batch.
+
+    Args:
+        tokenizer: says with which token and on which side to pad.
+        length: pad to this many tokens instead.
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, length: int | None = None) -> None:
+        self.padding = {"input_ids": padding_token_id(tokenizer), "labels": IGNORED}
+        self.left = tokenizer.padding_side == "left"
+        self.length = length
+
+    def __call__(self, examples: Sequence[Mapping[str, Any]]) -> Batch:
+        """Return each key of the examples as a tensor (batch, …)."""
+        return {key: self.stack(key, [example[key] for example in examples]) for key in examples[0]}
+
+    def stack(self, key: str, values: Sequence[Any]) -> Tensor:
+        """Return the values of a key as one tensor, the last dimension padded."""
+        tensors = [torch.as_tensor(value) for value in values]
+        if tensors[0].ndim == 0:
+            return torch.stack(tensors)
+        longest = max(tensor.shape[-1] for tensor in tensors)
+        # A vector of floats, such as the labels of several classes, is no sequence of tokens.
+        length = longest if tensors[0].is_floating_point() else max(longest, self.length or 0)
+        return torch.stack([self._pad(key, tensor, length) for tensor in tensors])
+
+    def _pad(self, key: str, tensor: Tensor, length: int) -> Tensor:
+        missing = length - tensor.shape[-1]
+        sides = (missing, 0) if self.left else (0, missing)
+        return pad(tensor, sides, value=self.padding.get(key, 0))
+
+
+class CausalCollator(PaddingCollator):
+    """Pad token lists, with labels that mask the padding.
 
     Labels are masked by position: masking by the padding token would mask the end-of-sequence
     token as well wherever one token serves as both (GPT-2).
     """
 
-    def __init__(self, pad_token_id: int) -> None:
-        self.pad_token_id = pad_token_id
-
-    def __call__(self, examples: Sequence[dict[str, Tensor]]) -> Batch:
+    def __call__(self, examples: Sequence[Mapping[str, Any]]) -> Batch:
         """Return `input_ids`, `attention_mask` and `labels`, each (batch, length), int64."""
-        rows = [example["input_ids"].long() for example in examples]
-        input_ids = pad_sequence(rows, batch_first=True, padding_value=self.pad_token_id)
-        ones = [torch.ones_like(row) for row in rows]
-        attention_mask = pad_sequence(ones, batch_first=True)
-        labels = input_ids.masked_fill(attention_mask == 0, -100)
-        return {"input_ids": input_ids, "attention_mask": attention_mask, "labels": labels}
+        rows = [torch.as_tensor(example["input_ids"]).long() for example in examples]
+        return super().__call__(
+            [
+                {"input_ids": row, "attention_mask": torch.ones_like(row), "labels": row}
+                for row in rows
+            ]
+        )
+
+
+def padding_token_id(tokenizer: PreTrainedTokenizerBase) -> int:
+    """Return the id to pad with: any will do, since padding is masked."""
+    for token_id in (tokenizer.pad_token_id, tokenizer.eos_token_id):
+        if token_id is not None:
+            return int(token_id)
+    return 0

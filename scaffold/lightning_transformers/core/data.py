@@ -1,32 +1,41 @@
 """The base class of every data module: from files or the hub to shuffled, padded batches."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any, ClassVar
 
 import torch
-from datasets import Dataset, DatasetDict
+from datasets import Dataset, DatasetDict, IterableDataset
+from datasets.distributed import split_dataset_by_node
+from pydantic import NonNegativeInt, PositiveInt
 from pytorch_lightning import LightningDataModule
 from torch.utils.data import DataLoader
-from transformers import PreTrainedTokenizerBase
 
-from lightning_transformers.core.hyperparameters import set_hyperparameters
-from lightning_transformers.core.sources import load_files, load_from_hub
+from lightning_transformers.core.hyperparameters import hyperparameters_of, set_hyperparameters
+from lightning_transformers.core.sources import (
+    Rows,
+    Source,
+    column_names,
+    load_files,
+    load_from_hub,
+)
 from lightning_transformers.core.types import Batch
 from lightning_transformers.errors import NO_DATASET, ConfigurationError
 
 SAMPLE = "sample"
-UNKNOWN_LENGTH = int(1e20)  # what a tokenizer says that knows no limit is larger still
+SHUFFLE_BUFFER = 1000
+"""Rows of a stream among which the next one is drawn."""
 
 
 class TransformerDataModule(LightningDataModule):
     """Data of a task: `load_dataset`, `split_dataset`, `process_data`, `collate_fn`, overridable.
 
     A subclass declares its hyperparameters as annotated class attributes; keyword arguments, and
-    so the keys of its YAML, set them.
+    so the keys of its YAML, set them. They are recorded in checkpoints.
 
     Args:
-        tokenizer: the tokenizer of the backbone.
+        processor: the tokenizer, or for images the image processor, of the backbone.
         hyperparameters: those that the class declares.
 
     Raises:
@@ -38,18 +47,26 @@ class TransformerDataModule(LightningDataModule):
     dataset_config_name: str | None = None
     revision: str | None = None
     train_file: str | None = None
-    """A csv, json, jsonl or txt file, relative to where the command was typed; files win over
-    `dataset_name`."""
+    """A csv, json, jsonl, parquet or txt file, relative to where the command was typed; files win
+    over `dataset_name`."""
     validation_file: str | None = None
     test_file: str | None = None
+    predict_file: str | None = None
+    train_subset_name: str | None = None
+    """Which split of the dataset on the hub to train on, where it is not called `train`."""
+    validation_subset_name: str | None = None
+    test_subset_name: str | None = None
+    predict_subset_name: str | None = None
     train_val_split: float = 0.1
     """Share of the training set that validates where there is no validation set."""
-    limit_train_samples: int | None = None
-    limit_val_samples: int | None = None
-    limit_test_samples: int | None = None
-    batch_size: int = 16
-    num_workers: int = 0
-    preprocessing_num_workers: int | None = None
+    limit_train_samples: PositiveInt | None = None
+    limit_val_samples: PositiveInt | None = None
+    limit_test_samples: PositiveInt | None = None
+    streaming: bool = False
+    """Read and process rows as they are needed, instead of all beforehand."""
+    batch_size: PositiveInt = 16
+    num_workers: NonNegativeInt = 0
+    preprocessing_num_workers: PositiveInt | None = None
     load_from_cache_file: bool = True
     cache_dir: str | None = None
     seed: int = 0
@@ -58,10 +75,13 @@ class TransformerDataModule(LightningDataModule):
     sample_files: ClassVar[dict[str, str]]
     """The sample's file per split, as `pkg://…`."""
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, **hyperparameters: Any) -> None:
+    def __init__(self, processor: Any, **hyperparameters: Any) -> None:
         super().__init__()
         set_hyperparameters(self, TransformerDataModule, hyperparameters)
-        self.tokenizer = tokenizer
+        self.save_hyperparameters(hyperparameters_of(self, TransformerDataModule), logger=False)
+        self.processor = processor
+        self.model_config: Any = None
+        """Config of the model that the data is for, where no trainer knows the model."""
         self.dataset: DatasetDict | None = None
 
     # -- from source to examples
@@ -76,31 +96,39 @@ class TransformerDataModule(LightningDataModule):
             self.dataset = self.build_dataset()
 
     def build_dataset(self) -> DatasetDict:
-        """Return the processed splits: train, validation and, where there is one, test."""
-        return self.process_data(self.select_samples(self.split_dataset(self.load_dataset())))
+        """Return the processed splits: of train, validation, test and predict those there are."""
+        return self.process_data(self.select_samples(self.raw_dataset))
+
+    @cached_property
+    def raw_dataset(self) -> DatasetDict:
+        """The splits before processing, loaded once."""
+        return self.split_dataset(self.load_dataset())
 
     def load_dataset(self) -> DatasetDict:
         """Return the raw splits from the user's files, the sample or the hub, in this order."""
-        named = {
-            "train": self.train_file,
-            "validation": self.validation_file,
-            "test": self.test_file,
-        }
-        files = {split: file for split, file in named.items() if file}
-        if not files and self.dataset_name == SAMPLE:
-            files = self.sample_files
+        files = self._files()
+        source = Source(self.cache_dir, self.streaming)
         if files:
-            return load_files(files, self.cache_dir)
+            return load_files(files, source)
         if self.dataset_name is None:
             raise ConfigurationError(NO_DATASET)
-        return load_from_hub(
-            self.dataset_name, self.dataset_config_name, self.revision, self.cache_dir
-        )
+        loaded = load_from_hub(self.dataset_name, self.dataset_config_name, self.revision, source)
+        return self._named_splits(loaded)
+
+    @property
+    def has_source(self) -> bool:
+        """Whether files or a dataset are named to load rows from."""
+        return bool(self._files() or self.dataset_name)
 
     def split_dataset(self, dataset: DatasetDict) -> DatasetDict:
         """Hold out a part of the training set where there is no validation set."""
         if "validation" in dataset or "train" not in dataset:
             return dataset
+        if self.streaming:
+            raise ConfigurationError(
+                "a stream cannot be split: give dataset.validation_file=<file>, or "
+                "dataset.validation_subset_name=<split>"
+            )
         if not 0 < self.train_val_split < 1:
             raise ConfigurationError(
                 f"dataset.train_val_split={self.train_val_split} leaves nothing to train or to "
@@ -115,20 +143,28 @@ class TransformerDataModule(LightningDataModule):
         return DatasetDict({**dataset, "train": parts["train"], "validation": parts["test"]})
 
     def select_samples(self, dataset: DatasetDict) -> DatasetDict:
-        """Keep the first `limit_*_samples` of each split."""
+        """Return the first `limit_*_samples` of each split."""
         limits = {
             "train": self.limit_train_samples,
             "validation": self.limit_val_samples,
             "test": self.limit_test_samples,
         }
-        for split, limit in limits.items():
-            if limit is not None and split in dataset:
-                dataset[split] = dataset[split].select(range(min(limit, len(dataset[split]))))
-        return dataset
+        return DatasetDict(
+            {
+                split: rows if limits.get(split) is None else rows.take(limits[split])
+                for split, rows in dataset.items()
+            }
+        )
 
     def process_data(self, dataset: DatasetDict) -> DatasetDict:
         """Return the splits as the model's inputs."""
-        raise NotImplementedError(f"{type(self).__name__} must define process_data")
+        return DatasetDict(
+            {split: self.process_split(split, rows) for split, rows in dataset.items()}
+        )
+
+    def process_split(self, split: str, rows: Rows) -> Rows:
+        """Return the rows of a split as the model's inputs; those of `predict` have no labels."""
+        raise NotImplementedError(f"{type(self).__name__} must define process_split")
 
     @property
     def collate_fn(self) -> Callable[[Sequence[dict[str, Any]]], Batch]:
@@ -138,44 +174,138 @@ class TransformerDataModule(LightningDataModule):
     @property
     def model_data_kwargs(self) -> dict[str, Any]:
         """Return what the data determines of the model, for `TaskTransformer`."""
-        return {"vocab_size": len(self.tokenizer)}
+        return {}
 
     # -- loaders
 
     def train_dataloader(self) -> DataLoader[Any]:
         """Return shuffled batches; the order follows from `seed`."""
         epoch = self.trainer.current_epoch if self.trainer else 0
+        rows = self._split("train")
+        if isinstance(rows, IterableDataset):
+            return self._dataloader(rows.shuffle(self.seed + epoch, buffer_size=SHUFFLE_BUFFER))
         generator = torch.Generator().manual_seed(self.seed + epoch)
-        return self._dataloader("train", shuffle=True, generator=generator)
+        return self._dataloader(rows, shuffle=True, generator=generator)
 
     def val_dataloader(self) -> DataLoader[Any]:
         """Return the batches of the validation set in order."""
-        return self._dataloader("validation")
+        return self._dataloader(self._split("validation"))
 
     def test_dataloader(self) -> DataLoader[Any]:
         """Return the batches of the test set in order."""
-        return self._dataloader("test")
+        return self._dataloader(self._split("test"))
 
-    def num_train_batches(self) -> int:
-        """Return how many batches an epoch has on one of the trainer's processes."""
+    def predict_dataloader(self) -> DataLoader[Any]:
+        """Return the batches of `predict_file` in order."""
+        return self._dataloader(self._split("predict"))
+
+    def num_train_batches(self) -> int | None:
+        """Return how many batches an epoch has on one of the trainer's processes, if known."""
         assert self.trainer is not None
-        per_process = math.ceil(len(self._split("train")) / self.trainer.world_size)
-        batches = math.ceil(per_process / self.batch_size)
+        rows = self._split("train")
         limit = self.trainer.limit_train_batches
+        if isinstance(rows, IterableDataset):
+            return limit if isinstance(limit, int) else None
+        per_process = math.ceil(len(rows) / self.trainer.world_size)
+        batches = math.ceil(per_process / self.batch_size)
         return min(batches, limit) if isinstance(limit, int) else int(batches * (limit or 1.0))
 
-    def max_positions(self) -> int | None:
-        """Return the longest input in tokens that the model takes, as far as that is known."""
-        if self.trainer is not None:
-            config: Any = self.trainer.lightning_module.model.config  # type: ignore[union-attr]
-            if positions := getattr(config, "max_position_embeddings", None):
-                return int(positions)
-        known = self.tokenizer.model_max_length < UNKNOWN_LENGTH
-        return self.tokenizer.model_max_length if known else None
+    # -- prediction
 
-    def _dataloader(self, split: str, **kwargs: Any) -> DataLoader[Any]:
+    def predict_rows(self, inputs: Sequence[Any]) -> list[dict[str, Any]]:
+        """Return raw inputs as rows such as the files have, without labels.
+
+        Args:
+            inputs: mappings from columns to values.
+        """
+        return [dict(value) for value in inputs]
+
+    def predict_batches(self, inputs: Sequence[Any], batch_size: int) -> Iterator[Batch]:
+        """Yield raw inputs as batches for `TaskTransformer.predict_step`, in order.
+
+        Raises:
+            ConfigurationError: for an input without what the task needs.
+        """
+        rows = Dataset.from_list(self.predict_rows(inputs))
+        examples = self.process_split("predict", rows)
+        yield from DataLoader(examples, batch_size=batch_size, collate_fn=self.collate_fn)
+
+    # -- for subclasses
+
+    def map_rows(
+        self, split: str, rows: Rows, function: Callable[..., Any], **arguments: Any
+    ) -> Rows:
+        """Apply a function to batches of rows, which its result replaces.
+
+        Args:
+            split: name for the progress bar.
+            rows: the rows.
+            function: takes columns and `arguments`, returns columns. Of an importable function
+                `datasets` caches the result by its name and the arguments: give it a version.
+            arguments: keyword arguments of the function.
+        """
+        common = {"batched": True, "remove_columns": column_names(rows), "fn_kwargs": arguments}
+        if isinstance(rows, IterableDataset):
+            return rows.map(function, **common)
+        return rows.map(
+            function,
+            **common,
+            num_proc=self.preprocessing_num_workers,
+            load_from_cache_file=self.load_from_cache_file,
+            desc=f"Processing {split}",
+        )
+
+    def require_columns(self, split: str, rows: Rows, **columns: str | None) -> None:
+        """Check that the rows have the columns that hyperparameters name.
+
+        Args:
+            split: the split, for the message.
+            rows: the rows.
+            columns: hyperparameter to column, or to None where it is not used.
+
+        Raises:
+            ConfigurationError: naming the first that is not there.
+        """
+        present = column_names(rows)
+        for hyperparameter, column in columns.items():
+            if column is not None and column not in present:
+                raise ConfigurationError(
+                    f"the {split} set has no column '{column}' (its columns: "
+                    f"{', '.join(present)}): set dataset.{hyperparameter}=<column>"
+                )
+
+    def _files(self) -> Mapping[str, str]:
+        named = {
+            "train": self.train_file,
+            "validation": self.validation_file,
+            "test": self.test_file,
+            "predict": self.predict_file,
+        }
+        files = {split: file for split, file in named.items() if file}
+        if set(files) <= {"predict"} and self.dataset_name == SAMPLE:
+            return {**self.sample_files, **files}
+        return files
+
+    def _named_splits(self, dataset: DatasetDict) -> DatasetDict:
+        """Rename the splits that `*_subset_name` chooses, and keep those with a known name."""
+        splits = {}
+        for split in ("train", "validation", "test", "predict"):
+            key = f"{split}_subset_name"
+            name = getattr(self, key) or split
+            if name in dataset:
+                splits[split] = dataset[name]
+            elif getattr(self, key):
+                raise ConfigurationError(
+                    f"dataset.{key}={name}: the dataset has no such split (it has: "
+                    f"{', '.join(dataset)})"
+                )
+        return DatasetDict(splits)
+
+    def _dataloader(self, rows: Rows, **kwargs: Any) -> DataLoader[Any]:
+        if isinstance(rows, IterableDataset) and self.trainer is not None:
+            rows = split_dataset_by_node(rows, self.trainer.global_rank, self.trainer.world_size)
         return DataLoader(
-            self._split(split),
+            rows,
             batch_size=self.batch_size,
             num_workers=self.num_workers,
             persistent_workers=self.num_workers > 0,
@@ -183,9 +313,11 @@ class TransformerDataModule(LightningDataModule):
             **kwargs,
         )
 
-    def _split(self, name: str) -> Dataset:
+    def _split(self, name: str) -> Rows:
         assert self.dataset is not None, "setup comes first"
         if name not in self.dataset:
             has = ", ".join(self.dataset)
-            raise ConfigurationError(f"the dataset has no {name} split (it has: {has})")
+            raise ConfigurationError(
+                f"the dataset has no {name} split (it has: {has}): give dataset.{name}_file=<file>"
+            )
         return self.dataset[name]

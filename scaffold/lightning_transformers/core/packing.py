@@ -1,7 +1,7 @@
 """From texts to blocks of tokens, on Arrow buffers throughout."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -41,6 +41,13 @@ def tokenize_and_pack(
     rows = (itertools.chain(ids, end) for ids in token_ids(tokenizer, texts))
     tokens = pa.array(itertools.chain.from_iterable(rows), type=pa.int32())
     return pa.table({"input_ids": pack(tokens, block_size)})
+
+
+def tokenize(
+    columns: Mapping[str, list[str]], *, tokenizer: PreTrainedTokenizerBase, text_column: str
+) -> dict[str, Any]:
+    """Return the texts' ids, with special tokens, for `Dataset.map(batched=True)`."""
+    return {"input_ids": tokenizer(columns[text_column], verbose=False)["input_ids"]}
 
 
 def pack(tokens: pa.Array, block_size: int) -> pa.ListArray:

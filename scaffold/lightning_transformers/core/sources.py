@@ -1,10 +1,13 @@
 """Where raw examples come from: the user's files, the files of the package, the hub."""
 
+import glob
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import datasets
-from datasets import Dataset, DatasetDict
+from datasets import Dataset, DatasetDict, IterableDataset
 from datasets.exceptions import DatasetGenerationError
 from hydra.utils import to_absolute_path
 
@@ -12,27 +15,55 @@ from lightning_transformers.core.hub import prepare_hub_access
 from lightning_transformers.core.resources import local_path
 from lightning_transformers.errors import ConfigurationError, first_line
 
-BUILDERS = {".csv": "csv", ".json": "json", ".jsonl": "json", ".txt": "text"}
+Rows: TypeAlias = "Dataset | IterableDataset"
+
+BUILDERS = {
+    ".csv": "csv",
+    ".json": "json",
+    ".jsonl": "json",
+    ".parquet": "parquet",
+    ".txt": "text",
+}
 PANDAS_INDEX = "__index_level_0__"  # what becomes of a field that no header names
 NO_ROWS = "corresponds to no data"  # what datasets says of a csv with a header only
 
 
-def load_files(files: Mapping[str, str], cache_dir: str | None = None) -> DatasetDict:
+@dataclass(frozen=True)
+class Source:
+    """How to read.
+
+    Attributes:
+        cache_dir: where `datasets` keeps its copies; its own folder by default.
+        streaming: read rows as they are needed.
+    """
+
+    cache_dir: str | None = None
+    streaming: bool = False
+
+    def load(self, *arguments: Any, **kwargs: Any) -> Any:
+        """Return what `datasets.load_dataset` does."""
+        return datasets.load_dataset(
+            *arguments, cache_dir=self.cache_dir, streaming=self.streaming, **kwargs
+        )
+
+
+def load_files(files: Mapping[str, str], source: Source) -> DatasetDict:
     """Return one split per file.
 
     Args:
-        files: a csv, json, jsonl or txt file per split; relative paths are relative to where the
-            command was typed.
-        cache_dir: where `datasets` keeps its copies.
+        files: a csv, json, jsonl, parquet or txt file per split, or a folder of images, in one
+            folder for each class unless they are to predict on; relative paths are relative to
+            where the command was typed.
+        source: how to read them.
 
     Raises:
         ConfigurationError: for a file that is missing, empty, of another kind or malformed.
     """
-    return DatasetDict({split: _load_file(split, file, cache_dir) for split, file in files.items()})
+    return DatasetDict({split: _load_file(split, file, source) for split, file in files.items()})
 
 
 def load_from_hub(
-    name: str, config_name: str | None, revision: str | None, cache_dir: str | None
+    name: str, config_name: str | None, revision: str | None, source: Source
 ) -> DatasetDict:
     """Return the splits of a dataset on the Hugging Face hub.
 
@@ -41,18 +72,23 @@ def load_from_hub(
     """
     prepare_hub_access()
     try:
-        loaded = datasets.load_dataset(name, config_name, revision=revision, cache_dir=cache_dir)
+        return source.load(name, config_name, revision=revision)
     except (OSError, ValueError, datasets.exceptions.DatasetNotFoundError) as error:
         raise ConfigurationError(
             f"cannot load the dataset '{name}': {first_line(error)} "
             "(offline? dataset.dataset_name=sample needs no network)"
         ) from error
-    assert isinstance(loaded, DatasetDict)
-    return loaded
 
 
-def _load_file(split: str, file: str, cache_dir: str | None) -> Dataset:
+def column_names(rows: Rows) -> list[str]:
+    """Return the columns; a stream of json does not know them before its first row."""
+    return rows.column_names or list(next(iter(rows), {}))
+
+
+def _load_file(split: str, file: str, source: Source) -> Rows:
     path = Path(to_absolute_path(local_path(file)))
+    if path.is_dir():
+        return _load_folder(split, file, path, source)
     if not path.is_file():
         raise ConfigurationError(f"the {split} file '{file}' is not there (looked for {path})")
     if path.suffix.lower() not in BUILDERS:
@@ -63,18 +99,34 @@ def _load_file(split: str, file: str, cache_dir: str | None) -> Dataset:
     if path.stat().st_size == 0:
         raise ConfigurationError(f"the {split} file '{file}' is empty")
     try:
-        loaded = datasets.load_dataset(
-            BUILDERS[path.suffix.lower()], data_files=str(path), split="train", cache_dir=cache_dir
-        )
+        name = glob.escape(str(path))
+        loaded = source.load(BUILDERS[path.suffix.lower()], data_files=name, split="train")
     except (DatasetGenerationError, ValueError, OSError) as error:
         reason = first_line(error.__cause__ or error)
         if NO_ROWS in reason:
             raise ConfigurationError(f"the {split} file '{file}' has no rows") from error
         raise ConfigurationError(f"cannot read the {split} file '{file}': {reason}") from error
-    assert isinstance(loaded, Dataset)
-    if PANDAS_INDEX in loaded.column_names:
+    columns = column_names(loaded)
+    if not columns:
+        raise ConfigurationError(f"the {split} file '{file}' has no rows")
+    if PANDAS_INDEX in columns:
         raise ConfigurationError(
             f"the rows of the {split} file '{file}' have more fields than its header: "
             "put texts with commas in quotes"
         )
     return loaded
+
+
+def _load_folder(split: str, folder: str, path: Path, source: Source) -> Rows:
+    # Given the folder itself, the builder takes a class called `train` or `test` for a split.
+    images = str(Path(glob.escape(str(path))) / "**")
+    try:
+        rows = source.load("imagefolder", data_files=images, split="train")
+    except (DatasetGenerationError, ValueError, OSError) as error:
+        raise ConfigurationError(f"the {split} folder '{folder}' holds no images") from error
+    if split != "predict" and "label" not in rows.features:
+        raise ConfigurationError(
+            f"the {split} folder '{folder}' must have a folder of images for each class, at least "
+            "2, and no image beside them"
+        )
+    return rows

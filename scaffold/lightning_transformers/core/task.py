@@ -2,22 +2,27 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar, cast
 
 import torch
 from hydra.utils import instantiate
+from lightning_fabric.utilities import move_data_to_device
 from pytorch_lightning import Callback, LightningModule
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from torchmetrics import Metric, MetricCollection
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import Pipeline, PreTrainedModel, PreTrainedTokenizerBase, pipeline
 from transformers.utils.generic import ModelOutput
 
+from lightning_transformers.core.adapters import add_adapter, merged, trained_state
 from lightning_transformers.core.backbone import Backbone, embedding_rows
+from lightning_transformers.core.data import TransformerDataModule
 from lightning_transformers.core.freezing import TIED_EMBEDDINGS, is_tied
 from lightning_transformers.core.hyperparameters import plain, set_hyperparameters
 from lightning_transformers.core.metrics import MeanLoss
+from lightning_transformers.core.modes import evaluation_mode
 from lightning_transformers.core.randomness import keyed_generator
 from lightning_transformers.core.types import Batch, Loss
 from lightning_transformers.errors import ConfigurationError
@@ -42,6 +47,8 @@ class TaskTransformer(LightningModule):
         scheduler: `_target_` and arguments of the learning-rate schedule; none by default.
             `num_training_steps: -1` stands for the steps of the fit, and a warm-up below 1 for
             that share of them.
+        peft: `_target_` and arguments of an adapter of peft, such as `peft.LoraConfig`; none by
+            default. Only it and a new head train.
         model_data_kwargs: what the data determines of the model, as the data module's
             `model_data_kwargs` gives it.
         hyperparameters: those that the subclass declares.
@@ -54,6 +61,8 @@ class TaskTransformer(LightningModule):
     """Import path of the Auto class of the task."""
     data_module_type: ClassVar[str]
     """Import path of the data module that the task trains on by default."""
+    hf_pipeline_task: ClassVar[str | None] = None
+    """Name of the pipeline of transformers that serves the task, where there is one."""
 
     def __init__(
         self,
@@ -61,11 +70,13 @@ class TaskTransformer(LightningModule):
         downstream_model_type: str | None = None,
         optimizer: Mapping[str, Any] | None = None,
         scheduler: Mapping[str, Any] | None = None,
+        peft: Mapping[str, Any] | None = None,
         model_data_kwargs: Mapping[str, Any] | None = None,
         **hyperparameters: Any,
     ) -> None:
         super().__init__()
-        backbone, optimizer, scheduler = plain(backbone), plain(optimizer), plain(scheduler)
+        backbone, peft = plain(backbone), plain(peft)
+        optimizer, scheduler = plain(optimizer), plain(scheduler)
         set_hyperparameters(self, TaskTransformer, hyperparameters)
         self.save_hyperparameters(logger=False)
         fields = {"pretrained_model_name_or_path": backbone}
@@ -74,7 +85,12 @@ class TaskTransformer(LightningModule):
         self.optimizer_config = optimizer or ADAMW
         self.scheduler_config = scheduler
         self.model_data_kwargs = model_data_kwargs or {}
+        self._data: TransformerDataModule | None = None
         self.model = self.build_model()
+        if peft:
+            add_adapter(self.model, peft)
+            # A checkpoint then holds what trains alone, see on_save_checkpoint.
+            self.strict_loading = False
         self.metrics = nn.ModuleDict(
             {
                 stage: MetricCollection(self.configure_metrics(stage), prefix=f"{stage}/")  # type: ignore[arg-type]
@@ -113,8 +129,10 @@ class TaskTransformer(LightningModule):
     def setup(self, stage: str) -> None:
         """Check that the embedding holds every token that the data can have."""
         tokenizer = getattr(self.trainer.datamodule, "tokenizer", None)  # type: ignore[attr-defined]
+        if tokenizer is None:
+            return
         rows = embedding_rows(self.model)
-        if tokenizer is not None and len(tokenizer) > rows:
+        if len(tokenizer) > rows:
             raise ConfigurationError(
                 f"the tokenizer has {len(tokenizer)} tokens, the model's embedding only {rows} "
                 "rows: create the model with model_data_kwargs=data.model_data_kwargs"
@@ -157,14 +175,19 @@ class TaskTransformer(LightningModule):
     # -- metrics
 
     def configure_metrics(self, stage: str) -> dict[str, Metric]:
-        """Return the metrics of a stage by name; they are logged as `val/<name>`."""
+        """Return the metrics of a stage by name; they are logged as `val/<name>`.
+
+        A metric whose `compute` returns a dict is logged under the names in it.
+        """
         return {"loss": MeanLoss()}
 
+    def metric_inputs(self, loss: Loss, outputs: ModelOutput, batch: Batch) -> dict[str, Any]:
+        """Return what a batch gives to the metrics, by the names of their `update`'s arguments."""
+        return {"total": loss.total, "count": loss.count}
+
     def update_metrics(self, loss: Loss, outputs: ModelOutput, batch: Batch, stage: str) -> None:
-        """Update the metrics of a stage, each with those of the arguments that it takes."""
-        self._stage_metrics(stage).update(
-            total=loss.total, count=loss.count, outputs=outputs, batch=batch
-        )
+        """Update the metrics of a stage, each with those of `metric_inputs` that it takes."""
+        self._stage_metrics(stage).update(**self.metric_inputs(loss, outputs, batch))
 
     def _evaluation_step(self, batch: Batch, stage: str) -> None:
         loss, outputs = self.shared_step(batch, stage)
@@ -191,17 +214,20 @@ class TaskTransformer(LightningModule):
 
     def build_optimizer(self, groups: list[dict[str, Any]]) -> Optimizer:
         """Return the optimizer of the parameter groups."""
-        return instantiate(self.optimizer_config, groups)  # type: ignore[no-any-return]
+        if self.optimizer_config["_target_"] == "torch.optim.LBFGS":  # it takes one group
+            groups = [{"params": [p for group in groups for p in group["params"]]}]
+        # OmegaConf's lists, such as betas, would keep a checkpoint from loading.
+        return instantiate(self.optimizer_config, groups, _convert_="all")  # type: ignore[no-any-return]
 
     def build_scheduler(self, optimizer: Optimizer) -> LRScheduler | None:
         """Return the learning-rate schedule, which steps with the optimizer, or None."""
-        if self.scheduler_config is None:
+        if not self.scheduler_config:
             return None
         config = dict(self.scheduler_config)
         if config.get("num_training_steps") == -1:
             config["num_training_steps"] = self.num_training_steps()
         warmup = config.get("num_warmup_steps")
-        if isinstance(warmup, float):
+        if isinstance(warmup, float) and warmup < 1:
             config["num_warmup_steps"] = round(warmup * self.num_training_steps())
         return instantiate(config, optimizer)  # type: ignore[no-any-return]
 
@@ -233,9 +259,10 @@ class TaskTransformer(LightningModule):
         data: Any = getattr(trainer, "datamodule", None)
         if data is None:
             return int(trainer.estimated_stepping_batches)
-        steps_per_epoch = math.ceil(data.num_train_batches() / trainer.accumulate_grad_batches)
-        epochs = trainer.max_epochs if trainer.max_epochs is not None else -1
-        limits = [limit for limit in (trainer.max_steps, steps_per_epoch * epochs) if limit >= 0]
+        limits = [trainer.max_steps] if trainer.max_steps >= 0 else []
+        batches, epochs = data.num_train_batches(), trainer.max_epochs
+        if batches is not None and epochs is not None and epochs >= 0:
+            limits.append(math.ceil(batches / trainer.accumulate_grad_batches) * epochs)
         if not limits:
             raise ConfigurationError(
                 "the schedule needs the number of steps, and the fit has no end: set "
@@ -249,11 +276,79 @@ class TaskTransformer(LightningModule):
         """Return the callbacks that belong to the task, besides those of the trainer."""
         return []
 
-    # -- prediction
+    # -- prediction and export
 
-    def predict(self, texts: Sequence[str], tokenizer: PreTrainedTokenizerBase) -> list[Any]:
-        """Return the prediction for each text."""
-        raise NotImplementedError(f"{type(self).__name__} must define predict")
+    def predict(
+        self, inputs: Sequence[Any], data: TransformerDataModule, batch_size: int = 16
+    ) -> list[Any]:
+        """Return the prediction for each raw input.
+
+        Args:
+            inputs: texts, images, or mappings from the columns of the data to values.
+            data: the data module, which makes batches of them as in training; it needs no files.
+            batch_size: inputs at a time.
+
+        Raises:
+            ConfigurationError: for an input without what the task needs.
+        """
+        self._data = data
+        data.model_config = self.model.config
+        with torch.no_grad(), evaluation_mode(self):
+            batches = data.predict_batches(inputs, batch_size)
+            steps = [
+                self.predict_step(move_data_to_device(batch, self.device), index)
+                for index, batch in enumerate(batches)
+            ]
+        return self.merge_predictions([prediction for step in steps for prediction in step])
+
+    def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> list[Any]:
+        """Return the predictions for a batch; the batch has no labels."""
+        raise NotImplementedError(f"{type(self).__name__} must define predict_step")
+
+    def merge_predictions(self, predictions: list[Any]) -> list[Any]:
+        """Return one prediction an input, where `predict_step` gives one an example of it."""
+        return predictions
+
+    @property
+    def data(self) -> Any:
+        """The data module: of the trainer, or else the one that `predict` was called with."""
+        attached = self._trainer is not None and getattr(self._trainer, "datamodule", None)
+        return attached or self._data
+
+    def save_hf_checkpoint(self, folder: str | Path, processor: Any) -> None:
+        """Write a model repository, from which `from_pretrained` gives the same logits.
+
+        Args:
+            folder: gets the weights as safetensors, the config and the files of the processor.
+            processor: the tokenizer or image processor.
+        """
+        merged(self.model).save_pretrained(folder)
+        processor.save_pretrained(folder)
+
+    def load_processor(self) -> Any:
+        """Return the tokenizer that belongs to the backbone."""
+        return self.backbone.load_tokenizer()
+
+    @property
+    def hf_pipeline(self) -> Pipeline:
+        """The pipeline of transformers around the model.
+
+        Raises:
+            ConfigurationError: for a task that transformers has no pipeline for.
+        """
+        if self.hf_pipeline_task is None:
+            raise ConfigurationError(
+                f"transformers has no pipeline for {type(self).__name__}: use predict(inputs, data)"
+            )
+        processor = self.load_processor()
+        kind = "tokenizer" if isinstance(processor, PreTrainedTokenizerBase) else "image_processor"
+        arguments = {"model": self.model, kind: processor}
+        return cast(Pipeline, pipeline(cast(Any, self.hf_pipeline_task), **arguments))
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Leave out of the checkpoint what the backbone's files hold, if an adapter trains."""
+        if not self.strict_loading and not self.backbone.random_weights:
+            checkpoint["state_dict"] = trained_state(self, checkpoint["state_dict"])
 
     # -- for subclasses and recipes
 

@@ -1,26 +1,27 @@
 """The causal language model."""
 
-from collections.abc import Sequence
 from typing import Any, ClassVar, cast
 
-import torch
+from pydantic import PositiveInt
 from torch import Tensor
 from torchmetrics import Metric
-from transformers import PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedModel
 
 from lightning_transformers.core import Batch, TaskTransformer
 from lightning_transformers.core.metrics import Perplexity
-from lightning_transformers.core.modes import evaluation_mode
-from lightning_transformers.errors import ConfigurationError
 
 
 class LanguageModelingTransformer(TaskTransformer):
     """Predicts the next token; reports the loss per token and the perplexity."""
 
+    max_new_tokens: PositiveInt = 40
+    """Tokens that `predict` adds to a text at most."""
+
     default_model_type: ClassVar[str] = "transformers.AutoModelForCausalLM"
     data_module_type: ClassVar[str] = (
         "lightning_transformers.task.nlp.language_modeling.LanguageModelingDataModule"
     )
+    hf_pipeline_task: ClassVar[str | None] = "text-generation"
 
     def build_model(self) -> PreTrainedModel:
         """Return the model, its loss named: GPT-2 has a name that transformers cannot guess by."""
@@ -36,33 +37,30 @@ class LanguageModelingTransformer(TaskTransformer):
         """Return the loss and the perplexity."""
         return {**super().configure_metrics(stage), "perplexity": Perplexity()}
 
-    def predict(
-        self, texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, max_new_tokens: int = 40
-    ) -> list[str]:
-        """Return each text with its continuation.
+    def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> list[str]:
+        """Return each text with its continuation; of one too long for the model, its end counts."""
+        tokenizer = self.data.tokenizer
+        prompts = list(batch["input_ids"].unbind())
+        continued = self.generate(batch)
+        return [
+            tokenizer.decode(prompt[mask.bool()], skip_special_tokens=True)
+            + tokenizer.decode(ids, skip_special_tokens=True)
+            for prompt, mask, ids in zip(prompts, batch["attention_mask"], continued, strict=True)
+        ]
 
-        Args:
-            texts: the beginnings; of one that is too long for the model, the end counts.
-            tokenizer: the tokenizer that the model was trained with.
-            max_new_tokens: length of a continuation at most.
-
-        Raises:
-            ConfigurationError: for a text without a token.
-        """
-        with torch.no_grad(), evaluation_mode(self):
-            return [text + self._continue(text, tokenizer, max_new_tokens) for text in texts]
-
-    def _continue(self, text: str, tokenizer: PreTrainedTokenizerBase, max_new_tokens: int) -> str:
-        ids = tokenizer(text, return_tensors="pt").input_ids.to(self.device)
-        if ids.shape[1] == 0:
-            raise ConfigurationError("the text to predict on is empty")
+    def generate(self, batch: Batch) -> Tensor:
+        """Return the tokens that continue each row, (batch, at most max_new_tokens)."""
+        mask = batch["attention_mask"]
+        # The prompts have to end side by side: move the padding to the left.
+        order = mask.argsort(dim=1, stable=True)
+        ids, mask = batch["input_ids"].gather(1, order), mask.gather(1, order)
         positions = getattr(self.model.config, "max_position_embeddings", None)
-        if positions is not None:
-            ids = ids[:, -max(positions - max_new_tokens, 1) :]
+        longest = max(positions - self.max_new_tokens, 1) if positions else ids.shape[1]
+        ids, mask = ids[:, -longest:], mask[:, -longest:]
         output = cast(Any, self.model).generate(
-            ids,
-            attention_mask=torch.ones_like(ids),
-            pad_token_id=tokenizer.pad_token_id,
-            max_new_tokens=max_new_tokens,
+            input_ids=ids,
+            attention_mask=mask,
+            pad_token_id=self.data.collate_fn.padding["input_ids"],
+            max_new_tokens=self.max_new_tokens,
         )
-        return str(tokenizer.decode(output[0, ids.shape[1] :], skip_special_tokens=True))
+        return cast(Tensor, output[:, ids.shape[1] :])

@@ -1,0 +1,22 @@
+"""The my_multiple_choice task."""
+
+from lightning_transformers.core import Batch, Loss
+from lightning_transformers.task.nlp.multiple_choice import MultipleChoiceTransformer
+from torch.nn.functional import multi_margin_loss
+from transformers.utils.generic import ModelOutput
+
+
+class MyMultipleChoiceTransformer(MultipleChoiceTransformer):
+    """Multiple choice with the overrides below."""
+
+    margin: float = 1.0
+
+    # New hooks go below this line.
+
+    def compute_loss(self, outputs: ModelOutput, batch: Batch, stage: str) -> Loss:
+        """Return the loss of one batch as a sum and a count."""
+        # The right choice has to beat each other by the margin; more gains nothing.
+        total = multi_margin_loss(
+            outputs["logits"], batch["labels"], margin=self.margin, reduction="sum"
+        )
+        return Loss(total, self.count_targets(batch))

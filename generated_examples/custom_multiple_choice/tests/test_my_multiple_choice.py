@@ -1,0 +1,12 @@
+"""Tests of the my_multiple_choice task."""
+
+from lightning_transformers.testing import TaskContract
+
+from tasks.my_multiple_choice.model import MyMultipleChoiceTransformer
+
+
+class TestMyMultipleChoice(TaskContract):
+    """The config composes, names the class, and a batch trains."""
+
+    task = "nlp/my_multiple_choice"
+    task_class = MyMultipleChoiceTransformer

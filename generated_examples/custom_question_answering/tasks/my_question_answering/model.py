@@ -1,0 +1,25 @@
+"""The my_question_answering task."""
+
+from lightning_transformers.core import Batch, Loss
+from lightning_transformers.task.nlp.question_answering import (
+    QuestionAnsweringTransformer,
+)
+from torch.nn.functional import cross_entropy
+from transformers.utils.generic import ModelOutput
+
+
+class MyQuestionAnsweringTransformer(QuestionAnsweringTransformer):
+    """Question answering with the overrides below."""
+
+    null_weight: float = 0.5
+
+    # New hooks go below this line.
+
+    def compute_loss(self, outputs: ModelOutput, batch: Batch, stage: str) -> Loss:
+        """Return the loss of one batch as a sum and a count."""
+        start, end = batch["start_positions"], batch["end_positions"]
+        losses = cross_entropy(outputs["start_logits"], start, reduction="none")
+        losses = losses + cross_entropy(outputs["end_logits"], end, reduction="none")
+        # Most windows of a long text have no answer, and would drown the others.
+        weights = (end == 0) * self.null_weight + (end != 0)
+        return Loss((losses * weights).sum() / 2, weights.sum())

@@ -1,0 +1,24 @@
+"""The my_summarization task."""
+
+from lightning_transformers.core import Batch, Loss
+from lightning_transformers.task.nlp.summarization import SummarizationTransformer
+from torch.nn.functional import cross_entropy
+from transformers.utils.generic import ModelOutput
+
+
+class MySummarizationTransformer(SummarizationTransformer):
+    """Summarization with the overrides below."""
+
+    label_smoothing: float = 0.1
+
+    # New hooks go below this line.
+
+    def compute_loss(self, outputs: ModelOutput, batch: Batch, stage: str) -> Loss:
+        """Return the loss of one batch as a sum and a count."""
+        total = cross_entropy(
+            outputs["logits"].flatten(0, 1),
+            batch["labels"].flatten(),
+            label_smoothing=self.label_smoothing if stage == "train" else 0.0,
+            reduction="sum",
+        )
+        return Loss(total, self.count_targets(batch))

@@ -1,0 +1,12 @@
+"""Tests of the my_summarization task."""
+
+from lightning_transformers.testing import TaskContract
+
+from tasks.my_summarization.model import MySummarizationTransformer
+
+
+class TestMySummarization(TaskContract):
+    """The config composes, names the class, and a batch trains."""
+
+    task = "nlp/my_summarization"
+    task_class = MySummarizationTransformer

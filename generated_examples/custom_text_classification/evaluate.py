@@ -1,0 +1,6 @@
+"""Evaluate a task: `python evaluate.py +task=nlp/<name> +checkpoint_path=<file>`."""
+
+from lightning_transformers.cli import evaluate
+
+if __name__ == "__main__":
+    evaluate(__file__)

@@ -1,0 +1,23 @@
+"""The my_text_classification task."""
+
+from lightning_transformers.core import Batch, Loss
+from lightning_transformers.task.nlp.text_classification import (
+    TextClassificationTransformer,
+)
+from transformers.utils.generic import ModelOutput
+
+
+class MyTextClassificationTransformer(TextClassificationTransformer):
+    """Text classification with the overrides below."""
+
+    focus: float = 2.0
+
+    # New hooks go below this line.
+
+    def compute_loss(self, outputs: ModelOutput, batch: Batch, stage: str) -> Loss:
+        """Return the loss of one batch as a sum and a count."""
+        # Focal loss (Lin et al., 2017): what the model is sure of counts less.
+        log_probabilities = outputs["logits"].log_softmax(-1)
+        of_label = log_probabilities.gather(-1, batch["labels"].unsqueeze(-1))
+        total = -((1 - of_label.exp()) ** self.focus * of_label).sum()
+        return Loss(total, self.count_targets(batch))

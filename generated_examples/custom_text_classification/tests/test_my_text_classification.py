@@ -1,0 +1,12 @@
+"""Tests of the my_text_classification task."""
+
+from lightning_transformers.testing import TaskContract
+
+from tasks.my_text_classification.model import MyTextClassificationTransformer
+
+
+class TestMyTextClassification(TaskContract):
+    """The config composes, names the class, and a batch trains."""
+
+    task = "nlp/my_text_classification"
+    task_class = MyTextClassificationTransformer

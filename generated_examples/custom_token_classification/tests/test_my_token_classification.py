@@ -1,0 +1,12 @@
+"""Tests of the my_token_classification task."""
+
+from lightning_transformers.testing import TaskContract
+
+from tasks.my_token_classification.model import MyTokenClassificationTransformer
+
+
+class TestMyTokenClassification(TaskContract):
+    """The config composes, names the class, and a batch trains."""
+
+    task = "nlp/my_token_classification"
+    task_class = MyTokenClassificationTransformer

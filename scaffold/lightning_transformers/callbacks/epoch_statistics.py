@@ -1,0 +1,31 @@
+"""What an epoch takes."""
+
+import time
+
+import torch
+from pytorch_lightning import Callback, LightningModule, Trainer
+
+
+class EpochStatistics(Callback):
+    """Log the seconds that each epoch takes, with its validation, and the peak of GPU memory.
+
+    They are logged as `epoch/seconds` and `epoch/peak_memory_gib`, the memory that tensors take on
+    a CUDA device at most; of several processes, each the largest.
+    """
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start the clock."""
+        if pl_module.device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(pl_module.device)
+            torch.cuda.synchronize(pl_module.device)
+        self.started = time.perf_counter()
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Log what the epoch took."""
+        statistics = {}
+        if pl_module.device.type == "cuda":
+            torch.cuda.synchronize(pl_module.device)
+            peak = torch.cuda.max_memory_allocated(pl_module.device)
+            statistics["epoch/peak_memory_gib"] = peak / 2**30
+        statistics["epoch/seconds"] = time.perf_counter() - self.started
+        pl_module.log_dict(statistics, reduce_fx="max", sync_dist=True)

@@ -1,0 +1,63 @@
+"""Adapters of peft, such as LoRA, inside a model."""
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+from hydra.utils import instantiate
+from peft.tuners.tuners_utils import BaseTunerLayer
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from lightning_transformers.core.freezing import head_parameters
+from lightning_transformers.errors import ConfigurationError, first_line
+
+
+def add_adapter(model: PreTrainedModel, config: Mapping[str, Any]) -> None:
+    """Put an adapter into a model; of the rest, only a new head stays trainable.
+
+    The head of a language model is pretrained as its backbone is, and is frozen with it.
+
+    Args:
+        model: the model, which is changed in place.
+        config: `_target_` and arguments of a `peft.PeftConfig`.
+
+    Raises:
+        ConfigurationError: if peft does not know where to put it in this model.
+    """
+    head = [] if model.get_output_embeddings() is not None else list(head_parameters(model))
+    try:
+        model.add_adapter(instantiate(config, _convert_="all"))
+    except ValueError as error:
+        raise ConfigurationError(
+            f"no adapter fits {type(model).__name__}: {first_line(error)} (set "
+            "peft.target_modules=[<names of linear layers>])"
+        ) from error
+    for parameter in head:
+        parameter.requires_grad = True
+    model.train()
+
+
+def trained_state(module: nn.Module, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the part of a state that is trainable, or no parameter at all (metrics)."""
+    frozen = {name for name, p in module.named_parameters() if not p.requires_grad}
+    return {name: value for name, value in state.items() if name not in frozen}
+
+
+def merged(model: PreTrainedModel) -> PreTrainedModel:
+    """Return the model without adapters, their change added to its weights."""
+    if not has_adapter(model):
+        return model
+    model = copy.deepcopy(model)
+    for name, module in list(model.named_modules()):
+        if isinstance(module, BaseTunerLayer):
+            module.merge(safe_merge=True)
+            model.set_submodule(name, module.get_base_layer())
+    del model.peft_config
+    model._hf_peft_config_loaded = False
+    return model
+
+
+def has_adapter(model: nn.Module) -> bool:
+    """Tell whether an adapter is in the model."""
+    return any(isinstance(module, BaseTunerLayer) for module in model.modules())

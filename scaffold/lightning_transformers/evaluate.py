@@ -1,0 +1,39 @@
+"""Evaluate a trained task: from Python with `evaluate`, from a composed config."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from omegaconf import DictConfig
+
+from lightning_transformers.build import build_trainer, restore
+from lightning_transformers.checks import check_config
+from lightning_transformers.train import seed_everything
+
+if TYPE_CHECKING:
+    from pytorch_lightning import Trainer
+
+    from lightning_transformers.core import TaskTransformer, TransformerDataModule
+
+
+def evaluate(
+    model: TaskTransformer, data: TransformerDataModule, trainer: Trainer
+) -> dict[str, float]:
+    """Return the metrics of a model by name.
+
+    Args:
+        model: the task.
+        data: its data; the test set counts, or where there is none the validation set.
+        trainer: a Lightning trainer.
+    """
+    run = trainer.test if "test" in data.raw_dataset else trainer.validate
+    (metrics,) = run(model, datamodule=data)
+    return {name: float(value) for name, value in metrics.items()}
+
+
+def evaluate_from_config(config: DictConfig) -> dict[str, float]:
+    """Evaluate the model of `checkpoint_path`, or the backbone as it is, and print the metrics."""
+    check_config(config)
+    seed_everything(config.training.seed)
+    model, data = restore(config)
+    return evaluate(model, data, build_trainer(config))

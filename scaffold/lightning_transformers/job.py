@@ -1,0 +1,86 @@
+"""A function of a composed config as Hydra runs it, and what is left of its run folder."""
+
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+
+from hydra.conf import HydraConf
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+from lightning_transformers.mistakes import mistake_in
+
+INTERRUPTED = 130
+"""The exit status of a command that Ctrl-C has ended."""
+
+
+class Job:
+    """A function as Hydra calls it, once or, in a multirun, for each combination of values.
+
+    Args:
+        function: takes the composed config.
+        keeps_files: whether a run has a folder to keep.
+    """
+
+    def __init__(self, function: Callable[[DictConfig], object], keeps_files: bool) -> None:
+        self.function = function
+        self.keeps_files = keeps_files
+        self.failures: list[tuple[Exception, TracebackType | None]] = []
+        self.__module__ = Path(sys.argv[0]).stem  # what Hydra names the job after
+
+    def __call__(self, config: DictConfig) -> None:
+        """Run the function; end the program at a mistake, unless other jobs follow."""
+        job = HydraConfig.get()
+        try:
+            self.function(config)
+        except (KeyboardInterrupt, SystemExit) as stop:
+            # Lightning turns Ctrl-C into an exit with status 1.
+            if not any(isinstance(e, KeyboardInterrupt) for e in (stop, stop.__context__)):
+                raise
+            _discard_empty_run(job)
+            if _is_first_process():
+                print(interruption(Path(job.runtime.output_dir)), file=sys.stderr)
+            sys.exit(INTERRUPTED)
+        except Exception as error:
+            mistake = mistake_in(error)
+            self.failures.append((error, error.__traceback__))
+            if mistake is None:
+                raise
+            _discard_empty_run(job)
+            print(f"error: {mistake}", file=sys.stderr)
+            if job.mode == RunMode.MULTIRUN:
+                raise  # Hydra goes on with the next job
+            sys.exit(2)
+        if not self.keeps_files:
+            _discard_empty_run(job)
+
+
+def interruption(run_dir: Path) -> str:
+    """Return the last line of a run that Ctrl-C has ended, with how to go on."""
+    if not run_dir.is_dir():
+        return "interrupted"
+    last = max(run_dir.rglob("last.ckpt"), default=None)
+    resume = f": go on with checkpoint_path={os.path.relpath(last)}" if last else ""
+    return f"interrupted, the run folder is {os.path.relpath(run_dir)}{resume}"
+
+
+def _discard_empty_run(job: HydraConf) -> None:
+    """Remove a run folder below this one that holds nothing but what Hydra wrote before the run."""
+    run_dir = Path(job.runtime.output_dir)
+    if Path.cwd() not in run_dir.parents or not _is_first_process():
+        return
+    if {path.name for path in run_dir.iterdir()} - {".hydra", "config.yaml", f"{job.job.name}.log"}:
+        return
+    shutil.rmtree(run_dir)
+    for parent in run_dir.parents:
+        if parent == Path.cwd() or any(parent.iterdir()):
+            break
+        parent.rmdir()
+
+
+def _is_first_process() -> bool:
+    return os.environ.get("LOCAL_RANK", "0") == "0"

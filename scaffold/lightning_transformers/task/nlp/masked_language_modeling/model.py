@@ -1,0 +1,59 @@
+"""The masked language model."""
+
+from typing import Any, ClassVar
+
+from torchmetrics import Metric
+from torchmetrics.classification import MulticlassAccuracy
+from transformers.utils.generic import ModelOutput
+
+from lightning_transformers.core import Batch, Loss, TaskTransformer
+from lightning_transformers.core.collate import IGNORED
+from lightning_transformers.core.metrics import Perplexity
+
+
+class MaskedLanguageModelingTransformer(TaskTransformer):
+    """Predicts hidden tokens; reports their loss, perplexity and accuracy."""
+
+    default_model_type: ClassVar[str] = "transformers.AutoModelForMaskedLM"
+    data_module_type: ClassVar[str] = (
+        "lightning_transformers.task.nlp.masked_language_modeling.MaskedLanguageModelingDataModule"
+    )
+    hf_pipeline_task: ClassVar[str | None] = "fill-mask"
+
+    def configure_metrics(self, stage: str) -> dict[str, Metric]:
+        """Return the loss, the perplexity and the accuracy."""
+        return {
+            **super().configure_metrics(stage),
+            "perplexity": Perplexity(),
+            "accuracy": MulticlassAccuracy(average="micro", validate_args=False),
+        }
+
+    def metric_inputs(self, loss: Loss, outputs: ModelOutput, batch: Batch) -> dict[str, Any]:
+        """Return the predicted and the true tokens as well, of those that were hidden."""
+        hidden = batch["labels"] != IGNORED
+        return {
+            **super().metric_inputs(loss, outputs, batch),
+            "preds": outputs["logits"][hidden].argmax(-1),
+            "target": batch["labels"][hidden],
+        }
+
+    def predict_step(
+        self, batch: Batch, batch_idx: int, dataloader_idx: int = 0
+    ) -> list[dict[str, Any]]:
+        """Return each text with its masks filled in, and the tokens with their probabilities."""
+        tokenizer = self.data.tokenizer
+        input_ids = batch["input_ids"]
+        masks = input_ids == tokenizer.mask_token_id
+        scores, best = self(batch)["logits"][masks].float().softmax(-1).max(-1)
+        filled = input_ids.masked_scatter(masks, best)
+        counts = masks.sum(-1).tolist()
+        return [
+            {
+                "text": tokenizer.decode(ids, skip_special_tokens=True),
+                "tokens": [tokenizer.decode([token_id]).strip() for token_id in tokens.tolist()],
+                "scores": probabilities.tolist(),
+            }
+            for ids, tokens, probabilities in zip(
+                filled, best.split(counts), scores.split(counts), strict=True
+            )
+        ]

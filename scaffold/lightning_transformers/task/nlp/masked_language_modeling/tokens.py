@@ -1,0 +1,70 @@
+"""Texts as tokens, each with the word that it is part of, and blocks cut from them."""
+
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from typing import Any
+
+import numpy as np
+from transformers import PreTrainedTokenizerBase
+
+from lightning_transformers.core.packing import token_ids
+from lightning_transformers.task.nlp.masked_language_modeling.masking import NEVER
+
+Tokens = np.ndarray[Any, np.dtype[np.int32]]
+"""Tokens as two rows of numbers, (2, length): their ids, and the words they are part of."""
+
+
+def tokens_of(
+    tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], whole_words: bool
+) -> list[Tokens]:
+    """Return the tokens of each text, none of them in the same word as one of another text."""
+    words: Sequence[Sequence[int | None]]
+    if whole_words:
+        encoded = tokenizer(list(texts), add_special_tokens=False, verbose=False)
+        ids = encoded["input_ids"]
+        words = [encoded.word_ids(row) for row in range(len(texts))]
+    else:
+        ids = token_ids(tokenizer, texts)
+        words = [range(len(row)) for row in ids]
+    lengths = [len(row) for row in ids]
+    bounds = np.cumsum([0, *lengths])
+    numbers = [number or 0 for number in chain.from_iterable(words)]
+    tokens = np.array([list(chain.from_iterable(ids)), numbers], dtype=np.int32)
+    tokens[1] += np.repeat(bounds[:-1], lengths)
+    tokens[1, np.isin(tokens[0], tokenizer.all_special_ids)] = NEVER
+    return np.split(tokens, bounds[1:-1], axis=1)
+
+
+def tells_words_apart(tokenizer: PreTrainedTokenizerBase) -> bool:
+    """Tell whether a tokenizer says which word a token is part of: one in Python does not."""
+    if not tokenizer.is_fast:
+        return False
+    return len(set(tokenizer("a b", add_special_tokens=False).word_ids())) == 2
+
+
+def blocks(rows: Sequence[Tokens], between: Tokens, size: int) -> Iterator[Tokens]:
+    """Yield the rows joined and cut into blocks, the last one shorter, so that none is lost."""
+    parts = [part for row in rows for part in (between, row)][1:]
+    joined = np.concatenate(parts, axis=1) if parts else between[:, :0]
+    for first in range(0, joined.shape[1], size):
+        yield joined[:, first : first + size]
+
+
+def special_tokens(tokenizer: PreTrainedTokenizerBase) -> tuple[Tokens, Tokens]:
+    """Return what the tokenizer puts before a text and after it."""
+    encoded = tokenizer("a", return_special_tokens_mask=True)
+    added = np.array(encoded["special_tokens_mask"], dtype=bool)
+    first, last = np.flatnonzero(~added)[[0, -1]]
+    ids = encoded["input_ids"]
+    return special(ids[:first]), special(ids[last + 1 :])
+
+
+def separator(tokenizer: PreTrainedTokenizerBase) -> Tokens:
+    """Return what divides two rows in a block, which may be nothing."""
+    ids = [tokenizer.sep_token_id, tokenizer.eos_token_id]
+    return special([token_id for token_id in ids if token_id is not None][:1])
+
+
+def special(ids: Sequence[int]) -> Tokens:
+    """Return tokens that are never hidden."""
+    return np.array([ids, [NEVER] * len(ids)], dtype=np.int32)

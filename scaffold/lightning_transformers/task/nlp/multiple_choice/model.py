@@ -1,0 +1,75 @@
+"""The chooser among several choices."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, cast
+
+from torch.nn.functional import cross_entropy
+from torchmetrics import Metric
+from torchmetrics.classification import MulticlassAccuracy
+from transformers.utils.generic import ModelOutput
+
+from lightning_transformers.core import Batch, Loss, TaskTransformer, TransformerDataModule
+from lightning_transformers.task.nlp.multiple_choice.data import MultipleChoiceDataModule
+
+
+class MultipleChoiceTransformer(TaskTransformer):
+    """Tells which choice is right; reports the accuracy."""
+
+    default_model_type: ClassVar[str] = "transformers.AutoModelForMultipleChoice"
+    data_module_type: ClassVar[str] = (
+        "lightning_transformers.task.nlp.multiple_choice.MultipleChoiceDataModule"
+    )
+
+    def forward(self, batch: Batch) -> ModelOutput:
+        """Run the model on a batch, among the choices that each example has."""
+        if "choice_mask" not in batch:
+            return super().forward(batch)
+        own = {key: value for key, value in batch.items() if key not in ("choice_mask", "labels")}
+        outputs = super().forward(own)
+        logits = outputs["logits"].masked_fill(~batch["choice_mask"], float("-inf"))
+        outputs["logits"] = logits
+        if "labels" in batch:
+            outputs["loss"] = cross_entropy(logits, batch["labels"])
+        return outputs
+
+    def configure_metrics(self, stage: str) -> dict[str, Metric]:
+        """Return the loss and the accuracy."""
+        accuracy = MulticlassAccuracy(average="micro", validate_args=False)
+        return {**super().configure_metrics(stage), "accuracy": accuracy}
+
+    def metric_inputs(self, loss: Loss, outputs: ModelOutput, batch: Batch) -> dict[str, Any]:
+        """Return the chosen and the right numbers as well."""
+        return {
+            **super().metric_inputs(loss, outputs, batch),
+            "preds": outputs["logits"].argmax(-1),
+            "target": batch["labels"],
+        }
+
+    def predict(
+        self, inputs: Sequence[Any], data: TransformerDataModule, batch_size: int = 16
+    ) -> list[Any]:
+        """Return for each input the text of the best choice, its number and its probability.
+
+        Args:
+            inputs: mappings with `context`, `question` and `choices`, a list.
+            data: the data module, a `MultipleChoiceDataModule`; it needs no files.
+            batch_size: inputs at a time.
+
+        Raises:
+            ConfigurationError: for an input without what the task needs.
+        """
+        found = super().predict(inputs, data, batch_size)
+        choices = cast(MultipleChoiceDataModule, data).predicted_choices(inputs)
+        return [
+            {"choice": row[best["index"]], **best} for row, best in zip(choices, found, strict=True)
+        ]
+
+    def predict_step(
+        self, batch: Batch, batch_idx: int, dataloader_idx: int = 0
+    ) -> list[dict[str, Any]]:
+        """Return the number and the probability of the best choice of each example."""
+        scores, indices = self(batch)["logits"].float().softmax(-1).max(-1)
+        return [
+            {"index": index, "score": score}
+            for index, score in zip(indices.tolist(), scores.tolist(), strict=True)
+        ]

@@ -1,0 +1,6 @@
+"""Extractive question answering: the part of a context that answers a question, if any does."""
+
+from lightning_transformers.task.nlp.question_answering.data import QuestionAnsweringDataModule
+from lightning_transformers.task.nlp.question_answering.model import QuestionAnsweringTransformer
+
+__all__ = ["QuestionAnsweringDataModule", "QuestionAnsweringTransformer"]

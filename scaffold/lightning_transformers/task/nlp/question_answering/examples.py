@@ -1,0 +1,86 @@
+"""From rows to examples: what the model takes, its labels, and what answers are read from."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from transformers import PreTrainedTokenizerBase
+
+from lightning_transformers.errors import ConfigurationError
+from lightning_transformers.task.nlp.question_answering.squad import (
+    Answer,
+    answers_of,
+    locate,
+    required,
+)
+from lightning_transformers.task.nlp.question_answering.windows import check_room, divide
+
+VERSION = 1
+"""To be raised with each change of what `encode` or `flatten` returns: `datasets` caches by it."""
+ID_COLUMN = "id"
+START_COLUMN = "answer_start"
+
+
+def encode(
+    columns: Mapping[str, list[Any]],
+    *,
+    tokenizer: PreTrainedTokenizerBase,
+    context: str,
+    question: str,
+    answers: str | None,
+    max_length: int,
+    stride: int,
+    truncation: bool,
+    scored: bool,
+    version: int,
+) -> dict[str, list[Any]]:
+    """Return the model's inputs for `Dataset.map(batched=True)`; see the data module.
+
+    Of several answers the first gives the labels. With `scored`, the column `window` has what
+    answers are read from, as JSON: as lists, a batch would take as long to move as to compute.
+    """
+    contexts = required(columns[context], context)
+    questions = [text.strip() for text in required(columns[question], question)]
+    check_room(tokenizer, questions, max_length, stride)
+    result, windows = divide(tokenizer, questions, contexts, max_length, stride)
+    if len(windows) > len(questions) and not truncation:
+        raise ConfigurationError(
+            f"a question and its context have more than {max_length} tokens: set "
+            "dataset.truncation=true, which divides the context into windows"
+        )
+    given = answers_in(columns, answers, len(questions))
+    if answers is not None:
+        places = [locate(c, a[0]) if a else None for c, a in zip(contexts, given, strict=True)]
+        positions = [window.positions(places[window.row]) for window in windows]
+        result["start_positions"] = [start for start, _ in positions]
+        result["end_positions"] = [end for _, end in positions]
+    if scored:
+        ids = columns.get(ID_COLUMN, [None] * len(questions))
+        keys = [question_key(*parts) for parts in zip(ids, questions, contexts, strict=True)]
+        result["window"] = [
+            json.dumps(
+                {
+                    "key": keys[window.row],
+                    "answers": [answer.text for answer in given[window.row]],
+                    **window.legend(contexts[window.row]),
+                }
+            )
+            for window in windows
+        ]
+    return result
+
+
+def answers_in(
+    columns: Mapping[str, list[Any]], column: str | None, count: int
+) -> list[list[Answer]]:
+    """Return the answers of each row, none for rows without such a column."""
+    if column is None:
+        return [[]] * count
+    starts = columns.get(START_COLUMN, [None] * count)
+    return [answers_of(*parts) for parts in zip(columns[column], starts, strict=True)]
+
+
+def question_key(*parts: Any) -> str:
+    """Return what tells a question from every other: by its id alone, files mix them up."""
+    return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()[:32]

@@ -1,0 +1,73 @@
+"""The question answerer."""
+
+import json
+from typing import Any, ClassVar, cast
+
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+from transformers.utils.generic import ModelOutput
+
+from lightning_transformers.core import Batch, Loss, TaskTransformer
+from lightning_transformers.task.nlp.question_answering.scores import SquadScores
+from lightning_transformers.task.nlp.question_answering.spans import (
+    Candidates,
+    candidates,
+    choose,
+    merged,
+)
+
+
+class QuestionAnsweringTransformer(TaskTransformer):
+    """Finds the part of a context that answers a question; reports exact match and F1."""
+
+    default_model_type: ClassVar[str] = "transformers.AutoModelForQuestionAnswering"
+    data_module_type: ClassVar[str] = (
+        "lightning_transformers.task.nlp.question_answering.QuestionAnsweringDataModule"
+    )
+
+    def forward(self, batch: Batch) -> ModelOutput:
+        """Run the model on its inputs, which `window` is none of."""
+        return super().forward({key: value for key, value in batch.items() if key != "window"})
+
+    def count_targets(self, batch: Batch) -> Tensor:
+        """Return the number of windows, over which the model averages its loss."""
+        return torch.tensor(len(batch["start_positions"]), device=self.device)
+
+    def configure_metrics(self, stage: str) -> dict[str, Metric]:
+        """Return the loss and SQuAD's scores."""
+        return {**super().configure_metrics(stage), "squad": SquadScores()}
+
+    def metric_inputs(self, loss: Loss, outputs: ModelOutput, batch: Batch) -> dict[str, Any]:
+        """Return the best candidate of each window as well."""
+        found = self.candidates(outputs, batch)
+        records = [{**window, "spans": window["spans"][:1]} for window in found]
+        return {**super().metric_inputs(loss, outputs, batch), "records": records}
+
+    def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> list[Any]:
+        """Return the candidates of each window."""
+        return self.candidates(self(batch), batch)
+
+    def merge_predictions(self, predictions: list[Any]) -> list[Any]:
+        """Return the answer to each question: text, probability, first character, end."""
+        return [choose(question, self.data.n_best_size) for question in merged(predictions)]
+
+    def candidates(self, outputs: ModelOutput, batch: Batch) -> list[Candidates]:
+        """Return what the hyperparameters of the data let through, of each window."""
+        data = self.data
+        threshold = data.null_score_diff_threshold if data.version_2_with_negative else None
+        return [
+            candidates(
+                json.loads(window),
+                *logits,
+                n_best=data.n_best_size,
+                max_answer_length=data.max_answer_length,
+                null_threshold=threshold,
+            )
+            for window, *logits in zip(
+                cast(list[str], batch["window"]),
+                outputs["start_logits"].float().cpu(),
+                outputs["end_logits"].float().cpu(),
+                strict=True,
+            )
+        ]

@@ -1,0 +1,46 @@
+"""SQuAD's scores."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from torchmetrics.functional.text import squad
+
+from lightning_transformers.core.metrics import Records
+from lightning_transformers.task.nlp.question_answering.spans import Candidates, choose, merged
+
+
+class SquadScores(Records):
+    """Exact match and F1 in percent (Rajpurkar et al. 2016), over the questions of all windows.
+
+    Of a set with questions that have no answer, also those of the questions that have one, and
+    the share of the others that get none (Rajpurkar et al. 2018).
+    """
+
+    def score(self, records: list[Any]) -> dict[str, float]:
+        """Return the scores of the candidates of windows, by name."""
+        questions = merged(records)
+        parts = {
+            "has_answer": [question for question in questions if question["answers"]],
+            "no_answer": [question for question in questions if not question["answers"]],
+        }
+        scores = {part: squad_scores(members) for part, members in parts.items() if members}
+        overall = {
+            name: sum(scores[part][name] * len(parts[part]) for part in scores) / len(questions)
+            for name in ("exact_match", "f1")
+        }
+        if len(scores) == 1:
+            return overall
+        return {
+            **overall,
+            **{f"has_answer_{name}": value for name, value in scores["has_answer"].items()},
+            "no_answer_accuracy": scores["no_answer"]["exact_match"],
+        }
+
+
+def squad_scores(questions: Sequence[Candidates]) -> dict[str, float]:
+    """Return `exact_match` and `f1` of the best candidates; of no answer the text is empty."""
+    scores = squad(
+        [{"id": q["key"], "prediction_text": choose(q, n_best=1)["answer"]} for q in questions],
+        [{"id": q["key"], "answers": {"text": q["answers"] or [""]}} for q in questions],
+    )
+    return {name: float(value) for name, value in scores.items()}

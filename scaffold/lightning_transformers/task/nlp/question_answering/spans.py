@@ -1,0 +1,134 @@
+"""From the model's scores of tokens to an answer, over all windows of a question."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, TypedDict
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+
+class Span(TypedDict):
+    """A part of a context: its text, its score, its first character and the one after its last."""
+
+    answer: str
+    score: float
+    start: int
+    end: int
+
+
+class Candidates(TypedDict):
+    """What may answer a question, and what its right answers are.
+
+    The score of a span is the sum of the logits of its first and last token; `null` is the score
+    of no answer, or None where every question has one.
+    """
+
+    key: str
+    answers: list[str]
+    spans: list[Span]
+    null: float | None
+
+
+def best_spans(
+    start_logits: Tensor, end_logits: Tensor, n_best: int, max_answer_length: int
+) -> list[tuple[int, int, float]]:
+    """Return first token, last token and score of the best spans, the best first.
+
+    Args:
+        start_logits: of each token to be the first of the answer, (tokens,).
+        end_logits: of each token to be the last.
+        n_best: how many spans at most.
+        max_answer_length: tokens in a span at most.
+    """
+    length = min(max_answer_length, len(end_logits))
+    if length == 0:
+        return []
+    ends = pad(end_logits, (0, length - 1), value=-torch.inf).unfold(0, length, 1)
+    scores = (start_logits[:, None] + ends).flatten()
+    best = scores.topk(min(n_best, len(scores)))
+    return [
+        (index // length, index // length + index % length, score)
+        for score, index in zip(best.values.tolist(), best.indices.tolist(), strict=True)
+        if score > -torch.inf
+    ]
+
+
+def candidates(
+    window: Mapping[str, Any],
+    start_logits: Tensor,
+    end_logits: Tensor,
+    *,
+    n_best: int,
+    max_answer_length: int,
+    null_threshold: float | None,
+) -> Candidates:
+    """Return the best answers in a window.
+
+    Args:
+        window: what the column `window` of an example holds, see `examples.encode`.
+        start_logits: of each position of the input, (length,).
+        end_logits: of each position of the input.
+        n_best: how many answers at most.
+        max_answer_length: tokens in an answer at most.
+        null_threshold: by how much no answer has to score more than the best span; None if every
+            question has an answer.
+    """
+    first, null = window["first"], window["null"]
+    context = slice(first, first + len(window["starts"]))
+    found = best_spans(start_logits[context], end_logits[context], n_best, max_answer_length)
+    spans = [span(window, *place) for place in found]
+    null_score = None
+    if null_threshold is not None:
+        null_score = float(start_logits[null] + end_logits[null]) - null_threshold
+    return {
+        "key": window["key"],
+        "answers": window["answers"],
+        "spans": [part for part in spans if part["answer"]],
+        "null": null_score,
+    }
+
+
+def span(window: Mapping[str, Any], first: int, last: int, score: float) -> Span:
+    """Return the text from a token of a window's context to another, without space around it."""
+    start, end = window["starts"][first], window["ends"][last]
+    text = window["context"][start:end]
+    start += window["offset"] + len(text) - len(text.lstrip())
+    text = text.strip()
+    return {"answer": text, "score": score, "start": start, "end": start + len(text)}
+
+
+def merged(windows: Iterable[Candidates]) -> list[Candidates]:
+    """Return one item a question, in order of appearance, its spans the best first.
+
+    A span that two windows have counts once, with its higher score. No answer has the lowest score
+    that a window gives it: the window with the answer gives a low one.
+    """
+    questions: dict[str, Candidates] = {}
+    for window in windows:
+        other = questions.get(window["key"], window)
+        ranked = sorted(other["spans"] + window["spans"], key=lambda s: -s["score"])
+        distinct: dict[tuple[int, int], Span] = {}
+        for part in ranked:
+            distinct.setdefault((part["start"], part["end"]), part)
+        nulls = [null for null in (other["null"], window["null"]) if null is not None]
+        questions[window["key"]] = {
+            "key": window["key"],
+            "answers": sorted({*other["answers"], *window["answers"]}),
+            "spans": list(distinct.values()),
+            "null": min(nulls, default=None),
+        }
+    return list(questions.values())
+
+
+def choose(question: Candidates, n_best: int) -> Span:
+    """Return the best answer, with its probability among the `n_best` as the score.
+
+    Where no answer scores more, the text is empty.
+    """
+    options = question["spans"][:n_best]
+    if question["null"] is not None or not options:
+        options = [*options, {"answer": "", "score": question["null"] or 0.0, "start": 0, "end": 0}]
+    scores = torch.tensor([option["score"] for option in options], dtype=torch.float64)
+    best = max(options, key=lambda option: option["score"])
+    return {**best, "score": float(scores.softmax(0).max())}

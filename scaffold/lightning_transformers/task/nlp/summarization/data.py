@@ -1,0 +1,73 @@
+"""Texts with their summaries."""
+
+from typing import ClassVar
+
+from lightning_transformers.core.seq2seq import Field, Seq2SeqDataModule
+from lightning_transformers.core.sources import Rows, column_names
+from lightning_transformers.errors import ConfigurationError
+
+ASSETS = "pkg://lightning_transformers/assets/summarization"
+KNOWN_COLUMNS = (
+    ("text", "summary"),
+    ("article", "highlights"),
+    ("document", "summary"),
+    ("dialogue", "summary"),
+    ("article", "abstract"),
+)
+
+
+class SummarizationDataModule(Seq2SeqDataModule):
+    """Encodes a text as the source, its summary as the target."""
+
+    text_column: str | None = None
+    """The column of the text; by default that of a known pair, such as `text` and `summary`."""
+    summary_column: str | None = None
+
+    sample_files: ClassVar[dict[str, str]] = {
+        "train": f"{ASSETS}/train.jsonl",
+        "validation": f"{ASSETS}/validation.jsonl",
+    }
+
+    def fields(self, split: str, rows: Rows) -> tuple[Field, Field | None]:
+        """Return the columns of the text and of the summary."""
+        if split == "predict":
+            text = self.input_column()
+            self.require_text(split, rows, text_column=text)
+            return (text,), None
+        text, summary = self.columns(split, rows)
+        self.require_text(split, rows, text_column=text, summary_column=summary)
+        return (text,), (summary,)
+
+    def columns(self, split: str, rows: Rows) -> tuple[str, str]:
+        """Return the two columns; those that are inferred stay so for the other splits."""
+        if self.text_column is None or self.summary_column is None:
+            text, summary = self.known_columns(split, column_names(rows))
+            self.text_column = self.hparams["text_column"] = text
+            self.summary_column = self.hparams["summary_column"] = summary
+        return self.text_column, self.summary_column
+
+    def known_columns(self, split: str, present: list[str]) -> tuple[str, str]:
+        """Return the first known pair that is there and has the column that is given, if one is.
+
+        Raises:
+            ConfigurationError: if there is none.
+        """
+        given = (self.text_column, self.summary_column)
+        for pair in KNOWN_COLUMNS:
+            fits = all(g in (None, column) for g, column in zip(given, pair, strict=True))
+            if fits and set(pair) <= set(present):
+                return pair
+        missing = [n for n in ("text_column", "summary_column") if getattr(self, n) is None]
+        raise ConfigurationError(
+            f"which columns of the {split} set are text and summary? (it has: "
+            f"{', '.join(present)}): set "
+            + " ".join(f"dataset.{hyperparameter}=<column>" for hyperparameter in missing)
+        )
+
+    def t5_prefix(self) -> str:
+        """Return T5's prefix (Raffel et al., 2020, appendix D)."""
+        return "summarize: "
+
+    def input_column(self) -> str:
+        """Return the column of the text."""
+        return self.text_column or "text"

@@ -1,0 +1,6 @@
+"""Text classification: a class, several, or a number for a text or a pair of texts."""
+
+from lightning_transformers.task.nlp.text_classification.data import TextClassificationDataModule
+from lightning_transformers.task.nlp.text_classification.model import TextClassificationTransformer
+
+__all__ = ["TextClassificationDataModule", "TextClassificationTransformer"]

@@ -1,0 +1,150 @@
+"""Texts, or pairs of texts, with labels."""
+
+from collections.abc import Iterable, Mapping
+from itertools import chain
+from typing import Any, ClassVar, Literal
+
+from transformers import PreTrainedTokenizerBase
+
+from lightning_transformers.core.labels import LabelEncoder, LabelledData
+from lightning_transformers.core.sources import Rows, column_names
+from lightning_transformers.core.text import TEXT_TYPES, PaddedTextDataModule, tokenize
+from lightning_transformers.errors import ConfigurationError
+
+VERSION = 1
+"""To be raised with each change of what `encode` returns: `datasets` caches by it."""
+ASSETS = "pkg://lightning_transformers/assets/text_classification"
+ProblemType = Literal["single_label_classification", "multi_label_classification", "regression"]
+LABELS = {
+    "single_label_classification": "label (a class)",
+    "multi_label_classification": "label (a list of classes)",
+    "regression": "label (a number)",
+}
+
+
+class TextClassificationDataModule(LabelledData, PaddedTextDataModule):
+    """Encodes a text, or a pair of texts, with its label.
+
+    A label that is a list makes it multi-label classification, a fraction regression.
+    """
+
+    text_column: str | None = None
+    """The column of the text; by default the one or two columns that hold text, in order."""
+    text_pair_column: str | None = None
+    problem_type: ProblemType | None = None
+    """What the labels are; by default told by their type."""
+
+    sample_files: ClassVar[dict[str, str]] = {
+        "train": f"{ASSETS}/train.csv",
+        "validation": f"{ASSETS}/validation.csv",
+    }
+
+    def process_split(self, split: str, rows: Rows) -> Rows:
+        """Return the rows as inputs with `labels`."""
+        text, pair = self.text_columns(split, rows)
+        self.require_text(split, rows, text_column=text, text_pair_column=pair)
+        labelled = split != "predict"
+        if labelled:
+            self.require_columns(split, rows, label_column=self.label_column)
+        return self.map_rows(
+            split,
+            rows,
+            encode,
+            tokenizer=self.tokenizer,
+            text=text,
+            pair=pair,
+            max_length=self.longest_input(),
+            truncation=self.truncation,
+            label=self.label_column if labelled else None,
+            labels=self.label_encoder(split, rows) if labelled else None,
+            version=VERSION,
+        )
+
+    def text_columns(self, split: str, rows: Rows) -> tuple[str, str | None]:
+        """Return the column of the text and of its pair, if it has one."""
+        if self.text_column is not None:
+            return self.text_column, self.text_pair_column
+        columns = column_names(rows)
+        if "text" in columns:
+            return "text", self.text_pair_column
+        features = rows.features or {}
+        texts = [c for c in columns if getattr(features.get(c), "dtype", "") in TEXT_TYPES]
+        texts = [column for column in texts if column != self.label_column]
+        if len(texts) not in (1, 2):
+            raise ConfigurationError(
+                f"the {split} set has {len(texts)} columns of text ({', '.join(columns)}): "
+                "set dataset.text_column=<column>"
+            )
+        return texts[0], texts[1] if len(texts) == 2 else None
+
+    def input_column(self) -> str:
+        """Return the column of the text."""
+        return self.text_column or "text"
+
+    def kind_of_labels(self) -> ProblemType:
+        """Return `problem_type`, or tell it by the type of the labels, once."""
+        if self.problem_type is None:
+            split, rows = next(iter(self.raw_dataset.items()))
+            self.require_columns(split, rows, label_column=self.label_column)
+            self.problem_type = problem_type_of((rows.features or {}).get(self.label_column))
+            self.hparams["problem_type"] = self.problem_type
+        return self.problem_type
+
+    def label_values(self, values: Iterable[Any]) -> Iterable[Any]:
+        """Return the classes in the values of the column, which may be lists."""
+        if self.kind_of_labels() == "multi_label_classification":
+            return chain.from_iterable(values)
+        return super().label_values(values)
+
+    def label_encoder(self, split: str, rows: Rows) -> LabelEncoder | None:
+        """Return what turns classes into numbers; of a regression the labels are numbers."""
+        return None if self.kind_of_labels() == "regression" else super().label_encoder(split, rows)
+
+    @property
+    def model_data_kwargs(self) -> dict[str, Any]:
+        """Return the type of the problem as well."""
+        if self.problem_type is None and not self.has_source:
+            return super().model_data_kwargs
+        kind = self.kind_of_labels()
+        if kind == "regression":
+            common = super(LabelledData, self).model_data_kwargs
+            return {**common, "problem_type": kind, "num_labels": 1}
+        return {**super().model_data_kwargs, "problem_type": kind}
+
+
+def problem_type_of(feature: Any) -> ProblemType:
+    """Return what labels of a type ask for: a list several classes, a float a number."""
+    if hasattr(feature, "feature"):
+        return "multi_label_classification"
+    is_number = "float" in str(getattr(feature, "dtype", ""))
+    return "regression" if is_number else "single_label_classification"
+
+
+def encode(
+    columns: Mapping[str, list[Any]],
+    *,
+    tokenizer: PreTrainedTokenizerBase,
+    text: str,
+    pair: str | None,
+    max_length: int,
+    truncation: bool,
+    label: str | None,
+    labels: LabelEncoder | None,
+    version: int,
+) -> dict[str, Any]:
+    """Return the model's inputs for `Dataset.map(batched=True)`; see the data module."""
+    pairs = columns[pair] if pair else None
+    encoded = tokenize(tokenizer, columns[text], pairs, max_length, truncation)
+    if label is not None:
+        encoded["labels"] = [target(value, labels) for value in columns[label]]
+    return encoded
+
+
+def target(value: Any, labels: LabelEncoder | None) -> int | float | list[float]:
+    """Return the number of a class, a vector with ones for several, or a number as it is."""
+    if labels is None:
+        return float(value)
+    if isinstance(value, list):
+        present = {labels(part) for part in value}
+        return [float(number in present) for number in range(len(labels.names))]
+    return labels(value)

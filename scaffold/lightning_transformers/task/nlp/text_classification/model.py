@@ -1,0 +1,82 @@
+"""The text classifier."""
+
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+from torchmetrics import MeanSquaredError, Metric, PearsonCorrCoef, SpearmanCorrCoef
+from torchmetrics.classification import MultilabelF1Score
+from transformers.utils.generic import ModelOutput
+
+from lightning_transformers.core import Batch, Loss, TaskTransformer
+from lightning_transformers.core.labels import class_names, likely_classes
+from lightning_transformers.core.metrics import class_metrics
+
+
+class TextClassificationTransformer(TaskTransformer):
+    """Classifies a text or a pair of texts.
+
+    Reports accuracy and macro F1; of several labels micro and macro F1; of a regression the mean
+    squared error and Pearson's and Spearman's correlation.
+    """
+
+    default_model_type: ClassVar[str] = "transformers.AutoModelForSequenceClassification"
+    data_module_type: ClassVar[str] = (
+        "lightning_transformers.task.nlp.text_classification.TextClassificationDataModule"
+    )
+    hf_pipeline_task: ClassVar[str | None] = "text-classification"
+
+    @property
+    def problem_type(self) -> str:
+        """What the labels are, as the model's config names it."""
+        return self.model.config.problem_type or "single_label_classification"
+
+    def count_targets(self, batch: Batch) -> Tensor:
+        """Return the number of labels in the batch, over which the model averages its loss."""
+        return torch.tensor(batch["labels"].numel(), device=self.device)
+
+    def configure_metrics(self, stage: str) -> dict[str, Metric]:
+        """Return the metrics that fit the type of the labels."""
+        return {**super().configure_metrics(stage), **self.label_metrics()}
+
+    def label_metrics(self) -> dict[str, Metric]:
+        """Return the metrics of predictions against labels."""
+        classes = len(class_names(self.model))
+        if self.problem_type == "regression":
+            return {
+                "mse": MeanSquaredError(),
+                "pearson": PearsonCorrCoef(),
+                "spearman": SpearmanCorrCoef(),
+            }
+        if self.problem_type == "multi_label_classification":
+            return {
+                "f1_micro": MultilabelF1Score(classes, average="micro"),
+                "f1_macro": MultilabelF1Score(classes, average="macro"),
+            }
+        return class_metrics(classes)
+
+    def metric_inputs(self, loss: Loss, outputs: ModelOutput, batch: Batch) -> dict[str, Any]:
+        """Return the predictions and the labels as well."""
+        preds, labels = outputs["logits"], batch["labels"]
+        if self.problem_type == "regression":
+            preds = preds.squeeze(-1)
+        if self.problem_type == "multi_label_classification":
+            preds, labels = preds.sigmoid(), labels.int()
+        return {
+            **super().metric_inputs(loss, outputs, batch),
+            "preds": preds.float(),
+            "target": labels,
+        }
+
+    def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> list[Any]:
+        """Return the label with its probability, the labels with theirs, or the number."""
+        logits = self(batch)["logits"].float()
+        if self.problem_type == "regression":
+            return [float(value) for value in logits.squeeze(-1)]
+        if self.problem_type == "multi_label_classification":
+            names = class_names(self.model)
+            return [
+                {names[number]: float(p) for number, p in enumerate(row) if p > 0.5}
+                for row in logits.sigmoid()
+            ]
+        return likely_classes(self.model, logits)

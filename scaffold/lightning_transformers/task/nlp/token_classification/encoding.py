@@ -1,0 +1,122 @@
+"""From words with tags to tokens with labels."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from transformers import PreTrainedTokenizerBase
+
+from lightning_transformers.core.collate import IGNORED
+from lightning_transformers.core.labels import LabelEncoder
+from lightning_transformers.core.text import require_length
+from lightning_transformers.errors import ConfigurationError
+from lightning_transformers.task.nlp.token_classification.sentences import listed
+
+VERSION = 1
+"""To be raised with each change of what `encode` returns: `datasets` caches by it."""
+NO_WORD = -1
+"""Number of the word that a special token belongs to."""
+
+
+def encode(
+    columns: Mapping[str, list[Any]],
+    *,
+    tokenizer: PreTrainedTokenizerBase,
+    tokens: str,
+    max_length: int,
+    truncation: bool,
+    label: str | None,
+    labels: LabelEncoder | None,
+    label_all_tokens: bool,
+    version: int,
+) -> dict[str, Any]:
+    """Return the model's inputs for `Dataset.map(batched=True)`; see the data module.
+
+    Besides, `word_ids` says for each token which word it belongs to, `word_tags` the number of the
+    tag of each word. A sentence of which no token has a label is left out.
+    """
+    words = [[str(word) for word in listed(value)] for value in columns[tokens]]
+    encoded = tokenize_words(tokenizer, words, max_length, truncation)
+    if label is None or labels is None:
+        return encoded
+    tags = [listed(value) for value in columns[label]]
+    for sentence, row in zip(words, tags, strict=True):
+        require_as_many(sentence, row)
+    following = continuations(labels.names) if label_all_tokens else None
+    encoded["word_tags"] = [[labels(tag) for tag in row] for row in tags]
+    encoded["labels"] = [
+        token_labels(ids, row, following)
+        for ids, row in zip(encoded["word_ids"], encoded["word_tags"], strict=True)
+    ]
+    kept = [any(number != IGNORED for number in row) for row in encoded["labels"]]
+    return {
+        key: [value for value, keep in zip(values, kept, strict=True) if keep]
+        for key, values in encoded.items()
+    }
+
+
+def tokenize_words(
+    tokenizer: PreTrainedTokenizerBase,
+    sentences: Sequence[Sequence[str]],
+    max_length: int,
+    truncation: bool,
+) -> dict[str, Any]:
+    """Return the columns that the tokenizer gives for words, and `word_ids`.
+
+    Raises:
+        ConfigurationError: if a sentence is longer than `max_length` and must not be cut.
+    """
+    # A byte-level tokenizer (GPT-2, RoBERTa) tells words within a text by the space before them.
+    is_spaced = tokenizer.tokenize("a a")[-1] != tokenizer.tokenize("a")[-1]
+    encoded = tokenizer(
+        [[f" {word}" if is_spaced else word for word in words] for words in sentences],
+        is_split_into_words=True,
+        truncation=truncation,
+        max_length=max_length if truncation else None,
+    )
+    require_length(encoded, max_length)
+    word_ids = [encoded.word_ids(row) for row in range(len(sentences))]
+    return {
+        **encoded,
+        "word_ids": [[NO_WORD if word is None else word for word in row] for row in word_ids],
+    }
+
+
+def token_labels(
+    word_ids: Sequence[int], tags: Sequence[int], following: Sequence[int] | None
+) -> list[int]:
+    """Return the label of each token of a sentence.
+
+    Args:
+        word_ids: the word that each token belongs to.
+        tags: the number of the tag of each word.
+        following: the label of a word's further tokens by its tag; without it they have none.
+    """
+    labels = []
+    before = NO_WORD
+    for word in word_ids:
+        if word == NO_WORD:
+            labels.append(IGNORED)
+        elif word != before:
+            labels.append(tags[word])
+        else:
+            labels.append(IGNORED if following is None else following[tags[word]])
+        before = word
+    return labels
+
+
+def continuations(names: Sequence[str]) -> list[int]:
+    """Return for each tag the one of the same word's further tokens: of `B-…` it is `I-…`."""
+    numbers = {name: number for number, name in enumerate(names)}
+    return [
+        numbers.get(f"I-{name[2:]}", number) if name.startswith("B-") else number
+        for name, number in numbers.items()
+    ]
+
+
+def require_as_many(words: Sequence[str], tags: Sequence[Any]) -> None:
+    """Raise ConfigurationError if a sentence has not a tag for each word."""
+    if len(words) != len(tags):
+        raise ConfigurationError(
+            f"a sentence has {len(words)} words but {len(tags)} tags "
+            f"({' '.join(words)[:60]} …): mend the data"
+        )

@@ -1,0 +1,172 @@
+"""Texts in two languages."""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar
+
+from lightning_transformers.core.seq2seq import Field, Seq2SeqDataModule
+from lightning_transformers.core.sources import Rows, column_names
+from lightning_transformers.core.text import TEXT_TYPES
+from lightning_transformers.errors import ConfigurationError, did_you_mean
+
+ASSETS = "pkg://lightning_transformers/assets/translation"
+TRANSLATION = "translation"
+"""The column of mappings from languages to texts, as the hub's data sets have it."""
+T5_LANGUAGES = {"de": "German", "en": "English", "fr": "French", "ro": "Romanian"}
+LANGUAGE_CODE = re.compile(r"[a-z]{2,3}_[A-Za-z]{2,4}")
+
+
+class TranslationDataModule(Seq2SeqDataModule):
+    """Encodes a text in one language as the source, in another as the target.
+
+    The languages are columns, or keys of the column `translation`.
+    """
+
+    source_language: str | None = None
+    """The language to translate from; the first of two by default."""
+    target_language: str | None = None
+    """The language to translate into; the other of two by default."""
+    source_language_code: str | None = None
+    """What the tokenizer of a multilingual model calls the language (`eng_Latn`); by default the
+    language itself, or the only code that begins with it (`en_XX`)."""
+    target_language_code: str | None = None
+
+    sample_files: ClassVar[dict[str, str]] = {
+        "train": f"{ASSETS}/train.jsonl",
+        "validation": f"{ASSETS}/validation.jsonl",
+    }
+
+    def fields(self, split: str, rows: Rows) -> tuple[Field, Field | None]:
+        """Return where the texts of the two languages are."""
+        source, target = self.languages()
+        self.set_language_codes()
+        if split == "predict":
+            self.require_text(split, rows, source_language=source)
+            return (source,), None
+        present = languages_in(split, rows)
+        for hyperparameter, language in (("source_language", source), ("target_language", target)):
+            if language not in present:
+                raise ConfigurationError(
+                    f"the {split} set has no language '{language}' (it has: "
+                    f"{', '.join(present)}): set dataset.{hyperparameter}=<language>"
+                )
+        column = (TRANSLATION,) if TRANSLATION in column_names(rows) else ()
+        return (*column, source), (*column, target)
+
+    def languages(self) -> tuple[str, str]:
+        """Return the source and the target language; those that are inferred stay so.
+
+        Raises:
+            ConfigurationError: if they are the same, or neither given nor to be told from the data.
+        """
+        if self.source_language is None or self.target_language is None:
+            source, target = self.inferred_languages()
+            self.source_language = self.hparams["source_language"] = source
+            self.target_language = self.hparams["target_language"] = target
+        if self.source_language == self.target_language:
+            raise ConfigurationError(
+                f"dataset.source_language and dataset.target_language are both "
+                f"'{self.source_language}': set one of them to another language"
+            )
+        return self.source_language, self.target_language
+
+    def inferred_languages(self) -> tuple[str, str]:
+        """Return the languages, of which data with two leave none open."""
+        ask = "set dataset.source_language=<language> dataset.target_language=<language>"
+        if not self.has_source:
+            raise ConfigurationError(f"the languages are not known: {ask}")
+        split, rows = next(iter(self.raw_dataset.items()))
+        present = languages_in(split, rows)
+        if len(present) != 2:
+            raise ConfigurationError(
+                f"which languages of the {split} set? (it has: {', '.join(present)}): {ask}"
+            )
+        first, second = present
+        if self.source_language == second or self.target_language == first:
+            first, second = second, first
+        return self.source_language or first, self.target_language or second
+
+    def t5_prefix(self) -> str:
+        """Return T5's prefix (Raffel et al., 2020, appendix D), for languages that it knows."""
+        names = [T5_LANGUAGES.get(language) for language in self.languages()]
+        return "translate {} to {}: ".format(*names) if all(names) else ""
+
+    @property
+    def model_data_kwargs(self) -> dict[str, Any]:
+        """Return how the texts of a multilingual model begin as well."""
+        common = super().model_data_kwargs
+        if not self.is_multilingual:
+            return common
+        self.set_language_codes()
+        first, *_, last = self.tokenizer(text_target="")["input_ids"]
+        # Of mBART-25 the language comes after the end, with which the decoder starts.
+        if first == self.tokenizer.eos_token_id:
+            return {**common, "generation_config": {"decoder_start_token_id": last}}
+        return {**common, "generation_config": {"forced_bos_token_id": first}}
+
+    @property
+    def is_multilingual(self) -> bool:
+        """Whether the tokenizer marks texts with their language (mBART, M2M-100, NLLB)."""
+        return hasattr(self.tokenizer, "set_src_lang_special_tokens")
+
+    def set_language_codes(self) -> None:
+        """Tell the tokenizer of a multilingual model the languages."""
+        if not self.is_multilingual:
+            return
+        source, target = self.languages()
+        tokenizer: Any = self.tokenizer
+        tokenizer.src_lang = self.language_code(source, "source_language_code")
+        tokenizer.tgt_lang = self.language_code(target, "target_language_code")
+
+    def language_code(self, language: str, hyperparameter: str) -> str:
+        """Return what the tokenizer calls a language.
+
+        Raises:
+            ConfigurationError: if it does not know the language, or several of that name.
+        """
+        wanted: str = getattr(self, hyperparameter) or language
+        special = self.tokenizer.all_special_tokens
+        codes: Iterable[str] = getattr(self.tokenizer, "lang_code_to_id", None) or [
+            token for token in special if LANGUAGE_CODE.fullmatch(token)
+        ]
+        near = [code for code in codes if code.startswith(f"{wanted}_")]
+        if wanted in codes:
+            return wanted
+        if len(near) == 1:
+            return near[0]
+        hint = did_you_mean(wanted, (code for code in codes if code[:2] == wanted[:2]))
+        raise ConfigurationError(
+            f"the tokenizer has no language '{wanted}'{hint}: set dataset.{hyperparameter}=<code>"
+        )
+
+    def predict_rows(self, inputs: Sequence[Any]) -> list[dict[str, Any]]:
+        """Return texts and mappings as rows; a mapping may be that of `translation`."""
+        self.languages()
+        flat = [
+            value.get(TRANSLATION, value) if isinstance(value, dict) else value for value in inputs
+        ]
+        return super().predict_rows(flat)
+
+    def input_column(self) -> str:
+        """Return the source language."""
+        return self.languages()[0]
+
+
+def languages_in(split: str, rows: Rows) -> list[str]:
+    """Return the languages of a data set in order: its columns of text, or the keys of one.
+
+    Raises:
+        ConfigurationError: if the column `translation` is no mapping.
+    """
+    features = rows.features or next(iter(rows))  # of a stream, the values of its first row
+    if TRANSLATION not in features:
+        text = (*TEXT_TYPES, str)
+        return [c for c, kind in features.items() if getattr(kind, "dtype", type(kind)) in text]
+    feature = features[TRANSLATION]
+    languages = getattr(feature, "languages", feature)
+    if isinstance(languages, str) or not hasattr(languages, "__iter__"):
+        raise ConfigurationError(
+            f"the column 'translation' of the {split} set is no mapping from languages to texts: "
+            "give a column for each language"
+        )
+    return list(languages)

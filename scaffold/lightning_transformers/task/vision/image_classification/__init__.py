@@ -1,0 +1,10 @@
+"""Image classification: a class for an image."""
+
+from lightning_transformers.task.vision.image_classification.data import (
+    ImageClassificationDataModule,
+)
+from lightning_transformers.task.vision.image_classification.model import (
+    ImageClassificationTransformer,
+)
+
+__all__ = ["ImageClassificationDataModule", "ImageClassificationTransformer"]

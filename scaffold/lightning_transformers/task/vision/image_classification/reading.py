@@ -1,0 +1,78 @@
+"""Images from files and bytes."""
+
+from collections.abc import Mapping
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from PIL import Image, ImageOps
+
+from lightning_transformers.errors import ConfigurationError, first_line
+
+VERSION = 1
+"""To be raised with each change of what `absolute_paths` returns: `datasets` caches by it."""
+
+
+def absolute_paths(
+    columns: Mapping[str, list[Any]], *, column: str, base: str, version: int
+) -> dict[str, list[Any]]:
+    """Return a column of paths as absolute ones, for `Dataset.map(batched=True)`.
+
+    Args:
+        columns: the rows.
+        column: the one that holds paths; what is no text stays as it is.
+        base: the folder that the paths are relative to.
+        version: that of this code.
+
+    Raises:
+        ConfigurationError: naming the first where there is no file.
+    """
+    values = columns[column]
+    return {column: [existing(Path(base, v)) if isinstance(v, str) else v for v in values]}
+
+
+def read_image(value: Any) -> Image.Image:
+    """Return an image in RGB, turned as its camera was held.
+
+    Args:
+        value: an image, its path, its bytes, or a mapping with `path` or `bytes`.
+
+    Raises:
+        ConfigurationError: naming the image that is missing or broken.
+    """
+    if isinstance(value, Image.Image):
+        return in_rgb(value)
+    fields = value if isinstance(value, Mapping) else {"path": value, "bytes": value}
+    content, path = fields.get("bytes"), fields.get("path")
+    if isinstance(content, bytes):
+        source: Any = BytesIO(content)
+    elif isinstance(path, str):
+        source = existing(Path(path))
+    else:
+        raise ConfigurationError(
+            f"{value!r} is no image and no path to one: leave out such a row, or set "
+            "dataset.image_column=<column>"
+        )
+    try:
+        with Image.open(source) as image:
+            return in_rgb(image)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        name = f"'{path}'" if isinstance(path, str) else f"of {len(content or b'')} bytes"
+        raise ConfigurationError(f"cannot read the image {name}: {first_line(error)}") from error
+
+
+def in_rgb(image: Image.Image) -> Image.Image:
+    """Return an image in RGB, turned as its camera was held."""
+    image = ImageOps.exif_transpose(image)
+    if image.mode == "I;16":  # which convert cuts off at 255
+        image = image.point(lambda value: value / 256, "L")
+    if image.mode == "P":  # a palette may have transparent colours
+        image = image.convert("RGBA")
+    return image.convert("RGB")
+
+
+def existing(path: Path) -> str:
+    """Return the path of a file; raises ConfigurationError if there is none."""
+    if not path.is_file():
+        raise ConfigurationError(f"there is no image '{path}'")
+    return str(path)

@@ -1,0 +1,35 @@
+"""Loading a backbone for a head that its checkpoint does not have."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import BertConfig, BertForSequenceClassification
+
+from lightning_transformers.core.backbone import Backbone
+from lightning_transformers.errors import ConfigurationError
+
+HEAD = "transformers.AutoModelForSequenceClassification"
+THREE = {"id2label": {0: "a", 1: "b", 2: "c"}, "label2id": {"a": 0, "b": 1, "c": 2}}
+
+
+@pytest.fixture
+def two_classes(tmp_path: Path) -> Path:
+    """Return the folder of a model with two classes."""
+    layers = {"num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
+    config = BertConfig(vocab_size=50, hidden_size=16, num_labels=2, **layers)
+    BertForSequenceClassification(config).save_pretrained(tmp_path)
+    return tmp_path
+
+
+def test_a_head_of_another_size_is_new_and_the_rest_is_loaded(two_classes: Path) -> None:
+    saved = BertForSequenceClassification.from_pretrained(two_classes)
+    model = Backbone(str(two_classes)).load_model(HEAD, THREE)
+    assert model.classifier.weight.shape == (3, 16)
+    assert torch.equal(model.get_input_embeddings().weight, saved.get_input_embeddings().weight)
+
+
+def test_a_backbone_of_another_size_is_refused(two_classes: Path) -> None:
+    backbone = Backbone(str(two_classes), config={"hidden_size": 32})
+    with pytest.raises(ConfigurationError, match=r"do not fit backbone\.config: bert\..* not 32"):
+        backbone.load_model(HEAD, {})

@@ -1,0 +1,135 @@
+"""The commands that the documentation of lightning-transformers printed, each as it stood there.
+
+They run through the real `datasets` and `huggingface_hub` clients against a hub on the loopback
+interface that serves parquet files, and models with the names of the documented ones.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ltscaffold.commands.new_project import new_project
+from tests.hub import Hub
+from tests.runtime import command_worker
+from tests.runtime.corpus import TEXTS, write_csv, write_json, write_txt
+from tests.runtime.hub_content import add_datasets, add_models
+
+Execute = Callable[..., dict[str, Any]]
+QUICK = ("trainer.accelerator=cpu", "hydra.run.dir=outputs/run")
+B = "backbone.pretrained_model_name_or_path"
+
+TRAINED = [
+    "task=nlp/language_modeling dataset=nlp/language_modeling/wikitext",
+    f"task=nlp/language_modeling dataset=nlp/language_modeling/wikitext {B}=gpt2",
+    "task=nlp/multiple_choice dataset=nlp/multiple_choice/race",
+    f"task=nlp/multiple_choice dataset=nlp/multiple_choice/race {B}=roberta-base",
+    "task=nlp/multiple_choice dataset=nlp/multiple_choice/swag",
+    "task=nlp/question_answering dataset=nlp/question_answering/squad",
+    "task=nlp/summarization dataset=nlp/summarization/cnn_dailymail",
+    f"task=nlp/summarization dataset=nlp/summarization/xsum {B}=t5-base",
+    "task=nlp/text_classification dataset=nlp/text_classification/emotion",
+    "task=nlp/text_classification dataset=nlp/text_classification/xnli",
+    "task=nlp/text_classification dataset=nlp/text_classification/glue"
+    " dataset.dataset_config_name=mnli dataset.validation_subset_name=validation_matched",
+    "task=nlp/token_classification dataset=nlp/token_classification/conll",
+    f"task=nlp/translation dataset=nlp/translation/wmt16 {B}=google/mt5-base"
+    " dataset.dataset_config_name=de-en dataset.source_language=de dataset.target_language=en",
+    "task=vision/image_classification dataset=vision/image_classification/cifar10"
+    " backbone=vision/tiny",
+    "task=nlp/text_classification dataset=nlp/text_classification/emotion optimizer=rmsprop",
+    "task=nlp/text_classification dataset=nlp/text_classification/emotion"
+    " optimizer=sgd optimizer.momentum=0.99 trainer.max_epochs=4 training.batch_size=8",
+    "task=nlp/language_modeling dataset.train_file=train.csv dataset.validation_file=valid.csv",
+    "task=nlp/language_modeling dataset.train_file=train.json dataset.validation_file=valid.json",
+    "task=nlp/language_modeling dataset.train_file=train.txt dataset.validation_file=valid.txt",
+    "task=nlp/language_modeling dataset=nlp/language_modeling/my_dataset"
+    " dataset.train_file=train.csv dataset.validation_file=valid.csv",
+    "task=nlp/text_classification dataset=nlp/text_classification/emotion logger=tensorboard"
+    " logger.tensorboard.save_dir=my_dir/",
+]
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a project with files of the user's and a data set config of the user's."""
+    folder = tmp_path_factory.mktemp("documented")
+    new_project(folder, "tasks")
+    for name, texts in (("train", TEXTS), ("valid", TEXTS[:20])):
+        write_csv(folder / f"{name}.csv", texts)
+        write_json(folder / f"{name}.json", texts)
+        write_txt(folder / f"{name}.txt", texts)
+    own = folder / "conf/dataset/nlp/language_modeling/my_dataset.yaml"
+    own.parent.mkdir(parents=True)
+    own.write_text("# @package dataset\ndefaults:\n  - /dataset/nlp/language_modeling/default\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def execute(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Execute]:
+    """Return a function that runs a command of the project with the hub at hand."""
+    folder = tmp_path_factory.mktemp("hub")
+    with Hub() as hub:
+        add_datasets(hub)
+        add_models(hub, folder / "models")
+        worker = subprocess.Popen(
+            [sys.executable, command_worker.__file__],
+            env=hub.environment(folder / "cache") | {"OMP_NUM_THREADS": "1"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert worker.stdin is not None
+        assert worker.stdout is not None
+
+        def execute(script: str, *arguments: str) -> dict[str, Any]:
+            worker.stdin.write(json.dumps([str(project), script, *arguments]) + "\n")
+            worker.stdin.flush()
+            return json.loads(worker.stdout.readline())
+
+        yield execute
+        worker.stdin.close()
+        worker.wait()
+
+
+@pytest.mark.parametrize("command", TRAINED)
+def test_command_trains(command: str, execute: Execute, project: Path) -> None:
+    done = execute("train.py", *command.split(), *QUICK)
+    assert done["status"] == 0, done["stderr"]
+    assert "Run folder: " in done["stdout"]
+    if "tensorboard" in command:
+        assert list((project / "my_dir").rglob("events.out.tfevents*"))
+    else:
+        assert "val/loss" in (project / "outputs/run/metrics.csv").read_text()
+
+
+PREDICTED = {
+    "task=nlp/language_modeling": "The cat",
+    "task=nlp/masked_language_modeling": "The <mask> sat.",
+    "task=nlp/text_classification": "The cat sat.",
+    "task=nlp/token_classification": "Anna sat in Rome",
+    "task=nlp/summarization": "The cat sat on the mat.",
+    "task=nlp/translation dataset.source_language=en dataset.target_language=de": "The cat sat.",
+    "task=nlp/question_answering": '{context: "The cat sat.", question: "Who sat?"}',
+    "task=nlp/multiple_choice": '{context: "The cat", question: "It", choices: [sat, rang]}',
+}
+
+
+@pytest.mark.parametrize("task", PREDICTED)
+def test_backbone_predicts(task: str, execute: Execute) -> None:
+    """`predict.py task=nlp/X +x=…` with the weights of the hub, without data."""
+    done = execute("predict.py", *task.split(), f"+x={PREDICTED[task]}")
+    assert done["status"] == 0, done["stderr"]
+    assert done["stdout"].strip()
+
+
+@pytest.mark.parametrize("arguments", [(), ("optimizer=sgd",)], ids=["bare", "optimizer"])
+def test_without_a_dataset(arguments: tuple[str, ...], execute: Execute) -> None:
+    done = execute("train.py", *arguments)
+    assert done["status"] == 2
+    (line,) = done["stderr"].strip().splitlines()
+    assert line.startswith("error: no dataset: give dataset.train_file=")
