@@ -51,7 +51,9 @@ def checkout(version: str) -> Path:
     def unpack(path: Path) -> None:
         archive = git("--git-dir", repo, "archive", "--format=tar", version)
         with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-            tar.extractall(path, filter="data")
+            # An argument from Python 3.11.4 on; as an attribute, earlier ones ignore it.
+            tar.extraction_filter = getattr(tarfile, "data_filter", None)
+            tar.extractall(path)
 
     return _cached(f"{repo.stem}/{version}", unpack)
 
