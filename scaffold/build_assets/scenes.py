@@ -25,8 +25,6 @@ SCENES = {
             "peeled the potatoes",
             "chopped the onions",
             "heated the oven",
-            "weighed the flour",
-            "took a pan from the shelf",
         ],
         [
             "tasted the sauce.",
@@ -38,10 +36,8 @@ SCENES = {
     "garden": (
         [
             "fetched the spade",
-            "put on gardening gloves",
             "raked the leaves",
             "looked at the roses",
-            "walked to the vegetable patch",
             "filled the watering can",
         ],
         [
@@ -55,10 +51,8 @@ SCENES = {
         [
             "sat down at the piano",
             "took the violin out of its case",
-            "bowed to the audience",
             "walked onto the stage",
             "joined the choir",
-            "waited for the conductor",
         ],
         [
             "played a slow waltz.",
@@ -71,10 +65,8 @@ SCENES = {
         [
             "laced up the boots",
             "ran onto the pitch",
-            "heard the whistle",
             "got the ball from a team mate",
             "pulled on the team shirt",
-            "beat the last defender",
         ],
         [
             "scored the first goal.",
@@ -87,8 +79,6 @@ SCENES = {
         [
             "went to the doctor",
             "had a high fever",
-            "broke an arm",
-            "called an ambulance",
             "woke with a bad cough",
             "lay in the sick bed",
         ],
@@ -104,9 +94,7 @@ SCENES = {
             "waxed the skis",
             "pulled the sledge up the hill",
             "put on a scarf and mittens",
-            "saw the first snow",
             "stepped onto the frozen pond",
-            "shivered in the frost",
         ],
         [
             "built a snowman.",

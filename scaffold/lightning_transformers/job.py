@@ -16,6 +16,7 @@ from lightning_transformers.mistakes import mistake_in
 
 INTERRUPTED = 130
 """The exit status of a command that Ctrl-C has ended."""
+WRITTEN_BEFORE_THE_RUN = {".hydra", "config.yaml", "versions.yaml"}
 
 
 class Job:
@@ -73,7 +74,7 @@ def _discard_empty_run(job: HydraConf) -> None:
     run_dir = Path(job.runtime.output_dir)
     if Path.cwd() not in run_dir.parents or not _is_first_process():
         return
-    if {path.name for path in run_dir.iterdir()} - {".hydra", "config.yaml", f"{job.job.name}.log"}:
+    if {path.name for path in run_dir.iterdir()} - WRITTEN_BEFORE_THE_RUN - {f"{job.job.name}.log"}:
         return
     shutil.rmtree(run_dir)
     for parent in run_dir.parents:
