@@ -88,7 +88,8 @@ def check_known_keys(config: DictConfig) -> None:
             where = origin(group) or f"{group}: "
             raise ConfigurationError(f"{where}the first line has to be `# @package _global_`")
     choices = HydraConfig.get().runtime.choices if HydraConfig.initialized() else config
-    top = {*names_of("config.yaml"), *choices}
+    # `tiny` comes with backbone=tiny, and may be left unread by another path over it.
+    top = {*names_of("config.yaml"), *choices, "tiny"}
     training = names_of("training/default.yaml")
     for prefix, node, known in (("", config, top), ("training.", config.training, training)):
         for name in map(str, node):
