@@ -19,6 +19,8 @@ from tests.runtime import command_worker
 from tests.runtime.corpus import TEXTS, write_csv, write_json, write_txt
 from tests.runtime.hub_content import add_datasets, add_models
 
+pytestmark = pytest.mark.xdist_group("documented commands")  # they share a hub and a process
+
 Execute = Callable[..., dict[str, Any]]
 QUICK = ("trainer.accelerator=cpu", "hydra.run.dir=outputs/run")
 B = "backbone.pretrained_model_name_or_path"

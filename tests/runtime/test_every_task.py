@@ -136,7 +136,11 @@ def _quiet() -> None:
     silence_noise()
 
 
-@pytest.fixture(scope="module", params=CASES)
+# Both tests of a task in one process, which trains it once.
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(task, marks=pytest.mark.xdist_group(task)) for task in CASES],
+)
 def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Return a task, the folder of its training on the sample, and the last metrics."""
     run_dir = tmp_path_factory.mktemp("run")

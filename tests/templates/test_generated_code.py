@@ -15,6 +15,8 @@ from ltscaffold.commands.new_task import new_task
 from release_templates import TEMPLATES
 from tests.conftest import Run
 
+pytestmark = pytest.mark.xdist_group("generated code")  # they share a project
+
 CATALOG = Catalog(TEMPLATES)
 HOOKS, RECIPES = CATALOG.names("hook"), CATALOG.names("recipe")
 BASES = CATALOG.names("base")
