@@ -32,8 +32,7 @@ class Case:
 
     Attributes:
         metric: what its users report; more is better, unless it is a perplexity.
-        margin: how much better it gets at least, which a model trained on shuffled labels does
-            not reach.
+        margin: by how much it gets better than with a training on shuffled labels, at least.
         x: an input to predict on, as it is typed.
         shuffle: takes the training rows and a random generator, and breaks the tie between inputs
             and labels in place.
@@ -91,34 +90,36 @@ def random_answers(rows: list[Row], generator: random.Random) -> None:
 
 CASES = {
     "nlp/language_modeling": Case(
-        "val/perplexity", 2.3, "It is a truth", permute_within("text"), ("dataset.block_size=64",)
+        "val/perplexity", 0.5, "It is a truth", permute_within("text"), ("dataset.block_size=64",)
     ),
     "nlp/masked_language_modeling": Case(
         "val/perplexity",
-        5.0,
+        1.0,
         "It is a <mask>.",
         permute_within("text"),
         ("trainer.max_epochs=8", "dataset.line_by_line=true"),
     ),
     "nlp/multiple_choice": Case(
         "val/accuracy",
-        0.15,
+        0.1,
         '{context: "A", question: "B", choices: [c, d]}',
         permute("label"),
         ("trainer.max_epochs=12", "optimizer.lr=2e-3"),
     ),
     "nlp/question_answering": Case(
         "val/has_answer_f1",
-        25.0,
+        15.0,
         '{context: "Anna sat.", question: "Who sat?"}',
         random_answers,
         ("trainer.max_epochs=8",),
     ),
-    "nlp/summarization": Case("val/rougeL", 50.0, "It rained in Rome.", permute("summary")),
-    "nlp/text_classification": Case("val/accuracy", 0.15, "And Moses said", permute("label")),
-    "nlp/token_classification": Case("val/f1", 0.3, "Mr. Darcy sat.", permute_within("ner_tags")),
-    "nlp/translation": Case("val/bleu", 10.0, "the big dog", permute_targets),
-    "vision/image_classification": Case("val/accuracy", 0.3, "digit.png", permute("label")),
+    "nlp/summarization": Case("val/rougeL", 30.0, "It rained in Rome.", permute("summary")),
+    "nlp/text_classification": Case("val/accuracy", 0.1, "And Moses said", permute("label")),
+    "nlp/token_classification": Case("val/f1", 0.2, "Mr. Darcy sat.", permute_within("ner_tags")),
+    "nlp/translation": Case(
+        "val/bleu", 3.0, "the big dog", permute_targets, ("trainer.max_epochs=5",)
+    ),
+    "vision/image_classification": Case("val/accuracy", 0.2, "digit.png", permute("label")),
 }
 
 
@@ -161,10 +162,10 @@ def test_it_learns_what_shuffled_labels_do_not_teach(trained: Any, tmp_path: Pat
     task, run_dir, after = trained
     case = CASES[task]
     before = first_metrics(run_dir)
-    assert gain(case, before, after) > case.margin
     file = shuffled_sample(task, tmp_path)
     config = compose(overrides(task, tmp_path, *file, "training.validate_before_fit=false"))
-    assert gain(case, before, train_from_config(config)) < case.margin
+    shuffled = gain(case, before, train_from_config(config))
+    assert gain(case, before, after) > max(shuffled, 0.0) + case.margin
 
 
 def test_it_evaluates_predicts_and_exports(
