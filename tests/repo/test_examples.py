@@ -1,11 +1,10 @@
 """The committed examples are what the generator writes today, edited, and they train."""
 
-import importlib.util
 import shutil
 from pathlib import Path
-from types import ModuleType
 
 import pytest
+from edits import EXAMPLES
 
 from release_templates import ROOT
 from tests.conftest import Run
@@ -13,19 +12,6 @@ from tests.tree import tree
 
 GENERATED = ROOT / "generated_examples"
 CACHES = shutil.ignore_patterns("__pycache__", ".*_cache", "outputs")
-
-
-def generate_module() -> ModuleType:
-    """Import `generated_examples/generate.py`."""
-    spec = importlib.util.spec_from_file_location("generate", GENERATED / "generate.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-EXAMPLES = generate_module().EXAMPLES
 
 
 def test_every_folder_is_an_example() -> None:

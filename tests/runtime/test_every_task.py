@@ -90,7 +90,11 @@ def random_answers(rows: list[Row], generator: random.Random) -> None:
 
 CASES = {
     "nlp/language_modeling": Case(
-        "val/perplexity", 0.5, "It is a truth", permute_within("text"), ("dataset.block_size=64",)
+        "val/perplexity",
+        0.3,
+        "It is a truth",
+        permute_within("text"),
+        ("dataset.block_size=64", "trainer.max_epochs=3"),
     ),
     "nlp/masked_language_modeling": Case(
         "val/perplexity",
