@@ -72,9 +72,10 @@ def build_trainer(config: DictConfig) -> Trainer:
     # Lightning would add a checkpoint callback of its own.
     saves = any(isinstance(callback, Checkpoint) for callback in callbacks)
     return instantiate(  # type: ignore[no-any-return]
-        {"enable_checkpointing": saves, **config.trainer},
+        config.trainer,
         callbacks=callbacks,
         logger=loggers or False,
+        enable_checkpointing=config.trainer.get("enable_checkpointing", saves),
     )
 
 
