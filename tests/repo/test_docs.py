@@ -4,21 +4,30 @@ import re
 from pathlib import Path
 
 import pytest
+from transformers import AutoModelForSequenceClassification
 
+from lightning_transformers.core.backbone import Backbone
+from lightning_transformers.task.nlp.text_classification import (
+    TextClassificationDataModule,
+    TextClassificationTransformer,
+)
+from lightning_transformers.train import train
 from ltscaffold.catalog import KINDS, Catalog
 from ltscaffold.commands.new_task import new_task
 from release_templates import ROOT, TEMPLATES
 from tests.conftest import Run
 from tests.hub import Hub, save_tiny_gpt2
 from tests.runtime.corpus import write_csv
+from tests.runtime.test_training import trainer
 
 README = (ROOT / "README.md").read_text()
+TASKS = (ROOT / "docs/tasks.md").read_text()
 CATALOG = Catalog(TEMPLATES)
 
 
-def block(language: str, containing: str) -> str:
-    """Return the one fenced block of the README with a text in it."""
-    blocks: list[str] = re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+def block(language: str, containing: str, page: str = README) -> str:
+    """Return the one fenced block of a page with a text in it."""
+    blocks: list[str] = re.findall(rf"```{language}\n(.*?)```", page, re.DOTALL)
     (found,) = [text for text in blocks if containing in text]
     return found
 
@@ -38,6 +47,26 @@ def test_python_runs(project: Path, run: Run, tmp_path: Path) -> None:
         done = run("python", "-c", code + "\nprint(metrics['val/loss'])", **environment)
     assert done.returncode == 0, done.stderr
     assert float(done.stdout.splitlines()[-1]) > 0
+
+
+def test_a_trained_task_predicts_and_leaves_from_python(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = "pkg://lightning_transformers/assets/tiny/bert"
+    data = TextClassificationDataModule(
+        Backbone(folder).load_tokenizer(), dataset_name="sample", limit_train_samples=32
+    )
+    model = TextClassificationTransformer(
+        {"pretrained_model_name_or_path": folder, "random_weights": True},
+        model_data_kwargs=data.model_data_kwargs,
+    )
+    run = trainer(tmp_path, limit_train_batches=1, limit_val_batches=1)
+    train(model, data, run)
+    run.save_checkpoint(tmp_path / "best.ckpt")
+    monkeypatch.chdir(tmp_path)
+    exec(block("python", "save_hf_checkpoint", TASKS), {})
+    assert capsys.readouterr().out.count("'label'") == 2
+    assert AutoModelForSequenceClassification.from_pretrained("my-model").num_labels == 4
 
 
 def test_stub_is_what_is_generated(project: Path) -> None:

@@ -9,12 +9,14 @@ from peft.tuners.tuners_utils import BaseTunerLayer
 from transformers import AutoModelForSequenceClassification
 
 from lightning_transformers.build import load
-from lightning_transformers.core.backbone import Backbone
+from lightning_transformers.core.backbone import Backbone, embedding_rows
+from lightning_transformers.core.task import TaskTransformer
 from lightning_transformers.errors import ConfigurationError
 from lightning_transformers.task.nlp.text_classification import (
     TextClassificationDataModule,
     TextClassificationTransformer,
 )
+from lightning_transformers.task.vision.image_classification import ImageClassificationTransformer
 from lightning_transformers.train import seed_everything, train
 from tests.runtime.test_training import ADAMW, trainer
 
@@ -113,3 +115,44 @@ def test_where_no_layer_fits_it_is_said(pretrained: Path) -> None:
         TextClassificationTransformer(
             str(pretrained), peft={**LORA, "target_modules": ["nothing_of_this_name"]}
         )
+
+
+@pytest.mark.parametrize(
+    ("architecture", "head"),
+    [("gpt2", "AutoModelForCausalLM"), ("bert", "AutoModelForMaskedLM")],
+)
+def test_a_larger_vocabulary_is_saved_with_the_adapter(
+    architecture: str, head: str, tmp_path: Path
+) -> None:
+    """Its new rows are in no file; without them nothing but the adapter is saved."""
+    shipped = f"pkg://lightning_transformers/assets/tiny/{architecture}"
+    tiny = Backbone(shipped, random_weights=True).load_model(f"transformers.{head}", {})
+    tiny.save_pretrained(tmp_path)
+
+    def build(seed: int, rows: int) -> TaskTransformer:
+        seed_everything(seed)
+        return TaskTransformer(
+            str(tmp_path), f"transformers.{head}", peft=LORA, model_data_kwargs={"vocab_size": rows}
+        )
+
+    def saved(model: TaskTransformer) -> dict[str, Any]:
+        checkpoint = {"state_dict": model.state_dict()}
+        model.on_save_checkpoint(checkpoint)
+        return checkpoint["state_dict"]
+
+    rows = embedding_rows(tiny)
+    assert all("lora" in name or "metrics" in name for name in saved(build(0, rows)))
+    trained, loaded = build(0, rows + 8), build(1, rows + 8)
+    loaded.load_state_dict(saved(trained), strict=False)
+    for name, value in trained.state_dict().items():
+        assert torch.equal(value, loaded.state_dict()[name]), name
+
+
+def test_an_architecture_that_peft_has_no_list_for_adapts_queries_and_values() -> None:
+    backbone = {
+        "pretrained_model_name_or_path": "pkg://lightning_transformers/assets/tiny/vit",
+        "random_weights": True,
+    }
+    model = ImageClassificationTransformer(backbone, peft=LORA)
+    adapted = {n for n, m in model.named_modules() if isinstance(m, BaseTunerLayer)}
+    assert {name.rpartition(".")[2] for name in adapted} == {"q_proj", "v_proj"}

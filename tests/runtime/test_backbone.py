@@ -1,5 +1,6 @@
 """Loading a backbone for a head that its checkpoint does not have."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -33,3 +34,28 @@ def test_a_backbone_of_another_size_is_refused(two_classes: Path) -> None:
     backbone = Backbone(str(two_classes), config={"hidden_size": 32})
     with pytest.raises(ConfigurationError, match=r"do not fit backbone\.config: bert\..* not 32"):
         backbone.load_model(HEAD, {})
+
+
+CODE = """from pathlib import Path
+from transformers import BertConfig, BertForSequenceClassification
+Path({mark!r}).touch()
+class OwnConfig(BertConfig):
+    model_type = "own"
+class Own(BertForSequenceClassification):
+    config_class = OwnConfig
+"""
+
+
+def test_code_of_a_repository_runs_only_if_it_is_trusted(two_classes: Path, tmp_path: Path) -> None:
+    mark = tmp_path / "it-ran"
+    (two_classes / "own.py").write_text(CODE.format(mark=str(mark)))
+    config = json.loads((two_classes / "config.json").read_text())
+    auto_map = {"AutoConfig": "own.OwnConfig", HEAD.partition(".")[2]: "own.Own"}
+    changed = {**config, "model_type": "own", "auto_map": auto_map}
+    (two_classes / "config.json").write_text(json.dumps(changed))
+    with pytest.raises(ConfigurationError, match=r"backbone\.trust_remote_code=true runs it"):
+        Backbone(str(two_classes)).load_model(HEAD, {})
+    assert not mark.exists()
+    model = Backbone(str(two_classes), trust_remote_code=True).load_model(HEAD, {})
+    assert type(model).__name__ == "Own"
+    assert mark.exists()

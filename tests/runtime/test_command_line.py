@@ -1,8 +1,10 @@
 """The generated commands: what they print and leave behind, for a run and for a mistake."""
 
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+import yaml
 
 from ltscaffold.commands.new_task import new_task
 from tests.conftest import Run
@@ -29,9 +31,29 @@ def test_commands_that_new_task_prints_run_as_printed(project: Path, run: Run) -
     done = run("sh", "-c", "set -e\n" + printed)
     assert done.returncode == 0, done.stderr
     (folder,) = (project / "again/outputs/nlp/again").iterdir()
-    assert {"checkpoints", "loss_curve.png", "metrics.csv", "train.log"} <= set(
-        path.name for path in folder.iterdir()
+    assert {path.name for path in folder.iterdir()} == {
+        ".hydra",
+        "checkpoints",
+        "config.yaml",
+        "loss_curve.png",
+        "metrics.csv",
+        "train.log",
+        "versions.yaml",
+    }
+    versions = yaml.safe_load((folder / "versions.yaml").read_text())
+    assert versions["torch"] == version("torch")
+
+
+def test_settings_of_this_machine_win_over_those_of_the_package(project: Path, run: Run) -> None:
+    (project / "conf/local").mkdir()
+    (project / "conf/local/default.yaml").write_text(
+        "# @package _global_\ntrainer:\n  log_every_n_steps: 7\n  precision: 64-true\n"
     )
+    done = run(*TRAIN, "trainer.precision=32-true", "--cfg", "job", "--package", "trainer")
+    assert done.returncode == 0, done.stderr
+    assert "log_every_n_steps: 7" in done.stdout
+    assert "precision: 32-true" in done.stdout, "the command line wins over both"
+    assert "/conf/local/" in (project / ".gitignore").read_text().splitlines()
 
 
 def test_train_then_predict(project: Path, run: Run) -> None:
@@ -105,7 +127,7 @@ def test_unreachable_hub_is_said_with_what_to_do(project: Path, run: Run) -> Non
     done = run("timeout", "30", *gpt2, **offline)
     assert done.returncode == 2, done.stderr
     assert "cannot load the backbone 'gpt2'" in done.stderr
-    assert "backbone=nlp/tiny" in done.stderr
+    assert "backbone=tiny" in done.stderr
 
 
 @pytest.mark.parametrize(

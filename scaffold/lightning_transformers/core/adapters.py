@@ -6,11 +6,17 @@ from typing import Any
 
 from hydra.utils import instantiate
 from peft.tuners.tuners_utils import BaseTunerLayer
+from peft.utils.constants import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING as TARGETS
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from lightning_transformers.core.backbone import is_new
 from lightning_transformers.core.freezing import head_parameters
 from lightning_transformers.errors import ConfigurationError, first_line
+
+QUERY_AND_VALUE = r".*\.(q|v|query|value|q_proj|v_proj)"
+"""Where an adapter goes in an architecture that peft has no list for, such as ViT: the weights
+that adapt best for their number (Hu et al., 2021, LoRA, section 7.1)."""
 
 
 def add_adapter(model: PreTrainedModel, config: Mapping[str, Any]) -> None:
@@ -26,6 +32,8 @@ def add_adapter(model: PreTrainedModel, config: Mapping[str, Any]) -> None:
         ConfigurationError: if peft does not know where to put it in this model.
     """
     head = [] if model.get_output_embeddings() is not None else list(head_parameters(model))
+    if not config.get("target_modules") and model.config.model_type not in TARGETS:
+        config = {**config, "target_modules": QUERY_AND_VALUE}
     try:
         model.add_adapter(instantiate(config, _convert_="all"))
     except ValueError as error:
@@ -39,9 +47,14 @@ def add_adapter(model: PreTrainedModel, config: Mapping[str, Any]) -> None:
 
 
 def trained_state(module: nn.Module, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the part of a state that is trainable, or no parameter at all (metrics)."""
-    frozen = {name for name, p in module.named_parameters() if not p.requires_grad}
-    return {name: value for name, value in state.items() if name not in frozen}
+    """Return the part of a state that the files of the backbone do not hold.
+
+    This is what trains, what was new when the weights were loaded, and what is no parameter
+    (metrics).
+    """
+    parameters = module.named_parameters(remove_duplicate=False)
+    in_files = {name for name, p in parameters if not (p.requires_grad or is_new(p))}
+    return {name: value for name, value in state.items() if name not in in_files}
 
 
 def merged(model: PreTrainedModel) -> PreTrainedModel:

@@ -64,7 +64,9 @@ class Backbone:
         else:
             model = self._load_weights(auto_class, config)
         if vocab_size and vocab_size > embedding_rows(model):
-            model.resize_token_embeddings(vocab_size)
+            mark_new(model.resize_token_embeddings(vocab_size).weight)
+            if (output := model.get_output_embeddings()) is not None:
+                mark_new(output.weight)
         # from_pretrained returns evaluation mode, which Lightning keeps: no dropout in the fit.
         model.train()
         return model  # type: ignore[no-any-return]
@@ -95,6 +97,8 @@ class Backbone:
                     f"the weights of '{self.pretrained_model_name_or_path}' do not fit "
                     f"backbone.config: {name} is {has}, not {needs}"
                 )
+        for name in (*report["missing_keys"], *(name for name, *_ in report["mismatched_keys"])):
+            mark_new(model.get_parameter_or_buffer(name))
         return model  # type: ignore[no-any-return]
 
     def _load_config(self, values: Mapping[str, Any]) -> PreTrainedConfig:
@@ -111,10 +115,14 @@ class Backbone:
         try:
             return loader(path, trust_remote_code=self.trust_remote_code, **kwargs)
         except (OSError, ValueError) as error:
-            reason = first_line(error)
+            reason, advice = first_line(error), "offline? backbone=tiny needs no network"
+            if "trust_remote_code" in str(error):
+                reason, advice = (
+                    "it brings code of its own",
+                    "read it; backbone.trust_remote_code=true runs it",
+                )
             raise ConfigurationError(
-                f"cannot load the backbone '{name}': {reason} "
-                "(offline? backbone=nlp/tiny needs no network)"
+                f"cannot load the backbone '{name}': {reason} ({advice})"
             ) from error
 
 
@@ -126,6 +134,16 @@ def load_tokenizer(backbone: Mapping[str, Any], use_fast: bool = True) -> PreTra
 def load_image_processor(backbone: Mapping[str, Any]) -> BaseImageProcessor:
     """Return the image processor of a backbone that is given as the fields of `Backbone`."""
     return Backbone(**backbone).load_image_processor()
+
+
+def mark_new(parameter: Tensor) -> None:
+    """Record that a parameter, or a part of it, does not come from the files of the backbone."""
+    parameter.is_new = True  # type: ignore[attr-defined]
+
+
+def is_new(parameter: Tensor) -> bool:
+    """Tell whether `mark_new` was called with a parameter."""
+    return getattr(parameter, "is_new", False)
 
 
 def embedding_rows(model: PreTrainedModel) -> int:
