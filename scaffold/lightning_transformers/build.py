@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from lightning_transformers.checkpoints import read_checkpoint
 from lightning_transformers.errors import ConfigurationError, first_line
-from lightning_transformers.targets import locate
+from lightning_transformers.hydra_app.targets import locate
 
 if TYPE_CHECKING:
     from pytorch_lightning import Trainer

@@ -55,7 +55,7 @@ def export(script: str | None = None) -> None:
 
 def _run(command: str, script: str | None, *, keeps_files: bool = True) -> None:
     check_installation()
-    from lightning_transformers.app import run_app
+    from lightning_transformers.hydra_app.app import run_app
 
     def function(config: DictConfig) -> None:
         # Imports torch, which a mistake in the config does not need.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from omegaconf import DictConfig
 
 from lightning_transformers.build import build_trainer, restore
-from lightning_transformers.checks import check_config
+from lightning_transformers.hydra_app.checks import check_config
 from lightning_transformers.train import seed_everything
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from hydra.utils import to_absolute_path
 from omegaconf import DictConfig
 
 from lightning_transformers.build import restore
-from lightning_transformers.checks import check_config
 from lightning_transformers.errors import ConfigurationError
+from lightning_transformers.hydra_app.checks import check_config
 
 
 def export_from_config(config: DictConfig) -> Path:

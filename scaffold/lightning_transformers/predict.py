@@ -7,8 +7,8 @@ from datasets import disable_progress_bars
 from omegaconf import DictConfig, OmegaConf
 
 from lightning_transformers.build import restore
-from lightning_transformers.checks import check_config
 from lightning_transformers.errors import ConfigurationError
+from lightning_transformers.hydra_app.checks import check_config
 
 
 def predict_from_config(config: DictConfig) -> list[Any]:

@@ -8,9 +8,9 @@ from typing import ClassVar
 import torch
 from omegaconf import DictConfig
 
-from lightning_transformers.app import compose, silence_noise
 from lightning_transformers.build import build_data, build_model, build_trainer, task_class
 from lightning_transformers.core import TaskTransformer
+from lightning_transformers.hydra_app.app import compose, silence_noise
 from lightning_transformers.train import seed_everything, train
 
 SMOKE = (

@@ -15,7 +15,7 @@ from lightning_transformers.build import (
     build_trainer,
     checkpoint_path,
 )
-from lightning_transformers.checks import check_config
+from lightning_transformers.hydra_app.checks import check_config
 
 STACK = (
     "ltscaffold",

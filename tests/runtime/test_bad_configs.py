@@ -12,10 +12,15 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from lightning_transformers.app import PACKAGED_CONFIGS, compose, normalize_overrides, run_app
-from lightning_transformers.checks import check_config
 from lightning_transformers.errors import ConfigurationError
-from lightning_transformers.mistakes import explain
+from lightning_transformers.hydra_app.app import (
+    PACKAGED_CONFIGS,
+    compose,
+    normalize_overrides,
+    run_app,
+)
+from lightning_transformers.hydra_app.checks import check_config
+from lightning_transformers.hydra_app.mistakes import explain
 from lightning_transformers.task.nlp.language_modeling import LanguageModelingTransformer
 from tests.conftest import Run
 from tests.tree import tree
@@ -370,8 +375,8 @@ def test_a_sweep_runs_and_reports_each_job(project: Path, start: Start) -> None:
 def test_mistakes_are_found_without_torch(project: Path, run: Run) -> None:
     code = (
         "import sys\n"
-        "from lightning_transformers.app import run_app\n"
-        "from lightning_transformers.checks import check_config\n"
+        "from lightning_transformers.hydra_app.app import run_app\n"
+        "from lightning_transformers.hydra_app.checks import check_config\n"
         "try: run_app(check_config)\n"
         "finally: print('torch' in sys.modules)"
     )

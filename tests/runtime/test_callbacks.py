@@ -13,7 +13,6 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from lightning_transformers.app import PACKAGED_CONFIGS, compose
 from lightning_transformers.callbacks import (
     CompileModel,
     EMAWeights,
@@ -29,6 +28,7 @@ from lightning_transformers.callbacks import (
 from lightning_transformers.callbacks.gradual_unfreezing import units_from_the_head
 from lightning_transformers.core.layers import transformer_layers
 from lightning_transformers.errors import ConfigurationError
+from lightning_transformers.hydra_app.app import PACKAGED_CONFIGS, compose
 from lightning_transformers.task.nlp.language_modeling import (
     LanguageModelingDataModule,
     LanguageModelingTransformer,

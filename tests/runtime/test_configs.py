@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from lightning_transformers.app import PACKAGED_CONFIGS, compose, normalize_overrides
-from lightning_transformers.arguments import check_call, check_task_and_data
-from lightning_transformers.targets import ArgumentError, check_installed, targets
+from lightning_transformers.hydra_app.app import PACKAGED_CONFIGS, compose, normalize_overrides
+from lightning_transformers.hydra_app.arguments import check_call, check_task_and_data
+from lightning_transformers.hydra_app.targets import ArgumentError, check_installed, targets
 
 GROUPS = {path.name for path in PACKAGED_CONFIGS.iterdir() if path.is_dir()} - {"__pycache__"}
 TABLES = {"tiny"}

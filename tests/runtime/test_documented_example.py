@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from lightning_transformers.app import compose, mistake_in
 from lightning_transformers.build import build_data, build_model, build_trainer
+from lightning_transformers.hydra_app.app import compose, mistake_in
 from lightning_transformers.train import seed_everything, train
 from ltscaffold.commands.new_project import new_project
 from tests.conftest import Run

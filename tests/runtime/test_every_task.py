@@ -14,11 +14,11 @@ import torch
 from hydra.utils import get_class
 from PIL import Image
 
-from lightning_transformers.app import PACKAGED_CONFIGS, compose, silence_noise
 from lightning_transformers.build import load_checkpoint, restore, task_class
 from lightning_transformers.core.resources import local_path
 from lightning_transformers.evaluate import evaluate_from_config
 from lightning_transformers.export import export_from_config
+from lightning_transformers.hydra_app.app import PACKAGED_CONFIGS, compose, silence_noise
 from lightning_transformers.predict import predict_from_config
 from lightning_transformers.train import train_from_config
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from lightning_transformers.app import compose
-from lightning_transformers.checks import check_config
 from lightning_transformers.errors import ConfigurationError
-from lightning_transformers.legacy import HINTS, hint
+from lightning_transformers.hydra_app.app import compose
+from lightning_transformers.hydra_app.checks import check_config
+from lightning_transformers.hydra_app.legacy import HINTS, hint
 
 FILES = "dataset.train_file=train.csv dataset.validation_file=valid.csv"
 GLUE = "task=nlp/text_classification dataset=nlp/text_classification/glue"

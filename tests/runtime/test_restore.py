@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from pytorch_lightning import Trainer
 
-from lightning_transformers.app import compose
 from lightning_transformers.build import restore
 from lightning_transformers.core.backbone import Backbone
 from lightning_transformers.errors import ConfigurationError
+from lightning_transformers.hydra_app.app import compose
 from lightning_transformers.task.nlp.text_classification import (
     TextClassificationDataModule,
     TextClassificationTransformer,

@@ -16,11 +16,11 @@ from pytorch_lightning import Callback, Trainer
 from pytorch_lightning.plugins import MixedPrecision
 from pytorch_lightning.strategies import DDPStrategy, DeepSpeedStrategy, FSDPStrategy, Strategy
 
-from lightning_transformers.app import PACKAGED_CONFIGS, compose
 from lightning_transformers.build import build_trainer
 from lightning_transformers.callbacks import EMAWeights, GradualUnfreezing, MagnitudePruning
 from lightning_transformers.core.sharding import FullyShardedStrategy
 from lightning_transformers.errors import ConfigurationError
+from lightning_transformers.hydra_app.app import PACKAGED_CONFIGS, compose
 from lightning_transformers.train import train_from_config
 from release_templates import ROOT
 from tests.conftest import Run

@@ -11,11 +11,11 @@ from pytorch_lightning import Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
 from transformers import PreTrainedModel
 
-from lightning_transformers.app import PACKAGED_CONFIGS
 from lightning_transformers.callbacks import LossCurve, WeightNoise
 from lightning_transformers.core import Batch
 from lightning_transformers.core.freezing import freeze_backbone
 from lightning_transformers.errors import ConfigurationError
+from lightning_transformers.hydra_app.app import PACKAGED_CONFIGS
 from lightning_transformers.task.nlp.language_modeling import (
     LanguageModelingDataModule,
     LanguageModelingTransformer,

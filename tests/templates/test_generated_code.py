@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lightning_transformers.app import PACKAGED_CONFIGS, compose
+from lightning_transformers.hydra_app.app import PACKAGED_CONFIGS, compose
 from ltscaffold import source
 from ltscaffold.catalog import Catalog
 from ltscaffold.commands.new_task import new_task

@@ -14,11 +14,11 @@ from hydra._internal.utils import get_args_parser
 from hydra.core.utils import env_override
 from omegaconf import DictConfig
 
-from lightning_transformers.config_tree import PACKAGED_CONFIGS, names_of
 from lightning_transformers.errors import ConfigurationError
-from lightning_transformers.job import INTERRUPTED, Job
-from lightning_transformers.mistakes import explain, mistake_in
-from lightning_transformers.usage import help_text
+from lightning_transformers.hydra_app.config_tree import PACKAGED_CONFIGS, names_of
+from lightning_transformers.hydra_app.job import INTERRUPTED, Job
+from lightning_transformers.hydra_app.mistakes import explain, mistake_in
+from lightning_transformers.hydra_app.usage import help_text
 
 NOISE = (
     r".*exists and is not empty",  # the run folder, which Hydra has just written to

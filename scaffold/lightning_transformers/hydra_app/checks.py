@@ -12,16 +12,16 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
-from lightning_transformers.arguments import check_targets
-from lightning_transformers.config_tree import names_of, origin
 from lightning_transformers.errors import (
     NO_DATASET,
     ConfigurationError,
     did_you_mean,
     first_line,
 )
-from lightning_transformers.legacy import hint
-from lightning_transformers.targets import PACKAGE, ArgumentError
+from lightning_transformers.hydra_app.arguments import check_targets
+from lightning_transformers.hydra_app.config_tree import names_of, origin
+from lightning_transformers.hydra_app.legacy import hint
+from lightning_transformers.hydra_app.targets import PACKAGE, ArgumentError
 
 SOURCES = ("train_file", "validation_file", "test_file", "dataset_name")
 GROUPS = ("training", "trainer", "backbone", "tokenizer", "dataset", "callbacks", "logger")

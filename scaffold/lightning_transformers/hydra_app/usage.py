@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from textwrap import fill
 
-from lightning_transformers.config_tree import group_names, options_of
+from lightning_transformers.hydra_app.config_tree import group_names, options_of
 
 WIDTH = 100
 FLAGS = (

@@ -14,7 +14,7 @@ from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-PACKAGED_CONFIGS = Path(__file__).parent / "conf"
+PACKAGED_CONFIGS = Path(__file__).parents[1] / "conf"
 CONFIG = "config"
 """Name of the primary config."""
 

@@ -18,9 +18,9 @@ from hydra.errors import (
 from omegaconf import DictConfig
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
-from lightning_transformers.config_tree import file_with, group_names, options_of
 from lightning_transformers.errors import ConfigurationError, did_you_mean, first_line
-from lightning_transformers.legacy import hint
+from lightning_transformers.hydra_app.config_tree import file_with, group_names, options_of
+from lightning_transformers.hydra_app.legacy import hint
 
 LIBRARIES = ("pytorch_lightning", "lightning_fabric", "peft", "torch", "transformers")
 """What these raise when they are called is about the arguments."""

@@ -12,7 +12,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from lightning_transformers.mistakes import mistake_in
+from lightning_transformers.hydra_app.mistakes import mistake_in
 
 INTERRUPTED = 130
 """The exit status of a command that Ctrl-C has ended."""

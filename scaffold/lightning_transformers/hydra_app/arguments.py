@@ -6,7 +6,7 @@ from inspect import Parameter
 from typing import Any
 
 from lightning_transformers.errors import ConfigurationError
-from lightning_transformers.targets import (
+from lightning_transformers.hydra_app.targets import (
     PACKAGE,
     ArgumentError,
     arguments_of,

@@ -1,0 +1,1 @@
+"""The Hydra application: composes the config, checks it, runs a command, explains mistakes."""
