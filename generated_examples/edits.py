@@ -1,9 +1,11 @@
 """What is generated for each example, and what a user makes of it."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from ltscaffold.commands.new_task import new_task
+from ltscaffold.commands.new_task import plan_new_task
+from ltscaffold.transaction import apply
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,8 @@ class Example:
 
     def generate(self, project: Path) -> None:
         """Write the project into a folder that is there and empty, and edit it as a user would."""
-        new_task(project, self.task, self.base, self.hooks, package=self.package)
+        task = (project, self.task, self.base, self.hooks)
+        apply(project, partial(plan_new_task, *task, package=self.package))
         self._edit(project / self.package / self.task / "model.py")
         config = project / "conf" / "task" / self.group / f"{self.task}.yaml"
         values = "".join(f"{name}: {default}\n" for name, (_, default) in self.fields.items())

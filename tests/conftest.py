@@ -11,6 +11,7 @@ import pytest
 
 CACHE = tempfile.mkdtemp(prefix="ltscaffold-tests-")
 ISOLATED = {
+    "XDG_STATE_HOME": f"{CACHE}/state",
     "XDG_CACHE_HOME": CACHE,
     "COPIER_CACHE_DIR": f"{CACHE}/copier",
     "HF_HOME": f"{CACHE}/huggingface",

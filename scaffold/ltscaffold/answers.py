@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from ltscaffold.errors import ScaffoldError
+from ltscaffold.errors import ScaffoldError, unknown
 from ltscaffold.names import SNAKE_CASE
 
 ANSWERS_FILE = ".copier-answers.yml"
@@ -48,6 +48,18 @@ class Answers:
         """Return these answers with one more item."""
         return replace(self, items=[*self.items, item])
 
+    def item(self, name: str) -> Item:
+        """Return the item of a name; raises ScaffoldError, with the nearest, if there is none."""
+        for item in self.items:
+            if item.name == name:
+                return item
+        raise unknown("item", name, (item.name for item in self.items), "ltscaffold list items")
+
+    def with_replaced(self, item: Item, *others: Item) -> "Answers":
+        """Return these answers with other items, or none, in the place of one."""
+        items = [new for old in self.items for new in (others if old == item else (old,))]
+        return replace(self, items=items)
+
     def variables(self) -> dict[str, Any]:
         """Return what templates see, under the names that Copier gives it."""
         items = [asdict(item) for item in self.items]
@@ -83,6 +95,38 @@ def read_answers(project: Path) -> Answers | None:
             f"{path} is damaged ({reason}): restore it, for example with "
             f"git checkout -- {ANSWERS_FILE}"
         ) from None
+
+
+def read_project(project: Path) -> Answers:
+    """Return what a project records; raises ScaffoldError where there is none, too."""
+    if not project.is_dir():
+        raise ScaffoldError(f"there is no folder {project}: see --project")
+    answers = read_answers(project)
+    if answers is None:
+        raise ScaffoldError(
+            f"{project.resolve()} is no project of ltscaffold (it has no {ANSWERS_FILE}): "
+            "see --project"
+        )
+    check_items(answers)
+    return answers
+
+
+def check_items(answers: Answers) -> None:
+    """Raise ScaffoldError where merged branches left the items in disagreement."""
+    names = [item.name for item in answers.items]
+    twice = {name for name in names if names.count(name) > 1}
+    if twice:
+        raise ScaffoldError(
+            f"{ANSWERS_FILE} names {', '.join(sorted(twice))} twice (merged branches?): "
+            "delete one of the two lines"
+        )
+    behind = [item.name for item in answers.items if item.v != answers.version]
+    if behind:
+        raise ScaffoldError(
+            f"{', '.join(behind)} and the project are at different template versions (merged "
+            "branches?): undo the merge, run copier update on the branch that is behind, and "
+            "merge again"
+        )
 
 
 def _parse(recorded: Mapping[str, Any]) -> Answers:

@@ -1,13 +1,19 @@
 """The command line. Each command imports what it needs, so that --help stays fast."""
 
 import sys
+from collections.abc import Callable
+from dataclasses import asdict
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ltscaffold.errors import ScaffoldError
+
+if TYPE_CHECKING:
+    from ltscaffold.plan import Plan
 
 app = typer.Typer(
     help="Generate custom fine-tuning tasks for Lightning and Transformers.",
@@ -16,9 +22,24 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+CONFLICTS = 1
+"""Exit status where a merge has left markers."""
+
 Project = Annotated[
     Path, typer.Option("--project", "-C", help="Folder of the project.", show_default="here")
 ]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done; write nothing.")]
+Diff = Annotated[bool, typer.Option("--diff", help="Print a patch for git apply; write nothing.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+Hooks = Annotated[
+    list[str] | None,
+    typer.Option("--hook", help="Method to override; repeat it for more."),
+]
+Recipes = Annotated[
+    list[str] | None,
+    typer.Option("--recipe", help="Ready-made customisation; repeat it for more."),
+]
+ItemName = Annotated[str, typer.Argument(metavar="NAME", help="Item: ltscaffold list items.")]
 
 
 class Kind(StrEnum):
@@ -27,6 +48,7 @@ class Kind(StrEnum):
     bases = "bases"
     hooks = "hooks"
     recipes = "recipes"
+    items = "items"
 
 
 def main() -> None:
@@ -34,7 +56,9 @@ def main() -> None:
     try:
         app()
     except ScaffoldError as error:
-        typer.echo(f"error: {error}", err=True)
+        from ltscaffold.output import Format, show_error
+
+        show_error(error, Format.json if "--json" in sys.argv else Format.text)
         raise SystemExit(error.exit_status) from None
 
 
@@ -56,69 +80,146 @@ def options(
 def new_project(
     path: Annotated[Path, typer.Argument(help="Folder of the project; created if need be.")],
     package: Annotated[str, typer.Option(help="Folder of the tasks.")] = "tasks",
+    dry_run: DryRun = False,
+    diff: Diff = False,
+    as_json: Json = False,
 ) -> None:
     """Write the skeleton of a project: train.py, predict.py, conf/config.yaml."""
-    from ltscaffold.commands.new_project import new_project
+    from ltscaffold.commands.new_project import plan_new_project
 
-    files = new_project(path, package)
-    _print_files(files)
-    _print_next([f"cd {path}", "ltscaffold new-task my_task --base language_modeling"])
+    _execute(path, partial(plan_new_project, path, package), dry_run, diff, as_json)
 
 
 @app.command()
 def new_task(
     name: Annotated[str, typer.Argument(help="Name of the task, in snake_case.")],
     base: Annotated[str, typer.Option(help="Task to build on: ltscaffold list bases.")],
-    hook: Annotated[
-        list[str] | None, typer.Option(help="Method to override; repeat it for more.")
-    ] = None,
-    recipe: Annotated[
-        list[str] | None, typer.Option(help="Ready-made customisation; repeat it for more.")
-    ] = None,
+    hook: Hooks = None,
+    recipe: Recipes = None,
     package: Annotated[
         str | None, typer.Option(help="Folder of the tasks.", show_default="tasks")
     ] = None,
     project: Project = Path(),
+    dry_run: DryRun = False,
+    diff: Diff = False,
+    as_json: Json = False,
 ) -> None:
     """Write a task: its class, its config and its test."""
-    from ltscaffold.commands.new_task import new_task
+    from ltscaffold.commands.new_task import plan_new_task
 
-    task = new_task(project, name, base, hook or (), recipe or (), package)
-    _print_files(task.files)
-    train = f"python train.py +task={task.item.group}/{name} experiment=smoke"
-    commit = f'git add -A && git commit -m "Add {name}"'
-    if not any((folder / ".git").exists() for folder in (project.resolve() / "x").parents):
-        commit = f"git init && {commit}"
-    enter = [] if project.samefile(Path()) else [f"cd {project}"]
-    _print_next([*enter, train, "pytest", commit, "copier update"])
+    make_plan = partial(plan_new_task, project, name, base, hook or (), recipe or (), package)
+    _execute(project, make_plan, dry_run, diff, as_json)
+
+
+@app.command()
+def add(
+    name: ItemName,
+    hook: Hooks = None,
+    recipe: Recipes = None,
+    project: Project = Path(),
+    dry_run: DryRun = False,
+    diff: Diff = False,
+    as_json: Json = False,
+) -> None:
+    """Give an item more hooks and recipes; they are merged into the files as you edited them."""
+    from ltscaffold.commands.add import plan_add
+
+    make_plan = partial(plan_add, project, name, hook or (), recipe or ())
+    _execute(project, make_plan, dry_run, diff, as_json)
+
+
+@app.command()
+def remove(
+    name: ItemName,
+    force: Annotated[
+        bool, typer.Option("--force", help="Delete edited files, too; undo brings them back.")
+    ] = False,
+    project: Project = Path(),
+    dry_run: DryRun = False,
+    diff: Diff = False,
+    as_json: Json = False,
+) -> None:
+    """Delete the files of an item, unless you edited one."""
+    from ltscaffold.commands.remove import plan_remove
+
+    _execute(project, partial(plan_remove, project, name, force), dry_run, diff, as_json)
+
+
+@app.command()
+def rename(
+    name: ItemName,
+    new_name: Annotated[str, typer.Argument(help="What it is to be called, in snake_case.")],
+    project: Project = Path(),
+    dry_run: DryRun = False,
+    diff: Diff = False,
+    as_json: Json = False,
+) -> None:
+    """Rename an item: module, class, config and test, and where the project's configs name it."""
+    from ltscaffold.commands.rename import plan_rename
+
+    _execute(project, partial(plan_rename, project, name, new_name), dry_run, diff, as_json)
+
+
+@app.command()
+def undo(
+    project: Project = Path(),
+    dry_run: DryRun = False,
+    diff: Diff = False,
+    as_json: Json = False,
+) -> None:
+    """Take the last command back; once more, the one before it."""
+    from ltscaffold.commands.undo import plan_undo
+
+    _execute(project, partial(plan_undo, project), dry_run, diff, as_json)
+
+
+@app.command()
+def status(project: Project = Path(), as_json: Json = False) -> None:
+    """Show what was generated, what of it was edited, and the stubs that are not filled in."""
+    from ltscaffold.commands.status import status
+    from ltscaffold.output import show_json, show_status
+    from ltscaffold.transaction import finish_interrupted
+
+    finish_interrupted(project)
+    found = status(project)
+    if as_json:
+        show_json({"status": asdict(found)})
+    else:
+        show_status(found)
 
 
 @app.command("list")
 def list_(
-    what: Annotated[Kind, typer.Argument(help="What to list.")], project: Project = Path()
+    what: Annotated[Kind, typer.Argument(help="What to list.")],
+    project: Project = Path(),
+    as_json: Json = False,
 ) -> None:
-    """List the bases, hooks or recipes that new-task takes."""
-    from rich.console import Console
-    from rich.table import Table
+    """List the bases, hooks and recipes that new-task takes, or the items of the project."""
+    from ltscaffold.commands.listing import rows
+    from ltscaffold.output import show_json, show_rows
 
-    from ltscaffold.commands.listing import catalog_of, summaries
-
-    table = Table(box=None, show_header=False, pad_edge=False)
-    for phase, name, summary in sorted(summaries(catalog_of(project), what.removesuffix("s"))):
-        table.add_row(*([phase] if phase else []), f"[bold]{name}[/]", summary)
-    # In a pipe a line has to stay whole, for grep.
-    Console(width=None if sys.stdout.isatty() else 200).print(table)
+    listed = rows(project, what)
+    if as_json:
+        show_json({what.value: listed})
+    else:
+        show_rows(listed)
 
 
-def _print_files(files: list[str]) -> None:
-    for file in files:
-        typer.secho(f"  + {file}", fg=typer.colors.GREEN)
+def _execute(
+    project: Path, make_plan: "Callable[[], Plan]", dry_run: bool, diff: bool, as_json: bool
+) -> None:
+    """Carry out a plan, or show it alone, and leave with the status that it calls for."""
+    from ltscaffold.output import Format, show_plan
+    from ltscaffold.transaction import apply, preview
 
-
-def _print_next(commands: list[str]) -> None:
-    typer.echo("\nNext:")
-    for command in commands:
-        typer.echo(f"  {command}")
+    if diff and as_json:
+        raise ScaffoldError("--diff and --json exclude each other: --json has the patches, too")
+    dry_run = dry_run or diff
+    plan = (preview if dry_run else apply)(project, make_plan)
+    form = Format.diff if diff else Format.json if as_json else Format.text
+    show_plan(plan, form, dry_run)
+    if plan.conflicts:
+        raise typer.Exit(CONFLICTS)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,16 @@ class ScaffoldError(Exception):
     exit_status = 2
 
 
+class EditsInTheWayError(ScaffoldError):
+    """What was asked for would lose an edit, which `diff` shows as a patch."""
+
+    exit_status = 3
+
+    def __init__(self, message: str, diff: str) -> None:
+        super().__init__(message)
+        self.diff = diff
+
+
 def unknown(kind: str, name: str, known: Iterable[str], listing: str) -> ScaffoldError:
     """Return the error for a name that is not `known`, with the nearest that is.
 

@@ -2,13 +2,12 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from ltscaffold.answers import ANSWERS_FILE, Answers, Item
+from ltscaffold.answers import Answers
 
 Files = dict[str, str]
 """Text by path relative to the project."""
@@ -43,13 +42,9 @@ def render(templates: Path, answers: Answers) -> Files:
     return files
 
 
-def render_item(templates: Path, answers: Answers, item: Item) -> Files:
-    """Return the files of one item of the project, and the answers file with all of them."""
-    skeleton = render(templates, replace(answers, items=[]))
-    alone = render(templates, replace(answers, items=[item]))
-    files = {path: text for path, text in alone.items() if path not in skeleton}
-    template = f"project/{ANSWERS_TEMPLATE}"
-    return files | {ANSWERS_FILE: _text(environment(templates), template, answers.variables())}
+def render_answers(templates: Path, answers: Answers) -> str:
+    """Return the text of the answers file."""
+    return _text(environment(templates), f"project/{ANSWERS_TEMPLATE}", answers.variables())
 
 
 def _targets(

@@ -64,12 +64,6 @@ def bundle_path() -> Path:
     return Path(override) if override else Path(__file__).parent / "templates.bundle"
 
 
-def lock_path(project: Path) -> Path:
-    """Return the file to lock while a project is written to; it lies outside the project."""
-    digest = hashlib.sha256(str(project.resolve()).encode()).hexdigest()[:16]
-    return _cache_root() / "locks" / f"{digest}.lock"
-
-
 def _cached(name: str, make: Callable[[Path], object]) -> Path:
     """Return the cached folder `name`, made beside its place and renamed, so never half made."""
     final = _cache_root() / name
@@ -92,7 +86,8 @@ def _cached(name: str, make: Callable[[Path], object]) -> Path:
 def _cache_root() -> Path:
     root = user_cache_path("ltscaffold")
     try:
-        (root / "locks").mkdir(parents=True, exist_ok=True)
+        if not root.is_dir():
+            root.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ScaffoldError(
             f"cannot write to the cache folder {root} ({error.strerror}): "

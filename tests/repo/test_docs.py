@@ -13,10 +13,10 @@ from lightning_transformers.task.nlp.text_classification import (
 )
 from lightning_transformers.train import train
 from ltscaffold.catalog import KINDS, Catalog
-from ltscaffold.commands.new_task import new_task
 from release_templates import ROOT, TEMPLATES
 from tests.conftest import Run
 from tests.hub import Hub, save_tiny_gpt2
+from tests.projects import new_task
 from tests.runtime.corpus import write_csv
 from tests.runtime.test_training import trainer
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ltscaffold.commands.new_task import new_task
 from tests.conftest import Run
+from tests.projects import new_task
 from tests.runtime.corpus import TEXTS, write_csv
 from tests.tree import tree
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from ltscaffold.commands.new_project import new_project
 from tests.hub import Hub
+from tests.projects import new_project
 from tests.runtime import command_worker
 from tests.runtime.corpus import TEXTS, write_csv, write_json, write_txt
 from tests.runtime.hub_content import add_datasets, add_models

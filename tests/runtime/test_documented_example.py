@@ -8,8 +8,8 @@ import torch
 from lightning_transformers.build import build_data, build_model, build_trainer
 from lightning_transformers.hydra_app.app import compose, mistake_in
 from lightning_transformers.train import seed_everything, train
-from ltscaffold.commands.new_project import new_project
 from tests.conftest import Run
+from tests.projects import new_project
 from tests.runtime.corpus import TEXTS, write_csv
 
 MODEL = """

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from ltscaffold.commands.new_task import new_task
 from tests.conftest import Run
 from tests.hub import Hub, save_tiny_gpt2, text_dataset
+from tests.projects import new_task
 from tests.runtime.corpus import TEXTS, write_csv
 
 WIKITEXT = "dataset=nlp/language_modeling/wikitext"

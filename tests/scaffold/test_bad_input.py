@@ -1,9 +1,5 @@
 """A mistake ends in one line and exit status 2, and nothing is written."""
 
-import itertools
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,12 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ltscaffold.answers import ANSWERS_FILE
-from ltscaffold.commands.new_task import new_task
 from ltscaffold.errors import ScaffoldError
 from ltscaffold.names import SNAKE_CASE, check_name
-from ltscaffold.plan import Plan
 from ltscaffold.source import versions
 from tests.conftest import Run
+from tests.projects import new_task
 from tests.tree import tree
 
 NEWEST = versions()[-1]
@@ -120,70 +115,6 @@ def test_project_newer_than_the_package(project: Path) -> None:
     before = tree(project)
     with pytest.raises(ScaffoldError, match=r"no templates of version v9\.0\.0.*--upgrade"):
         new_task(project, "other", "language_modeling")
-    assert tree(project) == before
-
-
-@pytest.mark.parametrize("limit", [450, 900, 1300])
-def test_write_that_fails_leaves_the_tree_as_it_was(limit: int, project: Path) -> None:
-    """The limit strikes the answers file, which is replaced, or the new files, or both."""
-    for number in range(8):
-        new_task(project, f"task_{number}", "language_modeling")
-    before = tree(project)
-    # A limit on the size of files: the kernel fails a write midway, as a full disk does.
-    code = (
-        f"import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}));"
-        "sys.argv = ['ltscaffold', 'new-task', 'second', '--base', 'language_modeling'];"
-        "from ltscaffold.cli import main; main()"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=project, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 2
-    assert "File too large; nothing was changed" in done.stderr
-    assert tree(project) == before
-    assert not (project / "tasks/second").exists()
-
-
-@pytest.mark.parametrize("moment", range(1, 24, 3))
-def test_interrupt_leaves_the_tree_as_it_was(
-    moment: int, project: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Ctrl-C at any rename; with 14 files there are 14 of them."""
-    calls = itertools.count(1)
-    replace = os.replace
-
-    def interrupted(source: str, target: str) -> None:
-        if next(calls) == moment:
-            raise KeyboardInterrupt
-        replace(source, target)
-
-    monkeypatch.setattr(os, "replace", interrupted)
-    if moment <= 14:
-        with pytest.raises(KeyboardInterrupt):
-            new_task(project, "mine", "language_modeling")
-        assert list(project.iterdir()) == []
-    else:
-        new_task(project, "mine", "language_modeling")
-        assert not list(project.glob("**/.*.old"))
-
-
-def test_interrupt_puts_back_what_was_replaced(
-    project: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in "abc":
-        (project / name).write_text(f"old {name}")
-    before = tree(project)
-    calls = itertools.count(1)
-    replace = os.replace
-
-    def interrupted(source: str, target: str) -> None:
-        if next(calls) == 3:
-            raise KeyboardInterrupt
-        replace(source, target)
-
-    monkeypatch.setattr(os, "replace", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        Plan(changes={name: f"new {name}" for name in "abc"}).commit(project)
     assert tree(project) == before
 
 

@@ -7,10 +7,9 @@ import copier
 import pytest
 
 from ltscaffold.answers import ANSWERS_FILE, read_answers
-from ltscaffold.commands.new_project import new_project
-from ltscaffold.commands.new_task import new_task
 from ltscaffold.source import SOURCE_URL
 from tests.conftest import Run
+from tests.projects import new_project, new_task
 from tests.tree import tree
 
 CASES = {
@@ -47,7 +46,8 @@ def test_in_a_project_only_the_files_of_the_item_are_written(project: Path) -> N
     before = tree(project)
     second = new_task(project, "second", "language_modeling")
     after = tree(project)
-    assert set(after) - set(before) == set(second.files)
+    created = {change.path for change in second.changes if change.action == "create"}
+    assert set(after) - set(before) == created
     assert {path for path in before if before[path] != after[path]} == {ANSWERS_FILE}
     answers = read_answers(project)
     assert answers is not None

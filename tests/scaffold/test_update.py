@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from ltscaffold.answers import read_answers
-from ltscaffold.commands.new_task import new_task
 from ltscaffold.source import BUNDLE_VARIABLE, versions
 from release_templates import BUNDLE, ROOT
 from tests.conftest import Run
+from tests.projects import new_task
 from tests.releases import NEXT, next_release
 from tests.tree import tree
 

@@ -11,7 +11,7 @@ import yaml
 from lightning_transformers.hydra_app.app import PACKAGED_CONFIGS, compose
 from ltscaffold import source
 from ltscaffold.catalog import Catalog
-from ltscaffold.commands.new_task import new_task
+from tests.projects import new_task
 from release_templates import TEMPLATES
 from tests.conftest import Run
 

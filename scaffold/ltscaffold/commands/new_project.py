@@ -1,12 +1,14 @@
 """`ltscaffold new-project`: the files that a project has once."""
 
+import shlex
+from dataclasses import replace
 from pathlib import Path
 
 from ltscaffold import source
 from ltscaffold.answers import ANSWERS_FILE, Answers, read_answers
 from ltscaffold.errors import ScaffoldError
 from ltscaffold.names import check_name
-from ltscaffold.plan import Plan, locked
+from ltscaffold.plan import Plan, changes_of, check_free
 from ltscaffold.render import Files, render
 
 PACKAGE = "tasks"
@@ -14,8 +16,8 @@ KEPT = (".gitattributes", ".gitignore")
 """Files of the skeleton that a folder may already have: its own stay."""
 
 
-def new_project(project: Path, package: str = PACKAGE) -> list[str]:
-    """Write the skeleton of a project into a folder, and return the files.
+def plan_new_project(project: Path, package: str = PACKAGE) -> Plan:
+    """Plan the skeleton of a project.
 
     Args:
         project: a folder without a project of ours; it is created if its parent exists.
@@ -28,15 +30,19 @@ def new_project(project: Path, package: str = PACKAGE) -> list[str]:
     project = project.absolute()
     if not project.parent.is_dir():
         raise ScaffoldError(f"there is no folder {project.parent}: create it first")
-    with locked(project):
-        if read_answers(project) is not None:
-            raise ScaffoldError(f"{project} holds a project already: see {ANSWERS_FILE}")
-        answers = first_answers(package)
-        files = render(source.checkout(answers.version), answers)
-        plan = Plan(creations=without_kept(project, files))
-        plan.check(project)
-        plan.commit(project)
-    return sorted(plan.creations)
+    if read_answers(project) is not None:
+        raise ScaffoldError(f"{project} holds a project already: see {ANSWERS_FILE}")
+    answers = first_answers(package)
+    plan = skeleton_plan(f"new-project {project.name}", project, answers)
+    enter = f"cd {shlex.quote(str(project))}"
+    return replace(plan, next_steps=[enter, "ltscaffold new-task my_task --base language_modeling"])
+
+
+def skeleton_plan(command: str, project: Path, answers: Answers) -> Plan:
+    """Plan all files that the answers describe, in a folder without a project."""
+    files = without_kept(project, render(source.checkout(answers.version), answers))
+    check_free(project, files)
+    return Plan(command, changes_of(project, {path: text.encode() for path, text in files.items()}))
 
 
 def first_answers(package: str) -> Answers:

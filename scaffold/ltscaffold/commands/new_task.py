@@ -1,37 +1,30 @@
 """`ltscaffold new-task`: a task class, its config and its test."""
 
 import os
+import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 from ltscaffold import source
-from ltscaffold.answers import ANSWERS_FILE, Answers, Item, read_answers
+from ltscaffold.answers import Answers, Item, check_items, read_answers
 from ltscaffold.catalog import Catalog
-from ltscaffold.commands.new_project import PACKAGE, first_answers, without_kept
+from ltscaffold.commands.new_project import PACKAGE, first_answers, skeleton_plan
 from ltscaffold.errors import ScaffoldError
+from ltscaffold.items import item_plan
 from ltscaffold.names import check_name
-from ltscaffold.plan import Plan, locked
-from ltscaffold.render import render, render_item
+from ltscaffold.plan import Plan
 
 
-@dataclass(frozen=True)
-class NewTask:
-    """What was written: the item, and the files in the order of their names."""
-
-    item: Item
-    files: list[str]
-
-
-def new_task(
+def plan_new_task(
     project: Path,
     name: str,
     base: str,
     hooks: Sequence[str] = (),
     recipes: Sequence[str] = (),
     package: str | None = None,
-) -> NewTask:
-    """Add a task to a project; in a folder without one, write the project around it, too.
+) -> Plan:
+    """Plan to add a task to a project; in a folder without one, the project around it, too.
 
     Args:
         project: an existing folder.
@@ -42,27 +35,31 @@ def new_task(
         package: name of the folder of the tasks; a project that exists keeps its own.
 
     Raises:
-        ScaffoldError: for what cannot be done; nothing is written then.
+        ScaffoldError: for what cannot be done.
     """
     check_name("task", name)
     check_folder(project)
-    with locked(project):
-        recorded = read_answers(project)
-        answers = recorded or new_answers(package)
-        check_package(answers, package)
-        check_items(answers)
-        templates = source.checkout(answers.version)
-        item = make_item(Catalog(templates), answers, name, base, hooks, recipes)
-        if recorded is None:
-            files = without_kept(project, render(templates, answers.with_item(item)))
-            plan = Plan(creations=files)
-        else:
-            files = render_item(templates, answers.with_item(item), item)
-            changes = {ANSWERS_FILE: files.pop(ANSWERS_FILE)}
-            plan = Plan(creations=files, changes=changes)
-        plan.check(project)
-        plan.commit(project)
-    return NewTask(item, sorted(plan.creations))
+    recorded = read_answers(project)
+    answers = recorded or new_answers(package)
+    check_package(answers, package)
+    check_items(answers)
+    item = make_item(Catalog(source.checkout(answers.version)), answers, name, base, hooks, recipes)
+    command, new = f"new-task {name}", answers.with_item(item)
+    if recorded is None:
+        plan = skeleton_plan(command, project, new)
+    else:
+        plan = item_plan(command, project, answers, new)
+    return replace(plan, next_steps=next_steps(project, item))
+
+
+def next_steps(project: Path, item: Item) -> list[str]:
+    """Return what to type to train the task, to test it, and to bring it up to date some day."""
+    train = f"python train.py +task={item.group}/{item.name} experiment=smoke"
+    commit = f'git add -A && git commit -m "Add {item.name}"'
+    if not any((folder / ".git").exists() for folder in (project.resolve() / "x").parents):
+        commit = f"git init && {commit}"
+    enter = [] if project.samefile(Path()) else [f"cd {shlex.quote(str(project))}"]
+    return [*enter, train, "pytest", commit, "copier update"]
 
 
 def make_item(
@@ -75,16 +72,35 @@ def make_item(
 ) -> Item:
     """Return the item to add, every name in it checked against the catalogue and the project."""
     group = catalog.entry("base", base)["group"]
+    check_parts(catalog, base, hooks, recipes)
+    check_new_name(catalog, answers, "task", name)
+    return Item("task", name, group, base, parts_of(hooks, recipes), answers.version)
+
+
+def check_new_name(catalog: Catalog, answers: Answers, kind: str, name: str) -> None:
+    """Raise ScaffoldError unless an item of the project can be called so."""
+    check_name(kind, name)
+    if name in catalog.names("base"):
+        raise ScaffoldError(f"'{name}' is the name of a base: call the {kind} my_{name}")
+    taken = [item.kind for item in answers.items if item.name == name]
+    if taken:
+        raise ScaffoldError(f"there is a {taken[0]} '{name}' in this project: choose another name")
+
+
+def check_parts(catalog: Catalog, base: str, hooks: Sequence[str], recipes: Sequence[str]) -> None:
+    """Raise ScaffoldError for a hook or recipe that does not exist or does not fit the base."""
     for hook in hooks:
         catalog.entry("hook", hook)
     for recipe in recipes:
-        catalog.entry("recipe", recipe)
-    if name in catalog.names("base"):
-        raise ScaffoldError(f"'{name}' is the name of a base: call the task my_{name}")
-    if any(item.name == name for item in answers.items):
-        raise ScaffoldError(f"there is a task '{name}' in this project: choose another name")
+        reason = catalog.entry("recipe", recipe).get("unsuitable", {}).get(base)
+        if reason:
+            raise ScaffoldError(f"recipe '{recipe}' does not fit {base}: {reason}")
+
+
+def parts_of(hooks: Sequence[str], recipes: Sequence[str]) -> list[str]:
+    """Return the paths of the partials of hooks and recipes, each once."""
     parts = [f"recipes/{recipe}" for recipe in recipes] + [f"hooks/{hook}" for hook in hooks]
-    return Item("task", name, group, base, list(dict.fromkeys(parts)), answers.version)
+    return list(dict.fromkeys(parts))
 
 
 def new_answers(package: str | None) -> Answers:
@@ -99,24 +115,6 @@ def check_package(answers: Answers, package: str | None) -> None:
         raise ScaffoldError(
             f"this project keeps its tasks in '{answers.package}', not '{package}': "
             "leave --package out"
-        )
-
-
-def check_items(answers: Answers) -> None:
-    """Raise ScaffoldError where merged branches left the items in disagreement."""
-    names = [item.name for item in answers.items]
-    twice = {name for name in names if names.count(name) > 1}
-    if twice:
-        raise ScaffoldError(
-            f"{ANSWERS_FILE} names {', '.join(sorted(twice))} twice (merged branches?): "
-            "delete one of the two lines"
-        )
-    behind = [item.name for item in answers.items if item.v != answers.version]
-    if behind:
-        raise ScaffoldError(
-            f"{', '.join(behind)} and the project are at different template versions (merged "
-            "branches?): undo the merge, run copier update on the branch that is behind, and "
-            "merge again"
         )
 
 

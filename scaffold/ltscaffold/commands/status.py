@@ -1,0 +1,60 @@
+"""`ltscaffold status`: what was generated, and what became of it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ltscaffold import source
+from ltscaffold.answers import Item, read_project
+from ltscaffold.items import item_files
+from ltscaffold.merge import is_edited
+from ltscaffold.plan import read
+from ltscaffold.stubs import Stub, unfilled
+
+
+@dataclass(frozen=True)
+class ItemStatus:
+    """An item with the state of each of its files, and its stubs that were not filled in.
+
+    Attributes:
+        item: as it was recorded.
+        files: "unchanged", "edited" or "missing" by path.
+        stubs: methods that are as they were generated.
+    """
+
+    item: Item
+    files: dict[str, str]
+    stubs: list[Stub]
+
+
+@dataclass(frozen=True)
+class Status:
+    """The template version of a project, the newest there is, and its items."""
+
+    version: str
+    newest: str
+    items: list[ItemStatus]
+
+
+def status(project: Path) -> Status:
+    """Return what was generated into a project; raises ScaffoldError if there is none."""
+    answers = read_project(project)
+    items = [_status(project, item, item_files(answers, item)) for item in answers.items]
+    return Status(answers.version, source.versions()[-1], items)
+
+
+def _status(project: Path, item: Item, files: dict[str, str]) -> ItemStatus:
+    states = {path: _state(project, path, text) for path, text in files.items()}
+    hooks = [part.removeprefix("hooks/") for part in item.parts if part.startswith("hooks/")]
+    stubs = [
+        stub
+        for path, text in files.items()
+        if path.endswith(".py")
+        for stub in unfilled(path, read(project, path), text, hooks)
+    ]
+    return ItemStatus(item, states, stubs)
+
+
+def _state(project: Path, path: str, text: str) -> str:
+    if read(project, path) is None:
+        return "missing"
+    return "edited" if is_edited(project, path, text) else "unchanged"

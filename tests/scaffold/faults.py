@@ -1,0 +1,76 @@
+"""Commands in a process of their own, which counts its writes and can be killed before any.
+
+Python tells an audit hook of each file that is opened and of each rename, unlink, mkdir and rmdir
+before it happens, whatever the code that asks for it. Not counted are the lock, and the temporary
+folder in which git merges, whose files are removed relative to it.
+"""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+COMMANDS = [
+    ["new-task", "third", "--base", "language_modeling", "--recipe", "weight_noise"],
+    ["add", "first", "--hook", "setup", "--recipe", "freeze_backbone"],
+    ["remove", "second"],
+    ["rename", "first", "other"],
+    ["undo"],
+]
+
+CHILD = """
+import os, signal, sys
+import ltscaffold.commands.add, ltscaffold.commands.remove, ltscaffold.commands.rename
+import ltscaffold.commands.new_task, ltscaffold.commands.undo, ltscaffold.output
+from ltscaffold.cli import main
+
+WRITES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.truncate"}
+fatal, count = int(sys.argv.pop(1)), 0
+
+def watch(event, arguments):
+    global count
+    flags = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
+    if event == "open":
+        path, mode, flag = arguments
+        if not isinstance(path, (str, bytes)) or not flag & flags:
+            return
+        path = os.fsdecode(path)
+        if path.endswith("/lock") or path == os.devnull or "/ltscaffold-merge" in path:
+            return
+    elif event not in WRITES or "/ltscaffold-merge" in str(arguments[0]):
+        return
+    elif event == "os.remove" and arguments[1] != -1:
+        return
+    count += 1
+    if count == fatal:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+sys.addaudithook(watch)
+sys.argv[0] = "ltscaffold"
+try:
+    main()
+finally:
+    print("writes:", count, file=sys.stderr)
+"""
+
+
+def writes_of(command: list[str], project: Path) -> int:
+    """Run a command to its end and return how often it writes."""
+    done = _run(command, project, 0)
+    assert done.returncode == 0, done.stderr
+    return int(done.stderr.rpartition("writes:")[2])
+
+
+def run_and_die(command: list[str], project: Path, point: int) -> None:
+    """Run a command that is killed before its write of a number, from 1."""
+    assert _run(command, project, point).returncode == -signal.SIGKILL
+
+
+def _run(command: list[str], project: Path, point: int) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-B", "-c", CHILD, str(point), *command],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
