@@ -55,9 +55,8 @@ def test_without_edits_add_gives_what_copier_renders(project: Path, tmp_path: Pa
 
 def test_where_an_edit_and_the_addition_meet_the_conflict_is_marked(mine: Path, run: Run) -> None:
     model = mine / MODEL
-    model.write_text(
-        model.read_text().replace("    # New hooks go below this line.", "    # Gone.")
-    )
+    marker, own = "    # New hooks go below this line.\n", "\n    def own(self) -> None: ...\n"
+    model.write_text(model.read_text().replace(marker, marker + own))
     done = run("ltscaffold", "add", "mine", "--hook", "setup")
     assert done.returncode == 1
     assert f"conflict: {MODEL}" in done.stdout
