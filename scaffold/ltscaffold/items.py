@@ -1,6 +1,5 @@
 """The files of items, and the plan that leads from one list of items to another."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,13 +18,7 @@ def item_files(answers: Answers, item: Item) -> Files:
     return {path: text for path, text in alone.items() if path not in skeleton}
 
 
-def item_plan(
-    command: str,
-    project: Path,
-    old: Answers,
-    new: Answers,
-    moves: Mapping[str, str] | None = None,
-) -> Plan:
+def item_plan(command: str, project: Path, old: Answers, new: Answers) -> Plan:
     """Plan what changes in a project's files from one list of items to another; edits are kept.
 
     Args:
@@ -33,18 +26,12 @@ def item_plan(
         project: the folder of the project.
         old: what it records now.
         new: what it is to record.
-        moves: new path of each file that is called otherwise then.
     """
-    moves = moves or {}
     before, after = _differing(old, new), _differing(new, old)
-    same = {path for path in before if moves.get(path, path) == path}
-    same = {path for path in same if before[path] == after.get(path)}
-    merge = merge_files(
-        project,
-        {path: text for path, text in before.items() if path not in same},
-        {path: text for path, text in after.items() if path not in same},
-        moves,
-    )
+    same = {path for path in before if before[path] == after.get(path)}
+    for path in same:
+        del before[path], after[path]
+    merge = merge_files(project, before, after)
     answers_file = render_answers(source.checkout(new.version), new).encode()
     contents = merge.contents | {ANSWERS_FILE: answers_file}
     return Plan(command, changes_of(project, contents), merge.conflicts, merge.notes)

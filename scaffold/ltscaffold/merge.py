@@ -2,7 +2,6 @@
 
 import subprocess
 import tempfile
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,30 +23,25 @@ class Merge:
     notes: list[str] = field(default_factory=list)
 
 
-def merge_files(
-    project: Path, base: Files, theirs: Files, moves: Mapping[str, str] | None = None
-) -> Merge:
+def merge_files(project: Path, base: Files, theirs: Files) -> Merge:
     """Return how a project takes over what templates changed, with its edits kept.
 
     Args:
         project: the folder of the project.
         base: files as they were rendered.
         theirs: the same files as they are rendered now.
-        moves: new path of each file that is called otherwise now.
 
     Raises:
         ScaffoldError: if a new file is there already.
     """
-    moves = moves or {}
-    origin = {moves.get(path, path): path for path in base}
     merge = Merge()
-    check_free(project, [path for path in theirs if origin.get(path) != path])
+    check_free(project, theirs.keys() - base.keys())
     for path, text in theirs.items():
-        if path in origin:
-            _merge_one(project, origin[path], base[origin[path]], path, text, merge)
+        if path in base:
+            _merge_one(project, path, base[path], text, merge)
         else:
             merge.contents[path] = text.encode()
-    for path in base.keys() - {origin.get(path) for path in theirs}:
+    for path in base.keys() - theirs.keys():
         if is_edited(project, path, base[path]):
             merge.notes.append(f"{path}: no longer generated; kept, since it was edited")
         else:
@@ -61,23 +55,18 @@ def is_edited(project: Path, path: str, rendered: str) -> bool:
     return ours is not None and ours != _like(ours, rendered)
 
 
-def _merge_one(
-    project: Path, path: str, base: str, new_path: str, theirs: str, merge: Merge
-) -> None:
+def _merge_one(project: Path, path: str, base: str, theirs: str, merge: Merge) -> None:
     ours = read(project, path)
     if ours is None:
         merge.notes.append(f"{path}: was deleted, and stays so")
         return
     old, new = _like(ours, base), _like(ours, theirs)
     if ours == old or old == new:
-        content, conflict = new if ours == old else ours, False
-    else:
-        content, conflict = three_way(ours, old, new)
+        merge.contents[path] = new if ours == old else ours
+        return
+    merge.contents[path], conflict = three_way(ours, old, new)
     if conflict:
-        merge.conflicts.append(new_path)
-    merge.contents[new_path] = content
-    if new_path != path:
-        merge.contents[path] = None
+        merge.conflicts.append(path)
 
 
 def three_way(ours: bytes, base: bytes, theirs: bytes) -> tuple[bytes, bool]:

@@ -1,15 +1,21 @@
 """`ltscaffold rename`: give an item another name, in its files and wherever the config names it."""
 
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from ltscaffold import source
-from ltscaffold.answers import Answers, Item, read_project
+from ltscaffold.answers import ANSWERS_FILE, Answers, Item, read_project
 from ltscaffold.catalog import Catalog
 from ltscaffold.commands.new_task import check_new_name
-from ltscaffold.items import item_files, item_plan
-from ltscaffold.plan import Plan, changes_of, read
+from ltscaffold.items import item_files
+from ltscaffold.merge import is_edited
+from ltscaffold.plan import Plan, changes_of, check_free, read
+from ltscaffold.render import render_answers
+
+Patterns = Mapping[str, str]
+"""Regular expressions of what names an item, with the replacement of each."""
 
 
 def plan_rename(project: Path, name: str, new_name: str) -> Plan:
@@ -27,12 +33,29 @@ def plan_rename(project: Path, name: str, new_name: str) -> Plan:
     """
     answers = read_project(project)
     item = answers.item(name)
-    check_new_name(Catalog(source.checkout(answers.version)), answers, item.kind, new_name)
+    templates = source.checkout(answers.version)
+    check_new_name(Catalog(templates), answers, item.kind, new_name)
     renamed = replace(item, name=new_name)
     new = renamed_answers(answers, item, renamed)
-    moves = dict(zip(item_files(answers, item), item_files(new, renamed), strict=True))
-    plan = item_plan(f"rename {name} {new_name}", project, answers, new, moves)
-    return with_references(project, plan, references(answers, item, renamed))
+    old_files, new_files = item_files(answers, item), item_files(new, renamed)
+    check_free(project, new_files)
+    patterns = {
+        **names_in_code(answers, item, renamed),
+        **names_in_configs(old_files, new_files),
+    }
+    contents: dict[str, bytes | None] = {ANSWERS_FILE: render_answers(templates, new).encode()}
+    for (old_path, before), (path, after) in zip(old_files.items(), new_files.items(), strict=True):
+        ours = read(project, old_path)
+        # An edited file keeps its lines, and so needs no merge: only the names in it change.
+        edited = is_edited(project, old_path, before)
+        contents[path] = substituted(ours, patterns) if edited else ours and after.encode()
+        contents[old_path] = None
+    for path in other_files(project, "conf/**/*.yaml", contents):
+        contents[path] = substituted(read(project, path), patterns)
+    changes = changes_of(project, contents)
+    return Plan(
+        f"rename {name} {new_name}", changes, notes=[*mentions(project, contents, patterns)]
+    )
 
 
 def renamed_answers(answers: Answers, item: Item, renamed: Item) -> Answers:
@@ -43,46 +66,52 @@ def renamed_answers(answers: Answers, item: Item, renamed: Item) -> Answers:
     return answers.with_replaced(item, renamed)
 
 
-def references(answers: Answers, item: Item, renamed: Item) -> dict[str, str]:
-    """Return patterns of what names an item in a config or in its own code, and the new names."""
-    old, new = (item.name.title().replace("_", ""), renamed.name.title().replace("_", ""))
+def names_in_code(answers: Answers, item: Item, renamed: Item) -> Patterns:
+    """Return the patterns of the module, the classes and the words in docstrings."""
+    old, new = (i.name.title().replace("_", "") for i in (item, renamed))
     return {
-        rf"\b{old}Transformer\b": f"{new}Transformer",
+        rf"\b(Test)?{old}(Transformer|DataModule)?\b": rf"\g<1>{new}\g<2>",
         rf"\b{answers.package}\.{item.name}\b": f"{answers.package}.{renamed.name}",
-        rf"(?<![\w.-]){item.group}/{item.name}(?![\w/-])": f"{item.group}/{renamed.name}",
+        rf"\b([Tt]he) {item.name} ({item.kind})\b": rf"\g<1> {renamed.name} \g<2>",
     }
 
 
-def with_references(project: Path, plan: Plan, patterns: dict[str, str]) -> Plan:
-    """Return the plan with the names replaced in what it moves and in the project's configs."""
-    contents = {change.path: change.after for change in plan.changes}
-    for config in sorted(project.glob("conf/**/*.yaml")):
-        name = config.relative_to(project).as_posix()
-        contents.setdefault(name, read(project, name))
-    for path, content in contents.items():
-        if content is not None and path.endswith((".py", ".yaml")):
-            text = content.decode("utf-8", "surrogateescape")
-            for pattern, replacement in patterns.items():
-                text = re.sub(pattern, replacement, text)
-            contents[path] = text.encode("utf-8", "surrogateescape")
-    return replace(
-        plan,
-        changes=changes_of(project, contents),
-        notes=plan.notes + _others(project, contents, patterns),
-    )
+def names_in_configs(old: Mapping[str, str], new: Mapping[str, str]) -> Patterns:
+    """Return the pattern of the option of a config group, such as `nlp/mine`."""
+    old_option, new_option = option(old), option(new)
+    return {rf"(?<![\w.-]){old_option}(?![\w/-])": new_option}
 
 
-def _others(
-    project: Path, contents: dict[str, bytes | None], patterns: dict[str, str]
-) -> list[str]:
-    """Return a note for each other Python file that names the item."""
-    notes = []
-    for path in sorted(project.glob("**/*.py")):
-        name = path.relative_to(project).as_posix()
-        if name in contents or any(part.startswith(".") for part in path.parts):
-            continue
-        lines = path.read_text("utf-8", errors="replace").splitlines()
+def option(files: Mapping[str, str]) -> str:
+    """Return the option that the config among an item's files is: its path in its group."""
+    (config,) = (PurePosixPath(path) for path in files if path.endswith(".yaml"))
+    _conf, _group, *path = config.with_suffix("").parts
+    return "/".join(path)
+
+
+def substituted(content: bytes | None, patterns: Patterns) -> bytes | None:
+    """Return a file's content with the names replaced."""
+    if content is None:
+        return None
+    text = content.decode("utf-8", "surrogateescape")
+    for pattern, replacement in patterns.items():
+        text = re.sub(pattern, replacement, text)
+    return text.encode("utf-8", "surrogateescape")
+
+
+def other_files(project: Path, glob: str, known: Mapping[str, object]) -> Iterator[str]:
+    """Yield the files of a project that match, but for known and hidden ones."""
+    for path in sorted(project.glob(glob)):
+        relative = path.relative_to(project)
+        hidden = any(part.startswith(".") for part in relative.parts)
+        if path.is_file() and not hidden and relative.as_posix() not in known:
+            yield relative.as_posix()
+
+
+def mentions(project: Path, known: Mapping[str, object], patterns: Patterns) -> Iterator[str]:
+    """Yield a note for each line of another Python file that names the item."""
+    for path in other_files(project, "**/*.py", known):
+        lines = (read(project, path) or b"").decode("utf-8", "replace").splitlines()
         for number, line in enumerate(lines, 1):
             if any(re.search(pattern, line) for pattern in patterns):
-                notes.append(f"{name}:{number}: still has the old name")
-    return notes
+                yield f"{path}:{number}: still has the old name"
