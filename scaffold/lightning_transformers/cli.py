@@ -53,6 +53,11 @@ def export(script: str | None = None) -> None:
     _run("export", script, keeps_files=False)
 
 
+def explain(script: str | None = None) -> None:
+    """Tell where each key of the config comes from; `script` is the file that was started."""
+    _run("explain", script, keeps_files=False)
+
+
 def _run(command: str, script: str | None, *, keeps_files: bool = True) -> None:
     check_installation()
     from lightning_transformers.hydra_app.app import run_app
@@ -62,7 +67,7 @@ def _run(command: str, script: str | None, *, keeps_files: bool = True) -> None:
         module = import_module(f"lightning_transformers.{command}")
         getattr(module, f"{command}_from_config")(config)
 
-    run_app(function, script, keeps_files=keeps_files, examples=EXAMPLES[command])
+    run_app(function, script, keeps_files=keeps_files, examples=EXAMPLES.get(command, ()))
 
 
 def check_installation() -> None:

@@ -22,8 +22,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-CONFLICTS = 1
-"""Exit status where a merge has left markers."""
+FINDINGS = 1
+"""Exit status where something is found, or a merge has left markers."""
 
 Project = Annotated[
     Path, typer.Option("--project", "-C", help="Folder of the project.", show_default="here")
@@ -188,6 +188,45 @@ def status(project: Project = Path(), as_json: Json = False) -> None:
         show_status(found)
 
 
+@app.command()
+def check(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="Item; all of them by default.")
+    ] = None,
+    run: Annotated[
+        bool, typer.Option("--run", help="Also train a batch of each on the tiny backbone.")
+    ] = False,
+    project: Project = Path(),
+    as_json: Json = False,
+) -> None:
+    """Find what does not fit together: files, names, targets, signatures, unfilled stubs."""
+    from ltscaffold.commands.check import check
+    from ltscaffold.output import show_findings, show_json
+    from ltscaffold.transaction import finish_interrupted
+
+    finish_interrupted(project)
+    findings = check(project, name, run)
+    if as_json:
+        show_json({"findings": [asdict(finding) for finding in findings]})
+    else:
+        show_findings(findings)
+    if findings:
+        raise typer.Exit(FINDINGS)
+
+
+@app.command()
+def explain(name: ItemName, project: Project = Path(), as_json: Json = False) -> None:
+    """Show every key of an item's config, with its value and the file that it comes from."""
+    from ltscaffold.commands.explain import explain
+    from ltscaffold.output import show_json, show_keys
+
+    keys = explain(project, name)
+    if as_json:
+        show_json({"keys": keys})
+    else:
+        show_keys(keys)
+
+
 @app.command("list")
 def list_(
     what: Annotated[Kind, typer.Argument(help="What to list.")],
@@ -219,7 +258,7 @@ def _execute(
     form = Format.diff if diff else Format.json if as_json else Format.text
     show_plan(plan, form, dry_run)
     if plan.conflicts:
-        raise typer.Exit(CONFLICTS)
+        raise typer.Exit(FINDINGS)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """The files of items, and the plan that leads from one list of items to another."""
 
+from collections.abc import Iterable
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from ltscaffold import source
 from ltscaffold.answers import ANSWERS_FILE, Answers, Item
@@ -16,6 +17,25 @@ def item_files(answers: Answers, item: Item) -> Files:
     skeleton = render(templates, replace(answers, items=[]))
     alone = render(templates, replace(answers, items=[item]))
     return {path: text for path, text in alone.items() if path not in skeleton}
+
+
+def project_files(answers: Answers) -> Files:
+    """Return every generated file of a project but for the record of it."""
+    files = render(source.checkout(answers.version), answers)
+    del files[ANSWERS_FILE]
+    return files
+
+
+def config_option(files: Iterable[str]) -> str:
+    """Return the option that the config among an item's files is: its path in its group."""
+    (config,) = (PurePosixPath(path) for path in files if path.endswith(".yaml"))
+    _conf, _group, *path = config.with_suffix("").parts
+    return "/".join(path)
+
+
+def config_choice(answers: Answers, item: Item) -> list[str]:
+    """Return the overrides that choose an item on the command line of `train.py`."""
+    return [f"task={config_option(item_files(answers, item))}"]
 
 
 def item_plan(command: str, project: Path, old: Answers, new: Answers) -> Plan:

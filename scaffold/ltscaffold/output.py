@@ -12,6 +12,7 @@ from typing import Any
 
 import typer
 
+from ltscaffold.commands.check import Finding
 from ltscaffold.commands.status import Status
 from ltscaffold.errors import EditsInTheWayError, ScaffoldError
 from ltscaffold.plan import Change, Plan
@@ -86,6 +87,21 @@ def show_status(status: Status) -> None:
             typer.echo(f"  {state:9}  {path}")
         for stub in entry.stubs:
             typer.secho(f"  not filled in: {stub.path}:{stub.line} {stub.name}", fg="yellow")
+
+
+def show_findings(findings: Iterable[Finding]) -> None:
+    """Print a line a finding, as compilers do."""
+    for finding in findings:
+        line = f":{finding.line}" if finding.line else ""
+        place = f"{finding.path}{line}: " if finding.path else ""
+        typer.echo(f"{place}{finding.message} [{finding.code}]")
+
+
+def show_keys(keys: Iterable[Mapping[str, Any]]) -> None:
+    """Print a line a key: its name, its value, and the file that gives it."""
+    show_rows(
+        {"name": key["key"], "value": json.dumps(key["value"]), "file": key["file"]} for key in keys
+    )
 
 
 def show_rows(rows: Iterable[Mapping[str, str]]) -> None:

@@ -3,13 +3,13 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from ltscaffold import source
 from ltscaffold.answers import ANSWERS_FILE, Answers, Item, read_project
 from ltscaffold.catalog import Catalog
 from ltscaffold.commands.new_task import check_new_name
-from ltscaffold.items import item_files
+from ltscaffold.items import config_option, item_files
 from ltscaffold.merge import is_edited
 from ltscaffold.plan import Plan, changes_of, check_free, read
 from ltscaffold.render import render_answers
@@ -78,15 +78,8 @@ def names_in_code(answers: Answers, item: Item, renamed: Item) -> Patterns:
 
 def names_in_configs(old: Mapping[str, str], new: Mapping[str, str]) -> Patterns:
     """Return the pattern of the option of a config group, such as `nlp/mine`."""
-    old_option, new_option = option(old), option(new)
+    old_option, new_option = config_option(old), config_option(new)
     return {rf"(?<![\w.-]){old_option}(?![\w/-])": new_option}
-
-
-def option(files: Mapping[str, str]) -> str:
-    """Return the option that the config among an item's files is: its path in its group."""
-    (config,) = (PurePosixPath(path) for path in files if path.endswith(".yaml"))
-    _conf, _group, *path = config.with_suffix("").parts
-    return "/".join(path)
 
 
 def substituted(content: bytes | None, patterns: Patterns) -> bytes | None:
