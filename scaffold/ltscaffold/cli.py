@@ -1,7 +1,7 @@
 """The command line. Each command imports what it needs, so that --help stays fast."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from enum import StrEnum
 from functools import partial
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ltscaffold import completion
 from ltscaffold.errors import ScaffoldError
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+INTERRUPTED = 130
 FINDINGS = 1
 """Exit status where something is found, or a merge has left markers."""
 
@@ -33,13 +35,24 @@ Diff = Annotated[bool, typer.Option("--diff", help="Print a patch for git apply;
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 Hooks = Annotated[
     list[str] | None,
-    typer.Option("--hook", help="Method to override; repeat it for more."),
+    typer.Option(
+        "--hook", help="Method to override; repeat it for more.", autocompletion=completion.hooks
+    ),
 ]
 Recipes = Annotated[
     list[str] | None,
-    typer.Option("--recipe", help="Ready-made customisation; repeat it for more."),
+    typer.Option(
+        "--recipe",
+        help="Ready-made customisation; repeat it for more.",
+        autocompletion=completion.recipes,
+    ),
 ]
-ItemName = Annotated[str, typer.Argument(metavar="NAME", help="Item: ltscaffold list items.")]
+ItemName = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME", help="Item: ltscaffold list items.", autocompletion=completion.items
+    ),
+]
 
 
 class Kind(StrEnum):
@@ -55,6 +68,9 @@ def main() -> None:
     """Run the command line; a mistake of the user ends in one line and its exit status."""
     try:
         app()
+    except KeyboardInterrupt:
+        typer.echo("interrupted", err=True)
+        raise SystemExit(INTERRUPTED) from None
     except ScaffoldError as error:
         from ltscaffold.output import Format, show_error
 
@@ -92,8 +108,15 @@ def new_project(
 
 @app.command()
 def new_task(
-    name: Annotated[str, typer.Argument(help="Name of the task, in snake_case.")],
-    base: Annotated[str, typer.Option(help="Task to build on: ltscaffold list bases.")],
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="Name of the task, in snake_case.")
+    ] = None,
+    base: Annotated[
+        str | None,
+        typer.Option(
+            help="Task to build on: ltscaffold list bases.", autocompletion=completion.bases
+        ),
+    ] = None,
     hook: Hooks = None,
     recipe: Recipes = None,
     package: Annotated[
@@ -104,10 +127,21 @@ def new_task(
     diff: Diff = False,
     as_json: Json = False,
 ) -> None:
-    """Write a task: its class, its config and its test."""
+    """Write a task: its class, its config and its test. At a terminal, ask for what is missing."""
     from ltscaffold.commands.new_task import plan_new_task
 
-    make_plan = partial(plan_new_task, project, name, base, hook or (), recipe or (), package)
+    recipes: Sequence[str] = recipe or ()
+    if name is None or base is None:
+        if as_json or not _is_at_terminal():
+            raise ScaffoldError(
+                "new-task needs a name and a base: "
+                "ltscaffold new-task my_task --base language_modeling (see: ltscaffold list bases)"
+            )
+        from ltscaffold.questions import ask_task
+
+        asked = ask_task(project, name, base)
+        name, base, recipes = asked.name, asked.base, [*recipes, *asked.recipes]
+    make_plan = partial(plan_new_task, project, name, base, hook or (), recipes, package)
     _execute(project, make_plan, dry_run, diff, as_json)
 
 
@@ -191,7 +225,12 @@ def status(project: Project = Path(), as_json: Json = False) -> None:
 @app.command()
 def check(
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="Item; all of them by default.")
+        str | None,
+        typer.Argument(
+            metavar="[NAME]",
+            help="Item; all of them by default.",
+            autocompletion=completion.items,
+        ),
     ] = None,
     run: Annotated[
         bool, typer.Option("--run", help="Also train a batch of each on the tiny backbone.")
@@ -242,6 +281,11 @@ def list_(
         show_json({what.value: listed})
     else:
         show_rows(listed)
+
+
+def _is_at_terminal() -> bool:
+    """Tell whether somebody can be asked; a closed stream is None."""
+    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))
 
 
 def _execute(
