@@ -36,6 +36,12 @@ def test_readme_is_short() -> None:
     assert len(README.splitlines()) < 120
 
 
+def test_commands_need_no_package_that_the_extra_does_not_bring() -> None:
+    commands = re.findall(r"(?:^    .*\n)+", README, re.MULTILINE)
+    assert any("optimizer=adafactor" in command for command in commands)
+    assert set(re.findall(r"\blogger=(\w+)", "".join(commands))) <= {"csv", "none"}
+
+
 def test_python_runs(project: Path, run: Run, tmp_path: Path) -> None:
     write_csv(project / "train.csv")
     save_tiny_gpt2(tmp_path / "gpt2")
