@@ -105,6 +105,7 @@ def load(
         path: the checkpoint.
         data_class: the class of the data, if it is not the one that the task has by default.
     """
+    check_checkpoint(cls, path)
     model = load_checkpoint(cls, path)
     data_class = data_class or get_class(cls.data_module_type)
     recorded = processing(data_class, recorded_hyperparameters(path), {})
@@ -160,12 +161,19 @@ def checkpoint_path(config: DictConfig) -> str | None:
     """Return the checkpoint to start from, if any, relative to where the command was typed.
 
     Raises:
-        ConfigurationError: if it is not there, or no checkpoint.
+        ConfigurationError: if it is not there, no checkpoint, or one of another task.
     """
     if config.checkpoint_path is None:
         return None
     path = to_absolute_path(config.checkpoint_path)
     if not Path(path).is_file():
         raise ConfigurationError(f"there is no checkpoint at '{config.checkpoint_path}'")
-    read_checkpoint(path)
+    check_checkpoint(task_class(config), path)
     return path
+
+
+def check_checkpoint(cls: type[TaskTransformer], path: str) -> None:
+    """Check that a file is a checkpoint, and as far as it says of what, of the task of a class."""
+    from lightning_transformers.core.families import check_task
+
+    check_task(cls, read_checkpoint(path), path)

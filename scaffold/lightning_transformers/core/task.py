@@ -19,6 +19,7 @@ from transformers.utils.generic import ModelOutput
 from lightning_transformers.core.adapters import add_adapter, merged, trained_state
 from lightning_transformers.core.backbone import Backbone, embedding_rows
 from lightning_transformers.core.data import TransformerDataModule
+from lightning_transformers.core.families import record_task
 from lightning_transformers.core.freezing import TIED_EMBEDDINGS, is_tied
 from lightning_transformers.core.hyperparameters import plain, set_hyperparameters
 from lightning_transformers.core.metrics import MeanLoss
@@ -346,7 +347,8 @@ class TaskTransformer(LightningModule):
         return cast(Pipeline, pipeline(cast(Any, self.hf_pipeline_task), **arguments))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Leave out of the checkpoint what the backbone's files hold, if an adapter trains."""
+        """Record the task; leave out what the backbone's files hold, if an adapter trains."""
+        record_task(type(self), checkpoint)
         if not self.strict_loading and not self.backbone.random_weights:
             checkpoint["state_dict"] = trained_state(self, checkpoint["state_dict"])
 
