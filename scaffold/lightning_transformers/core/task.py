@@ -87,6 +87,7 @@ class TaskTransformer(LightningModule):
         self.scheduler_config = scheduler
         self.model_data_kwargs = model_data_kwargs or {}
         self._data: TransformerDataModule | None = None
+        self._unlogged_loss: Tensor | None = None
         self.model = self.build_model()
         if peft:
             add_adapter(self.model, peft)
@@ -148,14 +149,22 @@ class TaskTransformer(LightningModule):
             )
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Return the mean loss of a batch; it is logged every `log_every_n_steps`."""
+        """Return the mean loss of a batch; it is logged every `log_every_n_steps`, and last."""
         loss, _ = self.shared_step(batch, "train")
         if not loss.total.requires_grad:
             raise ConfigurationError(self._nothing_trains())
         every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
-        if every and (self.global_step + 1) % every == 0:
+        due = every and (self.global_step + 1) % every == 0
+        if due:
             self.log("train/loss", loss.mean.detach(), prog_bar=True)
+        self._unlogged_loss = None if due else loss.mean.detach()
         return loss.mean
+
+    def on_train_epoch_end(self) -> None:
+        """Log the loss of the last batch, which an epoch with few batches has no other of."""
+        if self._unlogged_loss is not None:
+            self.log("train/loss", self._unlogged_loss, prog_bar=True)
+        self._unlogged_loss = None
 
     def validation_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
         """Add a batch to the validation metrics."""
