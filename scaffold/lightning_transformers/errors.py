@@ -5,9 +5,9 @@ from difflib import get_close_matches
 from textwrap import shorten
 
 NO_DATASET = (
-    "no dataset: give dataset.train_file=<csv, json, jsonl or txt> and "
-    "dataset.validation_file=<file>, or dataset.dataset_name=<id on the hub>, or "
-    "dataset.dataset_name=sample (needs no network)"
+    "no dataset: give dataset.train_file=<csv, json, jsonl, parquet or txt> and "
+    "dataset.validation_file=<file> (to evaluate, that or dataset.test_file alone), or "
+    "dataset.dataset_name=<id on the hub>, or dataset.dataset_name=sample (needs no network)"
 )
 NEAR = 0.72
 """How alike two names are, as difflib has it, if one may be a slip for the other."""
