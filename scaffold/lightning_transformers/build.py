@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from lightning_transformers.core import TaskTransformer, TransformerDataModule
 
+CHECKPOINTS = ("checkpoints/best.ckpt", "checkpoints/last.ckpt", "best.ckpt", "last.ckpt")
+"""Where in a folder of a run the checkpoint is that is meant."""
+
 
 def build_data(
     config: DictConfig, processor: Any = None, recorded: Mapping[str, Any] | None = None
@@ -167,7 +170,9 @@ def checkpoint_path(config: DictConfig) -> str | None:
         return None
     path = to_absolute_path(config.checkpoint_path)
     if not Path(path).is_file():
-        raise ConfigurationError(f"there is no checkpoint at '{config.checkpoint_path}'")
+        within = next((name for name in CHECKPOINTS if Path(path, name).is_file()), None)
+        hint = f" (did you mean '{Path(config.checkpoint_path, within)}'?)" if within else ""
+        raise ConfigurationError(f"there is no checkpoint at '{config.checkpoint_path}'{hint}")
     check_checkpoint(task_class(config), path)
     return path
 

@@ -97,3 +97,13 @@ def test_a_checkpoint_that_does_not_say_its_task_is_tried(classifier: str, tmp_p
     restore(compose(["task=nlp/text_classification", typed]))
     with pytest.raises(ConfigurationError, match="does not fit QuestionAnsweringTransformer: "):
         restore(compose(["task=nlp/question_answering", typed]))
+
+
+@pytest.mark.parametrize(
+    ("typed", "hint"), [("run", "'run/checkpoints/last.ckpt'"), ("run/checkpoints", "last.ckpt'")]
+)
+def test_a_run_folder_is_no_checkpoint_but_holds_one(typed: str, hint: str, project: Path) -> None:
+    Path("run/checkpoints").mkdir(parents=True)
+    Path("run/checkpoints/last.ckpt").touch()
+    with pytest.raises(ConfigurationError, match=rf"at '{typed}' \(did you mean .*{hint}"):
+        restore(compose(["task=nlp/text_classification", f"checkpoint_path={typed}"]))
