@@ -1,11 +1,13 @@
 """What the documentation shows works as it stands."""
 
 import re
+from itertools import chain
 from pathlib import Path
 
 import pytest
 from transformers import AutoModelForSequenceClassification
 
+from lightning_transformers.cli import EXAMPLES
 from lightning_transformers.core.backbone import Backbone
 from lightning_transformers.task.nlp.text_classification import (
     TextClassificationDataModule,
@@ -40,6 +42,13 @@ def test_commands_need_no_package_that_the_extra_does_not_bring() -> None:
     commands = re.findall(r"(?:^    .*\n)+", README, re.MULTILINE)
     assert any("optimizer=adafactor" in command for command in commands)
     assert set(re.findall(r"\blogger=(\w+)", "".join(commands))) <= {"csv", "none"}
+
+
+def test_what_the_generated_commands_print_with_a_plus_has_one_everywhere() -> None:
+    shown = [README, TASKS, *chain.from_iterable(EXAMPLES.values())]
+    bare = re.compile(r"(?<![+\w.])(task|checkpoint_path|x)=")
+    fences = re.compile(r"```python\n.*?```", re.DOTALL)
+    assert [text for text in shown if bare.search(fences.sub("", text))] == []
 
 
 def test_python_runs(project: Path, run: Run, tmp_path: Path) -> None:

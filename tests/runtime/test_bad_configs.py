@@ -318,7 +318,7 @@ def test_an_interrupt_ends_in_one_line_that_names_the_run_folder(
     assert status == 130
     assert errors == (
         "interrupted, the run folder is outputs/run: "
-        "go on with checkpoint_path=outputs/run/last.ckpt\n"
+        "go on with +checkpoint_path=outputs/run/last.ckpt\n"
     )
 
 

@@ -119,7 +119,7 @@ class TextDataModule(TransformerDataModule):
         for row in rows:
             if not row.get(column):
                 raise ConfigurationError(
-                    f'nothing to predict on in {row}: give x="some text", or a mapping with '
+                    f'nothing to predict on in {row}: give +x="some text", or a mapping with '
                     f"'{column}'"
                 )
         return rows
