@@ -130,7 +130,10 @@ def test_mistake_that_hydra_finds(typed: str, line: str) -> None:
         (TASK, "error: no dataset: give dataset.train_file="),
         (SAMPLE, "error: no task: give +task="),
         (f"{SAMPLE} task.hed=1", "error: task.hed=1: no task is chosen (known: "),
-        (f"{SAMPLE} task=default", "error: task._target_ has no value: give task._target_=<value>"),
+        (
+            f"{SAMPLE} task=default",
+            "error: task=default is what tasks are built on, and none: give +ta",
+        ),
         (f"{SAMPLE} {TASK} +epochs=3", "error: nothing reads epochs (known: "),
         (f"{SAMPLE} {TASK} +training.run_fit=no", "reads training.run_fit (known: batch_size, "),
         (f"{SAMPLE} {TASK} +trainer/logger=wandb", "trainer/logger=wandb is now logger=wandb"),
@@ -361,6 +364,7 @@ def test_the_help_names_options_and_examples(
     shown = capsys.readouterr().out
     assert "  pl-transformers-train task=nlp/language_modeling experiment=smoke" in shown
     assert "  experiment  mine, smoke\n" in shown
+    assert re.search(r"^  task +nlp/language_modeling, ", shown, re.MULTILINE)
     assert re.search(r"^  optimizer +adadelta, ", shown, re.MULTILINE)
 
 
