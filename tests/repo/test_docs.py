@@ -62,6 +62,7 @@ def test_python_runs(project: Path, run: Run, tmp_path: Path) -> None:
         done = run("python", "-c", code + "\nprint(metrics['val/loss'])", **environment)
     assert done.returncode == 0, done.stderr
     assert float(done.stdout.splitlines()[-1]) > 0
+    assert {path.name for path in project.iterdir()} == {"train.csv", "outputs"}, "git ignores it"
 
 
 def test_a_trained_task_predicts_and_leaves_from_python(
