@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from lightning_transformers.core import TaskTransformer, TransformerDataModule
 
+CHECKPOINTS = ("checkpoints/best.ckpt", "checkpoints/last.ckpt", "best.ckpt", "last.ckpt")
+"""Where in a folder of a run the checkpoint is that is meant."""
+
 
 def build_data(
     config: DictConfig, processor: Any = None, recorded: Mapping[str, Any] | None = None
@@ -105,6 +108,7 @@ def load(
         path: the checkpoint.
         data_class: the class of the data, if it is not the one that the task has by default.
     """
+    check_checkpoint(cls, path)
     model = load_checkpoint(cls, path)
     data_class = data_class or get_class(cls.data_module_type)
     recorded = processing(data_class, recorded_hyperparameters(path), {})
@@ -160,12 +164,21 @@ def checkpoint_path(config: DictConfig) -> str | None:
     """Return the checkpoint to start from, if any, relative to where the command was typed.
 
     Raises:
-        ConfigurationError: if it is not there, or no checkpoint.
+        ConfigurationError: if it is not there, no checkpoint, or one of another task.
     """
     if config.checkpoint_path is None:
         return None
     path = to_absolute_path(config.checkpoint_path)
     if not Path(path).is_file():
-        raise ConfigurationError(f"there is no checkpoint at '{config.checkpoint_path}'")
-    read_checkpoint(path)
+        within = next((name for name in CHECKPOINTS if Path(path, name).is_file()), None)
+        hint = f" (did you mean '{Path(config.checkpoint_path, within)}'?)" if within else ""
+        raise ConfigurationError(f"there is no checkpoint at '{config.checkpoint_path}'{hint}")
+    check_checkpoint(task_class(config), path)
     return path
+
+
+def check_checkpoint(cls: type[TaskTransformer], path: str) -> None:
+    """Check that a file is a checkpoint, and as far as it says of what, of the task of a class."""
+    from lightning_transformers.core.families import check_task
+
+    check_task(cls, read_checkpoint(path), path)

@@ -16,18 +16,18 @@ if TYPE_CHECKING:
 
 EXAMPLES = {
     "train": (
-        "task=nlp/text_classification experiment=smoke",
-        "task=nlp/language_modeling dataset.train_file=train.csv trainer.max_epochs=3",
-        "task=nlp/summarization dataset=nlp/summarization/xsum trainer.precision=bf16-mixed",
+        "+task=nlp/text_classification experiment=smoke",
+        "+task=nlp/language_modeling dataset.train_file=train.csv trainer.max_epochs=3",
+        "+task=nlp/summarization dataset=nlp/summarization/xsum trainer.precision=bf16-mixed",
     ),
     "evaluate": (
-        "task=nlp/text_classification dataset.test_file=test.csv checkpoint_path=best.ckpt",
+        "+task=nlp/text_classification dataset.test_file=test.csv +checkpoint_path=best.ckpt",
     ),
     "predict": (
-        'task=nlp/text_classification checkpoint_path=best.ckpt +x="some text"',
-        "task=nlp/translation checkpoint_path=best.ckpt dataset.predict_file=texts.txt",
+        '+task=nlp/text_classification +checkpoint_path=best.ckpt +x="some text"',
+        "+task=nlp/translation +checkpoint_path=best.ckpt dataset.predict_file=texts.txt",
     ),
-    "export": ("task=nlp/text_classification checkpoint_path=best.ckpt export_dir=my-model",),
+    "export": ("+task=nlp/text_classification +checkpoint_path=best.ckpt export_dir=my-model",),
 }
 """What may follow each command, for its help."""
 STACK = ("datasets", "hydra", "pytorch_lightning", "torch", "transformers")

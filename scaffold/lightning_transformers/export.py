@@ -18,7 +18,7 @@ def export_from_config(config: DictConfig) -> Path:
     """
     check_config(config, needs_dataset=False)
     if config.checkpoint_path is None:
-        raise ConfigurationError("nothing to export: give checkpoint_path=<file>")
+        raise ConfigurationError("nothing to export: give +checkpoint_path=<file>")
     folder = Path(to_absolute_path(config.export_dir))
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ConfigurationError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -74,8 +75,15 @@ def train_from_config(config: DictConfig) -> dict[str, float]:
         validate_before_fit=config.training.validate_before_fit,
     )
     if trainer.is_global_zero:
+        if validated := validation_line(metrics):
+            print(f"Last validation: {validated}")
         print(f"Run folder: {config.training.run_dir}")
     return metrics
+
+
+def validation_line(metrics: Mapping[str, float]) -> str:
+    """Return the validation metrics in one line, which no width of a terminal cuts."""
+    return ", ".join(f"{k} {value:.4g}" for k, value in metrics.items() if k.startswith("val/"))
 
 
 def record_run(config: DictConfig) -> None:

@@ -1,11 +1,13 @@
 """What the documentation shows works as it stands."""
 
 import re
+from itertools import chain
 from pathlib import Path
 
 import pytest
 from transformers import AutoModelForSequenceClassification
 
+from lightning_transformers.cli import EXAMPLES
 from lightning_transformers.core.backbone import Backbone
 from lightning_transformers.task.nlp.text_classification import (
     TextClassificationDataModule,
@@ -36,6 +38,19 @@ def test_readme_is_short() -> None:
     assert len(README.splitlines()) < 120
 
 
+def test_commands_need_no_package_that_the_extra_does_not_bring() -> None:
+    commands = re.findall(r"(?:^    .*\n)+", README, re.MULTILINE)
+    assert any("optimizer=adafactor" in command for command in commands)
+    assert set(re.findall(r"\blogger=(\w+)", "".join(commands))) <= {"csv", "none"}
+
+
+def test_what_the_generated_commands_print_with_a_plus_has_one_everywhere() -> None:
+    shown = [README, TASKS, *chain.from_iterable(EXAMPLES.values())]
+    bare = re.compile(r"(?<![+\w.])(task|checkpoint_path|x)=")
+    fences = re.compile(r"```python\n.*?```", re.DOTALL)
+    assert [text for text in shown if bare.search(fences.sub("", text))] == []
+
+
 def test_python_runs(project: Path, run: Run, tmp_path: Path) -> None:
     write_csv(project / "train.csv")
     save_tiny_gpt2(tmp_path / "gpt2")
@@ -47,6 +62,7 @@ def test_python_runs(project: Path, run: Run, tmp_path: Path) -> None:
         done = run("python", "-c", code + "\nprint(metrics['val/loss'])", **environment)
     assert done.returncode == 0, done.stderr
     assert float(done.stdout.splitlines()[-1]) > 0
+    assert {path.name for path in project.iterdir()} == {"train.csv", "outputs"}, "git ignores it"
 
 
 def test_a_trained_task_predicts_and_leaves_from_python(

@@ -152,7 +152,7 @@ def test_mistake_in_the_users_module_is_shown(
 @pytest.mark.parametrize(
     ("x", "message"),
     [
-        ((), 'give x="some text"'),
+        ((), 'give +x="some text"'),
         (("x=a", "checkpoint_path=no.ckpt"), "no checkpoint at 'no.ckpt'"),
     ],
 )

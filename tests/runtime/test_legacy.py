@@ -92,7 +92,7 @@ HINTED = {
     "trainer=tpus": "trainer.accelerator=tpu trainer.devices=8",
     "trainer=benchmark": "debug=benchmark",
     "trainer=sparseml": None,
-    "trainer.resume_from_checkpoint=a.ckpt": "checkpoint_path=a.ckpt",
+    "trainer.resume_from_checkpoint=a.ckpt": "+checkpoint_path=a.ckpt",
     "trainer.amp_backend=native": "trainer.precision=16-mixed",
     "trainer.weights_summary=null": "+trainer.enable_model_summary=false",
     "trainer.weights_summary=top": "+trainer.enable_model_summary=true",

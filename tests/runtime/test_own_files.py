@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from lightning_transformers.core.backbone import Backbone
+from lightning_transformers.core.sources import BUILDERS
 from lightning_transformers.errors import ConfigurationError
 from lightning_transformers.task.nlp.language_modeling import LanguageModelingDataModule
 from tests.runtime.corpus import TEXTS, WRITERS, write_csv
@@ -117,8 +118,11 @@ def test_mistake_of_format(name: str, content: str, message: str, project: Path)
 
 
 def test_no_dataset_at_all() -> None:
-    with pytest.raises(ConfigurationError, match="no dataset: give"):
+    with pytest.raises(ConfigurationError, match="no dataset: give") as caught:
         data_module().setup("fit")
+    for ending in BUILDERS:
+        assert ending[1:] in str(caught.value)
+    assert "(to evaluate, that or dataset.test_file alone)" in str(caught.value)
 
 
 def test_unknown_key_names_the_nearest() -> None:

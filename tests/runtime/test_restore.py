@@ -3,12 +3,15 @@
 from pathlib import Path
 
 import pytest
+import torch
 from pytorch_lightning import Trainer
 
-from lightning_transformers.build import restore
+from lightning_transformers.build import load, restore
 from lightning_transformers.core.backbone import Backbone
+from lightning_transformers.core.families import BASE, CLASS
 from lightning_transformers.errors import ConfigurationError
 from lightning_transformers.hydra_app.app import compose
+from lightning_transformers.task.nlp.question_answering import QuestionAnsweringTransformer
 from lightning_transformers.task.nlp.text_classification import (
     TextClassificationDataModule,
     TextClassificationTransformer,
@@ -63,5 +66,44 @@ def test_hyperparameters_of_the_task_are_those_of_the_training(tmp_path: Path) -
 
 def test_a_checkpoint_of_another_task_is_refused(classifier: str) -> None:
     config = compose(["task=nlp/question_answering", classifier])
-    with pytest.raises(ConfigurationError, match="does not fit QuestionAnsweringTransformer"):
+    expected = (
+        "does not fit QuestionAnsweringTransformer: it is of "
+        r"lightning_transformers\.task\.nlp\.text_classification\.model"
+        r"\.TextClassificationTransformer, and a TextClassificationTransformer is no "
+        r"QuestionAnsweringTransformer: give \+task="
+    )
+    with pytest.raises(ConfigurationError, match=expected):
         restore(config)
+    with pytest.raises(ConfigurationError, match="it is of lightning_transformers"):
+        load(QuestionAnsweringTransformer, classifier.partition("=")[2])
+
+
+class Mine(TextClassificationTransformer):
+    """A task of a project."""
+
+
+def test_a_checkpoint_of_the_base_is_taken_by_a_class_derived_from_it(classifier: str) -> None:
+    target = f"task._target_={__name__}.{Mine.__name__}"
+    model, _ = restore(compose(["task=nlp/text_classification", target, classifier]))
+    assert type(model) is Mine
+
+
+def test_a_checkpoint_that_does_not_say_its_task_is_tried(classifier: str, tmp_path: Path) -> None:
+    content = torch.load(classifier.partition("=")[2], weights_only=True)
+    for key in (CLASS, BASE):
+        del content[key]
+    torch.save(content, tmp_path / "old.ckpt")
+    typed = f"checkpoint_path={tmp_path / 'old.ckpt'}"
+    restore(compose(["task=nlp/text_classification", typed]))
+    with pytest.raises(ConfigurationError, match="does not fit QuestionAnsweringTransformer: "):
+        restore(compose(["task=nlp/question_answering", typed]))
+
+
+@pytest.mark.parametrize(
+    ("typed", "hint"), [("run", "'run/checkpoints/last.ckpt'"), ("run/checkpoints", "last.ckpt'")]
+)
+def test_a_run_folder_is_no_checkpoint_but_holds_one(typed: str, hint: str, project: Path) -> None:
+    Path("run/checkpoints").mkdir(parents=True)
+    Path("run/checkpoints/last.ckpt").touch()
+    with pytest.raises(ConfigurationError, match=rf"at '{typed}' \(did you mean .*{hint}"):
+        restore(compose(["task=nlp/text_classification", f"checkpoint_path={typed}"]))

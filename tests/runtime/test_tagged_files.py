@@ -46,6 +46,8 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
     "lengths": ({"tokens": ["a", "b"], "ner_tags": ["O"]}, "has 2 words but 1 tags (a b"),
     "unknown": ({"tokens": ["a"], "ner_tags": ["B-ROG"]}, "'B-ROG' in column 'ner_tags' of the "
                 "validation set is none of the 5 classes (did you mean 'B-ORG'?)"),
+    "far": ({"tokens": ["a"], "ner_tags": ["verb"]}, "is none of the 5 classes (known: B-MISC, "
+            "B-ORG, B-PER, I-PER, O): mend the data"),
     "null": ({"tokens": ["a"], "ner_tags": [None]}, "the label 'None' in column 'ner_tags'"),
     "numbers": ({"tokens": [1], "ner_tags": ["O"]}, "'tokens' of the validation set is int64"),
     "list as text": ({"tokens": "['a']", "ner_tags": "['O']"}, "looks like a list (['a'] …)"),

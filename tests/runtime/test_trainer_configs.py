@@ -55,6 +55,18 @@ def logged(folder: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
+def test_the_last_validation_is_printed_in_a_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    metrics = run(tmp_path, "trainer.limit_train_batches=1", "trainer.limit_val_batches=1")
+    printed = capsys.readouterr().out.splitlines()
+    line = f"Last validation: val/loss {metrics['val/loss']:.4g}, val/perplexity "
+    assert printed[-2].startswith(line)
+    assert printed[-1] == f"Run folder: {tmp_path}"
+    run(tmp_path, "trainer.limit_train_batches=1", "trainer.limit_val_batches=0", "callbacks=none")
+    assert "Last validation" not in capsys.readouterr().out
+
+
 # -- trainers
 
 

@@ -1,5 +1,6 @@
 """A fit from Python, without Hydra: the loss falls, and what is logged is right."""
 
+import csv
 import math
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import torch
 from omegaconf import OmegaConf
 from pytorch_lightning import Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.loggers import CSVLogger
 from transformers import PreTrainedModel
 
 from lightning_transformers.callbacks import LossCurve, WeightNoise
@@ -90,6 +92,24 @@ def test_validation_loss_is_the_mean_over_tokens(tmp_path: Path) -> None:
         means.append(float(losses.sum().detach()) / int((batch["labels"][:, 1:] != -100).sum()))
     assert logged == pytest.approx(total / count, rel=1e-5)
     assert logged != pytest.approx(sum(means) / len(means), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "steps"),
+    [
+        ({"limit_train_batches": 3, "max_epochs": 2}, [2, 5]),
+        ({"max_steps": 2}, [1]),
+        ({"limit_train_batches": 3, "max_epochs": 2, "log_every_n_steps": 2}, [1, 2, 3, 5]),
+    ],
+)
+def test_every_epoch_logs_a_training_loss(
+    arguments: dict[str, Any], steps: list[int], tmp_path: Path
+) -> None:
+    """Steps count from 0; that of the last batch is logged, unless it is due anyway."""
+    logger = CSVLogger(tmp_path, name=None, version="")
+    train(model(), sample(batch_size=4), trainer(tmp_path, logger=logger, **arguments))
+    with open(tmp_path / "metrics.csv") as file:
+        assert [int(r["step"]) for r in csv.DictReader(file) if r["train/loss"]] == steps
 
 
 def test_noise_is_there_in_the_step_and_gone_after_it(tmp_path: Path) -> None:

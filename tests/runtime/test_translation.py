@@ -108,6 +108,14 @@ def test_prediction_needs_the_languages_and_no_files() -> None:
         task.predict([{"de": "Eine Katze."}], data)
 
 
+def test_lines_of_a_text_file_are_texts_to_translate(tmp_path: Path) -> None:
+    (tmp_path / "texts.txt").write_text("A cat.\nA dog.\n")
+    keys = {"source_language": "en", "target_language": "de"}
+    data = data_module(predict_file=str(tmp_path / "texts.txt"), **keys)
+    rows = data.predict_rows(list(data.load_dataset()["predict"]))
+    assert rows == [{"en": "A cat."}, {"en": "A dog."}]
+
+
 def test_prefix_of_languages_that_t5_does_not_know() -> None:
     assert data_module(source_language="en", target_language="fi").t5_prefix() == ""
 

@@ -13,7 +13,6 @@ from lightning_transformers.errors import ConfigurationError, did_you_mean
 
 UNLABELLED = -1
 """What the hub's data sets put where the label is kept secret."""
-SHOWN = 10
 
 
 class LabelledData(TransformerDataModule):
@@ -114,8 +113,7 @@ class LabelEncoder:
         if value is None or name not in self.numbers:
             raise ConfigurationError(
                 f"the label '{value}' in {self.place} is none of the {len(self.names)} classes"
-                f"{did_you_mean(name, self.names)} (known: {shown(self.names)}): mend the data, or "
-                "set dataset.labels=[a,b]"
+                f"{did_you_mean(name, self.names)}: mend the data, or set dataset.labels=[a,b]"
             )
         return self.numbers[name]
 
@@ -155,8 +153,3 @@ def is_unlabelled(rows: Rows, column: str) -> bool:
     if column not in (rows.column_names or [column]):
         return True
     return isinstance(rows, Dataset) and distinct(rows, column) in ([UNLABELLED], [None])
-
-
-def shown(names: Sequence[str]) -> str:
-    """Return the first names for a message."""
-    return ", ".join(names[:SHOWN]) + (", …" if len(names) > SHOWN else "")

@@ -19,6 +19,7 @@ from transformers.utils.generic import ModelOutput
 from lightning_transformers.core.adapters import add_adapter, merged, trained_state
 from lightning_transformers.core.backbone import Backbone, embedding_rows
 from lightning_transformers.core.data import TransformerDataModule
+from lightning_transformers.core.families import record_task
 from lightning_transformers.core.freezing import TIED_EMBEDDINGS, is_tied
 from lightning_transformers.core.hyperparameters import plain, set_hyperparameters
 from lightning_transformers.core.metrics import MeanLoss
@@ -86,6 +87,7 @@ class TaskTransformer(LightningModule):
         self.scheduler_config = scheduler
         self.model_data_kwargs = model_data_kwargs or {}
         self._data: TransformerDataModule | None = None
+        self._unlogged_loss: Tensor | None = None
         self.model = self.build_model()
         if peft:
             add_adapter(self.model, peft)
@@ -147,14 +149,22 @@ class TaskTransformer(LightningModule):
             )
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Return the mean loss of a batch; it is logged every `log_every_n_steps`."""
+        """Return the mean loss of a batch; it is logged every `log_every_n_steps`, and last."""
         loss, _ = self.shared_step(batch, "train")
         if not loss.total.requires_grad:
             raise ConfigurationError(self._nothing_trains())
         every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
-        if every and (self.global_step + 1) % every == 0:
+        due = every and (self.global_step + 1) % every == 0
+        if due:
             self.log("train/loss", loss.mean.detach(), prog_bar=True)
+        self._unlogged_loss = None if due else loss.mean.detach()
         return loss.mean
+
+    def on_train_epoch_end(self) -> None:
+        """Log the loss of the last batch, which an epoch with few batches has no other of."""
+        if self._unlogged_loss is not None:
+            self.log("train/loss", self._unlogged_loss, prog_bar=True)
+        self._unlogged_loss = None
 
     def validation_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
         """Add a batch to the validation metrics."""
@@ -346,7 +356,8 @@ class TaskTransformer(LightningModule):
         return cast(Pipeline, pipeline(cast(Any, self.hf_pipeline_task), **arguments))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Leave out of the checkpoint what the backbone's files hold, if an adapter trains."""
+        """Record the task; leave out what the backbone's files hold, if an adapter trains."""
+        record_task(type(self), checkpoint)
         if not self.strict_loading and not self.backbone.random_weights:
             checkpoint["state_dict"] = trained_state(self, checkpoint["state_dict"])
 

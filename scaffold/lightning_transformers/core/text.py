@@ -13,6 +13,8 @@ from lightning_transformers.core.sources import Rows
 from lightning_transformers.errors import ConfigurationError
 
 TEXT_TYPES = ("string", "large_string")
+LINE = "text"
+"""The column that the lines of a txt file are read into."""
 UNKNOWN_LENGTH = int(1e20)  # what a tokenizer says that knows no limit is larger still
 
 
@@ -54,6 +56,11 @@ def require_length(encoded: Mapping[str, Any], max_length: int) -> None:
             f"an input has {longest} tokens, the model takes {max_length}: set "
             "dataset.truncation=true"
         )
+
+
+def is_line(value: Any) -> bool:
+    """Tell whether an input to predict on is a row of a txt file, which stands for its text."""
+    return isinstance(value, dict) and set(value) == {LINE}
 
 
 class TextDataModule(TransformerDataModule):
@@ -105,13 +112,14 @@ class TextDataModule(TransformerDataModule):
         return length or longest or 0
 
     def predict_rows(self, inputs: Sequence[Any]) -> list[dict[str, Any]]:
-        """Return texts and mappings as rows; a text stands for a row of the main column."""
+        """Return texts, lines of a txt file and mappings as rows; a text is the main column's."""
         column = self.input_column()
-        rows = [value if isinstance(value, dict) else {column: value} for value in inputs]
+        texts = [value[LINE] if is_line(value) else value for value in inputs]
+        rows = [value if isinstance(value, dict) else {column: value} for value in texts]
         for row in rows:
             if not row.get(column):
                 raise ConfigurationError(
-                    f'nothing to predict on in {row}: give x="some text", or a mapping with '
+                    f'nothing to predict on in {row}: give +x="some text", or a mapping with '
                     f"'{column}'"
                 )
         return rows

@@ -23,6 +23,7 @@ from lightning_transformers.hydra_app.usage import help_text
 NOISE = (
     r".*exists and is not empty",  # the run folder, which Hydra has just written to
     r".*module\(s\) in eval mode at the start of training",  # a frozen backbone
+    r".*is smaller than the logging interval",  # the last batch of an epoch is logged anyway
     r".*LeafSpec.* is deprecated",  # within Lightning
     r".*recommended to use `self\.log\(.*sync_dist=True",  # torchmetrics has synchronised already
 )

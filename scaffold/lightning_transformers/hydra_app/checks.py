@@ -6,6 +6,7 @@ What needs no torch is checked first, and torch imported only when that has pass
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
@@ -19,7 +20,7 @@ from lightning_transformers.errors import (
     first_line,
 )
 from lightning_transformers.hydra_app.arguments import check_targets
-from lightning_transformers.hydra_app.config_tree import names_of, origin
+from lightning_transformers.hydra_app.config_tree import GROUND, names_of, origin
 from lightning_transformers.hydra_app.legacy import hint
 from lightning_transformers.hydra_app.targets import PACKAGE, ArgumentError
 
@@ -28,6 +29,8 @@ GROUPS = ("training", "trainer", "backbone", "tokenizer", "dataset", "callbacks"
 """The groups, besides the task, that every command reads."""
 OVERLAYS = ("experiment", "debug", "local")
 """Groups whose options have no package of their own, but set keys of the others."""
+
+GIVE_TASK = "give +task=nlp/language_modeling, or one of your own"
 
 
 def check_config(config: DictConfig, *, needs_dataset: bool = True) -> None:
@@ -49,7 +52,10 @@ def check_config(config: DictConfig, *, needs_dataset: bool = True) -> None:
     if needs_dataset and ours and not any(config.dataset.get(source) for source in SOURCES):
         raise ConfigurationError(NO_DATASET)
     if not isinstance(config.get("task"), DictConfig):
-        raise ConfigurationError("no task: give +task=nlp/language_modeling, or one of your own")
+        raise ConfigurationError(f"no task: {GIVE_TASK}")
+    choice = choices(config).get("task")
+    if OmegaConf.is_missing(config.task, "_target_") and str(choice).endswith(GROUND):
+        raise ConfigurationError(f"task={choice} is what tasks are built on, and none: {GIVE_TASK}")
     values = resolved(config)
     check_known_keys(config)
     try:
@@ -57,6 +63,12 @@ def check_config(config: DictConfig, *, needs_dataset: bool = True) -> None:
     except ArgumentError as error:
         said = hint(f"{error.key}={error.value}") or f"{origin(error.key)}{error}"
         raise ConfigurationError(said) from None
+
+
+def choices(config: DictConfig) -> Mapping[str, Any]:
+    """Return which option of each group was chosen, or outside of a run the config itself."""
+    chosen: Any = HydraConfig.get().runtime.choices if HydraConfig.initialized() else config
+    return chosen  # type: ignore[no-any-return]
 
 
 def resolved(config: DictConfig) -> dict[str, Any]:
@@ -87,9 +99,8 @@ def check_known_keys(config: DictConfig) -> None:
         if config.get(group) is not None:
             where = origin(group) or f"{group}: "
             raise ConfigurationError(f"{where}the first line has to be `# @package _global_`")
-    choices = HydraConfig.get().runtime.choices if HydraConfig.initialized() else config
     # `tiny` comes with backbone=tiny, and may be left unread by another path over it.
-    top = {*names_of("config.yaml"), *choices, "tiny"}
+    top = {*names_of("config.yaml"), *choices(config), "tiny"}
     training = names_of("training/default.yaml")
     for prefix, node, known in (("", config, top), ("training.", config.training, training)):
         for name in map(str, node):

@@ -18,6 +18,9 @@ PACKAGED_CONFIGS = Path(__file__).parents[1] / "conf"
 CONFIG = "config"
 """Name of the primary config."""
 
+GROUND = "default"
+"""Last part of the options of the group `task` that tasks are built on."""
+
 
 @cache
 def names_of(file: str) -> frozenset[str]:
@@ -35,9 +38,14 @@ def group_names() -> list[str]:
 
 
 def options_of(group: str) -> list[str]:
-    """Return the options of a group, such as `nlp/gpt2`, as `group_names` does the groups."""
+    """Return the options of a group, such as `nlp/gpt2`, as `group_names` does the groups.
+
+    The defaults of the group `task` are left out: they name no class.
+    """
     loader = GlobalHydra.instance().config_loader()
     options = loader.get_group_options(group, ObjectType.CONFIG, CONFIG)
+    if group.partition("/")[0] == "task":
+        options = [option for option in options if option != GROUND]
     for folder in loader.get_group_options(group, ObjectType.GROUP, CONFIG):
         options += [f"{folder}/{option}" for option in options_of(f"{group}/{folder}")]
     return sorted(options)

@@ -65,7 +65,7 @@ def interruption(run_dir: Path) -> str:
     if not run_dir.is_dir():
         return "interrupted"
     last = max(run_dir.rglob("last.ckpt"), default=None)
-    resume = f": go on with checkpoint_path={os.path.relpath(last)}" if last else ""
+    resume = f": go on with +checkpoint_path={os.path.relpath(last)}" if last else ""
     return f"interrupted, the run folder is {os.path.relpath(run_dir)}{resume}"
 
 

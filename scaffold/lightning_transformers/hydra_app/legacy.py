@@ -83,7 +83,7 @@ HINTS: tuple[tuple[str, str], ...] = (
     (r"trainer=benchmark", "is now debug=benchmark"),
     (r"trainer=sparseml", NO_SPARSEML),
     # What else Lightning's Trainer took.
-    (r"trainer\.resume_from_checkpoint=(.*)", r"is now checkpoint_path=\1"),
+    (r"trainer\.resume_from_checkpoint=(.*)", r"is now +checkpoint_path=\1"),
     (r"trainer\.(?:amp_backend|amp_level)=.*", "is now trainer.precision=16-mixed"),
     (
         r"trainer\.weights_summary=(?i:null|none|false)",

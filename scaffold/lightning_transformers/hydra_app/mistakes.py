@@ -3,7 +3,6 @@
 import os
 import re
 from collections.abc import Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from traceback import walk_tb
 from typing import TypeGuard
@@ -18,7 +17,7 @@ from hydra.errors import (
 from omegaconf import DictConfig
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
-from lightning_transformers.errors import ConfigurationError, did_you_mean, first_line
+from lightning_transformers.errors import ConfigurationError, did_you_mean, first_line, suggestion
 from lightning_transformers.hydra_app.config_tree import file_with, group_names, options_of
 from lightning_transformers.hydra_app.legacy import hint
 
@@ -158,7 +157,7 @@ def unknown_key(error: ConfigCompositionException) -> str:
     parent = str(cause.full_key).rpartition(".")[0]
     if parent:
         plus = f" (to add it: +{override})" if appended else ""
-        near = did_you_mean(name, get_close_matches(name, known, n=1)) or plus
+        near = suggestion(name, known) or plus
         return f"{override}: {parent} has no key '{name}'{near}"
     if name in group_names():
         return f"{override}: no {name} is chosen{did_you_mean('', options_of(name))}"

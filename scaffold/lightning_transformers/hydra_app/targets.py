@@ -2,13 +2,12 @@
 
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from difflib import get_close_matches
 from importlib import import_module
 from importlib.util import find_spec
 from inspect import Parameter, signature
 from typing import Any, get_args
 
-from lightning_transformers.errors import ConfigurationError, did_you_mean
+from lightning_transformers.errors import ConfigurationError, did_you_mean, suggestion
 
 PACKAGE = "lightning_transformers."
 REQUIREMENTS = {
@@ -103,7 +102,7 @@ def _submodule(parent: Any, path: str, name: str, key: str) -> Any:
         if error.name not in (f"{path}.{name}", path):
             raise
     kind = "class" if name[:1].isupper() else "module or function"
-    hint = did_you_mean(name, get_close_matches(name, dir(parent), n=1))
+    hint = suggestion(name, dir(parent), cutoff=0.6)
     raise ArgumentError(key, f"'{path}' has no {kind} '{name}'{hint}, for {key}")
 
 

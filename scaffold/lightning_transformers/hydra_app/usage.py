@@ -24,7 +24,7 @@ def help_text(command: str, examples: Sequence[str]) -> str:
     groups = "\n".join(_group(name) for name in group_names())
     shown = "\n".join(f"  {command} {example}" for example in examples)
     return (
-        f"usage: {command} [<group>=<option> ...] [<key>=<value> ...]\n\n"
+        f"usage: {command} +task=<task> [<group>=<option> ...] [<key>=<value> ...]\n\n"
         f"Examples:\n{shown}\n\n"
         f"Groups and their options, of this project and of the package:\n{groups}\n\n"
         f"Flags:\n{flags}"

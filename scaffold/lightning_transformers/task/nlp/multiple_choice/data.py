@@ -13,7 +13,7 @@ from lightning_transformers.task.nlp.multiple_choice.collate import ChoiceCollat
 from lightning_transformers.task.nlp.multiple_choice.encoding import VERSION, choices_of, encode
 
 ASSETS = "pkg://lightning_transformers/assets/multiple_choice"
-EXAMPLE = "x='{context: some text, question: a question, choices: [one, another]}'"
+EXAMPLE = "+x='{context: some text, question: a question, choices: [one, another]}'"
 
 
 class MultipleChoiceDataModule(PaddedTextDataModule):

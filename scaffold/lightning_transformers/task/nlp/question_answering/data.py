@@ -154,7 +154,7 @@ class QuestionAnsweringDataModule(PaddedTextDataModule):
             if not isinstance(value, Mapping) or not all(value.get(c) for c in columns):
                 raise ConfigurationError(
                     f"nothing to predict on in {reprlib.repr(value)}: give "
-                    f'x=\'{{{columns[0]}: "some text", {columns[1]}: "a question"}}\''
+                    f'+x=\'{{{columns[0]}: "some text", {columns[1]}: "a question"}}\''
                 )
         return [
             {ID_COLUMN: str(number), **{column: str(value[column]) for column in columns}}

@@ -140,7 +140,7 @@ class TokenClassificationDataModule(LabelledData, PaddedTextDataModule):
             found = Sentence.in_text(text if isinstance(text, str) else "")
         if not found.words:
             raise ConfigurationError(
-                f'no words to predict on in {value!r}: give x="some text", or a mapping with '
+                f'no words to predict on in {value!r}: give +x="some text", or a mapping with '
                 f"'{self.tokens_column}'"
             )
         return found

@@ -134,7 +134,7 @@ def stored(value: Any, column: str) -> dict[str, Any]:
         value = value.copy()  # which forgets the file, where it may look otherwise
     elif not (isinstance(value, Mapping) and {"bytes", "path"} & value.keys()):
         raise ConfigurationError(
-            f"nothing to predict on in {value!r}: give x=<path of an image>, or a mapping with "
+            f"nothing to predict on in {value!r}: give +x=<path of an image>, or a mapping with "
             f"'{column}'"
         )
     return Image().encode_example(value)  # type: ignore[no-any-return]
