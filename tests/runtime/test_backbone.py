@@ -36,6 +36,18 @@ def test_a_backbone_of_another_size_is_refused(two_classes: Path) -> None:
         backbone.load_model(HEAD, {})
 
 
+@pytest.mark.parametrize("random_weights", [False, True])
+def test_weights_train_in_single_precision_whatever_their_files_have(
+    random_weights: bool, two_classes: Path
+) -> None:
+    """The trainer's precision, `bf16-true` for example, casts them afterwards."""
+    BertForSequenceClassification.from_pretrained(two_classes).bfloat16().save_pretrained(
+        two_classes
+    )
+    model = Backbone(str(two_classes), random_weights=random_weights).load_model(HEAD, {})
+    assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
+
+
 CODE = """from pathlib import Path
 from transformers import BertConfig, BertForSequenceClassification
 Path({mark!r}).touch()
