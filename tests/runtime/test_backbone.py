@@ -58,13 +58,18 @@ class Own(BertForSequenceClassification):
 """
 
 
-def test_code_of_a_repository_runs_only_if_it_is_trusted(two_classes: Path, tmp_path: Path) -> None:
-    mark = tmp_path / "it-ran"
-    (two_classes / "own.py").write_text(CODE.format(mark=str(mark)))
-    config = json.loads((two_classes / "config.json").read_text())
+def bring_code(repository: Path, mark: Path) -> None:
+    """Let a repository bring code, which leaves a mark when it runs."""
+    (repository / "own.py").write_text(CODE.format(mark=str(mark)))
+    config = json.loads((repository / "config.json").read_text())
     auto_map = {"AutoConfig": "own.OwnConfig", HEAD.partition(".")[2]: "own.Own"}
     changed = {**config, "model_type": "own", "auto_map": auto_map}
-    (two_classes / "config.json").write_text(json.dumps(changed))
+    (repository / "config.json").write_text(json.dumps(changed))
+
+
+def test_code_of_a_repository_runs_only_if_it_is_trusted(two_classes: Path, tmp_path: Path) -> None:
+    mark = tmp_path / "it-ran"
+    bring_code(two_classes, mark)
     with pytest.raises(ConfigurationError, match=r"backbone\.trust_remote_code=true runs it"):
         Backbone(str(two_classes)).load_model(HEAD, {})
     assert not mark.exists()
