@@ -335,6 +335,28 @@ def test_prediction_leaves_the_modes_alone() -> None:
     assert not task.model.base_model.training
 
 
+def test_the_data_given_to_predict_count_after_a_fit_too(tmp_path: Path) -> None:
+    """And neither the task nor the data keep anything of it."""
+    task, data, other = model(), sample(), sample(append_eos=False)
+    train(task, data, trainer(tmp_path, limit_train_batches=1, limit_val_batches=1))
+    seen = []
+    task.generate = lambda batch: seen.append(task.data) or batch["input_ids"]
+    task.predict(["It is a truth"], other)
+    assert seen == [other]
+    assert task.data is data
+    assert other.model_config is None
+
+
+def test_the_pipeline_predicts_without_dropout() -> None:
+    task = model(Frozen)
+    task.model.lm_head.register_forward_hook(lambda module, *_: modes.append(module.training))
+    modes: list[bool] = []
+    task.hf_pipeline("It is a truth", max_new_tokens=2)
+    assert modes == [False, False]
+    assert task.training
+    assert not task.model.base_model.training
+
+
 def test_long_text_is_continued_too() -> None:
     text = "It is a truth universally acknowledged, " * 30
     (predicted,) = model().predict([text], sample())
