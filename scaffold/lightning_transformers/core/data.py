@@ -1,5 +1,6 @@
 """The base class of every data module: from files or the hub to shuffled, padded batches."""
 
+import logging
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
@@ -22,6 +23,8 @@ from lightning_transformers.core.sources import (
 )
 from lightning_transformers.core.types import Batch
 from lightning_transformers.errors import NO_DATASET, ConfigurationError
+
+log = logging.getLogger(__name__)
 
 SAMPLE = "sample"
 SHUFFLE_BUFFER = 1000
@@ -101,8 +104,17 @@ class TransformerDataModule(LightningDataModule):
 
     @cached_property
     def raw_dataset(self) -> DatasetDict:
-        """The splits before processing, loaded once."""
-        return self.split_dataset(self.load_dataset())
+        """The splits before processing; a test set whose labels are kept secret is left out."""
+        dataset = self.split_dataset(self.loaded_dataset)
+        if "test" not in dataset or not self.is_unlabelled(dataset["test"]):
+            return dataset
+        log.warning("no row of the test set has a label: the test set is left out")
+        return DatasetDict({split: rows for split, rows in dataset.items() if split != "test"})
+
+    @cached_property
+    def loaded_dataset(self) -> DatasetDict:
+        """The splits as they come, before anything is held out, loaded once."""
+        return self.load_dataset()
 
     def load_dataset(self) -> DatasetDict:
         """Return the raw splits from the user's files, the sample or the hub, in this order."""
@@ -114,6 +126,10 @@ class TransformerDataModule(LightningDataModule):
             raise ConfigurationError(NO_DATASET)
         loaded = load_from_hub(self.dataset_name, self.dataset_config_name, self.revision, source)
         return self._named_splits(loaded)
+
+    def is_unlabelled(self, rows: Rows) -> bool:
+        """Tell whether no row has a label to test with; never, where labels are not a column."""
+        return False
 
     @property
     def has_source(self) -> bool:

@@ -27,9 +27,9 @@ class LabelledData(TransformerDataModule):
     """Names of the classes, in the order of the model's outputs."""
 
     def class_names(self) -> list[str]:
-        """Return `labels`, or infer them from the raw data, once."""
+        """Return `labels`, or infer them once, before a part is held out to validate on."""
         if self.labels is None:
-            self.labels = self.infer_labels(self.raw_dataset)
+            self.labels = self.infer_labels(self.loaded_dataset)
             self.hparams["labels"] = self.labels
         return self.labels
 
@@ -66,11 +66,9 @@ class LabelledData(TransformerDataModule):
         place = f"column '{self.label_column}' of the {split} set"
         return LabelEncoder(self.class_names(), class_label(rows, self.label_column), place)
 
-    def process_data(self, dataset: DatasetDict) -> DatasetDict:
-        """Return the splits as inputs; a test set whose labels are kept secret is left out."""
-        if "test" in dataset and is_unlabelled(dataset["test"], self.label_column):
-            dataset = DatasetDict({s: rows for s, rows in dataset.items() if s != "test"})
-        return super().process_data(dataset)
+    def is_unlabelled(self, rows: Rows) -> bool:
+        """Tell whether no row has a label to test with."""
+        return is_unlabelled(rows, self.label_column)
 
     @property
     def model_data_kwargs(self) -> dict[str, Any]:

@@ -84,7 +84,7 @@ class TextClassificationDataModule(LabelledData, PaddedTextDataModule):
     def kind_of_labels(self) -> ProblemType:
         """Return `problem_type`, or tell it by the type of the labels, once."""
         if self.problem_type is None:
-            split, rows = next(iter(self.raw_dataset.items()))
+            split, rows = next(iter(self.loaded_dataset.items()))
             self.require_columns(split, rows, label_column=self.label_column)
             self.problem_type = problem_type_of((rows.features or {}).get(self.label_column))
             self.hparams["problem_type"] = self.problem_type
