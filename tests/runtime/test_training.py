@@ -9,7 +9,8 @@ import torch
 from omegaconf import OmegaConf
 from pytorch_lightning import Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
-from transformers import PreTrainedModel
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from lightning_transformers.callbacks import LossCurve, WeightNoise
 from lightning_transformers.core import Batch
@@ -244,6 +245,20 @@ def test_prediction_continues_the_text() -> None:
     (text,) = model().predict(["It is a truth"], sample())
     assert text.startswith("It is a truth")
     assert len(text) > len("It is a truth")
+
+
+def test_the_space_before_the_continuation_stays() -> None:
+    """Llama's decoder drops the one that a text begins with."""
+    vocabulary = ["<unk>", "</s>", "▁It", "▁is", "▁a", "▁truth"]
+    words = models.WordLevel({word: n for n, word in enumerate(vocabulary)}, unk_token="<unk>")
+    backend = Tokenizer(words)
+    backend.pre_tokenizer = pre_tokenizers.Metaspace()
+    steps = [decoders.Replace("▁", " "), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
+    backend.decoder = decoders.Sequence(steps)
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="</s>")
+    task = model()
+    task.generate = lambda batch: torch.tensor([[4, 5]])
+    assert task.predict(["It is"], LanguageModelingDataModule(tokenizer)) == ["It is a truth"]
 
 
 class Frozen(Recorder):
