@@ -57,3 +57,40 @@ def test_a_class_of_a_single_row_is_known_wherever_the_row_goes(tmp_path: Path) 
     data = data_module(write(tmp_path / "rows.jsonl", rows), validation_file=None)
     data.setup("fit")
     assert len(data.labels or []) == 10
+
+
+def pair(first: str, second: str) -> dict[str, str]:
+    """Return a row with the columns in this order."""
+    return {name: f"{name} text" for name in (first, second)} | {"label": "a"}
+
+
+@pytest.mark.parametrize(
+    ("names", "keys"),
+    [
+        (("premise", "hypothesis"), {}),
+        (("premise", "hypothesis"), {"text_pair_column": "hypothesis"}),
+        (("text_pair", "text"), {}),
+    ],
+)
+def test_the_columns_of_a_pair_are_those_of_the_training_set(
+    names: tuple[str, str], keys: dict[str, str], tmp_path: Path
+) -> None:
+    """Whatever their order in the other files."""
+    train = write(tmp_path / "train.jsonl", [pair(*names), {**pair(*names), "label": "b"}])
+    other = write(tmp_path / "other.jsonl", [pair(*reversed(names))])
+    data = data_module(train, validation_file=other, **keys)
+    assert texts(data, "validation")[0] == texts(data, "train")[0]
+    assert TOKENIZER.sep_token in texts(data, "train")[0].removesuffix(TOKENIZER.sep_token)
+    assert data.hparams["text_column"] == data.text_column
+    row = {name: value for name, value in pair(*names).items() if name != "label"}
+    (batch,) = data.predict_batches([row], 1)
+    assert TOKENIZER.decode(batch["input_ids"][0]) == texts(data, "train")[0]
+
+
+def test_a_line_of_a_txt_file_is_the_text_whatever_its_column_was_called(tmp_path: Path) -> None:
+    rows = [{"sentence": row["text"], "label": row["label"]} for row in ROWS]
+    data = data_module(write(tmp_path / "rows.jsonl", rows))
+    data.setup("fit")
+    (line,) = data.predict_batches([{"text": "a line"}], 1)
+    (text,) = data.predict_batches(["a line"], 1)
+    assert line["input_ids"].tolist() == text["input_ids"].tolist()

@@ -105,9 +105,16 @@ class TextDataModule(TransformerDataModule):
         return length or longest or 0
 
     def predict_rows(self, inputs: Sequence[Any]) -> list[dict[str, Any]]:
-        """Return texts and mappings as rows; a text stands for a row of the main column."""
+        """Return texts and mappings as rows; a text stands for a row of the main column.
+
+        So does a mapping with `text` alone, such as a line of a txt file is.
+        """
         column = self.input_column()
-        rows = [value if isinstance(value, dict) else {column: value} for value in inputs]
+        texts = [
+            value["text"] if isinstance(value, dict) and set(value) == {"text"} else value
+            for value in inputs
+        ]
+        rows = [value if isinstance(value, dict) else {column: value} for value in texts]
         for row in rows:
             if not row.get(column):
                 raise ConfigurationError(

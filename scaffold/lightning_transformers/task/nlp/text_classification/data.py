@@ -29,8 +29,10 @@ class TextClassificationDataModule(LabelledData, PaddedTextDataModule):
     """
 
     text_column: str | None = None
-    """The column of the text; by default the one or two columns that hold text, in order."""
+    """The column of the text; by default `text`, or the one or two columns that hold text, in the
+    order of the training set."""
     text_pair_column: str | None = None
+    """The column of the second text of a pair; `text_pair` by default, where it is there."""
     problem_type: ProblemType | None = None
     """What the labels are; by default told by their type."""
 
@@ -61,21 +63,36 @@ class TextClassificationDataModule(LabelledData, PaddedTextDataModule):
         )
 
     def text_columns(self, split: str, rows: Rows) -> tuple[str, str | None]:
-        """Return the column of the text and of its pair, if it has one."""
+        """Return the column of the text and of its pair, if it has one.
+
+        Those that are inferred, of the training set first, stay so for the other splits.
+        """
         if self.text_column is not None:
             return self.text_column, self.text_pair_column
-        columns = column_names(rows)
+        text, pair = self.inferred_columns(split, rows)
+        if split != "predict":
+            self.text_column = self.hparams["text_column"] = text
+            self.text_pair_column = self.hparams["text_pair_column"] = pair
+        return text, pair
+
+    def inferred_columns(self, split: str, rows: Rows) -> tuple[str, str | None]:
+        """Return `text` and `text_pair`, or else the one or two columns that hold text.
+
+        Raises:
+            ConfigurationError: if there are none, or more.
+        """
+        columns, pair = column_names(rows), self.text_pair_column
         if "text" in columns:
-            return "text", self.text_pair_column
+            return "text", pair or ("text_pair" if "text_pair" in columns else None)
         features = rows.features or {}
         texts = [c for c in columns if getattr(features.get(c), "dtype", "") in TEXT_TYPES]
-        texts = [column for column in texts if column != self.label_column]
-        if len(texts) not in (1, 2):
+        texts = [column for column in texts if column not in (self.label_column, pair)]
+        if len(texts) not in ((1,) if pair else (1, 2)):
             raise ConfigurationError(
                 f"the {split} set has {len(texts)} columns of text ({', '.join(columns)}): "
                 "set dataset.text_column=<column>"
             )
-        return texts[0], texts[1] if len(texts) == 2 else None
+        return texts[0], pair or (texts[1] if len(texts) == 2 else None)
 
     def input_column(self) -> str:
         """Return the column of the text."""
