@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from lightning_transformers.core.backbone import Backbone
+from lightning_transformers.errors import ConfigurationError
 from lightning_transformers.evaluate import evaluate
 from lightning_transformers.task.nlp.text_classification import (
     TextClassificationDataModule,
@@ -94,3 +95,51 @@ def test_a_line_of_a_txt_file_is_the_text_whatever_its_column_was_called(tmp_pat
     (line,) = data.predict_batches([{"text": "a line"}], 1)
     (text,) = data.predict_batches(["a line"], 1)
     assert line["input_ids"].tolist() == text["input_ids"].tolist()
+
+
+HOLES: dict[str, tuple[str, str]] = {
+    "csv without a text": ("text,label\na text,0\n,1\n", "'text' (the rest of it: {'label': 1})"),
+    "csv of integers and a blank": (
+        "text,label\na text,0\nanother,\nthird,1\n",
+        "'label' (the rest of it: {'text': 'another'})",
+    ),
+    "lists and null": (
+        '{"text": "a", "label": ["x", "y"]}\n{"text": "b", "label": null}\n',
+        "'label' (the rest of it: {'text': 'b'})",
+    ),
+    "half a pair": (
+        '{"text": "a", "text_pair": null, "label": 0.5}\n'
+        '{"text": "b", "text_pair": "c", "label": 1}\n',
+        "'text_pair' (the rest of it: {'label': 0.5, 'text': 'a'})",
+    ),
+}
+
+
+@pytest.mark.parametrize("hole", HOLES)
+def test_a_row_without_a_value_is_shown(hole: str, tmp_path: Path) -> None:
+    content, message = HOLES[hole]
+    path = tmp_path / f"rows.{'csv' if hole.startswith('csv') else 'jsonl'}"
+    path.write_text(content)
+    data = data_module(str(path))
+    with pytest.raises(ConfigurationError) as caught:
+        data.setup("fit")
+    assert f"a row of the train set has nothing in column {message}" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_classes_that_are_called_none_in_a_csv(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("text,label\na,None\nb,NA\nnull,US\n")
+    data = data_module(str(path))
+    assert len(texts(data, "train")) == 3
+    assert data.labels == ["NA", "None", "US"]
+
+
+def test_given_classes_make_numbers_those_of_classes(tmp_path: Path) -> None:
+    rows = [{"text": f"text {n}", "label": float(n % 2)} for n in range(4)]
+    file = write(tmp_path / "rows.jsonl", rows)
+    data = data_module(file, labels=["neg", "pos"])
+    data.setup("fit")
+    assert data.kind_of_labels() == "single_label_classification"
+    assert list((data.dataset or {})["train"]["labels"]) == [0, 1, 0, 1]
+    assert data_module(file).kind_of_labels() == "regression"

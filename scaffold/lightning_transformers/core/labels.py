@@ -49,7 +49,7 @@ class LabelledData(TransformerDataModule):
             raise ConfigurationError(
                 "the classes of a stream are not known beforehand: set dataset.labels=[a,b]"
             )
-        values = set(self.label_values(distinct(rows, self.label_column)))
+        values = set(map(whole, self.label_values(distinct(rows, self.label_column))))
         if len(values) < 2:
             raise ConfigurationError(
                 f"the column '{self.label_column}' of the {split} set has {len(values)} class "
@@ -106,6 +106,8 @@ class LabelEncoder:
 
     def __call__(self, value: Any) -> int:
         """Return the number of a class."""
+        if str(value) not in self.numbers:
+            value = whole(value)
         name = str(value)
         if type(value) is int and 0 <= value < len(self.declared):
             name = self.declared[value]
@@ -146,6 +148,11 @@ def distinct(rows: Dataset, column: str) -> list[Any]:
     if isinstance(rows.features[column], List | LargeList):  # which Arrow does not compare
         return list(rows[column])
     return rows.unique(column)  # type: ignore[no-any-return]
+
+
+def whole(value: Any) -> Any:
+    """Return a number without a fraction as an integer: a blank makes a column of them floats."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def is_unlabelled(rows: Rows, column: str) -> bool:
