@@ -20,6 +20,7 @@ from lightning_transformers.callbacks import (
     FreezeEmbeddings,
     GradientCheckpointing,
     GradualUnfreezing,
+    LossCurve,
     MagnitudePruning,
     Throughput,
     epoch_statistics,
@@ -106,6 +107,14 @@ def test_frozen_embeddings_are_bit_equal(tied: bool, tmp_path: Path) -> None:
     assert steps_that_moved(recorder, EMBEDDING) == [False] * STEPS
     assert steps_that_moved(recorder, LAYER.format(0)) == [True] * STEPS
     assert steps_that_moved(fit(task(), tmp_path), EMBEDDING) == [True] * STEPS
+
+
+def test_a_fit_that_logs_no_step_has_a_curve_of_its_validation(tmp_path: Path) -> None:
+    curve = LossCurve(str(tmp_path / "curve.png"))
+    fit(task(), tmp_path, curve, Throughput(peak_flops=1e9), log_every_n_steps=0)
+    assert not curve.points["train/loss"]
+    assert curve.points["val/loss"]
+    assert (tmp_path / "curve.png").exists()
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
