@@ -15,6 +15,7 @@ from lightning_transformers.errors import ConfigurationError, first_line
 from lightning_transformers.hydra_app.targets import locate
 
 if TYPE_CHECKING:
+    import torch
     from pytorch_lightning import Trainer
 
     from lightning_transformers.core import TaskTransformer, TransformerDataModule
@@ -84,6 +85,20 @@ def build_trainer(config: DictConfig) -> Trainer:
         logger=loggers or False,
         enable_checkpointing=config.trainer.get("enable_checkpointing", saves),
     )
+
+
+def first_device(config: DictConfig) -> torch.device:
+    """Return the first of the trainer's devices, for what one process does alone."""
+    devices = config.trainer.get("devices")
+    trainer = instantiate(
+        config.trainer,
+        devices=list(devices[:1]) if OmegaConf.is_list(devices) else 1,
+        num_nodes=1,
+        strategy="auto",
+        logger=False,
+        enable_checkpointing=False,
+    )
+    return trainer.strategy.root_device  # type: ignore[no-any-return]
 
 
 def restore(config: DictConfig) -> tuple[TaskTransformer, TransformerDataModule]:
