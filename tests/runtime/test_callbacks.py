@@ -176,6 +176,13 @@ def saved_metric(checkpoint: ModelCheckpoint) -> Tensor:
     return checkpoint.best_model_score
 
 
+def test_pruning_an_adapter_is_refused(tmp_path: Path) -> None:
+    """It would leave the half of it at zero that begins there."""
+    module = LanguageModelingTransformer(BACKBONE, peft={"_target_": "peft.LoraConfig", "r": 4})
+    with pytest.raises(ConfigurationError, match=r"does not work with an adapter.*peft=none"):
+        fit(module, tmp_path, MagnitudePruning())
+
+
 def test_pruned_weights_stay_zero(tmp_path: Path) -> None:
     module, checkpoint = task(), ModelCheckpoint(tmp_path, filename="best", monitor="val/loss")
     arguments = {"enable_checkpointing": True}
