@@ -15,12 +15,15 @@ from lightning_transformers.errors import ConfigurationError, first_line
 from lightning_transformers.hydra_app.targets import locate
 
 if TYPE_CHECKING:
+    import torch
     from pytorch_lightning import Trainer
 
     from lightning_transformers.core import TaskTransformer, TransformerDataModule
 
 CHECKPOINTS = ("checkpoints/best.ckpt", "checkpoints/last.ckpt", "best.ckpt", "last.ckpt")
 """Where in a folder of a run the checkpoint is that is meant."""
+HELD_OUT = {"seed", "train_val_split"}
+"""What decides which rows are held out to validate on."""
 
 
 def build_data(
@@ -46,11 +49,14 @@ def build_data(
 def processing(
     cls: type[TransformerDataModule], recorded: Mapping[str, Any], given: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return the recorded hyperparameters of how rows are processed that the config leaves open."""
+    """Return the recorded hyperparameters of how rows are processed that the config leaves open.
+
+    Those of the split are among them: with others, rows of the training would validate.
+    """
     from lightning_transformers.core import TransformerDataModule
     from lightning_transformers.core.hyperparameters import declared_hyperparameters
 
-    sources = declared_hyperparameters(TransformerDataModule, TransformerDataModule)
+    sources = declared_hyperparameters(TransformerDataModule, TransformerDataModule) - HELD_OUT
     own = declared_hyperparameters(cls, TransformerDataModule) - sources
     return {
         name: recorded[name]
@@ -82,24 +88,43 @@ def build_trainer(config: DictConfig) -> Trainer:
     )
 
 
+def first_device(config: DictConfig) -> torch.device:
+    """Return the first of the trainer's devices, for what one process does alone."""
+    devices = config.trainer.get("devices")
+    trainer = instantiate(
+        config.trainer,
+        devices=list(devices[:1]) if OmegaConf.is_list(devices) else 1,
+        num_nodes=1,
+        strategy="auto",
+        logger=False,
+        enable_checkpointing=False,
+    )
+    return trainer.strategy.root_device  # type: ignore[no-any-return]
+
+
 def restore(config: DictConfig) -> tuple[TaskTransformer, TransformerDataModule]:
     """Return the task and the data as they were trained, or without a checkpoint as configured.
 
     The weights, the classes and the hyperparameters come from `checkpoint_path`, except for those
-    that the config sets to another value than the class has; where rows come from is the config's.
+    that the config sets to another value than the class has; where rows come from is the config's,
+    and so is whether code of a repository may run.
     """
     path = checkpoint_path(config)
     if path is None:
         data = build_data(config)
         return build_model(config, data), data
     cls = task_class(config)
-    model = load_checkpoint(cls, path, **stated_hyperparameters(cls, config))
+    trusted = bool(config.backbone.get("trust_remote_code"))
+    model = load_checkpoint(cls, path, trusted, **stated_hyperparameters(cls, config))
     processor = instantiate(config.tokenizer, backbone=asdict(model.backbone))
     return model, build_data(config, processor, recorded_hyperparameters(path))
 
 
 def load(
-    cls: type[TaskTransformer], path: str, data_class: type[TransformerDataModule] | None = None
+    cls: type[TaskTransformer],
+    path: str,
+    data_class: type[TransformerDataModule] | None = None,
+    trust_remote_code: bool = False,
 ) -> tuple[TaskTransformer, TransformerDataModule]:
     """Return a trained task, and its data as they were processed, to predict with.
 
@@ -107,9 +132,10 @@ def load(
         cls: the class of the task.
         path: the checkpoint.
         data_class: the class of the data, if it is not the one that the task has by default.
+        trust_remote_code: run code that the repository of the backbone ships.
     """
     check_checkpoint(cls, path)
-    model = load_checkpoint(cls, path)
+    model = load_checkpoint(cls, path, trust_remote_code)
     data_class = data_class or get_class(cls.data_module_type)
     recorded = processing(data_class, recorded_hyperparameters(path), {})
     return model, data_class(model.load_processor(), **recorded)
@@ -126,18 +152,25 @@ def stated_hyperparameters(cls: type[TaskTransformer], config: DictConfig) -> di
 
 
 def load_checkpoint(
-    cls: type[TaskTransformer], path: str, **hyperparameters: Any
+    cls: type[TaskTransformer], path: str, trust_remote_code: bool = False, **hyperparameters: Any
 ) -> TaskTransformer:
     """Return a task with the weights and hyperparameters of a checkpoint.
 
     Args:
         cls: the class of the task.
         path: the checkpoint.
+        trust_remote_code: run code that the repository of the backbone ships; what a checkpoint
+            says of it does not count, since it may come from elsewhere.
         hyperparameters: those that replace the recorded ones.
 
     Raises:
         ConfigurationError: if the checkpoint is of another task.
     """
+    backbone = read_checkpoint(path).get(cls.CHECKPOINT_HYPER_PARAMS_KEY, {}).get("backbone")
+    if backbone is not None:
+        fields = {"pretrained_model_name_or_path": backbone}
+        fields = fields if isinstance(backbone, str) else dict(backbone)
+        hyperparameters["backbone"] = {**fields, "trust_remote_code": trust_remote_code}
     try:
         return cls.load_from_checkpoint(
             path, map_location="cpu", weights_only=True, **hyperparameters

@@ -6,15 +6,17 @@ from typing import Any
 from datasets import disable_progress_bars
 from omegaconf import DictConfig, OmegaConf
 
-from lightning_transformers.build import restore
+from lightning_transformers.build import first_device, restore
 from lightning_transformers.errors import ConfigurationError
 from lightning_transformers.hydra_app.checks import check_config
+from lightning_transformers.train import seed_everything
 
 
 def predict_from_config(config: DictConfig) -> list[Any]:
     """Print and return the task's prediction on `x`, or on each row of `dataset.predict_file`.
 
-    A prediction that is no text is printed as JSON, one a line.
+    A prediction that is no text is printed as JSON, one a line. The first of the trainer's devices
+    predicts, in single precision.
 
     Raises:
         ConfigurationError: if there is nothing to predict on, or no checkpoint at the path.
@@ -25,12 +27,14 @@ def predict_from_config(config: DictConfig) -> list[Any]:
             'nothing to predict on: give +x="some text", or dataset.predict_file=<file>'
         )
     disable_progress_bars()
+    seed_everything(config.training.seed)
     model, data = restore(config)
+    model.to(first_device(config))
     if config.x is None:
         inputs = list(data.load_dataset()["predict"])
     else:
         inputs = [OmegaConf.to_container(config.x) if OmegaConf.is_config(config.x) else config.x]
-    predictions = model.predict(inputs, data, batch_size=config.training.batch_size)
+    predictions = model.predict(inputs, data, batch_size=data.batch_size)
     for prediction in predictions:
         print(
             prediction

@@ -36,6 +36,18 @@ def test_a_backbone_of_another_size_is_refused(two_classes: Path) -> None:
         backbone.load_model(HEAD, {})
 
 
+@pytest.mark.parametrize("random_weights", [False, True])
+def test_weights_train_in_single_precision_whatever_their_files_have(
+    random_weights: bool, two_classes: Path
+) -> None:
+    """The trainer's precision, `bf16-true` for example, casts them afterwards."""
+    BertForSequenceClassification.from_pretrained(two_classes).bfloat16().save_pretrained(
+        two_classes
+    )
+    model = Backbone(str(two_classes), random_weights=random_weights).load_model(HEAD, {})
+    assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
+
+
 CODE = """from pathlib import Path
 from transformers import BertConfig, BertForSequenceClassification
 Path({mark!r}).touch()
@@ -46,13 +58,18 @@ class Own(BertForSequenceClassification):
 """
 
 
-def test_code_of_a_repository_runs_only_if_it_is_trusted(two_classes: Path, tmp_path: Path) -> None:
-    mark = tmp_path / "it-ran"
-    (two_classes / "own.py").write_text(CODE.format(mark=str(mark)))
-    config = json.loads((two_classes / "config.json").read_text())
+def bring_code(repository: Path, mark: Path) -> None:
+    """Let a repository bring code, which leaves a mark when it runs."""
+    (repository / "own.py").write_text(CODE.format(mark=str(mark)))
+    config = json.loads((repository / "config.json").read_text())
     auto_map = {"AutoConfig": "own.OwnConfig", HEAD.partition(".")[2]: "own.Own"}
     changed = {**config, "model_type": "own", "auto_map": auto_map}
-    (two_classes / "config.json").write_text(json.dumps(changed))
+    (repository / "config.json").write_text(json.dumps(changed))
+
+
+def test_code_of_a_repository_runs_only_if_it_is_trusted(two_classes: Path, tmp_path: Path) -> None:
+    mark = tmp_path / "it-ran"
+    bring_code(two_classes, mark)
     with pytest.raises(ConfigurationError, match=r"backbone\.trust_remote_code=true runs it"):
         Backbone(str(two_classes)).load_model(HEAD, {})
     assert not mark.exists()

@@ -20,6 +20,7 @@ from lightning_transformers.callbacks import (
     FreezeEmbeddings,
     GradientCheckpointing,
     GradualUnfreezing,
+    LossCurve,
     MagnitudePruning,
     Throughput,
     epoch_statistics,
@@ -108,6 +109,14 @@ def test_frozen_embeddings_are_bit_equal(tied: bool, tmp_path: Path) -> None:
     assert steps_that_moved(fit(task(), tmp_path), EMBEDDING) == [True] * STEPS
 
 
+def test_a_fit_that_logs_no_step_has_a_curve_of_its_validation(tmp_path: Path) -> None:
+    curve = LossCurve(str(tmp_path / "curve.png"))
+    fit(task(), tmp_path, curve, Throughput(peak_flops=1e9), log_every_n_steps=0)
+    assert not curve.points["train/loss"]
+    assert curve.points["val/loss"]
+    assert (tmp_path / "curve.png").exists()
+
+
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 @pytest.mark.parametrize("tied", [False, True])
 def test_units_are_all_parameters_from_the_head_down(architecture: str, tied: bool) -> None:
@@ -165,6 +174,13 @@ def test_the_average_is_that_of_the_formula_and_validation_uses_it(tmp_path: Pat
 def saved_metric(checkpoint: ModelCheckpoint) -> Tensor:
     assert checkpoint.best_model_score is not None
     return checkpoint.best_model_score
+
+
+def test_pruning_an_adapter_is_refused(tmp_path: Path) -> None:
+    """It would leave the half of it at zero that begins there."""
+    module = LanguageModelingTransformer(BACKBONE, peft={"_target_": "peft.LoraConfig", "r": 4})
+    with pytest.raises(ConfigurationError, match=r"does not work with an adapter.*peft=none"):
+        fit(module, tmp_path, MagnitudePruning())
 
 
 def test_pruned_weights_stay_zero(tmp_path: Path) -> None:

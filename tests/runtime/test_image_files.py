@@ -71,6 +71,11 @@ def test_every_kind_of_image_becomes_rgb(tmp_path: Path) -> None:
     Images.fromarray(grey.astype(np.uint16) * 256).save(tmp_path / "16.png")
     deep = read_image({"bytes": None, "path": str(tmp_path / "16.png")})
     assert np.asarray(deep)[..., 1].tolist() == grey.tolist()
+    for mode, kind in (("I;16", "<u2"), ("I;16B", ">u2"), ("I", "<i4")):
+        deep = Images.frombytes(mode, (2, 2), (grey * np.array(256, kind)).astype(kind).tobytes())
+        assert np.asarray(read_image(deep))[..., 1].tolist() == grey.tolist(), mode
+    shallow = Images.fromarray(grey.astype(np.int32))
+    assert np.asarray(read_image(shallow))[..., 1].tolist() == grey.tolist()
     turned = Images.Exif()
     turned[0x0112] = 3
     Images.fromarray(grey).save(tmp_path / "turned.png", exif=turned)

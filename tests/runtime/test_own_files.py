@@ -1,6 +1,7 @@
 """Training on one's own files: the formats, the paths, and what can be wrong with them."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -165,3 +166,20 @@ def test_training_batches_are_shuffled_by_seed(project: Path) -> None:
     assert order(0) != order(1)
     assert order(0) != as_it_stands
     assert sorted(order(0)) == sorted(order(1)) == sorted(as_it_stands)
+
+
+def test_the_order_on_several_devices_follows_from_the_seed_too(project: Path) -> None:
+    write_csv(project / "train.csv", [f"text number {n}" for n in range(20)])
+
+    def order(seed: int, rank: int = 0) -> list[int]:
+        data = data_module(
+            train_file="train.csv", validation_file="train.csv", seed=seed, block_size=8
+        )
+        data.setup("fit")
+        replicas = {"num_replicas": 2, "rank": rank}
+        data.trainer = SimpleNamespace(current_epoch=0, distributed_sampler_kwargs=replicas)
+        return list(data.train_dataloader().sampler)
+
+    assert order(0) == order(0)
+    assert order(0) != order(5)
+    assert len(set(order(0)) & set(order(0, rank=1))) <= 1, "one repeats if the number is odd"

@@ -17,6 +17,8 @@ from lightning_transformers.task.nlp.text_classification import (
     TextClassificationTransformer,
 )
 from lightning_transformers.train import train
+from tests.runtime.corpus import write_csv
+from tests.runtime.test_backbone import bring_code
 from tests.runtime.test_training import model, sample, trainer
 
 BERT = "pkg://lightning_transformers/assets/tiny/bert"
@@ -32,9 +34,8 @@ def saved(folder: Path, run: Trainer) -> str:
 def classifier(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Return the override that names a checkpoint of a classifier with settings of its own."""
     folder = tmp_path_factory.mktemp("classifier")
-    data = TextClassificationDataModule(
-        Backbone(BERT).load_tokenizer(), dataset_name="sample", max_length=17
-    )
+    values = {"dataset_name": "sample", "max_length": 17, "seed": 3, "train_val_split": 0.2}
+    data = TextClassificationDataModule(Backbone(BERT).load_tokenizer(), **values)
     backbone = {"pretrained_model_name_or_path": BERT, "random_weights": True}
     task = TextClassificationTransformer(backbone, model_data_kwargs=data.model_data_kwargs)
     run = trainer(folder, limit_train_batches=1, limit_val_batches=1)
@@ -53,6 +54,18 @@ def test_classes_and_processing_are_those_of_the_training(classifier: str) -> No
 def test_what_the_config_says_wins(classifier: str) -> None:
     overrides = ["task=nlp/text_classification", classifier, "dataset.max_length=9"]
     assert restore(compose(overrides))[1].max_length == 9
+
+
+def test_the_rows_that_validate_are_those_of_the_training(classifier: str, tmp_path: Path) -> None:
+    file = write_csv(tmp_path / "rows.csv", [f"text {number}" for number in range(50)])
+    overrides = ["task=nlp/text_classification", classifier, f"dataset.train_file={file}"]
+
+    def held_out(*more: str) -> list[str]:
+        return list(restore(compose([*overrides, *more]))[1].raw_dataset["validation"]["text"])
+
+    trained = held_out("dataset.seed=3", "dataset.train_val_split=0.2")
+    assert held_out() == trained
+    assert held_out("dataset.seed=4") != trained
 
 
 def test_hyperparameters_of_the_task_are_those_of_the_training(tmp_path: Path) -> None:
@@ -107,3 +120,44 @@ def test_a_run_folder_is_no_checkpoint_but_holds_one(typed: str, hint: str, proj
     Path("run/checkpoints/last.ckpt").touch()
     with pytest.raises(ConfigurationError, match=rf"at '{typed}' \(did you mean .*{hint}"):
         restore(compose(["task=nlp/text_classification", f"checkpoint_path={typed}"]))
+
+
+def changed(classifier: str, folder: Path, **hyperparameters: object) -> str:
+    """Write a checkpoint with other hyperparameters, and return the override that names it."""
+    content = torch.load(classifier.partition("=")[2], weights_only=True)
+    content["hyper_parameters"] |= hyperparameters
+    torch.save(content, folder / "changed.ckpt")
+    return f"checkpoint_path={folder / 'changed.ckpt'}"
+
+
+def test_code_of_a_repository_is_trusted_by_the_config_alone(
+    classifier: str, tmp_path: Path
+) -> None:
+    repository, mark = tmp_path / "repository", tmp_path / "it-ran"
+    backbone = Backbone(BERT, random_weights=True)
+    head = TextClassificationTransformer.default_model_type
+    backbone.load_model(head, {"num_labels": 4}).save_pretrained(repository)
+    backbone.load_tokenizer().save_pretrained(repository)
+    bring_code(repository, mark)
+    trusted = {"pretrained_model_name_or_path": str(repository), "trust_remote_code": True}
+    checkpoint = changed(classifier, tmp_path, backbone=trusted)
+    overrides = ["task=nlp/text_classification", checkpoint]
+    with pytest.raises(ConfigurationError, match=r"backbone\.trust_remote_code=true runs it"):
+        restore(compose(overrides))
+    with pytest.raises(ConfigurationError, match=r"backbone\.trust_remote_code=true runs it"):
+        load(TextClassificationTransformer, checkpoint.partition("=")[2])
+    assert not mark.exists()
+    restore(compose([*overrides, "backbone.trust_remote_code=true"]))
+    assert mark.exists()
+
+
+def test_an_adapter_of_a_checkpoint_calls_peft_alone(classifier: str, tmp_path: Path) -> None:
+    mark = tmp_path / "it-ran"
+    call = {"_target_": "os.system", "command": f"touch {mark}"}
+    checkpoint = changed(classifier, tmp_path, peft=call)
+    with pytest.raises(ConfigurationError, match=r"peft\._target_=os\.system is no config of peft"):
+        load(TextClassificationTransformer, checkpoint.partition("=")[2])
+    nested = {"_target_": "peft.LoraConfig", "auto_mapping": call}
+    checkpoint = changed(classifier, tmp_path, peft=nested)
+    load(TextClassificationTransformer, checkpoint.partition("=")[2])
+    assert not mark.exists()

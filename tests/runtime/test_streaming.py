@@ -1,9 +1,11 @@
 """Rows that are read as they are needed train as those that are processed beforehand."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from pytorch_lightning import Callback, LightningModule, Trainer
 
 from lightning_transformers.core.resources import local_path
 from lightning_transformers.errors import ConfigurationError
@@ -46,6 +48,40 @@ def test_train_rows_are_shuffled_anew_with_each_seed() -> None:
 
     assert first_batch(0) == first_batch(0)
     assert first_batch(0) != first_batch(1)
+
+
+class Order(Callback):
+    """Keeps the batches of each epoch."""
+
+    def __init__(self) -> None:
+        self.epochs: dict[int, list[Any]] = {}
+
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        self.epochs.setdefault(trainer.current_epoch, []).append(batch["input_ids"].tolist())
+
+
+@pytest.mark.parametrize("num_workers", [0, 1])
+def test_each_epoch_has_an_order_of_its_own(num_workers: int, tmp_path: Path) -> None:
+    def order() -> dict[int, list[Any]]:
+        recorder = Order()
+        data = text(limit_train_samples=200, num_workers=num_workers)
+        limits = {"max_epochs": 3, "limit_val_batches": 0}
+        trainer(tmp_path, **limits, callbacks=[recorder]).fit(model(), data)
+        return recorder.epochs
+
+    first, second, third = order().values()
+    assert first != second != third != first
+    assert list(order().values()) == [first, second, third]
+
+
+def test_a_stream_is_not_shared_by_processes() -> None:
+    data = text()
+    data.setup("fit")
+    data.trainer = SimpleNamespace(world_size=2, current_epoch=0)
+    with pytest.raises(ConfigurationError, match=r"with 2 processes.*dataset\.streaming=false"):
+        data.train_dataloader()
 
 
 def test_labels_of_a_stream_have_to_be_given() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from nltk.stem.porter import PorterStemmer
 
 from lightning_transformers.errors import ConfigurationError
-from lightning_transformers.task.nlp.summarization.model import Rouge
+from lightning_transformers.task.nlp.summarization.model import Rouge, words
 from tests.runtime.test_seq2seq import ROWS, TOKENIZER, data_module, files
 
 WORDS = st.lists(st.sampled_from(["running", "ran", "runs", "cat", "Cats", "é", "a"]), max_size=8)
@@ -41,6 +41,12 @@ def test_rouge_as_defined(summary: list[str], reference: list[str]) -> None:
         assert scores[f"rouge{size}"] == pytest.approx(50 * (expected + of_same), abs=1e-4)
     expected = f1(longest(ours, theirs), len(ours), len(theirs))
     assert scores["rougeL"] == pytest.approx(50 * (expected + 1), abs=1e-4)
+
+
+def test_words_keep_their_marks() -> None:
+    """Without vowel signs the two words of Hindi would have the same letters."""
+    assert words("यह किताब है। Jose\u0301, ❤\ufe0f a_b") == "यह किताब है jose\u0301 a b"
+    assert Rouge().score([["किताब", "केताबी"]])["rouge1"] == 0.0
 
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])

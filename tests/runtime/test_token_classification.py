@@ -181,6 +181,11 @@ def test_entities_span_their_words() -> None:
     assert in_words[1] == place | {"start": 3, "end": 4}
 
 
+def test_words_keep_their_marks() -> None:
+    text = "दिल्ली में Jose\u0301, ❤\ufe0f"
+    assert Sentence.in_text(text).words == ["दिल्ली", "में", "Jose\u0301", ",", "❤\ufe0f"]
+
+
 def test_exported_model_gives_the_same_logits(tmp_path: Path) -> None:
     data = sample()
     task = model(data)

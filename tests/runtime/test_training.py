@@ -11,7 +11,8 @@ from omegaconf import OmegaConf
 from pytorch_lightning import Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers import CSVLogger
-from transformers import PreTrainedModel
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from lightning_transformers.callbacks import LossCurve, WeightNoise
 from lightning_transformers.core import Batch
@@ -266,6 +267,20 @@ def test_prediction_continues_the_text() -> None:
     assert len(text) > len("It is a truth")
 
 
+def test_the_space_before_the_continuation_stays() -> None:
+    """Llama's decoder drops the one that a text begins with."""
+    vocabulary = ["<unk>", "</s>", "▁It", "▁is", "▁a", "▁truth"]
+    words = models.WordLevel({word: n for n, word in enumerate(vocabulary)}, unk_token="<unk>")
+    backend = Tokenizer(words)
+    backend.pre_tokenizer = pre_tokenizers.Metaspace()
+    steps = [decoders.Replace("▁", " "), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
+    backend.decoder = decoders.Sequence(steps)
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="</s>")
+    task = model()
+    task.generate = lambda batch: torch.tensor([[4, 5]])
+    assert task.predict(["It is"], LanguageModelingDataModule(tokenizer)) == ["It is a truth"]
+
+
 class Frozen(Recorder):
     """Freezes its backbone as the recipe does."""
 
@@ -351,6 +366,28 @@ def test_hyperparameter_without_a_default_is_needed() -> None:
 def test_prediction_leaves_the_modes_alone() -> None:
     task = model(Frozen)
     task.predict(["It is a truth"], sample())
+    assert task.training
+    assert not task.model.base_model.training
+
+
+def test_the_data_given_to_predict_count_after_a_fit_too(tmp_path: Path) -> None:
+    """And neither the task nor the data keep anything of it."""
+    task, data, other = model(), sample(), sample(append_eos=False)
+    train(task, data, trainer(tmp_path, limit_train_batches=1, limit_val_batches=1))
+    seen = []
+    task.generate = lambda batch: seen.append(task.data) or batch["input_ids"]
+    task.predict(["It is a truth"], other)
+    assert seen == [other]
+    assert task.data is data
+    assert other.model_config is None
+
+
+def test_the_pipeline_predicts_without_dropout() -> None:
+    task = model(Frozen)
+    task.model.lm_head.register_forward_hook(lambda module, *_: modes.append(module.training))
+    modes: list[bool] = []
+    task.hf_pipeline("It is a truth", max_new_tokens=2)
+    assert modes == [False, False]
     assert task.training
     assert not task.model.base_model.training
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from transformers import (
+    AutoTokenizer,
     GenerationConfig,
     M2M100Config,
     MBart50Tokenizer,
@@ -99,6 +100,7 @@ def test_prediction_needs_the_languages_and_no_files() -> None:
     data = data_module(source_language="en", target_language="de")
     inputs: list[Any] = ["A cat.", {"en": "A cat."}, {"translation": {"en": "A cat.", "de": None}}]
     assert len({task.predict([value], data)[0] for value in inputs}) == 1
+    data.model_config = task.model.config
     (batch,) = data.predict_batches(["A cat."], 1)
     source = TOKENIZER.decode(batch["input_ids"][0], skip_special_tokens=True)
     assert source == "translate English to German: A cat."
@@ -157,10 +159,19 @@ def test_multilingual_models(
 
 
 def test_language_that_the_tokenizer_does_not_know() -> None:
-    data = data_module(NllbTokenizer(), source_language="en", target_language="de")
     expected = r"no language 'en' \(known: eng_Latn\): set dataset.source_language_code=<code>"
     with pytest.raises(ConfigurationError, match=expected):
-        _ = data.model_data_kwargs
+        data_module(NllbTokenizer(), source_language="en", target_language="de")
+
+
+@pytest.mark.parametrize("kind", [MBart50Tokenizer, MBartTokenizer])
+def test_an_exported_tokenizer_knows_the_source_language(kind: Any, tmp_path: Path) -> None:
+    """Also where no row was read, as in an export."""
+    data = data_module(kind(), source_language="de", target_language="en")
+    data.processor.save_pretrained(tmp_path)
+    exported = AutoTokenizer.from_pretrained(tmp_path)
+    assert exported.src_lang == "de_DE"
+    assert exported("Katze")["input_ids"] == data.tokenizer("Katze")["input_ids"]
 
 
 SENTENCE = st.lists(st.sampled_from("abcd"), min_size=6, max_size=9)

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from lightning_transformers.core import TaskTransformer
+from lightning_transformers.core.adapters import has_adapter
 from lightning_transformers.core.layers import transformer_layers
 from lightning_transformers.core.sharding import refuse_strategies
 from lightning_transformers.errors import ConfigurationError
@@ -37,8 +38,16 @@ class MagnitudePruning(Callback):
         self.kept: list[tuple[nn.Parameter, Tensor]] = []
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Refuse a strategy that leaves no process the weights to compare."""
+        """Refuse a strategy that leaves no process the weights to compare, and an adapter.
+
+        Half of an adapter is zero at its start, and would stay so.
+        """
         refuse_strategies(trainer, "callbacks=pruning")
+        if has_adapter(cast(TaskTransformer, pl_module).model):
+            raise ConfigurationError(
+                "callbacks=pruning does not work with an adapter, whose weights begin at zero: "
+                "leave one of them out, such as peft=none"
+            )
 
     @torch.no_grad()
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

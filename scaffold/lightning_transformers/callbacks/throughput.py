@@ -68,8 +68,8 @@ class Throughput(Callback):
         if "attention_mask" in batch:
             count = batch["attention_mask"].sum()
             self.tokens = count if self.tokens is None else self.tokens + count
-        stepped = trainer.global_step != self.step
-        if stepped and trainer.global_step % trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
+        stepped, every = trainer.global_step != self.step, trainer.log_every_n_steps  # type: ignore[attr-defined]
+        if stepped and every and trainer.global_step % every == 0:
             pl_module.log_dict(self.rates(trainer))
             self.restart(trainer)
 

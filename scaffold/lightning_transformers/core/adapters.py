@@ -4,7 +4,8 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
-from hydra.utils import instantiate
+from hydra.utils import get_object, instantiate
+from peft import PeftConfig
 from peft.tuners.tuners_utils import BaseTunerLayer
 from peft.utils.constants import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING as TARGETS
 from torch import Tensor, nn
@@ -29,13 +30,16 @@ def add_adapter(model: PreTrainedModel, config: Mapping[str, Any]) -> None:
         config: `_target_` and arguments of a `peft.PeftConfig`.
 
     Raises:
-        ConfigurationError: if peft does not know where to put it in this model.
+        ConfigurationError: if the target is no config of peft, or peft does not know where to put
+            it in this model.
     """
+    check_target(str(config.get("_target_")))
     head = [] if model.get_output_embeddings() is not None else list(head_parameters(model))
     if not config.get("target_modules") and model.config.model_type not in TARGETS:
         config = {**config, "target_modules": QUERY_AND_VALUE}
     try:
-        model.add_adapter(instantiate(config, _convert_="all"))
+        # A checkpoint may have brought the config: nothing else in it is called.
+        model.add_adapter(instantiate(config, _convert_="all", _recursive_=False))
     except ValueError as error:
         raise ConfigurationError(
             f"no adapter fits {type(model).__name__}: {first_line(error)} (set "
@@ -44,6 +48,18 @@ def add_adapter(model: PreTrainedModel, config: Mapping[str, Any]) -> None:
     for parameter in head:
         parameter.requires_grad = True
     model.train()
+
+
+def check_target(target: str) -> None:
+    """Raise ConfigurationError if an import path does not name a config of peft."""
+    try:
+        found = get_object(target)
+    except (ImportError, ValueError):
+        found = None
+    if not (isinstance(found, type) and issubclass(found, PeftConfig)):
+        raise ConfigurationError(
+            f"peft._target_={target} is no config of peft: name one, such as peft.LoraConfig"
+        )
 
 
 def trained_state(module: nn.Module, state: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+import torch
 from hydra.utils import get_class
 from torch import Tensor
 from transformers import (
@@ -22,6 +23,8 @@ from lightning_transformers.core.resources import local_path
 from lightning_transformers.errors import ConfigurationError, first_line
 
 T = TypeVar("T")
+DTYPE = torch.float32
+"""Of the weights, whatever their files have: the trainer's precision casts down, never up."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,9 @@ class Backbone:
         auto_class: Any = get_class(model_type)
         config = self._load_config(values)
         if self.random_weights:
-            model = auto_class.from_config(config, trust_remote_code=self.trust_remote_code)
+            model = auto_class.from_config(
+                config, dtype=DTYPE, trust_remote_code=self.trust_remote_code
+            )
         else:
             model = self._load_weights(auto_class, config)
         if vocab_size and vocab_size > embedding_rows(model):
@@ -86,6 +91,7 @@ class Backbone:
         model, report = self._load(
             auto_class.from_pretrained,
             config=config,
+            dtype=DTYPE,
             ignore_mismatched_sizes=True,
             output_loading_info=True,
         )

@@ -1,16 +1,16 @@
 """The base class of every data module: from files or the hub to shuffled, padded batches."""
 
+import logging
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import torch
 from datasets import Dataset, DatasetDict, IterableDataset
-from datasets.distributed import split_dataset_by_node
 from pydantic import NonNegativeInt, PositiveInt
 from pytorch_lightning import LightningDataModule
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, DistributedSampler
 
 from lightning_transformers.core.hyperparameters import hyperparameters_of, set_hyperparameters
 from lightning_transformers.core.sources import (
@@ -23,9 +23,30 @@ from lightning_transformers.core.sources import (
 from lightning_transformers.core.types import Batch
 from lightning_transformers.errors import NO_DATASET, ConfigurationError
 
+log = logging.getLogger(__name__)
+
 SAMPLE = "sample"
 SHUFFLE_BUFFER = 1000
 """Rows of a stream among which the next one is drawn."""
+
+
+class StreamLoader(DataLoader[Any]):
+    """Batches of a stream, which is told the epoch each time, and shuffles by it.
+
+    Args:
+        arguments: those of the base class.
+        epoch: returns the epoch.
+        kwargs: those of the base class.
+    """
+
+    def __init__(self, *arguments: Any, epoch: Callable[[], int], **kwargs: Any) -> None:
+        super().__init__(*arguments, **kwargs)
+        self.epoch = epoch
+
+    def __iter__(self) -> Any:
+        """Return an iterator over the batches of the epoch."""
+        cast(IterableDataset, self.dataset).set_epoch(self.epoch())
+        return super().__iter__()
 
 
 class TransformerDataModule(LightningDataModule):
@@ -101,8 +122,17 @@ class TransformerDataModule(LightningDataModule):
 
     @cached_property
     def raw_dataset(self) -> DatasetDict:
-        """The splits before processing, loaded once."""
-        return self.split_dataset(self.load_dataset())
+        """The splits before processing; a test set whose labels are kept secret is left out."""
+        dataset = self.split_dataset(self.loaded_dataset)
+        if "test" not in dataset or not self.is_unlabelled(dataset["test"]):
+            return dataset
+        log.warning("no row of the test set has a label: the test set is left out")
+        return DatasetDict({split: rows for split, rows in dataset.items() if split != "test"})
+
+    @cached_property
+    def loaded_dataset(self) -> DatasetDict:
+        """The splits as they come, before anything is held out, loaded once."""
+        return self.load_dataset()
 
     def load_dataset(self) -> DatasetDict:
         """Return the raw splits from the user's files, the sample or the hub, in this order."""
@@ -114,6 +144,10 @@ class TransformerDataModule(LightningDataModule):
             raise ConfigurationError(NO_DATASET)
         loaded = load_from_hub(self.dataset_name, self.dataset_config_name, self.revision, source)
         return self._named_splits(loaded)
+
+    def is_unlabelled(self, rows: Rows) -> bool:
+        """Tell whether no row has a label to test with; never, where labels are not a column."""
+        return False
 
     @property
     def has_source(self) -> bool:
@@ -179,12 +213,17 @@ class TransformerDataModule(LightningDataModule):
     # -- loaders
 
     def train_dataloader(self) -> DataLoader[Any]:
-        """Return shuffled batches; the order follows from `seed`."""
-        epoch = self.trainer.current_epoch if self.trainer else 0
+        """Return shuffled batches; the order follows from `seed`, in each epoch another."""
         rows = self._split("train")
         if isinstance(rows, IterableDataset):
-            return self._dataloader(rows.shuffle(self.seed + epoch, buffer_size=SHUFFLE_BUFFER))
-        generator = torch.Generator().manual_seed(self.seed + epoch)
+            return self._dataloader(rows.shuffle(self.seed, buffer_size=SHUFFLE_BUFFER))
+        replicas = self.trainer and self.trainer.distributed_sampler_kwargs
+        if replicas:  # Lightning's own sampler would not know the seed; it tells this one the epoch
+            sampler: DistributedSampler[Any] = DistributedSampler(
+                cast(Any, rows), seed=self.seed, **replicas
+            )
+            return self._dataloader(rows, sampler=sampler)
+        generator = torch.Generator().manual_seed(self.seed + self._epoch())
         return self._dataloader(rows, shuffle=True, generator=generator)
 
     def val_dataloader(self) -> DataLoader[Any]:
@@ -302,9 +341,11 @@ class TransformerDataModule(LightningDataModule):
         return DatasetDict(splits)
 
     def _dataloader(self, rows: Rows, **kwargs: Any) -> DataLoader[Any]:
-        if isinstance(rows, IterableDataset) and self.trainer is not None:
-            rows = split_dataset_by_node(rows, self.trainer.global_rank, self.trainer.world_size)
-        return DataLoader(
+        loader: type[DataLoader[Any]] = DataLoader
+        if isinstance(rows, IterableDataset):
+            loader, kwargs["epoch"] = StreamLoader, self._epoch
+            self._require_one_process()
+        return loader(
             rows,
             batch_size=self.batch_size,
             num_workers=self.num_workers,
@@ -312,6 +353,19 @@ class TransformerDataModule(LightningDataModule):
             collate_fn=self.collate_fn,
             **kwargs,
         )
+
+    def _epoch(self) -> int:
+        return self.trainer.current_epoch if self.trainer else 0
+
+    def _require_one_process(self) -> None:
+        """Raise ConfigurationError if several processes would have to share a stream."""
+        processes = self.trainer.world_size if self.trainer else 1
+        if processes > 1:
+            raise ConfigurationError(
+                f"dataset.streaming=true with {processes} processes: nobody knows the number of "
+                "rows, so that each would have as many: set dataset.streaming=false, or "
+                "trainer.devices=1"
+            )
 
     def _split(self, name: str) -> Rows:
         assert self.dataset is not None, "setup comes first"

@@ -26,9 +26,9 @@ class LabelledData(TransformerDataModule):
     """Names of the classes, in the order of the model's outputs."""
 
     def class_names(self) -> list[str]:
-        """Return `labels`, or infer them from the raw data, once."""
+        """Return `labels`, or infer them once, before a part is held out to validate on."""
         if self.labels is None:
-            self.labels = self.infer_labels(self.raw_dataset)
+            self.labels = self.infer_labels(self.loaded_dataset)
             self.hparams["labels"] = self.labels
         return self.labels
 
@@ -48,7 +48,7 @@ class LabelledData(TransformerDataModule):
             raise ConfigurationError(
                 "the classes of a stream are not known beforehand: set dataset.labels=[a,b]"
             )
-        values = set(self.label_values(distinct(rows, self.label_column)))
+        values = set(map(whole, self.label_values(distinct(rows, self.label_column))))
         if len(values) < 2:
             raise ConfigurationError(
                 f"the column '{self.label_column}' of the {split} set has {len(values)} class "
@@ -65,11 +65,9 @@ class LabelledData(TransformerDataModule):
         place = f"column '{self.label_column}' of the {split} set"
         return LabelEncoder(self.class_names(), class_label(rows, self.label_column), place)
 
-    def process_data(self, dataset: DatasetDict) -> DatasetDict:
-        """Return the splits as inputs; a test set whose labels are kept secret is left out."""
-        if "test" in dataset and is_unlabelled(dataset["test"], self.label_column):
-            dataset = DatasetDict({s: rows for s, rows in dataset.items() if s != "test"})
-        return super().process_data(dataset)
+    def is_unlabelled(self, rows: Rows) -> bool:
+        """Tell whether no row has a label to test with."""
+        return is_unlabelled(rows, self.label_column)
 
     @property
     def model_data_kwargs(self) -> dict[str, Any]:
@@ -107,6 +105,8 @@ class LabelEncoder:
 
     def __call__(self, value: Any) -> int:
         """Return the number of a class."""
+        if str(value) not in self.numbers:
+            value = whole(value)
         name = str(value)
         if type(value) is int and 0 <= value < len(self.declared):
             name = self.declared[value]
@@ -146,6 +146,11 @@ def distinct(rows: Dataset, column: str) -> list[Any]:
     if isinstance(rows.features[column], List | LargeList):  # which Arrow does not compare
         return list(rows[column])
     return rows.unique(column)  # type: ignore[no-any-return]
+
+
+def whole(value: Any) -> Any:
+    """Return a number without a fraction as an integer: a blank makes a column of them floats."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def is_unlabelled(rows: Rows, column: str) -> bool:

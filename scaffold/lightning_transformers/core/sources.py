@@ -24,6 +24,8 @@ BUILDERS = {
     ".parquet": "parquet",
     ".txt": "text",
 }
+OPTIONS: dict[str, Any] = {"csv": {"keep_default_na": False, "na_values": [""]}}
+"""Of the builders; in a csv, only what is empty is missing, and not a class `None` or `NA`."""
 PANDAS_INDEX = "__index_level_0__"  # what becomes of a field that no header names
 NO_ROWS = "corresponds to no data"  # what datasets says of a csv with a header only
 
@@ -99,8 +101,9 @@ def _load_file(split: str, file: str, source: Source) -> Rows:
     if path.stat().st_size == 0:
         raise ConfigurationError(f"the {split} file '{file}' is empty")
     try:
-        name = glob.escape(str(path))
-        loaded = source.load(BUILDERS[path.suffix.lower()], data_files=name, split="train")
+        name, builder = glob.escape(str(path)), BUILDERS[path.suffix.lower()]
+        options = OPTIONS.get(builder, {})
+        loaded = source.load(builder, data_files=name, split="train", **options)
     except (DatasetGenerationError, ValueError, OSError) as error:
         reason = first_line(error.__cause__ or error)
         if NO_ROWS in reason:

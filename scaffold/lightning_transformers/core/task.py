@@ -1,7 +1,8 @@
 """The base class of every task: a Hugging Face model in a LightningModule."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
@@ -301,15 +302,13 @@ class TaskTransformer(LightningModule):
         Raises:
             ConfigurationError: for an input without what the task needs.
         """
-        self._data = data
-        data.model_config = self.model.config
-        with torch.no_grad(), evaluation_mode(self):
+        with torch.no_grad(), evaluation_mode(self), self._attached(data):
             batches = data.predict_batches(inputs, batch_size)
             steps = [
                 self.predict_step(move_data_to_device(batch, self.device), index)
                 for index, batch in enumerate(batches)
             ]
-        return self.merge_predictions([prediction for step in steps for prediction in step])
+            return self.merge_predictions([prediction for step in steps for prediction in step])
 
     def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> list[Any]:
         """Return the predictions for a batch; the batch has no labels."""
@@ -321,9 +320,8 @@ class TaskTransformer(LightningModule):
 
     @property
     def data(self) -> Any:
-        """The data module: of the trainer, or else the one that `predict` was called with."""
-        attached = self._trainer is not None and getattr(self._trainer, "datamodule", None)
-        return attached or self._data
+        """The data module: the one that `predict` was called with, or else the trainer's."""
+        return self._data or getattr(self._trainer, "datamodule", None)
 
     def save_hf_checkpoint(self, folder: str | Path, processor: Any) -> None:
         """Write a model repository, from which `from_pretrained` gives the same logits.
@@ -353,7 +351,10 @@ class TaskTransformer(LightningModule):
         processor = self.load_processor()
         kind = "tokenizer" if isinstance(processor, PreTrainedTokenizerBase) else "image_processor"
         arguments = {"model": self.model, kind: processor}
-        return cast(Pipeline, pipeline(cast(Any, self.hf_pipeline_task), **arguments))
+        made: Any = pipeline(cast(Any, self.hf_pipeline_task), **arguments)
+        # The pipeline leaves the mode as it is, in which a model that trains has dropout.
+        made.forward = evaluation_mode(self.model)(made.forward)
+        return cast(Pipeline, made)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Record the task; leave out what the backbone's files hold, if an adapter trains."""
@@ -367,6 +368,16 @@ class TaskTransformer(LightningModule):
         """Return a random generator for this step: the same on every rank and after a resume."""
         step = self.trainer.fit_loop.total_batch_idx
         return keyed_generator(purpose, step, self.device)
+
+    @contextmanager
+    def _attached(self, data: TransformerDataModule) -> Iterator[None]:
+        """Have `data` as the data module, and tell it the model, for a while."""
+        before = data.model_config
+        self._data, data.model_config = data, self.model.config
+        try:
+            yield
+        finally:
+            self._data, data.model_config = None, before
 
     def _trainable(self) -> set[str]:
         return {name for name, parameter in self.named_parameters() if parameter.requires_grad}

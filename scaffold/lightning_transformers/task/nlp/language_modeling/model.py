@@ -2,6 +2,7 @@
 
 from typing import Any, ClassVar, cast
 
+import torch
 from pydantic import PositiveInt
 from torch import Tensor
 from torchmetrics import Metric
@@ -40,12 +41,13 @@ class LanguageModelingTransformer(TaskTransformer):
     def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> list[str]:
         """Return each text with its continuation; of one too long for the model, its end counts."""
         tokenizer = self.data.tokenizer
-        prompts = list(batch["input_ids"].unbind())
-        continued = self.generate(batch)
+        continued = zip(
+            batch["input_ids"], batch["attention_mask"], self.generate(batch), strict=True
+        )
+        # As one: some tokenizers (Llama's) drop the space before what is decoded by itself.
         return [
-            tokenizer.decode(prompt[mask.bool()], skip_special_tokens=True)
-            + tokenizer.decode(ids, skip_special_tokens=True)
-            for prompt, mask, ids in zip(prompts, batch["attention_mask"], continued, strict=True)
+            tokenizer.decode(torch.cat([prompt[mask.bool()], ids]), skip_special_tokens=True)
+            for prompt, mask, ids in continued
         ]
 
     def generate(self, batch: Batch) -> Tensor:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from datasets import Dataset, DatasetDict
+from datasets import Dataset
 
 from lightning_transformers.core.labels import is_unlabelled
 from lightning_transformers.core.sources import Rows, column_names
@@ -38,11 +38,9 @@ class MultipleChoiceDataModule(PaddedTextDataModule):
         "validation": f"{ASSETS}/validation.jsonl",
     }
 
-    def process_data(self, dataset: DatasetDict) -> DatasetDict:
-        """Return the splits as inputs; a test set whose labels are kept secret is left out."""
-        if "test" in dataset and is_unlabelled(dataset["test"], self.label_column):
-            dataset = DatasetDict({s: rows for s, rows in dataset.items() if s != "test"})
-        return super().process_data(dataset)
+    def is_unlabelled(self, rows: Rows) -> bool:
+        """Tell whether no row has a label to test with."""
+        return is_unlabelled(rows, self.label_column)
 
     def process_split(self, split: str, rows: Rows) -> Rows:
         """Return the rows as inputs, a list of them for each key, with `labels`."""

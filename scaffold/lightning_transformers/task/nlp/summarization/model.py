@@ -1,13 +1,15 @@
 """The summarizer."""
 
-import re
 from typing import Any, ClassVar
 
+import regex
 from torchmetrics.functional.text import rouge_score
 
 from lightning_transformers.core.metrics import Records
 from lightning_transformers.core.seq2seq import Seq2SeqTransformer
 
+WORD = regex.compile(r"[^\W_\p{M}][^\W_]*")
+"""Letters and digits with their marks, such as the vowel signs of Hindi, which `re` splits at."""
 ROUGE = ("rouge1", "rouge2", "rougeL")
 
 
@@ -43,4 +45,4 @@ class Rouge(Records):
 
 def words(text: str) -> str:
     """Return the words of a text in lower case, with spaces between them."""
-    return re.sub(r"[\W_]+", " ", text.lower())
+    return " ".join(WORD.findall(text.lower()))

@@ -1,5 +1,6 @@
 """Texts, or pairs of texts, with labels."""
 
+import reprlib
 from collections.abc import Iterable, Mapping
 from itertools import chain
 from typing import Any, ClassVar, Literal
@@ -11,7 +12,7 @@ from lightning_transformers.core.sources import Rows, column_names
 from lightning_transformers.core.text import TEXT_TYPES, PaddedTextDataModule, tokenize
 from lightning_transformers.errors import ConfigurationError
 
-VERSION = 1
+VERSION = 2
 """To be raised with each change of what `encode` returns: `datasets` caches by it."""
 ASSETS = "pkg://lightning_transformers/assets/text_classification"
 ProblemType = Literal["single_label_classification", "multi_label_classification", "regression"]
@@ -25,12 +26,15 @@ LABELS = {
 class TextClassificationDataModule(LabelledData, PaddedTextDataModule):
     """Encodes a text, or a pair of texts, with its label.
 
-    A label that is a list makes it multi-label classification, a fraction regression.
+    A label that is a list makes it multi-label classification, a fraction regression, unless the
+    classes are given.
     """
 
     text_column: str | None = None
-    """The column of the text; by default the one or two columns that hold text, in order."""
+    """The column of the text; by default `text`, or the one or two columns that hold text, in the
+    order of the training set."""
     text_pair_column: str | None = None
+    """The column of the second text of a pair; `text_pair` by default, where it is there."""
     problem_type: ProblemType | None = None
     """What the labels are; by default told by their type."""
 
@@ -57,25 +61,41 @@ class TextClassificationDataModule(LabelledData, PaddedTextDataModule):
             truncation=self.truncation,
             label=self.label_column if labelled else None,
             labels=self.label_encoder(split, rows) if labelled else None,
+            place=f"the {split} set",
             version=VERSION,
         )
 
     def text_columns(self, split: str, rows: Rows) -> tuple[str, str | None]:
-        """Return the column of the text and of its pair, if it has one."""
+        """Return the column of the text and of its pair, if it has one.
+
+        Those that are inferred, of the training set first, stay so for the other splits.
+        """
         if self.text_column is not None:
             return self.text_column, self.text_pair_column
-        columns = column_names(rows)
+        text, pair = self.inferred_columns(split, rows)
+        if split != "predict":
+            self.text_column = self.hparams["text_column"] = text
+            self.text_pair_column = self.hparams["text_pair_column"] = pair
+        return text, pair
+
+    def inferred_columns(self, split: str, rows: Rows) -> tuple[str, str | None]:
+        """Return `text` and `text_pair`, or else the one or two columns that hold text.
+
+        Raises:
+            ConfigurationError: if there are none, or more.
+        """
+        columns, pair = column_names(rows), self.text_pair_column
         if "text" in columns:
-            return "text", self.text_pair_column
+            return "text", pair or ("text_pair" if "text_pair" in columns else None)
         features = rows.features or {}
         texts = [c for c in columns if getattr(features.get(c), "dtype", "") in TEXT_TYPES]
-        texts = [column for column in texts if column != self.label_column]
-        if len(texts) not in (1, 2):
+        texts = [column for column in texts if column not in (self.label_column, pair)]
+        if len(texts) not in ((1,) if pair else (1, 2)):
             raise ConfigurationError(
                 f"the {split} set has {len(texts)} columns of text ({', '.join(columns)}): "
                 "set dataset.text_column=<column>"
             )
-        return texts[0], texts[1] if len(texts) == 2 else None
+        return texts[0], pair or (texts[1] if len(texts) == 2 else None)
 
     def input_column(self) -> str:
         """Return the column of the text."""
@@ -84,16 +104,17 @@ class TextClassificationDataModule(LabelledData, PaddedTextDataModule):
     def kind_of_labels(self) -> ProblemType:
         """Return `problem_type`, or tell it by the type of the labels, once."""
         if self.problem_type is None:
-            split, rows = next(iter(self.raw_dataset.items()))
+            split, rows = next(iter(self.loaded_dataset.items()))
             self.require_columns(split, rows, label_column=self.label_column)
-            self.problem_type = problem_type_of((rows.features or {}).get(self.label_column))
+            feature = (rows.features or {}).get(self.label_column)
+            self.problem_type = problem_type_of(feature, has_classes=self.labels is not None)
             self.hparams["problem_type"] = self.problem_type
         return self.problem_type
 
     def label_values(self, values: Iterable[Any]) -> Iterable[Any]:
         """Return the classes in the values of the column, which may be lists."""
         if self.kind_of_labels() == "multi_label_classification":
-            return chain.from_iterable(values)
+            values = chain.from_iterable(value or () for value in values)
         return super().label_values(values)
 
     def label_encoder(self, split: str, rows: Rows) -> LabelEncoder | None:
@@ -112,11 +133,16 @@ class TextClassificationDataModule(LabelledData, PaddedTextDataModule):
         return {**super().model_data_kwargs, "problem_type": kind}
 
 
-def problem_type_of(feature: Any) -> ProblemType:
-    """Return what labels of a type ask for: a list several classes, a float a number."""
+def problem_type_of(feature: Any, has_classes: bool) -> ProblemType:
+    """Return what labels of a type ask for: a list several classes, a float a number.
+
+    Args:
+        feature: the type.
+        has_classes: whether the classes are given, so that a float is the number of one.
+    """
     if hasattr(feature, "feature"):
         return "multi_label_classification"
-    is_number = "float" in str(getattr(feature, "dtype", ""))
+    is_number = "float" in str(getattr(feature, "dtype", "")) and not has_classes
     return "regression" if is_number else "single_label_classification"
 
 
@@ -130,14 +156,31 @@ def encode(
     truncation: bool,
     label: str | None,
     labels: LabelEncoder | None,
+    place: str,
     version: int,
 ) -> dict[str, Any]:
     """Return the model's inputs for `Dataset.map(batched=True)`; see the data module."""
+    require_values(columns, (text, pair, label), place)
     pairs = columns[pair] if pair else None
     encoded = tokenize(tokenizer, columns[text], pairs, max_length, truncation)
     if label is not None:
         encoded["labels"] = [target(value, labels) for value in columns[label]]
     return encoded
+
+
+def require_values(
+    columns: Mapping[str, list[Any]], names: Iterable[str | None], place: str
+) -> None:
+    """Raise ConfigurationError, which shows the row, if a column that is used lacks a value."""
+    for name in names:
+        if name is None or None not in columns[name]:
+            continue
+        number = columns[name].index(None)
+        rest = {other: columns[other][number] for other in columns if other != name}
+        raise ConfigurationError(
+            f"a row of {place} has nothing in column '{name}' (the rest of it: "
+            f"{reprlib.repr(rest)}): mend the row, or leave it out"
+        )
 
 
 def target(value: Any, labels: LabelEncoder | None) -> int | float | list[float]:

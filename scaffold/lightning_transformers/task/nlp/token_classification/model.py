@@ -1,7 +1,7 @@
 """The tagger of words."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import torch
 from seqeval.metrics import (
@@ -129,7 +129,7 @@ class TokenClassificationTransformer(TaskTransformer):
         spans = entity_spans if self.tags_entities else word_spans
         return [
             spans(sentence, tags)
-            for sentence, tags in zip(map(self.data.sentence, inputs), tagged, strict=True)
+            for sentence, tags in zip(map(cast(Any, data).sentence, inputs), tagged, strict=True)
         ]
 
 

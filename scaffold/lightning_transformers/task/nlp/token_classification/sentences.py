@@ -1,15 +1,17 @@
 """Words of a sentence: in a text, in a column, in the lines of a file."""
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import regex
+
 from lightning_transformers.errors import ConfigurationError
 
-WORDS_AND_SIGNS = re.compile(r"(?:\b[^\W\d_]\.)+|\b(?:Mr|Mrs|Ms|Dr|St)\.|\w+|[^\w\s]")
-"""Words, initials and titles with their periods, and other signs one by one."""
-SEPARATED = re.compile(r"\S+")
+WORDS_AND_SIGNS = regex.compile(r"(?:\b[^\W\d_]\.)+|\b(?:Mr|Mrs|Ms|Dr|St)\.|\w+|[^\w\s]\p{M}*")
+"""Words, initials and titles with their periods, and other signs one by one; marks, such as the
+vowel signs of Hindi, belong to what they are on."""
+SEPARATED = regex.compile(r"\S+")
 DOCUMENT = "-DOCSTART-"
 """What a line begins with that parts documents, not words."""
 
@@ -29,7 +31,7 @@ class Sentence:
     text: str | None = None
 
     @classmethod
-    def in_text(cls, text: str, pattern: re.Pattern[str] = WORDS_AND_SIGNS) -> "Sentence":
+    def in_text(cls, text: str, pattern: regex.Pattern[str] = WORDS_AND_SIGNS) -> "Sentence":
         """Return the words of a text; by default each punctuation mark is one as well."""
         found = list(pattern.finditer(text))
         return cls([match[0] for match in found], [match.span() for match in found], text)
@@ -55,7 +57,7 @@ def listed(value: Any) -> list[Any]:
     """
     if not isinstance(value, str):
         return list(value or [])
-    if re.match(r"\[['\"\d]", value):
+    if regex.match(r"\[['\"\d]", value):
         raise ConfigurationError(
             f"a text that looks like a list ({value[:30]} …): write jsonl, which can hold lists, "
             "or words and tags with spaces between them"

@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
+from transformers import PreTrainedTokenizerBase
+
 from lightning_transformers.core.seq2seq import Field, Seq2SeqDataModule
 from lightning_transformers.core.sources import Rows, column_names
 from lightning_transformers.core.text import TEXT_TYPES
@@ -35,6 +37,12 @@ class TranslationDataModule(Seq2SeqDataModule):
         "train": f"{ASSETS}/train.jsonl",
         "validation": f"{ASSETS}/validation.jsonl",
     }
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, **hyperparameters: Any) -> None:
+        super().__init__(tokenizer, **hyperparameters)
+        # Wherever the languages are known: the tokenizer may be exported before any row is read.
+        if self.source_language is not None and self.target_language is not None:
+            self.set_language_codes()
 
     def fields(self, split: str, rows: Rows) -> tuple[Field, Field | None]:
         """Return where the texts of the two languages are."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from PIL import Image, ImageOps
 
@@ -64,8 +64,11 @@ def read_image(value: Any) -> Image.Image:
 def in_rgb(image: Image.Image) -> Image.Image:
     """Return an image in RGB, turned as its camera was held."""
     image = ImageOps.exif_transpose(image)
-    if image.mode == "I;16":  # which convert cuts off at 255
-        image = image.point(lambda value: value / 256, "L")
+    # Of 16 bits, which convert cuts off at 255; mode I may hold 8 as well.
+    if image.mode.startswith("I;16") or (
+        image.mode == "I" and cast(float, image.getextrema()[1]) > 255
+    ):
+        image = image.convert("I").point(lambda value: value / 256).convert("L")
     if image.mode == "P":  # a palette may have transparent colours
         image = image.convert("RGBA")
     return image.convert("RGB")
