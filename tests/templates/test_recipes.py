@@ -2,6 +2,8 @@
 
 import difflib
 import math
+import re
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ import pytest
 import torch
 import yaml
 from omegaconf import OmegaConf
+from PIL import Image
 from pytorch_lightning import Trainer
 
 from lightning_transformers.build import build_data, build_model
@@ -85,6 +88,35 @@ def test_metric_is_reported_on_a_base(recipe: str, base: str) -> None:
         assert logged["val/perplexity"] == pytest.approx(math.exp(logged["val/loss"]))
     else:
         assert 0 < logged["val/confidence"] < 1
+
+
+INPUTS: dict[str, Any] = {
+    "image_classification": Image.new("L", (28, 28), 128),
+    "masked_language_modeling": "It is a <mask>.",
+    "multiple_choice": {"context": "A", "question": "B", "choices": ["c", "d"]},
+    "question_answering": {"context": "Anna sat  down.", "question": "Who?"},
+}
+
+
+@pytest.mark.parametrize("base", BASES)
+def test_predictions_are_postprocessed_on_a_base(base: str) -> None:
+    data, inputs = prepared(base)[1], [INPUTS.get(base, "It is a truth ")]
+    plain = build(base).predict(inputs, data)
+    shown = build(base, "postprocess").predict(inputs, data)
+    for before, after in zip(leaves(plain), leaves(shown), strict=True):
+        if isinstance(before, str):
+            assert after == re.sub(r"\s+", " ", before).strip()
+        else:
+            assert after == (float(f"{before:.3f}") if isinstance(before, float) else before)
+
+
+def leaves(prediction: Any) -> Iterator[Any]:
+    """Yield the numbers and texts in a prediction."""
+    if isinstance(prediction, dict | list):
+        for part in prediction.values() if isinstance(prediction, dict) else prediction:
+            yield from leaves(part)
+    else:
+        yield prediction
 
 
 def trains_a_batch(model: TaskTransformer, base: str) -> None:
