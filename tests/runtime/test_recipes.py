@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 import torch
+from pytorch_lightning import Callback
+from pytorch_lightning.callbacks import ModelCheckpoint
 from torch import Tensor, nn
 
 from lightning_transformers.callbacks.gradual_unfreezing import units_from_the_head
@@ -16,7 +18,7 @@ from lightning_transformers.core.generation import set_generation
 from lightning_transformers.core.heads import output_layer
 from lightning_transformers.core.optimizers import Lion
 from lightning_transformers.errors import ConfigurationError
-from tests.rendered import task_class
+from tests.rendered import suitable, task_class
 from tests.runtime.recipe_runs import (
     ADAMW,
     SGD,
@@ -83,6 +85,7 @@ def test_of_a_frozen_backbone_only_the_head_moves(architecture: str, tied: bool)
 def test_units_start_to_move_one_after_the_other(architecture: str, tied: bool) -> None:
     task = build(architecture, "gradual_unfreezing", tied=tied, unfreeze_every_n_epochs=2)
     units = [names_of(task, unit) for unit in units_from_the_head(task.model)]
+    assert embedding(task) in units[-1]
     recorder = fit(task, steps=1, max_epochs=6)
     for epoch in range(6):
         unlocked = set().union(*units[: 1 + epoch // 2])
@@ -264,3 +267,38 @@ def test_the_head_has_the_layers_asked_for(architecture: str) -> None:
 def test_a_head_of_tokens_is_not_replaced(architecture: str) -> None:
     with pytest.raises(ConfigurationError, match="no output layer that can be replaced"):
         output_layer(ARCHITECTURES[architecture]())
+
+
+def test_an_export_says_that_its_head_is_not_known(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Processor:
+        def save_pretrained(self, folder: str) -> None: ...
+
+    for recipes in ((), ("custom_head",)):
+        task = task_class("text_classification", *recipes)(folder("bert", False))
+        assert "output layer of your own" not in caplog.text
+        task.save_hf_checkpoint(tmp_path, Processor())
+    assert "output layer of your own" in caplog.text
+
+
+def test_a_second_adapter_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="has an adapter of its build_model already"):
+        build("gpt2", "lora", peft={"_target_": "peft.LoraConfig"})
+
+
+FREEZING = {"freeze_backbone", "freeze_embeddings", "lora"}
+TRAINING = [recipe for recipe in suitable("language_modeling") if recipe not in FREEZING]
+
+
+def test_a_resumed_run_ends_where_one_without_a_break_does(tmp_path: Path) -> None:
+    def train(*callbacks: Callback, checkpoint: str | None = None) -> TaskTransformer:
+        task = build("gpt2", *TRAINING, ema_decay=0.5, unfreeze_every_n_epochs=1).eval()
+        run = trainer(*callbacks, max_epochs=3, enable_checkpointing=bool(callbacks))
+        run.fit(task, loader(batches(2)), ckpt_path=checkpoint)
+        return task
+
+    keep = ModelCheckpoint(tmp_path, filename="{epoch}", save_top_k=-1)
+    whole = values(train(keep))
+    resumed = values(train(checkpoint=str(tmp_path / "epoch=0.ckpt")))
+    torch.testing.assert_close(resumed, whole, rtol=0, atol=0)

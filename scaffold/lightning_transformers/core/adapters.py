@@ -30,8 +30,14 @@ def add_adapter(model: PreTrainedModel, config: Mapping[str, Any]) -> None:
         config: `_target_` and arguments of a `peft.PeftConfig`.
 
     Raises:
-        ConfigurationError: if peft does not know where to put it in this model.
+        ConfigurationError: if peft does not know where to put it in this model, or if the model
+            has an adapter.
     """
+    if has_adapter(model):
+        raise ConfigurationError(
+            "the model has an adapter of its build_model already: leave one of the two out, such "
+            "as with peft=none"
+        )
     head = list(head_parameters(model))
     if model.get_output_embeddings() is not None and not only_these_train(model, head):
         head = []

@@ -1,9 +1,16 @@
 """The last layer of a head, and another one in its place."""
 
+import logging
+
 from torch import nn
 from transformers import PreTrainedModel
 
 from lightning_transformers.errors import ConfigurationError
+
+log = logging.getLogger(__name__)
+
+OWN_LAYER = "own_output_layer"
+"""Name of the attribute of a model that says that its output layer was replaced."""
 
 
 def output_layer(model: PreTrainedModel) -> nn.Linear:
@@ -19,11 +26,20 @@ def output_layer(model: PreTrainedModel) -> nn.Linear:
 def replace_output_layer(model: PreTrainedModel, new: nn.Module) -> None:
     """Put a module in place of `output_layer(model)`; it has to take and give the same sizes.
 
-    What `export` writes has the new module's weights, and `from_pretrained` needs the new module
-    put in place before it can load them.
+    What `export` writes has its weights, too, but `from_pretrained` does not know them.
     """
     name, _ = _output_layer(model)
     model.set_submodule(name, new)
+    setattr(model, OWN_LAYER, True)
+
+
+def tell_of_own_layer(model: PreTrainedModel) -> None:
+    """Log a warning if the files of a model give another one, as its output layer was replaced."""
+    if getattr(model, OWN_LAYER, False):
+        log.warning(
+            "from_pretrained does not know the output layer of your own, and starts one anew: "
+            "put yours in its place, and load model.safetensors after that"
+        )
 
 
 def _output_layer(model: PreTrainedModel) -> tuple[str, nn.Linear]:

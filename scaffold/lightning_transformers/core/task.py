@@ -20,6 +20,7 @@ from lightning_transformers.core.adapters import add_adapter, has_adapter, merge
 from lightning_transformers.core.backbone import Backbone, embedding_rows
 from lightning_transformers.core.data import TransformerDataModule
 from lightning_transformers.core.freezing import TIED_EMBEDDINGS, is_tied
+from lightning_transformers.core.heads import tell_of_own_layer
 from lightning_transformers.core.hyperparameters import plain, set_hyperparameters
 from lightning_transformers.core.losses import unmasked
 from lightning_transformers.core.metrics import MeanLoss
@@ -337,6 +338,7 @@ class TaskTransformer(LightningModule):
             folder: gets the weights as safetensors, the config and the files of the processor.
             processor: the tokenizer or image processor.
         """
+        tell_of_own_layer(self.model)
         merged(self.model).save_pretrained(folder)
         processor.save_pretrained(folder)
 
