@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from pytorch_lightning import Callback
+from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
 from torch import Tensor, nn
 
@@ -124,6 +124,30 @@ def test_each_layer_has_its_learning_rate(architecture: str, tied: bool) -> None
         assert rates[head] == 1e-2
     recorder = fit(task)
     assert set(recorder.rates[0]) == set(rates.values())
+
+
+class AtBackward(Callback):
+    """Keeps the weights that the first gradient is taken at."""
+
+    def on_before_backward(
+        self, trainer: Trainer, pl_module: LightningModule, loss: Tensor
+    ) -> None:
+        self.weights = values(pl_module)
+
+
+@architectures
+@tied_or_not
+def test_weight_noise_has_the_asked_deviation_and_is_taken_off(
+    architecture: str, tied: bool
+) -> None:
+    still = {"_target_": "torch.optim.SGD", "lr": 0.0}
+    task = build(architecture, "weight_noise", tied=tied, noise_std=0.05, optimizer=still)
+    before, seen = values(task), AtBackward()
+    trainer(seen).fit(task, loader(batches(1)))
+    noise = torch.cat([(seen.weights[name] - before[name]).flatten() for name in before])
+    assert noise.std().item() == pytest.approx(0.05, rel=0.02)
+    assert noise.mean().item() == pytest.approx(0, abs=2e-3)
+    torch.testing.assert_close(values(task), before, rtol=0, atol=0)
 
 
 def difference(noisy: list[dict[str, Tensor]], clean: list[dict[str, Tensor]], step: int) -> Tensor:
