@@ -1,9 +1,12 @@
-"""Freezing on two processes (gloo)."""
+"""Freezing and recipes on two processes (gloo)."""
+
+import os
 
 import pytest
 
 from release_templates import ROOT
 from tests.conftest import Run
+from tests.rendered import suitable
 
 
 @pytest.mark.parametrize(
@@ -15,3 +18,17 @@ def test_freezing_in(hook: str, trains: bool, message: str, run: Run) -> None:
     # After an error gloo may abort as the processes end: the status is 1 or that of a signal.
     assert (done.returncode == 0) == trains, done.stderr
     assert message in done.stdout + done.stderr
+
+
+FREEZING = {"freeze_backbone", "freeze_embeddings", "lora"}
+EVERY = suitable("language_modeling")
+
+
+@pytest.mark.parametrize(
+    "recipes", [EVERY, [r for r in EVERY if r not in FREEZING]], ids=["all", "nothing frozen"]
+)
+def test_ranks_agree_after_training_with(recipes: list[str], run: Run) -> None:
+    paths = os.pathsep.join([str(ROOT / "scaffold"), str(ROOT)])
+    done = run("python", "-m", "tests.runtime.ddp_recipes", *recipes, PYTHONPATH=paths)
+    assert done.returncode == 0, done.stderr
+    assert "ranks agree" in done.stdout

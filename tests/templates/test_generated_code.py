@@ -3,6 +3,7 @@
 import itertools
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,30 +11,38 @@ import yaml
 
 from lightning_transformers.hydra_app.app import PACKAGED_CONFIGS, compose
 from ltscaffold import source
-from ltscaffold.catalog import Catalog
 from tests.projects import new_task
 from release_templates import TEMPLATES
 from tests.conftest import Run
+from tests.rendered import BASES, CATALOG, HOOKS, RECIPES, suitable, unsuitable
 
 pytestmark = pytest.mark.xdist_group("generated code")  # they share a project
 
-CATALOG = Catalog(TEMPLATES)
-HOOKS, RECIPES = CATALOG.names("hook"), CATALOG.names("recipe")
-BASES = CATALOG.names("base")
 BASE = "language_modeling"
+
+
+def pairs() -> Iterator[list[str]]:
+    """Yield each two recipes that share a hook, in both orders."""
+    hooks = {recipe: CATALOG.entry("recipe", recipe)["hooks"] for recipe in suitable(BASE)}
+    for one, two in itertools.permutations(hooks, 2):
+        if hooks[one].keys() & hooks[two].keys():
+            yield [one, two]
 
 
 @pytest.fixture(scope="module")
 def every_task(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a project with a task for each base, each hook, each pair of recipes, and for all."""
+    """Return a project with a task for each base, hook, recipe and pair of these, and for all."""
     project = tmp_path_factory.mktemp("every-task")
     for base in BASES:
         new_task(project, f"my_{base}", base)
-        new_task(project, f"all_of_{base}", base, HOOKS, RECIPES)
+        new_task(project, f"all_of_{base}", base, HOOKS, suitable(base))
     for hook in HOOKS:
         new_task(project, f"with_{hook}", BASE, [hook])
-    for one, two in itertools.product(RECIPES, RECIPES):
-        new_task(project, f"with_{one}_{two}"[:48].rstrip("_"), BASE, [], [one, two])
+    for number, pair in enumerate(pairs()):
+        new_task(project, f"with_pair_{number}", BASE, [], pair)
+    for recipe in RECIPES:
+        base = next(base for base in BASES if base not in unsuitable(recipe))
+        new_task(project, f"with_recipe_{recipe}", base, [], [recipe])
     new_task(project, "a_name_that_is_as_long_as_one_can_be_and_wraps", BASE)
     return project
 
@@ -79,7 +88,7 @@ def test_config_of_the_project_is_the_packaged_one() -> None:
         ([], []),
         (["on_fit_start", "training_step"], []),
         ([], ["freeze_backbone", "weight_noise"]),
-        (HOOKS, RECIPES),
+        (HOOKS, suitable(BASE)),
     ],
     ids=["empty", "stubs", "recipes", "everything"],
 )

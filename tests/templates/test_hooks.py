@@ -57,6 +57,7 @@ POINTS = {
     "metric_inputs": (
         "(self, loss: Loss, outputs: ModelOutput, batch: Batch) -> dict[str, Any]"
     ),
+    "postprocess": "(self, prediction: Any) -> Any",
     "update_metrics": "(self, loss: Loss, outputs: ModelOutput, batch: Batch, stage: str) -> None",
 }
 

@@ -8,7 +8,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from lightning_transformers.core import TaskTransformer
-from lightning_transformers.core.layers import transformer_layers
+from lightning_transformers.core.layers import parameters_by_depth
 from lightning_transformers.core.sharding import refuse_strategies
 from lightning_transformers.errors import ConfigurationError
 
@@ -69,27 +69,11 @@ class GradualUnfreezing(Callback):
 def units_from_the_head(model: nn.Module) -> list[list[nn.Parameter]]:
     """Return the trainable parameters in units: the head, the layers from the last, the rest.
 
-    A parameter between two layers, such as the last norm of an encoder, belongs to the one before
-    it, and a shared one to where it comes first: a head that is tied to the embeddings trains
-    with them.
+    See `parameters_by_depth`; a depth where nothing trains is no unit.
 
     Raises:
         ConfigurationError: if the model has no layers.
     """
-    layers = transformer_layers(model)
-    if not layers:
-        raise ConfigurationError(
-            f"{type(model).__name__} has no layers that can be told apart: leave out "
-            "callbacks=gradual_unfreezing"
-        )
-    index = {id(p): i for i, layer in enumerate(layers, 1) for p in layer.parameters()}
-    last = id(list(layers[-1].parameters())[-1])
-    units: list[list[nn.Parameter]] = [[] for _ in range(len(layers) + 2)]
-    current = 0
-    for parameter in model.parameters():
-        current = index.get(id(parameter), current)
-        if parameter.requires_grad:
-            units[current].append(parameter)
-        if id(parameter) == last:
-            current = len(layers) + 1
-    return [unit for unit in reversed(units) if unit]
+    depths = parameters_by_depth(model)
+    units = [[p for p in parameters if p.requires_grad] for parameters in depths]
+    return [unit for unit in units if unit]

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from lightning_transformers.core.backbone import is_new
-from lightning_transformers.core.freezing import head_parameters
+from lightning_transformers.core.freezing import head_parameters, only_these_train
 from lightning_transformers.errors import ConfigurationError, first_line
 
 QUERY_AND_VALUE = r".*\.(q|v|query|value|q_proj|v_proj)"
@@ -23,18 +23,26 @@ that adapt best for their number (Hu et al., 2021, LoRA, section 7.1)."""
 def add_adapter(model: PreTrainedModel, config: Mapping[str, Any]) -> None:
     """Put an adapter into a model; of the rest, only a new head stays trainable.
 
-    The head of a language model is pretrained as its backbone is, and is frozen with it.
+    The head of a language model is pretrained as its backbone is, and is frozen with it, unless
+    that was frozen before: then the head is meant to train.
 
     Args:
         model: the model, which is changed in place.
         config: `_target_` and arguments of a `peft.PeftConfig`.
 
     Raises:
-        ConfigurationError: if the target is no config of peft, or peft does not know where to put
-            it in this model.
+        ConfigurationError: if the target is no config of peft, if peft does not know where to put
+            it in this model, or if the model has an adapter.
     """
     check_target(str(config.get("_target_")))
-    head = [] if model.get_output_embeddings() is not None else list(head_parameters(model))
+    if has_adapter(model):
+        raise ConfigurationError(
+            "the model has an adapter of its build_model already: leave one of the two out, such "
+            "as with peft=none"
+        )
+    head = list(head_parameters(model))
+    if model.get_output_embeddings() is not None and not only_these_train(model, head):
+        head = []
     if not config.get("target_modules") and model.config.model_type not in TARGETS:
         config = {**config, "target_modules": QUERY_AND_VALUE}
     try:
@@ -60,6 +68,27 @@ def check_target(target: str) -> None:
         raise ConfigurationError(
             f"peft._target_={target} is no config of peft: name one, such as peft.LoraConfig"
         )
+
+
+def add_lora(model: PreTrainedModel, rank: int, alpha: int, dropout: float) -> None:
+    """Put low-rank adapters into a model; of the rest, only a new head stays trainable.
+
+    Hu et al., "LoRA: Low-Rank Adaptation of Large Language Models", 2021. Of a task whose
+    `build_model` does so, the checkpoint holds what trains.
+
+    Args:
+        model: the model, which is changed in place.
+        rank: of the matrices that are added.
+        alpha: they are scaled by alpha / rank.
+        dropout: of their inputs.
+
+    Raises:
+        ConfigurationError: if peft does not know where to put them in this model.
+    """
+    add_adapter(
+        model,
+        {"_target_": "peft.LoraConfig", "r": rank, "lora_alpha": alpha, "lora_dropout": dropout},
+    )
 
 
 def trained_state(module: nn.Module, state: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -1,8 +1,9 @@
 """Which parameters train: the backbone, the head, and the matrix that both may share."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Literal, get_args
 
+from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import nn
 from transformers import PreTrainedModel
 
@@ -19,7 +20,8 @@ TIED_EMBEDDINGS = (
 def freeze_backbone(model: PreTrainedModel, tied: TiedEmbeddings = "error") -> None:
     """Let only the head train, and switch the backbone to evaluation mode (no dropout).
 
-    A model whose backbone is no module of its own (T5, CLIP) keeps its dropout.
+    A model whose backbone is no module of its own (T5, CLIP) keeps its dropout. Adapters are no
+    weights of the backbone: they train on, with dropout.
 
     Call it in `build_model`: to untie changes the structure, which callbacks may copy later on.
 
@@ -42,13 +44,13 @@ def freeze_backbone(model: PreTrainedModel, tied: TiedEmbeddings = "error") -> N
                 f"{TIED_EMBEDDINGS}: set task.tied_embeddings to 'train' (train the shared "
                 "matrix) or 'untie' (give the head a copy of its own)"
             )
-    head = list(head_parameters(model))
-    trainable = {id(parameter) for parameter in head}
+    adapters = list(adapter_parameters(model))
+    trainable = {id(parameter) for parameter in [*head_parameters(model), *adapters]}
     for parameter in model.parameters():
         parameter.requires_grad = id(parameter) in trainable
     if is_tied(model):
         model.get_output_embeddings().weight.requires_grad = True
-    if model.base_model is not model:
+    if model.base_model is not model and not adapters:
         model.base_model.eval()
     if not any(parameter.requires_grad for parameter in model.parameters()):
         raise ConfigurationError(
@@ -68,6 +70,21 @@ def head_parameters(model: PreTrainedModel) -> Iterator[nn.Parameter]:
     elif (output := model.get_output_embeddings()) is not None:
         shared = {id(parameter) for parameter in model.get_input_embeddings().parameters()}
         yield from (p for p in output.parameters() if id(p) not in shared)
+
+
+def only_these_train(model: nn.Module, parameters: Iterable[nn.Parameter]) -> bool:
+    """Tell whether everything but these parameters is frozen, and some of them are not."""
+    these = {id(parameter) for parameter in parameters}
+    trainable = {id(parameter) for parameter in model.parameters() if parameter.requires_grad}
+    return bool(trainable) and trainable <= these
+
+
+def adapter_parameters(model: nn.Module) -> Iterator[nn.Parameter]:
+    """Yield what adapters of peft added to the weights of a model."""
+    for module in model.modules():
+        if isinstance(module, BaseTunerLayer):
+            base = {id(parameter) for parameter in module.get_base_layer().parameters()}
+            yield from (p for p in module.parameters() if id(p) not in base)
 
 
 def is_tied(model: PreTrainedModel) -> bool:

@@ -17,12 +17,14 @@ from torchmetrics import Metric, MetricCollection
 from transformers import Pipeline, PreTrainedModel, PreTrainedTokenizerBase, pipeline
 from transformers.utils.generic import ModelOutput
 
-from lightning_transformers.core.adapters import add_adapter, merged, trained_state
+from lightning_transformers.core.adapters import add_adapter, has_adapter, merged, trained_state
 from lightning_transformers.core.backbone import Backbone, embedding_rows
 from lightning_transformers.core.data import TransformerDataModule
 from lightning_transformers.core.families import record_task
 from lightning_transformers.core.freezing import TIED_EMBEDDINGS, is_tied
+from lightning_transformers.core.heads import tell_of_own_layer
 from lightning_transformers.core.hyperparameters import plain, set_hyperparameters
+from lightning_transformers.core.losses import unmasked
 from lightning_transformers.core.metrics import MeanLoss
 from lightning_transformers.core.modes import evaluation_mode
 from lightning_transformers.core.randomness import keyed_generator
@@ -84,7 +86,7 @@ class TaskTransformer(LightningModule):
         fields = {"pretrained_model_name_or_path": backbone}
         self.backbone = Backbone(**(fields if isinstance(backbone, str) else dict(backbone)))
         self.downstream_model_type = downstream_model_type or self.default_model_type
-        self.optimizer_config = optimizer or ADAMW
+        self.optimizer_config: Mapping[str, Any] = optimizer or ADAMW
         self.scheduler_config = scheduler
         self.model_data_kwargs = model_data_kwargs or {}
         self._data: TransformerDataModule | None = None
@@ -92,6 +94,7 @@ class TaskTransformer(LightningModule):
         self.model = self.build_model()
         if peft:
             add_adapter(self.model, peft)
+        if has_adapter(self.model):
             # A checkpoint then holds what trains alone, see on_save_checkpoint.
             self.strict_loading = False
         self.metrics = nn.ModuleDict(
@@ -126,6 +129,10 @@ class TaskTransformer(LightningModule):
     def count_targets(self, batch: Batch) -> Tensor:
         """Return over how many labels the model averages its loss; -100 marks a masked one."""
         return (batch["labels"] != -100).sum()
+
+    def logits_and_labels(self, outputs: ModelOutput, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Return what a loss compares, without masked labels: (labels, classes) and (labels)."""
+        return unmasked(outputs["logits"], batch["labels"])
 
     # -- Lightning's steps
 
@@ -308,7 +315,8 @@ class TaskTransformer(LightningModule):
                 self.predict_step(move_data_to_device(batch, self.device), index)
                 for index, batch in enumerate(batches)
             ]
-            return self.merge_predictions([prediction for step in steps for prediction in step])
+            whole = self.merge_predictions([prediction for step in steps for prediction in step])
+            return [self.postprocess(p) for p in self.finish_predictions(whole, inputs)]
 
     def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> list[Any]:
         """Return the predictions for a batch; the batch has no labels."""
@@ -317,6 +325,14 @@ class TaskTransformer(LightningModule):
     def merge_predictions(self, predictions: list[Any]) -> list[Any]:
         """Return one prediction an input, where `predict_step` gives one an example of it."""
         return predictions
+
+    def finish_predictions(self, predictions: list[Any], inputs: Sequence[Any]) -> list[Any]:
+        """Return the predictions with what only the raw inputs tell."""
+        return predictions
+
+    def postprocess(self, prediction: Any) -> Any:
+        """Return one prediction as the caller of `predict` sees it."""
+        return prediction
 
     @property
     def data(self) -> Any:
@@ -330,6 +346,7 @@ class TaskTransformer(LightningModule):
             folder: gets the weights as safetensors, the config and the files of the processor.
             processor: the tokenizer or image processor.
         """
+        tell_of_own_layer(self.model)
         merged(self.model).save_pretrained(folder)
         processor.save_pretrained(folder)
 

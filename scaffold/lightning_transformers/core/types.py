@@ -24,3 +24,7 @@ class Loss:
     def mean(self) -> Tensor:
         """The loss of the batch by itself, which `training_step` returns."""
         return self.total / self.count
+
+    def plus(self, mean: Tensor) -> "Loss":
+        """Return the loss with another one added to it, which is given as its mean, a scalar."""
+        return Loss(self.total + mean * self.count, self.count)

@@ -7,8 +7,10 @@ from pydantic import PositiveInt
 from torch import Tensor
 from torchmetrics import Metric
 from transformers import PreTrainedModel
+from transformers.utils.generic import ModelOutput
 
 from lightning_transformers.core import Batch, TaskTransformer
+from lightning_transformers.core.losses import unmasked
 from lightning_transformers.core.metrics import Perplexity
 
 
@@ -33,6 +35,10 @@ class LanguageModelingTransformer(TaskTransformer):
     def count_targets(self, batch: Batch) -> Tensor:
         """Return the number of predicted tokens: the first of a row is predicted by none."""
         return super().count_targets({"labels": batch["labels"][:, 1:]})
+
+    def logits_and_labels(self, outputs: ModelOutput, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Return the logits at each token and the token that follows it."""
+        return unmasked(outputs["logits"][:, :-1], batch["labels"][:, 1:])
 
     def configure_metrics(self, stage: str) -> dict[str, Metric]:
         """Return the loss and the perplexity."""

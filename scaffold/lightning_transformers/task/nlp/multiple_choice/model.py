@@ -8,7 +8,7 @@ from torchmetrics import Metric
 from torchmetrics.classification import MulticlassAccuracy
 from transformers.utils.generic import ModelOutput
 
-from lightning_transformers.core import Batch, Loss, TaskTransformer, TransformerDataModule
+from lightning_transformers.core import Batch, Loss, TaskTransformer
 from lightning_transformers.task.nlp.multiple_choice.data import MultipleChoiceDataModule
 
 
@@ -45,23 +45,17 @@ class MultipleChoiceTransformer(TaskTransformer):
             "target": batch["labels"],
         }
 
-    def predict(
-        self, inputs: Sequence[Any], data: TransformerDataModule, batch_size: int = 16
-    ) -> list[Any]:
+    def finish_predictions(self, predictions: list[Any], inputs: Sequence[Any]) -> list[Any]:
         """Return for each input the text of the best choice, its number and its probability.
 
         Args:
+            predictions: the number and the probability of the best choice of each input.
             inputs: mappings with `context`, `question` and `choices`, a list.
-            data: the data module, a `MultipleChoiceDataModule`; it needs no files.
-            batch_size: inputs at a time.
-
-        Raises:
-            ConfigurationError: for an input without what the task needs.
         """
-        found = super().predict(inputs, data, batch_size)
-        choices = cast(MultipleChoiceDataModule, data).predicted_choices(inputs)
+        choices = cast(MultipleChoiceDataModule, self.data).predicted_choices(inputs)
         return [
-            {"choice": row[best["index"]], **best} for row, best in zip(choices, found, strict=True)
+            {"choice": row[best["index"]], **best}
+            for row, best in zip(choices, predictions, strict=True)
         ]
 
     def predict_step(

@@ -9,6 +9,8 @@ from torchmetrics import Metric
 from transformers.utils.generic import ModelOutput
 
 from lightning_transformers.core import Batch, Loss, TaskTransformer
+from lightning_transformers.core.collate import IGNORED
+from lightning_transformers.core.losses import unmasked
 from lightning_transformers.task.nlp.question_answering.scores import SquadScores
 from lightning_transformers.task.nlp.question_answering.spans import (
     Candidates,
@@ -33,6 +35,13 @@ class QuestionAnsweringTransformer(TaskTransformer):
     def count_targets(self, batch: Batch) -> Tensor:
         """Return the number of windows, over which the model averages its loss."""
         return torch.tensor(len(batch["start_positions"]), device=self.device)
+
+    def logits_and_labels(self, outputs: ModelOutput, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Return the logits of each first and each last token, and where these are."""
+        logits = torch.cat([outputs["start_logits"], outputs["end_logits"]])
+        labels = torch.cat([batch["start_positions"], batch["end_positions"]])
+        # What lies beyond the window has no logit, and the model leaves it out of its loss, too.
+        return unmasked(logits, labels.masked_fill(labels >= logits.shape[1], IGNORED))
 
     def configure_metrics(self, stage: str) -> dict[str, Metric]:
         """Return the loss and SQuAD's scores."""

@@ -11,6 +11,7 @@ from transformers.utils.generic import ModelOutput
 from lightning_transformers.core import Batch, Loss, TaskTransformer
 from lightning_transformers.core.labels import class_names, likely_classes
 from lightning_transformers.core.metrics import class_metrics
+from lightning_transformers.errors import ConfigurationError
 
 
 class TextClassificationTransformer(TaskTransformer):
@@ -34,6 +35,19 @@ class TextClassificationTransformer(TaskTransformer):
     def count_targets(self, batch: Batch) -> Tensor:
         """Return the number of labels in the batch, over which the model averages its loss."""
         return torch.tensor(batch["labels"].numel(), device=self.device)
+
+    def logits_and_labels(self, outputs: ModelOutput, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Return the logits and the class of each text.
+
+        Raises:
+            ConfigurationError: if the labels are no single classes.
+        """
+        if self.problem_type != "single_label_classification":
+            raise ConfigurationError(
+                f"the loss of {type(self).__name__} compares logits with one class a text, and "
+                f"the labels are for {self.problem_type}: leave that part of the loss out"
+            )
+        return super().logits_and_labels(outputs, batch)
 
     def configure_metrics(self, stage: str) -> dict[str, Metric]:
         """Return the metrics that fit the type of the labels."""

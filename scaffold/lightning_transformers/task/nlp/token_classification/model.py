@@ -1,7 +1,7 @@
 """The tagger of words."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 import torch
 from seqeval.metrics import (
@@ -15,7 +15,7 @@ from torch.nn.functional import pad
 from torchmetrics import Metric
 from transformers.utils.generic import ModelOutput
 
-from lightning_transformers.core import Batch, Loss, TaskTransformer, TransformerDataModule
+from lightning_transformers.core import Batch, Loss, TaskTransformer
 from lightning_transformers.core.collate import IGNORED
 from lightning_transformers.core.labels import class_names
 from lightning_transformers.core.metrics import Records, class_metrics
@@ -110,26 +110,22 @@ class TokenClassificationTransformer(TaskTransformer):
             for row in rows
         ]
 
-    def predict(
-        self, inputs: Sequence[Any], data: TransformerDataModule, batch_size: int = 16
-    ) -> list[Any]:
+    def finish_predictions(self, predictions: list[Any], inputs: Sequence[Any]) -> list[Any]:
         """Return the entities of each text, or where tags are of another kind those of its words.
 
         Args:
+            predictions: the tagged words of each input.
             inputs: texts, or mappings with a list of words.
-            data: the data module.
-            batch_size: inputs at a time.
 
         Returns:
             For each input a list of mappings with `entity` (or `tag`), the `text`, its mean
             probability as `score`, and where it is as `start` and `end`: in characters of the
             text, or in words where these were given. A text is split at spaces and punctuation.
         """
-        tagged = super().predict(inputs, data, batch_size)
         spans = entity_spans if self.tags_entities else word_spans
         return [
             spans(sentence, tags)
-            for sentence, tags in zip(map(cast(Any, data).sentence, inputs), tagged, strict=True)
+            for sentence, tags in zip(map(self.data.sentence, inputs), predictions, strict=True)
         ]
 
 

@@ -1,0 +1,54 @@
+"""Optimizers that torch does not have."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+
+class Lion(Optimizer):
+    """Steps by the sign of a momentum: one state a weight, where Adam keeps two.
+
+    Chen et al., "Symbolic Discovery of Optimization Algorithms", 2023. Every weight moves by the
+    learning rate, which should be a third to a tenth of AdamW's, and the weight decay that much
+    larger.
+
+    Args:
+        params: parameters, or groups of them with settings of their own.
+        lr: the learning rate.
+        betas: how much of the momentum goes into a step, and how much of it is kept.
+        weight_decay: share of a weight, times the learning rate, that a step takes off.
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-5,
+        betas: tuple[float, float] = (0.9, 0.99),
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(params, {"lr": lr, "betas": betas, "weight_decay": weight_decay})
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
+        """Update the parameters that have a gradient, and return the loss of the closure."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                if parameter.grad is not None:
+                    self.update(parameter, group)
+        return loss
+
+    def update(self, parameter: Tensor, group: dict[str, Any]) -> None:
+        """Move one parameter, and its momentum after it."""
+        state, gradient, (step, keep) = self.state[parameter], parameter.grad, group["betas"]
+        assert gradient is not None
+        momentum = state.setdefault("momentum", torch.zeros_like(parameter))
+        parameter.mul_(1 - group["lr"] * group["weight_decay"])
+        parameter.sub_(momentum.lerp(gradient, 1 - step).sign_(), alpha=group["lr"])
+        momentum.lerp_(gradient, 1 - keep)

@@ -1,0 +1,59 @@
+"""What the templates give for an item, without a project on disk."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from types import ModuleType
+from typing import Any
+
+from lightning_transformers.core import TaskTransformer
+from ltscaffold.answers import Item
+from ltscaffold.catalog import Catalog
+from ltscaffold.commands.new_project import first_answers
+from ltscaffold.render import Files, render
+from release_templates import TEMPLATES
+
+CATALOG = Catalog(TEMPLATES)
+BASES, HOOKS, RECIPES = (CATALOG.names(kind) for kind in ("base", "hook", "recipe"))
+
+
+def item(name: str, base: str, recipes: Sequence[str] = ()) -> Item:
+    """Return a task with recipes."""
+    parts = [f"recipes/{recipe}" for recipe in recipes]
+    return Item("task", name, CATALOG.entry("base", base)["group"], base, parts, "v0.0.0")
+
+
+def project_files(*items: Item) -> Files:
+    """Return the files of a project with these tasks, by path."""
+    return render(TEMPLATES, replace(first_answers("tasks"), items=list(items)))
+
+
+def task_files(base: str, recipes: Sequence[str] = ()) -> tuple[str, str]:
+    """Return the module and the YAML of a task called `mine`."""
+    mine = item("mine", base, recipes)
+    files = project_files(mine)
+    return files["tasks/mine/model.py"], files[f"conf/task/{mine.group}/mine.yaml"]
+
+
+def task_class(base: str, *recipes: str) -> type[TaskTransformer]:
+    """Return the class that the templates give for a base with recipes."""
+    name = "_".join(["rendered", base, *recipes])
+    if name not in sys.modules:
+        module = ModuleType(name)
+        sys.modules[name] = module
+        source, _ = task_files(base, recipes)
+        exec(compile(source, name, "exec"), module.__dict__)
+    rendered: Any = sys.modules[name]
+    found: type[TaskTransformer] = rendered.MineTransformer
+    return found
+
+
+def unsuitable(recipe: str) -> dict[str, str]:
+    """Return the bases on which a recipe makes no sense, with the reasons."""
+    reasons: dict[str, str] = dict(CATALOG.entry("recipe", recipe)).get("unsuitable", {})
+    return reasons
+
+
+def suitable(base: str) -> list[str]:
+    """Return the recipes that make sense on a base."""
+    return [recipe for recipe in RECIPES if base not in unsuitable(recipe)]

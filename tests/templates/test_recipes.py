@@ -1,0 +1,172 @@
+"""Every recipe fits every base that it is not declared unsuitable for, in a few lines."""
+
+import difflib
+import math
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from omegaconf import OmegaConf
+from PIL import Image
+from pytorch_lightning import Trainer
+
+from lightning_transformers.build import build_data, build_model
+from lightning_transformers.core import TaskTransformer
+from lightning_transformers.hydra_app.app import compose, silence_noise
+from lightning_transformers.train import seed_everything
+from tests.rendered import BASES, CATALOG, RECIPES, suitable, task_class, task_files, unsuitable
+
+pytestmark = pytest.mark.xdist_group("recipes")  # they share the data of each base
+
+LINES_OF_PYTHON, LINES_OF_YAML = 15, 6
+SETTINGS = (
+    *("experiment=smoke", "callbacks=none", "logger=none", "trainer=cpu"),
+    *("dataset.limit_train_samples=8", "dataset.limit_val_samples=8", "dataset.batch_size=2"),
+)
+
+
+@cache
+def prepared(base: str) -> tuple[Any, Any]:
+    """Return the config and the data of a base; all recipes train on the same."""
+    silence_noise()
+    group = CATALOG.entry("base", base)["group"]
+    config = compose([f"task={group}/{base}", *SETTINGS])
+    data = build_data(config)
+    return config, data
+
+
+def build(base: str, *recipes: str) -> TaskTransformer:
+    """Return the task that the templates give, on the tiny backbone."""
+    config, data = prepared(base)
+    cls, written = task_class(base, *recipes), yaml.safe_load(task_files(base, recipes)[1])
+    del written["defaults"]
+    task = {**config.task, **written, "_target_": f"{cls.__module__}.{cls.__name__}"}
+    seed_everything(0)
+    model: TaskTransformer = build_model(OmegaConf.create({**config, "task": task}), data)
+    return model
+
+
+def trainer(limit_val_batches: int = 0) -> Trainer:
+    return Trainer(
+        accelerator="cpu",
+        max_steps=1,
+        limit_val_batches=limit_val_batches,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+
+
+PAIRS = [(recipe, base) for base in BASES for recipe in suitable(base)]
+
+
+@pytest.mark.parametrize(("recipe", "base"), PAIRS, ids=["-".join(pair) for pair in PAIRS])
+def test_recipe_trains_a_batch_on_a_base(recipe: str, base: str) -> None:
+    trains_a_batch(build(base, recipe), base)
+
+
+@pytest.mark.parametrize("base", BASES)
+def test_all_recipes_train_a_batch_together(base: str) -> None:
+    trains_a_batch(build(base, *suitable(base)), base)
+    trains_a_batch(build(base, *reversed(suitable(base))), base)
+
+
+METRICS = [(r, base) for r, base in PAIRS if r in ("custom_metric", "perplexity")]
+
+
+@pytest.mark.parametrize(("recipe", "base"), METRICS, ids=["-".join(pair) for pair in METRICS])
+def test_metric_is_reported_on_a_base(recipe: str, base: str) -> None:
+    run = trainer(limit_val_batches=2)
+    logged = run.validate(build(base, recipe), prepared(base)[1], verbose=False)[0]
+    if recipe == "perplexity":
+        assert logged["val/perplexity"] == pytest.approx(math.exp(logged["val/loss"]))
+    else:
+        assert 0 < logged["val/confidence"] < 1
+
+
+INPUTS: dict[str, Any] = {
+    "image_classification": Image.new("L", (28, 28), 128),
+    "masked_language_modeling": "It is a <mask>.",
+    "multiple_choice": {"context": "A", "question": "B", "choices": ["c", "d"]},
+    "question_answering": {"context": "Anna sat  down.", "question": "Who?"},
+}
+
+
+@pytest.mark.parametrize("base", BASES)
+def test_predictions_are_postprocessed_on_a_base(base: str) -> None:
+    data, inputs = prepared(base)[1], [INPUTS.get(base, "It is a truth ")]
+    plain = build(base).predict(inputs, data)
+    shown = build(base, "postprocess").predict(inputs, data)
+    for before, after in zip(leaves(plain), leaves(shown), strict=True):
+        if isinstance(before, str):
+            assert after == re.sub(r"\s+", " ", before).strip()
+        else:
+            assert after == (float(f"{before:.3f}") if isinstance(before, float) else before)
+
+
+def leaves(prediction: Any) -> Iterator[Any]:
+    """Yield the numbers and texts in a prediction."""
+    if isinstance(prediction, dict | list):
+        for part in prediction.values() if isinstance(prediction, dict) else prediction:
+            yield from leaves(part)
+    else:
+        yield prediction
+
+
+def trains_a_batch(model: TaskTransformer, base: str) -> None:
+    before = {name: p.detach().clone() for name, p in model.named_parameters()}
+    trainer().fit(model, prepared(base)[1])
+    after = dict(model.named_parameters())
+    changed = [name for name in before if not torch.equal(before[name], after[name])]
+    assert changed
+    assert all(after[name].requires_grad for name in changed)
+    assert all(p.isfinite().all() for p in after.values())
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_unsuitable_bases_have_a_reason(recipe: str) -> None:
+    reasons = unsuitable(recipe)
+    assert set(reasons) < set(BASES)
+    for reason in reasons.values():
+        assert len(reason.split()) >= 5
+        assert reason[0].islower()
+        assert reason[-1].isalpha()
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_recipe_adds_few_lines(recipe: str) -> None:
+    base = next(base for base in BASES if base not in unsuitable(recipe))
+    for limit, plain, customised in zip(
+        (LINES_OF_PYTHON, LINES_OF_YAML), task_files(base), task_files(base, [recipe]), strict=True
+    ):
+        assert added(plain, customised) <= limit
+
+
+def added(before: str, after: str) -> int:
+    """Return the number of lines, empty ones left out, that a text has more than another."""
+    difference = difflib.ndiff(before.splitlines(), after.splitlines())
+    return sum(line.startswith("+ ") and bool(line[2:].strip()) for line in difference)
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_recipe_shows_its_hyperparameters_in_the_yaml(recipe: str) -> None:
+    base = next(base for base in BASES if base not in unsuitable(recipe))
+    written = yaml.safe_load(task_files(base, [recipe])[1])
+    fields = CATALOG.entry("recipe", recipe)["fields"]
+    assert written.keys() - {"defaults", "_target_"} == fields.keys()
+
+
+def test_no_two_recipes_have_a_name_or_a_call_in_common() -> None:
+    entries = [dict(CATALOG.entry("recipe", recipe)) for recipe in RECIPES]
+    names = [name for entry in entries for name in entry["fields"]]
+    names += [name for entry in entries for name in entry if name.endswith("_call")]
+    assert len(names) == len(set(names))
+    for base in BASES:
+        inherited = dir(task_class(base))
+        assert not set(names) & set(inherited), Path(base)
