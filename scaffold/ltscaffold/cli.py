@@ -93,7 +93,9 @@ def new_project(
 @app.command()
 def new_task(
     name: Annotated[str, typer.Argument(help="Name of the task, in snake_case.")],
-    base: Annotated[str, typer.Option(help="Task to build on: ltscaffold list bases.")],
+    base: Annotated[
+        str, typer.Option(help="Task to build on: ltscaffold list bases, or one of the project.")
+    ],
     hook: Hooks = None,
     recipe: Recipes = None,
     package: Annotated[

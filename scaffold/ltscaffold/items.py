@@ -1,7 +1,6 @@
 """The files of items, and the plan that leads from one list of items to another."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from ltscaffold import source
@@ -14,8 +13,8 @@ from ltscaffold.render import Files, render, render_answers
 def item_files(answers: Answers, item: Item) -> Files:
     """Return the files of one item as the project's templates give them."""
     templates = source.checkout(answers.version)
-    skeleton = render(templates, replace(answers, items=[]))
-    alone = render(templates, replace(answers, items=[item]))
+    skeleton = render(templates, answers, [])
+    alone = render(templates, answers, [item])
     return {path: text for path, text in alone.items() if path not in skeleton}
 
 
@@ -53,6 +52,6 @@ def item_plan(
 def _differing(answers: Answers, others: Answers) -> Files:
     """Return the skeleton's files and those of the items that other answers do not have."""
     items = [item for item in answers.items if item not in others.items]
-    files = render(source.checkout(answers.version), replace(answers, items=items))
+    files = render(source.checkout(answers.version), answers, items)
     del files[ANSWERS_FILE]
     return files

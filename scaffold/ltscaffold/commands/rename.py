@@ -7,8 +7,9 @@ from pathlib import Path
 from ltscaffold import source
 from ltscaffold.answers import Answers, Item, read_project
 from ltscaffold.catalog import Catalog
-from ltscaffold.commands.new_task import check_new_name
+from ltscaffold.commands.new_item import check_new_name
 from ltscaffold.items import item_files, item_plan
+from ltscaffold.kinds import KINDS
 from ltscaffold.plan import Plan, changes_of, read
 
 
@@ -27,7 +28,7 @@ def plan_rename(project: Path, name: str, new_name: str) -> Plan:
     """
     answers = read_project(project)
     item = answers.item(name)
-    check_new_name(Catalog(source.checkout(answers.version)), answers, item.kind, new_name)
+    check_new_name(Catalog(source.checkout(answers.version)), answers, KINDS[item.kind], new_name)
     renamed = replace(item, name=new_name)
     new = renamed_answers(answers, item, renamed)
     moves = dict(zip(item_files(answers, item), item_files(new, renamed), strict=True))
@@ -45,12 +46,17 @@ def renamed_answers(answers: Answers, item: Item, renamed: Item) -> Answers:
 
 def references(answers: Answers, item: Item, renamed: Item) -> dict[str, str]:
     """Return patterns of what names an item in a config or in its own code, and the new names."""
-    old, new = (item.name.title().replace("_", ""), renamed.name.title().replace("_", ""))
+    kind = KINDS[item.kind]
     return {
-        rf"\b{old}Transformer\b": f"{new}Transformer",
+        rf"\b{kind.class_name(item.name)}\b": kind.class_name(renamed.name),
         rf"\b{answers.package}\.{item.name}\b": f"{answers.package}.{renamed.name}",
-        rf"(?<![\w.-]){item.group}/{item.name}(?![\w/-])": f"{item.group}/{renamed.name}",
+        rf"(?<![\w.-]){option_of(item)}(?![\w/-])": option_of(renamed),
     }
+
+
+def option_of(item: Item) -> str:
+    """Return what chooses an item in its config group."""
+    return KINDS[item.kind].option.format(group=item.group, base=item.base, name=item.name)
 
 
 def with_references(project: Path, plan: Plan, patterns: dict[str, str]) -> Plan:

@@ -1,0 +1,49 @@
+"""The kinds of items: what sets a task, a dataset and a callback apart for the generator."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What the commands have to know about a kind.
+
+    Attributes:
+        name: as the answers record it.
+        suffix: what the name of its class ends in.
+        hooks: folder of the partials of its hooks.
+        option: its config within the groups, in terms of an item's `group`, `base` and `name`.
+        usage: what follows `python train.py` to use it, likewise.
+        since: the first version of the templates that has it.
+        taken: names that mean something else there: options of the runtime, imported classes.
+    """
+
+    name: str
+    suffix: str
+    hooks: str
+    option: str
+    usage: str
+    since: str
+    taken: frozenset[str] = frozenset()
+
+    @property
+    def items(self) -> str:
+        """The variable that paths of templates loop over."""
+        return f"lts_{self.name}s"
+
+    def class_name(self, name: str) -> str:
+        """Return the name of an item's class."""
+        return "".join(word.capitalize() for word in name.split("_")) + self.suffix
+
+    def part(self, hook: str) -> str:
+        """Return the path of the partial of a hook."""
+        return f"{self.hooks}/{hook}"
+
+
+CALLBACK_BASE = "Callback"
+"""What a callback records as its base: no name that an item can have."""
+CHAINING_SINCE = "v1.1.0"
+"""The first version of the templates in which a task can be based on one of the project."""
+
+TASK = Kind("task", "Transformer", "hooks", "{group}/{name}", "+task={group}/{name}", "v1.0.0")
+KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (TASK,)}
