@@ -21,11 +21,16 @@ CATALOG = Catalog(TEMPLATES)
 HOOKS, RECIPES = CATALOG.names("hook"), CATALOG.names("recipe")
 BASES = CATALOG.names("base")
 BASE = "language_modeling"
+LINTERS = [
+    ("ruff", "format", "--isolated", "--check", "."),
+    ("ruff", "check", "--isolated", "--select", "B,E,F,I,N,UP,SIM", "."),
+    ("mypy", "--strict", "."),
+]
 
 
 @pytest.fixture(scope="module")
 def every_task(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a project with a task for each base, each hook, each pair of recipes, and for all."""
+    """Return a project with a task for each base, hook and pair of recipes, for all, and on each other."""
     project = tmp_path_factory.mktemp("every-task")
     for base in BASES:
         new_task(project, f"my_{base}", base)
@@ -34,19 +39,14 @@ def every_task(tmp_path_factory: pytest.TempPathFactory) -> Path:
         new_task(project, f"with_{hook}", BASE, [hook])
     for one, two in itertools.product(RECIPES, RECIPES):
         new_task(project, f"with_{one}_{two}"[:48].rstrip("_"), BASE, [], [one, two])
-    new_task(project, "a_name_that_is_as_long_as_one_can_be_and_wraps", BASE)
+    long = "a_name_that_is_as_long_as_one_can_be_and_wraps"
+    new_task(project, long, BASE)
+    new_task(project, f"{long}_2", long, HOOKS, RECIPES)
+    new_task(project, "on_that", f"{long}_2", HOOKS)
     return project
 
 
-@pytest.mark.parametrize(
-    "linter",
-    [
-        ("ruff", "format", "--isolated", "--check", "."),
-        ("ruff", "check", "--isolated", "--select", "B,E,F,I,N,UP,SIM", "."),
-        ("mypy", "--strict", "."),
-    ],
-    ids=["format", "style", "types"],
-)
+@pytest.mark.parametrize("linter", LINTERS, ids=["format", "style", "types"])
 def test_linter_finds_nothing(linter: tuple[str, ...], every_task: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", *linter], cwd=every_task, capture_output=True, text=True, check=False

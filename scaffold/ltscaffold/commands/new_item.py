@@ -13,7 +13,7 @@ from ltscaffold.commands.new_project import PACKAGE, first_answers, skeleton_pla
 from ltscaffold.commands.parts import check_parts, parts_of
 from ltscaffold.errors import ScaffoldError
 from ltscaffold.items import item_plan
-from ltscaffold.kinds import CHAINING_SINCE, KINDS, TASK, Kind
+from ltscaffold.kinds import CALLBACK, CHAINING_SINCE, KINDS, TASK, Kind
 from ltscaffold.names import check_name
 from ltscaffold.plan import Plan
 
@@ -84,6 +84,8 @@ def group_of(catalog: Catalog, answers: Answers, kind: Kind, base: str) -> str:
     Raises:
         ScaffoldError: if there is none of this name, or if it cannot be one.
     """
+    if kind is CALLBACK:
+        return ""
     tasks = [item for item in answers.items if item.kind == TASK.name] if kind is TASK else []
     for item in tasks:
         if item.name == base:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from ltscaffold.answers import Answers, Item
 from ltscaffold.catalog import Catalog
 from ltscaffold.errors import ScaffoldError
-from ltscaffold.kinds import KINDS, Kind
+from ltscaffold.kinds import KINDS, TASK, Kind
 
 
 def check_parts(
@@ -15,6 +15,8 @@ def check_parts(
 
     A recipe goes in once: a task inherits those of the tasks that it is based on.
     """
+    if recipes and item.kind != TASK.name:
+        raise ScaffoldError(f"a {item.kind} has no recipes: leave --recipe out")
     for hook in hooks:
         catalog.hook(KINDS[item.kind], hook)
     line = answers.ancestors(item.base)

@@ -47,10 +47,13 @@ def renamed_answers(answers: Answers, item: Item, renamed: Item) -> Answers:
 def references(answers: Answers, item: Item, renamed: Item) -> dict[str, str]:
     """Return patterns of what names an item in a config or in its own code, and the new names."""
     kind = KINDS[item.kind]
-    return {
+    mentions = {
+        mention.replace("OPTION", option_of(item)): rf"\g<1>{option_of(renamed)}"
+        for mention in kind.mentions
+    }
+    return mentions | {
         rf"\b{kind.class_name(item.name)}\b": kind.class_name(renamed.name),
         rf"\b{answers.package}\.{item.name}\b": f"{answers.package}.{renamed.name}",
-        rf"(?<![\w.-]){option_of(item)}(?![\w/-])": option_of(renamed),
     }
 
 
@@ -69,7 +72,7 @@ def with_references(project: Path, plan: Plan, patterns: dict[str, str]) -> Plan
         if content is not None and path.endswith((".py", ".yaml")):
             text = content.decode("utf-8", "surrogateescape")
             for pattern, replacement in patterns.items():
-                text = re.sub(pattern, replacement, text)
+                text = re.sub(pattern, replacement, text, flags=re.MULTILINE)
             contents[path] = text.encode("utf-8", "surrogateescape")
     return replace(
         plan,
