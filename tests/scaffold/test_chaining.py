@@ -6,6 +6,7 @@ import copier
 import pytest
 
 from ltscaffold.answers import read_project
+from ltscaffold.commands.status import status
 from ltscaffold.errors import ScaffoldError
 from ltscaffold.source import SOURCE_URL
 from tests.conftest import Run
@@ -109,3 +110,15 @@ def test_templates_that_cannot_chain_say_so(project: Path, monkeypatch: pytest.M
         new_task(project, "old", "language_modeling")
     with pytest.raises(ScaffoldError, match=r"needs templates v1\.1\.0, the project has v1\.0\.0"):
         new_task(project, "mine", "old")
+
+
+def test_base_that_a_merge_has_lost_is_named(chain: Path) -> None:
+    answers = chain / ".copier-answers.yml"
+    lines = answers.read_text().splitlines(keepends=True)
+    answers.write_text("".join(line for line in lines if '"name": "middle"' not in line))
+    before = tree(chain)
+    with pytest.raises(ScaffoldError, match="alpha is based on middle, which is neither"):
+        add(chain, "alpha", ["setup"])
+    with pytest.raises(ScaffoldError, match="alpha is based on middle, which is neither"):
+        status(chain)
+    assert tree(chain) == before
