@@ -4,6 +4,8 @@ from functools import partial
 from pathlib import Path
 
 from ltscaffold.commands.add import plan_add
+from ltscaffold.commands.new_callback import plan_new_callback
+from ltscaffold.commands.new_dataset import plan_new_dataset
 from ltscaffold.commands.new_project import plan_new_project
 from ltscaffold.commands.new_task import plan_new_task
 from ltscaffold.commands.remove import plan_remove
@@ -19,6 +21,14 @@ def new_project(project: Path, *arguments: object) -> Plan:
 
 def new_task(project: Path, *arguments: object, **options: object) -> Plan:
     return apply(project, partial(plan_new_task, project, *arguments, **options))
+
+
+def new_dataset(project: Path, *arguments: object, **options: object) -> Plan:
+    return apply(project, partial(plan_new_dataset, project, *arguments, **options))
+
+
+def new_callback(project: Path, *arguments: object, **options: object) -> Plan:
+    return apply(project, partial(plan_new_callback, project, *arguments, **options))
 
 
 def add(project: Path, *arguments: object, **options: object) -> Plan:

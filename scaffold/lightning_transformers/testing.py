@@ -1,15 +1,17 @@
 """Tests that every task has to pass, for the tests that are generated beside each."""
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
+from hydra.utils import get_class
 from omegaconf import DictConfig
+from pytorch_lightning import Callback
 
 from lightning_transformers.build import build_data, build_model, build_trainer, task_class
-from lightning_transformers.core import TaskTransformer
+from lightning_transformers.core import TaskTransformer, TransformerDataModule
 from lightning_transformers.hydra_app.app import compose, silence_noise
 from lightning_transformers.train import seed_everything, train
 
@@ -21,6 +23,14 @@ SMOKE = (
     "trainer.limit_train_batches=2",
     "trainer.limit_val_batches=1",
 )
+
+LIMITS = (
+    "trainer.num_sanity_val_steps=1",
+    "+trainer.limit_test_batches=1",
+    "+trainer.limit_predict_batches=1",
+)
+NOT_IN_EVERY_RUN = {"on_exception", "load_state_dict"}
+"""Hooks that an error calls, or a state that is not empty."""
 
 
 class TaskContract:
@@ -55,8 +65,120 @@ class TaskContract:
 
     def compose(self, run_dir: Path) -> DictConfig:
         """Return the config of a run that takes seconds."""
-        overrides = [f"task={self.task}", *SMOKE, f"training.run_dir={run_dir}"]
-        return compose(overrides, project_of(type(self)) / "conf")
+        return smoke_config(type(self), run_dir, f"task={self.task}")
+
+
+class DatasetContract:
+    """What holds for a dataset: its config names its class, and a task trains on its batches.
+
+    Subclass it in a test module of the project, and set the attributes. The rows are the sample
+    that ships with the task; for others, set `rows`.
+    """
+
+    task: ClassVar[str]
+    """The task that the dataset is for, such as `nlp/language_modeling`."""
+    dataset: ClassVar[str]
+    """Its option in the config group of that task, such as `my_text`."""
+    data_class: ClassVar[type[TransformerDataModule]]
+    rows: ClassVar[Sequence[str]] = ("dataset.dataset_name=sample",)
+    """Overrides that choose the rows, such as `dataset.train_file=tests/rows.csv`."""
+
+    def test_config_names_the_class(self, tmp_path: Path) -> None:
+        """The `_target_` of the composed config is the class of this test."""
+        assert get_class(self.compose(tmp_path).dataset._target_) is self.data_class
+
+    def test_a_batch_trains(self, tmp_path: Path) -> None:
+        """The task takes its batches: after one step parameters have changed."""
+        silence_noise()
+        config = self.compose(tmp_path)
+        seed_everything(config.training.seed)
+        data = build_data(config)
+        assert type(data) is self.data_class
+        model = build_model(config, data)
+        before = {name: p.detach().clone() for name, p in model.named_parameters()}
+        metrics = train(model, data, build_trainer(config))
+        assert torch.isfinite(torch.tensor(metrics["val/loss"]))
+        assert any(changed_parameters(model, before)), "no parameter changed"
+
+    def compose(self, run_dir: Path) -> DictConfig:
+        """Return the config of a run that takes seconds."""
+        chosen = (f"task={self.task}", f"dataset={self.task}/{self.dataset}", *self.rows)
+        return smoke_config(type(self), run_dir, *chosen, "trainer.limit_train_batches=1")
+
+
+class CallbackContract:
+    """What holds for a callback: its config names its class, and its hooks run.
+
+    Subclass it in a test module of the project, and set the attributes.
+    """
+
+    callback: ClassVar[str]
+    """Its option in the config group `callbacks`, such as `my_callback`."""
+    callback_class: ClassVar[type[Callback]]
+    task: ClassVar[str] = "nlp/language_modeling"
+    """The task that it is tried on."""
+
+    def test_config_names_the_class(self, tmp_path: Path) -> None:
+        """The `_target_` of the composed config is the class of this test."""
+        (config,) = self.compose(tmp_path).callbacks.values()
+        assert get_class(config._target_) is self.callback_class
+
+    def test_names_of_hooks_are_those_of_lightning(self) -> None:
+        """A method `on_…` that Lightning does not know would never be called."""
+        unknown = {name for name in vars(self.callback_class) if name.startswith("on_")}
+        assert not unknown - set(dir(Callback))
+
+    def test_overridden_hooks_are_called(self, tmp_path: Path) -> None:
+        """A fit, a resumed one, a test and a prediction call each but those of an error."""
+        silence_noise()
+        config = self.compose(tmp_path)
+        seed_everything(config.training.seed)
+        data = build_data(config)
+        model = build_model(config, data)
+        trainer = build_trainer(config)
+        (callback,) = [c for c in trainer.callbacks if type(c) is self.callback_class]  # type: ignore[attr-defined]
+        expected = overridden_hooks(self.callback_class) - NOT_IN_EVERY_RUN
+        called = record_calls(callback, expected)
+        train(model, data, trainer)
+        checkpoint = str(tmp_path / "last.ckpt")
+        trainer.save_checkpoint(checkpoint)
+        trainer.test(model, data.val_dataloader(), verbose=False)
+        trainer.predict(model, data.val_dataloader())
+        train(model, data, trainer, checkpoint_path=checkpoint)
+        assert called == expected, f"never called: {sorted(expected - called)}"
+
+    def compose(self, run_dir: Path) -> DictConfig:
+        """Return the config of a run that takes seconds."""
+        chosen = (f"task={self.task}", *LIMITS, f"callbacks={self.callback}")
+        return smoke_config(type(self), run_dir, *chosen)
+
+
+def smoke_config(test: type, run_dir: Path, *overrides: str) -> DictConfig:
+    """Return the config of a run that takes seconds, with overrides that win over its own."""
+    typed = [*SMOKE, *overrides, f"training.run_dir={run_dir}"]
+    return compose(typed, project_of(test) / "conf")
+
+
+def overridden_hooks(cls: type[Callback]) -> set[str]:
+    """Return the names of the hooks of Lightning that a callback's class overrides."""
+    hooks = {name for name, value in vars(Callback).items() if inspect.isfunction(value)}
+    return {name for name in hooks if getattr(cls, name) is not getattr(Callback, name)}
+
+
+def record_calls(callback: Callback, hooks: Iterable[str]) -> set[str]:
+    """Return a set that gets the name of each hook of a callback that is called from now on."""
+    called: set[str] = set()
+
+    def recorded(name: str, hook: Any) -> Any:
+        def record(*args: Any, **kwargs: Any) -> Any:
+            called.add(name)
+            return hook(*args, **kwargs)
+
+        return record
+
+    for name in hooks:
+        setattr(callback, name, recorded(name, getattr(callback, name)))
+    return called
 
 
 def changed_parameters(model: torch.nn.Module, before: dict[str, torch.Tensor]) -> Iterator[str]:

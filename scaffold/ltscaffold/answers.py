@@ -1,6 +1,6 @@
 """The record of what was generated into a project: `.copier-answers.yml`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from ltscaffold.errors import ScaffoldError, unknown
+from ltscaffold.kinds import KINDS
 from ltscaffold.names import SNAKE_CASE
 
 ANSWERS_FILE = ".copier-answers.yml"
@@ -18,10 +19,10 @@ class Item:
     """A task, dataset or callback that was generated.
 
     Attributes:
-        kind: "task".
+        kind: a key of `KINDS`.
         name: its module, config and test.
         group: the config group within the kind's, such as `nlp`.
-        base: the task of the runtime that it is based on.
+        base: the task that it is based on, of the runtime or of the project.
         parts: template partials that give it methods, `hooks/<name>` and `recipes/<name>`, in the
             order they were added.
         v: the template version that it was rendered at.
@@ -60,15 +61,30 @@ class Answers:
         items = [new for old in self.items for new in (others if old == item else (old,))]
         return replace(self, items=items)
 
-    def variables(self) -> dict[str, Any]:
-        """Return what templates see, under the names that Copier gives it."""
-        items = [asdict(item) for item in self.items]
+    def ancestors(self, base: str) -> list[Item]:
+        """Return the items that a base stands on, itself the first; none for one of the runtime."""
+        by_name = {item.name: item for item in self.items}
+        found: list[Item] = []
+        while base in by_name and by_name[base] not in found:
+            found.append(by_name[base])
+            base = found[-1].base
+        return found
+
+    def variables(self, only: Sequence[Item] | None = None) -> dict[str, Any]:
+        """Return what templates see, under the names that Copier gives it.
+
+        Args:
+            only: the items that paths stand for, in place of all.
+        """
+        rendered = [asdict(item) for item in (self.items if only is None else only)]
         return {
             "_copier_answers": {"_commit": self.version, "_src_path": self.source},
             "_copier_conf": {"answers_file": ANSWERS_FILE},
             "lts_package": self.package,
-            "lts_items": items,
-            "lts_tasks": [item for item in items if item["kind"] == "task"],
+            "lts_items": [asdict(item) for item in self.items],
+        } | {
+            kind.items: [item for item in rendered if item["kind"] == kind.name]
+            for kind in KINDS.values()
         }
 
 
@@ -134,6 +150,9 @@ def _parse(recorded: Mapping[str, Any]) -> Answers:
     if missing:
         raise ValueError(f"it lacks {', '.join(sorted(missing))}")
     items = [Item(**item) for item in recorded["lts_items"]]
+    for item in items:
+        if item.kind not in KINDS:
+            raise ValueError(f"{item.kind!r} is no kind of item that this ltscaffold knows")
     for name in (recorded["lts_package"], *(item.name for item in items)):
         if not SNAKE_CASE.fullmatch(name):
             raise ValueError(f"{name!r} is not a name that ltscaffold gives")

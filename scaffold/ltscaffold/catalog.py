@@ -1,6 +1,6 @@
 """What a version of the templates offers: bases, hooks and recipes, one partial each."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -9,6 +9,7 @@ from typing import Any
 from jinja2 import Environment
 
 from ltscaffold.errors import unknown
+from ltscaffold.kinds import TASK, Kind
 from ltscaffold.render import SUFFIX, environment
 
 KINDS = {"base": "bases", "hook": "hooks", "recipe": "recipes"}
@@ -23,19 +24,42 @@ class Catalog:
 
     def names(self, kind: str) -> list[str]:
         """Return the names of a kind ("base", "hook" or "recipe"), sorted."""
-        folder = self.templates / KINDS[kind]
-        return sorted(path.name.removesuffix(SUFFIX) for path in folder.glob(f"*{SUFFIX}"))
+        return self._names_in(KINDS[kind])
 
-    def entry(self, kind: str, name: str) -> Mapping[str, Any]:
+    def hook_names(self, kind: Kind) -> list[str]:
+        """Return the names of the hooks of a kind of items, sorted."""
+        return self._names_in(kind.hooks)
+
+    def entry(self, kind: str, name: str, also: Sequence[str] = ()) -> Mapping[str, Any]:
         """Return the values that a partial sets, such as its `summary`.
+
+        Args:
+            kind: of the partial.
+            name: of the partial.
+            also: other names that would do, for the message.
 
         Raises:
             ScaffoldError: if there is no such partial; the message names the nearest.
         """
-        names = self.names(kind)
-        if name not in names:
+        if name not in self.names(kind):
+            names = [*self.names(kind), *also]
             raise unknown(kind, name, names, f"ltscaffold list {KINDS[kind]}")
-        return vars(self._jinja.get_template(f"{KINDS[kind]}/{name}{SUFFIX}").module)
+        return self._values(f"{KINDS[kind]}/{name}{SUFFIX}")
+
+    def hook(self, kind: Kind, name: str) -> Mapping[str, Any]:
+        """Return the values that the partial of a hook sets; raises as `entry` does."""
+        names = self.hook_names(kind)
+        if name not in names:
+            listing = "ltscaffold list hooks" + ("" if kind is TASK else f" --kind {kind.name}")
+            raise unknown(f"{kind.name} hook", name, names, listing)
+        return self._values(kind.part(name) + SUFFIX)
+
+    def _names_in(self, folder: str) -> list[str]:
+        paths = (self.templates / folder).glob(f"*{SUFFIX}")
+        return sorted(path.name.removesuffix(SUFFIX) for path in paths)
+
+    def _values(self, template: str) -> Mapping[str, Any]:
+        return vars(self._jinja.get_template(template).module)
 
     @cached_property
     def _jinja(self) -> Environment:

@@ -53,15 +53,24 @@ ItemName = Annotated[
         metavar="NAME", help="Item: ltscaffold list items.", autocompletion=completion.items
     ),
 ]
+Package = Annotated[str | None, typer.Option(help="Folder of the tasks.", show_default="tasks")]
 
 
-class Kind(StrEnum):
+class Listing(StrEnum):
     """What `ltscaffold list` lists."""
 
     bases = "bases"
     hooks = "hooks"
     recipes = "recipes"
     items = "items"
+
+
+class ItemKind(StrEnum):
+    """The kinds of items, for options."""
+
+    task = "task"
+    dataset = "dataset"
+    callback = "callback"
 
 
 def main() -> None:
@@ -114,14 +123,13 @@ def new_task(
     base: Annotated[
         str | None,
         typer.Option(
-            help="Task to build on: ltscaffold list bases.", autocompletion=completion.bases
+            help="Task to build on: ltscaffold list bases, or one of the project.",
+            autocompletion=completion.bases,
         ),
     ] = None,
     hook: Hooks = None,
     recipe: Recipes = None,
-    package: Annotated[
-        str | None, typer.Option(help="Folder of the tasks.", show_default="tasks")
-    ] = None,
+    package: Package = None,
     project: Project = Path(),
     dry_run: DryRun = False,
     diff: Diff = False,
@@ -142,6 +150,41 @@ def new_task(
         asked = ask_task(project, name, base)
         name, base, recipes = asked.name, asked.base, [*recipes, *asked.recipes]
     make_plan = partial(plan_new_task, project, name, base, hook or (), recipes, package)
+    _execute(project, make_plan, dry_run, diff, as_json)
+
+
+@app.command()
+def new_dataset(
+    name: Annotated[str, typer.Argument(help="Name of the dataset, in snake_case.")],
+    base: Annotated[str, typer.Option(help="Task that it is for: ltscaffold list bases.")],
+    hook: Hooks = None,
+    package: Package = None,
+    project: Project = Path(),
+    dry_run: DryRun = False,
+    diff: Diff = False,
+    as_json: Json = False,
+) -> None:
+    """Write a dataset: its data module, its config and its test."""
+    from ltscaffold.commands.new_dataset import plan_new_dataset
+
+    make_plan = partial(plan_new_dataset, project, name, base, hook or (), package)
+    _execute(project, make_plan, dry_run, diff, as_json)
+
+
+@app.command()
+def new_callback(
+    name: Annotated[str, typer.Argument(help="Name of the callback, in snake_case.")],
+    hook: Hooks = None,
+    package: Package = None,
+    project: Project = Path(),
+    dry_run: DryRun = False,
+    diff: Diff = False,
+    as_json: Json = False,
+) -> None:
+    """Write a callback: its class, its config and its test."""
+    from ltscaffold.commands.new_callback import plan_new_callback
+
+    make_plan = partial(plan_new_callback, project, name, hook or (), package)
     _execute(project, make_plan, dry_run, diff, as_json)
 
 
@@ -268,15 +311,19 @@ def explain(name: ItemName, project: Project = Path(), as_json: Json = False) ->
 
 @app.command("list")
 def list_(
-    what: Annotated[Kind, typer.Argument(help="What to list.")],
+    what: Annotated[Listing, typer.Argument(help="What to list.")],
+    base: Annotated[
+        str | None, typer.Option(help="Task that the hooks are to fit, of the runtime or your own.")
+    ] = None,
+    kind: Annotated[ItemKind, typer.Option(help="Whose hooks to list.")] = ItemKind.task,
     project: Project = Path(),
     as_json: Json = False,
 ) -> None:
-    """List the bases, hooks and recipes that new-task takes, or the items of the project."""
-    from ltscaffold.commands.listing import rows
+    """List the bases, hooks and recipes that a new item takes, or the items of the project."""
+    from ltscaffold.commands.listing import hook_rows, rows
     from ltscaffold.output import show_json, show_rows
 
-    listed = rows(project, what)
+    listed = hook_rows(project, kind, base) if what is Listing.hooks else rows(project, what)
     if as_json:
         show_json({what.value: listed})
     else:

@@ -28,10 +28,10 @@ def items(context: typer.Context, incomplete: str) -> list[str]:
 
 
 def _names(context: typer.Context, kind: str) -> list[str]:
-    from ltscaffold.commands.listing import catalog_of
+    from ltscaffold.commands.listing import answers_of, catalog_of
 
     try:
-        return catalog_of(_project(context)).names(kind)
+        return catalog_of(answers_of(_project(context))).names(kind)
     except ScaffoldError:  # a shell has no place for it
         return []
 

@@ -1,11 +1,10 @@
 """The files of items, and the plan that leads from one list of items to another."""
 
-from collections.abc import Iterable
-from dataclasses import replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from ltscaffold import source
 from ltscaffold.answers import ANSWERS_FILE, Answers, Item
+from ltscaffold.kinds import KINDS
 from ltscaffold.merge import merge_files
 from ltscaffold.plan import Plan, changes_of
 from ltscaffold.render import Files, render, render_answers
@@ -14,8 +13,8 @@ from ltscaffold.render import Files, render, render_answers
 def item_files(answers: Answers, item: Item) -> Files:
     """Return the files of one item as the project's templates give them."""
     templates = source.checkout(answers.version)
-    skeleton = render(templates, replace(answers, items=[]))
-    alone = render(templates, replace(answers, items=[item]))
+    skeleton = render(templates, answers, [])
+    alone = render(templates, answers, [item])
     return {path: text for path, text in alone.items() if path not in skeleton}
 
 
@@ -26,16 +25,18 @@ def project_files(answers: Answers) -> Files:
     return files
 
 
-def config_option(files: Iterable[str]) -> str:
-    """Return the option that the config among an item's files is: its path in its group."""
-    (config,) = (PurePosixPath(path) for path in files if path.endswith(".yaml"))
-    _conf, _group, *path = config.with_suffix("").parts
-    return "/".join(path)
+def option_of(item: Item) -> str:
+    """Return what chooses an item in its config group."""
+    return _filled(KINDS[item.kind].option, item)
 
 
-def config_choice(answers: Answers, item: Item) -> list[str]:
-    """Return the overrides that choose an item on the command line of `train.py`."""
-    return [f"task={config_option(item_files(answers, item))}"]
+def usage_of(item: Item) -> str:
+    """Return what follows `python train.py` to train with an item, as typed in a shell."""
+    return _filled(KINDS[item.kind].usage, item)
+
+
+def _filled(text: str, item: Item) -> str:
+    return text.format(group=item.group, base=item.base, name=item.name)
 
 
 def item_plan(command: str, project: Path, old: Answers, new: Answers) -> Plan:
@@ -60,6 +61,6 @@ def item_plan(command: str, project: Path, old: Answers, new: Answers) -> Plan:
 def _differing(answers: Answers, others: Answers) -> Files:
     """Return the skeleton's files and those of the items that other answers do not have."""
     items = [item for item in answers.items if item not in others.items]
-    files = render(source.checkout(answers.version), replace(answers, items=items))
+    files = render(source.checkout(answers.version), answers, items)
     del files[ANSWERS_FILE]
     return files

@@ -115,7 +115,7 @@ def show_rows(rows: Iterable[Mapping[str, str]]) -> None:
         cells = (Text(text, "bold" if key == "name" else "") for key, text in row.items())
         table.add_row(*cells)
     # In a pipe a line has to stay whole, for grep.
-    Console(width=None if sys.stdout.isatty() else 200).print(table)
+    Console(width=None if sys.stdout.isatty() else 400).print(table)
 
 
 def _plan_object(plan: Plan, dry_run: bool) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import questionary
 
 from ltscaffold.catalog import Catalog
-from ltscaffold.commands.listing import catalog_of
+from ltscaffold.commands.listing import answers_of, catalog_of
 from ltscaffold.errors import ScaffoldError
 from ltscaffold.names import check_name
 
@@ -23,7 +23,7 @@ class TaskAnswers:
 
 def ask_task(project: Path, name: str | None, base: str | None) -> TaskAnswers:
     """Ask for what is missing of a new task; Ctrl-C raises KeyboardInterrupt."""
-    catalog = catalog_of(project)
+    catalog = catalog_of(answers_of(project))
     base = base or questionary.select("Base", choices=_choices(catalog, "base")).unsafe_ask()
     name = name or questionary.text("Name", default=f"my_{base}", validate=_fault).unsafe_ask()
     suitable = [

@@ -1,13 +1,15 @@
 """From templates and answers to files, as Copier renders them, without importing Copier."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from ltscaffold.answers import Answers
+from ltscaffold.answers import ANSWERS_FILE, Answers, Item
+from ltscaffold.errors import ScaffoldError
+from ltscaffold.kinds import CALLBACK_BASE
 
 Files = dict[str, str]
 """Text by path relative to the project."""
@@ -29,17 +31,39 @@ def environment(templates: Path) -> Environment:
     )
 
 
-def render(templates: Path, answers: Answers) -> Files:
-    """Return every file of the project that the answers describe, the answers file included."""
-    jinja = environment(templates)
+def render(templates: Path, answers: Answers, only: Sequence[Item] | None = None) -> Files:
+    """Return every file of the project that the answers describe, the answers file included.
+
+    Args:
+        templates: the folder of the templates.
+        answers: what the project records.
+        only: the items whose files are wanted, in place of all.
+
+    Raises:
+        ScaffoldError: if an item is based on what there is not.
+    """
+    for item in answers.items if only is None else only:
+        _check_base(templates, answers, item)
+    jinja, variables = environment(templates), answers.variables(only)
     files = {}
     for source in sorted((templates / "project").rglob("*")):
         if source.is_file():
             relative = source.relative_to(templates / "project").as_posix()
-            for path, variables in _targets(jinja, relative, answers.variables()):
+            for path, seen in _targets(jinja, relative, variables):
                 template = source.relative_to(templates).as_posix()
-                files[path] = _text(jinja, template, variables)
+                files[path] = _text(jinja, template, seen)
     return files
+
+
+def _check_base(templates: Path, answers: Answers, item: Item) -> None:
+    """Raise ScaffoldError where merged branches left an item without its base."""
+    if item.base == CALLBACK_BASE or answers.ancestors(item.base):
+        return
+    if not (templates / "bases" / f"{item.base}{SUFFIX}").is_file():
+        raise ScaffoldError(
+            f"{item.name} is based on {item.base}, which is neither in {ANSWERS_FILE} nor in the "
+            "templates (merged branches?): take the line of one back, or delete that of the other"
+        )
 
 
 def render_answers(templates: Path, answers: Answers) -> str:

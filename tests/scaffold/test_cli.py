@@ -16,7 +16,7 @@ def test_version(run: Run) -> None:
 
 def test_help_names_every_command(run: Run) -> None:
     text = run("ltscaffold", "--help").stdout
-    assert all(command in text for command in ("new-project", "new-task", "list"))
+    assert all(command in text for command in ("new-project", "new-task", "new-dataset", "list"))
 
 
 @pytest.mark.parametrize("what", KINDS.values())

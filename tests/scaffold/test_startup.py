@@ -34,6 +34,8 @@ def imported(arguments: list[str], folder: Path) -> set[str]:
         ["--help"],
         ["--version"],
         ["list", "hooks"],
+        ["new-dataset", "mine", "--base", "language_modeling", "--hook", "process_data"],
+        ["new-callback", "mine", "--hook", "on_train_end"],
         ["new-task", "mine", "--base", "language_modeling", "--recipe", "weight_noise"],
     ],
     ids=" ".join,

@@ -13,7 +13,7 @@ from ltscaffold.answers import read_answers
 from ltscaffold.source import BUNDLE_VARIABLE, versions
 from release_templates import BUNDLE, ROOT
 from tests.conftest import Run
-from tests.projects import new_task
+from tests.projects import new_callback, new_dataset, new_task
 from tests.releases import NEXT, next_release
 from tests.tree import tree
 
@@ -56,6 +56,28 @@ def test_update_keeps_the_edit_and_brings_the_improvement(
     answers = read_answers(project)
     assert answers is not None
     assert {answers.version, *(item.v for item in answers.items)} == {NEXT}
+
+
+def test_update_reaches_items_of_every_kind_and_chains(
+    project: Path, run: Run, tmp_path: Path
+) -> None:
+    new_task(project, "zeta", "language_modeling")
+    new_task(project, "alpha", "zeta", hooks=["setup"])
+    new_dataset(project, "rows", "language_modeling", ["process_data"])
+    new_callback(project, "watch", ["on_fit_end"])
+    commit_all(run)
+    before = tree(project)
+    done = run("copier", "update", **{BUNDLE_VARIABLE: str(next_release(tmp_path))})
+    assert done.returncode == 0, done.stderr
+    after = tree(project)
+    assert {path for path in before | after if before.get(path) != after.get(path)} == {
+        ".copier-answers.yml",
+        "tasks/alpha/model.py",
+        "tasks/zeta/model.py",
+    }
+    answers = read_answers(project)
+    assert answers is not None
+    assert {item.v for item in answers.items} == {NEXT}
 
 
 def test_update_at_the_same_version_changes_nothing(project: Path, run: Run) -> None:

@@ -19,6 +19,11 @@ from tests.rendered import BASES, CATALOG, HOOKS, RECIPES, suitable, unsuitable
 pytestmark = pytest.mark.xdist_group("generated code")  # they share a project
 
 BASE = "language_modeling"
+LINTERS = [
+    ("ruff", "format", "--isolated", "--check", "."),
+    ("ruff", "check", "--isolated", "--select", "B,E,F,I,N,UP,SIM", "."),
+    ("mypy", "--strict", "."),
+]
 
 
 def pairs() -> Iterator[list[str]]:
@@ -31,7 +36,7 @@ def pairs() -> Iterator[list[str]]:
 
 @pytest.fixture(scope="module")
 def every_task(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a project with a task for each base, hook, recipe and pair of these, and for all."""
+    """Return a project with a task for each base, hook, recipe and pair of these, for all, and chained."""
     project = tmp_path_factory.mktemp("every-task")
     for base in BASES:
         new_task(project, f"my_{base}", base)
@@ -43,19 +48,14 @@ def every_task(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for recipe in RECIPES:
         base = next(base for base in BASES if base not in unsuitable(recipe))
         new_task(project, f"with_recipe_{recipe}", base, [], [recipe])
-    new_task(project, "a_name_that_is_as_long_as_one_can_be_and_wraps", BASE)
+    long = "a_name_that_is_as_long_as_one_can_be_and_wraps"
+    new_task(project, long, BASE)
+    new_task(project, f"{long}_2", long, HOOKS, suitable(BASE))
+    new_task(project, "on_that", f"{long}_2", HOOKS)
     return project
 
 
-@pytest.mark.parametrize(
-    "linter",
-    [
-        ("ruff", "format", "--isolated", "--check", "."),
-        ("ruff", "check", "--isolated", "--select", "B,E,F,I,N,UP,SIM", "."),
-        ("mypy", "--strict", "."),
-    ],
-    ids=["format", "style", "types"],
-)
+@pytest.mark.parametrize("linter", LINTERS, ids=["format", "style", "types"])
 def test_linter_finds_nothing(linter: tuple[str, ...], every_task: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", *linter], cwd=every_task, capture_output=True, text=True, check=False

@@ -1,40 +1,16 @@
-"""The hook catalogue in templates/hooks, checked against the installed Lightning."""
+"""The hook catalogues, checked against the installed Lightning and our own base classes."""
 
-import __future__
-
-import ast
-import builtins
 import inspect
-import re
-from collections.abc import Callable
-from dataclasses import dataclass
 from importlib import import_module
-from pathlib import Path
-from typing import Any
 
 import pytest
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from pytorch_lightning import LightningModule
+from pytorch_lightning import Callback, LightningDataModule, LightningModule
 from pytorch_lightning.core.hooks import CheckpointHooks, DataHooks, ModelHooks
 
-TEMPLATES = Path(__file__).parents[2] / "templates"
-CORE = "lightning_transformers.core"
+from lightning_transformers.core import TransformerDataModule
+from tests.templates.hook_catalogue import call_shape, load_catalogue
 
-VARIABLES = ["phase", "summary", "parameters", "returns", "result", "imports"]
-PHASES = {
-    "model",
-    "data",
-    "optimizer",
-    "fit",
-    "train",
-    "validation",
-    "test",
-    "predict",
-    "checkpoint",
-    "loss",
-}
-# 79 columns, less the indentation of a method's body and the quotes around the docstring.
-SUMMARY_WIDTH = 79 - 8 - 6
+CORE = "lightning_transformers.core"
 
 # Methods that Lightning declares with *args; TaskTransformer says which arguments there are.
 STEPS = {
@@ -76,59 +52,6 @@ EXCLUDED = {
 }
 
 
-@dataclass(frozen=True)
-class Hook:
-    name: str
-    source: str
-    variables: dict[str, Any]
-    text: str
-
-    @property
-    def signature(self) -> str:
-        parameters = ", ".join(["self", *self.variables["parameters"]])
-        return f"({parameters}) -> {self.variables['returns']}"
-
-    def stub(self) -> Callable[..., Any]:
-        """Return a function of this signature, its annotations left as strings."""
-        flags = __future__.annotations.compiler_flag
-        namespace: dict[str, Any] = {}
-        source = f"def stub{self.signature}: ..."
-        exec(compile(source, self.name, "exec", flags=flags), namespace)
-        stub: Callable[..., Any] = namespace["stub"]
-        return stub
-
-
-def load_catalogue() -> dict[str, Hook]:
-    environment = Environment(
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        loader=FileSystemLoader(TEMPLATES),
-    )
-    hooks = {}
-    for path in sorted((TEMPLATES / "hooks").glob("*.jinja")):
-        module = environment.get_template(f"hooks/{path.name}").module
-        variables = {name: vars(module)[name] for name in VARIABLES if name in vars(module)}
-        hooks[path.stem] = Hook(path.stem, path.read_text(encoding="utf-8"), variables, str(module))
-    return hooks
-
-
-CATALOGUE = load_catalogue()
-every_hook = pytest.mark.parametrize("hook", CATALOGUE.values(), ids=CATALOGUE.keys())
-
-
-def names_in(signature: str) -> set[str]:
-    """Return the names that a signature needs, those of builtins left out."""
-    tree = ast.parse(f"def stub{signature}: ...")
-    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    return names - set(dir(builtins))
-
-
-def call_shape(function: Callable[..., Any]) -> list[tuple[str, Any, Any]]:
-    parameters = inspect.signature(function).parameters.values()
-    return [(parameter.name, parameter.kind, parameter.default) for parameter in parameters]
-
-
 def lightning_hooks() -> set[str]:
     return {
         name
@@ -138,78 +61,20 @@ def lightning_hooks() -> set[str]:
     }
 
 
-@every_hook
-def test_partial_holds_only_its_six_set_statements(hook: Hook) -> None:
-    statements = [re.fullmatch(r"{% set (\w+) = .+ %}", line) for line in hook.source.splitlines()]
-    assert [match and match[1] for match in statements] == VARIABLES
-    assert list(hook.variables) == VARIABLES
-    assert hook.source.endswith("%}\n")
-    assert hook.text.strip() == ""
+def functions(owner: type) -> set[str]:
+    """Return the names of the public methods that a class declares."""
+    found = {name for name, value in vars(owner).items() if inspect.isfunction(value)}
+    return {name for name in found if not name.startswith("_")}
 
 
-@every_hook
-def test_phase_is_known(hook: Hook) -> None:
-    assert hook.variables["phase"] in PHASES
-
-
-def test_every_phase_has_a_hook() -> None:
-    assert {hook.variables["phase"] for hook in CATALOGUE.values()} == PHASES
-
-
-@every_hook
-def test_summary_is_one_sentence_that_fits_a_docstring_line(hook: Hook) -> None:
-    summary = hook.variables["summary"]
-    assert len(summary) <= SUMMARY_WIDTH
-    assert re.fullmatch(r"(Return|Called) [^.\n\"\\]+\.", summary)
-    assert summary.isascii()
-
-
-@every_hook
-def test_result_names_what_super_returns(hook: Hook) -> None:
-    returns, result = hook.variables["returns"], hook.variables["result"]
-    assert (result == "") == (returns == "None")
-    targets = [target.strip() for target in result.split(",")] if result else []
-    assert all(target.isidentifier() for target in targets)
-    assert not set(targets) & names_in(hook.signature)
-    annotations = inspect.get_annotations(hook.stub())
-    for target in targets:
-        assert returns in (annotations.get(target, returns), "Any")
-
-
-@every_hook
-def test_imports_are_the_names_that_the_signature_uses(hook: Hook) -> None:
-    imported = [name for names in hook.variables["imports"].values() for name in names]
-    assert sorted(imported) == sorted(names_in(hook.signature))
-
-
-@pytest.mark.parametrize(
-    ("module", "name"),
-    sorted(
-        {
-            (module, name)
-            for hook in CATALOGUE.values()
-            for module, names in hook.variables["imports"].items()
-            for name in names
-        }
-    ),
-)
-def test_import_works(module: str, name: str) -> None:
-    assert hasattr(import_module(module), name)
-
-
-def test_a_name_is_imported_from_one_module() -> None:
-    homes: dict[str, set[str]] = {}
-    for hook in CATALOGUE.values():
-        for module, names in hook.variables["imports"].items():
-            for name in names:
-                homes.setdefault(name, set()).add(module)
-    assert {name: modules for name, modules in homes.items() if len(modules) > 1} == {}
-
-
-@every_hook
-def test_annotations_are_modern(hook: Hook) -> None:
-    dated = {"Optional", "Union", "Dict", "List", "Tuple"}
-    assert not names_in(hook.signature) & dated
+CATALOGUE = load_catalogue("hooks")
+DATA_HOOKS = load_catalogue("data_hooks")
+CALLBACK_HOOKS = load_catalogue("callback_hooks")
+EXCLUDED_OF_DATA = {
+    "has_source": "follows from the hyperparameters",
+    "map_rows": "for subclasses to call",
+    "require_columns": "for subclasses to call",
+}
 
 
 @pytest.mark.parametrize("name", sorted(CATALOGUE.keys() - STEPS.keys() - POINTS.keys()))
@@ -241,3 +106,43 @@ def test_exclusions_are_hooks_of_the_installed_lightning() -> None:
 @pytest.mark.parametrize("name", sorted(POINTS))
 def test_own_point_takes_no_name_of_lightning(name: str) -> None:
     assert not hasattr(LightningModule, name)
+
+
+# -- of a callback
+
+
+@pytest.mark.parametrize("name", sorted(functions(Callback)))
+def test_callback_hook_is_that_of_lightning(name: str) -> None:
+    method = getattr(Callback, name)
+    assert call_shape(CALLBACK_HOOKS[name].stub()) == call_shape(method)
+    returns_nothing = inspect.signature(method).return_annotation is None
+    assert (CALLBACK_HOOKS[name].variables["returns"] == "None") == returns_nothing
+
+
+def test_no_callback_hook_is_unknown_to_lightning() -> None:
+    assert CALLBACK_HOOKS.keys() == functions(Callback)
+
+
+# -- of a data module
+
+
+@pytest.mark.parametrize("name", sorted(DATA_HOOKS))
+def test_data_hook_is_that_of_the_base_class(name: str) -> None:
+    hook, method = DATA_HOOKS[name], getattr(TransformerDataModule, name)
+    is_property = isinstance(method, property)
+    assert (hook.variables.get("decorator") == "property") == is_property
+    function = method.fget if isinstance(method, property) else method
+    assert call_shape(hook.stub()) == call_shape(function)
+    returns_nothing = inspect.signature(function).return_annotation is None
+    assert (hook.variables["returns"] == "None") == returns_nothing
+
+
+def test_every_method_of_a_data_module_is_offered_or_excluded_for_a_reason() -> None:
+    own = {
+        name
+        for name, value in vars(TransformerDataModule).items()
+        if not name.startswith("_") and (inspect.isfunction(value) or isinstance(value, property))
+    }
+    lightning = functions(LightningDataModule) | functions(DataHooks)
+    assert DATA_HOOKS.keys() | EXCLUDED_OF_DATA.keys() == own | lightning
+    assert not DATA_HOOKS.keys() & EXCLUDED_OF_DATA.keys()

@@ -16,6 +16,7 @@ from lightning_transformers.core.resources import local_path
 from lightning_transformers.errors import ConfigurationError, first_line
 
 Rows: TypeAlias = "Dataset | IterableDataset"
+Splits: TypeAlias = DatasetDict
 
 BUILDERS = {
     ".csv": "csv",

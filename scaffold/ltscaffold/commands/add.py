@@ -7,9 +7,10 @@ from pathlib import Path
 from ltscaffold import source
 from ltscaffold.answers import read_project
 from ltscaffold.catalog import Catalog
-from ltscaffold.commands.new_task import check_parts, parts_of
+from ltscaffold.commands.parts import check_parts, parts_of
 from ltscaffold.errors import ScaffoldError
 from ltscaffold.items import item_plan
+from ltscaffold.kinds import KINDS
 from ltscaffold.plan import Plan
 
 
@@ -30,8 +31,8 @@ def plan_add(
     answers = read_project(project)
     item = answers.item(name)
     catalog = Catalog(source.checkout(answers.version))
-    check_parts(catalog, item.base, hooks, recipes)
-    parts = parts_of(hooks, recipes)
+    check_parts(catalog, answers, item, hooks, recipes)
+    parts = parts_of(KINDS[item.kind], hooks, recipes)
     if not parts:
         raise ScaffoldError("there is nothing to add: name a --hook or a --recipe")
     taken = [part.rpartition("/")[2] for part in parts if part in item.parts]

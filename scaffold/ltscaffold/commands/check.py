@@ -4,6 +4,7 @@ All of it is read, nothing is imported or run, so it takes a moment.
 """
 
 import ast
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -19,7 +20,8 @@ from ltscaffold.answers import ANSWERS_FILE, Answers, Item, read_project
 from ltscaffold.catalog import Catalog
 from ltscaffold.commands.status import ItemStatus, status
 from ltscaffold.git import clean_environment
-from ltscaffold.items import config_choice, project_files
+from ltscaffold.items import project_files, usage_of
+from ltscaffold.kinds import KINDS
 from ltscaffold.plan import read
 
 ABANDONED = "lightning-transformers"
@@ -61,7 +63,7 @@ def check(project: Path, name: str | None = None, run: bool = False) -> list[Fin
     for entry in status(project).items:
         if chosen in (None, entry.item):
             findings += check_item(project, answers, catalog, entry)
-            findings += check_run(project, answers, entry.item) if run else []
+            findings += check_run(project, entry.item) if run else []
     return findings
 
 
@@ -101,12 +103,13 @@ def check_code(path: str, content: bytes, item: Item, catalog: Catalog) -> Itera
         line = getattr(error, "lineno", 0) or 0
         yield Finding("syntax-error", path, line, f"no valid Python: {error.args[0]}")
         return
-    hooks = set(catalog.names("hook"))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ClassDef) and path.endswith("/model.py"):
+    kind = KINDS[item.kind]
+    hooks = set(catalog.hook_names(kind))
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef) and node.name == kind.class_name(item.name):
             for method in node.body:
                 if isinstance(method, ast.FunctionDef) and method.name in hooks:
-                    parameters = catalog.entry("hook", method.name)["parameters"]
+                    parameters = catalog.hook(kind, method.name)["parameters"]
                     yield from check_signature(path, method, parameters)
 
 
@@ -174,9 +177,9 @@ def defined(code: bytes) -> set[str]:
     return names
 
 
-def check_run(project: Path, answers: Answers, item: Item) -> Iterator[Finding]:
+def check_run(project: Path, item: Item) -> Iterator[Finding]:
     """Yield a finding if an item does not train a batch."""
-    command = ["train.py", *config_choice(answers, item), "experiment=smoke", "debug=fast_dev_run"]
+    command = ["train.py", *shlex.split(usage_of(item)), "experiment=smoke", "debug=fast_dev_run"]
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run(
             [sys.executable, *command, f"hydra.run.dir={folder}"],

@@ -1,6 +1,7 @@
 """`ltscaffold explain`: every key of an item's config, with the file that it comes from."""
 
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 
 from ltscaffold.answers import read_project
 from ltscaffold.errors import ScaffoldError
-from ltscaffold.items import config_choice
+from ltscaffold.items import usage_of
 
 
 def explain(project: Path, name: str) -> list[dict[str, Any]]:
@@ -23,12 +24,11 @@ def explain(project: Path, name: str) -> list[dict[str, Any]]:
     Raises:
         ScaffoldError: if the config does not compose, or the runtime is not installed.
     """
-    answers = read_project(project)
     command = [
         sys.executable,
         "-m",
         "lightning_transformers.explain",
-        *config_choice(answers, answers.item(name)),
+        *shlex.split(usage_of(read_project(project).item(name))),
     ]
     done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
     if done.returncode:

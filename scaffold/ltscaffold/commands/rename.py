@@ -8,13 +8,14 @@ from pathlib import Path
 from ltscaffold import source
 from ltscaffold.answers import ANSWERS_FILE, Answers, Item, read_project
 from ltscaffold.catalog import Catalog
-from ltscaffold.commands.new_task import check_new_name
-from ltscaffold.items import config_option, item_files
+from ltscaffold.commands.new_item import check_new_name
+from ltscaffold.items import item_files, option_of
+from ltscaffold.kinds import KINDS
 from ltscaffold.merge import is_edited
 from ltscaffold.plan import Plan, changes_of, check_free, read
-from ltscaffold.render import render_answers
+from ltscaffold.render import Files, render_answers
 
-Patterns = Mapping[str, str]
+Patterns = dict[str, str]
 """Regular expressions of what names an item, with the replacement of each."""
 
 
@@ -34,28 +35,40 @@ def plan_rename(project: Path, name: str, new_name: str) -> Plan:
     answers = read_project(project)
     item = answers.item(name)
     templates = source.checkout(answers.version)
-    check_new_name(Catalog(templates), answers, item.kind, new_name)
+    check_new_name(Catalog(templates), answers, KINDS[item.kind], new_name)
     renamed = replace(item, name=new_name)
     new = renamed_answers(answers, item, renamed)
-    old_files, new_files = item_files(answers, item), item_files(new, renamed)
-    check_free(project, new_files)
-    patterns = {
-        **names_in_code(answers, item, renamed),
-        **names_in_configs(old_files, new_files),
-    }
+    patterns = names_in_code(answers, item, renamed) | names_in_configs(item, renamed)
     contents: dict[str, bytes | None] = {ANSWERS_FILE: render_answers(templates, new).encode()}
-    for (old_path, before), (path, after) in zip(old_files.items(), new_files.items(), strict=True):
-        ours = read(project, old_path)
-        # An edited file keeps its lines, and so needs no merge: only the names in it change.
-        edited = is_edited(project, old_path, before)
-        contents[path] = substituted(ours, patterns) if edited else ours and after.encode()
-        contents[old_path] = None
+    for one, other in zip(answers.items, new.items, strict=True):
+        if one != other:
+            old_files, new_files = item_files(answers, one), item_files(new, other)
+            contents |= moved(project, old_files, new_files, patterns)
     for path in other_files(project, "conf/**/*.yaml", contents):
         contents[path] = substituted(read(project, path), patterns)
     changes = changes_of(project, contents)
     return Plan(
         f"rename {name} {new_name}", changes, notes=[*mentions(project, contents, patterns)]
     )
+
+
+def moved(
+    project: Path, old_files: Files, new_files: Files, patterns: Patterns
+) -> dict[str, bytes | None]:
+    """Return the contents of an item's files with other names in them, and perhaps other paths.
+
+    An edited file keeps its lines, and so needs no merge: only the names in it change.
+    """
+    check_free(project, new_files.keys() - old_files.keys())
+    contents: dict[str, bytes | None] = {}
+    for (old_path, before), (path, after) in zip(old_files.items(), new_files.items(), strict=True):
+        ours = read(project, old_path)
+        contents[old_path] = None
+        if is_edited(project, old_path, before):
+            contents[path] = substituted(ours, patterns)
+        else:
+            contents[path] = None if ours is None else after.encode()
+    return contents
 
 
 def renamed_answers(answers: Answers, item: Item, renamed: Item) -> Answers:
@@ -68,18 +81,21 @@ def renamed_answers(answers: Answers, item: Item, renamed: Item) -> Answers:
 
 def names_in_code(answers: Answers, item: Item, renamed: Item) -> Patterns:
     """Return the patterns of the module, the classes and the words in docstrings."""
-    old, new = (i.name.title().replace("_", "") for i in (item, renamed))
+    kind = KINDS[item.kind]
+    old, new = (kind.class_name(i.name).removesuffix(kind.suffix) for i in (item, renamed))
     return {
-        rf"\b(Test)?{old}(Transformer|DataModule)?\b": rf"\g<1>{new}\g<2>",
+        rf"\b(Test)?{old}({kind.suffix})?\b": rf"\g<1>{new}\g<2>",
         rf"\b{answers.package}\.{item.name}\b": f"{answers.package}.{renamed.name}",
         rf"\b([Tt]he) {item.name} ({item.kind})\b": rf"\g<1> {renamed.name} \g<2>",
     }
 
 
-def names_in_configs(old: Mapping[str, str], new: Mapping[str, str]) -> Patterns:
-    """Return the pattern of the option of a config group, such as `nlp/mine`."""
-    old_option, new_option = config_option(old), config_option(new)
-    return {rf"(?<![\w.-]){old_option}(?![\w/-])": new_option}
+def names_in_configs(item: Item, renamed: Item) -> Patterns:
+    """Return the patterns of the option of a config group, such as `nlp/mine`."""
+    return {
+        mention.replace("OPTION", option_of(item)): rf"\g<1>{option_of(renamed)}"
+        for mention in KINDS[item.kind].mentions
+    }
 
 
 def substituted(content: bytes | None, patterns: Patterns) -> bytes | None:
@@ -88,7 +104,7 @@ def substituted(content: bytes | None, patterns: Patterns) -> bytes | None:
         return None
     text = content.decode("utf-8", "surrogateescape")
     for pattern, replacement in patterns.items():
-        text = re.sub(pattern, replacement, text)
+        text = re.sub(pattern, replacement, text, flags=re.MULTILINE)
     return text.encode("utf-8", "surrogateescape")
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from ltscaffold import source
 from ltscaffold.answers import Item, read_project
 from ltscaffold.items import item_files
+from ltscaffold.kinds import KINDS
 from ltscaffold.merge import is_edited
 from ltscaffold.plan import read
 from ltscaffold.stubs import Stub, unfilled
@@ -44,7 +45,8 @@ def status(project: Path) -> Status:
 
 def _status(project: Path, item: Item, files: dict[str, str]) -> ItemStatus:
     states = {path: _state(project, path, text) for path, text in files.items()}
-    hooks = [part.removeprefix("hooks/") for part in item.parts if part.startswith("hooks/")]
+    folder = f"{KINDS[item.kind].hooks}/"
+    hooks = [part.removeprefix(folder) for part in item.parts if part.startswith(folder)]
     stubs = [
         stub
         for path, text in files.items()

@@ -1,0 +1,144 @@
+"""Datasets and callbacks as they are generated: formatted, typed, and their tests pass."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from lightning_transformers.hydra_app.app import compose
+from ltscaffold.catalog import Catalog
+from ltscaffold.kinds import CALLBACK, DATASET
+from release_templates import TEMPLATES
+from tests.conftest import Run
+from tests.projects import new_callback, new_dataset
+from tests.templates.test_generated_code import LINTERS
+
+pytestmark = pytest.mark.xdist_group("generated items")  # they share a project
+
+CATALOG = Catalog(TEMPLATES)
+DATA_HOOKS, CALLBACK_HOOKS = CATALOG.hook_names(DATASET), CATALOG.hook_names(CALLBACK)
+BASES = CATALOG.names("base")
+BASE = "language_modeling"
+LONG = "a_name_that_is_as_long_as_one_can_be_and_wraps"
+
+
+@pytest.fixture(scope="module")
+def every_item(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a project with a dataset for each base, and items with each hook and with all."""
+    project = tmp_path_factory.mktemp("every-item")
+    for base in BASES:
+        new_dataset(project, f"my_{base}", base)
+        new_dataset(project, f"all_of_{base}", base, DATA_HOOKS)
+    for hook in DATA_HOOKS:
+        new_dataset(project, f"data_with_{hook}", BASE, [hook])
+    for hook in CALLBACK_HOOKS:
+        new_callback(project, f"callback_with_{hook}", [hook])
+    new_callback(project, "empty_callback")
+    new_callback(project, "full_callback", CALLBACK_HOOKS)
+    new_dataset(project, LONG, "masked_language_modeling", DATA_HOOKS)
+    new_callback(project, f"{LONG}_2", CALLBACK_HOOKS)
+    return project
+
+
+@pytest.mark.parametrize("linter", LINTERS, ids=["format", "style", "types"])
+def test_linter_finds_nothing(linter: tuple[str, ...], every_item: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", *linter], cwd=every_item, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("base", BASES)
+def test_config_of_a_dataset_composes(base: str, every_item: Path) -> None:
+    group = CATALOG.entry("base", base)["group"]
+    (config,) = every_item.glob(f"conf/dataset/{group}/{base}/my_*.yaml")
+    assert yaml.safe_load(config.read_text()).keys() == {"defaults", "_target_"}
+    task, option = f"task={group}/{base}", f"dataset={group}/{base}/my_{base}"
+    dataset = compose([task, option], every_item / "conf").dataset
+    inherited = compose([task], every_item / "conf").dataset
+    assert dataset._target_.startswith(f"tasks.my_{base}.data.")
+    assert {**dataset, "_target_": None} == {**inherited, "_target_": None}
+
+
+def test_config_of_a_callback_joins_the_others(every_item: Path) -> None:
+    composed = compose(["callbacks=[default,empty_callback]"], every_item / "conf")
+    assert composed.callbacks.empty_callback._target_.endswith(".callback.EmptyCallback")
+    assert "checkpoint" in composed.callbacks
+
+
+@pytest.mark.parametrize("hooks", [[], DATA_HOOKS], ids=["empty", "all hooks"])
+def test_generated_tests_of_the_datasets_of_every_base_pass(
+    hooks: list[str], project: Path, run: Run
+) -> None:
+    for base in BASES:
+        new_dataset(project, f"my_{base}", base, hooks)
+    done = run("pytest", "--quiet")
+    assert done.returncode == 0, done.stdout
+    assert f"{2 * len(BASES)} passed" in done.stdout
+
+
+def test_generated_tests_of_callbacks_pass(project: Path, run: Run) -> None:
+    new_callback(project, "empty_callback")
+    new_callback(project, "full_callback", CALLBACK_HOOKS)
+    done = run("pytest", "--quiet")
+    assert done.returncode == 0, done.stdout
+    assert "6 passed" in done.stdout
+
+
+def test_generated_test_fails_where_the_code_is_wrong(project: Path, run: Run) -> None:
+    new_dataset(project, "rows", BASE, ["collate_fn"])
+    data = project / "tasks/rows/data.py"
+    data.write_text(data.read_text().replace("return super().collate_fn", "return lambda rows: {}"))
+    new_callback(project, "typo", ["on_train_start", "on_test_end"])
+    callback = project / "tasks/typo/callback.py"
+    text = callback.read_text().replace("def on_train_start", "def on_train_starts")
+    text = text.replace("super().on_train_start(", "print(").replace("super().on_test", "1 / 0 #")
+    callback.write_text(text)
+    done = run("pytest", "--quiet", "-rf")
+    assert done.returncode == 1
+    for failed in ("a_batch_trains", "names_of_hooks", "hooks_are_called"):
+        assert f"FAILED tests/test_{'rows' if 'batch' in failed else 'typo'}.py" in done.stdout
+        assert failed in done.stdout
+
+
+def test_generated_test_fails_for_a_class_that_the_config_does_not_name(
+    project: Path, run: Run
+) -> None:
+    new_dataset(project, "rows", BASE)
+    new_callback(project, "mine")
+    for path, old, new in (
+        (
+            "conf/dataset/nlp/language_modeling/rows.yaml",
+            "tasks.rows.data.RowsDataModule",
+            "lightning_transformers.task.nlp.language_modeling.LanguageModelingDataModule",
+        ),
+        ("conf/callbacks/mine.yaml", "tasks.mine.callback.Mine", "pytorch_lightning.Callback"),
+    ):
+        config = project / path
+        assert old in config.read_text()
+        config.write_text(config.read_text().replace(old, new))
+    done = run("pytest", "--quiet", "-k", "names_the_class")
+    assert "2 failed" in done.stdout
+
+
+def test_a_run_uses_both(project: Path, run: Run) -> None:
+    new_callback(project, "counter", ["on_train_batch_end"])
+    new_dataset(project, "rows", BASE, ["process_data"])
+    for path, line in (
+        ("tasks/counter/callback.py", "        super().on_train_batch_end("),
+        ("tasks/rows/data.py", "        return super().process_data("),
+    ):
+        file = project / path
+        text = file.read_text()
+        assert line in text
+        file.write_text(text.replace(line, f'        print("{path} was here")\n{line}'))
+    options = ["task=nlp/language_modeling", "dataset=nlp/language_modeling/rows"]
+    done = run(
+        "python", "train.py", *options, "callbacks=[default,counter]", "experiment=smoke",
+        "trainer.limit_train_batches=1", "trainer.max_epochs=1",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "tasks/counter/callback.py was here" in done.stdout
+    assert "tasks/rows/data.py was here" in done.stdout
