@@ -136,6 +136,6 @@ def vector(choose: random.Random) -> list[str]:
 
 
 def test_a_traceback_would_be_seen(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ltscaffold.commands.new_task.check_folder", lambda project: 1 / 0)
+    monkeypatch.setattr("ltscaffold.commands.new_item.check_folder", lambda project: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         type_in(["new-task", "mine", "--base", "language_modeling"])
