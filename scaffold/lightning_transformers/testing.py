@@ -1,9 +1,16 @@
 """Tests that every task has to pass, for the tests that are generated beside each."""
 
+import ast
 import inspect
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import wraps
 from pathlib import Path
+from textwrap import dedent
+from types import FunctionType
 from typing import Any, ClassVar
+from unittest.mock import patch
 
 import torch
 from hydra.utils import get_class
@@ -24,13 +31,15 @@ SMOKE = (
     "trainer.limit_val_batches=1",
 )
 
+PACKAGES = ("lightning_transformers.", "pytorch_lightning.", "lightning_fabric.", "torch.")
+"""Whose classes are no classes of a project."""
 LIMITS = (
     "trainer.num_sanity_val_steps=1",
     "+trainer.limit_test_batches=1",
     "+trainer.limit_predict_batches=1",
 )
-NOT_IN_EVERY_RUN = {"on_exception", "load_state_dict"}
-"""Hooks that an error calls, or a state that is not empty."""
+NOT_IN_EVERY_RUN = {"on_exception", "load_state_dict", "postprocess"}
+"""Hooks that an error calls, a state that is not empty, or a prediction."""
 
 
 class TaskContract:
@@ -63,6 +72,28 @@ class TaskContract:
         assert changed, "no parameter changed"
         assert changed <= trainable, f"frozen, and yet changed: {sorted(changed - trainable)}"
 
+    def test_overridden_hooks_are_called(self, tmp_path: Path) -> None:
+        """A fit, a resumed one and a test call each but those of a prediction.
+
+        A stub that does what the base does is named in a warning.
+        """
+        silence_noise()
+        name_stubs(self.task_class)
+        config = self.compose(tmp_path)
+        seed_everything(config.training.seed)
+        expected = {name for name in own_hooks(self.task_class) if "predict" not in name}
+        expected -= NOT_IN_EVERY_RUN
+        with calls_recorded(self.task_class, expected) as called:
+            data = build_data(config)
+            model = build_model(config, data)
+            trainer = build_trainer(config)
+            train(model, data, trainer)
+            checkpoint = str(tmp_path / "last.ckpt")
+            trainer.save_checkpoint(checkpoint)
+            trainer.test(model, data.val_dataloader(), verbose=False)
+            train(model, data, trainer, checkpoint_path=checkpoint)
+        assert called == expected, f"never called: {sorted(expected - called)}"
+
     def compose(self, run_dir: Path) -> DictConfig:
         """Return the config of a run that takes seconds."""
         return smoke_config(type(self), run_dir, f"task={self.task}")
@@ -90,6 +121,7 @@ class DatasetContract:
     def test_a_batch_trains(self, tmp_path: Path) -> None:
         """The task takes its batches: after one step parameters have changed."""
         silence_noise()
+        name_stubs(self.data_class)
         config = self.compose(tmp_path)
         seed_everything(config.training.seed)
         data = build_data(config)
@@ -131,20 +163,20 @@ class CallbackContract:
     def test_overridden_hooks_are_called(self, tmp_path: Path) -> None:
         """A fit, a resumed one, a test and a prediction call each but those of an error."""
         silence_noise()
+        name_stubs(self.callback_class)
         config = self.compose(tmp_path)
         seed_everything(config.training.seed)
         data = build_data(config)
         model = build_model(config, data)
         trainer = build_trainer(config)
-        (callback,) = [c for c in trainer.callbacks if type(c) is self.callback_class]  # type: ignore[attr-defined]
         expected = overridden_hooks(self.callback_class) - NOT_IN_EVERY_RUN
-        called = record_calls(callback, expected)
-        train(model, data, trainer)
-        checkpoint = str(tmp_path / "last.ckpt")
-        trainer.save_checkpoint(checkpoint)
-        trainer.test(model, data.val_dataloader(), verbose=False)
-        trainer.predict(model, data.val_dataloader())
-        train(model, data, trainer, checkpoint_path=checkpoint)
+        with calls_recorded(self.callback_class, expected) as called:
+            train(model, data, trainer)
+            checkpoint = str(tmp_path / "last.ckpt")
+            trainer.save_checkpoint(checkpoint)
+            trainer.test(model, data.val_dataloader(), verbose=False)
+            trainer.predict(model, data.val_dataloader())
+            train(model, data, trainer, checkpoint_path=checkpoint)
         assert called == expected, f"never called: {sorted(expected - called)}"
 
     def compose(self, run_dir: Path) -> DictConfig:
@@ -165,20 +197,49 @@ def overridden_hooks(cls: type[Callback]) -> set[str]:
     return {name for name in hooks if getattr(cls, name) is not getattr(Callback, name)}
 
 
-def record_calls(callback: Callback, hooks: Iterable[str]) -> set[str]:
-    """Return a set that gets the name of each hook of a callback that is called from now on."""
+def own_hooks(cls: type[TaskTransformer]) -> set[str]:
+    """Return the names of the methods that a class of a project overrides."""
+    own = [base for base in cls.__mro__ if not base.__module__.startswith(PACKAGES)]
+    names = {name for base in own for name, value in vars(base).items() if callable(value)}
+    return {name for name in names if not name.startswith("_") and hasattr(TaskTransformer, name)}
+
+
+@contextmanager
+def calls_recorded(cls: type, hooks: Iterable[str]) -> Iterator[set[str]]:
+    """Give a set that gets the name of each method of a class that is called meanwhile."""
     called: set[str] = set()
 
-    def recorded(name: str, hook: Any) -> Any:
+    def recorded(name: str, method: Any) -> Any:
+        @wraps(method)
         def record(*args: Any, **kwargs: Any) -> Any:
             called.add(name)
-            return hook(*args, **kwargs)
+            return method(*args, **kwargs)
 
         return record
 
-    for name in hooks:
-        setattr(callback, name, recorded(name, getattr(callback, name)))
-    return called
+    with ExitStack() as patches:
+        for name in hooks:
+            patches.enter_context(patch.object(cls, name, recorded(name, getattr(cls, name))))
+        yield called
+
+
+def name_stubs(cls: type) -> None:
+    """Warn of each method of a class that only calls the one that it overrides, with its line."""
+    for name, method in vars(cls).items():
+        function = getattr(method, "fget", method)
+        if inspect.isfunction(function) and is_stub(function):
+            place = f"{inspect.getsourcefile(function)}:{function.__code__.co_firstlineno}"
+            warnings.warn(f"{place}: {name} does what the base does: fill it in", stacklevel=2)
+
+
+def is_stub(function: FunctionType) -> bool:
+    """Tell whether the body of a method is a call of the method that it overrides, and no more."""
+    (method,) = ast.parse(dedent(inspect.getsource(function))).body
+    assert isinstance(method, ast.FunctionDef)
+    body = method.body[ast.get_docstring(method) is not None :]
+    if len(body) != 1 or not isinstance(body[0], ast.Return | ast.Expr):
+        return False
+    return ast.unparse(body[0]).removeprefix("return ").startswith(f"super().{method.name}")
 
 
 def changed_parameters(model: torch.nn.Module, before: dict[str, torch.Tensor]) -> Iterator[str]:

@@ -49,7 +49,7 @@ def test_files_are_what_copier_renders(chain: Path, tmp_path: Path) -> None:
 def test_generated_tests_pass_unedited(chain: Path, run: Run) -> None:
     done = run("pytest", "--quiet")
     assert done.returncode == 0, done.stdout
-    assert "6 passed" in done.stdout
+    assert "9 passed" in done.stdout
     done = run(
         "python", "-c", "from tasks.alpha.model import AlphaTransformer as A; print(A.mro())"
     )

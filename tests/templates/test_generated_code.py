@@ -98,7 +98,7 @@ def test_generated_test_passes_unedited(
     new_task(project, "mine", BASE, hooks, recipes)
     done = run("pytest", "--quiet")
     assert done.returncode == 0, done.stdout
-    assert "2 passed" in done.stdout
+    assert "3 passed" in done.stdout
 
 
 def test_generated_tests_of_every_base_pass_unedited(project: Path, run: Run) -> None:
@@ -106,7 +106,7 @@ def test_generated_tests_of_every_base_pass_unedited(project: Path, run: Run) ->
         new_task(project, f"my_{base}", base)
     done = run("pytest", "--quiet")
     assert done.returncode == 0, done.stdout
-    assert f"{2 * len(BASES)} passed" in done.stdout
+    assert f"{3 * len(BASES)} passed" in done.stdout
 
 
 def test_generated_test_fails_for_a_class_that_the_config_does_not_name(
@@ -143,3 +143,42 @@ def test_project_of_the_first_version_works_with_the_runtime_of_today(
     assert config.read_bytes() != (TEMPLATES / "project/conf/config.yaml").read_bytes()
     done = run("pytest", "--quiet")
     assert done.returncode == 0, done.stdout
+
+
+def test_generated_test_names_a_stub_until_it_is_filled_in(project: Path, run: Run) -> None:
+    new_task(project, "mine", BASE, ["training_step"])
+    model = project / "tasks/mine/model.py"
+    line = model.read_text().splitlines().index(
+        "    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:"
+    )
+    expected = f"{model}:{line + 1}: training_step does what the base does"
+    assert expected in run("pytest", "-k", "hooks").stdout
+    model.write_text(model.read_text().replace("return super()", "return 2 * super()"))
+    assert "does what the base does" not in run("pytest", "-k", "hooks").stdout
+
+
+def test_generated_test_fails_if_a_hook_is_never_called(project: Path, run: Run) -> None:
+    new_task(project, "mine", BASE, ["training_step", "shared_step"])
+    model = project / "tasks/mine/model.py"
+    text = model.read_text()
+    model.write_text(text.replace("return super().training_step(", "return self.own(") + OWN)
+    done = run("pytest", "--quiet", "-k", "hooks")
+    assert done.returncode == 1
+    assert "never called: ['shared_step']" in done.stdout
+
+
+OWN = """
+    def own(self, batch: Batch, batch_idx: int) -> Tensor:
+        loss: Tensor = self.model(**batch).loss
+        return loss
+
+    def validation_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
+        self.log("val/loss", self.model(**batch).loss)
+
+    def test_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
+        self.log("test/loss", self.model(**batch).loss)
+
+    def on_validation_epoch_end(self) -> None: ...
+
+    def on_test_epoch_end(self) -> None: ...
+"""
