@@ -6,7 +6,7 @@ DEMO := demo/my-project
 # The newest build of torch brings gigabytes for GPUs; say TORCH=... to choose for yourself.
 TORCH ?= $(if $(shell command -v nvidia-smi),torch,torch==2.13.0)
 
-.PHONY: install demo test lint format templates examples clean
+.PHONY: install demo test sweep lint format templates examples clean
 
 install: $(VENV)/installed  ## Create .venv with everything that development needs.
 
@@ -32,6 +32,10 @@ demo: install  ## Generate a task into demo/my-project, test it, train it, let i
 
 test: install  ## Run the tests, each process with one thread.
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadgroup
+
+sweep: install  ## Run the long tests in full: every kill, 500 command sequences, 2000 command lines.
+	LTSCAFFOLD_EVERY_KILL=1 LTSCAFFOLD_SEQUENCES=500 LTSCAFFOLD_VECTORS=2000 $(BIN)/python -m pytest -n auto \
+		tests/scaffold/test_transaction.py tests/scaffold/test_sequences.py tests/scaffold/test_fuzz.py
 
 lint: install  ## Check formatting, style, types and the layers of imports.
 	$(BIN)/ruff format --check .
