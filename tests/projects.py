@@ -11,6 +11,7 @@ from ltscaffold.commands.new_task import plan_new_task
 from ltscaffold.commands.remove import plan_remove
 from ltscaffold.commands.rename import plan_rename
 from ltscaffold.commands.undo import plan_undo
+from ltscaffold.commands.update import plan_update
 from ltscaffold.plan import Plan
 from ltscaffold.transaction import apply
 
@@ -45,3 +46,7 @@ def rename(project: Path, name: str, new_name: str) -> Plan:
 
 def undo(project: Path) -> Plan:
     return apply(project, partial(plan_undo, project))
+
+
+def update(project: Path) -> Plan:
+    return apply(project, partial(plan_update, project))

@@ -238,6 +238,19 @@ def rename(
 
 
 @app.command()
+def update(
+    project: Project = Path(),
+    dry_run: DryRun = False,
+    diff: Diff = False,
+    as_json: Json = False,
+) -> None:
+    """Bring the project to the newest templates; what you edited is merged."""
+    from ltscaffold.commands.update import plan_update
+
+    _execute(project, partial(plan_update, project), dry_run, diff, as_json)
+
+
+@app.command()
 def undo(
     project: Project = Path(),
     dry_run: DryRun = False,

@@ -9,6 +9,9 @@ from ltscaffold.merge import merge_files
 from ltscaffold.plan import Plan, changes_of
 from ltscaffold.render import Files, render, render_answers
 
+KEPT = (".gitattributes", ".gitignore")
+"""Files of the skeleton that are the user's where they are there (Copier's _skip_if_exists)."""
+
 
 def item_files(answers: Answers, item: Item) -> Files:
     """Return the files of one item as the project's templates give them."""
@@ -50,8 +53,10 @@ def item_plan(command: str, project: Path, old: Answers, new: Answers) -> Plan:
     """
     before, after = _differing(old, new), _differing(new, old)
     same = {path for path in before if before[path] == after.get(path)}
-    for path in same:
-        del before[path], after[path]
+    kept = {path for path in KEPT if (project / path).exists()}
+    for path in same | kept:
+        before.pop(path, None)
+        after.pop(path, None)
     merge = merge_files(project, before, after)
     answers_file = render_answers(source.checkout(new.version), new).encode()
     contents = merge.contents | {ANSWERS_FILE: answers_file}

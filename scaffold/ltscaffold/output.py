@@ -43,6 +43,8 @@ def show_plan(plan: Plan, form: Format, dry_run: bool) -> None:
         for change in plan.changes:
             sign, color = SIGNS[change.action]
             typer.secho(f"  {sign} {change.path}", fg=color)
+        if not plan.changes:
+            typer.echo("nothing to change")
         for note in plan.notes:
             typer.echo(f"note: {note}")
         for path in plan.conflicts:

@@ -66,7 +66,8 @@ def apply(project: Path, make_plan: Callable[[], Plan]) -> Plan:
     """Carry out a plan that is made when no other command is at work, and return it."""
     with locked(project):
         plan = make_plan()
-        commit(project, plan)
+        if plan.changes or plan.undoes:
+            commit(project, plan)
     return plan
 
 

@@ -12,6 +12,8 @@ from pathlib import Path
 
 COMMANDS = [
     ["new-task", "third", "--base", "language_modeling", "--recipe", "weight_noise"],
+    ["new-dataset", "rows", "--base", "translation", "--hook", "setup"],
+    ["new-callback", "watch", "--hook", "on_fit_start"],
     ["add", "first", "--hook", "setup", "--recipe", "freeze_backbone"],
     ["remove", "second"],
     ["rename", "first", "other"],
@@ -21,7 +23,8 @@ COMMANDS = [
 CHILD = """
 import os, signal, sys
 import ltscaffold.commands.add, ltscaffold.commands.remove, ltscaffold.commands.rename
-import ltscaffold.commands.new_task, ltscaffold.commands.undo, ltscaffold.output
+import ltscaffold.commands.new_dataset, ltscaffold.commands.new_callback, ltscaffold.output
+import ltscaffold.commands.new_task, ltscaffold.commands.undo, ltscaffold.commands.update
 from ltscaffold.cli import main
 
 WRITES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.truncate"}

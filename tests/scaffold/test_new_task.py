@@ -97,7 +97,7 @@ def test_recipes_that_share_a_hook_with_a_stub_share_one_method(project: Path) -
 
 
 def test_concurrent_runs_all_land(project: Path, run: Run) -> None:
-    names = [f"task_{number}" for number in range(8)]
+    names = [f"task_{number:02}" for number in range(20)]
     with ThreadPoolExecutor(len(names)) as pool:
         done = list(
             pool.map(

@@ -11,6 +11,7 @@ import pytest
 
 from ltscaffold.errors import ScaffoldError
 from ltscaffold.plan import Change, Plan, changes_of
+from ltscaffold.source import BUNDLE_VARIABLE, checkout, versions
 from ltscaffold.transaction import (
     commit,
     finish_interrupted,
@@ -19,9 +20,11 @@ from ltscaffold.transaction import (
     state_folder,
 )
 from tests.projects import add, new_project, new_task, undo
+from tests.releases import NEXT, next_release
 from tests.scaffold.faults import COMMANDS, run_and_die, writes_of
 from tests.tree import tree
 
+RELEASED = versions()[-1]
 EVERY = bool(os.environ.get("LTSCAFFOLD_EVERY_KILL"))
 """Whether to kill each command before each of its writes, and not before a sample of them."""
 
@@ -39,12 +42,17 @@ def edited(project: Path) -> Path:
     return project
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
+@pytest.mark.parametrize("command", [*COMMANDS, ["update"]], ids=lambda command: command[0])
 def test_killed_before_any_write_the_tree_is_as_before_or_as_after(
-    command: list[str], edited: Path, tmp_path: Path
+    command: list[str], edited: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """SIGKILL before each open for writing, rename, unlink, mkdir and rmdir in turn."""
-    restore = snapshot(edited, tmp_path)
+    if command == ["update"]:
+        monkeypatch.setenv(BUNDLE_VARIABLE, str(next_release(tmp_path / "release")))
+        versions()  # unpacks the history, which is no write of the command
+        checkout(NEXT)
+        checkout(RELEASED)
+    restore = snapshot(edited, tmp_path / "snapshot")
     before = tree(edited)
     count = writes_of(command, edited)
     after = tree(edited)
@@ -185,6 +193,16 @@ def test_a_dry_run_says_that_a_command_was_interrupted(edited: Path) -> None:
     assert "`ltscaffold status` finishes it" in done.stderr
     assert python("", ["status"], edited).returncode == 0
     assert not is_interrupted(edited)
+
+
+def test_a_new_project_is_finished_by_the_next_command_in_it(project: Path) -> None:
+    """Its folder is made by the command that is killed."""
+    run_and_die(["new-project", "sub"], project, 12)
+    assert is_interrupted(project / "sub")
+    assert python("", ["status", "-C", "sub"], project).returncode == 0
+    (project / "whole").mkdir()
+    new_project(project / "whole")
+    assert tree(project / "sub") == tree(project / "whole")
 
 
 def test_state_folder_that_cannot_be_written_to(

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from ltscaffold.answers import read_answers
+from ltscaffold.errors import ScaffoldError
 from ltscaffold.source import BUNDLE_VARIABLE, versions
 from release_templates import BUNDLE, ROOT
 from tests.conftest import Run
-from tests.projects import new_callback, new_dataset, new_task
+from tests.projects import new_callback, new_dataset, new_task, undo, update
 from tests.releases import NEXT, next_release
 from tests.tree import tree
 
@@ -78,6 +79,35 @@ def test_update_reaches_items_of_every_kind_and_chains(
     answers = read_answers(project)
     assert answers is not None
     assert {item.v for item in answers.items} == {NEXT}
+
+
+def test_own_update_gives_what_copier_gives_also_without_git(
+    project: Path, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new_task(project, "mine", "language_modeling", hooks=["training_step"])
+    new_task(project, "other", "language_modeling", recipes=["weight_noise"])
+    new_dataset(project, "rows", "translation")
+    edit(project)
+    before = tree(project)
+    bundle = next_release(tmp_path)
+    monkeypatch.setenv(BUNDLE_VARIABLE, str(bundle))
+    plan = update(project)
+    assert not plan.conflicts
+    ours = tree(project)
+    undo(project)
+    assert tree(project) == before
+    commit_all(run)
+    assert run("copier", "update").returncode == 0
+    assert ours == tree(project) != before
+    assert update(project).changes == []
+
+
+def test_own_update_leaves_other_templates_to_copier(project: Path) -> None:
+    new_task(project, "mine", "language_modeling")
+    answers = project / ".copier-answers.yml"
+    answers.write_text(answers.read_text().replace("ltscaffold::templates.git", "https://x/y.git"))
+    with pytest.raises(ScaffoldError, match=r"https://x/y\.git: use copier update"):
+        update(project)
 
 
 def test_update_at_the_same_version_changes_nothing(project: Path, run: Run) -> None:

@@ -7,13 +7,12 @@ from pathlib import Path
 from ltscaffold import source
 from ltscaffold.answers import ANSWERS_FILE, Answers, read_answers
 from ltscaffold.errors import ScaffoldError
+from ltscaffold.items import KEPT
 from ltscaffold.names import check_name
 from ltscaffold.plan import Plan, changes_of, check_free
 from ltscaffold.render import Files, render
 
 PACKAGE = "tasks"
-KEPT = (".gitattributes", ".gitignore")
-"""Files of the skeleton that a folder may already have: its own stay."""
 
 
 def plan_new_project(project: Path, package: str = PACKAGE) -> Plan:
