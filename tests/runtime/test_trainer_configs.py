@@ -15,6 +15,7 @@ from omegaconf import OmegaConf
 from pytorch_lightning import Callback, Trainer
 from pytorch_lightning.plugins import MixedPrecision
 from pytorch_lightning.strategies import DDPStrategy, DeepSpeedStrategy, FSDPStrategy, Strategy
+from torch import nn
 
 from lightning_transformers.build import build_trainer
 from lightning_transformers.callbacks import EMAWeights, GradualUnfreezing, MagnitudePruning
@@ -128,8 +129,8 @@ def test_what_shards_do_not_allow_is_said(
         trainer = SimpleNamespace(strategy=strategy.__new__(strategy))
         with pytest.raises(ConfigurationError, match=rf"does not work with {strategy.__name__}"):
             callback.setup(cast(Any, trainer), cast(Any, None), "fit")
-    copies = SimpleNamespace(strategy=DDPStrategy())
-    callback.setup(cast(Any, copies), cast(Any, None), "fit")
+    copies, task = SimpleNamespace(strategy=DDPStrategy()), SimpleNamespace(model=nn.Identity())
+    callback.setup(cast(Any, copies), cast(Any, task), "fit")
 
 
 # -- loggers

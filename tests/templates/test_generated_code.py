@@ -1,6 +1,7 @@
 """What the templates write is what a careful engineer would: formatted, typed, and it trains."""
 
 import itertools
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -26,11 +27,15 @@ LINTERS = [
 ]
 
 
+EVERY_PAIR = bool(os.environ.get("LTSCAFFOLD_EVERY_PAIR"))
+"""Whether to write all pairs of recipes, and of hooks and recipes; `make sweep` does."""
+
+
 def pairs() -> Iterator[list[str]]:
     """Yield each two recipes that share a hook, in both orders."""
     hooks = {recipe: CATALOG.entry("recipe", recipe)["hooks"] for recipe in suitable(BASE)}
     for one, two in itertools.permutations(hooks, 2):
-        if hooks[one].keys() & hooks[two].keys():
+        if EVERY_PAIR or hooks[one].keys() & hooks[two].keys():
             yield [one, two]
 
 
@@ -45,6 +50,8 @@ def every_task(tmp_path_factory: pytest.TempPathFactory) -> Path:
         new_task(project, f"with_{hook}", BASE, [hook])
     for number, pair in enumerate(pairs()):
         new_task(project, f"with_pair_{number}", BASE, [], pair)
+    for hook, recipe in itertools.product(HOOKS, suitable(BASE) if EVERY_PAIR else []):
+        new_task(project, f"with_{len(hook)}_{hook}_{RECIPES.index(recipe)}", BASE, [hook], [recipe])
     for recipe in RECIPES:
         base = next(base for base in BASES if base not in unsuitable(recipe))
         new_task(project, f"with_recipe_{recipe}", base, [], [recipe])

@@ -72,6 +72,7 @@ DATA_HOOKS = load_catalogue("data_hooks")
 CALLBACK_HOOKS = load_catalogue("callback_hooks")
 EXCLUDED_OF_DATA = {
     "has_source": "follows from the hyperparameters",
+    "is_unlabelled": "follows from the column of the labels",
     "map_rows": "for subclasses to call",
     "require_columns": "for subclasses to call",
 }

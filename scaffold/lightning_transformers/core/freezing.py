@@ -99,3 +99,12 @@ def untie_embeddings(model: PreTrainedModel) -> None:
     output.weight = nn.Parameter(output.weight.detach().clone())
     model.config.tie_word_embeddings = False
     model.all_tied_weights_keys = {}
+
+
+def nothing_trains(model: PreTrainedModel) -> str:
+    """Return the message about a model all of whose parameters are frozen, and what to do."""
+    reason = f" ({TIED_EMBEDDINGS})" if is_tied(model) else ""
+    return (
+        f"every parameter is frozen{reason}: leave some with requires_grad=True, or use "
+        "lightning_transformers.core.freezing.freeze_backbone(model, tied='untie')"
+    )

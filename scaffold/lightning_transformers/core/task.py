@@ -21,7 +21,7 @@ from lightning_transformers.core.adapters import add_adapter, has_adapter, merge
 from lightning_transformers.core.backbone import Backbone, embedding_rows
 from lightning_transformers.core.data import TransformerDataModule
 from lightning_transformers.core.families import record_task
-from lightning_transformers.core.freezing import TIED_EMBEDDINGS, is_tied
+from lightning_transformers.core.freezing import nothing_trains
 from lightning_transformers.core.heads import tell_of_own_layer
 from lightning_transformers.core.hyperparameters import plain, set_hyperparameters
 from lightning_transformers.core.losses import unmasked
@@ -160,7 +160,7 @@ class TaskTransformer(LightningModule):
         """Return the mean loss of a batch; it is logged every `log_every_n_steps`, and last."""
         loss, _ = self.shared_step(batch, "train")
         if not loss.total.requires_grad:
-            raise ConfigurationError(self._nothing_trains())
+            raise ConfigurationError(nothing_trains(self.model))
         every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
         due = every and (self.global_step + 1) % every == 0
         if due:
@@ -253,7 +253,7 @@ class TaskTransformer(LightningModule):
         """Return what the three steps above build, in the form that Lightning takes."""
         groups = self.parameter_groups()
         if not groups:
-            raise ConfigurationError(self._nothing_trains())
+            raise ConfigurationError(nothing_trains(self.model))
         self._trainable_when_wrapped = self._trainable()
         optimizer = self.build_optimizer(groups)
         scheduler = self.build_scheduler(optimizer)
@@ -398,10 +398,3 @@ class TaskTransformer(LightningModule):
 
     def _trainable(self) -> set[str]:
         return {name for name, parameter in self.named_parameters() if parameter.requires_grad}
-
-    def _nothing_trains(self) -> str:
-        reason = f" ({TIED_EMBEDDINGS})" if is_tied(self.model) else ""
-        return (
-            f"every parameter is frozen{reason}: leave some with requires_grad=True, or use "
-            "lightning_transformers.core.freezing.freeze_backbone(model, tied='untie')"
-        )
