@@ -53,7 +53,7 @@ DATASET = Kind(
     "DataModule",
     "data_hooks",
     "{group}/{base}/{name}",
-    "task={group}/{base} dataset={group}/{base}/{name}",
+    "+task={group}/{base} dataset={group}/{base}/{name}",
     "v1.1.0",
     taken=frozenset({"beans", "cifar10", "cnn_dailymail", "conll", "emotion", "glue", "race"})
     | {"sample", "squad", "squad_v2", "swag", "wikitext", "wmt16", "xnli", "xsum"},
@@ -63,7 +63,7 @@ CALLBACK = Kind(
     "",
     "callback_hooks",
     "{name}",
-    "task=nlp/language_modeling 'callbacks=[default,{name}]'",
+    "+task=nlp/language_modeling 'callbacks=[default,{name}]'",
     "v1.1.0",
     mentions=(  # its name alone may be any word
         r"(\bcallbacks[./])OPTION(?![\w-])",

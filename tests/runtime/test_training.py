@@ -392,6 +392,14 @@ def test_the_pipeline_predicts_without_dropout() -> None:
     assert not task.model.base_model.training
 
 
+def test_the_pipeline_takes_the_arguments_of_the_checkpoint_or_its_caller() -> None:
+    task = model(hf_pipeline_kwargs={"max_new_tokens": 2, "return_full_text": False})
+    (short,) = task.hf_predict("It is a truth")
+    (long,) = task.hf_predict("It is a truth", max_new_tokens=40)
+    assert "truth" not in short["generated_text"]
+    assert len(short["generated_text"]) < len(long["generated_text"])
+
+
 def test_long_text_is_continued_too() -> None:
     text = "It is a truth universally acknowledged, " * 30
     (predicted,) = model().predict([text], sample())

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from torchmetrics import Metric, MetricCollection
-from transformers import Pipeline, PreTrainedModel, PreTrainedTokenizerBase, pipeline
+from transformers import Pipeline, PreTrainedModel
 from transformers.utils.generic import ModelOutput
 
 from lightning_transformers.core.adapters import add_adapter, has_adapter, merged, trained_state
@@ -27,6 +27,7 @@ from lightning_transformers.core.hyperparameters import plain, set_hyperparamete
 from lightning_transformers.core.losses import unmasked
 from lightning_transformers.core.metrics import MeanLoss
 from lightning_transformers.core.modes import evaluation_mode
+from lightning_transformers.core.pipelines import pipeline_of
 from lightning_transformers.core.randomness import keyed_generator
 from lightning_transformers.core.types import Batch, Loss
 from lightning_transformers.errors import ConfigurationError
@@ -67,6 +68,8 @@ class TaskTransformer(LightningModule):
     """Import path of the data module that the task trains on by default."""
     hf_pipeline_task: ClassVar[str | None] = None
     """Name of the pipeline of transformers that serves the task, where there is one."""
+    hf_pipeline_kwargs: Mapping[str, Any] | None = None
+    """Further arguments of that pipeline."""
 
     def __init__(
         self,
@@ -356,22 +359,12 @@ class TaskTransformer(LightningModule):
 
     @property
     def hf_pipeline(self) -> Pipeline:
-        """The pipeline of transformers around the model.
+        """The pipeline of transformers around the model; raises ConfigurationError if none fits."""
+        return pipeline_of(self)
 
-        Raises:
-            ConfigurationError: for a task that transformers has no pipeline for.
-        """
-        if self.hf_pipeline_task is None:
-            raise ConfigurationError(
-                f"transformers has no pipeline for {type(self).__name__}: use predict(inputs, data)"
-            )
-        processor = self.load_processor()
-        kind = "tokenizer" if isinstance(processor, PreTrainedTokenizerBase) else "image_processor"
-        arguments = {"model": self.model, kind: processor}
-        made: Any = pipeline(cast(Any, self.hf_pipeline_task), **arguments)
-        # The pipeline leaves the mode as it is, in which a model that trains has dropout.
-        made.forward = evaluation_mode(self.model)(made.forward)
-        return cast(Pipeline, made)
+    def hf_predict(self, *inputs: Any, **kwargs: Any) -> Any:
+        """Return what the pipeline of transformers makes of its inputs."""
+        return self.hf_pipeline(*inputs, **kwargs)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Record the task; leave out what the backbone's files hold, if an adapter trains."""
