@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -126,6 +127,48 @@ def test_a_disk_that_is_full_midway_leaves_the_tree_as_it_was(path: str, edited:
 
 def test_without_the_limit_the_write_succeeds(edited: Path) -> None:
     assert python("", ["new-task", "third", "--base", "language_modeling"], edited).returncode == 0
+
+
+@pytest.fixture
+def open_to_all(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Return a project that every user may write to; folders of pytest are for their owner."""
+    root = Path(tempfile.mkdtemp())
+    for name in ("state", "cache", "project"):
+        (root / name).mkdir()
+        monkeypatch.setenv(f"XDG_{name.upper()}_HOME", str(root / name))
+    new_task(root / "project", "first", "language_modeling")
+    python("", ["list", "bases"], root / "project")  # fills the cache
+    for path in (root, *root.rglob("*")):
+        path.chmod(0o777)
+    yield root / "project"
+    shutil.rmtree(root)
+
+
+@pytest.mark.parametrize("folder", [".", "tests", "tasks", "conf/task/nlp"])
+def test_a_folder_that_is_read_only_leaves_the_tree_as_it_was(
+    folder: str, open_to_all: Path
+) -> None:
+    before = tree(open_to_all)
+    command = ["new-task", "third", "--base", "language_modeling"]
+    (open_to_all / folder).chmod(0o555)
+    done = python(AS_NOBODY, command, open_to_all)
+    assert done.returncode == 2, done.stderr
+    assert "Permission denied; nothing was changed" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert tree(open_to_all) == before
+    (open_to_all / folder).chmod(0o777)
+    assert python(AS_NOBODY, command, open_to_all).returncode == 0
+
+
+AS_NOBODY = """
+import contextlib, io, os, sys
+from ltscaffold.cli import main
+sys.argv = ["ltscaffold", "new-task", "third", "--base", "language_modeling", "--dry-run"]
+with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
+    main()  # imports what it needs: the next user may not read it
+if os.geteuid() == 0:  # whom no permission stops
+    os.seteuid(65534)
+"""
 
 
 def python(setup: str, command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
