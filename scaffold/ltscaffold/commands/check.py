@@ -6,7 +6,6 @@ All of it is read, nothing is imported or run, so it takes a moment.
 import ast
 import shlex
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,10 +18,12 @@ from ltscaffold import source
 from ltscaffold.answers import ANSWERS_FILE, Answers, Item, read_project
 from ltscaffold.catalog import Catalog
 from ltscaffold.commands.status import ItemStatus, status
+from ltscaffold.errors import ScaffoldError
 from ltscaffold.git import clean_environment
 from ltscaffold.items import project_files, usage_of
 from ltscaffold.kinds import KINDS
 from ltscaffold.plan import read
+from ltscaffold.runtime import run_python
 
 ABANDONED = "lightning-transformers"
 """The distribution that owns the import name of the runtime, too, and is no longer kept."""
@@ -62,14 +63,12 @@ def check(project: Path, name: str | None = None, run: bool = False) -> list[Fin
     findings = [*check_abandoned(), *check_ignored(project, answers)]
     for entry in status(project).items:
         if chosen in (None, entry.item):
-            findings += check_item(project, answers, catalog, entry)
+            findings += check_item(project, catalog, entry)
             findings += check_run(project, entry.item) if run else []
     return findings
 
 
-def check_item(
-    project: Path, answers: Answers, catalog: Catalog, entry: ItemStatus
-) -> Iterator[Finding]:
+def check_item(project: Path, catalog: Catalog, entry: ItemStatus) -> Iterator[Finding]:
     """Yield what is wrong with the files of an item."""
     for path, state in entry.files.items():
         if state == "missing":
@@ -181,17 +180,10 @@ def check_run(project: Path, item: Item) -> Iterator[Finding]:
     """Yield a finding if an item does not train a batch."""
     command = ["train.py", *shlex.split(usage_of(item)), "experiment=smoke", "debug=fast_dev_run"]
     with tempfile.TemporaryDirectory() as folder:
-        done = subprocess.run(
-            [sys.executable, *command, f"hydra.run.dir={folder}"],
-            cwd=project,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    if done.returncode:
-        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-        words = " ".join(["python", *command])
-        yield Finding("run", "train.py", 0, f"{reason.removeprefix('error: ')} (`{words}`)")
+        try:
+            run_python(project, *command, f"hydra.run.dir={folder}")
+        except ScaffoldError as error:
+            yield Finding("run", "train.py", 0, f"{error} (`python {' '.join(command)}`)")
 
 
 def check_ignored(project: Path, answers: Answers) -> Iterator[Finding]:

@@ -2,14 +2,12 @@
 
 import json
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 from ltscaffold.answers import read_project
-from ltscaffold.errors import ScaffoldError
 from ltscaffold.items import usage_of
+from ltscaffold.runtime import run_python
 
 
 def explain(project: Path, name: str) -> list[dict[str, Any]]:
@@ -24,14 +22,6 @@ def explain(project: Path, name: str) -> list[dict[str, Any]]:
     Raises:
         ScaffoldError: if the config does not compose, or the runtime is not installed.
     """
-    command = [
-        sys.executable,
-        "-m",
-        "lightning_transformers.explain",
-        *shlex.split(usage_of(read_project(project).item(name))),
-    ]
-    done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
-    if done.returncode:
-        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise ScaffoldError(reason.removeprefix("error: "))
-    return [json.loads(line) for line in done.stdout.splitlines()]
+    choice = shlex.split(usage_of(read_project(project).item(name)))
+    printed = run_python(project, "-m", "lightning_transformers.explain", *choice)
+    return [json.loads(line) for line in printed.splitlines()]
