@@ -67,8 +67,13 @@ def _check_base(templates: Path, answers: Answers, item: Item) -> None:
 
 
 def render_answers(templates: Path, answers: Answers) -> str:
-    """Return the text of the answers file."""
-    return _text(environment(templates), f"project/{ANSWERS_TEMPLATE}", answers.variables())
+    """Return the text of the answers file; an item may be at another version than the project."""
+    text = _text(environment(templates), f"project/{ANSWERS_TEMPLATE}", answers.variables())
+    for item in answers.items:
+        if item.v != answers.version:
+            line = re.compile(rf'(?<="name": "{item.name}", )(.*"v": ").*(?="\}})')
+            text = line.sub(rf"\g<1>{item.v}", text)
+    return text
 
 
 def _targets(

@@ -90,20 +90,26 @@ def test_file_where_a_folder_has_to_be(project: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "damage",
+    ("damage", "message"),
     [
-        "",
-        "- a\n",
-        "_commit: v1.0.0\n",
-        "<<<<<<< ours\n_commit: v1\n=======\n_commit: v2\n>>>>>>> theirs\n",
-        "_commit: v1.0.0\n_src_path: x\nlts_package: tasks\nlts_items:\n- {name: 1}\n",
+        ("", "is damaged"),
+        ("- a\n", "is damaged"),
+        ("_commit: v1.0.0\n", "is damaged"),
+        (
+            "<<<<<<< ours\n_commit: v1\n=======\n_commit: v2\n>>>>>>> theirs\n",
+            "has conflict markers",
+        ),
+        (
+            "_commit: v1.0.0\n_src_path: x\nlts_package: tasks\nlts_items:\n- {name: 1}\n",
+            "is damaged",
+        ),
     ],
 )
-def test_broken_answers_file(damage: str, project: Path, run: Run) -> None:
+def test_broken_answers_file(damage: str, message: str, project: Path, run: Run) -> None:
     (project / ANSWERS_FILE).write_text(damage)
     done = run("ltscaffold", "new-task", "mine", *BASE)
     assert done.returncode == 2
-    assert "is damaged" in done.stderr
+    assert message in done.stderr
     assert done.stderr.count("\n") == 1
     assert set(tree(project)) == {ANSWERS_FILE}
 
