@@ -15,7 +15,7 @@ KEPT = (".gitattributes", ".gitignore")
 
 def item_files(answers: Answers, item: Item) -> Files:
     """Return the files of one item as the project's templates give them."""
-    templates = source.checkout(answers.version)
+    templates = source.checkout(answers.source, answers.version)
     skeleton = render(templates, answers, [])
     alone = render(templates, answers, [item])
     return {path: text for path, text in alone.items() if path not in skeleton}
@@ -23,7 +23,7 @@ def item_files(answers: Answers, item: Item) -> Files:
 
 def project_files(answers: Answers) -> Files:
     """Return every generated file of a project but for the record of it."""
-    files = render(source.checkout(answers.version), answers)
+    files = render(source.checkout(answers.source, answers.version), answers)
     del files[ANSWERS_FILE]
     return files
 
@@ -58,7 +58,7 @@ def item_plan(command: str, project: Path, old: Answers, new: Answers) -> Plan:
         before.pop(path, None)
         after.pop(path, None)
     merge = merge_files(project, before, after)
-    answers_file = render_answers(source.checkout(new.version), new).encode()
+    answers_file = render_answers(source.checkout(new.source, new.version), new).encode()
     contents = merge.contents | {ANSWERS_FILE: answers_file}
     return Plan(command, changes_of(project, contents), merge.conflicts, merge.notes)
 
@@ -66,6 +66,6 @@ def item_plan(command: str, project: Path, old: Answers, new: Answers) -> Plan:
 def _differing(answers: Answers, others: Answers) -> Files:
     """Return the skeleton's files and those of the items that other answers do not have."""
     items = [item for item in answers.items if item not in others.items]
-    files = render(source.checkout(answers.version), answers, items)
+    files = render(source.checkout(answers.source, answers.version), answers, items)
     del files[ANSWERS_FILE]
     return files

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from ltscaffold.answers import ANSWERS_FILE
 from ltscaffold.errors import ScaffoldError
 from ltscaffold.names import SNAKE_CASE, check_name
-from ltscaffold.source import versions
+from ltscaffold.source import SOURCE_URL, versions
 from tests.conftest import Run
 from tests.projects import new_task
 from tests.tree import tree
 
-NEWEST = versions()[-1]
+NEWEST = versions(SOURCE_URL)[-1]
 
 BASE = ("--base", "language_modeling")
 MISTAKES: dict[str, tuple[tuple[str, ...], str]] = {

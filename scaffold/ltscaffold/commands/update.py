@@ -23,7 +23,7 @@ def plan_update(project: Path) -> Plan:
         raise ScaffoldError(
             f"this project comes from the templates {answers.source}: use copier update"
         )
-    newest = source.versions()[-1]
+    newest = source.versions(answers.source)[-1]
     items = [replace(item, v=newest) for item in answers.items]
     new = replace(answers, version=newest, items=items)
     return item_plan(f"update to {newest}", project, answers, new)
