@@ -18,7 +18,7 @@ def item_files(answers: Answers, *items: Item) -> Files:
     """Return the files of items, each as the templates of its version give them."""
     files: Files = {}
     for version in sorted({item.v for item in items}):
-        templates = source.checkout(version)
+        templates = source.checkout(answers.source, version)
         skeleton = render(templates, answers, [])
         rendered = render(templates, answers, [item for item in items if item.v == version])
         files |= {path: text for path, text in rendered.items() if path not in skeleton}
@@ -27,7 +27,7 @@ def item_files(answers: Answers, *items: Item) -> Files:
 
 def skeleton_files(answers: Answers) -> Files:
     """Return the generated files that belong to no item, but for the record of it all."""
-    files = render(source.checkout(answers.version), answers, [])
+    files = render(source.checkout(answers.source, answers.version), answers, [])
     del files[ANSWERS_FILE]
     return files
 
@@ -68,7 +68,7 @@ def item_plan(command: str, project: Path, old: Answers, new: Answers) -> Plan:
         before.pop(path, None)
         after.pop(path, None)
     merge = merge_files(project, before, after)
-    answers_file = render_answers(source.checkout(new.version), new).encode()
+    answers_file = render_answers(source.checkout(new.source, new.version), new).encode()
     contents = merge.contents | {ANSWERS_FILE: answers_file}
     return Plan(command, changes_of(project, contents), merge.conflicts, merge.notes)
 

@@ -33,7 +33,7 @@ def healed(project: Path, answers: Answers) -> Healed:
     Raises:
         ScaffoldError: if the branches have different items of one name.
     """
-    age = source.versions().index
+    age = source.versions(answers.source).index
     version = min(recorded_versions(project), key=age)
     result = Healed(replace(answers, version=version))
     gone = [item for item in _distinct(answers.items) if _is_gone(project, answers, item)]

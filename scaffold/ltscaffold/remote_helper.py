@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from ltscaffold.errors import ScaffoldError
 from ltscaffold.git import clean_environment
-from ltscaffold.source import repository
+from ltscaffold.source import SOURCE_URL, repository
 
 
 def main() -> None:
@@ -29,7 +29,7 @@ def main() -> None:
 
 def _serve() -> None:
     try:
-        repo = repository()
+        repo = repository(SOURCE_URL)
     except ScaffoldError as error:
         sys.exit(f"git-remote-ltscaffold: {error}")
     _reply("")

@@ -22,26 +22,21 @@ BUNDLE_VARIABLE = "LTSCAFFOLD_TEMPLATES"
 """Environment variable that names another bundle, for work on the templates."""
 
 
-def repository() -> Path:
-    """Return a bare git repository of the template history, one tag a version."""
-    bundle = bundle_path()
-    if not bundle.is_file():
-        raise ScaffoldError(f"there is no bundle of templates at {bundle}: see {BUNDLE_VARIABLE}")
-    digest = hashlib.sha256(bundle.read_bytes()).hexdigest()[:16]
-    return _cached(
-        f"templates-{digest}.git", lambda path: git("clone", "--quiet", "--mirror", bundle, path)
-    )
+def repository(url: str) -> Path:
+    """Return a bare git repository of the templates at a URL, kept in the user's cache."""
+    name, origin = _place(url)
+    return _cached(name, lambda path: git("clone", "--quiet", "--bare", "--", origin, path))
 
 
-def versions() -> list[str]:
+def versions(url: str) -> list[str]:
     """Return the released template versions, oldest first."""
-    listed = git("--git-dir", repository(), "tag", "--list", "--sort=version:refname")
+    listed = git("--git-dir", repository(url), "tag", "--list", "--sort=version:refname")
     return listed.decode().split()
 
 
-def checkout(version: str) -> Path:
+def checkout(url: str, version: str) -> Path:
     """Return a folder with the templates of a version; raises ScaffoldError if there is none."""
-    repo, known = repository(), versions()
+    repo, known = repository(url), versions(url)
     if version not in known:
         raise ScaffoldError(
             f"this ltscaffold has no templates of version {version} (its newest is {known[-1]}): "
@@ -56,6 +51,20 @@ def checkout(version: str) -> Path:
             tar.extractall(path)
 
     return _cached(f"{repo.stem}/{version}", unpack)
+
+
+def _place(url: str) -> tuple[str, str]:
+    """Return the name of the cached repository of a URL, and what to clone it from."""
+    if url != SOURCE_URL:
+        return f"templates-of-{_digest(url.encode())}.git", url
+    bundle = bundle_path()
+    if not bundle.is_file():
+        raise ScaffoldError(f"there is no bundle of templates at {bundle}: see {BUNDLE_VARIABLE}")
+    return f"templates-{_digest(bundle.read_bytes())}.git", str(bundle)
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]
 
 
 def bundle_path() -> Path:

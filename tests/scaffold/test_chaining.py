@@ -106,7 +106,7 @@ def test_unknown_base_is_looked_for_in_the_project_too(chain: Path) -> None:
 
 def test_templates_that_cannot_chain_say_so(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("ltscaffold.source.versions", lambda: ["v1.0.0"])
+        patch.setattr("ltscaffold.source.versions", lambda url: ["v1.0.0"])
         new_task(project, "old", "language_modeling")
     with pytest.raises(ScaffoldError, match=r"needs templates v1\.1\.0, the project has v1\.0\.0"):
         new_task(project, "mine", "old")

@@ -227,7 +227,7 @@ def test_templates_without_the_kind_say_so(
     kind: str, project: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("ltscaffold.source.versions", lambda: ["v1.0.0"])
+        patch.setattr("ltscaffold.source.versions", lambda url: ["v1.0.0"])
         new_task(project, "old", BASE)
     done = run("ltscaffold", "list", "hooks", "--kind", kind)
     assert f"a {kind} needs templates v1.1.0, the project has v1.0.0" in done.stderr

@@ -165,13 +165,13 @@ class Commands(RuleBasedStateMachine):
 
     @invariant()
     def the_tree_is_the_models(self) -> None:
-        version = source.versions()[-1]
+        version = source.versions(source.SOURCE_URL)[-1]
         items = [
             Item("task", name, "nlp", task.base, list(task.parts), version)
             for name, task in self.state.items()
         ]
         answers = Answers(version, source.SOURCE_URL, "tasks", items)
-        expected = render(source.checkout(version), answers)
+        expected = render(source.checkout(source.SOURCE_URL, version), answers)
         for name, task in self.state.items():
             path = f"tasks/{name}/model.py"
             plain = replace(task, edit=None)

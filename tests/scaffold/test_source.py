@@ -16,7 +16,9 @@ from tests.tree import tree
 def test_git_reads_the_history_by_its_url(run: Run) -> None:
     done = run("git", "ls-remote", "--tags", source.SOURCE_URL)
     assert done.returncode == 0, done.stderr
-    assert [line.split("refs/tags/")[1] for line in done.stdout.splitlines()] == source.versions()
+    assert [line.split("refs/tags/")[1] for line in done.stdout.splitlines()] == source.versions(
+        source.SOURCE_URL
+    )
 
 
 def test_git_cannot_push(project: Path, run: Run) -> None:
@@ -40,7 +42,7 @@ def test_a_command_that_is_not_offered_is_refused() -> None:
 def test_without_git_the_error_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(ScaffoldError, match="git is not on PATH"):
-        source.versions()
+        source.versions(source.SOURCE_URL)
 
 
 def test_a_cache_that_cannot_be_written_is_named(
@@ -51,7 +53,7 @@ def test_a_cache_that_cannot_be_written_is_named(
     source._cache_root.cache_clear()
     try:
         with pytest.raises(ScaffoldError, match="set XDG_CACHE_HOME"):
-            source.versions()
+            source.versions(source.SOURCE_URL)
     finally:
         source._cache_root.cache_clear()
 
@@ -65,7 +67,9 @@ def test_the_users_git_attributes_are_out_of_reach(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     source._cache_root.cache_clear()
     try:
-        assert tree(source.checkout(source.versions()[-1])) == tree(TEMPLATES)
+        assert tree(
+            source.checkout(source.SOURCE_URL, source.versions(source.SOURCE_URL)[-1])
+        ) == tree(TEMPLATES)
     finally:
         source._cache_root.cache_clear()
 
@@ -73,8 +77,8 @@ def test_the_users_git_attributes_are_out_of_reach(
 def test_newest_version_is_the_templates_folder() -> None:
     """`make templates` was run after the last change."""
     version, _ = newest_version(TEMPLATES)
-    assert source.versions()[-1] == version
-    assert tree(source.checkout(version)) == tree(TEMPLATES)
+    assert source.versions(source.SOURCE_URL)[-1] == version
+    assert tree(source.checkout(source.SOURCE_URL, version)) == tree(TEMPLATES)
 
 
 def test_release_is_reproducible(tmp_path: Path) -> None:
@@ -86,11 +90,16 @@ def test_release_is_reproducible(tmp_path: Path) -> None:
 
 
 def test_release_only_appends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = {version: tree(source.checkout(version)) for version in source.versions()}
+    before = {
+        version: tree(source.checkout(source.SOURCE_URL, version))
+        for version in source.versions(source.SOURCE_URL)
+    }
     bundle = next_release(tmp_path)
     monkeypatch.setenv(source.BUNDLE_VARIABLE, str(bundle))
-    assert source.versions() == [*before, NEXT]
-    assert {version: tree(source.checkout(version)) for version in before} == before
+    assert source.versions(source.SOURCE_URL) == [*before, NEXT]
+    assert {
+        version: tree(source.checkout(source.SOURCE_URL, version)) for version in before
+    } == before
 
 
 def test_release_refuses_to_change_a_released_version(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from ltscaffold.errors import ScaffoldError
 from ltscaffold.plan import Change, Plan, changes_of
-from ltscaffold.source import BUNDLE_VARIABLE, checkout, versions
+from ltscaffold.source import BUNDLE_VARIABLE, SOURCE_URL, checkout, versions
 from ltscaffold.transaction import (
     commit,
     finish_interrupted,
@@ -25,7 +25,7 @@ from tests.releases import NEXT, next_release
 from tests.scaffold.faults import COMMANDS, run_and_die, writes_of
 from tests.tree import tree
 
-RELEASED = versions()[-1]
+RELEASED = versions(SOURCE_URL)[-1]
 EVERY = bool(os.environ.get("LTSCAFFOLD_EVERY_KILL"))
 """Whether to kill each command before each of its writes, and not before a sample of them."""
 
@@ -50,9 +50,9 @@ def test_killed_before_any_write_the_tree_is_as_before_or_as_after(
     """SIGKILL before each open for writing, rename, unlink, mkdir and rmdir in turn."""
     if command == ["update"]:
         monkeypatch.setenv(BUNDLE_VARIABLE, str(next_release(tmp_path / "release")))
-        versions()  # unpacks the history, which is no write of the command
-        checkout(NEXT)
-        checkout(RELEASED)
+        versions(SOURCE_URL)  # unpacks the history, which is no write of the command
+        checkout(SOURCE_URL, NEXT)
+        checkout(SOURCE_URL, RELEASED)
     restore = snapshot(edited, tmp_path / "snapshot")
     before = tree(edited)
     count = writes_of(command, edited)

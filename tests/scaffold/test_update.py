@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from ltscaffold.answers import read_answers
-from ltscaffold.source import BUNDLE_VARIABLE, versions
+from ltscaffold.source import BUNDLE_VARIABLE, SOURCE_URL, versions
 from release_templates import BUNDLE, ROOT
 from tests.conftest import Run
 from tests.projects import new_callback, new_dataset, new_task, undo, update
 from tests.releases import NEXT, next_release
 from tests.tree import tree
 
-NEWEST = versions()[-1]
+NEWEST = versions(SOURCE_URL)[-1]
 
 MODEL = "tasks/mine/model.py"
 STUB = "        return super().training_step(batch, batch_idx)\n"

@@ -131,12 +131,12 @@ def test_released_versions_stay(tmp_path: Path) -> None:
     """Projects were rendered at them: the commit behind a tag never changes."""
     released = yaml.safe_load((Path(__file__).parent / "released.yaml").read_text())
     listed = subprocess.run(
-        ["git", "--git-dir", source.repository(), "rev-parse", *source.versions()],
+        ["git", "--git-dir", source.repository(source.SOURCE_URL), "rev-parse", *source.versions(source.SOURCE_URL)],
         capture_output=True,
         text=True,
         check=True,
     )
-    assert dict(zip(source.versions(), listed.stdout.split(), strict=True)) == released
+    assert dict(zip(source.versions(source.SOURCE_URL), listed.stdout.split(), strict=True)) == released
 
 
 def test_project_of_the_first_version_works_with_the_runtime_of_today(
@@ -144,7 +144,7 @@ def test_project_of_the_first_version_works_with_the_runtime_of_today(
 ) -> None:
     """Its config.yaml has not all the groups of today's, until the project is updated."""
     new_task(project, "mine", BASE)
-    first = source.checkout(source.versions()[0])
+    first = source.checkout(source.SOURCE_URL, source.versions(source.SOURCE_URL)[0])
     config = first / "project" / "conf" / "config.yaml"
     (project / "conf" / "config.yaml").write_bytes(config.read_bytes())
     assert config.read_bytes() != (TEMPLATES / "project/conf/config.yaml").read_bytes()

@@ -59,7 +59,7 @@ def check(project: Path, name: str | None = None, run: bool = False) -> list[Fin
     """
     answers = read_project(project)
     chosen = answers.item(name) if name else None
-    catalog = Catalog(source.checkout(answers.version))
+    catalog = Catalog(source.checkout(answers.source, answers.version))
     findings = [*check_abandoned(), *check_ignored(project, answers)]
     for entry in status(project).items:
         if chosen in (None, entry.item):

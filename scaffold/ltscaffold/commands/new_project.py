@@ -39,14 +39,16 @@ def plan_new_project(project: Path, package: str = PACKAGE) -> Plan:
 
 def skeleton_plan(command: str, project: Path, answers: Answers) -> Plan:
     """Plan all files that the answers describe, in a folder without a project."""
-    files = without_kept(project, render(source.checkout(answers.version), answers))
+    files = without_kept(project, render(source.checkout(answers.source, answers.version), answers))
     check_free(project, files)
     return Plan(command, changes_of(project, {path: text.encode() for path, text in files.items()}))
 
 
 def first_answers(package: str) -> Answers:
     """Return the answers of a new project: the newest templates, no items."""
-    return Answers(version=source.versions()[-1], source=source.SOURCE_URL, package=package)
+    return Answers(
+        version=source.versions(source.SOURCE_URL)[-1], source=source.SOURCE_URL, package=package
+    )
 
 
 def without_kept(project: Path, files: Files) -> Files:

@@ -40,7 +40,7 @@ def status(project: Path) -> Status:
     """Return what was generated into a project; raises ScaffoldError if there is none."""
     answers = read_project(project)
     items = [_status(project, item, item_files(answers, item)) for item in answers.items]
-    return Status(answers.version, source.versions()[-1], items)
+    return Status(answers.version, source.versions(answers.source)[-1], items)
 
 
 def _status(project: Path, item: Item, files: dict[str, str]) -> ItemStatus:

@@ -42,12 +42,12 @@ def plan_update(project: Path, names: Sequence[str] = (), to: str | None = None)
 
 def target_version(answers: Answers, to: str | None) -> str:
     """Return the version to update to, checked against those that the project is at."""
-    versions = source.versions()
+    versions = source.versions(answers.source)
     target = to or versions[-1]
     if target not in versions:
         raise ScaffoldError(f"there is no version {target} of the templates: {', '.join(versions)}")
     for version in {answers.version, *(item.v for item in answers.items)}:
-        source.checkout(version)
+        source.checkout(answers.source, version)
         if versions.index(version) > versions.index(target):
             raise ScaffoldError(
                 f"the project is at {version}, later than {target}: an update goes forward, "
