@@ -7,7 +7,7 @@ from ltscaffold.answers import ANSWERS_FILE, Answers, Item
 from ltscaffold.kinds import KINDS
 from ltscaffold.merge import merge_files
 from ltscaffold.plan import Plan, changes_of
-from ltscaffold.render import Files, render, render_answers
+from ltscaffold.render import Files, render, render_answers, render_item
 
 KEPT = (".gitattributes", ".gitignore")
 """Files of the skeleton that are the user's where they are there (Copier's _skip_if_exists)."""
@@ -15,10 +15,7 @@ KEPT = (".gitattributes", ".gitignore")
 
 def item_files(answers: Answers, item: Item) -> Files:
     """Return the files of one item as the project's templates give them."""
-    templates = source.checkout(answers.version)
-    skeleton = render(templates, answers, [])
-    alone = render(templates, answers, [item])
-    return {path: text for path, text in alone.items() if path not in skeleton}
+    return render_item(source.checkout(answers.version), answers, item)
 
 
 def project_files(answers: Answers) -> Files:
