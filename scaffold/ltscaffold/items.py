@@ -8,7 +8,7 @@ from ltscaffold.answers import ANSWERS_FILE, Answers, Item
 from ltscaffold.kinds import KINDS
 from ltscaffold.merge import merge_files
 from ltscaffold.plan import Plan, changes_of
-from ltscaffold.render import Files, render, render_answers
+from ltscaffold.render import Files, render, render_answers, render_items
 
 KEPT = (".gitattributes", ".gitignore")
 """Files of the skeleton that are the user's where they are there (Copier's _skip_if_exists)."""
@@ -18,10 +18,8 @@ def item_files(answers: Answers, *items: Item) -> Files:
     """Return the files of items, each as the templates of its version give them."""
     files: Files = {}
     for version in sorted({item.v for item in items}):
-        templates = source.checkout(answers.source, version)
-        skeleton = render(templates, answers, [])
-        rendered = render(templates, answers, [item for item in items if item.v == version])
-        files |= {path: text for path, text in rendered.items() if path not in skeleton}
+        at_version = [item for item in items if item.v == version]
+        files |= render_items(source.checkout(answers.source, version), answers, at_version)
     return files
 
 
