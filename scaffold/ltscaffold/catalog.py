@@ -30,6 +30,11 @@ class Catalog:
         """Return the names of the hooks of a kind of items, sorted."""
         return self._names_in(kind.hooks)
 
+    def has(self, kind: Kind) -> bool:
+        """Tell whether there are templates for items of a kind."""
+        paths = (self.templates / "project").rglob("*")
+        return any(f" from {kind.items} " in path.name for path in paths)
+
     def entry(self, kind: str, name: str, also: Sequence[str] = ()) -> Mapping[str, Any]:
         """Return the values that a partial sets, such as its `summary`.
 

@@ -105,14 +105,23 @@ def options(
 def new_project(
     path: Annotated[Path, typer.Argument(help="Folder of the project; created if need be.")],
     package: Annotated[str, typer.Option(help="Folder of the tasks.")] = "tasks",
+    template: Annotated[
+        str | None,
+        typer.Option(
+            help="Templates of your own: gh:owner/name, a git URL, or the folder of a repository.",
+            show_default="those of ltscaffold",
+        ),
+    ] = None,
     dry_run: DryRun = False,
     diff: Diff = False,
     as_json: Json = False,
 ) -> None:
     """Write the skeleton of a project: train.py, predict.py, conf/config.yaml."""
     from ltscaffold.commands.new_project import plan_new_project
+    from ltscaffold.source import SOURCE_URL
 
-    _execute(path, partial(plan_new_project, path, package), dry_run, diff, as_json)
+    url = SOURCE_URL if template is None else template
+    _execute(path, partial(plan_new_project, path, package, url), dry_run, diff, as_json)
 
 
 @app.command()

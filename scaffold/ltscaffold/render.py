@@ -3,9 +3,16 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from traceback import extract_tb
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import (
+    Environment,
+    FileSystemLoader,
+    StrictUndefined,
+    TemplateError,
+    TemplateSyntaxError,
+)
 
 from ltscaffold.answers import ANSWERS_FILE, Answers, Item
 from ltscaffold.errors import ScaffoldError
@@ -87,6 +94,20 @@ def _targets(
 def _text(jinja: Environment, template: str, variables: Mapping[str, Any]) -> str:
     """Return a file's text: rendered if its name ends in `.jinja`, else as it is."""
     if template.endswith(SUFFIX):
-        return jinja.get_template(template).render(variables)
+        try:
+            return jinja.get_template(template).render(variables)
+        except (TemplateError, TypeError, ValueError) as error:
+            raise template_error(template, error) from None
     assert jinja.loader is not None
     return jinja.loader.get_source(jinja, template)[0]
+
+
+def template_error(template: str, error: Exception) -> ScaffoldError:
+    """Return the error for a template that does not render, with the line that Jinja is at."""
+    if isinstance(error, TemplateSyntaxError):
+        place = f"{error.name}:{error.lineno}"
+    else:
+        at = [at for at in extract_tb(error.__traceback__) if at.filename.endswith(SUFFIX)]
+        place = f"{at[-1].filename}:{at[-1].lineno}" if at else template
+    reason = " ".join(str(error).split())
+    return ScaffoldError(f"the template {place} does not render: {reason or type(error).__name__}")
