@@ -1,5 +1,6 @@
 """The record of what was generated into a project: `.copier-answers.yml`."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -12,6 +13,8 @@ from ltscaffold.kinds import KINDS
 from ltscaffold.names import SNAKE_CASE
 
 ANSWERS_FILE = ".copier-answers.yml"
+VERSION_LINE = re.compile(r"^_commit: *[\"']?([^\s\"']+)", re.MULTILINE)
+CONFLICT = re.compile(r"^(<{7}|={7}|>{7}) ?", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,13 @@ def read_answers(project: Path) -> Answers | None:
     if not path.exists():
         return None
     try:
-        recorded = yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        if CONFLICT.search(text):
+            raise ScaffoldError(
+                f"{path} has conflict markers: delete the lines with <<<<<<<, ======= and >>>>>>>, "
+                "keep those between them, and run `ltscaffold update`"
+            )
+        recorded = yaml.safe_load(text)
         if "_src_path" in recorded and "lts_items" not in recorded:
             raise ScaffoldError(
                 f"{path} belongs to another template ({recorded['_src_path']}): "
@@ -114,7 +123,18 @@ def read_answers(project: Path) -> Answers | None:
 
 
 def read_project(project: Path) -> Answers:
-    """Return what a project records; raises ScaffoldError where there is none, too."""
+    """Return what a project records; raises ScaffoldError where there is none or two, too."""
+    answers = read_merged(project)
+    check_merged(project, answers)
+    return answers
+
+
+def read_merged(project: Path) -> Answers:
+    """Return what a project records, be it as merged branches left it: some items twice.
+
+    Raises:
+        ScaffoldError: where there is no record, or a damaged one.
+    """
     if not project.is_dir():
         raise ScaffoldError(f"there is no folder {project}: see --project")
     answers = read_answers(project)
@@ -123,26 +143,26 @@ def read_project(project: Path) -> Answers:
             f"{project.resolve()} is no project of ltscaffold (it has no {ANSWERS_FILE}): "
             "see --project"
         )
-    check_items(answers)
     return answers
 
 
-def check_items(answers: Answers) -> None:
-    """Raise ScaffoldError where merged branches left the items in disagreement."""
+def check_merged(project: Path, answers: Answers) -> None:
+    """Raise ScaffoldError where merged branches left two lines for one thing."""
     names = [item.name for item in answers.items]
-    twice = {name for name in names if names.count(name) > 1}
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if len(recorded_versions(project)) > 1:
+        twice = ["_commit", *twice]
     if twice:
         raise ScaffoldError(
-            f"{ANSWERS_FILE} names {', '.join(sorted(twice))} twice (merged branches?): "
-            "delete one of the two lines"
+            f"{ANSWERS_FILE} names {', '.join(twice)} twice (merged branches?): "
+            "`ltscaffold update` puts that right"
         )
-    behind = [item.name for item in answers.items if item.v != answers.version]
-    if behind:
-        raise ScaffoldError(
-            f"{', '.join(behind)} and the project are at different template versions (merged "
-            "branches?): undo the merge, run copier update on the branch that is behind, and "
-            "merge again"
-        )
+
+
+def recorded_versions(project: Path) -> list[str]:
+    """Return the versions that a project's record names: more than one after some merges."""
+    text = (project / ANSWERS_FILE).read_text(encoding="utf-8")
+    return list(dict.fromkeys(VERSION_LINE.findall(text)))
 
 
 def _parse(recorded: Mapping[str, Any]) -> Answers:

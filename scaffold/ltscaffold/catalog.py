@@ -2,11 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
-
-from jinja2 import Environment
 
 from ltscaffold.errors import unknown
 from ltscaffold.kinds import TASK, Kind
@@ -64,8 +61,4 @@ class Catalog:
         return sorted(path.name.removesuffix(SUFFIX) for path in paths)
 
     def _values(self, template: str) -> Mapping[str, Any]:
-        return vars(self._jinja.get_template(template).module)
-
-    @cached_property
-    def _jinja(self) -> Environment:
-        return environment(self.templates)
+        return vars(environment(self.templates).get_template(template).module)

@@ -248,6 +248,20 @@ def rename(
 
 @app.command()
 def update(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[NAME]...",
+            help="Items; by default all, and the project's own files.",
+            autocompletion=completion.items,
+        ),
+    ] = None,
+    to: Annotated[
+        str | None, typer.Option(metavar="VERSION", help="Version of the templates; the newest.")
+    ] = None,
+    check_only: Annotated[
+        bool, typer.Option("--check", help="Exit with 1 if there is an update; write nothing.")
+    ] = False,
     project: Project = Path(),
     dry_run: DryRun = False,
     diff: Diff = False,
@@ -256,7 +270,10 @@ def update(
     """Bring the project to the newest templates; what you edited is merged."""
     from ltscaffold.commands.update import plan_update
 
-    _execute(project, partial(plan_update, project), dry_run, diff, as_json)
+    make_plan = partial(plan_update, project, names or (), to)
+    plan = _execute(project, make_plan, dry_run or check_only, diff, as_json)
+    if check_only and plan.changes:
+        raise typer.Exit(FINDINGS)
 
 
 @app.command()
@@ -359,8 +376,8 @@ def _is_at_terminal() -> bool:
 
 def _execute(
     project: Path, make_plan: "Callable[[], Plan]", dry_run: bool, diff: bool, as_json: bool
-) -> None:
-    """Carry out a plan, or show it alone, and leave with the status that it calls for."""
+) -> "Plan":
+    """Carry out a plan, or show it alone; leave with the status that conflicts call for."""
     from ltscaffold.output import Format, show_plan
     from ltscaffold.transaction import apply, preview
 
@@ -372,6 +389,7 @@ def _execute(
     show_plan(plan, form, dry_run)
     if plan.conflicts:
         raise typer.Exit(FINDINGS)
+    return plan
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The files of items, and the plan that leads from one list of items to another."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from ltscaffold import source
@@ -7,25 +8,31 @@ from ltscaffold.answers import ANSWERS_FILE, Answers, Item
 from ltscaffold.kinds import KINDS
 from ltscaffold.merge import merge_files
 from ltscaffold.plan import Plan, changes_of
-from ltscaffold.render import Files, render, render_answers
+from ltscaffold.render import Files, render, render_answers, render_items
 
 KEPT = (".gitattributes", ".gitignore")
 """Files of the skeleton that are the user's where they are there (Copier's _skip_if_exists)."""
 
 
-def item_files(answers: Answers, item: Item) -> Files:
-    """Return the files of one item as the project's templates give them."""
-    templates = source.checkout(answers.source, answers.version)
-    skeleton = render(templates, answers, [])
-    alone = render(templates, answers, [item])
-    return {path: text for path, text in alone.items() if path not in skeleton}
+def item_files(answers: Answers, *items: Item) -> Files:
+    """Return the files of items, each as the templates of its version give them."""
+    files: Files = {}
+    for version in sorted({item.v for item in items}):
+        at_version = [item for item in items if item.v == version]
+        files |= render_items(source.checkout(answers.source, version), answers, at_version)
+    return files
+
+
+def skeleton_files(answers: Answers) -> Files:
+    """Return the generated files that belong to no item, but for the record of it all."""
+    files = render(source.checkout(answers.source, answers.version), answers, [])
+    del files[ANSWERS_FILE]
+    return files
 
 
 def project_files(answers: Answers) -> Files:
     """Return every generated file of a project but for the record of it."""
-    files = render(source.checkout(answers.source, answers.version), answers)
-    del files[ANSWERS_FILE]
-    return files
+    return skeleton_files(answers) | item_files(answers, *answers.items)
 
 
 def option_of(item: Item) -> str:
@@ -51,7 +58,8 @@ def item_plan(command: str, project: Path, old: Answers, new: Answers) -> Plan:
         old: what it records now.
         new: what it is to record.
     """
-    before, after = _differing(old, new), _differing(new, old)
+    before = skeleton_files(old) | item_files(old, *_without(old.items, new.items))
+    after = skeleton_files(new) | item_files(new, *_without(new.items, old.items))
     same = {path for path in before if before[path] == after.get(path)}
     kept = {path for path in KEPT if (project / path).exists()}
     for path in same | kept:
@@ -63,9 +71,5 @@ def item_plan(command: str, project: Path, old: Answers, new: Answers) -> Plan:
     return Plan(command, changes_of(project, contents), merge.conflicts, merge.notes)
 
 
-def _differing(answers: Answers, others: Answers) -> Files:
-    """Return the skeleton's files and those of the items that other answers do not have."""
-    items = [item for item in answers.items if item not in others.items]
-    files = render(source.checkout(answers.source, answers.version), answers, items)
-    del files[ANSWERS_FILE]
-    return files
+def _without(items: Sequence[Item], others: Sequence[Item]) -> list[Item]:
+    return [item for item in items if item not in others]

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from traceback import extract_tb
 from typing import Any
@@ -10,6 +11,7 @@ from jinja2 import (
     Environment,
     FileSystemLoader,
     StrictUndefined,
+    Template,
     TemplateError,
     TemplateSyntaxError,
 )
@@ -27,8 +29,9 @@ LOOP = re.compile(r"{% yield (?P<name>\w+) from (?P<items>\w+) %}(?P<body>.*?){%
 """Copier's tag in a path: the path stands once for each of the items."""
 
 
+@cache
 def environment(templates: Path) -> Environment:
-    """Return the Jinja environment that `copier.yml` describes."""
+    """Return the Jinja environment that `copier.yml` describes; it keeps what it compiled."""
     return Environment(
         loader=FileSystemLoader(templates),
         keep_trailing_newline=True,
@@ -49,17 +52,34 @@ def render(templates: Path, answers: Answers, only: Sequence[Item] | None = None
     Raises:
         ScaffoldError: if an item is based on what there is not.
     """
-    for item in answers.items if only is None else only:
+    items = answers.items if only is None else only
+    return _rendered(templates, answers, items, _sources(templates))
+
+
+def render_items(templates: Path, answers: Answers, items: Sequence[Item]) -> Files:
+    """Return the files of items, without the skeleton; raises as `render` does."""
+    sources = [source for source in _sources(templates) if LOOP.search(source)]
+    return _rendered(templates, answers, items, sources)
+
+
+def _sources(templates: Path) -> list[str]:
+    """Return the paths of the templates that files are rendered from."""
+    project = templates / "project"
+    paths = (path.relative_to(project) for path in project.rglob("*") if path.is_file())
+    return [path.as_posix() for path in sorted(paths)]
+
+
+def _rendered(
+    templates: Path, answers: Answers, items: Sequence[Item], sources: Sequence[str]
+) -> Files:
+    for item in items:
         _check_base(templates, answers, item)
-    jinja, variables = environment(templates), answers.variables(only)
-    files = {}
-    for source in sorted((templates / "project").rglob("*")):
-        if source.is_file():
-            relative = source.relative_to(templates / "project").as_posix()
-            for path, seen in _targets(jinja, relative, variables):
-                template = source.relative_to(templates).as_posix()
-                files[path] = _text(jinja, template, seen)
-    return files
+    jinja, variables = environment(templates), answers.variables(items)
+    return {
+        path: _text(jinja, f"project/{source}", seen)
+        for source in sources
+        for path, seen in _targets(jinja, source, variables)
+    }
 
 
 def _check_base(templates: Path, answers: Answers, item: Item) -> None:
@@ -74,8 +94,13 @@ def _check_base(templates: Path, answers: Answers, item: Item) -> None:
 
 
 def render_answers(templates: Path, answers: Answers) -> str:
-    """Return the text of the answers file."""
-    return _text(environment(templates), f"project/{ANSWERS_TEMPLATE}", answers.variables())
+    """Return the text of the answers file; an item may be at another version than the project."""
+    text = _text(environment(templates), f"project/{ANSWERS_TEMPLATE}", answers.variables())
+    for item in answers.items:
+        if item.v != answers.version:
+            line = re.compile(rf'(?<="name": "{item.name}", )(.*"v": ").*(?="\}})')
+            text = line.sub(rf"\g<1>{item.v}", text)
+    return text
 
 
 def _targets(
@@ -84,11 +109,16 @@ def _targets(
     """Yield the paths that a template path stands for, each with the variables it sees."""
     loop = LOOP.search(path)
     if loop is None:
-        yield jinja.from_string(path.removesuffix(SUFFIX)).render(variables), variables
+        yield _compiled(jinja, path.removesuffix(SUFFIX)).render(variables), variables
         return
     once = path[: loop.start()] + loop["body"] + path[loop.end() :]
     for item in variables[loop["items"]]:
         yield from _targets(jinja, once, {**variables, loop["name"]: item})
+
+
+@cache
+def _compiled(jinja: Environment, text: str) -> Template:
+    return jinja.from_string(text)
 
 
 def _text(jinja: Environment, template: str, variables: Mapping[str, Any]) -> str:

@@ -64,9 +64,7 @@ def test_a_new_project_needs_what_it_names(project: Path, tmp_path: Path) -> Non
     mine = our_templates(tmp_path)
     new_project(project / "first", "tasks", str(mine))
     mine.rename(tmp_path / "out of reach")
-    with pytest.raises(
-        ScaffoldError, match="cannot get the templates .*does not appear to be a git"
-    ):
+    with pytest.raises(ScaffoldError, match="does not appear to be a git"):
         source.refresh(str(mine))
     with pytest.raises(ScaffoldError, match="there are no templates at"):
         new_project(project / "second", "tasks", str(mine))

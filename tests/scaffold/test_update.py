@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from ltscaffold.answers import read_answers
-from ltscaffold.errors import ScaffoldError
 from ltscaffold.source import BUNDLE_VARIABLE, SOURCE_URL, versions
 from release_templates import BUNDLE, ROOT
 from tests.conftest import Run
@@ -100,14 +99,6 @@ def test_own_update_gives_what_copier_gives_also_without_git(
     assert run("copier", "update").returncode == 0
     assert ours == tree(project) != before
     assert update(project).changes == []
-
-
-def test_own_update_leaves_other_templates_to_copier(project: Path) -> None:
-    new_task(project, "mine", "language_modeling")
-    answers = project / ".copier-answers.yml"
-    answers.write_text(answers.read_text().replace("ltscaffold::templates.git", "https://x/y.git"))
-    with pytest.raises(ScaffoldError, match=r"https://x/y\.git: use copier update"):
-        update(project)
 
 
 def test_update_at_the_same_version_changes_nothing(project: Path, run: Run) -> None:

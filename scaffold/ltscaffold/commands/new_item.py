@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ltscaffold import source
-from ltscaffold.answers import Answers, Item, check_items, read_answers
+from ltscaffold.answers import Answers, Item, check_merged, read_answers
 from ltscaffold.catalog import Catalog
 from ltscaffold.commands.new_project import PACKAGE, first_answers, skeleton_plan
 from ltscaffold.commands.parts import check_parts, parts_of
@@ -45,7 +45,8 @@ def plan_new_item(project: Path, request: Request, package: str | None = None) -
     recorded = read_answers(project)
     answers = recorded or new_answers(package)
     check_package(answers, package)
-    check_items(answers)
+    if recorded is not None:
+        check_merged(project, recorded)
     item = make_item(Catalog(source.checkout(answers.source, answers.version)), answers, request)
     command, new = f"new-{item.kind} {item.name}", answers.with_item(item)
     if recorded is None:
