@@ -47,7 +47,11 @@ def plan_new_item(project: Path, request: Request, package: str | None = None) -
     check_package(answers, package)
     if recorded is not None:
         check_merged(project, recorded)
-    item = make_item(Catalog(source.checkout(answers.source, answers.version)), answers, request)
+    item = make_item(
+        Catalog(source.checkout(answers.source, answers.version), answers.own_partials),
+        answers,
+        request,
+    )
     command, new = f"new-{item.kind} {item.name}", answers.with_item(item)
     if recorded is None:
         plan = skeleton_plan(command, project, new)
