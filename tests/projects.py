@@ -10,6 +10,7 @@ from ltscaffold.commands.new_project import plan_new_project
 from ltscaffold.commands.new_task import plan_new_task
 from ltscaffold.commands.remove import plan_remove
 from ltscaffold.commands.rename import plan_rename
+from ltscaffold.commands.template_eject import plan_eject
 from ltscaffold.commands.undo import plan_undo
 from ltscaffold.commands.update import plan_update
 from ltscaffold.plan import Plan
@@ -42,6 +43,10 @@ def remove(project: Path, name: str, force: bool = False) -> Plan:
 
 def rename(project: Path, name: str, new_name: str) -> Plan:
     return apply(project, partial(plan_rename, project, name, new_name))
+
+
+def eject(project: Path, name: str) -> Plan:
+    return apply(project, partial(plan_eject, project, name))
 
 
 def undo(project: Path) -> Plan:

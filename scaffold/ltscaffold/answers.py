@@ -13,6 +13,8 @@ from ltscaffold.kinds import KINDS
 from ltscaffold.names import SNAKE_CASE
 
 ANSWERS_FILE = ".copier-answers.yml"
+OWN_PARTIALS = ".ltscaffold/templates"
+"""Folder of a project with partials that it has for its own."""
 VERSION_LINE = re.compile(r"^_commit: *[\"']?([^\s\"']+)", re.MULTILINE)
 CONFLICT = re.compile(r"^(<{7}|={7}|>{7}) ?", re.MULTILINE)
 
@@ -41,12 +43,16 @@ class Item:
 
 @dataclass(frozen=True)
 class Answers:
-    """What a project records: the template source and version, the package folder, the items."""
+    """What a project records: the template source and version, the package folder, the items.
+
+    Its folder of partials of its own is no record, but decides as much what is rendered.
+    """
 
     version: str
     source: str
     package: str
     items: list[Item] = field(default_factory=list)
+    own_partials: Path | None = field(default=None, compare=False)
 
     def with_item(self, item: Item) -> "Answers":
         """Return these answers with one more item."""
@@ -113,7 +119,7 @@ def read_answers(project: Path) -> Answers | None:
                 f"{path} belongs to another template ({recorded['_src_path']}): "
                 "use another folder, see --project"
             )
-        return _parse(recorded)
+        return replace(_parse(recorded), own_partials=project.resolve() / OWN_PARTIALS)
     except (yaml.YAMLError, ValueError, TypeError, KeyError, AttributeError, OSError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ScaffoldError(

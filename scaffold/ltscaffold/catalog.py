@@ -6,18 +6,22 @@ from pathlib import Path
 from typing import Any
 
 from ltscaffold.errors import unknown
+from ltscaffold.kinds import KINDS as ITEM_KINDS
 from ltscaffold.kinds import TASK, Kind
-from ltscaffold.render import SUFFIX, environment
+from ltscaffold.render import SUFFIX, environment, one_line_errors
 
 KINDS = {"base": "bases", "hook": "hooks", "recipe": "recipes"}
 """What can be chosen, and the folder of its partials."""
+PARTIALS = ("bases", *(kind.hooks for kind in ITEM_KINDS.values()), "recipes")
+"""The folders of partials."""
 
 
 @dataclass(frozen=True)
 class Catalog:
-    """The partials in a folder of templates."""
+    """The partials in a folder of templates, or those that a project has in their stead."""
 
     templates: Path
+    own_partials: Path | None = None
 
     def names(self, kind: str) -> list[str]:
         """Return the names of a kind ("base", "hook" or "recipe"), sorted."""
@@ -26,6 +30,11 @@ class Catalog:
     def hook_names(self, kind: Kind) -> list[str]:
         """Return the names of the hooks of a kind of items, sorted."""
         return self._names_in(kind.hooks)
+
+    def has(self, kind: Kind) -> bool:
+        """Tell whether there are templates for items of a kind."""
+        paths = (self.templates / "project").rglob("*")
+        return any(f" from {kind.items} " in path.name for path in paths)
 
     def entry(self, kind: str, name: str, also: Sequence[str] = ()) -> Mapping[str, Any]:
         """Return the values that a partial sets, such as its `summary`.
@@ -56,4 +65,6 @@ class Catalog:
         return sorted(path.name.removesuffix(SUFFIX) for path in paths)
 
     def _values(self, template: str) -> Mapping[str, Any]:
-        return vars(environment(self.templates).get_template(template).module)
+        with one_line_errors(template):
+            jinja = environment(self.templates, self.own_partials)
+            return vars(jinja.get_template(template).module)

@@ -1,20 +1,19 @@
 """The command line. Each command imports what it needs, so that --help stays fast."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from ltscaffold import completion
+from ltscaffold import completion, template_cli
 from ltscaffold.errors import ScaffoldError
-
-if TYPE_CHECKING:
-    from ltscaffold.plan import Plan
+from ltscaffold.options import FINDINGS, Diff, DryRun, Json, Project
+from ltscaffold.options import execute as _execute
 
 app = typer.Typer(
     help="Generate custom fine-tuning tasks for Lightning and Transformers.",
@@ -22,17 +21,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.add_typer(template_cli.app, name="template")
 
 INTERRUPTED = 130
-FINDINGS = 1
-"""Exit status where something is found, or a merge has left markers."""
 
-Project = Annotated[
-    Path, typer.Option("--project", "-C", help="Folder of the project.", show_default="here")
-]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done; write nothing.")]
-Diff = Annotated[bool, typer.Option("--diff", help="Print a patch for git apply; write nothing.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 Hooks = Annotated[
     list[str] | None,
     typer.Option(
@@ -105,14 +97,23 @@ def options(
 def new_project(
     path: Annotated[Path, typer.Argument(help="Folder of the project; created if need be.")],
     package: Annotated[str, typer.Option(help="Folder of the tasks.")] = "tasks",
+    template: Annotated[
+        str | None,
+        typer.Option(
+            help="Templates of your own: gh:owner/name, a git URL, or the folder of a repository.",
+            show_default="those of ltscaffold",
+        ),
+    ] = None,
     dry_run: DryRun = False,
     diff: Diff = False,
     as_json: Json = False,
 ) -> None:
     """Write the skeleton of a project: train.py, predict.py, conf/config.yaml."""
     from ltscaffold.commands.new_project import plan_new_project
+    from ltscaffold.source import SOURCE_URL
 
-    _execute(path, partial(plan_new_project, path, package), dry_run, diff, as_json)
+    url = SOURCE_URL if template is None else template
+    _execute(path, partial(plan_new_project, path, package, url), dry_run, diff, as_json)
 
 
 @app.command()
@@ -363,24 +364,6 @@ def list_(
 def _is_at_terminal() -> bool:
     """Tell whether somebody can be asked; a closed stream is None."""
     return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))
-
-
-def _execute(
-    project: Path, make_plan: "Callable[[], Plan]", dry_run: bool, diff: bool, as_json: bool
-) -> "Plan":
-    """Carry out a plan, or show it alone; leave with the status that conflicts call for."""
-    from ltscaffold.output import Format, show_plan
-    from ltscaffold.transaction import apply, preview
-
-    if diff and as_json:
-        raise ScaffoldError("--diff and --json exclude each other: --json has the patches, too")
-    dry_run = dry_run or diff
-    plan = (preview if dry_run else apply)(project, make_plan)
-    form = Format.diff if diff else Format.json if as_json else Format.text
-    show_plan(plan, form, dry_run)
-    if plan.conflicts:
-        raise typer.Exit(FINDINGS)
-    return plan
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Names that the shell completes: bases, hooks, recipes and items."""
+"""Names that the shell completes: bases, hooks, recipes, partials and items."""
 
 from pathlib import Path
 
@@ -25,6 +25,18 @@ def recipes(context: typer.Context, incomplete: str) -> list[str]:
 def items(context: typer.Context, incomplete: str) -> list[str]:
     """Return the items of the project that begin with what was typed."""
     return _matching(_items(context), incomplete)
+
+
+def partials(context: typer.Context, incomplete: str) -> list[str]:
+    """Return the partials of the project's templates that begin with what was typed."""
+    from ltscaffold.commands.listing import answers_of, catalog_of
+    from ltscaffold.commands.template_eject import partial_names
+
+    try:
+        templates = catalog_of(answers_of(_project(context))).templates
+    except ScaffoldError:
+        return []
+    return _matching(partial_names(templates), incomplete)
 
 
 def _names(context: typer.Context, kind: str) -> list[str]:

@@ -1,10 +1,16 @@
-"""Running git, out of reach of the user's settings."""
+"""Running git: out of reach of the user's settings, or with them where a network is involved."""
 
 import os
+import signal
 import subprocess
 from pathlib import Path
 
 from ltscaffold.errors import ScaffoldError
+
+PATIENCE = 120
+"""How many seconds a remote may take."""
+OF_A_REPOSITORY = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_NAMESPACE"}
+"""Variables that a calling git sets about its own repository."""
 
 
 def git(*arguments: str | Path, cwd: Path | None = None, **environment: str) -> bytes:
@@ -29,6 +35,36 @@ def git(*arguments: str | Path, cwd: Path | None = None, **environment: str) -> 
         reason = done.stderr.decode(errors="replace").strip()
         raise ScaffoldError(f"`{' '.join(command)}` failed: {reason}")
     return done.stdout
+
+
+def git_over_network(*arguments: str | Path) -> None:
+    """Run git with the user's settings, such as proxies and credentials; it cannot ask anything.
+
+    Raises:
+        ScaffoldError: if git is missing, or fails, or takes longer than `PATIENCE`.
+    """
+    inherited = {name: value for name, value in os.environ.items() if name not in OF_A_REPOSITORY}
+    try:
+        running = subprocess.Popen(
+            ["git", *map(str, arguments)],
+            env=inherited | {"GIT_TERMINAL_PROMPT": "0"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            start_new_session=True,  # without a terminal ssh does not ask, either
+        )
+    except FileNotFoundError:
+        raise ScaffoldError("git is not on PATH: install it, and try again") from None
+    try:
+        _, said = running.communicate(timeout=PATIENCE)
+    except BaseException as error:
+        os.killpg(running.pid, signal.SIGKILL)
+        running.communicate()
+        if isinstance(error, subprocess.TimeoutExpired):
+            raise ScaffoldError(f"no answer within {PATIENCE} seconds") from None
+        raise
+    if running.returncode:
+        raise ScaffoldError(" ".join(said.decode(errors="replace").split()))
 
 
 def clean_environment() -> dict[str, str]:

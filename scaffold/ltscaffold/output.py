@@ -13,10 +13,12 @@ from typing import Any
 
 import typer
 
+from ltscaffold.answers import OWN_PARTIALS
 from ltscaffold.commands.check import Finding
 from ltscaffold.commands.status import Status
 from ltscaffold.errors import EditsInTheWayError, ScaffoldError
 from ltscaffold.plan import Change, Place, Plan
+from ltscaffold.render import SUFFIX
 
 SCHEMA = 2
 SIGNS = {
@@ -88,6 +90,8 @@ def show_status(status: Status) -> None:
     """Print a line a file, and one for each stub that is not filled in."""
     newer = "" if status.newest == status.version else f" ({status.newest} is there)"
     typer.echo(f"templates {status.version}{newer}")
+    for name in status.ejected:
+        typer.echo(f"  own      {OWN_PARTIALS}/{name}{SUFFIX}")
     for entry in status.items:
         typer.secho(f"\n{entry.item.name}", bold=True, nl=False)
         typer.echo(f"  {entry.item.kind} on {entry.item.base}")

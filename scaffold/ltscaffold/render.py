@@ -2,11 +2,20 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from traceback import extract_tb
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from jinja2 import (
+    Environment,
+    FileSystemLoader,
+    StrictUndefined,
+    Template,
+    TemplateError,
+    TemplateSyntaxError,
+)
 
 from ltscaffold.answers import ANSWERS_FILE, Answers, Item
 from ltscaffold.errors import ScaffoldError
@@ -21,11 +30,24 @@ LOOP = re.compile(r"{% yield (?P<name>\w+) from (?P<items>\w+) %}(?P<body>.*?){%
 """Copier's tag in a path: the path stands once for each of the items."""
 
 
+def environment(templates: Path, own_partials: Path | None = None) -> Environment:
+    """Return the Jinja environment that `copier.yml` describes; it keeps what it compiled.
+
+    Args:
+        templates: the folder of the templates.
+        own_partials: a folder with partials that stand in for those of the templates.
+    """
+    if own_partials is None or not own_partials.is_dir():
+        return _environment((templates,), ())
+    # Jinja sees that a file changed, and not that there is one more in front of it.
+    return _environment((own_partials, templates), tuple(sorted(own_partials.rglob("*"))))
+
+
 @cache
-def environment(templates: Path) -> Environment:
-    """Return the Jinja environment that `copier.yml` describes; it keeps what it compiled."""
+def _environment(folders: tuple[Path, ...], files: tuple[Path, ...]) -> Environment:
+    """Return the environment of folders, the first before the others, as long as it has files."""
     return Environment(
-        loader=FileSystemLoader(templates),
+        loader=FileSystemLoader(folders),
         keep_trailing_newline=True,
         lstrip_blocks=True,
         trim_blocks=True,
@@ -66,7 +88,7 @@ def _rendered(
 ) -> Files:
     for item in items:
         _check_base(templates, answers, item)
-    jinja, variables = environment(templates), answers.variables(items)
+    jinja, variables = environment(templates, answers.own_partials), answers.variables(items)
     return {
         path: _text(jinja, f"project/{source}", seen)
         for source in sources
@@ -116,6 +138,26 @@ def _compiled(jinja: Environment, text: str) -> Template:
 def _text(jinja: Environment, template: str, variables: Mapping[str, Any]) -> str:
     """Return a file's text: rendered if its name ends in `.jinja`, else as it is."""
     if template.endswith(SUFFIX):
-        return jinja.get_template(template).render(variables)
+        with one_line_errors(template):
+            return jinja.get_template(template).render(variables)
     assert jinja.loader is not None
     return jinja.loader.get_source(jinja, template)[0]
+
+
+@contextmanager
+def one_line_errors(template: str) -> Iterator[None]:
+    """Turn an error of a template into a ScaffoldError that names the line."""
+    try:
+        yield
+    except (TemplateError, TypeError, ValueError) as error:
+        raise _template_error(template, error) from None
+
+
+def _template_error(template: str, error: Exception) -> ScaffoldError:
+    if isinstance(error, TemplateSyntaxError):
+        place = f"{error.filename or error.name}:{error.lineno}"
+    else:
+        at = [at for at in extract_tb(error.__traceback__) if at.filename.endswith(SUFFIX)]
+        place = f"{at[-1].filename}:{at[-1].lineno}" if at else template
+    reason = " ".join(str(error).split())
+    return ScaffoldError(f"the template {place} does not render: {reason or type(error).__name__}")

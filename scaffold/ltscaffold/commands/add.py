@@ -30,7 +30,7 @@ def plan_add(
     """
     answers = read_project(project)
     item = answers.item(name)
-    catalog = Catalog(source.checkout(answers.source, item.v))
+    catalog = Catalog(source.checkout(answers.source, item.v), answers.own_partials)
     check_parts(catalog, answers, item, hooks, recipes)
     parts = parts_of(KINDS[item.kind], hooks, recipes)
     if not parts:

@@ -15,15 +15,18 @@ from pathlib import Path
 import yaml
 
 from ltscaffold import source
-from ltscaffold.answers import ANSWERS_FILE, Answers, Item, read_project
+from ltscaffold.answers import ANSWERS_FILE, OWN_PARTIALS, Answers, Item, read_project
 from ltscaffold.catalog import Catalog
 from ltscaffold.commands.status import ItemStatus, status
-from ltscaffold.errors import ScaffoldError
+from ltscaffold.commands.template_eject import ejected, partial_names
+from ltscaffold.errors import ScaffoldError, unknown
 from ltscaffold.git import clean_environment
 from ltscaffold.items import project_files, usage_of
 from ltscaffold.kinds import KINDS
 from ltscaffold.plan import read
+from ltscaffold.render import SUFFIX
 from ltscaffold.runtime import run_python
+from ltscaffold.samples import render_each, sample_answers, samples
 
 ABANDONED = "lightning-transformers"
 """The distribution that owns the import name of the runtime, too, and is no longer kept."""
@@ -59,13 +62,33 @@ def check(project: Path, name: str | None = None, run: bool = False) -> list[Fin
     """
     answers = read_project(project)
     chosen = answers.item(name) if name else None
-    catalog = Catalog(source.checkout(answers.source, answers.version))
-    findings = [*check_abandoned(), *check_ignored(project, answers)]
+    catalog = Catalog(source.checkout(answers.source, answers.version), answers.own_partials)
+    findings = [*check_abandoned(), *check_ejected(project, answers)]
+    if any(finding.code == "template-error" for finding in findings):
+        return findings  # the project's files cannot be rendered, to compare with
+    findings += check_ignored(project, answers)
     for entry in status(project).items:
         if chosen in (None, entry.item):
             findings += check_item(project, catalog, entry)
             findings += check_run(project, entry.item) if run else []
     return findings
+
+
+def check_ejected(project: Path, answers: Answers) -> Iterator[Finding]:
+    """Yield partials of the project's own that replace none, or give nothing that works."""
+    names = ejected(project)
+    templates = source.checkout(answers.source, answers.version)
+    known = partial_names(templates)
+    for name in names:
+        if name not in known:
+            reason = unknown("partial", name, known, "ltscaffold list hooks, or list recipes")
+            yield Finding("unknown-partial", f"{OWN_PARTIALS}/{name}{SUFFIX}", 0, str(reason))
+    if names:
+        items = samples(Catalog(templates))
+        own = sample_answers(answers.source, items, answers.own_partials)
+        problems = [files for _, files in render_each(templates, own) if isinstance(files, str)]
+        for problem in dict.fromkeys(problems):
+            yield Finding("template-error", OWN_PARTIALS, 0, problem)
 
 
 def check_item(project: Path, catalog: Catalog, entry: ItemStatus) -> Iterator[Finding]:
@@ -188,10 +211,11 @@ def check_run(project: Path, item: Item) -> Iterator[Finding]:
 
 def check_ignored(project: Path, answers: Answers) -> Iterator[Finding]:
     """Yield generated files that git ignores: `copier update` would lose the edits in them."""
-    files = project_files(answers)
+    files = [*project_files(answers), ANSWERS_FILE]
+    files += [f"{OWN_PARTIALS}/{name}{SUFFIX}" for name in ejected(project)]
     done = subprocess.run(
         ["git", "check-ignore", "--no-index", "--stdin"],
-        input="\n".join([*files, ANSWERS_FILE]),
+        input="\n".join(files),
         cwd=project,
         env=clean_environment(),
         capture_output=True,

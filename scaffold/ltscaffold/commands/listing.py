@@ -57,7 +57,7 @@ def answers_of(project: Path) -> Answers:
 
 def catalog_of(answers: Answers) -> Catalog:
     """Return the catalogue of the templates that a new item of the project is rendered from."""
-    return Catalog(source.checkout(answers.source, answers.version))
+    return Catalog(source.checkout(answers.source, answers.version), answers.own_partials)
 
 
 def _hook_row(name: str, hook: Mapping[str, Any]) -> dict[str, str]:

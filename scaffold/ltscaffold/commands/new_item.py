@@ -47,7 +47,11 @@ def plan_new_item(project: Path, request: Request, package: str | None = None) -
     check_package(answers, package)
     if recorded is not None:
         check_merged(project, recorded)
-    item = make_item(Catalog(source.checkout(answers.source, answers.version)), answers, request)
+    item = make_item(
+        Catalog(source.checkout(answers.source, answers.version), answers.own_partials),
+        answers,
+        request,
+    )
     command, new = f"new-{item.kind} {item.name}", answers.with_item(item)
     if recorded is None:
         plan = skeleton_plan(command, project, new)
@@ -70,6 +74,11 @@ def make_item(catalog: Catalog, answers: Answers, request: Request) -> Item:
     """Return the item to add, every name in it checked against the catalogue and the project."""
     kind = request.kind
     check_version(answers, kind.since, f"a {kind.name}")
+    if not catalog.has(kind):
+        raise ScaffoldError(
+            f"the templates {answers.source} {answers.version} have no {kind.name}s: leave it out, "
+            "or add them there"
+        )
     group = group_of(catalog, answers, kind, request.base)
     parts = parts_of(kind, request.hooks, request.recipes)
     item = Item(kind.name, request.name, group, request.base, parts, answers.version)
@@ -96,8 +105,8 @@ def group_of(catalog: Catalog, answers: Answers, kind: Kind, base: str) -> str:
 
 
 def check_version(answers: Answers, since: str, what: str) -> None:
-    """Raise ScaffoldError if the project's templates are older than what is asked for."""
-    if _numbers(answers.version) < _numbers(since):
+    """Raise ScaffoldError if the templates are ours, and older than what is asked for."""
+    if answers.source == source.SOURCE_URL and _numbers(answers.version) < _numbers(since):
         raise ScaffoldError(
             f"{what} needs templates {since}, the project has {answers.version}: commit, run "
             "copier update, and try again"

@@ -35,7 +35,7 @@ def plan_rename(project: Path, name: str, new_name: str) -> Plan:
     answers = read_project(project)
     item = answers.item(name)
     templates = source.checkout(answers.source, answers.version)
-    check_new_name(Catalog(templates), answers, KINDS[item.kind], new_name)
+    check_new_name(Catalog(templates, answers.own_partials), answers, KINDS[item.kind], new_name)
     renamed = replace(item, name=new_name)
     new = renamed_answers(answers, item, renamed)
     patterns = names_in_code(answers, item, renamed) | names_in_configs(item, renamed)

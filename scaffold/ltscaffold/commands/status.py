@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ltscaffold import source
 from ltscaffold.answers import Item, read_project
+from ltscaffold.commands.template_eject import ejected
 from ltscaffold.items import item_files
 from ltscaffold.kinds import KINDS
 from ltscaffold.merge import is_edited
@@ -29,18 +30,26 @@ class ItemStatus:
 
 @dataclass(frozen=True)
 class Status:
-    """The template version of a project, the newest there is, and its items."""
+    """What a project is made of.
+
+    Attributes:
+        version: of its templates.
+        newest: the newest version there is.
+        items: what was generated.
+        ejected: partials of the templates that the project has for its own.
+    """
 
     version: str
     newest: str
     items: list[ItemStatus]
+    ejected: list[str]
 
 
 def status(project: Path) -> Status:
     """Return what was generated into a project; raises ScaffoldError if there is none."""
     answers = read_project(project)
     items = [_status(project, item, item_files(answers, item)) for item in answers.items]
-    return Status(answers.version, source.versions(answers.source)[-1], items)
+    return Status(answers.version, source.versions(answers.source)[-1], items, ejected(project))
 
 
 def _status(project: Path, item: Item, files: dict[str, str]) -> ItemStatus:
