@@ -68,7 +68,7 @@ def assert_copier_stops(project: Path, run: Run) -> None:
     before = tree(project)
     done = run("copier", "update")
     assert done.returncode != 0
-    assert "nothing was changed" in done.stderr
+    assert "run ltscaffold update" in done.stderr
     assert tree(project) == before
 
 
