@@ -53,14 +53,23 @@ def test_without_edits_add_gives_what_copier_renders(project: Path, tmp_path: Pa
     assert tree(project) == rendered(project, tmp_path / "copied")
 
 
-def test_where_an_edit_and_the_addition_meet_the_conflict_is_marked(mine: Path, run: Run) -> None:
+def test_new_hooks_go_between_the_marker_and_members_of_ones_own(mine: Path) -> None:
     model = mine / MODEL
     marker, own = "    # New hooks go below this line.\n", "\n    def own(self) -> None: ...\n"
     model.write_text(model.read_text().replace(marker, marker + own))
+    assert not add(mine, "mine", ["setup"]).conflicts
+    text = model.read_text()
+    assert text.index(marker) < text.index("def setup") < text.index(own)
+
+
+def test_a_file_that_is_no_python_is_merged_by_line(mine: Path, run: Run) -> None:
+    model = mine / MODEL
+    marker, own = "    # New hooks go below this line.\n", "\n    def own(self) -> None\n"
+    model.write_text(model.read_text().replace(marker, marker + own))
     done = run("ltscaffold", "add", "mine", "--hook", "setup")
     assert done.returncode == 1
-    assert f"CONFLICT {MODEL}:" in done.stdout
-    assert "<<<<<<< before updating" in model.read_text()
+    line = model.read_text().split("\n").index("<<<<<<< before updating") + 1
+    assert f"CONFLICT {MODEL}:{line} choose" in done.stdout
     assert own in model.read_text()
 
 

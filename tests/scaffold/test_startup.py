@@ -6,10 +6,7 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = {
-    *("torch", "transformers", "pytorch_lightning", "datasets", "hydra", "omegaconf", "copier"),
-    *("libcst", "ruamel"),
-}
+HEAVY = {"torch", "transformers", "pytorch_lightning", "datasets", "hydra", "omegaconf", "copier"}
 RUN = """
 import sys
 from ltscaffold.cli import main

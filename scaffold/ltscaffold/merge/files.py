@@ -45,7 +45,7 @@ def merge_files(project: Path, base: Files, theirs: Files, how: How = "members")
     check_free(project, theirs.keys() - base.keys())
     for path, text in theirs.items():
         if path in base:
-            _merge_one(project, path, base[path], text, merge)
+            _merge_one(project, path, base[path], text, how, merge)
         else:
             merge.contents[path] = text.encode()
     for path in base.keys() - theirs.keys():
@@ -62,7 +62,7 @@ def is_edited(project: Path, path: str, rendered: str) -> bool:
     return ours is not None and ours != _like(ours, rendered)
 
 
-def _merge_one(project: Path, path: str, base: str, theirs: str, merge: Merge) -> None:
+def _merge_one(project: Path, path: str, base: str, theirs: str, how: How, merge: Merge) -> None:
     ours = read(project, path)
     if ours is None:
         merge.notes.append(f"{path}: was deleted, and stays so")
@@ -70,11 +70,34 @@ def _merge_one(project: Path, path: str, base: str, theirs: str, merge: Merge) -
     old, new = _like(ours, base), _like(ours, theirs)
     if ours == old or old == new:
         merge.contents[path] = new if ours == old else ours
-        return
-    merged, _ = three_way(ours, old, new)
-    merge.contents[path] = merged
-    for line in conflict_lines(merged):
-        merge.conflicts.append(Place(path, line, "choose between the marked lines"))
+    elif how == "text" or not _merge_members(path, ours, base, theirs, merge):
+        merged, _ = three_way(ours, old, new, show_base=how != "text")
+        merge.contents[path] = merged
+        for line in conflict_lines(merged):
+            merge.conflicts.append(Place(path, line, "choose between the marked lines"))
+
+
+def _merge_members(path: str, ours: bytes, base: str, theirs: str, merge: Merge) -> bool:
+    """Merge a file by its members, or return False where that cannot be."""
+    from ltscaffold.merge.members import merge_python
+
+    try:
+        text = ours.decode("utf-8-sig")
+    except ValueError:
+        return False
+    ends = text.count("\r\n")
+    if not path.endswith(".py") or text.count("\r") != ends or ends not in (0, text.count("\n")):
+        return False
+    draft = merge_python(text.replace("\r\n", "\n"), base, theirs)
+    if draft is None:
+        return False
+    bom = ours[: len(ours) - len(text.encode())]
+    merge.contents[path] = bom + _like(ours, draft.text)
+    for mark in draft.marks:
+        places = merge.conflicts if mark.kind == "conflict" else merge.reviews
+        places.append(Place(path, mark.line + 1, mark.message))
+    merge.notes += [f"{path}: {note}" for note in draft.notes]
+    return True
 
 
 def _like(ours: bytes, text: str) -> bytes:

@@ -11,14 +11,24 @@ LABELS = ("before updating", "last update", "after updating")
 """Of the markers in a conflict; `copier update` names them so."""
 
 
-def three_way(ours: bytes, base: bytes, theirs: bytes) -> tuple[bytes, bool]:
-    """Return the merge as git makes it, and whether the two changes meet in a conflict."""
+def three_way(
+    ours: bytes, base: bytes, theirs: bytes, show_base: bool = True
+) -> tuple[bytes, bool]:
+    """Return the merge as git makes it, and whether the two changes meet in a conflict.
+
+    Args:
+        ours: as it was edited.
+        base: as it was rendered.
+        theirs: as it is rendered now.
+        show_base: let a conflict show all three; `copier update` shows two.
+    """
     with tempfile.TemporaryDirectory(prefix="ltscaffold-merge") as folder:
         names = ("ours", "base", "theirs")
         for name, content in zip(names, (ours, base, theirs), strict=True):
             (Path(folder) / name).write_bytes(content)
         labels = [word for label in LABELS for word in ("-L", label)]
-        command = ["git", "merge-file", "-p", "--diff3", *labels, *names]
+        style = ["--diff3"] if show_base else []
+        command = ["git", "merge-file", "-p", *style, *labels, *names]
         try:
             done = subprocess.run(
                 command, cwd=folder, env=clean_environment(), capture_output=True, check=False

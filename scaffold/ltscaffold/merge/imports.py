@@ -1,0 +1,226 @@
+"""The merge of imports by what they bind, whatever statements they stand in."""
+
+import ast
+import re
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from ltscaffold.merge.syntax import Source, is_import
+from ltscaffold.merge.units import Unit
+
+WIDTH = 88
+"""Of the lines of templates."""
+
+
+@dataclass(frozen=True)
+class Name:
+    """What one alias of an import binds; no name: `import module`."""
+
+    module: str
+    name: str | None
+    alias: str | None
+
+    @property
+    def bound(self) -> str:
+        """The variable."""
+        return self.alias or self.name or self.module.partition(".")[0]
+
+    @property
+    def written(self) -> str:
+        """The alias as it is written."""
+        return f"{self.name or self.module}{f' as {self.alias}' if self.alias else ''}"
+
+
+def merge_imports(
+    units: Sequence[Unit], ours: Source, base: Source, theirs: Source
+) -> tuple[list[Unit], list[str]]:
+    """Return the units of a merged module with imports of what they use, and notes.
+
+    Args:
+        units: the merged statements, with the imports of ours among them.
+        ours: the module as the user has it.
+        base: as it was rendered.
+        theirs: as it is rendered now.
+    """
+    mine, old, new = (set(_bindings(source.tree.body)) for source in (ours, base, theirs))
+    text = "".join(unit.merged.text for unit in units if not is_import(unit))
+    used, used_before, used_there = _used_in(text), _used(ours.tree), _used(theirs.tree)
+    gone = {
+        name
+        for name in mine & old
+        if (name not in new and any(other.bound == name.bound for other in new - old))
+        or (name.bound not in used and (name not in new or name.bound in used_before))
+    }
+    bound = {name.bound for name in mine - gone} | _defined(units)
+    more = sorted(
+        (
+            name
+            for name in new - mine
+            if name.bound not in bound
+            and (name.bound in used or (name not in old and name.bound not in used_there))
+        ),
+        key=lambda name: (name.module, name.written),
+    )
+    result = [unit for each in units for unit in _without(each, gone)]
+    own = _own_packages(base) | _own_packages(theirs)
+    for name in more:
+        _insert(result, name, own)
+    taken = {name.bound: name for name in mine - gone}
+    notes = [
+        f"{name.bound}: the template now imports it from {name.module}; yours is kept"
+        for name in sorted(new - old - mine, key=str)
+        if name.bound in taken
+    ]
+    notes += [
+        f"{name.bound}: the template no longer imports it; kept, since it is used"
+        for name in sorted((old - new) & mine - gone, key=str)
+    ]
+    notes += [
+        f"{name.bound}: the template now imports it; left out, since nothing uses it"
+        for name in sorted(new - old - mine - set(more), key=str)
+        if name.bound not in bound
+    ]
+    return result, notes
+
+
+def _names(node: ast.stmt) -> Iterator[Name]:
+    """Yield what a statement imports."""
+    if isinstance(node, ast.Import):
+        yield from (Name(alias.name, None, alias.asname) for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        module = "." * node.level + (node.module or "")
+        yield from (Name(module, alias.name, alias.asname) for alias in node.names)
+
+
+def _bindings(body: Iterable[ast.stmt]) -> Iterator[Name]:
+    """Yield what is imported into the module, in branches as well."""
+    for node in body:
+        yield from _names(node)
+        if isinstance(node, ast.If | ast.Try | ast.With):
+            for part in ("body", "orelse", "finalbody"):
+                yield from _bindings(getattr(node, part, ()))
+            for handler in getattr(node, "handlers", ()):
+                yield from _bindings(handler.body)
+
+
+def _used(tree: ast.AST) -> set[str]:
+    """Return the variables that code reads, those in strings of annotations included."""
+    used: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name):
+            used.add(node.id)
+        elif isinstance(node, ast.Constant) and re.fullmatch(r"[\w.\[\], |]+", str(node.value)):
+            used.update(re.findall(r"\w+", str(node.value)))
+    return used
+
+
+def _used_in(text: str) -> set[str]:
+    """Return the variables that a merged text reads; where markers stand, all words count."""
+    try:
+        return _used(ast.parse(text))
+    except SyntaxError:
+        return set(re.findall(r"\w+", text))
+
+
+def _defined(units: Iterable[Unit]) -> set[str]:
+    return {unit.key for unit in units if unit.node is not None and not is_import(unit)}
+
+
+def _without(unit: Unit, gone: set[Name]) -> Iterator[Unit]:
+    """Yield an import without some names, or nothing if none is left."""
+    if not is_import(unit):
+        yield unit
+        return
+    names = list(_names(unit.node))
+    left = [name for name in names if name not in gone]
+    if left == names:
+        yield unit
+    elif left:
+        yield _written(unit, left)
+    elif unit.lead:
+        yield replace(unit, text="", node=None)
+
+
+def _written(unit: Unit, names: Sequence[Name]) -> Unit:
+    """Return an import of other names, on as many lines as it had or as it needs."""
+    ordered = sorted(dict.fromkeys(names), key=_order)
+    if isinstance(unit.node, ast.ImportFrom):
+        text = _from_import(ordered, split="(" in unit.text and unit.text.count("\n") > 1)
+    else:
+        text = "import " + ", ".join(name.written for name in ordered) + "\n"
+    return replace(unit, text=text, node=ast.parse(text).body[0])
+
+
+def _order(name: Name) -> tuple[int, str]:
+    """Sort constants first, then classes, then functions, as isort does."""
+    word = name.name or name.module
+    kind = 0 if word.isupper() and len(word) > 1 else 1 if word[:1].isupper() else 2
+    return kind, word
+
+
+def _from_import(names: Sequence[Name], split: bool) -> str:
+    written = [name.written for name in names]
+    line = f"from {names[0].module} import {', '.join(written)}\n"
+    if not split and len(line) <= WIDTH + 1:
+        return line
+    inner = "".join(f"    {each},\n" for each in written)
+    return f"from {names[0].module} import (\n{inner})\n"
+
+
+def _own_packages(source: Source) -> set[str]:
+    """Return the packages that a template imports in a group below those of others."""
+    groups: list[set[str]] = []
+    for unit in source.units():
+        if is_import(unit):
+            module = next(_names(unit.node)).module.partition(".")[0]
+            if unit.gap or not groups:
+                groups.append(set())
+            groups[-1].add(module)
+    others = [group for group in groups if not group & sys.stdlib_module_names]
+    return set().union(*others[1:])
+
+
+def _insert(units: list[Unit], name: Name, own: set[str]) -> None:
+    """Add an import: to a statement of the same module, or as one in its place in the order."""
+    imports = [(place, unit) for place, unit in enumerate(units) if is_import(unit)]
+    for place, unit in imports:
+        names = list(_names(unit.node))
+        same = name.name and names[0].name not in (None, "*") and names[0].module == name.module
+        if same and "#" not in unit.text:
+            units[place] = _written(unit, [*names, name])
+            return
+    text = _from_import([name], split=False) if name.name else f"import {name.written}\n"
+    new = Unit("import", "", "", text, "", ast.parse(text).body[0])
+    key = _place(new, own)
+    before = [place for place, unit in imports if _place(unit, own) <= key]
+    if not imports:
+        place = int(bool(units) and units[0].key == "docstring")
+        units.insert(place, replace(new, gap="\n" if place else ""))
+        if len(units) > place + 1 and not units[place + 1].gap:
+            units[place + 1] = replace(units[place + 1], gap="\n")
+        return
+    if before:
+        place = before[-1] + 1
+        gap = "" if _place(units[place - 1], own)[0] == key[0] else "\n"
+        units.insert(place, replace(new, gap=gap))
+    else:
+        place = imports[0][0]
+        units.insert(place, replace(new, gap=units[place].gap))
+    following = units[place + 1] if place + 1 < len(units) else None
+    if following is not None and is_import(following):
+        gap = "" if _place(following, own)[0] == key[0] else following.gap or "\n"
+        units[place + 1] = replace(following, gap=gap)
+
+
+def _place(unit: Unit, own: set[str]) -> tuple[int, bool, str]:
+    """Return where an import stands in isort's order."""
+    module = next(_names(unit.node)).module
+    package = module.partition(".")[0]
+    if package == "__future__":
+        group = 0
+    elif package in sys.stdlib_module_names:
+        group = 1
+    else:
+        group = 3 if package in own or not package else 2
+    return group, isinstance(unit.node, ast.ImportFrom), module.lower()

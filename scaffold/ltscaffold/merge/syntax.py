@@ -1,0 +1,172 @@
+"""Python as units: where statements stand, with their comments, and what they say."""
+
+import ast
+import inspect
+import io
+import re
+import tokenize
+from collections.abc import Hashable, Sequence
+
+from ltscaffold.merge.units import MARKER, Unit, numbered
+
+DOCSTRING = "docstring"
+MARKER_LINE = re.compile(r"\s*#.*\bgo below this line\b")
+
+Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+
+
+class Source:
+    """A parsed module.
+
+    Args:
+        text: its code, with line feeds alone.
+
+    Raises:
+        SyntaxError: if it is no Python.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.tree = ast.parse(text)
+        self.lines = re.findall(r"[^\n]*\n|[^\n]+", text)
+        tokens = tokenize.generate_tokens(io.StringIO(text).readline)
+        comments = [token for token in tokens if token.type == tokenize.COMMENT]
+        self.comments = {token.start[0]: token.string.lstrip("# ") for token in comments}
+        for node in ast.walk(self.tree):
+            _clean_docstring(node)
+
+    def text(self, first: int, last: int) -> str:
+        """Return lines, counted from 1, both included."""
+        return "".join(self.lines[first - 1 : last])
+
+    def units(self) -> list[Unit]:
+        """Return the statements of the module."""
+        return self.block(self.tree.body, 1, len(self.lines))
+
+    def members(self, node: Definition) -> list[Unit]:
+        """Return the statements of a class or function."""
+        return self.block(node.body, self.header_end(node) + 1, self.end(node))
+
+    def block(self, body: Sequence[ast.stmt], first: int, last: int) -> list[Unit]:
+        """Return statements in a range of lines; comments belong to the one that they lead."""
+        units: list[Unit] = []
+        following = first
+        for group in _same_line(body):
+            start = self.start(group[0])
+            end = max(map(self.end, group))
+            units += self._unit(group, following, start, end)
+            following = end + 1
+        return numbered(units + self._comments(following, last, None))
+
+    def start(self, node: ast.stmt) -> int:
+        """Return the first line of a statement, its decorators included."""
+        decorators = node.decorator_list if isinstance(node, Definition) else ()
+        first: int = min([node.lineno, *(decorator.lineno for decorator in decorators)])
+        return first
+
+    def end(self, node: ast.stmt) -> int:
+        """Return the last line of a statement, the comments at the end of its body included."""
+        assert node.end_lineno is not None
+        last = node.end_lineno
+        if not isinstance(node, Definition):
+            return last
+        for number in range(last + 1, len(self.lines) + 1):
+            line = self.lines[number - 1]
+            if line.strip():
+                depth = len(line) - len(line.lstrip())
+                if not line.lstrip().startswith("#") or depth <= node.col_offset:
+                    break
+                last = number
+        return last
+
+    def header_end(self, node: Definition) -> int:
+        """Return the line of the colon that the body of a definition follows."""
+        number = self.start(node.body[0]) - 1
+        while not self.lines[number - 1].strip() or self.lines[number - 1].lstrip()[0] == "#":
+            number -= 1
+        return number
+
+    def is_one_line(self, node: Definition) -> bool:
+        """Tell whether the body stands behind the colon."""
+        first = node.body[0]
+        before = self.lines[first.lineno - 1].encode()[: first.col_offset]
+        return self.start(first) == first.lineno and bool(before.strip())
+
+    def remarks(self, first: int, last: int) -> tuple[str, ...]:
+        """Return the comments in a range of lines."""
+        return tuple(
+            self.comments[line] for line in range(first, last + 1) if line in self.comments
+        )
+
+    def _unit(self, group: list[ast.stmt], first: int, start: int, end: int) -> list[Unit]:
+        form = (*map(ast.dump, group), self.remarks(start, end))
+        key = "; ".join(map(key_of, group))
+        node = group[0] if len(group) == 1 else None
+        unit = Unit(key, "", "", self.text(start, end), form, node)
+        return self._comments(first, start - 1, unit)
+
+    def _comments(self, first: int, last: int, led: Unit | None) -> list[Unit]:
+        """Return what stands above a statement, and it: the marker is a unit of its own."""
+        lines, units = self.lines[first - 1 : max(last, first - 1)], []
+        marker = next((i for i, line in enumerate(lines) if MARKER_LINE.match(line)), None)
+        if marker is not None:
+            gap, lead = _gap_and_lead(lines[:marker])
+            units.append(Unit(MARKER, gap, lead, lines[marker], lines[marker].strip()))
+            lines = lines[marker + 1 :]
+        gap, lead = _gap_and_lead(lines)
+        if led is not None:
+            units.append(Unit(led.key, gap, lead, led.text, led.form, led.node))
+        elif lead.strip():
+            form: Hashable = tuple(line.strip() for line in lead.split("\n") if line.strip())
+            units.append(Unit("comment", gap, "", lead, form))
+        elif gap and units:
+            units.append(Unit("blank lines", gap, "", "", ""))
+        return units
+
+
+def key_of(node: ast.stmt) -> str:
+    """Return the name of a statement: what it defines, or what it is."""
+    match node:
+        case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+            return node.name
+        case ast.Expr(ast.Constant(str())):
+            return DOCSTRING
+        case ast.Assign():
+            return ", ".join(map(ast.unparse, node.targets))
+        case ast.AnnAssign() | ast.AugAssign():
+            return ast.unparse(node.target)
+        case ast.If() | ast.While():
+            return f"{type(node).__name__.lower()} {ast.unparse(node.test)}"
+        case ast.Import() | ast.ImportFrom():
+            return "import"
+    return ast.unparse(node).partition("\n")[0]
+
+
+def is_import(unit: Unit) -> bool:
+    """Tell whether a unit is an import and nothing else."""
+    return isinstance(unit.node, ast.Import | ast.ImportFrom)
+
+
+def _gap_and_lead(lines: Sequence[str]) -> tuple[str, str]:
+    """Split lines without code into the blank ones above and the comments."""
+    first = next((i for i, line in enumerate(lines) if line.strip()), len(lines))
+    return "".join(lines[:first]), "".join(lines[first:])
+
+
+def _same_line(body: Sequence[ast.stmt]) -> list[list[ast.stmt]]:
+    """Group statements that semicolons put on one line."""
+    groups: list[list[ast.stmt]] = []
+    for node in body:
+        if groups and groups[-1][-1].end_lineno == node.lineno:
+            groups[-1].append(node)
+        else:
+            groups.append([node])
+    return groups
+
+
+def _clean_docstring(node: ast.AST) -> None:
+    """Take the indentation out of a docstring, which depends on where it stands."""
+    if isinstance(node, ast.Module | Definition) and ast.get_docstring(node) is not None:
+        constant = getattr(node.body[0], "value", None)
+        assert isinstance(constant, ast.Constant)
+        lines = inspect.cleandoc(str(constant.value)).split("\n")
+        constant.value = "\n".join(line.rstrip() for line in lines).strip()

@@ -1,0 +1,118 @@
+"""The merge of two versions of a list of named units: members of a class, keys of a mapping."""
+
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ltscaffold.merge.draft import Draft, joined, review
+
+MARKER = "marker"
+"""Key of the comment under which new units go."""
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A stretch of lines with a name.
+
+    Attributes:
+        key: the name; what has the same in two versions is compared.
+        gap: the blank lines above.
+        lead: the lines of comment above.
+        text: its own lines.
+        form: what it says whatever its layout.
+        node: what the parser made of it.
+        draft: what is to be said of its lines once it is merged.
+    """
+
+    key: str
+    gap: str
+    lead: str
+    text: str
+    form: Hashable
+    node: Any = None
+    draft: Draft | None = None
+
+    @property
+    def merged(self) -> Draft:
+        """The unit as a text, its gap and comments included."""
+        return joined([Draft(self.gap + self.lead), self.draft or Draft(self.text)])
+
+
+Combine = Callable[[Unit, Unit, Unit], Draft]
+"""The merge of a unit that both changed: ours, base and theirs."""
+
+
+def numbered(units: Iterable[Unit]) -> list[Unit]:
+    """Return units with a number added to a name that was there before."""
+    seen: Counter[str] = Counter()
+    result = []
+    for unit in units:
+        seen[unit.key] += 1
+        again = seen[unit.key] > 1
+        result.append(replace(unit, key=f"{unit.key} ({seen[unit.key]})") if again else unit)
+    return result
+
+
+def merge_units(
+    ours: Sequence[Unit], base: Sequence[Unit], theirs: Sequence[Unit], combine: Combine
+) -> tuple[list[Unit], list[str]]:
+    """Return the merged units, in the order that ours have, and notes of what stays deleted."""
+    olds, news = ({unit.key: unit for unit in units} for units in (base, theirs))
+    merged = []
+    for unit in ours:
+        old, new = olds.get(unit.key), news.get(unit.key)
+        if new is not None:
+            merged.append(_both(unit, old, new, combine))
+        elif old is None:
+            merged.append(unit)
+        elif unit.form != old.form:
+            message = f"{unit.key}: the template no longer has it; yours is kept"
+            merged.append(replace(unit, draft=review(unit.text, message)))
+    own = {unit.key for unit in ours}
+    notes = [
+        f"{key}: deleted here, and stays so; the template changed it"
+        for key in olds.keys() - own
+        if key in news and news[key].form != olds[key].form
+    ]
+    _insert_new(merged, [unit.key for unit in theirs], news, own | olds.keys())
+    return merged, notes
+
+
+def _both(ours: Unit, base: Unit | None, theirs: Unit, combine: Combine) -> Unit:
+    """Merge a unit that both have."""
+    if base is None:
+        if ours.form == theirs.form:
+            return ours
+        message = f"{ours.key}: the template now has one, too; yours is kept"
+        return replace(ours, draft=review(ours.text, message))
+    gap, lead = pick(ours.gap, base.gap, theirs.gap), pick(ours.lead, base.lead, theirs.lead)
+    if ours.text == base.text or ours.form == base.form != theirs.form:
+        return replace(ours, gap=gap, lead=lead, text=theirs.text, form=theirs.form)
+    if ours.form == theirs.form or base.form == theirs.form:
+        return replace(ours, gap=gap, lead=lead)
+    return replace(ours, gap=gap, lead=lead, draft=combine(ours, base, theirs))
+
+
+def _insert_new(
+    merged: list[Unit], order: Sequence[str], news: dict[str, Unit], known: set[str]
+) -> None:
+    """Put each new unit of theirs below the one that it follows there."""
+    for index, key in enumerate(order):
+        if key in known:
+            continue
+        places = {unit.key: place for place, unit in enumerate(merged)}
+        before = next((k for k in reversed(order[:index]) if k in places or k == MARKER), None)
+        if before == MARKER and MARKER not in places:
+            place = len(merged)
+        elif before is not None:
+            place = places[before] + 1
+        else:
+            after = (places[k] for k in order[index + 1 :] if k in places)
+            place = next(after, len(merged))
+        merged.insert(place, news[key])
+
+
+def pick(ours: str, base: str, theirs: str) -> str:
+    """Return theirs where ours was not changed."""
+    return theirs if ours == base else ours
