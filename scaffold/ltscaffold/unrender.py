@@ -33,12 +33,20 @@ class Hunk:
 
 
 def hunks(rendered: str, edited: str) -> list[Hunk]:
-    """Return where two texts differ."""
+    """Return where two texts differ; lines that were edited one by one are a hunk each."""
     old, new = rendered.splitlines(keepends=True), edited.splitlines(keepends=True)
     codes = SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
-    return [
-        Hunk(old[:i], old[i:j], new[m:n], old[j:]) for tag, i, j, m, n in codes if tag != "equal"
-    ]
+    found = []
+    for tag, i, j, m, n in codes:
+        if tag == "replace" and j - i == n - m:
+            found += [
+                Hunk(old[:k], [old[k]], [line], old[k + 1 :])
+                for k, line in enumerate(new[m:n], i)
+                if line != old[k]
+            ]
+        elif tag != "equal":
+            found.append(Hunk(old[:i], old[i:j], new[m:n], old[j:]))
+    return found
 
 
 def edits(template: str, hunk: Hunk, name: str) -> Iterator[tuple[int, str]]:

@@ -14,43 +14,20 @@ from tests.conftest import Run
 from tests.projects import new_task
 
 MODEL, CONFIG, TEST = "tasks/mine/model.py", "conf/task/nlp/mine.yaml", "tests/test_mine.py"
-IMPORTS = (
-    "from lightning_transformers.testing import TaskContract\n\n"
-    "from tasks.mine.model import MineTransformer\n"
-)
-MOVED = (
-    "from tasks.mine.model import MineTransformer\n\n"
-    "from lightning_transformers.testing import TaskContract\n"
-)
+IMPORT = "from lightning_transformers.testing import TaskContract\n"
+NOISE = "        callbacks.append(WeightNoise(self.noise_std))\n"
+TARGET = "    task_class = MineTransformer\n"
+CLASS_LINE = '    """The config composes, names the class, and a batch trains."""\n\n'
 EDITS = {
     "docstring of the class": (MODEL, "with the overrides below", "as our team trains it"),
     "title of the base": (MODEL, '"""Language modeling', '"""The language model'),
-    "summary of a hook": (MODEL, "Return the loss of one training", "Give the loss of a training"),
     "quotes in a summary": (MODEL, "Return the loss of one", 'Return the "loss" of one'),
-    "comment in the code": (MODEL, "# New hooks go below", "# Hooks, newest first, go below"),
-    "statement of a recipe": (
-        MODEL,
-        "WeightNoise(self.noise_std)",
-        "WeightNoise(2 * self.noise_std)",
-    ),
-    "another statement of a recipe": (
-        MODEL,
-        "        callbacks.append(WeightNoise(self.noise_std))\n",
-        "        assert self.noise_std >= 0\n        callbacks.append(WeightNoise(self.noise_std))\n",
-    ),
+    "statement of a recipe": (MODEL, NOISE, NOISE.replace("self", "2 * self")),
+    "another statement of a recipe": (MODEL, NOISE, f"        assert self.noise_std\n{NOISE}"),
     "comment in the config": (CONFIG, "# Your own keys go", "# Our keys and yours go"),
-    "line in the config": (CONFIG, "# Your own keys", "# See the handbook.\n# Your own keys"),
-    "import moved": (TEST, IMPORTS, MOVED),
-    "line in the test": (
-        TEST,
-        "    task_class = MineTransformer\n",
-        "    task_class = MineTransformer\n    other_class = MineTransformer\n",
-    ),
-    "line deleted": (
-        TEST,
-        '    """The config composes, names the class, and a batch trains."""\n\n',
-        "",
-    ),
+    "another import": (TEST, IMPORT, f"import pytest\n{IMPORT}"),
+    "line in the test": (TEST, TARGET, TARGET + TARGET.replace("task", "other")),
+    "line deleted": (TEST, CLASS_LINE, ""),
     "line in the skeleton": ("train.py", "\nif __name__", "\nprint('Acme')\n\nif __name__"),
 }
 
@@ -99,7 +76,7 @@ def test_several_edits_become_one_patch(project: Path) -> None:
 @pytest.mark.parametrize(
     ("path", "old", "new", "line"),
     [
-        (MODEL, '"""The mine task."""', '"""The mine task of Acme, as mine is."""', 1),
+        (MODEL, NOISE, NOISE.replace("\n", "  # of mine\n"), 0),
         (MODEL, "return super()", "return 2 * super()", 0),
         (CONFIG, "noise_std: 0.01", "noise_std: 0.5", 0),
         (CONFIG, "# Your own", "# Not for {{ braces }}. Your own", 0),

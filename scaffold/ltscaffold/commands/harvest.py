@@ -13,8 +13,8 @@ from ltscaffold.commands.check import Finding
 from ltscaffold.errors import ScaffoldError
 from ltscaffold.items import KEPT
 from ltscaffold.plan import Change, read
-from ltscaffold.render import SUFFIX, Files, render, render_items
-from ltscaffold.samples import pairs, render_each, sample_answers, samples
+from ltscaffold.render import Files, render, render_items
+from ltscaffold.samples import render_each, sample_answers, samples
 from ltscaffold.unrender import Hunk, edits, hunks
 
 TRIALS = 60
@@ -83,8 +83,8 @@ class _Press:
         self._folder, self._trials = folder, 0
         self._sources = {
             path.relative_to(templates).as_posix(): path.read_text(encoding="utf-8")
-            for part in ("project", *PARTIALS, f"*{SUFFIX}")
-            for path in (templates.glob(part) if "*" in part else (templates / part).rglob("*"))
+            for part in ("project", *PARTIALS)  # not the macros, which all methods share
+            for path in (templates / part).rglob("*")
             if path.is_file()
         }
 
@@ -141,8 +141,7 @@ class _Press:
 
     def broken(self, texts: Mapping[str, str]) -> Iterator[Finding]:
         """Yield what no longer renders of all that the templates can give."""
-        catalog = Catalog(self._templates)
-        items = [*samples(catalog), *pairs(catalog)]
+        items = samples(Catalog(self._templates))
         answers = sample_answers(self._answers.source, items, self._overlay(texts))
         for item, files in render_each(self._templates, answers):
             if isinstance(files, str):
