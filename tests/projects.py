@@ -53,5 +53,5 @@ def undo(project: Path) -> Plan:
     return apply(project, partial(plan_undo, project))
 
 
-def update(project: Path) -> Plan:
-    return apply(project, partial(plan_update, project))
+def update(project: Path, *arguments: object, **options: object) -> Plan:
+    return apply(project, partial(plan_update, project, *arguments, **options))

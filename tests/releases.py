@@ -1,4 +1,4 @@
-"""A template history with one more version, for tests of updates."""
+"""Template histories with one more version, for tests of updates."""
 
 import shutil
 from pathlib import Path
@@ -7,17 +7,25 @@ from release_templates import BUNDLE, TEMPLATES, release
 
 MODEL = "**/model.py.jinja"
 NEXT = "v99.0.0"
+BETTER = ("with the overrides below", "improved")
 
 
-def next_release(folder: Path) -> Path:
-    """Return a bundle with the released versions and v99.0.0, which improves a docstring."""
-    templates, bundle = folder / "templates", folder / "templates.bundle"
+def next_release(
+    folder: Path,
+    version: str = NEXT,
+    change: tuple[str, str] = BETTER,
+    bundle: Path = BUNDLE,
+    path: str = MODEL,
+) -> Path:
+    """Return a bundle with one version more than another, which replaces words of a template."""
+    templates, grown = folder / "templates", folder / "templates.bundle"
     shutil.copytree(TEMPLATES, templates)
-    shutil.copy(BUNDLE, bundle)
+    shutil.copy(bundle, grown)
     changelog = templates / "CHANGELOG.md"
-    heading = f"## {NEXT[1:]} - 2099-01-01\n\n* Better.\n\n## "
+    heading = f"## {version[1:]} - 2099-01-01\n\n* Better: {change[1]}\n  in {version}.\n\n## "
     changelog.write_text(changelog.read_text().replace("## ", heading, 1))
-    (model,) = templates.glob(MODEL)
-    model.write_text(model.read_text().replace("with the overrides below", "improved"))
-    release(templates, bundle)
-    return bundle
+    (template,) = templates.glob(path)
+    assert change[0] in template.read_text()
+    template.write_text(template.read_text().replace(*change))
+    release(templates, grown)
+    return grown

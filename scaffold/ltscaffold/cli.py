@@ -57,6 +57,13 @@ class Listing(StrEnum):
     items = "items"
 
 
+class Merging(StrEnum):
+    """What the unit of a merge is, for options."""
+
+    members = "members"
+    text = "text"
+
+
 class ItemKind(StrEnum):
     """The kinds of items, for options."""
 
@@ -251,6 +258,9 @@ def update(
     to: Annotated[
         str | None, typer.Option(metavar="VERSION", help="Version of the templates; the newest.")
     ] = None,
+    merge: Annotated[
+        Merging, typer.Option(help="By member of a class, or by line, as copier update merges.")
+    ] = Merging.members,
     check_only: Annotated[
         bool, typer.Option("--check", help="Exit with 1 if there is an update; write nothing.")
     ] = False,
@@ -262,7 +272,7 @@ def update(
     """Bring the project to the newest templates; what you edited is merged."""
     from ltscaffold.commands.update import plan_update
 
-    make_plan = partial(plan_update, project, names or (), to)
+    make_plan = partial(plan_update, project, names or (), to, merge.value)
     plan = _execute(project, make_plan, dry_run or check_only, diff, as_json)
     if check_only and plan.changes:
         raise typer.Exit(FINDINGS)

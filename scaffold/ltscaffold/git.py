@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
 from ltscaffold.errors import ScaffoldError
@@ -76,3 +77,21 @@ def clean_environment() -> dict[str, str]:
         "GIT_CONFIG_NOSYSTEM": "1",
         "XDG_CONFIG_HOME": os.devnull,  # git reads attributes there
     }
+
+
+def ignored(project: Path, paths: Iterable[str]) -> list[str]:
+    """Return those of a project's paths that git ignores; outside of a repository, none."""
+    command = ["git", "check-ignore", "--no-index", "-z", "--stdin"]
+    try:
+        done = subprocess.run(
+            command,
+            input="\0".join(paths),
+            cwd=project,
+            env=clean_environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except FileNotFoundError:
+        return []
+    return done.stdout.split("\0")[:-1]

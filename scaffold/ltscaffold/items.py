@@ -6,7 +6,7 @@ from pathlib import Path
 from ltscaffold import source
 from ltscaffold.answers import ANSWERS_FILE, Answers, Item
 from ltscaffold.kinds import KINDS
-from ltscaffold.merge import merge_files
+from ltscaffold.merge import How, merge_files
 from ltscaffold.plan import Plan, changes_of
 from ltscaffold.render import Files, render, render_answers, render_items
 
@@ -49,7 +49,9 @@ def _filled(text: str, item: Item) -> str:
     return text.format(group=item.group, base=item.base, name=item.name)
 
 
-def item_plan(command: str, project: Path, old: Answers, new: Answers) -> Plan:
+def item_plan(
+    command: str, project: Path, old: Answers, new: Answers, how: How = "members"
+) -> Plan:
     """Plan what changes in a project's files from one list of items to another; edits are kept.
 
     Args:
@@ -57,6 +59,7 @@ def item_plan(command: str, project: Path, old: Answers, new: Answers) -> Plan:
         project: the folder of the project.
         old: what it records now.
         new: what it is to record.
+        how: what the unit of a merge is.
     """
     before = skeleton_files(old) | item_files(old, *_without(old.items, new.items))
     after = skeleton_files(new) | item_files(new, *_without(new.items, old.items))
@@ -65,10 +68,11 @@ def item_plan(command: str, project: Path, old: Answers, new: Answers) -> Plan:
     for path in same | kept:
         before.pop(path, None)
         after.pop(path, None)
-    merge = merge_files(project, before, after)
+    merge = merge_files(project, before, after, how)
     answers_file = render_answers(source.checkout(new.source, new.version), new).encode()
     contents = merge.contents | {ANSWERS_FILE: answers_file}
-    return Plan(command, changes_of(project, contents), merge.conflicts, merge.notes)
+    changes = changes_of(project, contents)
+    return Plan(command, changes, merge.conflicts, merge.reviews, merge.notes)
 
 
 def _without(items: Sequence[Item], others: Sequence[Item]) -> list[Item]:

@@ -7,6 +7,7 @@ would have to.
 import json
 import sys
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from enum import StrEnum
 from typing import Any
 
@@ -16,10 +17,10 @@ from ltscaffold.answers import OWN_PARTIALS
 from ltscaffold.commands.check import Finding
 from ltscaffold.commands.status import Status
 from ltscaffold.errors import EditsInTheWayError, ScaffoldError
-from ltscaffold.plan import Change, Plan
+from ltscaffold.plan import Change, Place, Plan
 from ltscaffold.render import SUFFIX
 
-SCHEMA = 1
+SCHEMA = 2
 SIGNS = {
     "create": ("+", typer.colors.GREEN),
     "change": ("~", typer.colors.YELLOW),
@@ -49,12 +50,17 @@ def show_plan(plan: Plan, form: Format, dry_run: bool) -> None:
             typer.echo("nothing to change")
         for note in plan.notes:
             typer.echo(f"note: {note}")
-        for path in plan.conflicts:
-            typer.secho(f"conflict: {path}: choose between the marked lines", fg=SIGNS["delete"][1])
         if plan.next_steps and not dry_run:
             typer.echo("\nNext:")
             for command in plan.next_steps:
                 typer.echo(f"  {command}")
+        _show_places("REVIEW", plan.reviews, typer.colors.YELLOW)
+        _show_places("CONFLICT", plan.conflicts, typer.colors.RED)
+
+
+def _show_places(word: str, places: Iterable[Place], color: str) -> None:
+    for place in places:
+        typer.secho(f"{word} {place.path}:{place.line} {place.message}", fg=color)
 
 
 def show_error(error: ScaffoldError, form: Format) -> None:
@@ -129,7 +135,8 @@ def _plan_object(plan: Plan, dry_run: bool) -> dict[str, Any]:
         "command": plan.command,
         "dry_run": dry_run,
         "changes": [_change_object(change) for change in plan.changes],
-        "conflicts": plan.conflicts,
+        "conflicts": [asdict(place) for place in plan.conflicts],
+        "reviews": [asdict(place) for place in plan.reviews],
         "notes": plan.notes,
         "next": plan.next_steps,
     }

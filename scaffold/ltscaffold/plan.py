@@ -54,13 +54,23 @@ class Change:
 
 
 @dataclass(frozen=True)
+class Place:
+    """A line that somebody should look at, as it is after the command, and why."""
+
+    path: str
+    line: int
+    message: str
+
+
+@dataclass(frozen=True)
 class Plan:
     """The changes of a command.
 
     Attributes:
         command: what is done, for messages: "new-task mine".
         changes: one a file, in the order of their paths.
-        conflicts: files in which the template's change and an edit meet, with markers in them.
+        conflicts: where the template's change and an edit meet, with markers in the file.
+        reviews: where an edit stayed, and the template's change may call for another.
         notes: what the user should know besides.
         next_steps: commands to type after it.
         undoes: the entry of the history that the plan takes back, which is then forgotten.
@@ -68,7 +78,8 @@ class Plan:
 
     command: str
     changes: list[Change] = field(default_factory=list)
-    conflicts: list[str] = field(default_factory=list)
+    conflicts: list[Place] = field(default_factory=list)
+    reviews: list[Place] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     next_steps: list[str] = field(default_factory=list)
     undoes: str | None = None

@@ -59,7 +59,7 @@ def test_where_an_edit_and_the_addition_meet_the_conflict_is_marked(mine: Path, 
     model.write_text(model.read_text().replace(marker, marker + own))
     done = run("ltscaffold", "add", "mine", "--hook", "setup")
     assert done.returncode == 1
-    assert f"conflict: {MODEL}" in done.stdout
+    assert f"CONFLICT {MODEL}:" in done.stdout
     assert "<<<<<<< before updating" in model.read_text()
     assert own in model.read_text()
 

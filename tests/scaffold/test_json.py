@@ -42,7 +42,7 @@ def test_every_key_is_documented(command: str, project: Path, run: Run) -> None:
     model.write_text(model.read_text().replace("overrides below", "overrides that follow"))
     done = run("ltscaffold", *command.split(), "--json")
     printed = json.loads(done.stdout)
-    assert printed["schema"] == 1
+    assert printed["schema"] == 2
     assert done.stderr == ""
     assert keys(printed) <= WORDS
     if "error" in printed:

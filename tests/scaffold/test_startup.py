@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = {"torch", "transformers", "pytorch_lightning", "datasets", "hydra", "omegaconf", "copier"}
+HEAVY = {
+    *("torch", "transformers", "pytorch_lightning", "datasets", "hydra", "omegaconf", "copier"),
+    *("libcst", "ruamel"),
+}
 RUN = """
 import sys
 from ltscaffold.cli import main

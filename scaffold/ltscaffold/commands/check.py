@@ -5,7 +5,6 @@ All of it is read, nothing is imported or run, so it takes a moment.
 
 import ast
 import shlex
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,7 +19,8 @@ from ltscaffold.catalog import Catalog
 from ltscaffold.commands.status import ItemStatus, status
 from ltscaffold.commands.template_eject import ejected, partial_names
 from ltscaffold.errors import ScaffoldError, unknown
-from ltscaffold.git import clean_environment
+from ltscaffold.former_hooks import former_hooks
+from ltscaffold.git import ignored
 from ltscaffold.items import project_files, usage_of
 from ltscaffold.kinds import KINDS
 from ltscaffold.plan import read
@@ -28,6 +28,7 @@ from ltscaffold.render import SUFFIX
 from ltscaffold.runtime import run_python
 from ltscaffold.samples import render_each, sample_answers, samples
 
+IGNORED = "git ignores it; `copier update` loses edits in such a file"
 ABANDONED = "lightning-transformers"
 """The distribution that owns the import name of the runtime, too, and is no longer kept."""
 
@@ -118,7 +119,7 @@ def check_item(project: Path, catalog: Catalog, entry: ItemStatus) -> Iterator[F
 
 
 def check_code(path: str, content: bytes, item: Item, catalog: Catalog) -> Iterator[Finding]:
-    """Yield a syntax error, and hooks that take other arguments than Lightning passes."""
+    """Yield a syntax error, and hooks that Lightning does not call, or not like this."""
     try:
         tree = ast.parse(content)
     except (SyntaxError, ValueError) as error:
@@ -126,6 +127,8 @@ def check_code(path: str, content: bytes, item: Item, catalog: Catalog) -> Itera
         yield Finding("syntax-error", path, line, f"no valid Python: {error.args[0]}")
         return
     kind = KINDS[item.kind]
+    for place in former_hooks(item.kind, kind.class_name(item.name), path, content):
+        yield Finding("former-hook", place.path, place.line, place.message)
     hooks = set(catalog.hook_names(kind))
     for node in tree.body:
         if isinstance(node, ast.ClassDef) and node.name == kind.class_name(item.name):
@@ -211,19 +214,9 @@ def check_run(project: Path, item: Item) -> Iterator[Finding]:
 
 def check_ignored(project: Path, answers: Answers) -> Iterator[Finding]:
     """Yield generated files that git ignores: `copier update` would lose the edits in them."""
-    files = [*project_files(answers), ANSWERS_FILE]
-    files += [f"{OWN_PARTIALS}/{name}{SUFFIX}" for name in ejected(project)]
-    done = subprocess.run(
-        ["git", "check-ignore", "--no-index", "--stdin"],
-        input="\n".join(files),
-        cwd=project,
-        env=clean_environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    for path in done.stdout.splitlines():
-        yield Finding("ignored-file", path, 0, "git ignores it, so an update loses edits in it")
+    own = [f"{OWN_PARTIALS}/{name}{SUFFIX}" for name in ejected(project)]
+    for path in ignored(project, [*project_files(answers), *own, ANSWERS_FILE]):
+        yield Finding("ignored-file", path, 0, IGNORED)
 
 
 def check_abandoned() -> Iterator[Finding]:

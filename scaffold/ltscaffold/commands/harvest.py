@@ -17,7 +17,7 @@ from ltscaffold.render import Files, render, render_items
 from ltscaffold.samples import render_each, sample_answers, samples
 from ltscaffold.unrender import Hunk, edits, hunks
 
-TRIALS = 60
+TRIALS = 25
 """How many likely edits of templates are tried for one place."""
 
 

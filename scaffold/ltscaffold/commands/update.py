@@ -1,18 +1,28 @@
 """`ltscaffold update`: bring a project to newer templates, with every edit kept."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from ltscaffold import source
-from ltscaffold.answers import Answers, check_merged, read_merged, recorded_versions
+from ltscaffold.answers import Answers, Item, check_merged, read_merged, recorded_versions
+from ltscaffold.changelog import news
+from ltscaffold.commands.check import IGNORED
+from ltscaffold.commands.template_eject import ejected_changes
 from ltscaffold.errors import ScaffoldError
-from ltscaffold.items import item_plan
+from ltscaffold.former_hooks import former_hooks
+from ltscaffold.git import ignored
+from ltscaffold.items import item_files, item_plan
+from ltscaffold.kinds import KINDS
+from ltscaffold.merge import How
 from ltscaffold.merged_branches import healed
-from ltscaffold.plan import Plan
+from ltscaffold.migrations import MIGRATIONS, migrated
+from ltscaffold.plan import Place, Plan, read
 
 
-def plan_update(project: Path, names: Sequence[str] = (), to: str | None = None) -> Plan:
+def plan_update(
+    project: Path, names: Sequence[str] = (), to: str | None = None, how: How = "members"
+) -> Plan:
     """Plan to render a project with newer templates; it needs no git, nor a clean tree.
 
     It also makes one what merged branches left twice in the record.
@@ -21,23 +31,25 @@ def plan_update(project: Path, names: Sequence[str] = (), to: str | None = None)
         project: the folder of the project.
         names: the items to update, in place of all and of the project's own files.
         to: the version of the templates, the newest by default.
+        how: what the unit of a merge is.
 
     Raises:
         ScaffoldError: if there is no such item or version, or the project is at a later one.
     """
     recorded = read_merged(project)
+    source.refresh(recorded.source)
     target = target_version(recorded, to)
-    command = f"update {' '.join(names)} to {target}".replace("  ", " ")
+    command = " ".join(["update", *names, "to", target])
     if names:
         check_merged(project, recorded)
     chosen = [recorded.item(name) for name in names] or recorded.items
-    behind = any(item.v != target for item in chosen)
-    if not (behind or (not names and recorded_versions(project) != [target])):
+    if is_current(project, chosen, [] if names else recorded_versions(project), target):
         return Plan(command)
     old = healed(project, recorded)
     new = updated(old.answers, set(names), target)
-    plan = item_plan(command, project, old.answers, new)
-    return replace(plan, notes=[*old.notes, *plan.notes])
+    plan = item_plan(command, project, old.answers, new, how)
+    plan = replace(plan, notes=[*old.notes, *plan.notes])
+    return with_remarks(project, plan, old.answers, new)
 
 
 def target_version(answers: Answers, to: str | None) -> str:
@@ -48,12 +60,21 @@ def target_version(answers: Answers, to: str | None) -> str:
         raise ScaffoldError(f"there is no version {target} of the templates: {', '.join(versions)}")
     for version in {answers.version, *(item.v for item in answers.items)}:
         source.checkout(answers.source, version)
-        if versions.index(version) > versions.index(target):
+        if version in versions[versions.index(target) + 1 :]:
             raise ScaffoldError(
                 f"the project is at {version}, later than {target}: an update goes forward, "
                 "`ltscaffold undo` takes one back"
             )
     return target
+
+
+def is_current(
+    project: Path, items: Sequence[Item], project_versions: Sequence[str], target: str
+) -> bool:
+    """Tell whether items, and a project unless it has no part in it, are at a version, once."""
+    names = {item.name for item in items}
+    versions = {*project_versions, *(item.v for item in items)}
+    return versions <= {target} and len(names) == len(items) and len(project_versions) <= 1
 
 
 def updated(answers: Answers, names: set[str], target: str) -> Answers:
@@ -64,3 +85,44 @@ def updated(answers: Answers, names: set[str], target: str) -> Answers:
     ]
     complete = all(item.v == target for item in items)
     return replace(answers, version=target if complete else answers.version, items=items)
+
+
+def with_remarks(project: Path, plan: Plan, old: Answers, new: Answers) -> Plan:
+    """Return a plan with the codemods of new versions, and with what the user should know."""
+    moved = [item for item in new.items if item not in old.items]
+    passed = versions_passed(old, new)
+    files = [path for path in item_files(new, *moved) if path.endswith(".py")]
+    codemods = [migration for migration in MIGRATIONS if migration.version in passed]
+    plan = migrated(project, plan, files, codemods)
+    hidden = ignored(project, [change.path for change in plan.changes])
+    notes = [
+        *plan.notes,
+        *(f"{path}: {IGNORED}" for path in hidden),
+        *ejected_changes(project, new, old.version, new.version),
+        *news(source.checkout(new.source, passed[-1] if passed else new.version), passed),
+    ]
+    reviews = [*plan.reviews, *former_hooks_in(project, plan, new, moved)]
+    return replace(plan, notes=notes, reviews=reviews)
+
+
+def versions_passed(old: Answers, new: Answers) -> list[str]:
+    """Return the versions after the oldest that a project leaves, up to the one it reaches."""
+    versions = source.versions(new.source)
+    left, reached = (
+        {versions.index(v) for v in (answers.version, *(item.v for item in answers.items))}
+        for answers in (old, new)
+    )
+    return versions[min(left) + 1 : max(reached) + 1]
+
+
+def former_hooks_in(
+    project: Path, plan: Plan, answers: Answers, items: Sequence[Item]
+) -> Iterator[Place]:
+    """Yield the hooks of items that Lightning no longer calls."""
+    planned = {change.path: change.after for change in plan.changes}
+    for item in items:
+        class_name = KINDS[item.kind].class_name(item.name)
+        for path in item_files(answers, item):
+            content = planned.get(path, read(project, path))
+            if content is not None and path.endswith(".py"):
+                yield from former_hooks(item.kind, class_name, path, content)

@@ -1,35 +1,42 @@
-"""Three-way merges: what the templates gave, what it was edited into, what they give now."""
+"""The merge of a project's files."""
 
-import subprocess
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
-from ltscaffold.errors import ScaffoldError
-from ltscaffold.git import clean_environment
-from ltscaffold.plan import check_free, read
+from ltscaffold.merge.lines import conflict_lines, three_way
+from ltscaffold.plan import Place, check_free, read
 from ltscaffold.render import Files
 
-LABELS = ("before updating", "last update", "after updating")
-"""Of the markers in a conflict; `copier update` names them so."""
+How = Literal["members", "text"]
+"""By the members of classes and the keys of YAML, or by line, as `copier update` merges."""
 
 
 @dataclass
 class Merge:
-    """Contents to write by path (None: the file goes), conflicts, and what was left as it is."""
+    """What becomes of a project's files.
+
+    Attributes:
+        contents: what to write, by path; None: the file goes.
+        conflicts: where an edit and the template's change meet, with markers in the file.
+        reviews: where the edit stays, and the template's change may call for another.
+        notes: what was left as it is.
+    """
 
     contents: dict[str, bytes | None] = field(default_factory=dict)
-    conflicts: list[str] = field(default_factory=list)
+    conflicts: list[Place] = field(default_factory=list)
+    reviews: list[Place] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
-def merge_files(project: Path, base: Files, theirs: Files) -> Merge:
+def merge_files(project: Path, base: Files, theirs: Files, how: How = "members") -> Merge:
     """Return how a project takes over what templates changed, with its edits kept.
 
     Args:
         project: the folder of the project.
         base: files as they were rendered.
         theirs: the same files as they are rendered now.
+        how: what the unit of a merge is.
 
     Raises:
         ScaffoldError: if a new file is there already.
@@ -64,28 +71,10 @@ def _merge_one(project: Path, path: str, base: str, theirs: str, merge: Merge) -
     if ours == old or old == new:
         merge.contents[path] = new if ours == old else ours
         return
-    merge.contents[path], conflict = three_way(ours, old, new)
-    if conflict:
-        merge.conflicts.append(path)
-
-
-def three_way(ours: bytes, base: bytes, theirs: bytes) -> tuple[bytes, bool]:
-    """Return the merge as git makes it, and whether the two changes meet in a conflict."""
-    with tempfile.TemporaryDirectory(prefix="ltscaffold-merge") as folder:
-        names = ("ours", "base", "theirs")
-        for name, content in zip(names, (ours, base, theirs), strict=True):
-            (Path(folder) / name).write_bytes(content)
-        labels = [word for label in LABELS for word in ("-L", label)]
-        command = ["git", "merge-file", "-p", "--diff3", *labels, *names]
-        try:
-            done = subprocess.run(
-                command, cwd=folder, env=clean_environment(), capture_output=True, check=False
-            )
-        except FileNotFoundError:
-            raise ScaffoldError("git is not on PATH: install it, and try again") from None
-    if not 0 <= done.returncode < 128:  # else it is the number of conflicts
-        raise ScaffoldError(f"git merge-file failed: {done.stderr.decode(errors='replace')}")
-    return done.stdout, done.returncode > 0
+    merged, _ = three_way(ours, old, new)
+    merge.contents[path] = merged
+    for line in conflict_lines(merged):
+        merge.conflicts.append(Place(path, line, "choose between the marked lines"))
 
 
 def _like(ours: bytes, text: str) -> bytes:

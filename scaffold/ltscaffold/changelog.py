@@ -1,0 +1,24 @@
+"""What the changelog of the templates says of versions."""
+
+import re
+from collections.abc import Container, Iterator
+from pathlib import Path
+
+ENTRY = re.compile(r"^## (?P<version>\S+).*\n(?P<text>(?:(?!## ).*\n?)*)", re.MULTILINE)
+LINE = re.compile(r"^\* (?P<text>.*(?:\n  .*)*)", re.MULTILINE)
+
+
+def news(templates: Path, versions: Container[str]) -> Iterator[str]:
+    """Yield a line for each change in these versions, oldest version first.
+
+    Args:
+        templates: a folder of templates; without a CHANGELOG.md there is no news.
+        versions: tags, such as v1.1.0.
+    """
+    changelog = templates / "CHANGELOG.md"
+    text = changelog.read_text(encoding="utf-8") if changelog.is_file() else ""
+    for entry in reversed(list(ENTRY.finditer(text))):
+        for version in (entry["version"], f"v{entry['version']}"):
+            if version in versions:
+                for line in LINE.finditer(entry["text"]):
+                    yield f"{version}: {' '.join(line['text'].split())}"

@@ -1,0 +1,84 @@
+"""Hooks that Lightning no longer calls, from its upgrade guides.
+
+https://lightning.ai/docs/pytorch/stable/upgrade/migration_guide.html
+"""
+
+import ast
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from ltscaffold.kinds import CALLBACK, DATASET, TASK
+from ltscaffold.plan import Place
+
+
+@dataclass(frozen=True)
+class Former:
+    """What became of a hook: the version of Lightning that dropped it, and what to override."""
+
+    since: str
+    instead: str
+
+
+_EPOCHS = {
+    "on_epoch_start": Former("1.8", "on_train_epoch_start"),
+    "on_epoch_end": Former("1.8", "on_train_epoch_end"),
+    "on_pretrain_routine_start": Former("1.8", "on_fit_start"),
+    "on_pretrain_routine_end": Former("1.8", "on_fit_start"),
+}
+_LOADERS = {
+    f"on_{stage}_dataloader": Former("1.7", f"{stage}_dataloader")
+    for stage in ("train", "val", "test", "predict")
+}
+FORMER_HOOKS: Mapping[str, Mapping[str, Former]] = {
+    TASK.name: {
+        "training_epoch_end": Former("2.0", "on_train_epoch_end"),
+        "validation_epoch_end": Former("2.0", "on_validation_epoch_end"),
+        "test_epoch_end": Former("2.0", "on_test_epoch_end"),
+        "training_step_end": Former("2.0", "on_train_batch_end"),
+        "validation_step_end": Former("2.0", "on_validation_batch_end"),
+        "test_step_end": Former("2.0", "on_test_batch_end"),
+        "on_hpc_save": Former("1.8", "on_save_checkpoint"),
+        "on_hpc_load": Former("1.8", "on_load_checkpoint"),
+        **_EPOCHS,
+    },
+    DATASET.name: {
+        "on_save_checkpoint": Former("1.8", "state_dict"),
+        "on_load_checkpoint": Former("1.8", "load_state_dict"),
+        **_LOADERS,
+    },
+    CALLBACK.name: {
+        "on_batch_start": Former("1.8", "on_train_batch_start"),
+        "on_batch_end": Former("1.8", "on_train_batch_end"),
+        "on_configure_sharded_model": Former("1.8", "setup"),
+        "on_init_start": Former("1.8", "setup"),
+        "on_init_end": Former("1.8", "setup"),
+        "on_keyboard_interrupt": Former("1.7", "on_exception"),
+        **_EPOCHS,
+    },
+}
+"""By kind of item and name of the hook."""
+
+
+def former_hooks(kind: str, class_name: str, path: str, code: bytes) -> Iterator[Place]:
+    """Yield the methods of a class that Lightning used to call.
+
+    Args:
+        kind: of the item, such as "task".
+        class_name: its class.
+        path: the file, as the places are to name it.
+        code: its content; what is no Python gives nothing.
+    """
+    try:
+        classes = [node for node in ast.parse(code).body if isinstance(node, ast.ClassDef)]
+    except (SyntaxError, ValueError):
+        return
+    methods = (node for cls in classes if cls.name == class_name for node in cls.body)
+    for method in methods:
+        former = FORMER_HOOKS[kind].get(getattr(method, "name", ""))
+        if isinstance(method, ast.FunctionDef) and former is not None:
+            yield Place(
+                path,
+                method.lineno,
+                f"Lightning has not called {method.name} since {former.since}: "
+                f"override {former.instead}",
+            )
