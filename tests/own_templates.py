@@ -5,11 +5,12 @@ import subprocess
 from pathlib import Path
 
 from ltscaffold.git import git
-from ltscaffold.source import SOURCE_URL
+from ltscaffold.source import SOURCE_URL, versions
 from tests.releases import MODEL
 
-OURS = "v1.1.0+acme.1"
-"""The version that an organisation made of v1.1.0."""
+RELEASED = versions(SOURCE_URL)
+OURS = f"{RELEASED[-1]}+acme.1"
+"""The version that an organisation made of the newest."""
 DOCSTRING = "with the overrides of Acme"
 
 

@@ -350,6 +350,31 @@ def explain(name: ItemName, project: Project = Path(), as_json: Json = False) ->
         show_keys(keys)
 
 
+@app.command()
+def harvest(
+    name: ItemName,
+    output: Annotated[
+        Path | None, typer.Option("--output", help="File for the patch.", show_default="print it")
+    ] = None,
+    project: Project = Path(),
+    as_json: Json = False,
+) -> None:
+    """Turn your edits of an item's files into a patch of the templates, for git apply."""
+    from ltscaffold.commands.harvest import harvest, write_patch
+    from ltscaffold.output import show_findings, show_json, show_patch
+
+    harvested = harvest(project, name)
+    if output is not None and harvested.patch:
+        write_patch(output, harvested.patch)
+    if as_json:
+        show_json(asdict(harvested))
+    else:
+        show_findings(harvested.findings)
+        show_patch("" if output else harvested.patch)
+    if harvested.findings:
+        raise typer.Exit(FINDINGS)
+
+
 @app.command("list")
 def list_(
     what: Annotated[Listing, typer.Argument(help="What to list.")],

@@ -14,18 +14,13 @@ VERSION = "v0.0.0"
 
 
 def samples(catalog: Catalog) -> list[Item]:
-    """Return tasks with all hooks and with all recipes of each base, each recipe, and the rest."""
+    """Return tasks with all hooks and with all recipes of each base, datasets and a callback."""
     bases, hooks = catalog.names("base"), catalog.hook_names(TASK)
     items = []
     for base in bases:
         items += [
             _task(catalog, f"hooks_of_{base}", base, [TASK.part(hook) for hook in hooks]),
             _task(catalog, f"recipes_of_{base}", base, recipes_of(catalog, base)),
-        ]
-    for recipe in catalog.names("recipe"):
-        fitting = [base for base in bases if f"recipes/{recipe}" in recipes_of(catalog, base)]
-        items += [
-            _task(catalog, f"with_{recipe}", base, [f"recipes/{recipe}"]) for base in fitting[:1]
         ]
     if catalog.has(DATASET):
         parts = [DATASET.part(hook) for hook in catalog.hook_names(DATASET)]
@@ -38,6 +33,21 @@ def samples(catalog: Catalog) -> list[Item]:
         parts = [CALLBACK.part(hook) for hook in catalog.hook_names(CALLBACK)]
         items += [Item(CALLBACK.name, "hooks_of_callbacks", "", CALLBACK_BASE, parts, VERSION)]
     return items
+
+
+def recipe_samples(catalog: Catalog) -> list[Item]:
+    """Return a task for each recipe alone, on a base that it fits."""
+    bases = catalog.names("base")
+    fitting = {
+        f"recipes/{recipe}": base
+        for recipe in catalog.names("recipe")
+        for base in reversed(bases)
+        if f"recipes/{recipe}" in recipes_of(catalog, base)
+    }
+    return [
+        _task(catalog, f"with_{recipe.removeprefix('recipes/')}", base, [recipe])
+        for recipe, base in fitting.items()
+    ]
 
 
 def pairs(catalog: Catalog) -> list[Item]:

@@ -15,6 +15,7 @@ from lightning_transformers.task.nlp.text_classification import (
     TextClassificationTransformer,
 )
 from lightning_transformers.train import train
+from ltscaffold import template_cli
 from ltscaffold.catalog import KINDS, Catalog
 from ltscaffold.cli import app
 from release_templates import ROOT, TEMPLATES
@@ -25,6 +26,7 @@ from tests.runtime.corpus import write_csv
 from tests.runtime.test_training import trainer
 
 README = (ROOT / "README.md").read_text()
+COMMANDS = (ROOT / "docs/commands.md").read_text()
 TASKS = (ROOT / "docs/tasks.md").read_text()
 CATALOG = Catalog(TEMPLATES)
 
@@ -105,7 +107,9 @@ def test_recipe_in_the_contract_is_the_real_one() -> None:
     assert (TEMPLATES / "recipes/freeze_backbone.jinja").read_text() in contract
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/commands.md", "docs/tasks.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "docs/commands.md", "docs/tasks.md", "docs/templates.md"]
+)
 def test_links_lead_somewhere(page: str) -> None:
     file = ROOT / page
     for target in re.findall(r"\]\(([^)]+)\)", file.read_text()):
@@ -113,8 +117,11 @@ def test_links_lead_somewhere(page: str) -> None:
 
 
 def test_every_command_is_documented() -> None:
-    documented = set(re.findall(r"`([a-z-]+)[ `]", (ROOT / "docs/commands.md").read_text()))
+    documented = set(re.findall(r"`([a-z-]+)[ `]", COMMANDS))
     commands = {str(command.name or callback_name(command)) for command in app.registered_commands}
+    templates = {str(c.name or callback_name(c)) for c in template_cli.app.registered_commands}
+    assert templates
+    assert all(f"`template {name} " in COMMANDS for name in templates)
     assert len(commands) > 10
     assert commands <= documented
 

@@ -127,16 +127,16 @@ def test_a_change_of_the_original_is_told(project: Path, tmp_path: Path) -> None
     mine = our_templates(tmp_path)
     new_project(project, "tasks", str(mine))
     eject_and_edit(project)
-    next_version(mine, "v2", ORIGINAL, "Return another loss.", "hooks/training_step.jinja")
-    next_version(mine, "v3", DOCSTRING, "improved")
+    next_version(mine, "v20", ORIGINAL, "Return another loss.", "hooks/training_step.jinja")
+    next_version(mine, "v30", DOCSTRING, "improved")
     (mine / "hooks/training_step.jinja").unlink()
-    next_version(mine, "v4", "improved", DOCSTRING)
+    next_version(mine, "v40", "improved", DOCSTRING)
     answers = read_project(project)
-    (note,) = ejected_changes(project, answers, OURS, "v3")
-    assert note.startswith(f"{PARTIAL}: its original changed in v3; take over what you want of ")
-    (note,) = ejected_changes(project, answers, OURS, "v4")
-    assert note == f"{PARTIAL}: templates v4 no longer have it; delete it"
-    assert ejected_changes(project, answers, "v2", "v3") == []
+    (note,) = ejected_changes(project, answers, OURS, "v30")
+    assert note.startswith(f"{PARTIAL}: its original changed in v30; take over what you want of ")
+    (note,) = ejected_changes(project, answers, OURS, "v40")
+    assert note == f"{PARTIAL}: templates v40 no longer have it; delete it"
+    assert ejected_changes(project, answers, "v20", "v30") == []
 
 
 def test_check_finds_a_partial_of_an_unknown_name(generated: Path) -> None:

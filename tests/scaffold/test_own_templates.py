@@ -19,11 +19,12 @@ from ltscaffold.commands.status import status
 from ltscaffold.errors import ScaffoldError
 from ltscaffold.git import git
 from tests.conftest import Run
-from tests.own_templates import DOCSTRING, OURS, next_version, our_templates
+from tests.own_templates import DOCSTRING, OURS, RELEASED, next_version, our_templates
 from tests.projects import add, new_callback, new_dataset, new_project, new_task, remove, rename
 from tests.tree import tree
 
 MODEL = "tasks/mine/model.py"
+NEXT = OURS.replace("acme.1", "acme.2")
 
 
 @pytest.fixture(scope="module")
@@ -92,27 +93,27 @@ def test_plain_copier_brings_the_next_version_and_keeps_edits(
     run("git", "init", "--quiet")
     run("git", "add", "--all")
     run("git", "commit", "--quiet", "--message", "work")
-    next_version(mine, "v1.1.0+acme.2", DOCSTRING, "improved")
-    next_version(mine, "v2.0.0rc1", "improved", "untested")
+    next_version(mine, NEXT, DOCSTRING, "improved")
+    next_version(mine, "v20.0.0rc1", "improved", "untested")
     assert source.versions(str(mine))[-1] == OURS
     done = run("copier", "update")
     assert done.returncode == 0, done.stderr
-    assert read_project(project).version == "v1.1.0+acme.2"
+    assert read_project(project).version == NEXT
     assert "improved" in model.read_text()
     assert "return 2 * super()" in model.read_text()
     new_task(project, "other", "language_modeling")  # the cache did not have this version
     assert "improved" in (project / "tasks/other/model.py").read_text()
-    assert source.versions(str(mine))[-1] == "v1.1.0+acme.2"
+    assert source.versions(str(mine))[-1] == NEXT
 
 
 def test_refresh_follows_tags_that_are_new_or_gone(tmp_path: Path) -> None:
     mine = our_templates(tmp_path)
     source.refresh(str(mine))
-    next_version(mine, "v1.10.0", DOCSTRING, "improved")
+    next_version(mine, "v10.0.0", DOCSTRING, "improved")
     git("tag", "--delete", OURS, cwd=mine)
-    assert source.versions(str(mine)) == ["v1.0.0", "v1.1.0", OURS]
+    assert source.versions(str(mine)) == [*RELEASED, OURS]
     source.refresh(str(mine))
-    assert source.versions(str(mine)) == ["v1.0.0", "v1.1.0", "v1.10.0"]
+    assert source.versions(str(mine)) == [*RELEASED, "v10.0.0"]
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -221,7 +222,7 @@ def test_a_template_that_does_not_render_is_named_with_its_line(
     project: Path, tmp_path: Path
 ) -> None:
     mine = our_templates(tmp_path)
-    next_version(mine, "v3", DOCSTRING, "{{ nothing }}")
+    next_version(mine, "v30", DOCSTRING, "{{ nothing }}")
     new_project(project, "tasks", str(mine))
     with pytest.raises(ScaffoldError, match=r"model\.py\.jinja:\d+ does not render: 'nothing' is"):
         new_task(project, "mine", "language_modeling")
@@ -234,7 +235,7 @@ def test_a_kind_that_the_templates_lack_is_named(project: Path, tmp_path: Path) 
     for path in (mine / "project").rglob("*from lts_callbacks*"):
         path.unlink() if path.is_file() else path.rmdir()
     next_version(mine, "v0.9", DOCSTRING, "small")
-    git("tag", "--delete", "v1.0.0", "v1.1.0", OURS, cwd=mine)
+    git("tag", "--delete", *RELEASED, OURS, cwd=mine)
     new_project(project, "tasks", str(mine))
     new_task(project, "mine", "language_modeling")
     new_dataset(project, "rows", "translation")

@@ -1,0 +1,166 @@
+"""Where in a template the lines of a rendered file come from: guesses, for rendering to confirm."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from os.path import commonprefix
+
+EXPRESSION = re.compile(r"\{\{-? (.+?) -?\}\}")
+SYNTAX = ("{{", "{%", "{#")
+LEAST = 3
+"""Letters of its own that a line of a template needs, to be told from others."""
+
+
+@dataclass(frozen=True)
+class Hunk:
+    """Lines of a file as rendered, `old`, that were edited into `new`, and what stands around."""
+
+    before: list[str]
+    old: list[str]
+    new: list[str]
+    after: list[str]
+
+    @property
+    def size(self) -> int:
+        """The number of lines that differ."""
+        return len(self.old) + len(self.new)
+
+    @property
+    def line(self) -> int:
+        """The line of the rendered file at which it begins, from 1."""
+        return len(self.before) + 1
+
+
+def hunks(rendered: str, edited: str) -> list[Hunk]:
+    """Return where two texts differ; lines that were edited one by one are a hunk each."""
+    old, new = rendered.splitlines(keepends=True), edited.splitlines(keepends=True)
+    codes = SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
+    found = []
+    for tag, i, j, m, n in codes:
+        if tag == "replace" and j - i == n - m:
+            found += [
+                Hunk(old[:k], [old[k]], [line], old[k + 1 :])
+                for k, line in enumerate(new[m:n], i)
+                if line != old[k]
+            ]
+        elif tag != "equal":
+            found.append(Hunk(old[:i], old[i:j], new[m:n], old[j:]))
+    return found
+
+
+def edits(template: str, hunk: Hunk, name: str) -> Iterator[tuple[int, str]]:
+    """Yield what a template may become to give the new lines, each with how likely it is.
+
+    Args:
+        template: its text.
+        hunk: the edit.
+        name: of the item; a text that has it is no text of a template, but for an expression.
+    """
+    lines = template.splitlines(keepends=True)
+    expressions = dict(_values(lines, [*hunk.before, *hunk.old, *hunk.after]))
+    for likelihood, start, end, shift in _places(lines, hunk):
+        text = _as_template("".join(_shifted(hunk.new, shift)), expressions, name)
+        if text is not None:
+            yield likelihood, "".join([*lines[:start], text, *lines[end:]])
+    yield from _within_lines(template, hunk, name)
+
+
+def _places(lines: list[str], hunk: Hunk) -> Iterator[tuple[int, int, int, int]]:
+    """Yield likely places of whole lines: likelihood, first and last line, more indentation."""
+    size = len(hunk.old)
+    for start in range(len(lines) - size + 1):
+        end = start + size
+        if not all(map(_gives, lines[start:end], hunk.old)):
+            continue
+        above = _matching(lines[:start][::-1], hunk.before[::-1])
+        below = _matching(lines[end:], hunk.after)
+        if hunk.old or above or below:
+            pair = (
+                (lines[start], hunk.old[0])
+                if hunk.old
+                else (lines[start - 1], hunk.before[-1])
+                if above
+                else (lines[end], hunk.after[0])
+            )
+            shift = _indentation(pair[0]) - _indentation(pair[1])
+            yield 1000 + sum(map(len, (*hunk.old, *above, *below))), start, end, shift
+
+
+def _within_lines(template: str, hunk: Hunk, name: str) -> Iterator[tuple[int, str]]:
+    """Yield likely places of the part of the lines that differs."""
+    old, new = "".join(hunk.old), "".join(hunk.new)
+    head = len(commonprefix([old, new]))  # noqa: RUF071  # letters are meant
+    tail = len(commonprefix([old[head:][::-1], new[head:][::-1]]))  # noqa: RUF071
+    text = _as_template(new[head : len(new) - tail], {}, name)
+    if not hunk.old or text is None:
+        return
+    before = "".join(hunk.before[-1:]) + old[:head]
+    gone, after = old[head : len(old) - tail], old[len(old) - tail :] + "".join(hunk.after[:1])
+    for found in re.finditer(rf"(?={re.escape(gone)})", template):
+        start, end = found.start(), found.start() + len(gone)
+        above = commonprefix([before[::-1], template[:start][::-1]])  # noqa: RUF071
+        below = commonprefix([after, template[end:]])  # noqa: RUF071
+        if len(above.strip()) + len(below.strip()) >= LEAST:
+            line = template[template.rfind("\n", 0, start) + 1 : start]
+            quoted = text.replace('"', '\\"') if line.startswith("{%") else text
+            yield len(above) + len(below), template[:start] + quoted + template[end:]
+
+
+def _values(lines: list[str], rendered: list[str]) -> Iterator[tuple[str, str]]:
+    """Yield the text that an expression gave, and the expression as it stands there."""
+    for line in lines:
+        whole = EXPRESSION.findall(line)
+        for given in rendered if whole else []:
+            found = _pattern(line).fullmatch(given.strip())
+            if found and _own_letters(line) >= LEAST:
+                yield from zip(found.groups(), [f"{{{{ {code} }}}}" for code in whole], strict=True)
+
+
+def _as_template(text: str, expressions: dict[str, str], name: str) -> str | None:
+    """Return text as a template has it; None if it cannot be one of all items."""
+    if any(syntax in text for syntax in SYNTAX):
+        return None
+    stem = "".join(word.capitalize() for word in name.split("_"))
+    own = [value for value in expressions if name in value or stem in value]
+    if own:
+        longest_first = "|".join(map(re.escape, sorted(own, key=len, reverse=True)))
+        text = re.sub(rf"\b({longest_first})\b", lambda found: expressions[found[0]], text)
+    plain = EXPRESSION.sub("", text)
+    return None if re.search(rf"\b{name}\b|\b(Test)?{stem}", plain) else text
+
+
+def _gives(line: str, rendered: str) -> bool:
+    """Tell whether a line of a template can be rendered so, indented or not."""
+    if line.strip() == rendered.strip():
+        return True
+    return _own_letters(line) >= LEAST and bool(_pattern(line).fullmatch(rendered.strip()))
+
+
+def _matching(lines: list[str], rendered: list[str]) -> list[str]:
+    """Return the lines from the first on that can be rendered as given; empty if all are blank."""
+    count = 0
+    for line, given in zip(lines, rendered, strict=False):
+        if not _gives(line, given):
+            break
+        count += 1
+    return rendered[:count] if "".join(rendered[:count]).strip() else []
+
+
+def _pattern(line: str) -> re.Pattern[str]:
+    plain = EXPRESSION.split(line.strip())[::2]
+    return re.compile("(.*?)".join(map(re.escape, plain)))
+
+
+def _own_letters(line: str) -> int:
+    return 0 if "{%" in line else len("".join(EXPRESSION.split(line.strip())[::2]).strip())
+
+
+def _indentation(line: str) -> int:
+    return len(line) - len(line.lstrip(" "))
+
+
+def _shifted(lines: list[str], shift: int) -> list[str]:
+    if shift >= 0:
+        return [" " * shift + line if line.strip() else line for line in lines]
+    return [line[min(-shift, _indentation(line)) :] for line in lines]
