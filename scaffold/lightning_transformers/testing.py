@@ -5,6 +5,7 @@ import inspect
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
 from textwrap import dedent
@@ -15,7 +16,8 @@ from unittest.mock import patch
 import torch
 from hydra.utils import get_class
 from omegaconf import DictConfig
-from pytorch_lightning import Callback
+from pytorch_lightning import Callback, LightningModule, Trainer
+from torch.optim import Optimizer
 
 from lightning_transformers.build import build_data, build_model, build_trainer, task_class
 from lightning_transformers.core import TaskTransformer, TransformerDataModule
@@ -58,19 +60,24 @@ class TaskContract:
         assert task_class(self.compose(tmp_path)) is self.task_class
 
     def test_trains(self, tmp_path: Path) -> None:
-        """Two steps change parameters, and of those only the ones that may train."""
-        silence_noise()
-        config = self.compose(tmp_path)
-        seed_everything(config.training.seed)
-        data = build_data(config)
-        model = build_model(config, data)
-        before = {name: p.detach().clone() for name, p in model.named_parameters()}
-        metrics = train(model, data, build_trainer(config))
-        assert torch.isfinite(torch.tensor(metrics["val/loss"]))
-        changed = set(changed_parameters(model, before))
-        trainable = {name for name, p in model.named_parameters() if p.requires_grad}
-        assert changed, "no parameter changed"
-        assert changed <= trainable, f"frozen, and yet changed: {sorted(changed - trainable)}"
+        """Two steps change the parameters that they have to, and no others."""
+        run = train_recorded(self.compose(tmp_path))
+        assert run.changed, "no parameter changed"
+        due = self.parameters_to_change(run.steps.due)
+        orphans = due & run.steps.orphans - run.changed
+        assert not orphans, f"a gradient, but in no group of the optimizer: {sorted(orphans)}"
+        assert due <= run.changed, f"a gradient, but no change: {sorted(due - run.changed)}"
+        assert run.changed <= due, f"changed by no optimizer: {sorted(run.changed - due)}"
+
+    def parameters_to_change(self, due: set[str]) -> set[str]:
+        """Return the names of the parameters that training changes, none more and none less.
+
+        Override it for a task that changes others by hand, or leaves some as they are.
+
+        Args:
+            due: those with a gradient that is not zero, or that the optimizer lets decay.
+        """
+        return due
 
     def test_overridden_hooks_are_called(self, tmp_path: Path) -> None:
         """A fit, a resumed one and a test call each but those of a prediction.
@@ -120,17 +127,10 @@ class DatasetContract:
 
     def test_a_batch_trains(self, tmp_path: Path) -> None:
         """The task takes its batches: after one step parameters have changed."""
-        silence_noise()
         name_stubs(self.data_class)
-        config = self.compose(tmp_path)
-        seed_everything(config.training.seed)
-        data = build_data(config)
-        assert type(data) is self.data_class
-        model = build_model(config, data)
-        before = {name: p.detach().clone() for name, p in model.named_parameters()}
-        metrics = train(model, data, build_trainer(config))
-        assert torch.isfinite(torch.tensor(metrics["val/loss"]))
-        assert any(changed_parameters(model, before)), "no parameter changed"
+        run = train_recorded(self.compose(tmp_path))
+        assert type(run.data) is self.data_class
+        assert run.changed, "no parameter changed"
 
     def compose(self, run_dir: Path) -> DictConfig:
         """Return the config of a run that takes seconds."""
@@ -242,11 +242,72 @@ def is_stub(function: FunctionType) -> bool:
     return ast.unparse(body[0]).removeprefix("return ").startswith(f"super().{method.name}")
 
 
-def changed_parameters(model: torch.nn.Module, before: dict[str, torch.Tensor]) -> Iterator[str]:
-    """Yield the names of the parameters that are not bit-equal to what they were."""
-    for name, parameter in model.named_parameters():
-        if not torch.equal(parameter, before[name]):
-            yield name
+class Steps(Callback):
+    """Records what the steps of the optimizers have to change.
+
+    Attributes:
+        due: names of the parameters with a gradient that is not zero, or that decay.
+        orphans: those of them that are in no group of an optimizer.
+    """
+
+    def __init__(self) -> None:
+        self.due: set[str] = set()
+        self.orphans: set[str] = set()
+        self._moved: set[str] = set()
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Look at each step after it, when hooks and clipping are done with the gradients."""
+
+        def record(*_: Any) -> None:
+            self._record(pl_module, trainer.optimizers)
+
+        for optimizer in trainer.optimizers:
+            optimizer.register_step_post_hook(record)
+
+    def _record(self, model: torch.nn.Module, optimizers: Iterable[Optimizer]) -> None:
+        groups = {
+            parameter: group
+            for optimizer in optimizers
+            for group in optimizer.param_groups
+            for parameter in group["params"]
+        }
+        for name, parameter in model.named_parameters():
+            if parameter.grad is None:
+                continue
+            if parameter.grad.norm() != 0:
+                self._moved.add(name)  # momentum moves it from now on
+            group = groups.get(parameter)
+            if group is None:
+                self.orphans |= {name} & self._moved
+            elif group.get("lr") != 0:  # of a warm-up, the first is 0
+                decays = group.get("weight_decay") and bool(parameter.any())
+                self.due |= {name} if decays else {name} & self._moved
+        self.due |= self.orphans
+
+
+@dataclass(frozen=True)
+class RecordedRun:
+    """The data of a run, the parameters that are not bit-equal to before, and its steps."""
+
+    data: TransformerDataModule
+    changed: set[str]
+    steps: Steps
+
+
+def train_recorded(config: DictConfig) -> RecordedRun:
+    """Train as a config says; the validation loss has to be a number."""
+    silence_noise()
+    seed_everything(config.training.seed)
+    data = build_data(config)
+    model = build_model(config, data)
+    trainer, steps = build_trainer(config), Steps()
+    trainer.callbacks.append(steps)  # type: ignore[attr-defined]
+    before = {name: p.detach().clone() for name, p in model.named_parameters()}
+    metrics = train(model, data, trainer)
+    assert torch.isfinite(torch.tensor(metrics["val/loss"]))
+    after = dict(model.named_parameters())
+    changed = {name for name, value in before.items() if not torch.equal(after[name], value)}
+    return RecordedRun(data, changed, steps)
 
 
 def project_of(test: type) -> Path:

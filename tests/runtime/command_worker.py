@@ -8,9 +8,39 @@ import contextlib
 import io
 import json
 import os
+import subprocess
 import sys
 import traceback
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
+
+Execute = Callable[..., dict[str, Any]]
+
+
+@contextlib.contextmanager
+def started(environment: Mapping[str, str]) -> Iterator[Execute]:
+    """Start such a process; give a function that runs a command in a folder."""
+    worker = subprocess.Popen(
+        [sys.executable, __file__],
+        env={**environment, "OMP_NUM_THREADS": "1"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert worker.stdin is not None
+    assert worker.stdout is not None
+    stdin, stdout = worker.stdin, worker.stdout
+
+    def execute(folder: Path, script: str, *arguments: str) -> dict[str, Any]:
+        stdin.write(json.dumps([str(folder), script, *arguments]) + "\n")
+        stdin.flush()
+        reply: dict[str, Any] = json.loads(stdout.readline())
+        return reply
+
+    yield execute
+    stdin.close()
+    worker.wait()
 
 
 def main() -> None:

@@ -1,5 +1,7 @@
 """The generated commands: what they print and leave behind, for a run and for a mistake."""
 
+import os
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
@@ -8,10 +10,19 @@ import yaml
 
 from tests.conftest import Run
 from tests.projects import new_task
+from tests.runtime import command_worker
+from tests.runtime.command_worker import Execute
 from tests.runtime.corpus import TEXTS, write_csv
 from tests.tree import tree
 
 TRAIN = ("python", "train.py", "+task=nlp/mine", "backbone=nlp/tiny")
+
+
+@pytest.fixture(scope="module")
+def execute() -> Iterator[Execute]:
+    """Return a function that runs a command in a process that has imported the stack already."""
+    with command_worker.started(os.environ) as execute:
+        yield execute
 
 
 @pytest.fixture
@@ -83,6 +94,7 @@ def test_train_then_predict(project: Path, run: Run) -> None:
     assert tree(project) == before, "a prediction leaves nothing behind"
 
 
+@pytest.mark.xdist_group("mistakes")  # they share a process
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -109,14 +121,14 @@ def test_train_then_predict(project: Path, run: Run) -> None:
     ],
 )
 def test_mistake_ends_in_one_line_and_leaves_nothing_behind(
-    arguments: tuple[str, ...], message: str, project: Path, run: Run
+    arguments: tuple[str, ...], message: str, project: Path, execute: Execute
 ) -> None:
     before = tree(project)
-    done = run(*TRAIN, *arguments, "trainer.accelerator=cpu")
-    assert done.returncode == 2
-    (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    done = execute(project, *TRAIN[1:], *arguments, "trainer.accelerator=cpu")
+    assert done["status"] == 2
+    (line,) = [line for line in done["stderr"].splitlines() if line.startswith("error: ")]
     assert message in line
-    assert "Traceback" not in done.stderr
+    assert "Traceback" not in done["stderr"]
     assert tree(project) == before
 
 
@@ -149,6 +161,7 @@ def test_mistake_in_the_users_module_is_shown(
     assert str(module) in done.stderr or status == 2
 
 
+@pytest.mark.xdist_group("mistakes")  # they share a process
 @pytest.mark.parametrize(
     ("x", "message"),
     [
@@ -156,10 +169,12 @@ def test_mistake_in_the_users_module_is_shown(
         (("x=a", "checkpoint_path=no.ckpt"), "no checkpoint at 'no.ckpt'"),
     ],
 )
-def test_mistake_in_predict(x: tuple[str, ...], message: str, project: Path, run: Run) -> None:
-    done = run("python", "predict.py", "task=nlp/mine", *x)
-    assert done.returncode == 2
-    assert message in done.stderr
+def test_mistake_in_predict(
+    x: tuple[str, ...], message: str, project: Path, execute: Execute
+) -> None:
+    done = execute(project, "predict.py", "task=nlp/mine", *x)
+    assert done["status"] == 2
+    assert message in done["stderr"]
     assert set(tree(project)).isdisjoint({"outputs"})
 
 

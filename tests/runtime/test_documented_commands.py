@@ -4,24 +4,21 @@ They run through the real `datasets` and `huggingface_hub` clients against a hub
 interface that serves parquet files, and models with the names of the documented ones.
 """
 
-import json
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.hub import Hub
 from tests.projects import new_project
 from tests.runtime import command_worker
+from tests.runtime.command_worker import Execute
 from tests.runtime.corpus import TEXTS, write_csv, write_json, write_txt
 from tests.runtime.hub_content import add_datasets, add_models
 
 pytestmark = pytest.mark.xdist_group("documented commands")  # they share a hub and a process
 
-Execute = Callable[..., dict[str, Any]]
 QUICK = ("trainer.accelerator=cpu", "hydra.run.dir=outputs/run")
 B = "backbone.pretrained_model_name_or_path"
 
@@ -78,24 +75,8 @@ def execute(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     with Hub() as hub:
         add_datasets(hub)
         add_models(hub, folder / "models")
-        worker = subprocess.Popen(
-            [sys.executable, command_worker.__file__],
-            env=hub.environment(folder / "cache") | {"OMP_NUM_THREADS": "1"},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert worker.stdin is not None
-        assert worker.stdout is not None
-
-        def execute(script: str, *arguments: str) -> dict[str, Any]:
-            worker.stdin.write(json.dumps([str(project), script, *arguments]) + "\n")
-            worker.stdin.flush()
-            return json.loads(worker.stdout.readline())
-
-        yield execute
-        worker.stdin.close()
-        worker.wait()
+        with command_worker.started(hub.environment(folder / "cache")) as execute:
+            yield partial(execute, project)
 
 
 @pytest.mark.parametrize("command", TRAINED)

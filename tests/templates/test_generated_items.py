@@ -1,7 +1,5 @@
-"""Datasets and callbacks as they are generated: formatted, typed, and their tests pass."""
+"""Datasets and callbacks as they are generated: configs compose, tests pass and can fail."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +11,6 @@ from ltscaffold.kinds import CALLBACK, DATASET
 from release_templates import TEMPLATES
 from tests.conftest import Run
 from tests.projects import new_callback, new_dataset
-from tests.templates.test_generated_code import LINTERS
 
 pytestmark = pytest.mark.xdist_group("generated items")  # they share a project
 
@@ -21,70 +18,45 @@ CATALOG = Catalog(TEMPLATES)
 DATA_HOOKS, CALLBACK_HOOKS = CATALOG.hook_names(DATASET), CATALOG.hook_names(CALLBACK)
 BASES = CATALOG.names("base")
 BASE = "language_modeling"
-LONG = "a_name_that_is_as_long_as_one_can_be_and_wraps"
 
 
 @pytest.fixture(scope="module")
-def every_item(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a project with a dataset for each base, and items with each hook and with all."""
-    project = tmp_path_factory.mktemp("every-item")
+def empty_items(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a project with a dataset for each base, and a callback."""
+    project = tmp_path_factory.mktemp("empty-items")
     for base in BASES:
         new_dataset(project, f"my_{base}", base)
-        new_dataset(project, f"all_of_{base}", base, DATA_HOOKS)
-    for hook in DATA_HOOKS:
-        new_dataset(project, f"data_with_{hook}", BASE, [hook])
-    for hook in CALLBACK_HOOKS:
-        new_callback(project, f"callback_with_{hook}", [hook])
     new_callback(project, "empty_callback")
-    new_callback(project, "full_callback", CALLBACK_HOOKS)
-    new_dataset(project, LONG, "masked_language_modeling", DATA_HOOKS)
-    new_callback(project, f"{LONG}_2", CALLBACK_HOOKS)
     return project
 
 
-@pytest.mark.parametrize("linter", LINTERS, ids=["format", "style", "types"])
-def test_linter_finds_nothing(linter: tuple[str, ...], every_item: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", *linter], cwd=every_item, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout
-
-
 @pytest.mark.parametrize("base", BASES)
-def test_config_of_a_dataset_composes(base: str, every_item: Path) -> None:
+def test_config_of_a_dataset_composes(base: str, empty_items: Path) -> None:
     group = CATALOG.entry("base", base)["group"]
-    (config,) = every_item.glob(f"conf/dataset/{group}/{base}/my_*.yaml")
+    (config,) = empty_items.glob(f"conf/dataset/{group}/{base}/my_*.yaml")
     assert yaml.safe_load(config.read_text()).keys() == {"defaults", "_target_"}
     task, option = f"task={group}/{base}", f"dataset={group}/{base}/my_{base}"
-    dataset = compose([task, option], every_item / "conf").dataset
-    inherited = compose([task], every_item / "conf").dataset
+    dataset = compose([task, option], empty_items / "conf").dataset
+    inherited = compose([task], empty_items / "conf").dataset
     assert dataset._target_.startswith(f"tasks.my_{base}.data.")
     assert {**dataset, "_target_": None} == {**inherited, "_target_": None}
 
 
-def test_config_of_a_callback_joins_the_others(every_item: Path) -> None:
-    composed = compose(["callbacks=[default,empty_callback]"], every_item / "conf")
+def test_config_of_a_callback_joins_the_others(empty_items: Path) -> None:
+    composed = compose(["callbacks=[default,empty_callback]"], empty_items / "conf")
     assert composed.callbacks.empty_callback._target_.endswith(".callback.EmptyCallback")
     assert "checkpoint" in composed.callbacks
 
 
-@pytest.mark.parametrize("hooks", [[], DATA_HOOKS], ids=["empty", "all hooks"])
-def test_generated_tests_of_the_datasets_of_every_base_pass(
-    hooks: list[str], project: Path, run: Run
-) -> None:
+def test_generated_tests_pass_unedited(project: Path, run: Run) -> None:
     for base in BASES:
-        new_dataset(project, f"my_{base}", base, hooks)
-    done = run("pytest", "--quiet")
-    assert done.returncode == 0, done.stdout
-    assert f"{2 * len(BASES)} passed" in done.stdout
-
-
-def test_generated_tests_of_callbacks_pass(project: Path, run: Run) -> None:
+        new_dataset(project, f"my_{base}", base)
+        new_dataset(project, f"all_of_{base}", base, DATA_HOOKS)
     new_callback(project, "empty_callback")
     new_callback(project, "full_callback", CALLBACK_HOOKS)
     done = run("pytest", "--quiet")
     assert done.returncode == 0, done.stdout
-    assert "6 passed" in done.stdout
+    assert f"{2 * 2 * len(BASES) + 3 * 2} passed" in done.stdout
 
 
 def test_generated_test_fails_where_the_code_is_wrong(project: Path, run: Run) -> None:

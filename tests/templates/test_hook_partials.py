@@ -24,9 +24,7 @@ STAGES = {
 SUMMARY_WIDTH = 79 - 8 - 6
 
 NAMED = {
-    f"{folder}/{name}": hook
-    for folder in STAGES
-    for name, hook in load_catalogue(folder).items()
+    f"{folder}/{name}": hook for folder in STAGES for name, hook in load_catalogue(folder).items()
 }
 HOOKS = NAMED.values()
 every_hook = pytest.mark.parametrize("hook", HOOKS, ids=NAMED)

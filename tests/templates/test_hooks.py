@@ -30,9 +30,7 @@ POINTS = {
     "build_optimizer": "(self, groups: list[dict[str, Any]]) -> Optimizer",
     "build_scheduler": "(self, optimizer: Optimizer) -> LRScheduler | None",
     "configure_metrics": "(self, stage: str) -> dict[str, Metric]",
-    "metric_inputs": (
-        "(self, loss: Loss, outputs: ModelOutput, batch: Batch) -> dict[str, Any]"
-    ),
+    "metric_inputs": ("(self, loss: Loss, outputs: ModelOutput, batch: Batch) -> dict[str, Any]"),
     "postprocess": "(self, prediction: Any) -> Any",
     "update_metrics": "(self, loss: Loss, outputs: ModelOutput, batch: Batch, stage: str) -> None",
 }
