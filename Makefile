@@ -34,9 +34,9 @@ test: install  ## Run the tests, each process with one thread.
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadgroup
 
 sweep: install  ## Run the long tests in full: every kill, 500 sequences, 2000 command lines, all pairs.
-	LTSCAFFOLD_EVERY_KILL=1 LTSCAFFOLD_SEQUENCES=500 LTSCAFFOLD_VECTORS=2000 LTSCAFFOLD_EVERY_PAIR=1 \
+	LTSCAFFOLD_EVERY_KILL=1 LTSCAFFOLD_SEQUENCES=500 LTSCAFFOLD_VECTORS=2000 LTSCAFFOLD_EVERY_PAIR=1 LTSCAFFOLD_EVERY_EDIT=1 \
 		$(BIN)/python -m pytest -n auto --dist loadgroup tests/scaffold/test_transaction.py \
-		tests/scaffold/test_sequences.py tests/scaffold/test_fuzz.py tests/templates/test_generated_code.py
+		tests/scaffold/test_sequences.py tests/scaffold/test_harvest.py tests/scaffold/test_fuzz.py tests/templates/test_generated_code.py
 
 lint: install  ## Check formatting, style, types and the layers of imports.
 	$(BIN)/ruff format --check .
