@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +11,7 @@ import typer
 
 from ltscaffold import completion, template_cli
 from ltscaffold.errors import ScaffoldError
-from ltscaffold.options import FINDINGS, Diff, DryRun, Json, Project
+from ltscaffold.options import FINDINGS, Diff, DryRun, ItemKind, Json, Listing, Merging, Project
 from ltscaffold.options import execute as _execute
 
 app = typer.Typer(
@@ -46,30 +45,6 @@ ItemName = Annotated[
     ),
 ]
 Package = Annotated[str | None, typer.Option(help="Folder of the tasks.", show_default="tasks")]
-
-
-class Listing(StrEnum):
-    """What `ltscaffold list` lists."""
-
-    bases = "bases"
-    hooks = "hooks"
-    recipes = "recipes"
-    items = "items"
-
-
-class Merging(StrEnum):
-    """What the unit of a merge is, for options."""
-
-    members = "members"
-    text = "text"
-
-
-class ItemKind(StrEnum):
-    """The kinds of items, for options."""
-
-    task = "task"
-    dataset = "dataset"
-    callback = "callback"
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 """What commands of the command line share: options, statuses, and how a plan is carried out."""
 
 from collections.abc import Callable
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,6 +21,30 @@ Project = Annotated[
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done; write nothing.")]
 Diff = Annotated[bool, typer.Option("--diff", help="Print a patch for git apply; write nothing.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+
+
+class Listing(StrEnum):
+    """What `ltscaffold list` lists."""
+
+    bases = "bases"
+    hooks = "hooks"
+    recipes = "recipes"
+    items = "items"
+
+
+class Merging(StrEnum):
+    """What the unit of a merge is, for options."""
+
+    members = "members"
+    text = "text"
+
+
+class ItemKind(StrEnum):
+    """The kinds of items, for options."""
+
+    task = "task"
+    dataset = "dataset"
+    callback = "callback"
 
 
 def execute(

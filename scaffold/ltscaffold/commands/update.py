@@ -59,8 +59,10 @@ def target_version(answers: Answers, to: str | None) -> str:
     if target not in versions:
         raise ScaffoldError(f"there is no version {target} of the templates: {', '.join(versions)}")
     for version in {answers.version, *(item.v for item in answers.items)}:
-        source.checkout(answers.source, version)
-        if version in versions[versions.index(target) + 1 :]:
+        if version not in versions:
+            source.checkout(answers.source, version)  # says what to do where there is none
+            raise ScaffoldError(f"{version} is no release of {answers.source}: use copier update")
+        if versions.index(version) > versions.index(target):
             raise ScaffoldError(
                 f"the project is at {version}, later than {target}: an update goes forward, "
                 "`ltscaffold undo` takes one back"
