@@ -15,6 +15,8 @@ from ltscaffold.names import SNAKE_CASE
 ANSWERS_FILE = ".copier-answers.yml"
 OWN_PARTIALS = ".ltscaffold/templates"
 """Folder of a project with partials that it has for its own."""
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""The one in C, where PyYAML was built with it: a record of 1000 items takes a second otherwise."""
 VERSION_LINE = re.compile(r"^_commit: *[\"']?([^\s\"']+)", re.MULTILINE)
 CONFLICT = re.compile(r"^(<{7}|={7}|>{7}) ?", re.MULTILINE)
 
@@ -113,7 +115,7 @@ def read_answers(project: Path) -> Answers | None:
                 f"{path} has conflict markers: delete the lines with <<<<<<<, ======= and >>>>>>>, "
                 "keep those between them, and run `ltscaffold update`"
             )
-        recorded = yaml.safe_load(text)
+        recorded = yaml.load(text, LOADER)
         if "_src_path" in recorded and "lts_items" not in recorded:
             raise ScaffoldError(
                 f"{path} belongs to another template ({recorded['_src_path']}): "

@@ -59,26 +59,26 @@ FORMER_HOOKS: Mapping[str, Mapping[str, Former]] = {
 """By kind of item and name of the hook."""
 
 
-def former_hooks(kind: str, class_name: str, path: str, code: bytes) -> Iterator[Place]:
-    """Yield the methods of a class that Lightning used to call.
+def former_hooks(path: str, code: bytes, kinds: Mapping[str, str]) -> Iterator[Place]:
+    """Yield the methods of classes that Lightning used to call.
 
     Args:
-        kind: of the item, such as "task".
-        class_name: its class.
         path: the file, as the places are to name it.
         code: its content; what is no Python gives nothing.
+        kinds: of the items, by the names of their classes.
     """
     try:
         classes = [node for node in ast.parse(code).body if isinstance(node, ast.ClassDef)]
     except (SyntaxError, ValueError):
         return
-    methods = (node for cls in classes if cls.name == class_name for node in cls.body)
-    for method in methods:
-        former = FORMER_HOOKS[kind].get(getattr(method, "name", ""))
-        if isinstance(method, ast.FunctionDef) and former is not None:
-            yield Place(
-                path,
-                method.lineno,
-                f"Lightning has not called {method.name} since {former.since}: "
-                f"override {former.instead}",
-            )
+    for cls in classes:
+        hooks = FORMER_HOOKS.get(kinds.get(cls.name, ""), {})
+        for method in cls.body:
+            if isinstance(method, ast.FunctionDef) and method.name in hooks:
+                former = hooks[method.name]
+                yield Place(
+                    path,
+                    method.lineno,
+                    f"Lightning has not called {method.name} since {former.since}: "
+                    f"override {former.instead}",
+                )

@@ -127,7 +127,7 @@ def check_code(path: str, content: bytes, item: Item, catalog: Catalog) -> Itera
         yield Finding("syntax-error", path, line, f"no valid Python: {error.args[0]}")
         return
     kind = KINDS[item.kind]
-    for place in former_hooks(item.kind, kind.class_name(item.name), path, content):
+    for place in former_hooks(path, content, {kind.class_name(item.name): item.kind}):
         yield Finding("former-hook", place.path, place.line, place.message)
     hooks = set(catalog.hook_names(kind))
     for node in tree.body:

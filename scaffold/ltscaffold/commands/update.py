@@ -1,6 +1,6 @@
 """`ltscaffold update`: bring a project to newer templates, with every edit kept."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from ltscaffold.kinds import KINDS
 from ltscaffold.merge import How
 from ltscaffold.merged_branches import healed
 from ltscaffold.migrations import MIGRATIONS, migrated
-from ltscaffold.plan import Place, Plan, read
+from ltscaffold.plan import Plan, read
 
 
 def plan_update(
@@ -93,9 +93,11 @@ def with_remarks(project: Path, plan: Plan, old: Answers, new: Answers) -> Plan:
     """Return a plan with the codemods of new versions, and with what the user should know."""
     moved = [item for item in new.items if item not in old.items]
     passed = versions_passed(old, new)
-    files = [path for path in item_files(new, *moved) if path.endswith(".py")]
+    files = python_files(project, new, moved)
     codemods = [migration for migration in MIGRATIONS if migration.version in passed]
-    plan = migrated(project, plan, files, codemods)
+    if codemods:
+        tests = [path for path in item_files(new, *moved) if path.endswith(".py")]
+        plan = migrated(project, plan, sorted({*files, *tests}), codemods)
     hidden = ignored(project, [change.path for change in plan.changes])
     notes = [
         *plan.notes,
@@ -103,8 +105,14 @@ def with_remarks(project: Path, plan: Plan, old: Answers, new: Answers) -> Plan:
         *ejected_changes(project, new, old.version, new.version),
         *news(source.checkout(new.source, passed[-1] if passed else new.version), passed),
     ]
-    reviews = [*plan.reviews, *former_hooks_in(project, plan, new, moved)]
-    return replace(plan, notes=notes, reviews=reviews)
+    kinds = {KINDS[item.kind].class_name(item.name): item.kind for item in moved}
+    planned = {change.path: change.after for change in plan.changes}
+    former = [
+        place
+        for path in files
+        for place in former_hooks(path, planned.get(path, read(project, path)) or b"", kinds)
+    ]
+    return replace(plan, notes=notes, reviews=[*plan.reviews, *former])
 
 
 def versions_passed(old: Answers, new: Answers) -> list[str]:
@@ -117,14 +125,8 @@ def versions_passed(old: Answers, new: Answers) -> list[str]:
     return versions[min(left) + 1 : max(reached) + 1]
 
 
-def former_hooks_in(
-    project: Path, plan: Plan, answers: Answers, items: Sequence[Item]
-) -> Iterator[Place]:
-    """Yield the hooks of items that Lightning no longer calls."""
-    planned = {change.path: change.after for change in plan.changes}
-    for item in items:
-        class_name = KINDS[item.kind].class_name(item.name)
-        for path in item_files(answers, item):
-            content = planned.get(path, read(project, path))
-            if content is not None and path.endswith(".py"):
-                yield from former_hooks(item.kind, class_name, path, content)
+def python_files(project: Path, answers: Answers, items: Sequence[Item]) -> list[str]:
+    """Return the Python files in the packages of items, the user's own among them."""
+    folders = (project / answers.package / item.name for item in items)
+    files = (path for folder in folders for path in sorted(folder.rglob("*.py")))
+    return [path.relative_to(project).as_posix() for path in files]
