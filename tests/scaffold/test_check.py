@@ -102,7 +102,7 @@ def test_command_prints_findings_and_leaves_with_status_1(mine: Path, run: Run) 
     as_json = run("ltscaffold", "check", "--json")
     assert as_json.returncode == 1
     printed = json.loads(as_json.stdout)
-    assert printed["schema"] == 1
+    assert printed["schema"] == 2
     assert Finding(**printed["findings"][0]) == check(mine)[0]
     assert tree(mine) == before
 

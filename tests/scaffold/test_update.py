@@ -164,6 +164,10 @@ def test_from_a_wheel_in_a_fresh_environment_with_another_home(
         for name, value in os.environ.items()
         if name not in {"XDG_CACHE_HOME", "COPIER_CACHE_DIR", BUNDLE_VARIABLE}
     } | {"HOME": str(tmp_path / "home"), "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}"}
+    elsewhere = tmp_path / "elsewhere"
+    subprocess.run(["git", "clone", "--quiet", project, elsewhere], check=True)
+    own = [scripts / "ltscaffold", "update", "--merge", "text"]
+    subprocess.run(own, cwd=elsewhere, env=environment, check=True, capture_output=True)
     done = subprocess.run(
         [scripts / "copier", "update"],
         cwd=project,
@@ -175,6 +179,7 @@ def test_from_a_wheel_in_a_fresh_environment_with_another_home(
     assert done.returncode == 0, done.stderr
     assert EDIT in (project / MODEL).read_text()
     assert "Language modeling improved." in (project / MODEL).read_text()
+    assert tree(elsewhere) == tree(project)
     help_text = subprocess.run(
         [scripts / "ltscaffold", "list", "recipes"], capture_output=True, text=True, check=True
     )
