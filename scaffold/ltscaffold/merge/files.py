@@ -1,9 +1,11 @@
 """The merge of a project's files."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from ltscaffold.merge.draft import Draft
 from ltscaffold.merge.lines import conflict_lines, three_way
 from ltscaffold.plan import Place, check_free, read
 from ltscaffold.render import Files
@@ -79,16 +81,17 @@ def _merge_one(project: Path, path: str, base: str, theirs: str, how: How, merge
 
 def _merge_members(path: str, ours: bytes, base: str, theirs: str, merge: Merge) -> bool:
     """Merge a file by its members, or return False where that cannot be."""
-    from ltscaffold.merge.members import merge_python
-
+    merge_text = _merge_of(path)
+    if merge_text is None:
+        return False
     try:
         text = ours.decode("utf-8-sig")
     except ValueError:
         return False
     ends = text.count("\r\n")
-    if not path.endswith(".py") or text.count("\r") != ends or ends not in (0, text.count("\n")):
+    if text.count("\r") != ends or ends not in (0, text.count("\n")):
         return False
-    draft = merge_python(text.replace("\r\n", "\n"), base, theirs)
+    draft = merge_text(text.replace("\r\n", "\n"), base, theirs)
     if draft is None:
         return False
     bom = ours[: len(ours) - len(text.encode())]
@@ -98,6 +101,19 @@ def _merge_members(path: str, ours: bytes, base: str, theirs: str, merge: Merge)
         places.append(Place(path, mark.line + 1, mark.message))
     merge.notes += [f"{path}: {note}" for note in draft.notes]
     return True
+
+
+def _merge_of(path: str) -> Callable[[str, str, str], Draft | None] | None:
+    """Return how files of this kind are merged, or None for by line."""
+    if path.endswith(".py"):
+        from ltscaffold.merge.members import merge_python
+
+        return merge_python
+    if path.endswith(".yaml"):
+        from ltscaffold.merge.yaml_keys import merge_yaml
+
+        return merge_yaml
+    return None
 
 
 def _like(ours: bytes, text: str) -> bytes:

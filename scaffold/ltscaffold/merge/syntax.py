@@ -5,12 +5,11 @@ import inspect
 import io
 import re
 import tokenize
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 
-from ltscaffold.merge.units import MARKER, Unit, numbered
+from ltscaffold.merge.units import Unit, numbered, with_comments
 
 DOCSTRING = "docstring"
-MARKER_LINE = re.compile(r"\s*#.*\bgo below this line\b")
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
@@ -55,7 +54,7 @@ class Source:
             end = max(map(self.end, group))
             units += self._unit(group, following, start, end)
             following = end + 1
-        return numbered(units + self._comments(following, last, None))
+        return numbered(units + with_comments(self.lines[following - 1 : last], None))
 
     def start(self, node: ast.stmt) -> int:
         """Return the first line of a statement, its decorators included."""
@@ -102,25 +101,7 @@ class Source:
         key = "; ".join(map(key_of, group))
         node = group[0] if len(group) == 1 else None
         unit = Unit(key, "", "", self.text(start, end), form, node)
-        return self._comments(first, start - 1, unit)
-
-    def _comments(self, first: int, last: int, led: Unit | None) -> list[Unit]:
-        """Return what stands above a statement, and it: the marker is a unit of its own."""
-        lines, units = self.lines[first - 1 : max(last, first - 1)], []
-        marker = next((i for i, line in enumerate(lines) if MARKER_LINE.match(line)), None)
-        if marker is not None:
-            gap, lead = _gap_and_lead(lines[:marker])
-            units.append(Unit(MARKER, gap, lead, lines[marker], lines[marker].strip()))
-            lines = lines[marker + 1 :]
-        gap, lead = _gap_and_lead(lines)
-        if led is not None:
-            units.append(Unit(led.key, gap, lead, led.text, led.form, led.node))
-        elif lead.strip():
-            form: Hashable = tuple(line.strip() for line in lead.split("\n") if line.strip())
-            units.append(Unit("comment", gap, "", lead, form))
-        elif gap and units:
-            units.append(Unit("blank lines", gap, "", "", ""))
-        return units
+        return with_comments(self.lines[first - 1 : max(start, first) - 1], unit)
 
 
 def key_of(node: ast.stmt) -> str:
@@ -144,12 +125,6 @@ def key_of(node: ast.stmt) -> str:
 def is_import(unit: Unit) -> bool:
     """Tell whether a unit is an import and nothing else."""
     return isinstance(unit.node, ast.Import | ast.ImportFrom)
-
-
-def _gap_and_lead(lines: Sequence[str]) -> tuple[str, str]:
-    """Split lines without code into the blank ones above and the comments."""
-    first = next((i for i, line in enumerate(lines) if line.strip()), len(lines))
-    return "".join(lines[:first]), "".join(lines[first:])
 
 
 def _same_line(body: Sequence[ast.stmt]) -> list[list[ast.stmt]]:

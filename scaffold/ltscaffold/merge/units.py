@@ -1,5 +1,6 @@
 """The merge of two versions of a list of named units: members of a class, keys of a mapping."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -9,6 +10,7 @@ from ltscaffold.merge.draft import Draft, joined, review
 
 MARKER = "marker"
 """Key of the comment under which new units go."""
+MARKER_LINE = re.compile(r"\s*#.*\bgo below this line\b")
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,39 @@ def numbered(units: Iterable[Unit]) -> list[Unit]:
     return result
 
 
+def with_comments(lines: Sequence[str], led: Unit | None) -> list[Unit]:
+    """Return the comments above a unit, and it; the marker is a unit of its own.
+
+    Args:
+        lines: blank ones and comments.
+        led: the unit below; None: the list ends here.
+    """
+    units = []
+    marker = next((i for i, line in enumerate(lines) if MARKER_LINE.match(line)), None)
+    if marker is not None:
+        gap, lead = _gap_and_lead(lines[:marker])
+        units.append(Unit(MARKER, gap, lead, lines[marker], lines[marker].strip()))
+        lines = lines[marker + 1 :]
+    gap, lead = _gap_and_lead(lines)
+    if led is not None:
+        units.append(replace(led, gap=gap, lead=lead))
+    elif lead.strip():
+        units.append(Unit("comment", gap, "", lead, _stripped(lead)))
+    elif gap and units:
+        units.append(Unit("blank lines", gap, "", "", ""))
+    return units
+
+
+def _gap_and_lead(lines: Sequence[str]) -> tuple[str, str]:
+    """Split lines without code into the blank ones above and the comments."""
+    first = next((i for i, line in enumerate(lines) if line.strip()), len(lines))
+    return "".join(lines[:first]), "".join(lines[first:])
+
+
+def _stripped(text: str) -> tuple[str, ...]:
+    return tuple(line.strip() for line in text.split("\n") if line.strip())
+
+
 def merge_units(
     ours: Sequence[Unit], base: Sequence[Unit], theirs: Sequence[Unit], combine: Combine
 ) -> tuple[list[Unit], list[str]]:
@@ -66,14 +101,14 @@ def merge_units(
             merged.append(_both(unit, old, new, combine))
         elif old is None:
             merged.append(unit)
-        elif unit.form != old.form:
+        elif unit.form != old.form or _stripped(unit.lead) != _stripped(old.lead):
             message = f"{unit.key}: the template no longer has it; yours is kept"
             merged.append(replace(unit, draft=review(unit.text, message)))
     own = {unit.key for unit in ours}
     notes = [
         f"{key}: deleted here, and stays so; the template changed it"
-        for key in olds.keys() - own
-        if key in news and news[key].form != olds[key].form
+        for key in olds
+        if key not in own and key in news and news[key].form != olds[key].form
     ]
     _insert_new(merged, [unit.key for unit in theirs], news, own | olds.keys())
     return merged, notes
