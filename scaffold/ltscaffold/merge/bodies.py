@@ -153,8 +153,10 @@ def _merge_stretch(
         around = (ours[:start], theirs, ours[start + len(old) :])
         return joined(unit.merged for units in around for unit in units)
     if old and (start := _index(new, old)) is not None:
-        around = (theirs[:start], ours, theirs[start + len(old) :])
-        return joined(unit.merged for units in around for unit in units)
+        above, below = theirs[:start], theirs[start + len(old) :]
+        above = () if mine[:start] == new[:start] else above  # they are there already
+        below = () if below and mine[-len(below) :] == new[-len(below) :] else below
+        return joined(unit.merged for units in (above, ours, below) for unit in units)
     marked = [text.text for text in texts]
     return conflict(marked[0], marked[1], marked[2], f"{name}: choose between the marked lines")
 
