@@ -100,7 +100,8 @@ class Source:
         form = (*map(ast.dump, group), self.remarks(start, end))
         key = "; ".join(map(key_of, group))
         node = group[0] if len(group) == 1 else None
-        unit = Unit(key, "", "", self.text(start, end), form, node)
+        divisible = isinstance(node, ast.ClassDef)
+        unit = Unit(key, "", "", self.text(start, end), form, node, divisible)
         return with_comments(self.lines[first - 1 : max(start, first) - 1], unit)
 
 

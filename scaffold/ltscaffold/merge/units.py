@@ -24,6 +24,7 @@ class Unit:
         text: its own lines.
         form: what it says whatever its layout.
         node: what the parser made of it.
+        divisible: whether it has units of its own, which are merged in its place.
         draft: what is to be said of its lines once it is merged.
     """
 
@@ -33,6 +34,7 @@ class Unit:
     text: str
     form: Hashable
     node: Any = None
+    divisible: bool = False
     draft: Draft | None = None
 
     @property
@@ -122,7 +124,8 @@ def _both(ours: Unit, base: Unit | None, theirs: Unit, combine: Combine) -> Unit
         message = f"{ours.key}: the template now has one, too; yours is kept"
         return replace(ours, draft=review(ours.text, message))
     gap, lead = pick(ours.gap, base.gap, theirs.gap), pick(ours.lead, base.lead, theirs.lead)
-    if ours.text == base.text or ours.form == base.form != theirs.form:
+    untouched = not ours.divisible and ours.form == base.form != theirs.form
+    if ours.text == base.text or untouched:
         return replace(ours, gap=gap, lead=lead, text=theirs.text, form=theirs.form)
     if ours.form == theirs.form or base.form == theirs.form:
         return replace(ours, gap=gap, lead=lead)

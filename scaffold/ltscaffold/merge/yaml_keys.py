@@ -54,7 +54,7 @@ class Block:
             node = None
             if _is_block(value):
                 node = Block(self.lines, value, start + 1, last, f"{self._name(entry)}.")
-            unit = Unit(self._name(entry), "", "", text, form, node)
+            unit = Unit(self._name(entry), "", "", text, form, node, _is_divisible(node))
             units += with_comments(self.lines[following:start], unit)
             following = last
         return numbered(units + with_comments(self.lines[following : self.last], None))
@@ -133,13 +133,15 @@ def _combine(ours: Unit, base: Unit, theirs: Unit) -> Draft:
 
 def _mergeable(blocks: list[Block | None]) -> bool:
     """Tell whether blocks are all mappings, or all defaults, of the same depth."""
-    found = [block for block in blocks if block is not None]
-    shapes = {(type(block.node), block.column) for block in found}
-    united = all(
+    shapes = {(type(block.node), block.column) for block in blocks if block is not None}
+    return all(map(_is_divisible, blocks)) and len(shapes) == 1
+
+
+def _is_divisible(block: Block | None) -> bool:
+    """Tell whether a block is a mapping, or the defaults; other lists are values."""
+    return block is not None and (
         isinstance(block.node, yaml.MappingNode) or block.prefix == f"{DEFAULTS}."
-        for block in found
     )
-    return len(found) == len(blocks) and len(shapes) == 1 and united
 
 
 def _first(entry: Any) -> yaml.Node:
