@@ -2,9 +2,9 @@
 
     python benchmarks/update.py [--items 1 10 50] [--copier-up-to 50]
 
-Projects at v1.1.0 with a filled hook in each task; a version that changes a docstring of each task
-and a hook's signature is added to the templates, and the project is brought to it. CPU is that of
-the process and its children. Prints a table in Markdown.
+Projects at the newest version with a filled hook in each task; a version that changes a docstring
+of each task is added to the templates, and the project is brought to it. CPU is that of the process
+and its children. Prints a table in Markdown.
 """
 
 import argparse
