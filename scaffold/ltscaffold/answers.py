@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ OWN_PARTIALS = ".ltscaffold/templates"
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The one in C, where PyYAML was built with it: a record of 1000 items takes a second otherwise."""
 VERSION_LINE = re.compile(r"^_commit: *[\"']?([^\s\"']+)", re.MULTILINE)
+KEYS = {"_commit", "_src_path", "lts_package", "lts_items"}
 CONFLICT = re.compile(r"^(<{7}|={7}|>{7}) ?", re.MULTILINE)
 
 
@@ -174,9 +175,16 @@ def recorded_versions(project: Path) -> list[str]:
 
 
 def _parse(recorded: Mapping[str, Any]) -> Answers:
-    missing = {"_commit", "_src_path", "lts_package", "lts_items"} - set(recorded)
+    missing = KEYS - set(recorded)
     if missing:
         raise ValueError(f"it lacks {', '.join(sorted(missing))}")
+    known = {field.name for field in fields(Item)}
+    strange = set(recorded) - KEYS | {key for item in recorded["lts_items"] for key in item} - known
+    if strange:
+        raise ScaffoldError(
+            f"{ANSWERS_FILE} has keys that this ltscaffold does not know "
+            f"({', '.join(sorted(strange))}): delete them, or pip install --upgrade ltscaffold"
+        )
     items = [Item(**item) for item in recorded["lts_items"]]
     for item in items:
         if item.kind not in KINDS:

@@ -211,6 +211,32 @@ def test_a_codemod_that_cannot_run_is_reported(mine: Path, monkeypatch: pytest.M
     ]
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (f'_commit: "{NOW}"', 'mine: "1"', "lacks _commit"),
+        (f'_commit: "{NOW}"', '_commit: "v9.0.0"', r"no templates of version v9\.0\.0.*--upgrade"),
+        (f'"v": "{NOW}"', '"v": "v0.9.0"', r"no templates of version v0\.9\.0"),
+        ("lts_package:", "own_key: 1\nlts_package:", r"does not know \(own_key\): delete"),
+        ('"parts":', '"color": "red", "parts":', r"does not know \(color\): delete"),
+        ('"kind": "task"', '"kind": "job"', "no kind of item"),
+        ('"base": "language_modeling"', '"base": "gone"', "is based on gone, which is neither"),
+        ("ltscaffold::templates.git", "/nowhere/at/all.git", "nowhere/at/all"),
+    ],
+)
+def test_a_record_that_cannot_be_right_is_left_alone(
+    old: str, new: str, message: str, mine: Path
+) -> None:
+    answers = mine / ".copier-answers.yml"
+    assert old in answers.read_text()
+    answers.write_text(answers.read_text().replace(old, new))
+    before = tree(mine)
+    with pytest.raises(ScaffoldError, match=message) as caught:
+        update(mine)
+    assert "\n" not in str(caught.value)
+    assert tree(mine) == before
+
+
 def test_callbacks_are_updated_without_a_base(
     project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
