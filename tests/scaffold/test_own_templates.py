@@ -1,5 +1,6 @@
 """Projects from an organisation's own templates, a git repository with versions as tags."""
 
+import shutil
 import socket
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -20,7 +21,16 @@ from ltscaffold.errors import ScaffoldError
 from ltscaffold.git import git
 from tests.conftest import Run
 from tests.own_templates import DOCSTRING, OURS, RELEASED, next_version, our_templates
-from tests.projects import add, new_callback, new_dataset, new_project, new_task, remove, rename
+from tests.projects import (
+    add,
+    new_callback,
+    new_dataset,
+    new_project,
+    new_task,
+    remove,
+    rename,
+    update,
+)
 from tests.tree import tree
 
 MODEL = "tasks/mine/model.py"
@@ -83,7 +93,7 @@ def test_files_are_byte_identical_to_what_copier_renders(
     assert tree(project) == tree(tmp_path / "copied")
 
 
-def test_plain_copier_brings_the_next_version_and_keeps_edits(
+def test_copier_and_ours_bring_the_next_version_and_keep_edits(
     project: Path, run: Run, tmp_path: Path
 ) -> None:
     mine = our_templates(tmp_path)
@@ -96,6 +106,7 @@ def test_plain_copier_brings_the_next_version_and_keeps_edits(
     next_version(mine, NEXT, DOCSTRING, "improved")
     next_version(mine, "v20.0.0rc1", "improved", "untested")
     assert source.versions(str(mine))[-1] == OURS
+    shutil.copytree(project, tmp_path / "own")
     done = run("copier", "update")
     assert done.returncode == 0, done.stderr
     assert read_project(project).version == NEXT
@@ -104,6 +115,9 @@ def test_plain_copier_brings_the_next_version_and_keeps_edits(
     new_task(project, "other", "language_modeling")  # the cache did not have this version
     assert "improved" in (project / "tasks/other/model.py").read_text()
     assert source.versions(str(mine))[-1] == NEXT
+    remove(project, "other")
+    update(tmp_path / "own")
+    assert tree(tmp_path / "own") == tree(project)
 
 
 def test_refresh_follows_tags_that_are_new_or_gone(tmp_path: Path) -> None:
