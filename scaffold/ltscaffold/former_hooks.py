@@ -40,6 +40,7 @@ FORMER_HOOKS: Mapping[str, Mapping[str, Former]] = {
         "on_hpc_save": Former("1.8", "on_save_checkpoint"),
         "on_hpc_load": Former("1.8", "on_load_checkpoint"),
         **_EPOCHS,
+        **_LOADERS,
     },
     DATASET.name: {
         "on_save_checkpoint": Former("1.8", "state_dict"),
