@@ -1,5 +1,6 @@
 """The base class of every data module: from files or the hub to shuffled, padded batches."""
 
+import itertools
 import logging
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,6 +11,7 @@ import torch
 from datasets import Dataset, DatasetDict, IterableDataset
 from pydantic import NonNegativeInt, PositiveInt
 from pytorch_lightning import LightningDataModule
+from pytorch_lightning.overrides.distributed import UnrepeatedDistributedSampler
 from torch.utils.data import DataLoader, DistributedSampler
 
 from lightning_transformers.core.hyperparameters import hyperparameters_of, set_hyperparameters
@@ -228,11 +230,11 @@ class TransformerDataModule(LightningDataModule):
 
     def val_dataloader(self) -> DataLoader[Any]:
         """Return the batches of the validation set in order."""
-        return self._dataloader(self._split("validation"))
+        return self._evaluation_loader(self._split("validation"))
 
     def test_dataloader(self) -> DataLoader[Any]:
         """Return the batches of the test set in order."""
-        return self._dataloader(self._split("test"))
+        return self._evaluation_loader(self._split("test"))
 
     def predict_dataloader(self) -> DataLoader[Any]:
         """Return the batches of `predict_file` in order."""
@@ -340,19 +342,28 @@ class TransformerDataModule(LightningDataModule):
                 )
         return DatasetDict(splits)
 
+    def _evaluation_loader(self, rows: Rows) -> DataLoader[Any]:
+        """Return the batches in order; several processes have each row once among them."""
+        replicas = self.trainer and self.trainer.distributed_sampler_kwargs
+        if not replicas or isinstance(rows, IterableDataset):
+            return self._dataloader(rows)
+        # Lightning's own sampler would repeat rows, and the metrics would count them twice.
+        sampler = UnrepeatedDistributedSampler(rows, shuffle=False, **replicas)
+        size = even_batch_size(len(rows), replicas["num_replicas"], self.batch_size)
+        return self._dataloader(rows, sampler=sampler, batch_size=size)
+
     def _dataloader(self, rows: Rows, **kwargs: Any) -> DataLoader[Any]:
         loader: type[DataLoader[Any]] = DataLoader
         if isinstance(rows, IterableDataset):
             loader, kwargs["epoch"] = StreamLoader, self._epoch
             self._require_one_process()
-        return loader(
-            rows,
-            batch_size=self.batch_size,
-            num_workers=self.num_workers,
-            persistent_workers=self.num_workers > 0,
-            collate_fn=self.collate_fn,
-            **kwargs,
-        )
+        common: dict[str, Any] = {
+            "batch_size": self.batch_size,
+            "num_workers": self.num_workers,
+            "persistent_workers": self.num_workers > 0,
+            "collate_fn": self.collate_fn,
+        }
+        return loader(rows, **common | kwargs)
 
     def _epoch(self) -> int:
         return self.trainer.current_epoch if self.trainer else 0
@@ -375,3 +386,27 @@ class TransformerDataModule(LightningDataModule):
                 f"the dataset has no {name} split (it has: {has}): give dataset.{name}_file=<file>"
             )
         return self.dataset[name]
+
+
+def even_batch_size(rows: int, processes: int, wanted: int) -> int:
+    """Return a batch size with which all processes have the same number of batches.
+
+    A process has one row more than another at most. A model that is spread over processes runs
+    on all of them or on none, so that a batch on some alone would wait for ever.
+
+    Args:
+        rows: number of rows, each on one of the processes.
+        processes: number of processes.
+        wanted: the batch size to come close to, from below if that is possible.
+
+    Raises:
+        ConfigurationError: if there are fewer rows than processes.
+    """
+    fewest, more = divmod(rows, processes)
+    if fewest == 0:
+        raise ConfigurationError(
+            f"{rows} rows to evaluate on for {processes} processes: give more, or set "
+            f"trainer.devices={max(rows, 1)}"
+        )
+    sizes = itertools.chain(range(wanted, 0, -1), itertools.count(wanted + 1))
+    return next(size for size in sizes if not more or fewest % size)

@@ -5,6 +5,7 @@
 be added with `Loss.plus`; so several of them add up, in whatever order.
 """
 
+import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, log_softmax
 
@@ -13,14 +14,15 @@ from lightning_transformers.core.types import Loss
 
 
 def unmasked(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the logits (labels, classes), in float32, and the labels that are not masked.
+    """Return the logits (labels, classes), in float32 at least, and the labels that are not masked.
 
     Args:
         logits: of any shape that ends with the classes.
         labels: of the same shape without the classes; -100 marks a masked one.
     """
     kept = labels != IGNORED
-    return logits[kept].float(), labels[kept]
+    wide = torch.promote_types(logits.dtype, torch.float32)
+    return logits[kept].to(wide), labels[kept]
 
 
 def smoothing_term(logits: Tensor, labels: Tensor, smoothing: float) -> Tensor:

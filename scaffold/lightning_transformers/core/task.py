@@ -30,6 +30,7 @@ from lightning_transformers.core.modes import evaluation_mode
 from lightning_transformers.core.pipelines import pipeline_of
 from lightning_transformers.core.randomness import keyed_generator
 from lightning_transformers.core.types import Batch, Loss
+from lightning_transformers.core.weighting import TokenWeighting
 from lightning_transformers.errors import ConfigurationError
 
 ADAMW = {"_target_": "torch.optim.AdamW", "lr": 5e-5, "weight_decay": 0.01}
@@ -94,6 +95,9 @@ class TaskTransformer(LightningModule):
         self.model_data_kwargs = model_data_kwargs or {}
         self._data: TransformerDataModule | None = None
         self._unlogged_loss: Tensor | None = None
+        self._batch: Batch = {}
+        self._count: Tensor | None = None
+        self.weighting = TokenWeighting()
         self.model = self.build_model()
         if peft:
             add_adapter(self.model, peft)
@@ -127,7 +131,8 @@ class TaskTransformer(LightningModule):
     def compute_loss(self, outputs: ModelOutput, batch: Batch, stage: str) -> Loss:
         """Return the model's own loss as the sum over its targets and their number."""
         count = self.count_targets(batch)
-        return Loss(outputs["loss"] * count, count)
+        # Of a batch without targets the mean is 0/0, and it has no part in the sum.
+        return Loss(outputs["loss"].where(count > 0, 0) * count, count)
 
     def count_targets(self, batch: Batch) -> Tensor:
         """Return over how many labels the model averages its loss; -100 marks a masked one."""
@@ -164,12 +169,25 @@ class TaskTransformer(LightningModule):
         loss, _ = self.shared_step(batch, "train")
         if not loss.total.requires_grad:
             raise ConfigurationError(nothing_trains(self.model))
+        self._count = loss.count
         every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
         due = every and (self.global_step + 1) % every == 0
         if due:
             self.log("train/loss", loss.mean.detach(), prog_bar=True)
         self._unlogged_loss = None if due else loss.mean.detach()
         return loss.mean
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> int | None:
+        """Take note of the batch, whose targets count where a step of one's own tells no loss."""
+        self._batch = batch
+        return None
+
+    def backward(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
+        """Add the gradients of a batch, weighed by its targets; see `TokenWeighting`."""
+        if self.automatic_optimization:
+            loss = self.weighting.weigh(loss, self._number_of_targets(), self, self.trainer)
+        self._count = None
+        super().backward(loss, *args, **kwargs)
 
     def on_train_epoch_end(self) -> None:
         """Log the loss of the last batch, which an epoch with few batches has no other of."""
@@ -388,6 +406,14 @@ class TaskTransformer(LightningModule):
             yield
         finally:
             self._data, data.model_config = None, before
+
+    def _number_of_targets(self) -> Tensor:
+        if self._count is not None:
+            return self._count
+        try:
+            return self.count_targets(self._batch)
+        except KeyError:  # a step of one's own on batches of another kind: each counts alike
+            return torch.ones((), device=self.device)
 
     def _trainable(self) -> set[str]:
         return {name for name, parameter in self.named_parameters() if parameter.requires_grad}

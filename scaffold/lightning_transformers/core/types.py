@@ -23,8 +23,8 @@ class Loss:
     @property
     def mean(self) -> Tensor:
         """The loss of the batch by itself, which `training_step` returns."""
-        return self.total / self.count
+        return self.total / self.count.clamp(min=1)
 
     def plus(self, mean: Tensor) -> "Loss":
         """Return the loss with another one added to it, which is given as its mean, a scalar."""
-        return Loss(self.total + mean * self.count, self.count)
+        return Loss(self.total + mean.where(self.count > 0, 0) * self.count, self.count)

@@ -1,0 +1,68 @@
+"""Gradients that are the mean over all tokens of a step, however these are spread over batches."""
+
+from typing import cast
+
+import torch
+from pytorch_lightning import Trainer
+from torch import Tensor, nn
+
+
+class TokenWeighting:
+    """Weighs the batches of an optimizer step by the number of their loss terms.
+
+    Lightning takes the mean of the batches' means: a token of a short batch then counts more than
+    one of a long batch. With this, gradients accumulated so far are at any time those of the mean
+    over the terms of all batches and processes so far: before a batch is added, they shrink by
+    the share that the batch takes. What comes after the backward, such as clipping or noise,
+    finds the right gradients.
+
+    DeepSpeed accumulates by itself, and keeps the gradients: there the processes are weighed, the
+    batches of a step are not.
+
+    Attributes:
+        total: number of loss terms of the step so far, over all processes; a scalar.
+    """
+
+    def __init__(self) -> None:
+        self.total: Tensor | None = None
+        self.window: tuple[int, int] | None = None
+
+    def weigh(self, loss: Tensor, count: Tensor, model: nn.Module, trainer: Trainer) -> Tensor:
+        """Return the loss to take the gradient of, and make room for it in those there are.
+
+        Args:
+            loss: mean of a batch, divided by Lightning by the number of batches in a step.
+            count: number of its terms.
+            model: has the gradients.
+            trainer: the trainer.
+        """
+        batches, processes = trainer.accumulate_grad_batches, trainer.world_size
+        if batches == processes == 1:
+            return loss
+        everywhere = cast(Tensor, trainer.strategy.reduce(count, reduce_op="sum"))
+        everywhere = everywhere.to(torch.promote_types(loss.dtype, torch.float32))
+        if trainer.strategy.handles_gradient_accumulation:
+            return loss * (count * processes / everywhere.clamp(min=1))
+        before = self._before(trainer, everywhere)
+        self.total = before + everywhere
+        total = self.total.clamp(min=1)
+        scale_gradients(model, before / total)
+        return loss * (count * batches * processes / total)
+
+    def _before(self, trainer: Trainer, like: Tensor) -> Tensor:
+        """Return the number of terms in the step before this batch: none, if it is the first."""
+        batches = trainer.accumulate_grad_batches
+        index = trainer.fit_loop.batch_idx
+        window = (trainer.current_epoch, index // batches)
+        # An optimizer may evaluate the first batch several times, each time from the start.
+        first = index % batches == 0 or window != self.window
+        self.window = window
+        return torch.zeros_like(like) if first or self.total is None else self.total
+
+
+@torch.no_grad()
+def scale_gradients(model: nn.Module, factor: Tensor) -> None:
+    """Multiply all gradients of a model by a factor, a scalar."""
+    gradients = [p.grad for p in model.parameters() if p.grad is not None]
+    if gradients:
+        torch._foreach_mul_(gradients, factor)

@@ -1,0 +1,89 @@
+"""Optimizer steps on one batch of a task's sample, whole or in parts of uneven size."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from pytorch_lightning import LightningModule
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from lightning_transformers.build import build_data, build_model
+from lightning_transformers.core import Batch, TaskTransformer
+from lightning_transformers.hydra_app.app import compose
+from lightning_transformers.train import seed_everything
+from tests.rendered import CATALOG, task_class
+from tests.runtime.test_training import trainer
+
+PARTS = {1: [8], 2: [6, 2], 4: [4, 2, 1, 1], 8: [1] * 8}
+"""Rows of each batch of a step, by the number of batches."""
+
+
+class Plain:
+    """Leaves the weighing out, as Lightning does."""
+
+    def backward(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
+        """Take the gradient of the mean as it is."""
+        LightningModule.backward(self, loss, *args, **kwargs)  # type: ignore[arg-type]
+
+
+def task_and_batch(base: str, *recipes: str, plain: bool = False) -> tuple[TaskTransformer, Batch]:
+    """Return a generated task on a tiny model without dropout, and eight rows of its sample.
+
+    Args:
+        base: its base.
+        recipes: its recipes.
+        plain: weigh the batches as Lightning does.
+    """
+    cls = task_class(base, *recipes)
+    group = CATALOG.entry("base", base)["group"]
+    overrides = [
+        f"task={group}/{base}",
+        "experiment=smoke",
+        "optimizer=sgd",
+        "optimizer.lr=1.0",
+        "scheduler=none",
+        f"training.run_dir={tempfile.gettempdir()}",
+    ]
+    config = compose(overrides)
+    config.task._target_ = f"{cls.__module__}.{cls.__name__}"
+    seed_everything(0)
+    data = build_data(config)
+    task = build_model(config, data)
+    if plain:
+        task.__class__ = type("PlainTransformer", (Plain, cls), {})
+    task.model.eval()
+    data.model_config = task.model.config
+    data.setup("fit")
+    assert data.dataset is not None
+    rows = [data.dataset["train"][index] for index in range(8)]
+    batch = data.collate_fn(rows)
+    labels = batch.get("labels")
+    if labels is not None and labels.ndim == 2 and not labels.is_floating_point():
+        for row, label in enumerate(labels):  # ragged, and the last has no label at all
+            label[: (row + 1) * len(label) // 8] = -100
+    return task, batch
+
+
+def parts_of(batch: Batch, batches: int) -> list[Batch]:
+    """Return the rows of a batch as several batches."""
+    parts = {key: value.split(PARTS[batches]) for key, value in batch.items()}
+    return [{key: part[index] for key, part in parts.items()} for index in range(batches)]
+
+
+def update(task: TaskTransformer, batches: list[Batch], **arguments: Any) -> Tensor:
+    """Return by how much one optimizer step on these batches moves the parameters."""
+    before = {name: p.detach().double().clone() for name, p in task.named_parameters()}
+    values = {"accumulate_grad_batches": len(batches), "limit_val_batches": 0} | arguments
+    run = trainer(Path(tempfile.mkdtemp()), **values)
+    run.fit(task, DataLoader(batches, batch_size=None))  # type: ignore[arg-type]
+    assert run.global_step == 1
+    after = dict(task.named_parameters())
+    moved = [after[name].detach().double() - value for name, value in before.items()]
+    return torch.cat([change.flatten() for change in moved])
+
+
+def relative_error(changes: Tensor, expected: Tensor) -> float:
+    """Return how far two updates are apart, in units of the expected one."""
+    return float((changes - expected).norm() / expected.norm())
