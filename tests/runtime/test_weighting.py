@@ -1,11 +1,25 @@
 """A step on several batches is the step on all their rows at once."""
 
+import math
+import os
+import subprocess
+import sys
 from functools import cache
+from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import Tensor
 
+from lightning_transformers.core.data import even_batch_size
+from lightning_transformers.errors import ConfigurationError
+from release_templates import ROOT
 from tests.rendered import BASES, suitable
+from tests.runtime.ddp_weighting import ODD
+from tests.runtime.test_training import model, sample, trainer
 from tests.runtime.weighting_runs import (
     PARTS,
     parts_of,
@@ -48,3 +62,52 @@ def test_recipes_that_change_the_loss_are_weighed_too(base: str) -> None:
     whole = update_of(base, 1, "64-true", *recipes)
     assert relative_error(whole, update_of(base, 1, "64-true")) > 0.01
     assert relative_error(update_of(base, 4, "64-true", *recipes), whole) < 1e-6
+
+
+@pytest.fixture(scope="module")
+def two_processes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    folder = tmp_path_factory.mktemp("two_processes")
+    command = [sys.executable, "-m", "tests.runtime.ddp_weighting", str(folder / "results.pt")]
+    paths = os.pathsep.join([str(ROOT / "scaffold"), str(ROOT)])
+    done = subprocess.run(
+        command, env=os.environ | {"PYTHONPATH": paths}, cwd=folder, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return torch.load(folder / "results.pt")  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize(
+    ("kind", "recipes"), [("updates", ()), ("recipes", ("label_smoothing", "custom_loss"))]
+)
+def test_two_processes_give_the_update_of_one(
+    kind: str, recipes: tuple[str, ...], two_processes: dict[str, Any]
+) -> None:
+    whole = update_of("language_modeling", 1, "64-true", *recipes)
+    for batches, changes in two_processes[kind].items():
+        assert relative_error(changes, whole) < 1e-6, batches
+
+
+def test_two_processes_of_plain_lightning_give_another(two_processes: dict[str, Any]) -> None:
+    whole = update_of("language_modeling", 1, "64-true")
+    for changes in two_processes["plain updates"].values():
+        assert not relative_error(changes, whole) < 0.05
+
+
+def test_two_processes_validate_each_row_once(
+    two_processes: dict[str, Any], tmp_path: Path
+) -> None:
+    (alone,) = trainer(tmp_path).validate(model(), sample(**ODD), verbose=False)
+    assert two_processes["metrics"] == pytest.approx(alone, rel=1e-6)
+    # Of plain Lightning, one row counts twice.
+    assert two_processes["plain metrics"] != pytest.approx(alone, rel=1e-6)
+
+
+@given(st.integers(1, 500), st.integers(1, 8), st.integers(1, 40))
+def test_processes_have_the_same_number_of_batches(rows: int, processes: int, wanted: int) -> None:
+    if rows < processes:
+        with pytest.raises(ConfigurationError, match=rf"{rows} rows .* for {processes} processes"):
+            even_batch_size(rows, processes, wanted)
+        return
+    size = even_batch_size(rows, processes, wanted)
+    shares = [len(range(rank, rows, processes)) for rank in range(processes)]
+    assert len({math.ceil(share / size) for share in shares}) == 1

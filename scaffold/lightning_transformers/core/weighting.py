@@ -39,8 +39,9 @@ class TokenWeighting:
         batches, processes = trainer.accumulate_grad_batches, trainer.world_size
         if batches == processes == 1:
             return loss
-        everywhere = cast(Tensor, trainer.strategy.reduce(count, reduce_op="sum"))
-        everywhere = everywhere.to(torch.promote_types(loss.dtype, torch.float32))
+        # The sum over the processes takes the place of what it is given.
+        wide = count.detach().to(torch.promote_types(loss.dtype, torch.float32), copy=True)
+        everywhere = cast(Tensor, trainer.strategy.reduce(wide, reduce_op="sum"))
         if trainer.strategy.handles_gradient_accumulation:
             return loss * (count * processes / everywhere.clamp(min=1))
         before = self._before(trainer, everywhere)
