@@ -1,0 +1,59 @@
+"""Steps and validations on two processes; started by `test_ddp.py`, which names the file to write.
+
+The file gets the updates by the number of batches that each process has in a step, and the
+metrics, of this stack and of plain Lightning.
+"""
+
+import os
+import sys
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader
+
+from lightning_transformers.core.collate import CausalCollator
+from tests.runtime.test_training import model, sample, trainer
+from tests.runtime.weighting_runs import parts_of, task_and_batch, update
+
+TWO: dict[str, Any] = {"strategy": "ddp", "devices": 2}
+ODD = {"limit_val_samples": 5, "batch_size": 3, "block_size": 32}
+"""Of these texts there are 17 rows: one process has nine of them, the other eight."""
+
+
+def updates(*recipes: str, plain: bool = False) -> dict[int, torch.Tensor]:
+    """Return the update of one step by the number of batches that each process has in it."""
+    rank = int(os.environ.get("LOCAL_RANK", "0"))
+    found = {}
+    for batches in (1, 2, 4):
+        task, batch = task_and_batch("language_modeling", *recipes, plain=plain)
+        mine = parts_of(batch, 2 * batches)[rank::2]
+        arguments = {"precision": "64-true", "use_distributed_sampler": False}
+        found[batches] = update(task, mine, **arguments, **TWO)
+    return found
+
+
+def validated(plain: bool = False) -> dict[str, float]:
+    """Return the metrics of an odd number of rows."""
+    task, data = model(), sample(**ODD)
+    loader = None
+    if plain:
+        data.setup("fit")
+        assert data.dataset is not None
+        collate = CausalCollator(data.tokenizer)
+        rows: Any = data.dataset["validation"]
+        loader = DataLoader(rows, batch_size=3, collate_fn=collate)
+    run = trainer(".", **TWO)  # type: ignore[arg-type]
+    (metrics,) = run.validate(task, loader, datamodule=None if plain else data, verbose=False)
+    return dict(metrics)
+
+
+if __name__ == "__main__":
+    results = {
+        "updates": updates(),
+        "recipes": updates("label_smoothing", "custom_loss"),
+        "plain updates": updates(plain=True),
+        "metrics": validated(),
+        "plain metrics": validated(plain=True),
+    }
+    if os.environ.get("LOCAL_RANK", "0") == "0":
+        torch.save(results, sys.argv[1])
