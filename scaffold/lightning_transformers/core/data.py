@@ -2,19 +2,26 @@
 
 import itertools
 import logging
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
-import torch
 from datasets import Dataset, DatasetDict, IterableDataset
 from pydantic import NonNegativeInt, PositiveInt
 from pytorch_lightning import LightningDataModule
 from pytorch_lightning.overrides.distributed import UnrepeatedDistributedSampler
-from torch.utils.data import DataLoader, DistributedSampler
+from torch.utils.data import DataLoader
 
 from lightning_transformers.core.hyperparameters import hyperparameters_of, set_hyperparameters
+from lightning_transformers.core.resuming import batches_done
+from lightning_transformers.core.sampling import (
+    EpochSampler,
+    SeededCollate,
+    SeededRows,
+    StreamCollate,
+    StreamLoader,
+    batches_per_process,
+)
 from lightning_transformers.core.sources import (
     Rows,
     Source,
@@ -30,25 +37,6 @@ log = logging.getLogger(__name__)
 SAMPLE = "sample"
 SHUFFLE_BUFFER = 1000
 """Rows of a stream among which the next one is drawn."""
-
-
-class StreamLoader(DataLoader[Any]):
-    """Batches of a stream, which is told the epoch each time, and shuffles by it.
-
-    Args:
-        arguments: those of the base class.
-        epoch: returns the epoch.
-        kwargs: those of the base class.
-    """
-
-    def __init__(self, *arguments: Any, epoch: Callable[[], int], **kwargs: Any) -> None:
-        super().__init__(*arguments, **kwargs)
-        self.epoch = epoch
-
-    def __iter__(self) -> Any:
-        """Return an iterator over the batches of the epoch."""
-        cast(IterableDataset, self.dataset).set_epoch(self.epoch())
-        return super().__iter__()
 
 
 class TransformerDataModule(LightningDataModule):
@@ -218,15 +206,15 @@ class TransformerDataModule(LightningDataModule):
         """Return shuffled batches; the order follows from `seed`, in each epoch another."""
         rows = self._split("train")
         if isinstance(rows, IterableDataset):
-            return self._dataloader(rows.shuffle(self.seed, buffer_size=SHUFFLE_BUFFER))
-        replicas = self.trainer and self.trainer.distributed_sampler_kwargs
-        if replicas:  # Lightning's own sampler would not know the seed; it tells this one the epoch
-            sampler: DistributedSampler[Any] = DistributedSampler(
-                cast(Any, rows), seed=self.seed, **replicas
-            )
-            return self._dataloader(rows, sampler=sampler)
-        generator = torch.Generator().manual_seed(self.seed + self._epoch())
-        return self._dataloader(rows, shuffle=True, generator=generator)
+            shuffled = rows.shuffle(self.seed, buffer_size=SHUFFLE_BUFFER)
+            collate = StreamCollate(self.collate_fn, shuffled, self.seed)
+            return self._dataloader(shuffled, collate_fn=collate, done=self._batches_done)
+        replicas = (self.trainer and self.trainer.distributed_sampler_kwargs) or {}
+        sampler = EpochSampler(
+            rows, self.batch_size, self.seed, self._epoch, self._batches_done, **replicas
+        )
+        collate_rows = SeededCollate(self.collate_fn)
+        return self._dataloader(SeededRows(rows), sampler=sampler, collate_fn=collate_rows)
 
     def val_dataloader(self) -> DataLoader[Any]:
         """Return the batches of the validation set in order."""
@@ -247,8 +235,7 @@ class TransformerDataModule(LightningDataModule):
         limit = self.trainer.limit_train_batches
         if isinstance(rows, IterableDataset):
             return limit if isinstance(limit, int) else None
-        per_process = math.ceil(len(rows) / self.trainer.world_size)
-        batches = math.ceil(per_process / self.batch_size)
+        batches = batches_per_process(len(rows), self.trainer.world_size, self.batch_size)
         return min(batches, limit) if isinstance(limit, int) else int(batches * (limit or 1.0))
 
     # -- prediction
@@ -352,10 +339,10 @@ class TransformerDataModule(LightningDataModule):
         size = even_batch_size(len(rows), replicas["num_replicas"], self.batch_size)
         return self._dataloader(rows, sampler=sampler, batch_size=size)
 
-    def _dataloader(self, rows: Rows, **kwargs: Any) -> DataLoader[Any]:
+    def _dataloader(self, rows: Any, **kwargs: Any) -> DataLoader[Any]:
         loader: type[DataLoader[Any]] = DataLoader
         if isinstance(rows, IterableDataset):
-            loader, kwargs["epoch"] = StreamLoader, self._epoch
+            loader, kwargs = StreamLoader, {"epoch": self._epoch, "done": no_batches} | kwargs
             self._require_one_process()
         common: dict[str, Any] = {
             "batch_size": self.batch_size,
@@ -367,6 +354,9 @@ class TransformerDataModule(LightningDataModule):
 
     def _epoch(self) -> int:
         return self.trainer.current_epoch if self.trainer else 0
+
+    def _batches_done(self) -> int:
+        return batches_done(self.trainer)
 
     def _require_one_process(self) -> None:
         """Raise ConfigurationError if several processes would have to share a stream."""
@@ -386,6 +376,11 @@ class TransformerDataModule(LightningDataModule):
                 f"the dataset has no {name} split (it has: {has}): give dataset.{name}_file=<file>"
             )
         return self.dataset[name]
+
+
+def no_batches() -> int:
+    """Return that none is done: an evaluation starts from the beginning."""
+    return 0
 
 
 def even_batch_size(rows: int, processes: int, wanted: int) -> int:

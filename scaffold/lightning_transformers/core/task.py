@@ -8,8 +8,10 @@ from typing import Any, ClassVar, cast
 
 import torch
 from hydra.utils import instantiate
+from lightning_fabric.plugins import TorchCheckpointIO
 from lightning_fabric.utilities import move_data_to_device
 from pytorch_lightning import Callback, LightningModule
+from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
@@ -17,8 +19,10 @@ from torchmetrics import Metric, MetricCollection
 from transformers import Pipeline, PreTrainedModel
 from transformers.utils.generic import ModelOutput
 
+from lightning_transformers.core import resuming
 from lightning_transformers.core.adapters import add_adapter, has_adapter, merged, trained_state
 from lightning_transformers.core.backbone import Backbone, embedding_rows
+from lightning_transformers.core.checkpoint_io import SafeCheckpointIO
 from lightning_transformers.core.data import TransformerDataModule
 from lightning_transformers.core.families import record_task
 from lightning_transformers.core.freezing import nothing_trains
@@ -97,6 +101,7 @@ class TaskTransformer(LightningModule):
         self._unlogged_loss: Tensor | None = None
         self._batch: Batch = {}
         self._count: Tensor | None = None
+        self._resumed: list[Any] | None = None
         self.weighting = TokenWeighting()
         self.model = self.build_model()
         if peft:
@@ -146,6 +151,8 @@ class TaskTransformer(LightningModule):
 
     def setup(self, stage: str) -> None:
         """Check that the embedding holds every token that the data can have."""
+        if type(self.trainer.strategy.checkpoint_io) is TorchCheckpointIO:
+            self.trainer.strategy.checkpoint_io = SafeCheckpointIO()
         tokenizer = getattr(self.trainer.datamodule, "tokenizer", None)  # type: ignore[attr-defined]
         if tokenizer is None:
             return
@@ -180,6 +187,9 @@ class TaskTransformer(LightningModule):
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> int | None:
         """Take note of the batch, whose targets count where a step of one's own tells no loss."""
         self._batch = batch
+        if self._resumed is not None:  # the loader's iterator, which draws numbers, is made by now
+            resuming.restore(self, self.weighting, self._resumed)
+            self._resumed = None
         return None
 
     def backward(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
@@ -387,8 +397,14 @@ class TaskTransformer(LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Record the task; leave out what the backbone's files hold, if an adapter trains."""
         record_task(type(self), checkpoint)
+        checkpoint[resuming.KEY] = resuming.state_of(self, self.weighting)
         if not self.strict_loading and not self.backbone.random_weights:
             checkpoint["state_dict"] = trained_state(self, checkpoint["state_dict"])
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep what a run that goes on takes up with its first batch."""
+        if self._trainer is not None and self._trainer.state.fn == TrainerFn.FITTING:
+            self._resumed = checkpoint.get(resuming.KEY)
 
     # -- for subclasses and recipes
 

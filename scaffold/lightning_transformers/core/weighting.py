@@ -50,13 +50,27 @@ class TokenWeighting:
         scale_gradients(model, before / total)
         return loss * (count * batches * processes / total)
 
+    def state(self) -> float:
+        """Return the number of loss terms of a step that is not done."""
+        return 0.0 if self.total is None else self.total.item()
+
+    def restore(self, total: float, trainer: Trainer, device: torch.device) -> None:
+        """Go on with the step that the last batch of a resumed run belongs to."""
+        wide = torch.float32 if device.type == "mps" else torch.float64
+        self.total = torch.tensor(total, dtype=wide, device=device)
+        self.window = self._window(trainer)
+
+    def _window(self, trainer: Trainer) -> tuple[int, int]:
+        return trainer.current_epoch, trainer.fit_loop.batch_idx // trainer.accumulate_grad_batches
+
     def _before(self, trainer: Trainer, like: Tensor) -> Tensor:
         """Return the number of terms in the step before this batch: none, if it is the first."""
-        batches = trainer.accumulate_grad_batches
-        index = trainer.fit_loop.batch_idx
-        window = (trainer.current_epoch, index // batches)
+        window = self._window(trainer)
         # An optimizer may evaluate the first batch several times, each time from the start.
-        first = index % batches == 0 or window != self.window
+        first = (
+            trainer.fit_loop.batch_idx % trainer.accumulate_grad_batches == 0
+            or window != self.window
+        )
         self.window = window
         return torch.zeros_like(like) if first or self.total is None else self.total
 

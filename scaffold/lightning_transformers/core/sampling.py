@@ -1,0 +1,184 @@
+"""The order of training rows, and random numbers of batches, as functions of seed and epoch.
+
+A run that is resumed in the midst of an epoch so sees the rows that are left, in the same order,
+and hides the same tokens in them, whatever the number of workers.
+"""
+
+import hashlib
+import itertools
+import math
+import random
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, cast
+
+import numpy as np
+import torch
+from datasets import Dataset, IterableDataset
+from torch.utils.data import DataLoader, DistributedSampler
+
+Examples = Sequence[dict[str, Any]]
+Collate = Callable[[Examples], Any]
+
+
+def batches_per_process(rows: int, processes: int, batch_size: int) -> int:
+    """Return how many batches each process has of an epoch."""
+    return math.ceil((rows // processes) / batch_size)
+
+
+class Row(int):
+    """The index of a row, and the seed of what is random in a batch that starts with it."""
+
+    seed: int
+
+
+class EpochSampler(DistributedSampler[Any]):
+    """Shuffled rows of one process, in an order that follows from seed and epoch.
+
+    All processes have the same number of batches. Rows of which only some processes would make a
+    batch are left out, others in each epoch; none is repeated.
+
+    Args:
+        rows: the rows.
+        batch_size: rows in a batch of one process.
+        seed: of the order.
+        epoch: returns the epoch.
+        done: returns the number of batches that a resumed epoch has had.
+        num_replicas: number of processes.
+        rank: number of this process.
+    """
+
+    def __init__(
+        self,
+        rows: Dataset,
+        batch_size: int,
+        seed: int,
+        epoch: Callable[[], int],
+        done: Callable[[], int],
+        num_replicas: int = 1,
+        rank: int = 0,
+    ) -> None:
+        super().__init__(cast(Any, rows), num_replicas, rank, seed=seed)
+        self.batch_size = batch_size
+        self.epoch_of_run = epoch
+        self.done = done
+        fewest = len(rows) // num_replicas
+        used = len(rows) if fewest % batch_size else fewest * num_replicas
+        self.num_samples = len(range(rank, used, num_replicas))
+
+    def __iter__(self) -> Iterator[Any]:
+        """Return an iterator over the rows that are left of the epoch."""
+        epoch = self.epoch_of_run()
+        generator = torch.Generator().manual_seed(seed_of(self.seed, epoch))
+        order = torch.randperm(len(cast(Any, self.dataset)), generator=generator).tolist()
+        mine = order[self.rank :: self.num_replicas][: self.num_samples]
+        return iter([self._row(mine, at, epoch) for at in self._positions()])
+
+    def _positions(self) -> range:
+        return range(self.done() * self.batch_size, self.num_samples)
+
+    def _row(self, mine: list[int], position: int, epoch: int) -> Row:
+        row = Row(mine[position])
+        if position % self.batch_size == 0:
+            row.seed = seed_of(self.seed, epoch, self.rank, position)
+        return row
+
+
+class SeededRows(torch.utils.data.Dataset[Any]):
+    """Rows in batches that know the seed of what is random in them.
+
+    Args:
+        rows: the rows.
+    """
+
+    def __init__(self, rows: Dataset) -> None:
+        self.rows = rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitems__(self, indices: list[Row]) -> tuple[int, Examples]:
+        """Return the seed of a batch, and its examples."""
+        return indices[0].seed, self.rows.__getitems__([int(index) for index in indices])
+
+
+class SeededCollate:
+    """Makes batches of examples with random numbers that follow from the seed of the batch.
+
+    Args:
+        collate: makes a batch of a list of examples.
+    """
+
+    def __init__(self, collate: Collate) -> None:
+        self.collate = collate
+
+    def __call__(self, batch: tuple[int, Examples]) -> Any:
+        """Return the batch."""
+        seed, examples = batch
+        with random_numbers_from(seed):
+            return self.collate(examples)
+
+
+class StreamCollate:
+    """Makes batches of a stream with random numbers that follow from rows and epoch.
+
+    Args:
+        collate: makes a batch of a list of examples.
+        rows: the stream, which knows the epoch in all workers.
+        seed: of the random numbers.
+    """
+
+    def __init__(self, collate: Collate, rows: IterableDataset, seed: int) -> None:
+        self.collate = collate
+        self.rows = rows
+        self.seed = seed
+
+    def __call__(self, examples: Examples) -> Any:
+        """Return the batch."""
+        content = [np.asarray(value).tobytes() for value in examples[0].values()]
+        with random_numbers_from(seed_of(self.seed, self.rows.epoch, *content)):
+            return self.collate(examples)
+
+
+class StreamLoader(DataLoader[Any]):
+    """Batches of a stream, which shuffles by the epoch; those that a resumed epoch had are skipped.
+
+    Args:
+        arguments: those of the base class.
+        epoch: returns the epoch.
+        done: returns the number of batches that a resumed epoch has had.
+        kwargs: those of the base class.
+    """
+
+    def __init__(
+        self, *arguments: Any, epoch: Callable[[], int], done: Callable[[], int], **kwargs: Any
+    ) -> None:
+        super().__init__(*arguments, **kwargs)
+        self.epoch = epoch
+        self.done = done
+
+    def __iter__(self) -> Any:
+        """Return an iterator over the batches that are left of the epoch."""
+        cast(IterableDataset, self.dataset).set_epoch(self.epoch())
+        return itertools.islice(super().__iter__(), self.done(), None)
+
+
+def seed_of(*key: Any) -> int:
+    """Return a seed that follows from a key of plain values."""
+    digest = hashlib.blake2b(repr(key).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big") >> 1
+
+
+@contextmanager
+def random_numbers_from(seed: int) -> Iterator[None]:
+    """Seed torch, NumPy and Python for a while, and leave them as they were."""
+    numbers, state = np.random.get_state(), random.getstate()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        np.random.seed(seed % 2**32)
+        random.seed(seed)
+        try:
+            yield
+        finally:
+            np.random.set_state(numbers)
+            random.setstate(state)

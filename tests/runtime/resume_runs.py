@@ -1,0 +1,211 @@
+"""Runs that are killed and go on: each in a process that is forked off, which imports nothing.
+
+A run trains a few steps, saves every so many batches, and may kill itself (SIGKILL) after the
+backward of any batch, in the midst of a step as well. What it ends with goes to a file.
+"""
+
+import json
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from pytorch_lightning import Callback, LightningModule, Trainer
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from lightning_transformers.task.nlp.language_modeling import LanguageModelingDataModule
+from lightning_transformers.task.nlp.masked_language_modeling import (
+    MaskedLanguageModelingDataModule,
+)
+from lightning_transformers.train import seed_everything
+from tests.rendered import task_class
+from tests.runtime.test_own_files import TINY, TOKENIZER
+from tests.runtime.test_training import trainer
+
+WARMUP = {
+    "_target_": "transformers.get_linear_schedule_with_warmup",
+    "num_warmup_steps": 5,
+    "num_training_steps": 30,
+}
+DATA: dict[str, tuple[str, str, Callable[..., Any], dict[str, Any]]] = {
+    "map": (
+        "masked_language_modeling",
+        "bert",
+        MaskedLanguageModelingDataModule,
+        {"max_length": 32, "limit_train_samples": 48},
+    ),
+    "packed": (
+        "language_modeling",
+        "gpt2",
+        LanguageModelingDataModule,
+        {"block_size": 32, "limit_train_samples": 60},
+    ),
+    "streaming": (
+        "language_modeling",
+        "gpt2",
+        LanguageModelingDataModule,
+        {"block_size": 32, "limit_train_samples": 60, "streaming": True},
+    ),
+}
+BATCHES = 12
+"""Of an epoch."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """What a run trains: kind of data, workers, batches in a step, recipes of the generated task.
+
+    With `plain`, the parts that make a run go on exactly are left out.
+    """
+
+    data: str
+    workers: int = 0
+    accumulate: int = 1
+    recipes: Sequence[str] = field(default_factory=tuple)
+    every: int = 5
+    plain: bool = False
+
+
+class Observer(Callback):
+    """Notes the batches, saves every so many of them, and kills the process after one of them."""
+
+    def __init__(self, folder: Path, every: int, kill_at: int | None) -> None:
+        self.folder, self.every, self.kill_at = folder, every, kill_at
+        self.seen: list[tuple[int, int]] = []
+
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        number = trainer.current_epoch * BATCHES + batch_idx
+        content = int(
+            (
+                batch["input_ids"]
+                * torch.arange(1, 1 + batch["input_ids"].numel()).view_as(batch["input_ids"])
+            ).sum()
+        )
+        self.seen.append((number, content))
+
+    def on_after_backward(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self.seen[-1][0] == self.kill_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if (self.seen[-1][0] + 1) % self.every == 0:
+            trainer.save_checkpoint(self.folder / "last.ckpt")
+
+
+class PlainLoader:
+    """A shuffled loader, as one writes it."""
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        """Return shuffled batches."""
+        data: Any = self
+        return DataLoader(
+            data.dataset["train"],
+            shuffle=True,
+            batch_size=data.batch_size,
+            num_workers=data.num_workers,
+            collate_fn=data.collate_fn,
+        )
+
+
+def train(case: Case, folder: Path, kill_at: int | None, resume: bool) -> dict[str, Any]:
+    """Return what a run ends with: parameters, optimizer, batches."""
+    base, architecture, data_class, values = DATA[case.data]
+    seed_everything(0)
+    task = task_class(base, *case.recipes)(
+        {"pretrained_model_name_or_path": f"{TINY}/{architecture}", "random_weights": True},
+        optimizer={"_target_": "torch.optim.AdamW", "lr": 3e-3},
+        scheduler=WARMUP,
+    )
+    common = {"dataset_name": "sample", "batch_size": 4, "num_workers": case.workers}
+    if case.plain:
+        data_class = type("PlainData", (PlainLoader, data_class), {})  # type: ignore[arg-type]
+    data = data_class(TOKENIZER, **common | values)
+    observer = Observer(folder, case.every, kill_at)
+    run = trainer(
+        folder,
+        max_epochs=2,
+        limit_train_batches=BATCHES,
+        limit_val_batches=1,
+        accumulate_grad_batches=case.accumulate,
+        callbacks=[observer],
+    )
+    last = folder / "last.ckpt"
+    found = str(last) if resume and last.exists() else None
+    run.fit(task, data, ckpt_path=found, weights_only=True)
+    return {
+        "parameters": dict(task.named_parameters()),
+        "optimizer": run.optimizers[0].state_dict(),
+        "seen": observer.seen,
+        "step": run.global_step,
+    }
+
+
+def in_child(function: Callable[[], Any], file: Path) -> int:
+    """Run a function in a child, whose result goes to a file; return its status."""
+    child = os.fork()
+    if child == 0:
+        try:
+            torch.save(function(), file)
+            os._exit(0)
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def uninterrupted(case: Case, folder: Path) -> dict[str, Any]:
+    """Return what a run ends with that nothing disturbs."""
+    folder.mkdir(parents=True)
+    assert in_child(lambda: train(case, folder, None, False), folder / "end.pt") == 0
+    return torch.load(folder / "end.pt")  # type: ignore[no-any-return]
+
+
+def killed_and_resumed(case: Case, folder: Path, kill_at: int) -> dict[str, Any]:
+    """Return what a run ends with that was killed at a batch, and then went on."""
+    folder.mkdir(parents=True)
+    end = folder / "end.pt"
+    assert in_child(lambda: train(case, folder, kill_at, False), end) == -signal.SIGKILL
+    assert in_child(lambda: train(case, folder, None, True), end) == 0
+    return torch.load(end)  # type: ignore[no-any-return]
+
+
+def differences(found: dict[str, Any], expected: dict[str, Any]) -> list[str]:
+    """Return what is not bit for bit the same at the end of two runs."""
+    left = expected["seen"][-len(found["seen"]) :]
+    different = ["order of the samples"] if found["seen"] != left else []
+    different += [] if found["step"] == expected["step"] else ["number of steps"]
+    for part in ("parameters", "optimizer"):
+        same = same_values(found[part], expected[part])
+        different += [] if same else [part]
+    return different
+
+
+def same_values(one: Any, other: Any) -> bool:
+    """Tell whether two structures of tensors are bit for bit the same."""
+    if isinstance(one, Tensor):
+        return torch.equal(one, other)
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(same_values(one[k], other[k]) for k in one)
+    if isinstance(one, list | tuple):
+        return len(one) == len(other) and all(map(same_values, one, other))
+    return bool(one == other)
+
+
+if __name__ == "__main__":
+    case = Case(**json.loads(sys.argv[1]))
+    folder = Path(sys.argv[2])
+    expected = uninterrupted(case, folder / "whole")
+    for kill_at in map(int, sys.argv[3:]):
+        print(
+            kill_at, differences(killed_and_resumed(case, folder / str(kill_at), kill_at), expected)
+        )
