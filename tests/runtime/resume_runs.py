@@ -4,14 +4,13 @@ A run trains a few steps, saves every so many batches, and may kill itself (SIGK
 backward of any batch, in the midst of a step as well. What it ends with goes to a file.
 """
 
-import json
 import os
 import signal
-import sys
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -19,6 +18,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from lightning_transformers.core import checkpoint_io
 from lightning_transformers.task.nlp.language_modeling import LanguageModelingDataModule
 from lightning_transformers.task.nlp.masked_language_modeling import (
     MaskedLanguageModelingDataModule,
@@ -61,7 +61,8 @@ BATCHES = 12
 class Case:
     """What a run trains: kind of data, workers, batches in a step, recipes of the generated task.
 
-    With `plain`, the parts that make a run go on exactly are left out.
+    With `plain`, the loader is one as everybody writes it. With `in_write`, the process dies when
+    the checkpoint after the given batch has been written, and is not yet in its place.
     """
 
     data: str
@@ -70,36 +71,41 @@ class Case:
     recipes: Sequence[str] = field(default_factory=tuple)
     every: int = 5
     plain: bool = False
+    in_write: bool = False
 
 
 class Observer(Callback):
     """Notes the batches, saves every so many of them, and kills the process after one of them."""
 
-    def __init__(self, folder: Path, every: int, kill_at: int | None) -> None:
-        self.folder, self.every, self.kill_at = folder, every, kill_at
+    def __init__(self, case: Case, folder: Path, kill_at: int | None) -> None:
+        self.folder, self.every, self.kill_at = folder, case.every, kill_at
+        self.in_write = case.in_write
         self.seen: list[tuple[int, int]] = []
 
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
         number = trainer.current_epoch * BATCHES + batch_idx
-        content = int(
-            (
-                batch["input_ids"]
-                * torch.arange(1, 1 + batch["input_ids"].numel()).view_as(batch["input_ids"])
-            ).sum()
-        )
-        self.seen.append((number, content))
+        ids = batch["input_ids"].flatten()
+        self.seen.append((number, int((ids * torch.arange(1, 1 + len(ids))).sum())))
 
     def on_after_backward(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if self.seen[-1][0] == self.kill_at:
-            os.kill(os.getpid(), signal.SIGKILL)
+        if self.kill_at is None or self.seen[-1][0] < self.kill_at:
+            return
+        if not self.in_write:
+            die()
+        checkpoint_io.os = SimpleNamespace(**vars(os) | {"fsync": die})
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         if (self.seen[-1][0] + 1) % self.every == 0:
             trainer.save_checkpoint(self.folder / "last.ckpt")
+
+
+def die(*_: Any) -> None:
+    """End this process as a power cut does."""
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 class PlainLoader:
@@ -130,7 +136,7 @@ def train(case: Case, folder: Path, kill_at: int | None, resume: bool) -> dict[s
     if case.plain:
         data_class = type("PlainData", (PlainLoader, data_class), {})  # type: ignore[arg-type]
     data = data_class(TOKENIZER, **common | values)
-    observer = Observer(folder, case.every, kill_at)
+    observer = Observer(case, folder, kill_at)
     run = trainer(
         folder,
         max_epochs=2,
@@ -199,13 +205,3 @@ def same_values(one: Any, other: Any) -> bool:
     if isinstance(one, list | tuple):
         return len(one) == len(other) and all(map(same_values, one, other))
     return bool(one == other)
-
-
-if __name__ == "__main__":
-    case = Case(**json.loads(sys.argv[1]))
-    folder = Path(sys.argv[2])
-    expected = uninterrupted(case, folder / "whole")
-    for kill_at in map(int, sys.argv[3:]):
-        print(
-            kill_at, differences(killed_and_resumed(case, folder / str(kill_at), kill_at), expected)
-        )

@@ -1,0 +1,29 @@
+"""A run that was killed goes on as if nothing had been; `benchmarks/resume.py` has all kills."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.runtime.resume_runs import Case, differences, killed_and_resumed, uninterrupted
+
+RECIPES = ("weight_noise", "ema_weights", "gradual_unfreezing")
+CASES = {
+    "map, random masks, 2 workers, mid-step": (Case("map", workers=2, accumulate=3), 13),
+    "packed, recipes, mid-step": (Case("packed", accumulate=3, recipes=RECIPES), 21),
+    "stream": (Case("streaming"), 8),
+    "in the write": (Case("packed", in_write=True), 8),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_killed_run_ends_as_the_one_that_was_not(name: str, tmp_path: Path) -> None:
+    case, kill_at = CASES[name]
+    expected = uninterrupted(case, tmp_path / "whole")
+    assert not differences(killed_and_resumed(case, tmp_path / "killed", kill_at), expected)
+
+
+def test_plain_loader_goes_on_with_other_samples(tmp_path: Path) -> None:
+    case = Case("packed", plain=True)
+    expected = uninterrupted(case, tmp_path / "whole")
+    found = differences(killed_and_resumed(case, tmp_path / "killed", 8), expected)
+    assert found == ["order of the samples", "parameters", "optimizer"]
