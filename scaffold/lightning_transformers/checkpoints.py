@@ -1,5 +1,6 @@
 """Reading checkpoints."""
 
+from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
 from zipfile import is_zipfile
@@ -37,3 +38,16 @@ def read_checkpoint(path: str) -> dict[str, Any]:
             "given as backbone.pretrained_model_name_or_path=<folder>"
         )
     return content
+
+
+def newest_checkpoint(folder: Path) -> str | None:
+    """Return the checkpoint in a folder that the training had come furthest with, if any."""
+    found = {str(path): progress(read_checkpoint(str(path))) for path in folder.glob("*.ckpt")}
+    return max(found, key=lambda path: found[path], default=None)
+
+
+def progress(checkpoint: dict[str, Any]) -> tuple[int, int]:
+    """Return after how many optimizer steps and batches a checkpoint was written."""
+    loop = checkpoint.get("loops", {}).get("fit_loop", {})
+    batches = loop.get("epoch_loop.batch_progress", {}).get("total", {}).get("ready", 0)
+    return checkpoint.get("global_step", 0), batches

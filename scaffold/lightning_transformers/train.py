@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import platform
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -14,9 +15,15 @@ from lightning_transformers.build import (
     build_data,
     build_model,
     build_trainer,
+    check_checkpoint,
     checkpoint_path,
+    task_class,
 )
+from lightning_transformers.checkpoints import newest_checkpoint
+from lightning_transformers.errors import ConfigurationError
 from lightning_transformers.hydra_app.checks import check_config
+
+log = logging.getLogger(__name__)
 
 STACK = (
     "ltscaffold",
@@ -60,7 +67,7 @@ def train(
 def train_from_config(config: DictConfig) -> dict[str, float]:
     """Build the model, the data and the trainer of a composed config, and train."""
     check_config(config)
-    checkpoint = checkpoint_path(config)
+    checkpoint = checkpoint_to_resume(config) or checkpoint_path(config)
     seed_everything(config.training.seed)
     data = build_data(config)
     model = build_model(config, data)
@@ -79,6 +86,30 @@ def train_from_config(config: DictConfig) -> dict[str, float]:
             print(f"Last validation: {validated}")
         print(f"Run folder: {config.training.run_dir}")
     return metrics
+
+
+def checkpoint_to_resume(config: DictConfig) -> str | None:
+    """Return the newest checkpoint of the run folder, if `resume=auto` asks for it.
+
+    Raises:
+        ConfigurationError: for another value of `resume`, or a checkpoint of another task.
+    """
+    resume = config.get("resume")
+    if resume is None:
+        return None
+    if resume != "auto":
+        raise ConfigurationError(
+            f"resume={resume}: 'auto' goes on from the newest checkpoint in the run folder; "
+            "a certain one is given as +checkpoint_path=<file>"
+        )
+    folder = Path(config.training.run_dir)
+    found = newest_checkpoint(folder / "checkpoints")
+    if found is None:
+        log.info("resume=auto: no checkpoint in %s, the run starts from the beginning", folder)
+    else:
+        check_checkpoint(task_class(config), found)
+        log.info("resume=auto: the run goes on from %s", found)
+    return found
 
 
 def validation_line(metrics: Mapping[str, float]) -> str:

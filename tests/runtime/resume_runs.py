@@ -18,6 +18,8 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from lightning_transformers.callbacks import Autosave
+from lightning_transformers.checkpoints import newest_checkpoint
 from lightning_transformers.core import checkpoint_io
 from lightning_transformers.task.nlp.language_modeling import LanguageModelingDataModule
 from lightning_transformers.task.nlp.masked_language_modeling import (
@@ -72,6 +74,8 @@ class Case:
     every: int = 5
     plain: bool = False
     in_write: bool = False
+    told: bool = False
+    """SIGTERM instead of SIGKILL."""
 
 
 class Observer(Callback):
@@ -79,7 +83,7 @@ class Observer(Callback):
 
     def __init__(self, case: Case, folder: Path, kill_at: int | None) -> None:
         self.folder, self.every, self.kill_at = folder, case.every, kill_at
-        self.in_write = case.in_write
+        self.in_write, self.told = case.in_write, case.told
         self.seen: list[tuple[int, int]] = []
 
     def on_train_batch_start(
@@ -92,6 +96,10 @@ class Observer(Callback):
     def on_after_backward(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self.kill_at is None or self.seen[-1][0] < self.kill_at:
             return
+        if self.told:
+            os.kill(os.getpid(), signal.SIGTERM)
+            self.kill_at = None
+            return
         if not self.in_write:
             die()
         checkpoint_io.os = SimpleNamespace(**vars(os) | {"fsync": die})
@@ -99,7 +107,7 @@ class Observer(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        if (self.seen[-1][0] + 1) % self.every == 0:
+        if (self.seen[-1][0] + 1) % self.every == 0 and not self.told:
             trainer.save_checkpoint(self.folder / "last.ckpt")
 
 
@@ -143,11 +151,11 @@ def train(case: Case, folder: Path, kill_at: int | None, resume: bool) -> dict[s
         limit_train_batches=BATCHES,
         limit_val_batches=1,
         accumulate_grad_batches=case.accumulate,
-        callbacks=[observer],
+        callbacks=[observer, Autosave(folder)],
+        enable_checkpointing=True,
     )
-    last = folder / "last.ckpt"
-    found = str(last) if resume and last.exists() else None
-    run.fit(task, data, ckpt_path=found, weights_only=True)
+    newest = newest_checkpoint(folder) if resume else None
+    run.fit(task, data, ckpt_path=newest, weights_only=True)
     return {
         "parameters": dict(task.named_parameters()),
         "optimizer": run.optimizers[0].state_dict(),
@@ -163,6 +171,8 @@ def in_child(function: Callable[[], Any], file: Path) -> int:
         try:
             torch.save(function(), file)
             os._exit(0)
+        except SystemExit as end:
+            os._exit(int(end.code or 0))
         except BaseException:
             traceback.print_exc()
             os._exit(1)
@@ -180,7 +190,9 @@ def killed_and_resumed(case: Case, folder: Path, kill_at: int) -> dict[str, Any]
     """Return what a run ends with that was killed at a batch, and then went on."""
     folder.mkdir(parents=True)
     end = folder / "end.pt"
-    assert in_child(lambda: train(case, folder, kill_at, False), end) == -signal.SIGKILL
+    status = 0 if case.told else -signal.SIGKILL
+    assert in_child(lambda: train(case, folder, kill_at, False), end) == status
+    assert not end.exists()
     assert in_child(lambda: train(case, folder, None, True), end) == 0
     return torch.load(end)  # type: ignore[no-any-return]
 

@@ -11,6 +11,7 @@ CASES = {
     "map, random masks, 2 workers, mid-step": (Case("map", workers=2, accumulate=3), 13),
     "packed, recipes, mid-step": (Case("packed", accumulate=3, recipes=RECIPES), 21),
     "stream": (Case("streaming"), 8),
+    "SIGTERM, mid-step": (Case("packed", accumulate=3, told=True), 13),
     "in the write": (Case("packed", in_write=True), 8),
 }
 

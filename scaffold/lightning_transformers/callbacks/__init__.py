@@ -1,5 +1,6 @@
 """Callbacks that tasks and configs switch on by name."""
 
+from lightning_transformers.callbacks.autosave import Autosave
 from lightning_transformers.callbacks.compile_model import CompileModel
 from lightning_transformers.callbacks.ema_weights import EMAWeights
 from lightning_transformers.callbacks.epoch_statistics import EpochStatistics
@@ -12,6 +13,7 @@ from lightning_transformers.callbacks.throughput import Throughput
 from lightning_transformers.callbacks.weight_noise import WeightNoise
 
 __all__ = [
+    "Autosave",
     "CompileModel",
     "EMAWeights",
     "EpochStatistics",

@@ -24,6 +24,7 @@ NOISE = (
     r".*exists and is not empty",  # the run folder, which Hydra has just written to
     r".*module\(s\) in eval mode at the start of training",  # a frozen backbone
     r".*is smaller than the logging interval",  # the last batch of an epoch is logged anyway
+    r".*your dataloader is not resumable",  # it is, without a state of its own
     r".*LeafSpec.* is deprecated",  # within Lightning
     r".*recommended to use `self\.log\(.*sync_dist=True",  # torchmetrics has synchronised already
 )
@@ -118,7 +119,8 @@ def _normalized(override: str) -> str:
         escaped = re.sub(r'(\\*)"', r'\1\1\\"', value)
         doubled = value[len(value.rstrip("\\")) :]
         value = f'"{escaped}{doubled}"'
-    return f"{name}={value}"
+    # A project keeps the config.yaml of its templates' version, which may lack the key.
+    return f"++{name}={value}" if name == "resume" else f"{name}={value}"
 
 
 def parse_flags(arguments: Sequence[str]) -> Namespace:

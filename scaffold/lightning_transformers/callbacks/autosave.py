@@ -1,0 +1,52 @@
+"""Checkpoints to go on from, in between those of the validations."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from pytorch_lightning import LightningModule, Trainer
+from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.utilities.exceptions import SIGTERMException
+
+
+class Autosave(ModelCheckpoint):
+    """Save every so many minutes, and when the process is told to end (SIGTERM).
+
+    A cluster that takes a job off its machine sends SIGTERM: the batch is finished, the run is
+    saved, and the process ends with status 0. The same command with `resume=auto` goes on from
+    there, bit for bit. There is one file, which a fit that comes to its end takes away.
+
+    Args:
+        dirpath: folder of the file, `autosave.ckpt`.
+        minutes: time between two checkpoints.
+    """
+
+    def __init__(self, dirpath: str | Path, minutes: float = 15) -> None:
+        super().__init__(
+            dirpath=dirpath,
+            filename="autosave",
+            train_time_interval=timedelta(minutes=minutes),
+            enable_version_counter=False,
+        )
+        self.file = Path(dirpath) / f"autosave{self.FILE_EXTENSION}"
+
+    def on_exception(
+        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
+    ) -> None:
+        """Save, if the process was told to end between two batches."""
+        if isinstance(exception, SIGTERMException):
+            trainer.save_checkpoint(self.file)
+            if trainer.is_global_zero:
+                print(f"ended by SIGTERM, saved {self.file}: go on with resume=auto")
+
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Take the file away: the last checkpoint of the fit has all that is in it."""
+        if trainer.is_global_zero and len(trainer.checkpoint_callbacks) > 1:
+            self.file.unlink(missing_ok=True)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return nothing: where the file is says the config."""
+        return {}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take up nothing."""
