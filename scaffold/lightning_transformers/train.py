@@ -108,8 +108,17 @@ def checkpoint_to_resume(config: DictConfig) -> str | None:
         log.info("resume=auto: no checkpoint in %s, the run starts from the beginning", folder)
     else:
         check_checkpoint(task_class(config), found)
+        set_metrics_aside(folder)
         log.info("resume=auto: the run goes on from %s", found)
     return found
+
+
+def set_metrics_aside(folder: Path) -> None:
+    """Keep `metrics.csv` as `metrics-1.csv` and so on: the logger begins a new one."""
+    written = folder / "metrics.csv"
+    if written.is_file():
+        before = len(list(folder.glob("metrics-*.csv")))
+        written.rename(folder / f"metrics-{before + 1}.csv")
 
 
 def validation_line(metrics: Mapping[str, float]) -> str:

@@ -74,18 +74,20 @@ def test_train_then_predict(project: Path, run: Run) -> None:
     assert done.returncode == 0, done.stderr
     assert "outputs/here" in done.stdout
     assert "noise_std: 0.01" in (project / "outputs/here/config.yaml").read_text()
-    last = "+checkpoint_path=outputs/here/checkpoints/last.ckpt"
     done = run(
         *TRAIN,
         *files,
         "trainer.accelerator=cpu",
-        last,
+        "resume=auto",
         "trainer.max_epochs=2",
-        "hydra.run.dir=outputs/on",
+        "hydra.run.dir=outputs/here",
     )
     assert done.returncode == 0, done.stderr
-    metrics = (project / "outputs/on/metrics.csv").read_text().splitlines()
+    assert "the run goes on from" in done.stdout
+    metrics = (project / "outputs/here/metrics.csv").read_text().splitlines()
     assert metrics[1].startswith("1,"), "it goes on with the second epoch"
+    metrics = (project / "outputs/here/metrics-1.csv").read_text().splitlines()
+    assert metrics[1].startswith("0,"), "what was logged before is kept"
     before = tree(project)
     checkpoint = "+checkpoint_path=outputs/here/checkpoints/best.ckpt"
     done = run("python", "predict.py", "+task=nlp/mine", checkpoint, "+x=The cat")
@@ -109,6 +111,7 @@ def test_train_then_predict(project: Path, run: Run) -> None:
             "cannot load the backbone 'no/such'",
         ),
         (("dataset.train_file=train.csv", "checkpoint_path=no.ckpt"), "no checkpoint at 'no.ckpt'"),
+        (("dataset.train_file=train.csv", "resume=yes"), "resume=yes: 'auto' goes on from"),
         (("dataset.train_file=train.csv", "+task.nose_std=1"), "did you mean 'noise_std'?"),
     ],
     ids=[
@@ -117,6 +120,7 @@ def test_train_then_predict(project: Path, run: Run) -> None:
         "missing column",
         "unreachable backbone",
         "checkpoint",
+        "resume",
         "typo",
     ],
 )
