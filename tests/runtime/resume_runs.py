@@ -14,7 +14,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import torch
-from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning import LightningModule, Trainer
+from pytorch_lightning.callbacks import Checkpoint
 from torch import Tensor
 from torch.utils.data import DataLoader
 
@@ -78,8 +79,11 @@ class Case:
     """SIGTERM instead of SIGKILL."""
 
 
-class Observer(Callback):
-    """Notes the batches, saves every so many of them, and kills the process after one of them."""
+class Observer(Checkpoint):
+    """Notes the batches, saves every so many of them, and kills the process after one of them.
+
+    As a callback that saves, it comes after all others.
+    """
 
     def __init__(self, case: Case, folder: Path, kill_at: int | None) -> None:
         self.folder, self.every, self.kill_at = folder, case.every, kill_at
