@@ -1,0 +1,73 @@
+"""Checkpoints load safely, or are refused when they are written; the one before stays."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from lightning_fabric.plugins import TorchCheckpointIO
+from pytorch_lightning import LightningModule, Trainer
+from pytorch_lightning.callbacks import Checkpoint
+
+from lightning_transformers.checkpoints import newest_checkpoint
+from lightning_transformers.core.checkpoint_io import SafeCheckpointIO
+from lightning_transformers.errors import ConfigurationError
+from tests.runtime.test_training import model, sample, trainer
+
+
+class Careless(Checkpoint):
+    """A callback of a user, whose state holds a path."""
+
+    def on_save_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        checkpoint["mine"] = {"files": [Path("a")]}
+
+
+def test_state_that_would_not_load_is_refused_with_its_place(tmp_path: Path) -> None:
+    run = trainer(tmp_path, limit_train_batches=1, limit_val_batches=0)
+    run.fit(model(), sample())
+    file = tmp_path / "last.ckpt"
+    run.save_checkpoint(file)
+    before = file.read_bytes()
+    run.callbacks.append(Careless())  # type: ignore[attr-defined]
+    with pytest.raises(ConfigurationError, match=r"checkpoint\['mine'\]\['files'\]\[0\] is a Pos"):
+        run.save_checkpoint(file)
+    assert file.read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["last.ckpt"]
+
+
+def test_plain_lightning_writes_what_does_not_load(tmp_path: Path) -> None:
+    file = tmp_path / "last.ckpt"
+    TorchCheckpointIO().save_checkpoint({"state_dict": {}, "files": [Path("a")]}, file)
+    with pytest.raises(Exception, match="weights_only"):
+        torch.load(file, weights_only=True)
+
+
+def test_disk_that_is_full_leaves_the_checkpoint_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "last.ckpt"
+    SafeCheckpointIO().save_checkpoint({"state_dict": {}, "global_step": 1}, file)
+
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        SafeCheckpointIO().save_checkpoint({"state_dict": {}, "global_step": 2}, file)
+    assert torch.load(file)["global_step"] == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["last.ckpt"]
+
+
+def test_newest_checkpoint_is_the_one_with_the_most_steps_and_batches(tmp_path: Path) -> None:
+    def write(name: str, step: int, batches: int) -> None:
+        progress = {"epoch_loop.batch_progress": {"total": {"ready": batches}}}
+        content = {"state_dict": {}, "global_step": step, "loops": {"fit_loop": progress}}
+        SafeCheckpointIO().save_checkpoint(content, tmp_path / name)
+
+    assert newest_checkpoint(tmp_path) is None
+    write("best.ckpt", 10, 30)
+    write("autosave.ckpt", 12, 38)
+    write("last.ckpt", 12, 36)
+    assert newest_checkpoint(tmp_path) == str(tmp_path / "autosave.ckpt")
