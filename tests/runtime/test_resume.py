@@ -1,9 +1,12 @@
 """A run that was killed goes on as if nothing had been; `benchmarks/resume.py` has all kills."""
 
+import os
 from pathlib import Path
 
 import pytest
 
+from release_templates import ROOT
+from tests.conftest import Run
 from tests.runtime.resume_runs import Case, differences, killed_and_resumed, uninterrupted
 
 RECIPES = ("weight_noise", "ema_weights", "gradual_unfreezing")
@@ -28,3 +31,11 @@ def test_plain_loader_goes_on_with_other_samples(tmp_path: Path) -> None:
     expected = uninterrupted(case, tmp_path / "whole")
     found = differences(killed_and_resumed(case, tmp_path / "killed", 8), expected)
     assert found == ["order of the samples", "parameters", "optimizer"]
+
+
+def test_two_processes_go_on_as_they_would_have(run: Run) -> None:
+    paths = os.pathsep.join([str(ROOT / "scaffold"), str(ROOT)])
+    done = run("python", "-m", "tests.runtime.ddp_resume", PYTHONPATH=paths)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines.count("equal") == 2, done.stdout

@@ -1,0 +1,47 @@
+"""A run on two processes, and one that goes on from its midst; started by `test_resume.py`."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from pytorch_lightning import LightningModule, Trainer
+from pytorch_lightning.callbacks import Checkpoint
+
+from tests.rendered import task_class
+from tests.runtime.test_training import model, sample, trainer
+
+MIDST = 5
+"""Batches before the checkpoint: one of them belongs to a step that is not done."""
+
+
+class Noted(Checkpoint):
+    """Saves in the midst of a step, and notes the batches from there on."""
+
+    def __init__(self) -> None:
+        self.seen: list[int] = []
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if batch_idx >= MIDST:
+            self.seen.append(int(batch["input_ids"].sum()))
+        elif batch_idx == MIDST - 1:
+            trainer.save_checkpoint("midst.ckpt")
+
+
+def fit(checkpoint: str | None = None) -> tuple[list[torch.Tensor], list[int]]:
+    """Return the parameters in the end and the later batches of this process."""
+    task = model(task_class("language_modeling", "ema_weights", "weight_noise"))
+    limits = {"limit_train_batches": 9, "limit_val_batches": 0, "accumulate_grad_batches": 2}
+    noted = Noted()
+    two = {"strategy": "ddp", "devices": 2, "enable_checkpointing": True}
+    run = trainer(Path.cwd(), callbacks=[noted], **two, **limits)
+    run.fit(task, sample(batch_size=4), ckpt_path=checkpoint, weights_only=True)
+    return [p.detach().clone() for p in task.parameters()], noted.seen
+
+
+if __name__ == "__main__":
+    weights, batches = fit()
+    weights_resumed, batches_resumed = fit("midst.ckpt")
+    same = all(map(torch.equal, weights, weights_resumed)) and batches == batches_resumed
+    print("equal" if same and len(batches) == 4 else f"other: {batches} {batches_resumed}")
