@@ -77,6 +77,8 @@ class Case:
     in_write: bool = False
     told: bool = False
     """SIGTERM instead of SIGKILL."""
+    at_validation: bool = False
+    """Save when a validation ends, which comes every so many batches."""
 
 
 class Observer(Checkpoint):
@@ -88,6 +90,7 @@ class Observer(Checkpoint):
     def __init__(self, case: Case, folder: Path, kill_at: int | None) -> None:
         self.folder, self.every, self.kill_at = folder, case.every, kill_at
         self.in_write, self.told = case.in_write, case.told
+        self.at_validation = case.at_validation
         self.seen: list[tuple[int, int]] = []
 
     def on_train_batch_start(
@@ -111,7 +114,12 @@ class Observer(Checkpoint):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        if (self.seen[-1][0] + 1) % self.every == 0 and not self.told:
+        due = (self.seen[-1][0] + 1) % self.every == 0
+        if due and not self.told and not self.at_validation:
+            trainer.save_checkpoint(self.folder / "last.ckpt")
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self.at_validation:
             trainer.save_checkpoint(self.folder / "last.ckpt")
 
 
@@ -154,6 +162,7 @@ def train(case: Case, folder: Path, kill_at: int | None, resume: bool) -> dict[s
         max_epochs=2,
         limit_train_batches=BATCHES,
         limit_val_batches=1,
+        val_check_interval=case.every if case.at_validation else None,
         accumulate_grad_batches=case.accumulate,
         callbacks=[observer, Autosave(folder)],
         enable_checkpointing=True,

@@ -319,4 +319,4 @@ def test_an_option_adds_one_callback_of_its_name(name: str, tmp_path: Path) -> N
 def test_options_add_up(tmp_path: Path) -> None:
     config = compose(["callbacks=[default,ema_weights,early_stopping]"])
     added = {"ema_weights", "early_stopping"}
-    assert set(config.callbacks) == {"checkpoint", "loss_curve", "progress_bar"} | added
+    assert set(config.callbacks) == {"autosave", "checkpoint", "loss_curve", "progress_bar"} | added

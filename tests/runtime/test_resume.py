@@ -15,6 +15,7 @@ CASES = {
     "packed, recipes, mid-step": (Case("packed", accumulate=3, recipes=RECIPES), 21),
     "stream": (Case("streaming"), 8),
     "SIGTERM, mid-step": (Case("packed", accumulate=3, told=True), 13),
+    "validation, mid-step": (Case("packed", accumulate=3, at_validation=True), 7),
     "in the write": (Case("packed", in_write=True), 8),
 }
 

@@ -12,6 +12,7 @@ from pytorch_lightning import LightningDataModule
 from pytorch_lightning.overrides.distributed import UnrepeatedDistributedSampler
 from torch.utils.data import DataLoader
 
+from lightning_transformers.core.fingerprints import fingerprint
 from lightning_transformers.core.hyperparameters import hyperparameters_of, set_hyperparameters
 from lightning_transformers.core.resuming import batches_done
 from lightning_transformers.core.sampling import (
@@ -268,18 +269,22 @@ class TransformerDataModule(LightningDataModule):
         Args:
             split: name for the progress bar.
             rows: the rows.
-            function: takes columns and `arguments`, returns columns. Of an importable function
-                `datasets` caches the result by its name and the arguments: give it a version.
-            arguments: keyword arguments of the function.
+            function: takes columns and `arguments`, returns columns. The result is cached by the
+                text of the function's module, for a method by the hyperparameters as well; of
+                what it calls in other modules the text does not count.
+            arguments: keyword arguments of the function, by whose values the result is cached.
         """
         common = {"batched": True, "remove_columns": column_names(rows), "fn_kwargs": arguments}
         if isinstance(rows, IterableDataset):
             return rows.map(function, **common)
+        # The first process has just made what the others are to find.
+        others = self.trainer is not None and self.trainer.local_rank > 0
         return rows.map(
             function,
             **common,
+            new_fingerprint=fingerprint(rows, function, arguments, TransformerDataModule),
             num_proc=self.preprocessing_num_workers,
-            load_from_cache_file=self.load_from_cache_file,
+            load_from_cache_file=self.load_from_cache_file or others,
             desc=f"Processing {split}",
         )
 

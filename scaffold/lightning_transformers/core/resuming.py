@@ -25,7 +25,7 @@ def batches_done(trainer: Trainer | None) -> int:
 def state_of(model: LightningModule, weighting: TokenWeighting) -> list[dict[str, Any]]:
     """Return for each process its random states, and the gradients of a step that is not done."""
     mine: dict[str, Any] = {"random": random_states()}
-    if model.trainer.training and model.trainer.fit_loop._should_accumulate():
+    if model.trainer.fit_loop._should_accumulate():
         mine["gradients"] = {
             name: p.grad.detach().cpu()
             for name, p in model.named_parameters()

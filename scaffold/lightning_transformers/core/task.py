@@ -397,7 +397,8 @@ class TaskTransformer(LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Record the task; leave out what the backbone's files hold, if an adapter trains."""
         record_task(type(self), checkpoint)
-        checkpoint[resuming.KEY] = resuming.state_of(self, self.weighting)
+        if self._trainer is not None and self._trainer.state.fn == TrainerFn.FITTING:
+            checkpoint[resuming.KEY] = resuming.state_of(self, self.weighting)
         if not self.strict_loading and not self.backbone.random_weights:
             checkpoint["state_dict"] = trained_state(self, checkpoint["state_dict"])
 
