@@ -71,3 +71,8 @@ def test_newest_checkpoint_is_the_one_with_the_most_steps_and_batches(tmp_path: 
     write("autosave.ckpt", 12, 38)
     write("last.ckpt", 12, 36)
     assert newest_checkpoint(tmp_path) == str(tmp_path / "autosave.ckpt")
+
+
+def test_url_is_left_to_lightning() -> None:
+    SafeCheckpointIO().save_checkpoint({"state_dict": {}}, "memory://run/last.ckpt")
+    assert SafeCheckpointIO().load_checkpoint("memory://run/last.ckpt") == {"state_dict": {}}
