@@ -2,6 +2,8 @@
 
 import math
 import random
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,6 +19,7 @@ from lightning_transformers.core.sampling import (
     batches_per_process,
     random_numbers_from,
 )
+from tests.runtime.test_training import model, sample, trainer
 
 sizes = {"rows": st.integers(1, 200), "processes": st.integers(1, 4), "batch": st.integers(1, 9)}
 
@@ -85,3 +88,13 @@ def test_seeding_for_a_while_leaves_the_random_state_alone() -> None:
     with random_numbers_from(7):
         within = draw()
     assert draw() == expected != within
+
+
+def test_batches_to_overfit_are_the_same_in_each_epoch(tmp_path: Path) -> None:
+    run = trainer(tmp_path, overfit_batches=2, max_epochs=3, limit_val_batches=0)
+    seen: list[Any] = []
+    task = model()
+    task.training_step = lambda batch, batch_idx: seen.append(batch["input_ids"].tolist())
+    run.fit(task, sample())
+    assert len(seen) == 6
+    assert seen[:2] == seen[2:4] == seen[4:]

@@ -210,6 +210,8 @@ class TransformerDataModule(LightningDataModule):
             shuffled = rows.shuffle(self.seed, buffer_size=SHUFFLE_BUFFER)
             collate = StreamCollate(self.collate_fn, shuffled, self.seed)
             return self._dataloader(shuffled, collate_fn=collate, done=self._batches_done)
+        if self.trainer and self.trainer.overfit_batches:  # type: ignore[attr-defined]
+            return self._dataloader(rows)  # the same batches in each epoch
         replicas = (self.trainer and self.trainer.distributed_sampler_kwargs) or {}
         sampler = EpochSampler(
             rows, self.batch_size, self.seed, self._epoch, self._batches_done, **replicas
