@@ -70,9 +70,9 @@ CALLBACK = Kind(
         r"(\bcallbacks:[ \t]*(?:\[(?:[^]\n]*[ ,])?)?)OPTION(?=[ \t]*(?:[],]|#|$))",
         r"(\bcallbacks:[ \t]*\n(?:[ \t]+.*\n)*?[ \t]+(?:- )?)OPTION(?=[ \t]*:?[ \t]*(?:#.*)?$)",
     ),
-    taken=frozenset({"any", "batch", "callback", "lightning_module", "optimizer", "tensor"})
+    taken=frozenset({"any", "autosave", "batch", "callback", "lightning_module", "optimizer"})
     | {"trainer", "checkpoint", "compile", "early_stopping", "ema_weights", "epoch_statistics"}
     | {"freeze_embeddings", "gradient_checkpointing", "gradual_unfreezing", "loss_curve"}
-    | {"lr_monitor", "none", "progress_bar", "pruning", "throughput", "weight_noise"},
+    | {"lr_monitor", "none", "progress_bar", "pruning", "tensor", "throughput", "weight_noise"},
 )
 KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (TASK, DATASET, CALLBACK)}

@@ -117,8 +117,12 @@ def test_masks_change_in_training_and_stay_in_validation(tmp_path: Path) -> None
         data = data_module(tmp_path, line_by_line=True, padding="max_length", **values)
         data.setup("fit")
         seed_everything(seed)
-        loader = data.train_dataloader() if split == "train" else data.val_dataloader()
-        return [[row.tolist() for batch in loader for row in batch["labels"]] for _ in range(2)]
+        found = []
+        for epoch in range(2):
+            data._epoch = lambda epoch=epoch: epoch
+            loader = data.train_dataloader() if split == "train" else data.val_dataloader()
+            found.append([row.tolist() for batch in loader for row in batch["labels"]])
+        return found
 
     first, second = labels("train")
     assert sorted(first) != sorted(second)
