@@ -1,5 +1,6 @@
 """Reading checkpoints."""
 
+from contextlib import suppress
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -41,8 +42,14 @@ def read_checkpoint(path: str) -> dict[str, Any]:
 
 
 def newest_checkpoint(folder: Path) -> str | None:
-    """Return the checkpoint in a folder that the training had come furthest with, if any."""
-    found = {str(path): progress(read_checkpoint(str(path))) for path in folder.glob("*.ckpt")}
+    """Return the checkpoint in a folder that the training had come furthest with, if any.
+
+    One that cannot be read is passed over.
+    """
+    found: dict[str, tuple[int, int]] = {}
+    for path in map(str, folder.glob("*.ckpt")):
+        with suppress(ConfigurationError):
+            found[path] = progress(read_checkpoint(path))
     return max(found, key=lambda path: found[path], default=None)
 
 

@@ -70,6 +70,7 @@ def test_newest_checkpoint_is_the_one_with_the_most_steps_and_batches(tmp_path: 
     write("best.ckpt", 10, 30)
     write("autosave.ckpt", 12, 38)
     write("last.ckpt", 12, 36)
+    (tmp_path / "broken.ckpt").write_bytes(b"PK")
     assert newest_checkpoint(tmp_path) == str(tmp_path / "autosave.ckpt")
 
 

@@ -14,6 +14,7 @@ CASES = {
     "map, random masks, 2 workers, mid-step": (Case("map", workers=2, accumulate=3), 13),
     "packed, recipes, mid-step": (Case("packed", accumulate=3, recipes=RECIPES), 21),
     "stream": (Case("streaming"), 8),
+    "end of an epoch": (Case("packed", every=12), 17),
     "SIGTERM, mid-step": (Case("packed", accumulate=3, told=True), 13),
     "validation, mid-step": (Case("packed", accumulate=3, at_validation=True), 7),
     "in the write": (Case("packed", in_write=True), 8),

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from datasets import Dataset
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.utils.data import DataLoader
 
@@ -29,6 +29,7 @@ def indices(rows: int, batch: int, epoch: int = 0, done: int = 0, **process: int
     return list(EpochSampler(data, batch, 0, lambda: epoch, lambda: done, **process))
 
 
+@settings(deadline=None)
 @given(**sizes)
 def test_processes_share_the_rows_in_equally_many_batches(
     rows: int, processes: int, batch: int
@@ -41,6 +42,7 @@ def test_processes_share_the_rows_in_equally_many_batches(
     assert counts == {batches_per_process(rows, processes, batch)}
 
 
+@settings(deadline=None)
 @given(st.integers(1, 60), st.integers(1, 7), st.integers(0, 3))
 def test_a_resumed_epoch_has_the_rest_of_the_same_order(rows: int, batch: int, epoch: int) -> None:
     whole = indices(rows, batch, epoch)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, ClassVar
 
+import torch
 from datasets import Dataset, DatasetDict, IterableDataset
 from pydantic import NonNegativeInt, PositiveInt
 from pytorch_lightning import LightningDataModule
@@ -356,6 +357,8 @@ class TransformerDataModule(LightningDataModule):
             "num_workers": self.num_workers,
             "persistent_workers": self.num_workers > 0,
             "collate_fn": self.collate_fn,
+            # An iterator draws a seed: from here, it leaves the numbers of the training alone.
+            "generator": torch.Generator().manual_seed(self.seed),
         }
         return loader(rows, **common | kwargs)
 

@@ -174,7 +174,8 @@ def random_numbers_from(seed: int) -> Iterator[None]:
     """Seed torch, NumPy and Python for a while, and leave them as they were."""
     numbers, state = np.random.get_state(), random.getstate()
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        # torch.manual_seed would seed the generators of GPUs as well, which are not put back.
+        torch.default_generator.manual_seed(seed)
         np.random.seed(seed % 2**32)
         random.seed(seed)
         try:
