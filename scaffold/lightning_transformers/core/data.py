@@ -363,7 +363,8 @@ class TransformerDataModule(LightningDataModule):
         return loader(rows, **common | kwargs)
 
     def _epoch(self) -> int:
-        return self.trainer.current_epoch if self.trainer else 0
+        # `current_epoch` is one behind while a run is set up that goes on from the end of an epoch.
+        return self.trainer.fit_loop.epoch_progress.current.processed if self.trainer else 0
 
     def _batches_done(self) -> int:
         return batches_done(self.trainer)
