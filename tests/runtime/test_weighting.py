@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from lightning_transformers.core.data import even_batch_size
+from lightning_transformers.core.sampling import even_batch_size
 from lightning_transformers.errors import ConfigurationError
 from release_templates import ROOT
 from tests.rendered import BASES, suitable

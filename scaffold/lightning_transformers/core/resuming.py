@@ -21,9 +21,18 @@ def batches_done(trainer: Trainer | None) -> int:
         return 0
     loop = trainer.fit_loop
     resumed = loop.restarting or loop.epoch_loop.restarting
-    epochs = loop.epoch_progress.current
+    epochs: Any = loop.epoch_progress.current
     in_epoch = resumed and epochs.processed < epochs.started
     return loop.epoch_loop.batch_progress.current.ready if in_epoch else 0
+
+
+def epochs_done(trainer: Trainer | None) -> int:
+    """Return how many epochs a run has had.
+
+    `trainer.current_epoch` is one behind, while a run is set up that goes on from an epoch's end.
+    """
+    epochs: Any = trainer.fit_loop.epoch_progress.current if trainer else None
+    return epochs.processed if epochs else 0
 
 
 def state_of(model: "TaskTransformer") -> list[dict[str, Any]]:
@@ -69,7 +78,7 @@ def finish_batch(trainer: Trainer, loops: dict[str, Any]) -> None:
         loops: their state as it goes into the checkpoint.
     """
     loop = trainer.fit_loop.epoch_loop
-    progress = loop.batch_progress
+    progress: Any = loop.batch_progress
     if progress.total.completed == progress.total.processed:
         return  # the end of the batch has passed
     fetcher = trainer.fit_loop._data_fetcher

@@ -1,6 +1,5 @@
 """The base class of every task: a Hugging Face model in a LightningModule."""
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,6 +29,7 @@ from lightning_transformers.core.metrics import MeanLoss
 from lightning_transformers.core.modes import evaluation_mode
 from lightning_transformers.core.pipelines import pipeline_of
 from lightning_transformers.core.randomness import keyed_generator
+from lightning_transformers.core.schedules import schedule_arguments, training_steps
 from lightning_transformers.core.types import Batch, Loss
 from lightning_transformers.core.weighting import TokenWeighting
 from lightning_transformers.errors import ConfigurationError
@@ -249,12 +249,7 @@ class TaskTransformer(LightningModule):
         """Return the learning-rate schedule, which steps with the optimizer, or None."""
         if not self.scheduler_config:
             return None
-        config = dict(self.scheduler_config)
-        if config.get("num_training_steps") == -1:
-            config["num_training_steps"] = self.num_training_steps()
-        warmup = config.get("num_warmup_steps")
-        if isinstance(warmup, float) and warmup < 1:
-            config["num_warmup_steps"] = round(warmup * self.num_training_steps())
+        config = schedule_arguments(self.scheduler_config, self.num_training_steps)
         return instantiate(config, optimizer)  # type: ignore[no-any-return]
 
     def configure_optimizers(self) -> Any:
@@ -272,28 +267,8 @@ class TaskTransformer(LightningModule):
         }
 
     def num_training_steps(self) -> int:
-        """Return how often the optimizer steps in the fit.
-
-        It is worked out from lengths: `trainer.estimated_stepping_batches` would build the data
-        loaders early, and a resumed run would then see its samples in another order.
-
-        Raises:
-            ConfigurationError: if the fit has no end that is known beforehand.
-        """
-        trainer = self.trainer
-        data: Any = getattr(trainer, "datamodule", None)
-        if data is None:
-            return int(trainer.estimated_stepping_batches)
-        limits = [trainer.max_steps] if trainer.max_steps >= 0 else []
-        batches, epochs = data.num_train_batches(), trainer.max_epochs
-        if batches is not None and epochs is not None and epochs >= 0:
-            limits.append(math.ceil(batches / trainer.accumulate_grad_batches) * epochs)
-        if not limits:
-            raise ConfigurationError(
-                "the schedule needs the number of steps, and the fit has no end: set "
-                "trainer.max_steps, trainer.max_epochs or scheduler.num_training_steps"
-            )
-        return min(limits)
+        """Return how often the optimizer steps in the fit, see `training_steps`."""
+        return training_steps(self.trainer)
 
     # -- callbacks
 
