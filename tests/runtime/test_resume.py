@@ -46,5 +46,6 @@ def test_two_processes_go_on_as_they_would_have(run: Run) -> None:
     paths = os.pathsep.join([str(ROOT / "scaffold"), str(ROOT)])
     done = run("python", "-m", "tests.runtime.ddp_resume", PYTHONPATH=paths)
     assert done.returncode == 0, done.stderr
-    lines = done.stdout.splitlines()
-    assert lines.count("equal") == 2, done.stdout
+    # Two processes write, on one line maybe.
+    assert done.stdout.count("ddp: equal") == 2, done.stdout
+    assert done.stdout.count("sharded: equal") == 2, done.stdout

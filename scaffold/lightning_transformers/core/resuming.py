@@ -7,7 +7,8 @@ import numpy as np
 import torch
 from pytorch_lightning import Trainer
 from pytorch_lightning.loops.fit_loop import RestartStage
-from torch import distributed
+from torch import Tensor, distributed
+from torch.distributed.tensor import DTensor
 
 if TYPE_CHECKING:
     from lightning_transformers.core.task import TaskTransformer
@@ -40,7 +41,7 @@ def state_of(model: "TaskTransformer") -> list[dict[str, Any]]:
     mine: dict[str, Any] = {"random": random_states()}
     if model.trainer.fit_loop._should_accumulate():
         mine["gradients"] = {
-            name: p.grad.detach().cpu()
+            name: local(p.grad.detach()).cpu()
             for name, p in model.named_parameters()
             if p.grad is not None
         }
@@ -62,8 +63,21 @@ def restore(model: "TaskTransformer", states: list[Any]) -> None:
         return
     for name, parameter in model.named_parameters():
         if name in state["gradients"]:
-            parameter.grad = state["gradients"][name].to(parameter.device)
+            parameter.grad = spread_as(parameter, state["gradients"][name].to(parameter.device))
     model.weighting.restore(state["targets"], model.trainer, model.device)
+
+
+def local(value: Tensor) -> Tensor:
+    """Return the part of a tensor that is on this process."""
+    return value.to_local() if isinstance(value, DTensor) else value
+
+
+def spread_as(parameter: Tensor, part: Tensor) -> Tensor:
+    """Return a tensor that is spread over the processes as a parameter is, from a part of it."""
+    if not isinstance(parameter, DTensor):
+        return part
+    layout = parameter.device_mesh, parameter.placements
+    return DTensor.from_local(part, *layout, shape=parameter.shape, stride=parameter.stride())
 
 
 def finish_batch(trainer: Trainer, loops: dict[str, Any]) -> None:

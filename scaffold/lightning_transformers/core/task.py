@@ -172,7 +172,7 @@ class TaskTransformer(LightningModule):
     def backward(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
         """Add the gradients of a batch, weighed by its targets; see `TokenWeighting`."""
         if self.automatic_optimization:
-            loss = self.weighting.weigh(loss, self._number_of_targets(), self, self.trainer)
+            loss = self.weighting.weigh(loss, self._number_of_targets(), self.trainer)
         self._count = None
         super().backward(loss, *args, **kwargs)
 
