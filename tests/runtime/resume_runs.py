@@ -14,6 +14,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import torch
+from datasets import DatasetDict
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Checkpoint
 from torch import Tensor
@@ -30,6 +31,17 @@ from lightning_transformers.train import seed_everything
 from tests.rendered import task_class
 from tests.runtime.test_own_files import TINY, TOKENIZER
 from tests.runtime.test_training import trainer
+
+
+class ShardedDataModule(LanguageModelingDataModule):
+    """A stream in three shards, which workers share among them."""
+
+    def load_dataset(self) -> DatasetDict:
+        """Return the splits of the sample as streams."""
+        splits = super().load_dataset().items()
+        streams = {split: rows.to_iterable_dataset(num_shards=3) for split, rows in splits}
+        return DatasetDict(streams)
+
 
 WARMUP = {
     "_target_": "transformers.get_linear_schedule_with_warmup",
@@ -55,6 +67,7 @@ DATA: dict[str, tuple[str, str, Callable[..., Any], dict[str, Any]]] = {
         LanguageModelingDataModule,
         {"block_size": 32, "limit_train_samples": 60, "streaming": True},
     ),
+    "shards": ("language_modeling", "gpt2", ShardedDataModule, {"block_size": 32}),
 }
 BATCHES = 12
 """Of an epoch."""
