@@ -32,6 +32,13 @@ class LanguageModelingTransformer(TaskTransformer):
         model.loss_type = model.loss_type or "ForCausalLM"
         return model
 
+    def forward(self, batch: Batch) -> ModelOutput:
+        """Run the model on a batch; what documents of a row share is their row alone."""
+        if "position_ids" not in batch:
+            return super().forward(batch)
+        # With a cache, which serves generation alone, transformers builds no mask between them.
+        return cast(ModelOutput, self.model(**batch, use_cache=False))
+
     def count_targets(self, batch: Batch) -> Tensor:
         """Return the number of predicted tokens: the first of a row is predicted by none."""
         return super().count_targets({"labels": batch["labels"][:, 1:]})
