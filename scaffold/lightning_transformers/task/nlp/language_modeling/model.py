@@ -30,14 +30,10 @@ class LanguageModelingTransformer(TaskTransformer):
         """Return the model, its loss named: GPT-2 has a name that transformers cannot guess by."""
         model = super().build_model()
         model.loss_type = model.loss_type or "ForCausalLM"
+        # Beside a cache, which serves generation alone, transformers does not keep packed
+        # documents apart; generation has a setting of its own.
+        model.config.get_text_config().use_cache = False
         return model
-
-    def forward(self, batch: Batch) -> ModelOutput:
-        """Run the model on a batch; what documents of a row share is their row alone."""
-        if "position_ids" not in batch:
-            return super().forward(batch)
-        # With a cache, which serves generation alone, transformers builds no mask between them.
-        return cast(ModelOutput, self.model(**batch, use_cache=False))
 
     def count_targets(self, batch: Batch) -> Tensor:
         """Return the number of predicted tokens: the first of a row is predicted by none."""

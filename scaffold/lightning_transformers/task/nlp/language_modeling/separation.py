@@ -65,7 +65,7 @@ def check_separation(trainer: Trainer, task: Any) -> None:
     require_equal(
         outputs["logits"],
         f"{type(task).__name__} with {type(data).__name__}, though not in its model",
-        "have no attention_mask in the batch, and in forward call super().forward(batch)",
+        "give its model position_ids, no attention_mask, and use_cache=False",
     )
 
 
@@ -110,7 +110,7 @@ def with_other_columns(examples: list[Example], data: Any) -> list[Example]:
     """Return the examples with what the rows of the data have besides, for its own collator."""
     rows = next(iter(data.dataset.values()))
     row = rows[0] if isinstance(rows, Dataset) else {}
-    return [{**row, **{k: v for k, v in e.items() if k in row or not row}} for e in examples]
+    return [{**row, **example} for example in examples]
 
 
 def require_equal(logits: Tensor, where: str, fix: str) -> None:
