@@ -137,6 +137,10 @@ class TransformerDataModule(LightningDataModule):
         loaded = load_from_hub(self.dataset_name, self.dataset_config_name, self.revision, source)
         return self._named_splits(loaded)
 
+    def samples(self) -> Mapping[str, str]:
+        """Return the sample's file per split."""
+        return self.sample_files
+
     def is_unlabelled(self, rows: Rows) -> bool:
         """Tell whether no row has a label to test with; never, where labels are not a column."""
         return False
@@ -332,7 +336,7 @@ class TransformerDataModule(LightningDataModule):
         }
         files = {split: file for split, file in named.items() if file}
         if set(files) <= {"predict"} and self.dataset_name == SAMPLE:
-            return {**self.sample_files, **files}
+            return {**self.samples(), **files}
         return files
 
     def _named_splits(self, dataset: DatasetDict) -> DatasetDict:

@@ -1,14 +1,24 @@
-"""Text for causal language modeling, in rows of whole documents or cut into blocks."""
+"""Texts and conversations for causal language modeling, as documents or cut into blocks."""
 
+import logging
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 from datasets import Dataset
+from transformers import PreTrainedTokenizerBase
 
 from lightning_transformers.core.collate import CausalCollator
 from lightning_transformers.core.packing import VERSION, tokenize, tokenize_and_pack
 from lightning_transformers.core.sources import Rows
-from lightning_transformers.core.text import TextDataModule
+from lightning_transformers.core.text import LINE, TextDataModule, is_line
 from lightning_transformers.errors import ConfigurationError
+from lightning_transformers.task.nlp.language_modeling.chat import (
+    PLAIN,
+    as_messages,
+    encode_conversations,
+    encode_prompts,
+    template_text,
+)
 from lightning_transformers.task.nlp.language_modeling.documents import (
     DOCUMENTS_AT_ONCE,
     arrange_documents,
@@ -16,11 +26,13 @@ from lightning_transformers.task.nlp.language_modeling.documents import (
 )
 from lightning_transformers.task.nlp.language_modeling.separation import SeparationCheck
 
-ASSETS = "pkg://lightning_transformers/assets/language_modeling"
+log = logging.getLogger(__name__)
+
+ASSETS = "pkg://lightning_transformers/assets"
 
 
 class LanguageModelingDataModule(TextDataModule):
-    """Puts the texts into rows of at most `block_size` tokens, as `packing` says."""
+    """Puts texts, or conversations, into rows of at most `block_size` tokens."""
 
     text_column: str = "text"
     block_size: int | None = None
@@ -30,11 +42,31 @@ class LanguageModelingDataModule(TextDataModule):
     packing: Literal["documents", "blocks", "none"] = "documents"
     """What an example is: as many whole documents as fit, none of which sees another; a block of
     the texts one after another, in which all see what stands before; or one document."""
+    messages_column: str | None = None
+    """Column of conversations, in place of texts; only what the assistant says is learned."""
+    chat_template: str | None = None
+    """A Jinja file, or its text, in place of the tokenizer's own template."""
 
     sample_files: ClassVar[dict[str, str]] = {
-        "train": f"{ASSETS}/train.txt",
-        "validation": f"{ASSETS}/validation.txt",
+        "train": f"{ASSETS}/language_modeling/train.txt",
+        "validation": f"{ASSETS}/language_modeling/validation.txt",
     }
+    chat_sample_files: ClassVar[dict[str, str]] = {
+        "train": f"{ASSETS}/chat/train.jsonl",
+        "validation": f"{ASSETS}/chat/validation.jsonl",
+    }
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, **hyperparameters: Any) -> None:
+        super().__init__(tokenizer, **hyperparameters)
+        if self.chat_template is not None:
+            # A checkpoint has the text: the file may be elsewhere by then.
+            text = template_text(self.chat_template)
+            self.chat_template = self.hparams["chat_template"] = text
+            self.tokenizer.chat_template = text
+
+    def samples(self) -> Mapping[str, str]:
+        """Return the sample of texts, or of conversations."""
+        return self.chat_sample_files if self.messages_column else self.sample_files
 
     def setup(self, stage: str) -> None:
         """Build the dataset, and have the trainer check that the model keeps documents apart."""
@@ -46,17 +78,45 @@ class LanguageModelingDataModule(TextDataModule):
 
     def process_split(self, split: str, rows: Rows) -> Rows:
         """Return the rows as examples of `input_ids`; those to predict on one by one."""
-        self.require_text(split, rows, text_column=self.text_column)
+        self.require_input(split, rows)
         if split == "predict":
-            return self.map_rows(
-                split, rows, tokenize, tokenizer=self.tokenizer, text_column=self.text_column
-            )
-        examples = (
-            self.blocks(split, rows) if self.packing == "blocks" else self.arranged(split, rows)
-        )
+            return self.prompts(split, rows)
+        blocks = self.packing == "blocks"
+        examples = self.blocks(split, rows) if blocks else self.arranged(split, rows)
         if isinstance(examples, Dataset) and len(examples) == 0:
             raise ConfigurationError(f"the {split} set has no text in column '{self.text_column}'")
         return examples.with_format("torch")
+
+    def require_input(self, split: str, rows: Rows) -> None:
+        """Raise ConfigurationError unless the rows have texts, or conversations and a template."""
+        if self.messages_column is None:
+            self.require_text(split, rows, text_column=self.text_column)
+            return
+        self.require_columns(split, rows, messages_column=self.messages_column)
+        if self.packing == "blocks":
+            raise ConfigurationError(
+                "dataset.packing=blocks would cut conversations anywhere: set "
+                "dataset.packing=documents or none"
+            )
+        if self.tokenizer.chat_template is None:
+            raise ConfigurationError(
+                f"the tokenizer '{self.tokenizer.name_or_path}' has no chat template: give "
+                f"dataset.chat_template=<file>, such as {PLAIN}"
+            )
+
+    def prompts(self, split: str, rows: Rows) -> Rows:
+        """Return the `input_ids` of texts to continue, or of conversations to answer."""
+        if self.messages_column is None:
+            return self.map_rows(
+                split, rows, tokenize, tokenizer=self.tokenizer, text_column=self.text_column
+            )
+        return self.map_rows(
+            split,
+            rows,
+            encode_prompts,
+            tokenizer=self.tokenizer,
+            messages_column=self.messages_column,
+        )
 
     def blocks(self, split: str, rows: Rows) -> Rows:
         """Return the texts, one after another, cut into blocks."""
@@ -72,8 +132,20 @@ class LanguageModelingDataModule(TextDataModule):
         )
 
     def arranged(self, split: str, rows: Rows) -> Rows:
-        """Return the texts as documents, several to a row or one."""
-        documents = self.map_rows(
+        """Return the documents, several to a row or one."""
+        documents = self.texts if self.messages_column is None else self.conversations
+        return self.map_rows(
+            split,
+            documents(split, rows).with_format("arrow"),
+            arrange_documents,
+            rows_at_once=DOCUMENTS_AT_ONCE,
+            block_size=self.longest_block(),
+            together=self.packing == "documents",
+        )
+
+    def texts(self, split: str, rows: Rows) -> Rows:
+        """Return each text as a document of tokens."""
+        return self.map_rows(
             split,
             rows.with_format("arrow"),
             tokenize_documents,
@@ -81,19 +153,42 @@ class LanguageModelingDataModule(TextDataModule):
             text_column=self.text_column,
             append_eos=self.append_eos,
         )
-        return self.map_rows(
+
+    def conversations(self, split: str, rows: Rows) -> Rows:
+        """Return each conversation as a document of tokens and labels; say what is lost."""
+        length = self.longest_block()
+        kept = self.map_rows(
             split,
-            documents,
-            arrange_documents,
-            rows_at_once=DOCUMENTS_AT_ONCE,
-            block_size=self.longest_block(),
-            together=self.packing == "documents",
+            rows,
+            encode_conversations,
+            tokenizer=self.tokenizer,
+            messages_column=self.messages_column,
+            max_length=length,
         )
+        if isinstance(kept, Dataset) and isinstance(rows, Dataset):
+            left_out, cut = len(rows) - len(kept), sum(kept["cut"])
+            said = (
+                f"{left_out} of {len(rows)} conversations of the {split} set have nothing that the "
+                f"assistant says within {length} tokens, and are left out"
+            )
+            if len(kept) == 0:
+                raise ConfigurationError(f"{said}: set dataset.block_size, or look at the roles")
+            if left_out or cut:
+                log.warning("%s; of %d more the end is cut off: see dataset.block_size", said, cut)
+        return kept
 
     @property
     def collate_fn(self) -> CausalCollator:
         """Return the collator, which pads with the padding token or, without one, the end."""
         return CausalCollator(self.tokenizer)
+
+    def predict_rows(self, inputs: Sequence[Any]) -> list[dict[str, Any]]:
+        """Return texts, lines and mappings as rows; for a chat, lists of messages as well."""
+        column = self.messages_column
+        if column is None:
+            return super().predict_rows(inputs)
+        texts = [value[LINE] if is_line(value) else value for value in inputs]
+        return [{column: as_messages(value, column)} for value in texts]
 
     def input_column(self) -> str:
         """Return the column of the text."""
