@@ -76,10 +76,10 @@ CLERKS = {
 
 
 def conversation(rng: random.Random) -> Row:
-    """Return one to three questions to a clerk and the answers, half of them with who it is."""
+    """Return one or two questions to a clerk and the answers, half of the time with who it is."""
     system, ask = rng.choice(list(CLERKS.items()))
     messages = [{"role": "system", "content": system}] if rng.random() < 0.5 else []
-    for question, answer in (ask(rng) for _ in range(rng.randint(1, 3))):
+    for question, answer in (ask(rng) for _ in range(rng.randint(1, 2))):
         messages.append({"role": "user", "content": question})
         messages.append({"role": "assistant", "content": answer})
     return {"messages": messages}

@@ -128,6 +128,42 @@ def test_a_task_that_mixes_documents_is_refused(cls: str, name: str, tmp_path: P
     assert "no attention_mask" in message
 
 
+@cache
+def own_steps(base: type[Any]) -> dict[str, type[Any]]:
+    """Return training steps of one's own, as subclasses of a task."""
+
+    class NoPositionsInStep(base):  # type: ignore[misc]
+        def training_step(self, batch: Batch, batch_idx: int) -> Any:
+            return self.model(input_ids=batch["input_ids"], labels=batch["labels"]).loss
+
+    class MaskInTraining(base):  # type: ignore[misc]
+        def training_step(self, batch: Batch, batch_idx: int) -> Any:
+            return super().training_step(masked(batch), batch_idx)
+
+    return {c.__name__: c for c in (NoPositionsInStep, MaskInTraining)}
+
+
+@pytest.mark.parametrize("name", own_steps(CLASSES["base"]))
+@pytest.mark.parametrize("cls", CLASSES)
+def test_a_training_step_that_mixes_documents_is_refused(
+    cls: str, name: str, tmp_path: Path
+) -> None:
+    task = own_steps(CLASSES[cls])[name](BACKBONE)
+    message = refused(task, small(), tmp_path)
+    assert "packed documents would see each other: GPT2LMHeadModel is called with" in message
+    run(task, small(packing="none"), tmp_path)
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_a_training_step_that_passes_the_batch_on_is_right(cls: str, tmp_path: Path) -> None:
+    class Own(CLASSES[cls]):  # type: ignore[misc]
+        def training_step(self, batch: Batch, batch_idx: int) -> Any:
+            self.predict(["A text to continue, with a mask,"], self.data)
+            return self.model(**batch).loss
+
+    run(Own(BACKBONE), small(), tmp_path)
+
+
 class MaskInBatch(LanguageModelingDataModule):
     """A data module that makes masks of its own, of rows with a column of its own."""
 

@@ -1,11 +1,15 @@
 """Conversations as the tokenizer's chat template has them, with the assistant's turns to learn."""
 
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from datasets import Dataset
 from hydra.utils import to_absolute_path
 from jinja2 import TemplateError
 from numpy.typing import NDArray
@@ -14,6 +18,9 @@ from transformers import PreTrainedTokenizerBase
 from lightning_transformers.core.collate import IGNORED
 from lightning_transformers.core.resources import local_path
 from lightning_transformers.errors import ConfigurationError, first_line
+from lightning_transformers.task.nlp.language_modeling.documents import TOKENS
+
+log = logging.getLogger(__name__)
 
 Message = Mapping[str, Any]
 Flags = NDArray[np.bool_]
@@ -24,16 +31,12 @@ MARKED = re.compile(r"{%-?\s*generation\b")
 
 
 def encode_conversations(
-    columns: Mapping[str, list[Any]],
-    *,
-    tokenizer: PreTrainedTokenizerBase,
-    messages_column: str,
-    max_length: int,
-) -> dict[str, list[Any]]:
-    """Return conversations as tokens and labels, for `Dataset.map(batched=True)`.
+    table: pa.Table, *, tokenizer: PreTrainedTokenizerBase, messages_column: str, max_length: int
+) -> pa.Table:
+    """Return conversations as documents, for `Dataset.map(batched=True)` on an Arrow dataset.
 
     Args:
-        columns: rows with a column of messages, `{role: …, content: …}` each.
+        table: rows with a column of messages, `{role: …, content: …}` each.
         tokenizer: has a chat template.
         messages_column: name of that column.
         max_length: tokens of a conversation that count; the rest is cut off.
@@ -45,15 +48,20 @@ def encode_conversations(
     Raises:
         ConfigurationError: for a row that is no conversation, or not one for the template.
     """
-    found: dict[str, list[Any]] = {"input_ids": [], "labels": [], "cut": []}
-    conversations = [checked(messages) for messages in columns[messages_column]]
-    for tokens, learned in encoded(tokenizer, conversations):
-        ids, kept = tokens[:max_length], learned[:max_length]
-        if kept[1:].any():  # nothing predicts the first token
-            found["input_ids"].append(ids)
-            found["labels"].append(np.where(kept, ids, IGNORED).astype(np.int32))
-            found["cut"].append(len(tokens) > max_length)
-    return found
+    conversations = [checked(messages) for messages in table[messages_column].to_pylist()]
+    found = [
+        (ids[:max_length], np.where(learned, ids, IGNORED)[:max_length], len(ids) > max_length)
+        for ids, learned in encoded(tokenizer, conversations)
+        if learned[1:max_length].any()  # nothing predicts the first token
+    ]
+    ids, labels, cut = zip(*found, strict=True) if found else ((), (), ())
+    return pa.table(
+        {
+            "input_ids": pa.array(ids, TOKENS),
+            "labels": pa.array(labels, TOKENS),
+            "cut": pa.array(cut, pa.bool_()),
+        }
+    )
 
 
 def encode_prompts(
@@ -185,8 +193,31 @@ def template_text(template: str) -> str:
 
 def as_messages(value: Any, column: str) -> Any:
     """Return an input to predict on as a conversation: a text is what the user says."""
-    if isinstance(value, str):
+    if isinstance(value, str) and value:
         return [{"role": "user", "content": value}]
     if isinstance(value, Mapping) and column in value:
         return value[column]
     return [value] if isinstance(value, Mapping) and "role" in value else value
+
+
+def report_lost(split: str, rows: Dataset, kept: Dataset, length: int) -> None:
+    """Log a warning if conversations are left out or cut; raise ConfigurationError if all are.
+
+    Args:
+        split: the split, for the message.
+        rows: the conversations.
+        kept: those of them in which something is learned.
+        length: tokens of a conversation that count.
+    """
+    of_all = f"of {len(rows)} conversations of the {split} set"
+    silent = f"the assistant says nothing within {length} tokens"
+    if len(kept) == 0:
+        raise ConfigurationError(
+            f"{of_all} none is left: {silent}: set dataset.block_size, or look at the roles"
+        )
+    left_out, cut = len(rows) - len(kept), pc.sum(kept.data["cut"]).as_py()
+    if left_out or cut:
+        log.warning(
+            "%s %d are left out, where %s, and %d lose their end (dataset.block_size)",
+            *(of_all, left_out, silent, cut),
+        )

@@ -1,6 +1,5 @@
 """Texts and conversations for causal language modeling, as documents or cut into blocks."""
 
-import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
@@ -17,6 +16,7 @@ from lightning_transformers.task.nlp.language_modeling.chat import (
     as_messages,
     encode_conversations,
     encode_prompts,
+    report_lost,
     template_text,
 )
 from lightning_transformers.task.nlp.language_modeling.documents import (
@@ -25,8 +25,6 @@ from lightning_transformers.task.nlp.language_modeling.documents import (
     tokenize_documents,
 )
 from lightning_transformers.task.nlp.language_modeling.separation import SeparationCheck
-
-log = logging.getLogger(__name__)
 
 ASSETS = "pkg://lightning_transformers/assets"
 
@@ -136,7 +134,7 @@ class LanguageModelingDataModule(TextDataModule):
         documents = self.texts if self.messages_column is None else self.conversations
         return self.map_rows(
             split,
-            documents(split, rows).with_format("arrow"),
+            documents(split, rows.with_format("arrow")),
             arrange_documents,
             rows_at_once=DOCUMENTS_AT_ONCE,
             block_size=self.longest_block(),
@@ -147,7 +145,7 @@ class LanguageModelingDataModule(TextDataModule):
         """Return each text as a document of tokens."""
         return self.map_rows(
             split,
-            rows.with_format("arrow"),
+            rows,
             tokenize_documents,
             tokenizer=self.tokenizer,
             text_column=self.text_column,
@@ -166,15 +164,7 @@ class LanguageModelingDataModule(TextDataModule):
             max_length=length,
         )
         if isinstance(kept, Dataset) and isinstance(rows, Dataset):
-            left_out, cut = len(rows) - len(kept), sum(kept["cut"])
-            said = (
-                f"{left_out} of {len(rows)} conversations of the {split} set have nothing that the "
-                f"assistant says within {length} tokens, and are left out"
-            )
-            if len(kept) == 0:
-                raise ConfigurationError(f"{said}: set dataset.block_size, or look at the roles")
-            if left_out or cut:
-                log.warning("%s; of %d more the end is cut off: see dataset.block_size", said, cut)
+            report_lost(split, rows, kept, length)
         return kept
 
     @property

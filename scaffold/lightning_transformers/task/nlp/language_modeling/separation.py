@@ -1,6 +1,6 @@
 """A check on the real model: what stands before a document in a row does not change its logits."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -8,7 +8,8 @@ import torch
 from datasets import Dataset
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.trainer.states import TrainerFn
-from torch import Tensor
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from lightning_transformers.core.collate import CausalCollator
 from lightning_transformers.core.modes import evaluation_mode
@@ -22,10 +23,13 @@ Example = dict[str, Any]
 
 
 class SeparationCheck(Callback):
-    """Checks before a fit or an evaluation, when the model is on its device.
+    """Checks before a fit or an evaluation, when the model is on its device, and in each step.
 
     The data module brings it along, so that no override of a task drops it.
     """
+
+    def __init__(self) -> None:
+        self.hook: RemovableHandle | None = None
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Check before the first batch, also before that of the sanity check."""
@@ -40,6 +44,41 @@ class SeparationCheck(Callback):
         """Check before a test."""
         check_separation(trainer, pl_module)
 
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Watch the calls of the model: a training step of one's own is not in the check."""
+        if is_packed(trainer):
+            model: Any = pl_module.model
+            self.hook = model.register_forward_pre_hook(require_positions, with_kwargs=True)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Watch no longer."""
+        if self.hook is not None:
+            self.hook.remove()
+
+    def on_exception(
+        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
+    ) -> None:
+        """Watch no longer: the next fit of the model may be on other data."""
+        self.on_train_end(trainer, pl_module)
+
+
+def is_packed(trainer: Trainer) -> bool:
+    """Tell whether the data are packed: the trainer may have had others before."""
+    data = trainer.datamodule  # type: ignore[attr-defined]
+    return getattr(data, "packing", None) == "documents"
+
+
+def require_positions(model: nn.Module, args: Any, kwargs: Mapping[str, Any]) -> None:
+    """Raise ConfigurationError if a model is trained on tokens without telling documents apart."""
+    mask = kwargs.get("attention_mask")
+    is_plain_mask = mask is not None and mask.ndim == 2  # another one may tell documents apart
+    if torch.is_grad_enabled() and (kwargs.get("position_ids") is None or is_plain_mask):
+        what = "with an attention_mask" if is_plain_mask else "without position_ids"
+        raise ConfigurationError(
+            f"packed documents would see each other: {type(model).__name__} is called {what}: call "
+            f"self(batch), or self.model(**batch), with the batch as it comes, or {FIX}"
+        )
+
 
 def check_separation(trainer: Trainer, task: Any) -> None:
     """Check that documents do not see each other: in the model, then in all of the task.
@@ -51,9 +90,9 @@ def check_separation(trainer: Trainer, task: Any) -> None:
     Raises:
         ConfigurationError: naming what lets them, and what to set instead.
     """
-    data = trainer.datamodule  # type: ignore[attr-defined]
-    if data.packing != "documents":  # the trainer had other data before
+    if not is_packed(trainer):
         return
+    data = trainer.datamodule  # type: ignore[attr-defined]
     examples = probe(len(data.tokenizer), data.tokenizer.all_special_ids)
     with torch.no_grad(), evaluation_mode(task), trainer.precision_plugin.forward_context():
         check_model(task.model, trainer, CausalCollator(data.tokenizer)(examples))
