@@ -138,6 +138,10 @@ class TransformerDataModule(LightningDataModule):
         loaded = load_from_hub(self.dataset_name, self.dataset_config_name, self.revision, source)
         return self._named_splits(loaded)
 
+    def samples(self) -> Mapping[str, str]:
+        """Return the sample's file per split."""
+        return self.sample_files
+
     def is_unlabelled(self, rows: Rows) -> bool:
         """Tell whether no row has a label to test with; never, where labels are not a column."""
         return False
@@ -266,7 +270,12 @@ class TransformerDataModule(LightningDataModule):
     # -- for subclasses
 
     def map_rows(
-        self, split: str, rows: Rows, function: Callable[..., Any], **arguments: Any
+        self,
+        split: str,
+        rows: Rows,
+        function: Callable[..., Any],
+        rows_at_once: int = 1000,
+        **arguments: Any,
     ) -> Rows:
         """Apply a function to batches of rows, which its result replaces.
 
@@ -276,9 +285,15 @@ class TransformerDataModule(LightningDataModule):
             function: takes columns and `arguments`, returns columns. The result is cached by the
                 text of the function's module, for a method by the hyperparameters as well; of
                 what it calls in other modules the text does not count.
+            rows_at_once: how many rows the function is given, at most.
             arguments: keyword arguments of the function, by whose values the result is cached.
         """
-        common = {"batched": True, "remove_columns": column_names(rows), "fn_kwargs": arguments}
+        common = {
+            "batched": True,
+            "batch_size": rows_at_once,
+            "remove_columns": column_names(rows),
+            "fn_kwargs": arguments,
+        }
         if isinstance(rows, IterableDataset):
             return rows.map(function, **common)
         # The first process has just made what the others are to find.
@@ -286,7 +301,9 @@ class TransformerDataModule(LightningDataModule):
         return rows.map(
             function,
             **common,
-            new_fingerprint=fingerprint(rows, function, arguments, TransformerDataModule),
+            new_fingerprint=fingerprint(
+                rows, function, {**arguments, "rows_at_once": rows_at_once}, TransformerDataModule
+            ),
             num_proc=self.preprocessing_num_workers,
             load_from_cache_file=self.load_from_cache_file or others,
             desc=f"Processing {split}",
@@ -320,7 +337,7 @@ class TransformerDataModule(LightningDataModule):
         }
         files = {split: file for split, file in named.items() if file}
         if set(files) <= {"predict"} and self.dataset_name == SAMPLE:
-            return {**self.sample_files, **files}
+            return {**self.samples(), **files}
         return files
 
     def _named_splits(self, dataset: DatasetDict) -> DatasetDict:
