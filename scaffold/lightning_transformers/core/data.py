@@ -283,8 +283,8 @@ class TransformerDataModule(LightningDataModule):
             split: name for the progress bar.
             rows: the rows.
             function: takes columns and `arguments`, returns columns. The result is cached by the
-                text of the function's module, for a method by the hyperparameters as well; of
-                what it calls in other modules the text does not count.
+                text of the function's module and of all that this imports, for a method by the
+                hyperparameters as well.
             rows_at_once: how many rows the function is given, at most.
             arguments: keyword arguments of the function, by whose values the result is cached.
         """
