@@ -13,10 +13,10 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from lightning_transformers.hydra_app.mistakes import mistake_in
+from lightning_transformers.run_folder import WRITTEN_BEFORE_THE_RUN
 
 INTERRUPTED = 130
 """The exit status of a command that Ctrl-C has ended."""
-WRITTEN_BEFORE_THE_RUN = {".hydra", "config.yaml", "versions.yaml"}
 
 
 class Job:
@@ -39,8 +39,7 @@ class Job:
         try:
             self.function(config)
         except (KeyboardInterrupt, SystemExit) as stop:
-            # Lightning turns Ctrl-C into an exit with status 1.
-            if not any(isinstance(e, KeyboardInterrupt) for e in (stop, stop.__context__)):
+            if not is_interruption(stop):
                 raise
             _discard_empty_run(job)
             if _is_first_process():
@@ -58,6 +57,11 @@ class Job:
             sys.exit(2)
         if not self.keeps_files:
             _discard_empty_run(job)
+
+
+def is_interruption(stop: BaseException) -> bool:
+    """Tell whether Ctrl-C has ended a run; Lightning turns that into an exit with status 1."""
+    return any(isinstance(e, KeyboardInterrupt) for e in (stop, stop.__context__))
 
 
 def interruption(run_dir: Path) -> str:

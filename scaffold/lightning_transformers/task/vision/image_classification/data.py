@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
-from datasets import DatasetDict, Image, IterableDataset
+from datasets import Dataset, DatasetDict, Image, IterableDataset
 from hydra.utils import to_absolute_path
 from PIL import ImageOps
 from PIL.Image import Image as PILImage
@@ -55,7 +55,7 @@ class ImageClassificationDataModule(LabelledData):
         Raises:
             ConfigurationError: for a path that a file names and where there is no image.
         """
-        column, file = self.image_column, self._files().get(split)
+        column, file = self.image_column, self.named_files().get(split)
         feature = (rows.features or {}).get(column)
         if isinstance(feature, Image):
             return rows.cast_column(column, Image(decode=False))
@@ -65,6 +65,15 @@ class ImageClassificationDataModule(LabelledData):
         base = str(Path(to_absolute_path(local_path(file))).parent)
         arguments = {"column": column, "base": base, "version": VERSION}
         return rows.map(absolute_paths, batched=True, fn_kwargs=arguments)
+
+    def files_of(self, split: str) -> list[str]:
+        """Return the named file or folder, and the images that a file names."""
+        files = super().files_of(split)
+        rows = self.loaded_dataset[split] if files else None
+        if not isinstance(rows, Dataset):
+            return files
+        named = getattr(rows.features[self.image_column], "dtype", None) in TEXT_TYPES
+        return [*files, *rows[self.image_column]] if named else files
 
     def process_split(self, split: str, rows: Rows) -> Rows:
         """Return rows that become an `image` and its `labels` when they are read."""
