@@ -4,10 +4,10 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from lightning_transformers.manifest.code import code_now
 from lightning_transformers.manifest.digests import digest_of
 from lightning_transformers.manifest.environment import machine, versions_of
 from lightning_transformers.manifest.git import git_state
-from lightning_transformers.manifest.sources import code_now
 from lightning_transformers.run_folder import CONFIG, Manifest
 
 SHORT = 12

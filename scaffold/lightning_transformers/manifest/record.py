@@ -9,10 +9,11 @@ from hydra.utils import to_absolute_path
 from omegaconf import DictConfig
 from pytorch_lightning import Callback, LightningModule, Trainer
 
+from lightning_transformers.manifest.code import code
 from lightning_transformers.manifest.digests import digest_of
 from lightning_transformers.manifest.environment import machine, training, versions
 from lightning_transformers.manifest.git import git_state
-from lightning_transformers.manifest.sources import code, data_of, inputs
+from lightning_transformers.manifest.sources import data_of, inputs
 from lightning_transformers.run_folder import (
     CONFIG,
     MANIFEST,

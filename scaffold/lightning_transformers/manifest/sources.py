@@ -1,7 +1,5 @@
-"""What a run is made from: code, data, pretrained files."""
+"""What a run reads: data, pretrained files, a checkpoint."""
 
-import sys
-import sysconfig
 from pathlib import Path
 from typing import Any
 
@@ -9,57 +7,9 @@ from datasets import Dataset
 from hydra.utils import to_absolute_path
 from omegaconf import DictConfig
 
-import lightning_transformers
 from lightning_transformers.core import TaskTransformer, TransformerDataModule
 from lightning_transformers.core.resources import local_path
 from lightning_transformers.manifest.digests import digest_of, digest_of_all, digest_of_rows
-
-RUNTIME = Path(lightning_transformers.__file__).parent
-INSTALLED = [Path(path).resolve() for path in {*sysconfig.get_paths().values(), sys.prefix}]
-"""Folders of code that changes with its version alone."""
-
-
-def code(directory: Path) -> dict[str, str | None]:
-    """Return a digest of each module of one's own that is imported, and of this package.
-
-    A module is one's own if it is neither installed nor part of Python. It is called by its path,
-    below the directory a relative one.
-    """
-    files = [
-        Path(file).resolve() for module in list(sys.modules.values()) if (file := _file(module))
-    ]
-    own = sorted({file for file in files if file.is_file() and not _is_installed(file)})
-    return {"lightning_transformers": runtime()} | {
-        shown(file, directory): digest_of(file) for file in own
-    }
-
-
-def code_now(recorded: dict[str, str | None], directory: Path) -> dict[str, str | None]:
-    """Return the digests of the files of a record as they are now; nothing is imported."""
-    names = [name for name in recorded if name != "lightning_transformers"]
-    return {"lightning_transformers": runtime()} | {
-        name: digest_of(directory / name) for name in names
-    }
-
-
-def runtime() -> str:
-    """Return a digest of the code of this package."""
-    return digest_of_all(RUNTIME, sorted(RUNTIME.rglob("*.py")))
-
-
-def shown(file: Path, directory: Path) -> str:
-    """Return a path as it is recorded."""
-    return str(file.relative_to(directory) if file.is_relative_to(directory) else file)
-
-
-def _file(module: Any) -> str | None:
-    file = getattr(module, "__file__", None)
-    is_code = getattr(module, "__name__", "__main__") != "__main__"
-    return file if is_code and file and file.endswith(".py") else None
-
-
-def _is_installed(file: Path) -> bool:
-    return any(file.is_relative_to(folder) for folder in [*INSTALLED, RUNTIME])
 
 
 def data_of(data: TransformerDataModule) -> dict[str, dict[str, Any]]:
@@ -82,8 +32,9 @@ def _split(data: TransformerDataModule, split: str, rows: Any) -> dict[str, Any]
     else:
         digest = None if is_stream else digest_of_rows(rows)
     hub = ":".join(filter(None, [data.dataset_name, data.dataset_config_name, data.revision]))
+    elsewhere = "held out" if data.named_files() else type(data).__name__
     return {
-        "source": data.named_files().get(split) or hub or "held out",
+        "source": data.named_files().get(split) or hub or elsewhere,
         "rows": None if is_stream else len(rows),
         "digest": digest,
     }
