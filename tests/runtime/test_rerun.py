@@ -71,7 +71,8 @@ def lines_of(done: dict[str, Any], beginning: str) -> list[str]:
         "task=nlp/mine experiment=smoke",
         "task=nlp/mine experiment=smoke training.num_workers=2 trainer.accumulate_grad_batches=2"
         " callbacks=[default,throughput]",
-        "task=nlp/mine experiment=smoke dataset.streaming=true trainer.limit_train_batches=4",
+        "task=nlp/mine experiment=smoke dataset.streaming=true trainer.limit_train_batches=4"
+        " dataset.limit_train_samples=200",
         "task=nlp/masked_language_modeling experiment=smoke training.num_workers=2",
         "task=vision/image_classification experiment=smoke dataset.random_flip=true",
         "task=nlp/mine experiment=smoke logger=none training.seed=7",
@@ -79,7 +80,7 @@ def lines_of(done: dict[str, Any], beginning: str) -> list[str]:
 )
 def test_metrics_are_equal(options: str, project: Path, execute: Execute) -> None:
     """With dropout, noise, a shuffle, workers, masks that are drawn; without a table as well."""
-    done = execute(project, "train.py", *options.split(), *SHORT)
+    done = execute(project, "train.py", *SHORT, *options.split())
     assert done["status"] == 0, done["stderr"]
     before = tree(project / "outputs/run")
     done = execute(project, "rerun.py", "outputs/run")
