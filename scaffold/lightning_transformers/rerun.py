@@ -9,11 +9,11 @@ from typing import Any
 
 import torch
 from omegaconf import DictConfig, OmegaConf
-from pytorch_lightning.utilities import rank_zero_only
 
 from lightning_transformers.errors import ConfigurationError
+from lightning_transformers.hydra_app.job import is_first_process
+from lightning_transformers.logged_metrics import Difference, Logged, compare, logged
 from lightning_transformers.manifest.differences import differences, state_before
-from lightning_transformers.metrics import Difference, Logged, compare, logged
 from lightning_transformers.run_folder import (
     CONFIG,
     MANIFEST,
@@ -53,13 +53,14 @@ def rerun(folder: Path, into: Path) -> list[Difference]:
         tell(differences(read_manifest(file), manifest, [*EARLY, *LATE]), "differed in the run")
     use_threads(manifest["training"]["threads"])
     tell(differences(manifest, state_before(manifest, folder, Path.cwd()), EARLY))
-    metrics = train_from_config(
-        moved(folder, into), lambda now: tell(differences(manifest, now, LATE))
-    )
+    config = moved(folder, into)
+    metrics = train_from_config(config, lambda now: tell(differences(manifest, now, LATE)))
     if not is_first_process():
         return []
     found = compare(expected, logged(into, metrics))
     print(verdict(expected, found))
+    if found and manifest["training"]["device"] != "cpu" and not config.trainer.deterministic:
+        print("  some operations on a GPU repeat with trainer.deterministic=true alone")
     return found
 
 
@@ -105,8 +106,3 @@ def verdict(expected: Logged, found: list[Difference]) -> str:
     return "\n".join(
         [f"metrics differ, first {found[0]}", *(f"  and {more}" for more in found[1:])]
     )
-
-
-def is_first_process() -> bool:
-    """Tell whether this process is the one that writes and prints."""
-    return not rank_zero_only.rank  # type: ignore[attr-defined]

@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from lightning_transformers.errors import ConfigurationError
 from lightning_transformers.hydra_app.app import find_config_dir, silence_noise
-from lightning_transformers.hydra_app.job import INTERRUPTED, interruption, is_interruption
+from lightning_transformers.hydra_app.job import INTERRUPTED, is_first_process, is_interruption
 from lightning_transformers.hydra_app.mistakes import mistake_in
 from lightning_transformers.run_folder import WRITTEN_BEFORE_THE_RUN, finished_run
 
@@ -52,7 +52,7 @@ def run_command(script: str | None) -> None:
     except (KeyboardInterrupt, SystemExit) as stop:
         if not is_interruption(stop):
             raise
-        print(interruption(into) if into else "interrupted", file=sys.stderr)
+        print("interrupted", file=sys.stderr)
         sys.exit(INTERRUPTED)
     except Exception as error:
         mistake = mistake_in(error)
@@ -80,8 +80,7 @@ def parsed(script: str | None) -> Namespace:
 def new_folder(options: Namespace) -> Path:
     """Return the folder of the new run; raises ConfigurationError if something is in it."""
     folder: Path = options.into.absolute() if options.into else free_name(options.run_folder)
-    is_started_by_another = "LOCAL_RANK" in os.environ
-    if not is_started_by_another and folder.exists() and not is_empty(folder):
+    if is_first_process() and folder.exists() and not is_empty(folder):
         raise ConfigurationError(f"'{options.into}' is not empty: give another folder with --into")
     return folder
 

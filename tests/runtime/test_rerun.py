@@ -11,7 +11,7 @@ import yaml
 from pytorch_lightning import Trainer
 from pytorch_lightning.loggers import CSVLogger
 
-from lightning_transformers.metrics import compare, logged
+from lightning_transformers.logged_metrics import compare, logged
 from lightning_transformers.task.nlp.language_modeling import LanguageModelingTransformer
 from tests.conftest import Run
 from tests.projects import new_task
@@ -147,15 +147,19 @@ def test_edited_code_is_said_and_found(project: Path, run: Run) -> None:
     done = run("python", "train.py", "+task=nlp/mine", "experiment=smoke", *SHORT)
     assert done.returncode == 0, done.stderr
     module = project / "tasks/mine/model.py"
-    assert "noise_std: float = 0.01" in module.read_text()
-    module.write_text(
-        module.read_text().replace("noise_std: float = 0.01", "noise_std: float = 0.1")
-    )
+    before = module.read_text()
+    assert "noise_std: float = 0.01" in before
+    module.write_text(before.replace("noise_std: float = 0.01", "noise_std: float = 0.1"))
     done = run("python", "rerun.py", "outputs/run")
     assert "differs: tasks/mine/model.py has changed" in done.stdout
     assert "differs: git: uncommitted changes: none then, some now" in done.stdout
     assert done.returncode == 1, done.stderr
     assert "metrics differ, first train/loss at step 0: " in done.stdout
+    module.write_text(before)
+    done = run("python", "rerun.py", "outputs/run")
+    assert done.returncode == 0, done.stderr
+    assert EQUAL in done.stdout
+    assert "differs: " not in done.stdout
 
 
 def test_other_versions_threads_and_data_are_said(project: Path, execute: Execute) -> None:

@@ -42,7 +42,7 @@ class Job:
             if not is_interruption(stop):
                 raise
             _discard_empty_run(job)
-            if _is_first_process():
+            if is_first_process():
                 print(interruption(Path(job.runtime.output_dir)), file=sys.stderr)
             sys.exit(INTERRUPTED)
         except Exception as error:
@@ -76,7 +76,7 @@ def interruption(run_dir: Path) -> str:
 def _discard_empty_run(job: HydraConf) -> None:
     """Remove a run folder below this one that holds nothing but what Hydra wrote before the run."""
     run_dir = Path(job.runtime.output_dir)
-    if Path.cwd() not in run_dir.parents or not _is_first_process():
+    if Path.cwd() not in run_dir.parents or not is_first_process():
         return
     if {path.name for path in run_dir.iterdir()} - WRITTEN_BEFORE_THE_RUN - {f"{job.job.name}.log"}:
         return
@@ -87,5 +87,6 @@ def _discard_empty_run(job: HydraConf) -> None:
         parent.rmdir()
 
 
-def _is_first_process() -> bool:
+def is_first_process() -> bool:
+    """Tell whether this process is the one that writes and prints."""
     return os.environ.get("LOCAL_RANK", "0") == "0"

@@ -31,13 +31,18 @@ def _split(data: TransformerDataModule, split: str, rows: Any) -> dict[str, Any]
         digest = digest_of_all(files[0].parent, files)
     else:
         digest = None if is_stream else digest_of_rows(rows)
-    hub = ":".join(filter(None, [data.dataset_name, data.dataset_config_name, data.revision]))
-    elsewhere = "held out" if data.named_files() else type(data).__name__
     return {
-        "source": data.named_files().get(split) or hub or elsewhere,
+        "source": _source(data, split),
         "rows": None if is_stream else len(rows),
         "digest": digest,
     }
+
+
+def _source(data: TransformerDataModule, split: str) -> str:
+    if files := data.named_files():
+        return files.get(split, "held out")
+    hub = [data.dataset_name, data.dataset_config_name, data.revision]
+    return ":".join(filter(None, hub)) or type(data).__name__
 
 
 def inputs(config: DictConfig, model: TaskTransformer) -> dict[str, str | None]:
