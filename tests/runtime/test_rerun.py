@@ -37,6 +37,12 @@ SHORT = (
 OWN_FILE = ("backbone=tiny", "dataset.block_size=16", "dataset.train_file=train.csv", *SHORT)
 RECIPES = ("weight_noise", "ema_weights", "gradient_noise", "r_drop", "freeze_embeddings")
 UNSEEDED = """
+import numpy as np
+
+from tasks.mine.model import MineTransformer
+
+
+class Unseeded(MineTransformer):
     def forward(self, *args, **kwargs):
         outputs = super().forward(*args, **kwargs)
         outputs.logits = outputs.logits * np.random.default_rng().uniform(0.9, 1.1)
@@ -111,17 +117,16 @@ def test_plain_trainings_differ(recipes: tuple[str, ...], tmp_path: Path) -> Non
     assert {difference.metric for difference in compare(one, other)} >= {"train/loss", "val/loss"}
 
 
-def test_what_draws_from_a_generator_of_its_own_is_found(project: Path, run: Run) -> None:
+def test_what_draws_from_a_generator_of_its_own_is_found(project: Path, execute: Execute) -> None:
     """`numpy.random.default_rng()` has no seed, whatever Lightning seeds."""
-    module = project / "tasks/mine/model.py"
-    head, quotes, rest = module.read_text().partition('"""\n')
-    module.write_text(f"{head}{quotes}import numpy as np\n{rest}{UNSEEDED}")
-    done = run("python", "train.py", "+task=nlp/mine", "experiment=smoke", *SHORT)
-    assert done.returncode == 0, done.stderr
-    done = run("python", "rerun.py", "outputs/run")
-    assert done.returncode == 1, done.stderr
-    assert "metrics differ, first train/loss at step 0: " in done.stdout
-    assert "differs: " not in done.stdout, "versions, code and data are the same"
+    (project / "unseeded.py").write_text(UNSEEDED)
+    options = ("task=nlp/mine", "task._target_=unseeded.Unseeded", "experiment=smoke", *SHORT)
+    done = execute(project, "train.py", *options)
+    assert done["status"] == 0, done["stderr"]
+    done = execute(project, "rerun.py", "outputs/run")
+    assert done["status"] == 1, done
+    assert lines_of(done, "metrics differ, first ")
+    assert lines_of(done, "differs: ") == [], "versions, code and data are the same"
 
 
 def test_an_edited_file_is_said_before_the_training(project: Path, execute: Execute) -> None:
