@@ -46,7 +46,7 @@ def run_command(script: str | None) -> None:
     try:
         options = parsed(script)
         directory = Path(finished_run(options.run_folder)["directory"])
-        folder, into = options.run_folder.absolute(), new_folder(options)
+        folder, into = absolute(options.run_folder), new_folder(options)
         pass_on(folder, into)
         sys.exit(repeat(folder, into, directory, script))
     except (KeyboardInterrupt, SystemExit) as stop:
@@ -79,10 +79,15 @@ def parsed(script: str | None) -> Namespace:
 
 def new_folder(options: Namespace) -> Path:
     """Return the folder of the new run; raises ConfigurationError if something is in it."""
-    folder: Path = options.into.absolute() if options.into else free_name(options.run_folder)
+    folder = absolute(options.into) if options.into else free_name(absolute(options.run_folder))
     if is_first_process() and folder.exists() and not is_empty(folder):
         raise ConfigurationError(f"'{options.into}' is not empty: give another folder with --into")
     return folder
+
+
+def absolute(path: Path) -> Path:
+    """Return a path that holds in any directory, without `..` in it."""
+    return Path(os.path.abspath(path))
 
 
 def is_empty(folder: Path) -> bool:
@@ -95,12 +100,11 @@ def pass_on(folder: Path, into: Path) -> None:
 
     They get the same new folder, and paths that hold in any directory.
     """
-    sys.argv = [str(Path(sys.argv[0]).absolute()), str(folder), "--into", str(into)]
+    sys.argv = [str(absolute(Path(sys.argv[0]))), str(folder), "--into", str(into)]
 
 
 def free_name(folder: Path) -> Path:
     """Return the first of `<folder>-rerun`, `<folder>-rerun-2` and so on that is not there."""
-    folder = folder.absolute()
     names = (f"{folder.name}-rerun{f'-{n}' if n > 1 else ''}" for n in count(1))
     return next(path for path in map(folder.with_name, names) if not path.exists())
 
@@ -119,9 +123,7 @@ def repeat(folder: Path, into: Path, directory: Path, script: str | None) -> int
 
 def discard_empty(folder: Path | None) -> None:
     """Remove the new run folder if nothing has been trained in it."""
-    if (
-        folder
-        and folder.is_dir()
-        and {path.name for path in folder.iterdir()} <= WRITTEN_BEFORE_THE_RUN
-    ):
+    if not is_first_process() or folder is None or not folder.is_dir():
+        return
+    if {path.name for path in folder.iterdir()} <= WRITTEN_BEFORE_THE_RUN:
         shutil.rmtree(folder)
