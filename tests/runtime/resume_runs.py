@@ -77,8 +77,12 @@ class Case:
     in_write: bool = False
     told: bool = False
     """SIGTERM instead of SIGKILL."""
-    at_validation: bool = False
-    """Save when a validation ends, which comes every so many batches."""
+    at: str = "batch"
+    """Save when a batch ends, a validation, which comes every so many batches, or an epoch."""
+    by_steps: bool = False
+    """The fit ends after a number of steps, and not of epochs."""
+    own_hooks: bool = False
+    """The task overrides hooks without `super()`, and draws random numbers in them."""
 
 
 class Observer(Checkpoint):
@@ -90,8 +94,9 @@ class Observer(Checkpoint):
     def __init__(self, case: Case, folder: Path, kill_at: int | None) -> None:
         self.folder, self.every, self.kill_at = folder, case.every, kill_at
         self.in_write, self.told = case.in_write, case.told
-        self.at_validation = case.at_validation
+        self.at = case.at
         self.seen: list[tuple[int, int]] = []
+        self.validations = 0
 
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
@@ -115,12 +120,23 @@ class Observer(Checkpoint):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         due = (self.seen[-1][0] + 1) % self.every == 0
-        if due and not self.told and not self.at_validation:
+        if due and not self.told and self.at == "batch":
             trainer.save_checkpoint(self.folder / "last.ckpt")
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if self.at_validation:
+        self.validations += 1
+        if self.at == "validation":
             trainer.save_checkpoint(self.folder / "last.ckpt")
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self.at == "epoch":
+            trainer.save_checkpoint(self.folder / "last.ckpt")
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"validations": self.validations}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.validations = state_dict["validations"]
 
 
 def die(*_: Any) -> None:
@@ -143,11 +159,45 @@ class PlainLoader:
         )
 
 
+class OwnHooks:
+    """Hooks as in a plain LightningModule, where none has to call `super()`."""
+
+    def setup(self, stage: str) -> None: ...
+
+    def configure_callbacks(self) -> list[Any]:
+        return []
+
+    def on_train_start(self) -> None: ...
+
+    def on_train_epoch_start(self) -> None:
+        self.shift()
+
+    def on_train_epoch_end(self) -> None:
+        self.shift()
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        self.shift()
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None: ...
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None: ...
+
+    def shift(self) -> None:
+        """Move the weights by random numbers of the global generator."""
+        task: Any = self
+        with torch.no_grad():
+            for parameter in task.parameters():
+                parameter += 1e-3 * torch.randn_like(parameter)
+
+
 def train(case: Case, folder: Path, kill_at: int | None, resume: bool) -> dict[str, Any]:
     """Return what a run ends with: parameters, optimizer, batches."""
     base, architecture, data_class, values = DATA[case.data]
     seed_everything(0)
-    task = task_class(base, *case.recipes)(
+    task_type = task_class(base, *case.recipes)
+    if case.own_hooks:
+        task_type = type("Own", (OwnHooks, task_type), {})
+    task = task_type(
         {"pretrained_model_name_or_path": f"{TINY}/{architecture}", "random_weights": True},
         optimizer={"_target_": "torch.optim.AdamW", "lr": 3e-3},
         scheduler=WARMUP,
@@ -159,10 +209,10 @@ def train(case: Case, folder: Path, kill_at: int | None, resume: bool) -> dict[s
     observer = Observer(case, folder, kill_at)
     run = trainer(
         folder,
-        max_epochs=2,
+        **{"max_steps": 2 * BATCHES, "max_epochs": -1} if case.by_steps else {"max_epochs": 2},
         limit_train_batches=BATCHES,
         limit_val_batches=1,
-        val_check_interval=case.every if case.at_validation else None,
+        val_check_interval=case.every if case.at == "validation" else None,
         accumulate_grad_batches=case.accumulate,
         callbacks=[observer, Autosave(folder)],
         enable_checkpointing=True,
@@ -174,6 +224,7 @@ def train(case: Case, folder: Path, kill_at: int | None, resume: bool) -> dict[s
         "optimizer": run.optimizers[0].state_dict(),
         "seen": observer.seen,
         "step": run.global_step,
+        "validations": observer.validations,
     }
 
 
@@ -214,8 +265,7 @@ def differences(found: dict[str, Any], expected: dict[str, Any]) -> list[str]:
     """Return what is not bit for bit the same at the end of two runs."""
     left = expected["seen"][-len(found["seen"]) :]
     different = ["order of the samples"] if found["seen"] != left else []
-    different += [] if found["step"] == expected["step"] else ["number of steps"]
-    for part in ("parameters", "optimizer"):
+    for part in ("step", "validations", "parameters", "optimizer"):
         same = same_values(found[part], expected[part])
         different += [] if same else [part]
     return different

@@ -1,6 +1,5 @@
 """The base class of every data module: from files or the hub to shuffled, padded batches."""
 
-import itertools
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
@@ -16,7 +15,7 @@ from torch.utils.data import DataLoader
 from lightning_transformers.core.fingerprints import fingerprint
 from lightning_transformers.core.hyperparameters import hyperparameters_of, set_hyperparameters
 from lightning_transformers.core.resources import local_path
-from lightning_transformers.core.resuming import batches_done
+from lightning_transformers.core.resuming import batches_done, epochs_done
 from lightning_transformers.core.sampling import (
     EpochSampler,
     SeededCollate,
@@ -24,6 +23,8 @@ from lightning_transformers.core.sampling import (
     StreamCollate,
     StreamLoader,
     batches_per_process,
+    even_batch_size,
+    no_batches,
 )
 from lightning_transformers.core.sources import (
     Rows,
@@ -370,7 +371,7 @@ class TransformerDataModule(LightningDataModule):
         return loader(rows, **common | kwargs)
 
     def _epoch(self) -> int:
-        return self.trainer.current_epoch if self.trainer else 0
+        return epochs_done(self.trainer)
 
     def _batches_done(self) -> int:
         return batches_done(self.trainer)
@@ -393,32 +394,3 @@ class TransformerDataModule(LightningDataModule):
                 f"the dataset has no {name} split (it has: {has}): give dataset.{name}_file=<file>"
             )
         return self.dataset[name]
-
-
-def no_batches() -> int:
-    """Return that none is done: an evaluation starts from the beginning."""
-    return 0
-
-
-def even_batch_size(rows: int, processes: int, wanted: int) -> int:
-    """Return a batch size with which all processes have the same number of batches.
-
-    A process has one row more than another at most. A model that is spread over processes runs
-    on all of them or on none, so that a batch on some alone would wait for ever.
-
-    Args:
-        rows: number of rows, each on one of the processes.
-        processes: number of processes.
-        wanted: the batch size to come close to, from below if that is possible.
-
-    Raises:
-        ConfigurationError: if there are fewer rows than processes.
-    """
-    fewest, more = divmod(rows, processes)
-    if fewest == 0:
-        raise ConfigurationError(
-            f"{rows} rows to evaluate on for {processes} processes: give more, or set "
-            f"trainer.devices={max(rows, 1)}"
-        )
-    sizes = itertools.chain(range(wanted, 0, -1), itertools.count(wanted + 1))
-    return next(size for size in sizes if not more or fewest % size)
