@@ -167,6 +167,18 @@ def test_edited_code_is_said_and_found(project: Path, run: Run) -> None:
     assert "differs: " not in done.stdout
 
 
+def test_two_processes_have_equal_metrics(project: Path, run: Run) -> None:
+    """The second one is started by the command line of the first, from another folder here."""
+    options = ("trainer=ddp", "trainer.devices=2", "dataset.num_workers=1", *OWN_FILE)
+    done = run("python", "train.py", "+task=nlp/mine", *options)
+    assert done.returncode == 0, done.stderr
+    (project / "below").mkdir()
+    done = run("sh", "-c", "cd below && python ../rerun.py ../outputs/run")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count(EQUAL) == 1
+    assert "differs: " not in done.stdout
+
+
 def test_other_versions_threads_and_data_are_said(project: Path, execute: Execute) -> None:
     execute(project, "train.py", "task=nlp/mine", *OWN_FILE)
     file = project / "outputs/run/manifest.yaml"
