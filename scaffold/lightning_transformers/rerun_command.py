@@ -47,6 +47,7 @@ def run_command(script: str | None) -> None:
         options = parsed(script)
         directory = Path(finished_run(options.run_folder)["directory"])
         folder, into = absolute(options.run_folder), new_folder(options)
+        script = script and str(absolute(Path(script)))
         pass_on(folder, into)
         sys.exit(repeat(folder, into, directory, script))
     except (KeyboardInterrupt, SystemExit) as stop:
@@ -110,11 +111,15 @@ def free_name(folder: Path) -> Path:
 
 
 def repeat(folder: Path, into: Path, directory: Path, script: str | None) -> int:
-    """Repeat a run in the directory where its command was typed, and return the exit status."""
-    if directory.is_dir():
-        os.chdir(directory)
-    else:
-        print(f"differs: {directory} is gone, paths are relative to {Path.cwd()}")
+    """Repeat a run in the directory where its command was typed, and return the exit status.
+
+    If that is gone, it is the project's, which may have been moved.
+    """
+    if not directory.is_dir():
+        here = Path(script).parent if script else Path.cwd()
+        print(f"differs: {directory} is gone, paths are relative to {here}")
+        directory = here
+    os.chdir(directory)
     find_config_dir(script)
     from lightning_transformers.rerun import rerun  # imports torch
 

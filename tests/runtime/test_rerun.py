@@ -135,11 +135,16 @@ def test_an_edited_file_is_said_before_the_training(project: Path, execute: Exec
     assert done["status"] == 0, done["stderr"]
     file = project / "train.csv"
     file.write_text(file.read_text().replace("cat", "hen"))
+    recorded = project / "outputs/run/manifest.yaml"
+    recorded.write_text(recorded.read_text().replace("device: cpu", "device: Some GPU"))
     done = execute(project, "rerun.py", "outputs/run")
-    assert "differs: the train set (train.csv) has changed: " in done["stdout"].splitlines()[0]
+    device, train, *_ = done["stdout"].splitlines()
+    assert device == "differs: device Some GPU then, cpu now"
+    assert train.startswith("differs: the train set (train.csv) has changed: ")
     assert "differs: the validation set (held out) has changed: " in done["stdout"]
     assert done["status"] == 1, done
     assert "metrics differ, first " in done["stdout"]
+    assert done["stdout"].endswith("on a GPU repeat with trainer.deterministic=true alone\n")
 
 
 def test_edited_code_is_said_and_found(project: Path, run: Run) -> None:
@@ -212,6 +217,17 @@ def test_the_config_is_the_one_of_the_run(project: Path, execute: Execute) -> No
     done = execute(project, "rerun.py", "data/sweep/1-rerun", "--into", "outputs/third")
     assert EQUAL in done["stdout"], "a rerun is a run"
     assert "lr: 0.01" in (project / "data/sweep/1-rerun/config.yaml").read_text()
+
+
+def test_a_project_may_be_moved(project: Path, execute: Execute) -> None:
+    done = execute(project, "train.py", "task=nlp/language_modeling", *OWN_FILE)
+    assert done["status"] == 0, done["stderr"]
+    elsewhere = project.rename(project.with_name("elsewhere"))
+    done = execute(elsewhere, "rerun.py", "outputs/run")
+    assert lines_of(done, "differs: ") == [
+        f"differs: {project} is gone, paths are relative to {elsewhere}"
+    ]
+    assert EQUAL in done["stdout"]
 
 
 def test_a_run_that_went_on_is_repeated_at_once(project: Path, execute: Execute) -> None:
