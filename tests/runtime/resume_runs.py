@@ -14,6 +14,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import torch
+from datasets import DatasetDict
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Checkpoint
 from torch import Tensor
@@ -26,10 +27,23 @@ from lightning_transformers.task.nlp.language_modeling import LanguageModelingDa
 from lightning_transformers.task.nlp.masked_language_modeling import (
     MaskedLanguageModelingDataModule,
 )
+from lightning_transformers.task.vision.image_classification import ImageClassificationDataModule
 from lightning_transformers.train import seed_everything
 from tests.rendered import task_class
+from tests.runtime.test_image_classification import PROCESSOR
 from tests.runtime.test_own_files import TINY, TOKENIZER
 from tests.runtime.test_training import trainer
+
+
+class ShardedDataModule(LanguageModelingDataModule):
+    """A stream in three shards, which workers share among them."""
+
+    def load_dataset(self) -> DatasetDict:
+        """Return the splits of the sample as streams."""
+        splits = super().load_dataset().items()
+        streams = {split: rows.to_iterable_dataset(num_shards=3) for split, rows in splits}
+        return DatasetDict(streams)
+
 
 WARMUP = {
     "_target_": "transformers.get_linear_schedule_with_warmup",
@@ -55,6 +69,13 @@ DATA: dict[str, tuple[str, str, Callable[..., Any], dict[str, Any]]] = {
         LanguageModelingDataModule,
         {"block_size": 32, "limit_train_samples": 60, "streaming": True},
     ),
+    "images": (
+        "image_classification",
+        "vit",
+        ImageClassificationDataModule,
+        {"random_flip": True, "limit_train_samples": 60},
+    ),
+    "shards": ("language_modeling", "gpt2", ShardedDataModule, {"block_size": 32}),
 }
 BATCHES = 12
 """Of an epoch."""
@@ -102,8 +123,8 @@ class Observer(Checkpoint):
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
         number = trainer.current_epoch * BATCHES + batch_idx
-        ids = batch["input_ids"].flatten()
-        self.seen.append((number, int((ids * torch.arange(1, 1 + len(ids))).sum())))
+        values = batch["pixel_values" if "pixel_values" in batch else "input_ids"].flatten()
+        self.seen.append((number, int((values * torch.arange(1, 1 + len(values))).sum())))
 
     def on_after_backward(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self.kill_at is None or self.seen[-1][0] < self.kill_at:
@@ -194,6 +215,11 @@ def train(case: Case, folder: Path, kill_at: int | None, resume: bool) -> dict[s
     """Return what a run ends with: parameters, optimizer, batches."""
     base, architecture, data_class, values = DATA[case.data]
     seed_everything(0)
+    common = {"dataset_name": "sample", "batch_size": 4, "num_workers": case.workers}
+    if case.plain:
+        data_class = type("PlainData", (PlainLoader, data_class), {})  # type: ignore[arg-type]
+    processor = PROCESSOR if case.data == "images" else TOKENIZER
+    data = data_class(processor, **common | values)
     task_type = task_class(base, *case.recipes)
     if case.own_hooks:
         task_type = type("Own", (OwnHooks, task_type), {})
@@ -201,11 +227,8 @@ def train(case: Case, folder: Path, kill_at: int | None, resume: bool) -> dict[s
         {"pretrained_model_name_or_path": f"{TINY}/{architecture}", "random_weights": True},
         optimizer={"_target_": "torch.optim.AdamW", "lr": 3e-3},
         scheduler=WARMUP,
+        model_data_kwargs=data.model_data_kwargs if case.data == "images" else None,
     )
-    common = {"dataset_name": "sample", "batch_size": 4, "num_workers": case.workers}
-    if case.plain:
-        data_class = type("PlainData", (PlainLoader, data_class), {})  # type: ignore[arg-type]
-    data = data_class(TOKENIZER, **common | values)
     observer = Observer(case, folder, kill_at)
     run = trainer(
         folder,

@@ -13,8 +13,10 @@ RECIPES = ("weight_noise", "ema_weights", "gradual_unfreezing")
 OWN = {"every": BATCHES, "own_hooks": True}
 CASES = {
     "map, random masks, 2 workers, mid-step": (Case("map", workers=2, accumulate=3), 13),
+    "images, random transforms, 2 workers": (Case("images", workers=2), 13),
     "packed, recipes, mid-step": (Case("packed", accumulate=3, recipes=RECIPES), 21),
     "stream": (Case("streaming"), 8),
+    "stream of several shards, 2 workers, mid-step": (Case("shards", workers=2, accumulate=3), 19),
     "SIGTERM, mid-step": (Case("packed", accumulate=3, told=True), 13),
     "validation, mid-step": (Case("packed", accumulate=3, at="validation"), 7),
     "own hooks, mid-step": (Case("packed", accumulate=3, own_hooks=True), 13),

@@ -129,8 +129,10 @@ class SeededRows(torch.utils.data.Dataset[Any]):
         return len(self.rows)
 
     def __getitems__(self, indices: list[Row]) -> tuple[int, Examples]:
-        """Return the seed of a batch, and its examples."""
-        return indices[0].seed, self.rows.__getitems__([int(index) for index in indices])
+        """Return the seed of a batch, and its examples, whose transforms may draw numbers."""
+        seed = indices[0].seed
+        with random_numbers_from(seed_of(seed, "rows")):
+            return seed, self.rows.__getitems__([int(index) for index in indices])
 
 
 class SeededCollate:
