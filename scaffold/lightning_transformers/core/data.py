@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader
 
 from lightning_transformers.core.fingerprints import fingerprint
 from lightning_transformers.core.hyperparameters import hyperparameters_of, set_hyperparameters
+from lightning_transformers.core.resources import local_path
 from lightning_transformers.core.resuming import batches_done, epochs_done
 from lightning_transformers.core.sampling import (
     EpochSampler,
@@ -129,7 +130,7 @@ class TransformerDataModule(LightningDataModule):
 
     def load_dataset(self) -> DatasetDict:
         """Return the raw splits from the user's files, the sample or the hub, in this order."""
-        files = self._files()
+        files = self.named_files()
         source = Source(self.cache_dir, self.streaming)
         if files:
             return load_files(files, source)
@@ -142,6 +143,24 @@ class TransformerDataModule(LightningDataModule):
         """Return the sample's file per split."""
         return self.sample_files
 
+    def named_files(self) -> Mapping[str, str]:
+        """Return the file or folder that is named for each split, or those of the sample."""
+        named = {
+            "train": self.train_file,
+            "validation": self.validation_file,
+            "test": self.test_file,
+            "predict": self.predict_file,
+        }
+        files = {split: file for split, file in named.items() if file}
+        if set(files) <= {"predict"} and self.dataset_name == SAMPLE:
+            return {**self.samples(), **files}
+        return files
+
+    def files_of(self, split: str) -> list[str]:
+        """Return all local files and folders that the rows of a split are read from."""
+        named = self.named_files().get(split)
+        return [local_path(named)] if named else []
+
     def is_unlabelled(self, rows: Rows) -> bool:
         """Tell whether no row has a label to test with; never, where labels are not a column."""
         return False
@@ -149,7 +168,7 @@ class TransformerDataModule(LightningDataModule):
     @property
     def has_source(self) -> bool:
         """Whether files or a dataset are named to load rows from."""
-        return bool(self._files() or self.dataset_name)
+        return bool(self.named_files() or self.dataset_name)
 
     def split_dataset(self, dataset: DatasetDict) -> DatasetDict:
         """Hold out a part of the training set where there is no validation set."""
@@ -327,18 +346,6 @@ class TransformerDataModule(LightningDataModule):
                     f"the {split} set has no column '{column}' (its columns: "
                     f"{', '.join(present)}): set dataset.{hyperparameter}=<column>"
                 )
-
-    def _files(self) -> Mapping[str, str]:
-        named = {
-            "train": self.train_file,
-            "validation": self.validation_file,
-            "test": self.test_file,
-            "predict": self.predict_file,
-        }
-        files = {split: file for split, file in named.items() if file}
-        if set(files) <= {"predict"} and self.dataset_name == SAMPLE:
-            return {**self.samples(), **files}
-        return files
 
     def _named_splits(self, dataset: DatasetDict) -> DatasetDict:
         """Rename the splits that `*_subset_name` chooses, and keep those with a known name."""

@@ -13,10 +13,10 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from lightning_transformers.hydra_app.mistakes import mistake_in
+from lightning_transformers.run_folder import WRITTEN_BEFORE_THE_RUN
 
 INTERRUPTED = 130
 """The exit status of a command that Ctrl-C has ended."""
-WRITTEN_BEFORE_THE_RUN = {".hydra", "config.yaml", "versions.yaml"}
 
 
 class Job:
@@ -39,11 +39,10 @@ class Job:
         try:
             self.function(config)
         except (KeyboardInterrupt, SystemExit) as stop:
-            # Lightning turns Ctrl-C into an exit with status 1.
-            if not any(isinstance(e, KeyboardInterrupt) for e in (stop, stop.__context__)):
+            if not is_interruption(stop):
                 raise
             _discard_empty_run(job)
-            if _is_first_process():
+            if is_first_process():
                 print(interruption(Path(job.runtime.output_dir)), file=sys.stderr)
             sys.exit(INTERRUPTED)
         except Exception as error:
@@ -60,6 +59,11 @@ class Job:
             _discard_empty_run(job)
 
 
+def is_interruption(stop: BaseException) -> bool:
+    """Tell whether Ctrl-C has ended a run; Lightning turns that into an exit with status 1."""
+    return any(isinstance(e, KeyboardInterrupt) for e in (stop, stop.__context__))
+
+
 def interruption(run_dir: Path) -> str:
     """Return the last line of a run that Ctrl-C has ended, with how to go on."""
     if not run_dir.is_dir():
@@ -72,7 +76,7 @@ def interruption(run_dir: Path) -> str:
 def _discard_empty_run(job: HydraConf) -> None:
     """Remove a run folder below this one that holds nothing but what Hydra wrote before the run."""
     run_dir = Path(job.runtime.output_dir)
-    if Path.cwd() not in run_dir.parents or not _is_first_process():
+    if Path.cwd() not in run_dir.parents or not is_first_process():
         return
     if {path.name for path in run_dir.iterdir()} - WRITTEN_BEFORE_THE_RUN - {f"{job.job.name}.log"}:
         return
@@ -83,5 +87,6 @@ def _discard_empty_run(job: HydraConf) -> None:
         parent.rmdir()
 
 
-def _is_first_process() -> bool:
+def is_first_process() -> bool:
+    """Tell whether this process is the one that writes and prints."""
     return os.environ.get("LOCAL_RANK", "0") == "0"

@@ -52,7 +52,7 @@ class TokenClassificationDataModule(LabelledData, PaddedTextDataModule):
 
     def sentences(self, split: str, rows: Rows) -> Rows:
         """Return the lines of a txt file as sentences, and other rows as they are."""
-        file = self._files().get(split, "")
+        file = self.named_files().get(split, "")
         if split == "predict" or not file.lower().endswith(".txt"):
             return rows
         read = read_lines((row["text"] for row in rows), f"the {split} file '{file}'")

@@ -56,7 +56,7 @@ class ImageClassificationDataModule(LabelledData):
         Raises:
             ConfigurationError: for a path that a file names and where there is no image.
         """
-        column, file = self.image_column, self._files().get(split)
+        column, file = self.image_column, self.named_files().get(split)
         feature = (rows.features or {}).get(column)
         if isinstance(feature, Image):
             return rows.cast_column(column, Image(decode=False))
@@ -71,6 +71,15 @@ class ImageClassificationDataModule(LabelledData):
                 rows, absolute_paths, arguments, TransformerDataModule
             )
         return rows.map(absolute_paths, **common)
+
+    def files_of(self, split: str) -> list[str]:
+        """Return the named file or folder, and the images that a file names."""
+        files = super().files_of(split)
+        rows = self.loaded_dataset[split] if files else None
+        if not isinstance(rows, Dataset):
+            return files
+        named = getattr(rows.features[self.image_column], "dtype", None) in TEXT_TYPES
+        return [*files, *rows[self.image_column]] if named else files
 
     def process_split(self, split: str, rows: Rows) -> Rows:
         """Return rows that become an `image` and its `labels` when they are read."""
