@@ -27,11 +27,13 @@ from lightning_transformers.core.sampling import (
     no_batches,
 )
 from lightning_transformers.core.sources import (
+    SPLITS,
     Rows,
     Source,
     column_names,
     load_files,
     load_from_hub,
+    named_splits,
 )
 from lightning_transformers.core.types import Batch
 from lightning_transformers.errors import NO_DATASET, ConfigurationError
@@ -137,7 +139,8 @@ class TransformerDataModule(LightningDataModule):
         if self.dataset_name is None:
             raise ConfigurationError(NO_DATASET)
         loaded = load_from_hub(self.dataset_name, self.dataset_config_name, self.revision, source)
-        return self._named_splits(loaded)
+        chosen = {split: getattr(self, f"{split}_subset_name") for split in SPLITS}
+        return named_splits(loaded, chosen)
 
     def samples(self) -> Mapping[str, str]:
         """Return the sample's file per split."""
@@ -145,12 +148,7 @@ class TransformerDataModule(LightningDataModule):
 
     def named_files(self) -> Mapping[str, str]:
         """Return the file or folder that is named for each split, or those of the sample."""
-        named = {
-            "train": self.train_file,
-            "validation": self.validation_file,
-            "test": self.test_file,
-            "predict": self.predict_file,
-        }
+        named = {split: getattr(self, f"{split}_file") for split in SPLITS}
         files = {split: file for split, file in named.items() if file}
         if set(files) <= {"predict"} and self.dataset_name == SAMPLE:
             return {**self.samples(), **files}
@@ -346,21 +344,6 @@ class TransformerDataModule(LightningDataModule):
                     f"the {split} set has no column '{column}' (its columns: "
                     f"{', '.join(present)}): set dataset.{hyperparameter}=<column>"
                 )
-
-    def _named_splits(self, dataset: DatasetDict) -> DatasetDict:
-        """Rename the splits that `*_subset_name` chooses, and keep those with a known name."""
-        splits = {}
-        for split in ("train", "validation", "test", "predict"):
-            key = f"{split}_subset_name"
-            name = getattr(self, key) or split
-            if name in dataset:
-                splits[split] = dataset[name]
-            elif getattr(self, key):
-                raise ConfigurationError(
-                    f"dataset.{key}={name}: the dataset has no such split (it has: "
-                    f"{', '.join(dataset)})"
-                )
-        return DatasetDict(splits)
 
     def _evaluation_loader(self, rows: Rows) -> DataLoader[Any]:
         """Return the batches in order; several processes have each row once among them."""
