@@ -64,6 +64,31 @@ def train(
     return {name: float(value) for name, value in trainer.callback_metrics.items()}
 
 
+def test_after_fit(
+    model: TaskTransformer, data: TransformerDataModule, trainer: Trainer
+) -> dict[str, float]:
+    """Return the metrics of the best checkpoint of a fit, or of its last weights where none is.
+
+    Args:
+        model: the task that was fitted.
+        data: its data; the test set counts, or where there is none the validation set.
+        trainer: the trainer of the fit.
+    """
+    best = best_checkpoint(trainer)
+    log.info("testing %s", best or "the last weights")
+    run = trainer.test if "test" in data.raw_dataset else trainer.validate
+    (metrics,) = run(model, datamodule=data, ckpt_path=best, weights_only=True, verbose=False)
+    return {name: float(value) for name, value in metrics.items()}
+
+
+def best_checkpoint(trainer: Trainer) -> str | None:
+    """Return the best checkpoint by the metric that one of the trainer's callbacks monitors."""
+    for callback in trainer.checkpoint_callbacks:
+        if getattr(callback, "monitor", None) and callback.best_model_path:  # type: ignore[attr-defined]
+            return str(callback.best_model_path)  # type: ignore[attr-defined]
+    return None
+
+
 def train_from_config(config: DictConfig) -> dict[str, float]:
     """Build the model, the data and the trainer of a composed config, and train."""
     check_config(config)
@@ -81,11 +106,15 @@ def train_from_config(config: DictConfig) -> dict[str, float]:
         checkpoint_path=checkpoint,
         validate_before_fit=config.training.validate_before_fit,
     )
+    tested = test_after_fit(model, data, trainer) if config.training.run_test_after_fit else {}
     if trainer.is_global_zero:
-        if validated := validation_line(metrics):
-            print(f"Last validation: {validated}")
+        validated = {name: value for name, value in metrics.items() if name.startswith("val/")}
+        if validated:
+            print(f"Last validation: {in_one_line(validated)}")
+        if tested:
+            print(f"Test of the best: {in_one_line(tested)}")
         print(f"Run folder: {config.training.run_dir}")
-    return metrics
+    return metrics | tested
 
 
 def checkpoint_to_resume(config: DictConfig) -> str | None:
@@ -121,9 +150,9 @@ def set_metrics_aside(folder: Path) -> None:
         written.rename(folder / f"metrics-{before + 1}.csv")
 
 
-def validation_line(metrics: Mapping[str, float]) -> str:
-    """Return the validation metrics in one line, which no width of a terminal cuts."""
-    return ", ".join(f"{k} {value:.4g}" for k, value in metrics.items() if k.startswith("val/"))
+def in_one_line(metrics: Mapping[str, float]) -> str:
+    """Return metrics in one line, which no width of a terminal cuts."""
+    return ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
 
 
 def record_run(config: DictConfig) -> None:

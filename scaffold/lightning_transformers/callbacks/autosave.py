@@ -6,7 +6,10 @@ from typing import Any
 
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.trainer.states import TrainerFn
 from pytorch_lightning.utilities.exceptions import SIGTERMException
+
+from lightning_transformers.callbacks.agreement import AgreedSIGTERM
 
 
 class Autosave(ModelCheckpoint):
@@ -14,7 +17,8 @@ class Autosave(ModelCheckpoint):
 
     A cluster that takes a job off its machine sends SIGTERM: the batch is finished, the run is
     saved, and the process ends with status 0. The same command with `resume=auto` goes on from
-    there, bit for bit. There is one file, which a fit that comes to its end takes away.
+    there, bit for bit. Of several processes any may get the signal: they end after the same batch.
+    There is one file, which a fit that comes to its end takes away.
 
     Args:
         dirpath: folder of the file, `autosave.ckpt`.
@@ -29,12 +33,38 @@ class Autosave(ModelCheckpoint):
             enable_version_counter=False,
         )
         self.file = Path(dirpath) / f"autosave{self.FILE_EXTENSION}"
+        self.signals: AgreedSIGTERM | None = None
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Have several processes agree on SIGTERM, in place of what Lightning does."""
+        super().setup(trainer, pl_module, stage)
+        if trainer.world_size > 1:
+            trainer._signal_connector = self.signals = AgreedSIGTERM(trainer)
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Save when it is time, and ask whether a process is to end."""
+        super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
+        self._agree()
+
+    def on_validation_batch_end(self, trainer: Trainer, *_: Any) -> None:
+        """Ask whether a process is to end."""
+        self._agree()
+
+    def on_test_batch_end(self, trainer: Trainer, *_: Any) -> None:
+        """Ask whether a process is to end."""
+        self._agree()
+
+    def _agree(self) -> None:
+        if self.signals is not None:
+            self.signals.agree()
 
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:
-        """Save, if the process was told to end between two batches."""
-        if isinstance(exception, SIGTERMException):
+        """Save, if the process was told to end between two batches of a fit."""
+        if isinstance(exception, SIGTERMException) and trainer.state.fn == TrainerFn.FITTING:
             trainer.save_checkpoint(self.file)
             if trainer.is_global_zero:
                 print(f"ended by SIGTERM, saved {self.file}: go on with resume=auto")

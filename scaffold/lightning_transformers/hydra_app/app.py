@@ -18,6 +18,7 @@ from lightning_transformers.errors import ConfigurationError
 from lightning_transformers.hydra_app.config_tree import PACKAGED_CONFIGS, names_of
 from lightning_transformers.hydra_app.job import INTERRUPTED, Job
 from lightning_transformers.hydra_app.mistakes import explain, mistake_in
+from lightning_transformers.hydra_app.processes import join, joins
 from lightning_transformers.hydra_app.usage import help_text
 
 NOISE = (
@@ -52,9 +53,12 @@ def run_app(
         keeps_files: whether a run has a folder to keep.
         examples: what may follow the command, for its help.
     """
-    sys.argv[1:] = normalize_overrides(sys.argv[1:])
     silence_noise()
     config_dir = find_config_dir(script)
+    if joins():
+        join(function)
+        return
+    sys.argv[1:] = normalize_overrides(sys.argv[1:])
     job = Job(function, keeps_files)
     shows_tracebacks = os.environ.get("HYDRA_FULL_ERROR") == "1"
     try:

@@ -13,6 +13,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from lightning_transformers.hydra_app.mistakes import mistake_in
+from lightning_transformers.hydra_app.processes import is_first_process, resolved, shared
 
 INTERRUPTED = 130
 """The exit status of a command that Ctrl-C has ended."""
@@ -36,14 +37,16 @@ class Job:
     def __call__(self, config: DictConfig) -> None:
         """Run the function; end the program at a mistake, unless other jobs follow."""
         job = HydraConfig.get()
+        config = resolved(config)
         try:
-            self.function(config)
+            with shared(config):
+                self.function(config)
         except (KeyboardInterrupt, SystemExit) as stop:
             # Lightning turns Ctrl-C into an exit with status 1.
             if not any(isinstance(e, KeyboardInterrupt) for e in (stop, stop.__context__)):
                 raise
             _discard_empty_run(job)
-            if _is_first_process():
+            if is_first_process():
                 print(interruption(Path(job.runtime.output_dir)), file=sys.stderr)
             sys.exit(INTERRUPTED)
         except Exception as error:
@@ -72,7 +75,7 @@ def interruption(run_dir: Path) -> str:
 def _discard_empty_run(job: HydraConf) -> None:
     """Remove a run folder below this one that holds nothing but what Hydra wrote before the run."""
     run_dir = Path(job.runtime.output_dir)
-    if Path.cwd() not in run_dir.parents or not _is_first_process():
+    if Path.cwd() not in run_dir.parents or not is_first_process():
         return
     if {path.name for path in run_dir.iterdir()} - WRITTEN_BEFORE_THE_RUN - {f"{job.job.name}.log"}:
         return
@@ -81,7 +84,3 @@ def _discard_empty_run(job: HydraConf) -> None:
         if parent == Path.cwd() or any(parent.iterdir()):
             break
         parent.rmdir()
-
-
-def _is_first_process() -> bool:
-    return os.environ.get("LOCAL_RANK", "0") == "0"

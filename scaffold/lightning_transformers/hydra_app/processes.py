@@ -1,0 +1,179 @@
+"""A run on several processes: the first composes the config, the others run what it has composed.
+
+A process that Lightning starts has the command line of the first. If it composed the config again,
+it would have a run folder and a log of its own, and in a multirun it would start the whole sweep.
+"""
+
+import logging
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.utils import setup_globals
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from lightning_transformers.hydra_app.mistakes import mistake_in
+
+JOB = "LIGHTNING_TRANSFORMERS_JOB"
+"""The environment variable with the file that has the config of the present job."""
+SET_BY_LIGHTNING = ("LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "WORLD_SIZE")
+"""Environment variables by which Lightning takes processes for started."""
+PATIENCE = 60.0
+"""Seconds in which the other processes have to end after the first."""
+GRACE = 3.0
+"""Seconds in which the first process can fail of the same as another, and say so for both."""
+
+
+def is_first_process() -> bool:
+    """Tell whether this process is the one that writes, prints and logs for all."""
+    rank = next(
+        (os.environ[v] for v in ("RANK", "LOCAL_RANK", "SLURM_PROCID") if v in os.environ), "0"
+    )
+    return rank == "0"
+
+
+def resolved(config: DictConfig) -> DictConfig:
+    """Return a config with the values of its interpolations, so that all processes have the same.
+
+    One that cannot be worked out stays as it is, for the checks to find.
+    """
+    config = config.copy()
+    with suppress(OmegaConfBaseException):
+        OmegaConf.resolve(config)
+    return config
+
+
+@contextmanager
+def shared(config: DictConfig) -> Iterator[None]:
+    """Let other processes join the present job, and in the end leave everything as it was before.
+
+    Afterwards there is no other process, no process group and no variable of Lightning's in the
+    environment: the next job of a multirun starts processes of its own.
+
+    Args:
+        config: the config of the job.
+
+    Raises:
+        RuntimeError: if the job came to its end in this process, and failed in another.
+    """
+    before = {name: os.environ.get(name) for name in SET_BY_LIGHTNING}
+    with TemporaryDirectory(prefix="lightning-transformers-") as folder:
+        file = Path(folder, "job")
+        file.write_bytes(pickle.dumps((HydraConfig.instance().cfg, config)))
+        os.environ[JOB] = f"{os.getpid()}:{file}"
+        try:
+            yield
+            _expect_success(end_processes(PATIENCE))
+        except BaseException as error:
+            # SIGTERM and the like end all of them in order.
+            end_processes(PATIENCE if isinstance(error, SystemExit) else 0)
+            raise
+        finally:
+            _leave_group()
+            os.environ.pop(JOB)
+            for name, value in before.items():
+                os.environ.pop(name, None)
+                os.environ.update({name: value} if value is not None else {})
+
+
+def end_processes(patience: float) -> list[int]:
+    """Wait for the processes that Lightning has started, and kill those that take too long.
+
+    Args:
+        patience: how long to wait, in seconds.
+
+    Returns:
+        The exit statuses.
+    """
+    processes: list[subprocess.Popen[bytes]] = []
+    for thread in threading.enumerate():
+        if thread.name == "child-process-observer":
+            observer: Any = thread
+            # It would kill this process at the first status that is not 0.
+            processes += observer._child_processes
+            observer._child_processes = []
+    deadline = time.monotonic() + patience
+    return [_end(process, deadline) for process in processes]
+
+
+def _end(process: subprocess.Popen[bytes], deadline: float) -> int:
+    try:
+        return process.wait(max(0.0, deadline - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()
+
+
+def _expect_success(statuses: list[int]) -> None:
+    for rank, status in enumerate(statuses, 1):
+        if status != 0:
+            raise RuntimeError(f"process {rank} of the run ended with status {status}")
+
+
+def _leave_group() -> None:
+    torch: Any = sys.modules.get("torch")
+    if torch and torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
+
+
+def joins() -> bool:
+    """Tell whether this process was started for a job that another has composed."""
+    return JOB in os.environ and not is_first_process()
+
+
+def join(function: Callable[[DictConfig], object]) -> None:
+    """Run a function with the config of the job that this process was started for.
+
+    It logs nothing but warnings, and to the console alone. What the first process would say as
+    well, it leaves to that one.
+
+    Args:
+        function: what the first process runs.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process decides on Ctrl-C
+    parent, _, file = os.environ[JOB].partition(":")
+    threading.Thread(target=_end_with, args=(int(parent),), daemon=True).start()
+    config = _take_over(Path(file).read_bytes())
+    try:
+        function(config)
+    except Exception as error:
+        time.sleep(GRACE)
+        mistake = mistake_in(error)
+        if mistake is None:
+            raise
+        print(f"error: {mistake}", file=sys.stderr)
+        sys.exit(2)
+
+
+def _end_with(parent: int) -> None:
+    """End this process when the one that has started it is gone."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
+
+
+def _take_over(handed: bytes) -> DictConfig:
+    """Return the config of a job, and have Hydra as it is in the process that it comes from."""
+    hydra_config, config = pickle.loads(handed)
+    setup_globals()
+    HydraConfig.instance().cfg = hydra_config
+    job = HydraConfig.get()
+    if job.job.chdir:
+        os.chdir(job.runtime.output_dir)
+    rank = os.environ["LOCAL_RANK"]
+    layout = f"[%(asctime)s][rank {rank}][%(name)s][%(levelname)s] - %(message)s"
+    logging.basicConfig(format=layout, stream=sys.stdout)
+    logging.disable(logging.INFO)  # loggers of Lightning have a level of their own
+    assert isinstance(config, DictConfig)
+    return config
