@@ -79,6 +79,8 @@ class Case:
     """SIGTERM instead of SIGKILL."""
     at_validation: bool = False
     """Save when a validation ends, which comes every so many batches."""
+    in_validation: bool = False
+    """SIGTERM amid the first validation after the given batch."""
 
 
 class Observer(Checkpoint):
@@ -90,7 +92,7 @@ class Observer(Checkpoint):
     def __init__(self, case: Case, folder: Path, kill_at: int | None) -> None:
         self.folder, self.every, self.kill_at = folder, case.every, kill_at
         self.in_write, self.told = case.in_write, case.told
-        self.at_validation = case.at_validation
+        self.at_validation, self.in_validation = case.at_validation, case.in_validation
         self.seen: list[tuple[int, int]] = []
 
     def on_train_batch_start(
@@ -101,7 +103,7 @@ class Observer(Checkpoint):
         self.seen.append((number, int((ids * torch.arange(1, 1 + len(ids))).sum())))
 
     def on_after_backward(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if self.kill_at is None or self.seen[-1][0] < self.kill_at:
+        if self.kill_at is None or self.in_validation or self.seen[-1][0] < self.kill_at:
             return
         if self.told:
             os.kill(os.getpid(), signal.SIGTERM)
@@ -118,7 +120,14 @@ class Observer(Checkpoint):
         if due and not self.told and not self.at_validation:
             trainer.save_checkpoint(self.folder / "last.ckpt")
 
+    def on_validation_batch_end(self, *_: Any) -> None:
+        if self.kill_at is not None and self.in_validation and self.seen[-1][0] >= self.kill_at:
+            os.kill(os.getpid(), signal.SIGTERM)
+            self.kill_at = None
+
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        with (self.folder / "validated").open("a") as file:
+            file.write(f"{trainer.global_step} {trainer.callback_metrics['val/loss']}\n")
         if self.at_validation:
             trainer.save_checkpoint(self.folder / "last.ckpt")
 
@@ -161,7 +170,7 @@ def train(case: Case, folder: Path, kill_at: int | None, resume: bool) -> dict[s
         folder,
         max_epochs=2,
         limit_train_batches=BATCHES,
-        limit_val_batches=1,
+        limit_val_batches=2,
         val_check_interval=case.every if case.at_validation else None,
         accumulate_grad_batches=case.accumulate,
         callbacks=[observer, Autosave(folder)],
@@ -174,6 +183,8 @@ def train(case: Case, folder: Path, kill_at: int | None, resume: bool) -> dict[s
         "optimizer": run.optimizers[0].state_dict(),
         "seen": observer.seen,
         "step": run.global_step,
+        # After SIGKILL one may be there twice.
+        "validations": sorted(set((folder / "validated").read_text().splitlines())),
     }
 
 
@@ -215,7 +226,7 @@ def differences(found: dict[str, Any], expected: dict[str, Any]) -> list[str]:
     left = expected["seen"][-len(found["seen"]) :]
     different = ["order of the samples"] if found["seen"] != left else []
     different += [] if found["step"] == expected["step"] else ["number of steps"]
-    for part in ("parameters", "optimizer"):
+    for part in ("parameters", "optimizer", "validations"):
         same = same_values(found[part], expected[part])
         different += [] if same else [part]
     return different

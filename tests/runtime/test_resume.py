@@ -16,6 +16,8 @@ CASES = {
     "stream": (Case("streaming"), 8),
     "end of an epoch": (Case("packed", every=12), 17),
     "SIGTERM, mid-step": (Case("packed", accumulate=3, told=True), 13),
+    "SIGTERM, before a validation": (Case("packed", told=True, at_validation=True), 4),
+    "SIGTERM, in a validation": (Case("packed", told=True, in_validation=True), 0),
     "validation, mid-step": (Case("packed", accumulate=3, at_validation=True), 7),
     "in the write": (Case("packed", in_write=True), 8),
 }
@@ -32,7 +34,7 @@ def test_plain_loader_goes_on_with_other_samples(tmp_path: Path) -> None:
     case = Case("packed", plain=True)
     expected = uninterrupted(case, tmp_path / "whole")
     found = differences(killed_and_resumed(case, tmp_path / "killed", 8), expected)
-    assert found == ["order of the samples", "parameters", "optimizer"]
+    assert found == ["order of the samples", "parameters", "optimizer", "validations"]
 
 
 def test_two_processes_go_on_as_they_would_have(run: Run) -> None:

@@ -1,4 +1,4 @@
-"""SIGTERM for a run on several processes."""
+"""SIGTERM, for a run on one process or several."""
 
 from types import FrameType
 from typing import Any
@@ -10,10 +10,10 @@ from pytorch_lightning.trainer.connectors.signal_connector import _SignalConnect
 class AgreedSIGTERM(_SignalConnector):
     """Takes note of the signal, and tells Lightning when all processes know of it.
 
-    Lightning's own broadcasts from within its handler, wherever the process is: amid another
-    collective operation, it mixes with that or waits forever, and a signal that only another
-    process than the first has got is lost. Here the processes ask each other at the end of each
-    batch, so that all of them stop after the same one.
+    Lightning's own handler broadcasts, wherever the process is: amid another collective operation
+    it mixes with that or waits forever, and a signal that only another process than the first has
+    got is lost. Here the processes ask each other between two batches, so that all of them stop
+    after the same one.
 
     Args:
         trainer: the trainer that it is for.
@@ -27,8 +27,12 @@ class AgreedSIGTERM(_SignalConnector):
         self.noted = True
 
     def agree(self) -> None:
-        """Have Lightning end the run after this batch, if any process is to end.
+        """Have Lightning end the run at its next look, if any process is to end.
 
-        That is one sum of a number over the processes.
+        Of several processes that costs one sum of a number.
         """
         self.received_sigterm = self.trainer.strategy.reduce_boolean_decision(self.noted, all=False)
+
+    def postpone(self) -> None:
+        """Have Lightning go on until the processes agree again."""
+        self.received_sigterm = False
