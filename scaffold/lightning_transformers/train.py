@@ -22,6 +22,7 @@ from lightning_transformers.build import (
 from lightning_transformers.checkpoints import newest_checkpoint
 from lightning_transformers.errors import ConfigurationError
 from lightning_transformers.hydra_app.checks import check_config
+from lightning_transformers.hydra_app.handover import is_first_process
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +65,7 @@ def train(
     return {name: float(value) for name, value in trainer.callback_metrics.items()}
 
 
-def test_after_fit(
+def evaluate_best(
     model: TaskTransformer, data: TransformerDataModule, trainer: Trainer
 ) -> dict[str, float]:
     """Return the metrics of the best checkpoint of a fit, or of its last weights where none is.
@@ -106,7 +107,7 @@ def train_from_config(config: DictConfig) -> dict[str, float]:
         checkpoint_path=checkpoint,
         validate_before_fit=config.training.validate_before_fit,
     )
-    tested = test_after_fit(model, data, trainer) if config.training.run_test_after_fit else {}
+    tested = evaluate_best(model, data, trainer) if config.training.run_test_after_fit else {}
     if trainer.is_global_zero:
         validated = {name: value for name, value in metrics.items() if name.startswith("val/")}
         if validated:
@@ -145,7 +146,7 @@ def checkpoint_to_resume(config: DictConfig) -> str | None:
 def set_metrics_aside(folder: Path) -> None:
     """Keep `metrics.csv` as `metrics-1.csv` and so on: the logger begins a new one."""
     written = folder / "metrics.csv"
-    if written.is_file():
+    if is_first_process() and written.is_file():
         before = len(list(folder.glob("metrics-*.csv")))
         written.rename(folder / f"metrics-{before + 1}.csv")
 

@@ -12,11 +12,10 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from lightning_transformers.hydra_app.handover import is_first_process
 from lightning_transformers.hydra_app.mistakes import mistake_in
-from lightning_transformers.hydra_app.processes import is_first_process, resolved, shared
+from lightning_transformers.hydra_app.processes import INTERRUPTED, resolved, shared
 
-INTERRUPTED = 130
-"""The exit status of a command that Ctrl-C has ended."""
 WRITTEN_BEFORE_THE_RUN = {".hydra", "config.yaml", "versions.yaml"}
 
 

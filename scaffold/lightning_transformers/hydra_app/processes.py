@@ -23,24 +23,23 @@ from hydra.core.utils import setup_globals
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from lightning_transformers.hydra_app.handover import (
+    JOB,
+    LightningsJob,
+    is_first_process,
+    is_torchrun,
+    torchruns_jobs,
+)
 from lightning_transformers.hydra_app.mistakes import mistake_in
 
-JOB = "LIGHTNING_TRANSFORMERS_JOB"
-"""The environment variable with the file that has the config of the present job."""
+INTERRUPTED = 130
+"""The exit status of a command that Ctrl-C has ended."""
 SET_BY_LIGHTNING = ("LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "WORLD_SIZE")
 """Environment variables by which Lightning takes processes for started."""
 PATIENCE = 60.0
 """Seconds in which the other processes have to end after the first."""
 GRACE = 3.0
 """Seconds in which the first process can fail of the same as another, and say so for both."""
-
-
-def is_first_process() -> bool:
-    """Tell whether this process is the one that writes, prints and logs for all."""
-    rank = next(
-        (os.environ[v] for v in ("RANK", "LOCAL_RANK", "SLURM_PROCID") if v in os.environ), "0"
-    )
-    return rank == "0"
 
 
 def resolved(config: DictConfig) -> DictConfig:
@@ -56,35 +55,52 @@ def resolved(config: DictConfig) -> DictConfig:
 
 @contextmanager
 def shared(config: DictConfig) -> Iterator[None]:
-    """Let other processes join the present job, and in the end leave everything as it was before.
-
-    Afterwards there is no other process, no process group and no variable of Lightning's in the
-    environment: the next job of a multirun starts processes of its own.
+    """Have the other processes join a job, which this one has composed.
 
     Args:
         config: the config of the job.
+    """
+    job = pickle.dumps((HydraConfig.instance().cfg, config))
+    if is_torchrun():
+        torchruns_jobs().give(job)
+        yield  # the group of the processes serves the next job as well
+        return
+    with TemporaryDirectory(prefix="lightning-transformers-") as folder, launches():
+        file = Path(folder, "job")
+        file.write_bytes(job)
+        os.environ[JOB] = f"{os.getpid()}:{file}"
+        yield
+
+
+def dismiss() -> None:
+    """Let the other processes end that torchrun has started: there is no other job."""
+    if is_torchrun():
+        torchruns_jobs().give(b"")
+
+
+@contextmanager
+def launches() -> Iterator[None]:
+    """Leave everything as it was before Lightning started processes, so that it can again.
+
+    There is then no other process, no process group and no variable of Lightning's in the
+    environment.
 
     Raises:
-        RuntimeError: if the job came to its end in this process, and failed in another.
+        RuntimeError: if another process failed, and this one did not.
     """
-    before = {name: os.environ.get(name) for name in SET_BY_LIGHTNING}
-    with TemporaryDirectory(prefix="lightning-transformers-") as folder:
-        file = Path(folder, "job")
-        file.write_bytes(pickle.dumps((HydraConfig.instance().cfg, config)))
-        os.environ[JOB] = f"{os.getpid()}:{file}"
-        try:
-            yield
-            _expect_success(end_processes(PATIENCE))
-        except BaseException as error:
-            # SIGTERM and the like end all of them in order.
-            end_processes(PATIENCE if isinstance(error, SystemExit) else 0)
-            raise
-        finally:
-            _leave_group()
-            os.environ.pop(JOB)
-            for name, value in before.items():
-                os.environ.pop(name, None)
-                os.environ.update({name: value} if value is not None else {})
+    before = {name: os.environ.get(name) for name in (*SET_BY_LIGHTNING, JOB)}
+    try:
+        yield
+        _expect_success(end_processes(PATIENCE))
+    except BaseException as error:
+        # SIGTERM and the like end all of them in order.
+        end_processes(PATIENCE if isinstance(error, SystemExit) else 0)
+        raise
+    finally:
+        _leave_group()
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            os.environ.update({name: value} if value is not None else {})
 
 
 def end_processes(patience: float) -> list[int]:
@@ -128,52 +144,59 @@ def _leave_group() -> None:
 
 
 def joins() -> bool:
-    """Tell whether this process was started for a job that another has composed."""
-    return JOB in os.environ and not is_first_process()
+    """Tell whether this process was started for what another has composed."""
+    return not is_first_process() and (JOB in os.environ or is_torchrun())
 
 
 def join(function: Callable[[DictConfig], object]) -> None:
-    """Run a function with the config of the job that this process was started for.
+    """Run a function with the config of each job that the first process has composed.
 
-    It logs nothing but warnings, and to the console alone. What the first process would say as
+    This process logs nothing but warnings, and to the console alone. What the first would say as
     well, it leaves to that one.
 
     Args:
         function: what the first process runs.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process decides on Ctrl-C
-    parent, _, file = os.environ[JOB].partition(":")
-    threading.Thread(target=_end_with, args=(int(parent),), daemon=True).start()
-    config = _take_over(Path(file).read_bytes())
-    try:
-        function(config)
-    except Exception as error:
-        time.sleep(GRACE)
-        mistake = mistake_in(error)
-        if mistake is None:
-            raise
-        print(f"error: {mistake}", file=sys.stderr)
-        sys.exit(2)
+    jobs = torchruns_jobs() if is_torchrun() else LightningsJob()
+    if isinstance(jobs, LightningsJob):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process decides on Ctrl-C
+        threading.Thread(target=_end_with, args=(jobs.composer,), daemon=True).start()
+    rank = os.environ.get("RANK", os.environ["LOCAL_RANK"])
+    layout = f"[%(asctime)s][rank {rank}][%(name)s][%(levelname)s] - %(message)s"
+    logging.basicConfig(format=layout, stream=sys.stdout)
+    logging.disable(logging.INFO)  # loggers of Lightning have a level of their own
+    setup_globals()
+    for job in jobs:
+        try:
+            with _taken_over(job) as config:
+                function(config)
+        except KeyboardInterrupt:
+            sys.exit(INTERRUPTED)
+        except Exception as error:
+            if jobs.goes_on_within(GRACE):
+                continue
+            mistake = mistake_in(error)
+            if mistake is None:
+                raise
+            print(f"error: {mistake}", file=sys.stderr)
+            sys.exit(2)
 
 
-def _end_with(parent: int) -> None:
+def _end_with(composer: int) -> None:
     """End this process when the one that has started it is gone."""
-    while os.getppid() == parent:
+    while os.getppid() == composer:
         time.sleep(1)
     os._exit(1)
 
 
-def _take_over(handed: bytes) -> DictConfig:
-    """Return the config of a job, and have Hydra as it is in the process that it comes from."""
-    hydra_config, config = pickle.loads(handed)
-    setup_globals()
-    HydraConfig.instance().cfg = hydra_config
-    job = HydraConfig.get()
-    if job.job.chdir:
-        os.chdir(job.runtime.output_dir)
-    rank = os.environ["LOCAL_RANK"]
-    layout = f"[%(asctime)s][rank {rank}][%(name)s][%(levelname)s] - %(message)s"
-    logging.basicConfig(format=layout, stream=sys.stdout)
-    logging.disable(logging.INFO)  # loggers of Lightning have a level of their own
-    assert isinstance(config, DictConfig)
-    return config
+@contextmanager
+def _taken_over(job: bytes) -> Iterator[DictConfig]:
+    """Give the config of a job, and have Hydra as it is in the process that has composed it."""
+    HydraConfig.instance().cfg, config = pickle.loads(job)
+    before, run = Path.cwd(), HydraConfig.get()
+    if run.job.chdir:
+        os.chdir(run.runtime.output_dir)
+    try:
+        yield config
+    finally:
+        os.chdir(before)
