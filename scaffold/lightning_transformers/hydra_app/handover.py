@@ -27,21 +27,16 @@ class LightningsJob:
 
     def __init__(self) -> None:
         composer, _, file = os.environ[JOB].partition(":")
-        self.composer, self.file = int(composer), Path(file)
+        self.starter, self.file = int(composer), Path(file)
 
     def __iter__(self) -> Iterator[bytes]:
         yield self.file.read_bytes()
-
-    def goes_on_within(self, seconds: float) -> bool:
-        """Return False after that time; the first process ends this one when it has an end."""
-        time.sleep(seconds)
-        return False
 
 
 class TorchrunsJobs:
     """The jobs of processes that torchrun has started: in the key-value store that they share.
 
-    It works across nodes. There are several jobs in a multirun.
+    It works across nodes. There are several jobs in a multirun, which ends with the first that fails.
     """
 
     def __init__(self) -> None:
@@ -51,6 +46,7 @@ class TorchrunsJobs:
         store, _, _ = next(rendezvous("env://"))
         restarts = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
         self.store: Any = PrefixStore(f"lightning_transformers/{restarts}", store)
+        self.starter = os.getppid()
         self.number = 0
 
     def give(self, job: bytes) -> None:
@@ -59,24 +55,18 @@ class TorchrunsJobs:
         self.number += 1
 
     def __iter__(self) -> Iterator[bytes]:
-        while True:
-            # Waiting in the store, a process would not hear of signals.
-            while not self.goes_on_within(1.0):
-                pass
-            job: bytes = self.store.get(str(self.number))
-            if not job:
-                return
-            self.number += 1
+        while job := self.take():
             yield job
 
-    def goes_on_within(self, seconds: float) -> bool:
-        """Wait until the first process has given another job, or has ended."""
-        deadline = time.monotonic() + seconds
-        while not self.store.check([str(self.number)]):
-            if time.monotonic() > deadline:
-                return False
+    def take(self) -> bytes:
+        """Return the next job, once there is one, or nothing when the first process has ended."""
+        key = str(self.number)
+        # Waiting in the store, a process would not hear of signals.
+        while not self.store.check([key]):
             time.sleep(0.05)
-        return True
+        self.number += 1
+        job: bytes = self.store.get(key)
+        return job
 
 
 @cache

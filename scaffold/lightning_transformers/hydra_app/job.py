@@ -5,6 +5,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from traceback import print_exc
 from types import TracebackType
 
 from hydra.conf import HydraConf
@@ -12,7 +13,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from lightning_transformers.hydra_app.handover import is_first_process
+from lightning_transformers.hydra_app.handover import is_first_process, is_torchrun
 from lightning_transformers.hydra_app.mistakes import mistake_in
 from lightning_transformers.hydra_app.processes import INTERRUPTED, resolved, shared
 
@@ -51,13 +52,18 @@ class Job:
         except Exception as error:
             mistake = mistake_in(error)
             self.failures.append((error, error.__traceback__))
-            if mistake is None:
+            if mistake is None and not is_torchrun():
                 raise
-            _discard_empty_run(job)
-            print(f"error: {mistake}", file=sys.stderr)
-            if job.mode == RunMode.MULTIRUN:
-                raise  # Hydra goes on with the next job
-            sys.exit(2)
+            if mistake is None:
+                print_exc()
+            else:
+                _discard_empty_run(job)
+                print(f"error: {mistake}", file=sys.stderr)
+            # Hydra goes on with the next job, which the processes of torchrun could not join: one
+            # that has not failed may be anywhere in this one.
+            if job.mode == RunMode.MULTIRUN and not is_torchrun():
+                raise
+            sys.exit(1 if mistake is None else 2)
         if not self.keeps_files:
             _discard_empty_run(job)
 

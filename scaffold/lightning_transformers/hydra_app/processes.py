@@ -158,33 +158,32 @@ def join(function: Callable[[DictConfig], object]) -> None:
         function: what the first process runs.
     """
     jobs = torchruns_jobs() if is_torchrun() else LightningsJob()
-    if isinstance(jobs, LightningsJob):
+    threading.Thread(target=_end_with, args=(jobs.starter,), daemon=True).start()
+    if not is_torchrun():
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process decides on Ctrl-C
-        threading.Thread(target=_end_with, args=(jobs.composer,), daemon=True).start()
     rank = os.environ.get("RANK", os.environ["LOCAL_RANK"])
     layout = f"[%(asctime)s][rank {rank}][%(name)s][%(levelname)s] - %(message)s"
     logging.basicConfig(format=layout, stream=sys.stdout)
     logging.disable(logging.INFO)  # loggers of Lightning have a level of their own
     setup_globals()
-    for job in jobs:
-        try:
+    try:
+        for job in jobs:
             with _taken_over(job) as config:
                 function(config)
-        except KeyboardInterrupt:
-            sys.exit(INTERRUPTED)
-        except Exception as error:
-            if jobs.goes_on_within(GRACE):
-                continue
-            mistake = mistake_in(error)
-            if mistake is None:
-                raise
-            print(f"error: {mistake}", file=sys.stderr)
-            sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    except Exception as error:
+        time.sleep(GRACE)
+        mistake = mistake_in(error)
+        if mistake is None:
+            raise
+        print(f"error: {mistake}", file=sys.stderr)
+        sys.exit(2)
 
 
-def _end_with(composer: int) -> None:
+def _end_with(starter: int) -> None:
     """End this process when the one that has started it is gone."""
-    while os.getppid() == composer:
+    while os.getppid() == starter:
         time.sleep(1)
     os._exit(1)
 
