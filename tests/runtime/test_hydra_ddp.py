@@ -8,8 +8,6 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 from release_templates import ROOT
 from tests.conftest import Run
 from tests.projects import new_task
@@ -77,7 +75,8 @@ def test_multirun_reaches_its_tests_and_ends(project: Path, run: Run) -> None:
     assert {path.name for path in (project / "sweep").iterdir()} == {"0", "1", "multirun.yaml"}
     assert len(list(logs(project))) == 2
     for job in ("0", "1"):
-        assert {path.name for path in (project / "sweep" / job).iterdir()} == FILES
+        names = {path.name for path in (project / "sweep" / job).iterdir()}
+        assert names == FILES - {"train.log"} | {"pl-transformers-train.log"}
     tests = [line for line in done.stdout.splitlines() if line.startswith("Test of the best: ")]
     assert len(tests) == len(set(tests)) == 2
     assert not (project / "outputs").exists()
@@ -125,10 +124,9 @@ def test_sigterm_to_any_of_two_processes_saves_and_they_go_on(run: Run) -> None:
     assert sum(line.startswith("ended by SIGTERM") for line in lines) == 3
 
 
-@pytest.mark.parametrize("rank", ["0", "1"])
-def test_plain_lightning_hangs_when_one_process_gets_sigterm(rank: str, run: Run) -> None:
-    script = ("python", "-m", "tests.runtime.ddp_sigterm", "plain", rank)
+def test_plain_lightning_hangs_when_one_process_gets_sigterm(run: Run) -> None:
+    script = ("python", "-m", "tests.runtime.ddp_sigterm", "plain", "0")
     done = run(*LIMIT, *script, PYTHONPATH=PATHS)
     assert done.returncode != 0
-    assert f"[rank: {rank}] Received SIGTERM" in done.stderr
+    assert "[rank: 0] Received SIGTERM" in done.stderr
     assert "hangs" in done.stdout

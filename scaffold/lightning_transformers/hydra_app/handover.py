@@ -36,7 +36,7 @@ class LightningsJob:
 class TorchrunsJobs:
     """The jobs of processes that torchrun has started: in the key-value store that they share.
 
-    It works across nodes. There are several jobs in a multirun, which ends with the first that fails.
+    It works across nodes. A multirun has several jobs, and ends with the first that fails.
     """
 
     def __init__(self) -> None:

@@ -41,31 +41,43 @@ class Job:
         try:
             with shared(config):
                 self.function(config)
-        except (KeyboardInterrupt, SystemExit) as stop:
-            # Lightning turns Ctrl-C into an exit with status 1.
-            if not any(isinstance(e, KeyboardInterrupt) for e in (stop, stop.__context__)):
-                raise
-            _discard_empty_run(job)
-            if is_first_process():
-                print(interruption(Path(job.runtime.output_dir)), file=sys.stderr)
-            sys.exit(INTERRUPTED)
-        except Exception as error:
-            mistake = mistake_in(error)
-            self.failures.append((error, error.__traceback__))
-            if mistake is None and not is_torchrun():
-                raise
-            if mistake is None:
-                print_exc()
-            else:
+        except BaseException as error:
+            if is_interruption(error):
                 _discard_empty_run(job)
-                print(f"error: {mistake}", file=sys.stderr)
-            # Hydra goes on with the next job, which the processes of torchrun could not join: one
-            # that has not failed may be anywhere in this one.
-            if job.mode == RunMode.MULTIRUN and not is_torchrun():
-                raise
-            sys.exit(1 if mistake is None else 2)
+                print(interruption(Path(job.runtime.output_dir)), file=sys.stderr)
+                sys.exit(INTERRUPTED)
+            if isinstance(error, Exception):
+                self._end_unless_others_follow(error, job)
+            raise
         if not self.keeps_files:
             _discard_empty_run(job)
+
+    def _end_unless_others_follow(self, error: Exception, job: HydraConf) -> None:
+        """Say a mistake in one line and end the program, if no other job follows, or can.
+
+        The processes of torchrun cannot join another job: one that has not failed may be anywhere
+        in this one.
+        """
+        self.failures.append((error, error.__traceback__))
+        mistake = mistake_in(error)
+        if mistake is not None:
+            _discard_empty_run(job)
+            print(f"error: {mistake}", file=sys.stderr)
+            if job.mode == RunMode.RUN or is_torchrun():
+                sys.exit(2)
+        elif is_torchrun():
+            print_exc()
+            sys.exit(1)
+
+
+def is_interruption(error: BaseException | None) -> bool:
+    """Tell whether Ctrl-C is behind an error.
+
+    Lightning turns it into an exit with status 1, and torch into another error where it is writing.
+    """
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__context__
+    return error is not None
 
 
 def interruption(run_dir: Path) -> str:
