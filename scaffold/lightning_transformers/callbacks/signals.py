@@ -3,8 +3,10 @@
 from types import FrameType
 from typing import Any
 
+import torch
 from pytorch_lightning import Trainer
 from pytorch_lightning.trainer.connectors.signal_connector import _SignalConnector
+from torch import distributed
 
 
 class AgreedSIGTERM(_SignalConnector):
@@ -29,9 +31,15 @@ class AgreedSIGTERM(_SignalConnector):
     def agree(self) -> None:
         """Have Lightning end the run at its next look, if any process is to end.
 
-        Of several processes that costs one sum of a number.
+        Of several processes that costs one sum of a number: less than Lightning's
+        `reduce_boolean_decision`, which waits for all of them before it sums.
         """
-        self.received_sigterm = self.trainer.strategy.reduce_boolean_decision(self.noted, all=False)
+        if not (distributed.is_available() and distributed.is_initialized()):
+            self.received_sigterm = self.noted
+            return
+        told = torch.tensor(int(self.noted), device=self.trainer.strategy.root_device)
+        distributed.all_reduce(told)
+        self.received_sigterm = bool(told)
 
     def postpone(self) -> None:
         """Have Lightning go on until the processes agree again."""
