@@ -5,11 +5,17 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
+from hydra.conf import HydraConf
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.utils import setup_globals
 from lightning_fabric.strategies.launchers.subprocess_script import _ChildProcessObserver
+from omegaconf import OmegaConf
 
 from lightning_transformers.hydra_app import processes
+from lightning_transformers.hydra_app.handover import JOB
 from lightning_transformers.hydra_app.job import is_interruption
 from lightning_transformers.hydra_app.processes import launches
 
@@ -37,6 +43,23 @@ def ends(error: BaseException, begin: Callable[[], subprocess.Popen[bytes]]) -> 
         begun.append(begin())
         raise error
     return int(begun[0].returncode)
+
+
+def test_the_others_have_the_times_of_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in `${now:%H-%M-%S}`, which a config composed anew has another second of."""
+    setup_globals()
+    config = OmegaConf.create({"name": "${now:%f}", "later": "${name}", "run": "${hydra:job.num}"})
+    hydra_config = OmegaConf.structured({"hydra": HydraConf()})
+    hydra_config.hydra.job.num = 3
+    monkeypatch.setattr(HydraConfig.instance(), "cfg", hydra_config)
+    with processes.shared(config):
+        handed = Path(os.environ[JOB].partition(":")[2]).read_bytes()
+    with processes._taken_over(handed) as taken:
+        assert taken.later == config.name
+        assert taken.run == 3
+        assert taken is not config
+    assert OmegaConf.create({"name": "${now:%f}"}).name != config.name
+    assert JOB not in os.environ
 
 
 def test_environment_and_processes_are_as_before(

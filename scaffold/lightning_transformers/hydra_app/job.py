@@ -15,7 +15,7 @@ from omegaconf import DictConfig
 
 from lightning_transformers.hydra_app.handover import is_first_process, is_torchrun
 from lightning_transformers.hydra_app.mistakes import mistake_in
-from lightning_transformers.hydra_app.processes import INTERRUPTED, resolved, shared
+from lightning_transformers.hydra_app.processes import INTERRUPTED, shared
 
 WRITTEN_BEFORE_THE_RUN = {".hydra", "config.yaml", "versions.yaml"}
 
@@ -37,7 +37,6 @@ class Job:
     def __call__(self, config: DictConfig) -> None:
         """Run the function; end the program at a mistake, unless other jobs follow."""
         job = HydraConfig.get()
-        config = resolved(config)
         try:
             with shared(config):
                 self.function(config)

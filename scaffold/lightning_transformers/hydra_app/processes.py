@@ -42,17 +42,6 @@ GRACE = 3.0
 """Seconds in which the first process can fail of the same as another, and say so for both."""
 
 
-def resolved(config: DictConfig) -> DictConfig:
-    """Return a config with the values of its interpolations, so that all processes have the same.
-
-    One that cannot be worked out stays as it is, for the checks to find.
-    """
-    config = config.copy()
-    with suppress(OmegaConfBaseException):
-        OmegaConf.resolve(config)
-    return config
-
-
 @contextmanager
 def shared(config: DictConfig) -> Iterator[None]:
     """Have the other processes join a job, which this one has composed.
@@ -60,6 +49,8 @@ def shared(config: DictConfig) -> Iterator[None]:
     Args:
         config: the config of the job.
     """
+    with suppress(OmegaConfBaseException):  # the checks find it, too
+        OmegaConf.to_container(config, resolve=True)  # times are noted, and handed over
     job = pickle.dumps((HydraConfig.instance().cfg, config))
     if is_torchrun():
         torchruns_jobs().give(job)
