@@ -11,7 +11,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 from lightning_transformers.errors import ConfigurationError
-from lightning_transformers.hydra_app.job import is_first_process
+from lightning_transformers.hydra_app.handover import is_first_process
 from lightning_transformers.logged_metrics import Difference, Logged, compare, logged
 from lightning_transformers.manifest.differences import differences, state_before
 from lightning_transformers.run_folder import (

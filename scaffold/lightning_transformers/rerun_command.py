@@ -12,8 +12,10 @@ from typing import NoReturn
 
 from lightning_transformers.errors import ConfigurationError
 from lightning_transformers.hydra_app.app import find_config_dir, silence_noise
-from lightning_transformers.hydra_app.job import INTERRUPTED, is_first_process, is_interruption
+from lightning_transformers.hydra_app.handover import is_first_process
+from lightning_transformers.hydra_app.job import is_interruption
 from lightning_transformers.hydra_app.mistakes import mistake_in
+from lightning_transformers.hydra_app.processes import INTERRUPTED
 from lightning_transformers.run_folder import WRITTEN_BEFORE_THE_RUN, finished_run
 
 DESCRIPTION = (

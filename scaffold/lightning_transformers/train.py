@@ -20,6 +20,7 @@ from lightning_transformers.build import (
 from lightning_transformers.checkpoints import newest_checkpoint
 from lightning_transformers.errors import ConfigurationError
 from lightning_transformers.hydra_app.checks import check_config
+from lightning_transformers.hydra_app.handover import is_first_process
 from lightning_transformers.run_folder import CONFIG, MANIFEST, METRICS, Manifest, set_aside
 
 log = logging.getLogger(__name__)
@@ -53,6 +54,31 @@ def train(
     return {name: float(value) for name, value in trainer.callback_metrics.items()}
 
 
+def evaluate_best(
+    model: TaskTransformer, data: TransformerDataModule, trainer: Trainer
+) -> dict[str, float]:
+    """Return the metrics of the best checkpoint of a fit, or of its last weights where none is.
+
+    Args:
+        model: the task that was fitted.
+        data: its data; the test set counts, or where there is none the validation set.
+        trainer: the trainer of the fit.
+    """
+    best = best_checkpoint(trainer)
+    log.info("testing %s", best or "the last weights")
+    run = trainer.test if "test" in data.raw_dataset else trainer.validate
+    (metrics,) = run(model, datamodule=data, ckpt_path=best, weights_only=True, verbose=False)
+    return {name: float(value) for name, value in metrics.items()}
+
+
+def best_checkpoint(trainer: Trainer) -> str | None:
+    """Return the best checkpoint by the metric that one of the trainer's callbacks monitors."""
+    for callback in trainer.checkpoint_callbacks:
+        if getattr(callback, "monitor", None) and callback.best_model_path:  # type: ignore[attr-defined]
+            return str(callback.best_model_path)  # type: ignore[attr-defined]
+    return None
+
+
 def train_from_config(
     config: DictConfig, announce: Callable[[Manifest], None] | None = None
 ) -> dict[str, float]:
@@ -81,12 +107,16 @@ def train_from_config(
         checkpoint_path=checkpoint,
         validate_before_fit=config.training.validate_before_fit,
     )
+    tested = evaluate_best(model, data, trainer) if config.training.run_test_after_fit else {}
     if trainer.is_global_zero:
-        recorder.finish(metrics)
-        if validated := validation_line(metrics):
-            print(f"Last validation: {validated}")
+        recorder.finish(metrics | tested)
+        validated = {name: value for name, value in metrics.items() if name.startswith("val/")}
+        if validated:
+            print(f"Last validation: {in_one_line(validated)}")
+        if tested:
+            print(f"Test of the best: {in_one_line(tested)}")
         print(f"Run folder: {config.training.run_dir}")
-    return metrics
+    return metrics | tested
 
 
 def checkpoint_to_resume(config: DictConfig) -> str | None:
@@ -109,15 +139,16 @@ def checkpoint_to_resume(config: DictConfig) -> str | None:
         log.info("resume=auto: no checkpoint in %s, the run starts from the beginning", folder)
     else:
         check_checkpoint(task_class(config), found)
-        for name in (METRICS, MANIFEST):
-            set_aside(folder / name)
+        if is_first_process():
+            set_aside(folder / METRICS)
+            set_aside(folder / MANIFEST)
         log.info("resume=auto: the run goes on from %s", found)
     return found
 
 
-def validation_line(metrics: Mapping[str, float]) -> str:
-    """Return the validation metrics in one line, which no width of a terminal cuts."""
-    return ", ".join(f"{k} {value:.4g}" for k, value in metrics.items() if k.startswith("val/"))
+def in_one_line(metrics: Mapping[str, float]) -> str:
+    """Return metrics in one line, which no width of a terminal cuts."""
+    return ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
 
 
 def record_config(config: DictConfig) -> None:

@@ -104,6 +104,8 @@ class Case:
     """The fit ends after a number of steps, and not of epochs."""
     own_hooks: bool = False
     """The task overrides hooks without `super()`, and draws random numbers in them."""
+    in_validation: bool = False
+    """SIGTERM amid the first validation after the given batch."""
 
 
 class Observer(Checkpoint):
@@ -115,9 +117,8 @@ class Observer(Checkpoint):
     def __init__(self, case: Case, folder: Path, kill_at: int | None) -> None:
         self.folder, self.every, self.kill_at = folder, case.every, kill_at
         self.in_write, self.told = case.in_write, case.told
-        self.at = case.at
+        self.at, self.in_validation = case.at, case.in_validation
         self.seen: list[tuple[int, int]] = []
-        self.validations = 0
 
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
@@ -127,7 +128,7 @@ class Observer(Checkpoint):
         self.seen.append((number, int((values * torch.arange(1, 1 + len(values))).sum())))
 
     def on_after_backward(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if self.kill_at is None or self.seen[-1][0] < self.kill_at:
+        if self.kill_at is None or self.in_validation or self.seen[-1][0] < self.kill_at:
             return
         if self.told:
             os.kill(os.getpid(), signal.SIGTERM)
@@ -144,20 +145,20 @@ class Observer(Checkpoint):
         if due and not self.told and self.at == "batch":
             trainer.save_checkpoint(self.folder / "last.ckpt")
 
+    def on_validation_batch_end(self, *_: Any) -> None:
+        if self.kill_at is not None and self.in_validation and self.seen[-1][0] >= self.kill_at:
+            os.kill(os.getpid(), signal.SIGTERM)
+            self.kill_at = None
+
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self.validations += 1
+        with (self.folder / "validated").open("a") as file:
+            file.write(f"{trainer.global_step} {trainer.callback_metrics['val/loss']}\n")
         if self.at == "validation":
             trainer.save_checkpoint(self.folder / "last.ckpt")
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self.at == "epoch":
             trainer.save_checkpoint(self.folder / "last.ckpt")
-
-    def state_dict(self) -> dict[str, Any]:
-        return {"validations": self.validations}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self.validations = state_dict["validations"]
 
 
 def die(*_: Any) -> None:
@@ -234,7 +235,7 @@ def train(case: Case, folder: Path, kill_at: int | None, resume: bool) -> dict[s
         folder,
         **{"max_steps": 2 * BATCHES, "max_epochs": -1} if case.by_steps else {"max_epochs": 2},
         limit_train_batches=BATCHES,
-        limit_val_batches=1,
+        limit_val_batches=2,
         val_check_interval=case.every if case.at == "validation" else None,
         accumulate_grad_batches=case.accumulate,
         callbacks=[observer, Autosave(folder)],
@@ -247,7 +248,8 @@ def train(case: Case, folder: Path, kill_at: int | None, resume: bool) -> dict[s
         "optimizer": run.optimizers[0].state_dict(),
         "seen": observer.seen,
         "step": run.global_step,
-        "validations": observer.validations,
+        # After SIGKILL one may be there twice.
+        "validations": sorted(set((folder / "validated").read_text().splitlines())),
     }
 
 

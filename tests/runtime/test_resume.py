@@ -18,6 +18,8 @@ CASES = {
     "stream": (Case("streaming"), 8),
     "stream of several shards, 2 workers, mid-step": (Case("shards", workers=2, accumulate=3), 19),
     "SIGTERM, mid-step": (Case("packed", accumulate=3, told=True), 13),
+    "SIGTERM, before a validation": (Case("packed", told=True, at="validation"), 4),
+    "SIGTERM, in a validation": (Case("packed", told=True, in_validation=True), 0),
     "validation, mid-step": (Case("packed", accumulate=3, at="validation"), 7),
     "own hooks, mid-step": (Case("packed", accumulate=3, own_hooks=True), 13),
     "last batch of an epoch": (Case("packed", **OWN), 17),
@@ -41,7 +43,7 @@ def test_plain_loader_goes_on_with_other_samples(tmp_path: Path) -> None:
     case = Case("packed", plain=True)
     expected = uninterrupted(case, tmp_path / "whole")
     found = differences(killed_and_resumed(case, tmp_path / "killed", 8), expected)
-    assert found == ["order of the samples", "parameters", "optimizer"]
+    assert found == ["order of the samples", "parameters", "optimizer", "validations"]
 
 
 def test_two_processes_go_on_as_they_would_have(run: Run) -> None:

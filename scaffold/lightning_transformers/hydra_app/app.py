@@ -16,8 +16,9 @@ from omegaconf import DictConfig
 
 from lightning_transformers.errors import ConfigurationError
 from lightning_transformers.hydra_app.config_tree import PACKAGED_CONFIGS, names_of
-from lightning_transformers.hydra_app.job import INTERRUPTED, Job
+from lightning_transformers.hydra_app.job import Job
 from lightning_transformers.hydra_app.mistakes import explain, mistake_in
+from lightning_transformers.hydra_app.processes import INTERRUPTED, dismiss, join, joins
 from lightning_transformers.hydra_app.usage import help_text
 
 NOISE = (
@@ -43,6 +44,7 @@ def run_app(
 
     A mistake, be it of the command line, of a config file or a `ConfigurationError` of the
     function, ends the program with one line and exit status 2; Ctrl-C with one and status 130.
+    Of several processes the first composes, and the others take its config over.
     With HYDRA_FULL_ERROR=1 in the environment, an error in composing shows its traceback.
 
     Args:
@@ -52,10 +54,21 @@ def run_app(
         keeps_files: whether a run has a folder to keep.
         examples: what may follow the command, for its help.
     """
-    sys.argv[1:] = normalize_overrides(sys.argv[1:])
     silence_noise()
     config_dir = find_config_dir(script)
-    job = Job(function, keeps_files)
+    if joins():
+        join(function)
+        return
+    try:
+        _compose_and_run(Job(function, keeps_files), config_dir, script, examples)
+    finally:
+        dismiss()
+
+
+def _compose_and_run(
+    job: Job, config_dir: Path, script: str | None, examples: Sequence[str]
+) -> None:
+    sys.argv[1:] = normalize_overrides(sys.argv[1:])
     shows_tracebacks = os.environ.get("HYDRA_FULL_ERROR") == "1"
     try:
         flags = parse_flags(sys.argv[1:])

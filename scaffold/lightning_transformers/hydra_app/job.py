@@ -5,6 +5,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from traceback import print_exc
 from types import TracebackType
 
 from hydra.conf import HydraConf
@@ -12,11 +13,10 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from lightning_transformers.hydra_app.handover import is_first_process, is_torchrun
 from lightning_transformers.hydra_app.mistakes import mistake_in
+from lightning_transformers.hydra_app.processes import INTERRUPTED, shared
 from lightning_transformers.run_folder import WRITTEN_BEFORE_THE_RUN
-
-INTERRUPTED = 130
-"""The exit status of a command that Ctrl-C has ended."""
 
 
 class Job:
@@ -37,31 +37,45 @@ class Job:
         """Run the function; end the program at a mistake, unless other jobs follow."""
         job = HydraConfig.get()
         try:
-            self.function(config)
-        except (KeyboardInterrupt, SystemExit) as stop:
-            if not is_interruption(stop):
-                raise
-            _discard_empty_run(job)
-            if is_first_process():
+            with shared(config):
+                self.function(config)
+        except BaseException as error:
+            if is_interruption(error):
+                _discard_empty_run(job)
                 print(interruption(Path(job.runtime.output_dir)), file=sys.stderr)
-            sys.exit(INTERRUPTED)
-        except Exception as error:
-            mistake = mistake_in(error)
-            self.failures.append((error, error.__traceback__))
-            if mistake is None:
-                raise
-            _discard_empty_run(job)
-            print(f"error: {mistake}", file=sys.stderr)
-            if job.mode == RunMode.MULTIRUN:
-                raise  # Hydra goes on with the next job
-            sys.exit(2)
+                sys.exit(INTERRUPTED)
+            if isinstance(error, Exception):
+                self._end_unless_others_follow(error, job)
+            raise
         if not self.keeps_files:
             _discard_empty_run(job)
 
+    def _end_unless_others_follow(self, error: Exception, job: HydraConf) -> None:
+        """Say a mistake in one line and end the program, if no other job follows, or can.
 
-def is_interruption(stop: BaseException) -> bool:
-    """Tell whether Ctrl-C has ended a run; Lightning turns that into an exit with status 1."""
-    return any(isinstance(e, KeyboardInterrupt) for e in (stop, stop.__context__))
+        The processes of torchrun cannot join another job: one that has not failed may be anywhere
+        in this one.
+        """
+        self.failures.append((error, error.__traceback__))
+        mistake = mistake_in(error)
+        if mistake is not None:
+            _discard_empty_run(job)
+            print(f"error: {mistake}", file=sys.stderr)
+            if job.mode == RunMode.RUN or is_torchrun():
+                sys.exit(2)
+        elif is_torchrun():
+            print_exc()
+            sys.exit(1)
+
+
+def is_interruption(error: BaseException | None) -> bool:
+    """Tell whether Ctrl-C is behind an error.
+
+    Lightning turns it into an exit with status 1, and torch into another error where it is writing.
+    """
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__context__
+    return error is not None
 
 
 def interruption(run_dir: Path) -> str:
@@ -85,8 +99,3 @@ def _discard_empty_run(job: HydraConf) -> None:
         if parent == Path.cwd() or any(parent.iterdir()):
             break
         parent.rmdir()
-
-
-def is_first_process() -> bool:
-    """Tell whether this process is the one that writes and prints."""
-    return os.environ.get("LOCAL_RANK", "0") == "0"

@@ -24,10 +24,6 @@ HINTS: tuple[tuple[str, str], ...] = (
     (r"training\.lr=(.*)", r"is now optimizer.lr=\1"),
     (r"training\.output_dir=(.*)", r"is now hydra.run.dir=\1"),
     (r"experiment_name=(.*)", r"is now hydra.run.dir=outputs/\1"),
-    (
-        r"training\.run_test_after_fit=.*",
-        "is gone: test a checkpoint with pl-transformers-evaluate or evaluate.py",
-    ),
     (r"ignore_warnings=.*", "is gone: set the environment variable PYTHONWARNINGS=ignore"),
     # Loggers: a group of their own, and none of them behind a switch.
     (r"log=(?i:false)", "is now logger=none"),
