@@ -290,7 +290,7 @@ def differences(found: dict[str, Any], expected: dict[str, Any]) -> list[str]:
     """Return what is not bit for bit the same at the end of two runs."""
     left = expected["seen"][-len(found["seen"]) :]
     different = ["order of the samples"] if found["seen"] != left else []
-    for part in ("step", "validations", "parameters", "optimizer"):
+    for part in ("step", "parameters", "optimizer", "validations"):
         same = same_values(found[part], expected[part])
         different += [] if same else [part]
     return different

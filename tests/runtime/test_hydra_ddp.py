@@ -31,7 +31,7 @@ FILES = {
     "loss_curve.png",
     "metrics.csv",
     "train.log",
-    "versions.yaml",
+    "manifest.yaml",
 }
 PATHS = os.pathsep.join([str(ROOT / "scaffold"), str(ROOT)])
 PLAIN = """

@@ -40,7 +40,8 @@ class FullyShardedStrategy(ModelParallelStrategy):
         model = cast(Any, self.lightning_module).model
         mesh = self.device_mesh["data_parallel"]
         for part in (*transformer_layers(model), model):
-            fully_shard(part, mesh=mesh)
+            # The outermost part, too: hooks after an evaluation are to see the weights as spread.
+            fully_shard(part, mesh=mesh, reshard_after_forward=True)
         register_fsdp_forward_method(model, "generate")
         # The parent's own setup asks the task to shard itself.
         super(ModelParallelStrategy, self).setup(trainer)

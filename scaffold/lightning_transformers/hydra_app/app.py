@@ -29,6 +29,8 @@ NOISE = (
     r".*LeafSpec.* is deprecated",  # within Lightning
     r".*recommended to use `self\.log\(.*sync_dist=True",  # torchmetrics has synchronised already
 )
+NO_MASK = "We strongly recommend passing in an `attention_mask`"
+"""What transformers says of packed documents, which their positions keep apart."""
 QUOTED_OR_NESTED = re.compile(r"\"(\\.|[^\"\\])*\"|'(\\.|[^'\\])*'|\{.*\}|\[.*\]|", re.DOTALL)
 """A value that Hydra reads as it stands; `{…}` is a mapping, as question answering takes it."""
 
@@ -108,6 +110,9 @@ def silence_noise() -> None:
     """Turn off the messages that tell the user nothing to act on."""
     for message in NOISE:
         warnings.filterwarnings("ignore", message)
+    logging.getLogger("transformers.modeling_utils").addFilter(
+        lambda record: not record.getMessage().startswith(NO_MASK)
+    )
     for name in ("pytorch_lightning.utilities.rank_zero", "httpx2"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
