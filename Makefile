@@ -30,8 +30,8 @@ demo: install  ## Generate a task into demo/my-project, test it, train it, let i
 	cat outputs/demo/metrics.csv; \
 	ls outputs/demo
 
-test: install  ## Run the tests, each process with one thread.
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadgroup
+test: install  ## Run the tests.
+	$(BIN)/python -m pytest -n auto --dist loadgroup
 
 sweep: install  ## Run the long tests in full: every kill, 500 sequences, 2000 command lines, 1000 merges.
 	LTSCAFFOLD_EVERY_KILL=1 LTSCAFFOLD_SEQUENCES=500 LTSCAFFOLD_VECTORS=2000 LTSCAFFOLD_MERGES=1000 \

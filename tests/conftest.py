@@ -17,6 +17,8 @@ ISOLATED = {
     "HF_HOME": f"{CACHE}/huggingface",
     "HF_HUB_OFFLINE": "1",
     "TOKENIZERS_PARALLELISM": "false",
+    # A process that is forked off has no threads of its parent's, and would wait for them.
+    "OMP_NUM_THREADS": "1",
     "GIT_AUTHOR_NAME": "A. User",
     "GIT_AUTHOR_EMAIL": "user@example.org",
     "GIT_COMMITTER_NAME": "A. User",

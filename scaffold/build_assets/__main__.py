@@ -18,6 +18,7 @@ import sklearn
 
 from build_assets.architectures import write_architectures
 from build_assets.bible import write_bible
+from build_assets.chats import write_chats
 from build_assets.corpus import train_texts
 from build_assets.digits import write_digits
 from build_assets.entities import write_entities
@@ -33,7 +34,15 @@ ASSETS = Path(__file__).parents[1] / "lightning_transformers" / "assets"
 
 def write_generated(assets: Path) -> None:
     """Write what needs no source but the assets that are there."""
-    for write in (write_entities, write_questions, write_scenes, write_reports, write_translations):
+    samples = (
+        write_entities,
+        write_questions,
+        write_scenes,
+        write_reports,
+        write_translations,
+        write_chats,
+    )
+    for write in samples:
         write(assets)
     write_digits(assets, DIGITS)
     write_architectures(assets, train_texts(assets))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from build_assets.chats import CHAT_TEMPLATE
 from build_assets.vocabulary import SPECIAL_IDS, VOCAB_SIZE, framed_tokenizer, trained_bpe
 
 MAX_LENGTH = 128
@@ -20,12 +21,14 @@ class TextArchitecture:
         single: what its tokenizer makes of a text `$A`; nothing is added without it.
         pair: what its tokenizer makes of a pair `$A`, `$B`.
         generation: its `generation_config.json`, if it has one.
+        chat_template: its `chat_template.jinja`, if it has one.
     """
 
     config: Mapping[str, Any]
     single: str | None = None
     pair: str | None = None
     generation: Mapping[str, Any] | None = None
+    chat_template: str | None = None
 
 
 TEXT_ARCHITECTURES = {
@@ -42,7 +45,8 @@ TEXT_ARCHITECTURES = {
             "attn_pdrop": 0.05,
             "tie_word_embeddings": False,
             **SPECIAL_IDS,
-        }
+        },
+        chat_template=CHAT_TEMPLATE,
     ),
     "bert": TextArchitecture(
         {
@@ -116,6 +120,7 @@ def write_architectures(assets: Path, texts: Iterable[str]) -> None:
         if architecture.generation is not None:
             write_json(folder / "generation_config.json", architecture.generation)
         tokenizer = framed_tokenizer(bpe, MAX_LENGTH, architecture.single, architecture.pair)
+        tokenizer.chat_template = architecture.chat_template
         tokenizer.save_pretrained(folder)
     vit = assets / "tiny" / "vit"
     write_json(vit / "config.json", VIT_CONFIG)

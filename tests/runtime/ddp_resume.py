@@ -7,9 +7,13 @@ import torch
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Checkpoint
 
+from lightning_transformers.core.sharding import FullyShardedStrategy
 from tests.rendered import task_class
 from tests.runtime.test_training import model, sample, trainer
+from tests.runtime.weighting_runs import whole
 
+STRATEGIES = {"ddp": lambda: "ddp", "sharded": FullyShardedStrategy}
+RECIPES = {"ddp": ("ema_weights", "weight_noise"), "sharded": ("weight_noise",)}
 MIDST = 5
 """Batches before the checkpoint: one of them belongs to a step that is not done."""
 
@@ -29,19 +33,21 @@ class Noted(Checkpoint):
             trainer.save_checkpoint("midst.ckpt")
 
 
-def fit(checkpoint: str | None = None) -> tuple[list[torch.Tensor], list[int]]:
+def fit(strategy: Any, checkpoint: str | None = None) -> tuple[list[torch.Tensor], list[int]]:
     """Return the parameters in the end and the later batches of this process."""
-    task = model(task_class("language_modeling", "ema_weights", "weight_noise"))
+    task = model(task_class("language_modeling", *RECIPES[strategy]))
     limits = {"limit_train_batches": 9, "limit_val_batches": 0, "accumulate_grad_batches": 2}
     noted = Noted()
-    two = {"strategy": "ddp", "devices": 2, "enable_checkpointing": True}
+    two = {"strategy": STRATEGIES[strategy](), "devices": 2, "enable_checkpointing": True}
     run = trainer(Path.cwd(), callbacks=[noted], **two, **limits)
     run.fit(task, sample(batch_size=4), ckpt_path=checkpoint, weights_only=True)
-    return [p.detach().clone() for p in task.parameters()], noted.seen
+    return [whole(p.detach()).clone() for p in task.parameters()], noted.seen
 
 
 if __name__ == "__main__":
-    weights, batches = fit()
-    weights_resumed, batches_resumed = fit("midst.ckpt")
-    same = all(map(torch.equal, weights, weights_resumed)) and batches == batches_resumed
-    print("equal" if same and len(batches) == 4 else f"other: {batches} {batches_resumed}")
+    for strategy in STRATEGIES:
+        weights, batches = fit(strategy)
+        weights_resumed, batches_resumed = fit(strategy, "midst.ckpt")
+        same = all(map(torch.equal, weights, weights_resumed)) and batches == batches_resumed
+        said = "equal" if same and len(batches) == 4 else f"other: {batches} {batches_resumed}"
+        print(f"{strategy}: {said}")

@@ -12,6 +12,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from lightning_transformers.core.collate import CausalCollator
+from lightning_transformers.core.sharding import FullyShardedStrategy
 from tests.runtime.test_training import model, sample, trainer
 from tests.runtime.weighting_runs import parts_of, task_and_batch, update
 
@@ -20,15 +21,22 @@ ODD = {"limit_val_samples": 5, "batch_size": 3, "block_size": 32}
 """Of these texts there are 17 rows: one process has nine of them, the other eight."""
 
 
-def updates(*recipes: str, plain: bool = False) -> dict[int, torch.Tensor]:
-    """Return the update of one step by the number of batches that each process has in it."""
+def updates(*recipes: str, plain: bool = False, sharded: bool = False) -> dict[int, torch.Tensor]:
+    """Return the update of one step by the number of batches that each process has in it.
+
+    Args:
+        recipes: of the task.
+        plain: weigh the batches as Lightning does.
+        sharded: spread the weights over the processes.
+    """
     rank = int(os.environ.get("LOCAL_RANK", "0"))
     found = {}
     for batches in (1, 2, 4):
         task, batch = task_and_batch("language_modeling", *recipes, plain=plain)
         mine = parts_of(batch, 2 * batches)[rank::2]
         arguments = {"precision": "64-true", "use_distributed_sampler": False}
-        found[batches] = update(task, mine, **arguments, **TWO)
+        shards = {"strategy": FullyShardedStrategy(), "precision": "32-true"} if sharded else {}
+        found[batches] = update(task, mine, **arguments | TWO | shards)
     return found
 
 
@@ -51,6 +59,7 @@ if __name__ == "__main__":
     results = {
         "updates": updates(),
         "recipes": updates("label_smoothing", "custom_loss"),
+        "sharded": updates(sharded=True),
         "plain updates": updates(plain=True),
         "metrics": validated(),
         "plain metrics": validated(plain=True),

@@ -1,5 +1,6 @@
 """What was processed once is found again, by another process too, and only if nothing changed."""
 
+import importlib
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from datasets import Dataset
 
 from lightning_transformers.core import TransformerDataModule
 from lightning_transformers.core.fingerprints import fingerprint
+from lightning_transformers.core.source_code import texts_of
 from lightning_transformers.task.nlp.language_modeling import LanguageModelingDataModule
 from release_templates import ROOT
 from tests.runtime.test_own_files import TOKENIZER
@@ -18,6 +20,7 @@ from tests.runtime.test_own_files import TOKENIZER
 MODULE = '''
 """A dataset of a project, with a method of its own for the rows."""
 import sys
+from helpers import words
 from lightning_transformers.core.sources import Rows
 from lightning_transformers.task.nlp.language_modeling import LanguageModelingDataModule
 
@@ -30,8 +33,9 @@ class OwnDataModule(LanguageModelingDataModule):
 
     def shorten(self, columns, column):
         print("processing", file=sys.stderr)
-        return {column: [" ".join(text.split()[: 10 * self.keep]) for text in columns[column]]}
+        return {column: [" ".join(words(text)[: 10 * self.keep]) for text in columns[column]]}
 '''
+HELPERS = "def words(text):\n    return text.split()\n"
 SCRIPT = """
 import sys
 from own import OwnDataModule
@@ -49,6 +53,7 @@ print(data.dataset["train"]._fingerprint)
 def process(tmp_path: Path) -> Any:
     """Return a function that processes rows in a new process: the fingerprint, whether anew."""
     (tmp_path / "own.py").write_text(MODULE)
+    (tmp_path / "helpers.py").write_text(HELPERS)
     (tmp_path / "train.txt").write_text("a few words in a line\n" * 50)
     calls = iter(range(1, 100))
 
@@ -71,7 +76,7 @@ def test_another_process_finds_what_a_generated_class_made(process: Any, tmp_pat
     other, anew = process("keep=2")
     assert other != first
     assert anew
-    (tmp_path / "own.py").write_text(MODULE.replace("10 *", "11 *"))
+    (tmp_path / "helpers.py").write_text(HELPERS.replace("split()", "split(' ')"))
     edited, anew = process()
     assert edited not in (first, other)
     assert anew
@@ -108,10 +113,20 @@ def test_earlier_calls_of_a_tokenizer_do_not_matter() -> None:
     assert name_of(tokenizer=TOKENIZER) == before
 
 
-def test_text_of_the_module_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = name_of()
-    monkeypatch.setattr("inspect.getsource", lambda module: "edited")
-    assert name_of() != before
+def test_all_that_a_module_imports_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    package = tmp_path / "mine"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "sizes.py").write_text("LENGTH = 3\n")
+    (package / "rows.py").write_text(
+        "import numpy\n\ndef cut(columns):\n    from .sizes import LENGTH\n    return columns\n"
+    )
+    function = importlib.import_module("mine.rows").cut
+    assert list(texts_of("mine.rows")) == ["mine.rows", "mine.sizes"]
+    before = name_of(function=function)
+    (package / "sizes.py").write_text("LENGTH = 4\n")
+    assert name_of(function=function) != before
 
 
 def test_plain_datasets_names_a_method_by_all_that_its_object_has() -> None:

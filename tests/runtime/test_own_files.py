@@ -30,7 +30,8 @@ def text_of(data: LanguageModelingDataModule, split: str) -> str:
 def test_every_format_gives_the_same_tokens(kind: str, project: Path) -> None:
     WRITERS[kind](project / f"train.{kind}", TEXTS)
     WRITERS[kind](project / f"valid.{kind}", TEXTS[:3])
-    data = data_module(train_file=f"train.{kind}", validation_file=f"valid.{kind}")
+    files = {"train_file": f"train.{kind}", "validation_file": f"valid.{kind}"}
+    data = data_module(packing="blocks", **files)
     assert text_of(data, "train") == "".join(f"{text}</s>" for text in TEXTS)
     assert text_of(data, "validation") == "".join(f"{text}</s>" for text in TEXTS[:3])
 

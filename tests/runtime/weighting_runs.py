@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from pytorch_lightning import LightningModule
 from torch import Tensor
+from torch.distributed.tensor import DTensor
 from torch.utils.data import DataLoader
 
 from lightning_transformers.build import build_data, build_model
@@ -80,8 +81,13 @@ def update(task: TaskTransformer, batches: list[Batch], **arguments: Any) -> Ten
     run.fit(task, DataLoader(batches, batch_size=None))  # type: ignore[arg-type]
     assert run.global_step == 1
     after = dict(task.named_parameters())
-    moved = [after[name].detach().double() - value for name, value in before.items()]
+    moved = [whole(after[name].detach()).double() - value for name, value in before.items()]
     return torch.cat([change.flatten() for change in moved])
+
+
+def whole(value: Tensor) -> Tensor:
+    """Return all of a tensor, be it spread over processes."""
+    return value.full_tensor() if isinstance(value, DTensor) else value
 
 
 def relative_error(changes: Tensor, expected: Tensor) -> float:

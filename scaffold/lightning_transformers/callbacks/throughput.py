@@ -65,8 +65,7 @@ class Throughput(Callback):
             return
         self.elements += elements
         self.samples += len(next(iter(batch.values())))
-        if "attention_mask" in batch:
-            count = batch["attention_mask"].sum()
+        if (count := number_of_tokens(batch)) is not None:
             self.tokens = count if self.tokens is None else self.tokens + count
         stepped, every = trainer.global_step != self.step, trainer.log_every_n_steps  # type: ignore[attr-defined]
         if stepped and every and trainer.global_step % every == 0:
@@ -110,6 +109,16 @@ class Throughput(Callback):
             flops = self.flops_per_element * self.elements
             rates["throughput/mfu"] = flops / seconds / self.peak_flops
         return rates
+
+
+def number_of_tokens(batch: Batch) -> Tensor | None:
+    """Return how many tokens of a batch are no padding, where it tells."""
+    if "attention_mask" in batch:
+        return batch["attention_mask"].sum()
+    if "position_ids" in batch:
+        # Of packed documents, each has two tokens or more; padding has position 0 throughout.
+        return (batch["position_ids"] > 0).sum() + (batch["position_ids"] == 1).sum()
+    return None
 
 
 def compute_type(precision: str) -> torch.dtype:

@@ -38,6 +38,8 @@ class Backbone:
         revision: branch, tag or commit on the hub.
         trust_remote_code: run code that the repository ships.
         config: values that replace those of the model's own config.
+        attn_implementation: how attention is computed: `eager`, `sdpa`, `flex_attention`,
+            `flash_attention_2` …; what transformers thinks best by default.
     """
 
     pretrained_model_name_or_path: str
@@ -46,6 +48,7 @@ class Backbone:
     revision: str | None = None
     trust_remote_code: bool = False
     config: Mapping[str, Any] = field(default_factory=dict)
+    attn_implementation: str | None = None
 
     def load_model(self, model_type: str, model_data_kwargs: Mapping[str, Any]) -> PreTrainedModel:
         """Return the model in training mode, its embedding large enough for the tokenizer.
@@ -56,7 +59,8 @@ class Backbone:
                 `num_labels`.
 
         Raises:
-            ConfigurationError: if the model is not found, or cannot be reached.
+            ConfigurationError: if the model is not found, cannot be reached, or does not have the
+                implementation of attention.
         """
         values = dict(model_data_kwargs)
         vocab_size = values.pop("vocab_size", 0)
@@ -68,6 +72,8 @@ class Backbone:
             )
         else:
             model = self._load_weights(auto_class, config)
+        if self.attn_implementation is not None:
+            set_attention(model, self.attn_implementation)
         if vocab_size and vocab_size > embedding_rows(model):
             mark_new(model.resize_token_embeddings(vocab_size).weight)
             if (output := model.get_output_embeddings()) is not None:
@@ -140,6 +146,25 @@ def load_tokenizer(backbone: Mapping[str, Any], use_fast: bool = True) -> PreTra
 def load_image_processor(backbone: Mapping[str, Any]) -> BaseImageProcessor:
     """Return the image processor of a backbone that is given as the fields of `Backbone`."""
     return Backbone(**backbone).load_image_processor()
+
+
+def set_attention(model: PreTrainedModel, name: str) -> None:
+    """Have a model compute its attention by another implementation.
+
+    Raises:
+        ConfigurationError: if there is none of that name for the model on this machine.
+    """
+    default = model.config._attn_implementation
+    reason = "it has its own alone"
+    try:
+        model.set_attn_implementation(name)
+    except (ValueError, ImportError) as error:
+        reason = first_line(error)
+    if name != default == model.config._attn_implementation:
+        raise ConfigurationError(
+            f"backbone.attn_implementation={name} is nothing for {type(model).__name__}: {reason} "
+            f"(leave it out for '{default}')"
+        )
 
 
 def mark_new(parameter: Tensor) -> None:

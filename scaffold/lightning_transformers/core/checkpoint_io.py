@@ -31,7 +31,7 @@ class SafeCheckpointIO(TorchCheckpointIO):
             return
         target = Path(path)
         target.parent.mkdir(parents=True, exist_ok=True)
-        beside = target.with_name(f".{target.name}.{os.getpid()}")
+        beside = target.with_name(f".{target.name}.part")
         try:
             with beside.open("wb") as file:
                 torch.save(checkpoint, file)

@@ -52,17 +52,36 @@ class CausalCollator(PaddingCollator):
 
     Labels are masked by position: masking by the padding token would mask the end-of-sequence
     token as well wherever one token serves as both (GPT-2).
+
+    An example with several documents has their `lengths`. Its positions restart with each, and
+    its batch has no attention mask: from such positions, and only then, transformers builds one
+    that keeps documents apart. Padding has position 0 throughout: each token by itself.
     """
 
     def __call__(self, examples: Sequence[Mapping[str, Any]]) -> Batch:
-        """Return `input_ids`, `attention_mask` and `labels`, each (batch, length), int64."""
-        rows = [torch.as_tensor(example["input_ids"]).long() for example in examples]
-        return super().__call__(
-            [
-                {"input_ids": row, "attention_mask": torch.ones_like(row), "labels": row}
-                for row in rows
-            ]
-        )
+        """Return `input_ids`, `attention_mask` or `position_ids`, and `labels`.
+
+        Each is (batch, length), int64.
+        """
+        return super().__call__([causal_example(example) for example in examples])
+
+
+def causal_example(example: Mapping[str, Any]) -> Batch:
+    """Return the inputs and labels of an example, each (length); `labels` default to the tokens."""
+    ids = torch.as_tensor(example["input_ids"]).long()
+    labels = torch.as_tensor(example.get("labels", ids)).long()
+    if "lengths" not in example:
+        return {"input_ids": ids, "attention_mask": torch.ones_like(ids), "labels": labels}
+    positions = restarting_positions(torch.as_tensor(example["lengths"]).long())
+    # The first token of a document is predicted by none of its own.
+    labels = labels.where(positions > 0, IGNORED)
+    return {"input_ids": ids, "position_ids": positions, "labels": labels}
+
+
+def restarting_positions(lengths: Tensor) -> Tensor:
+    """Return the place of each token in its document, for documents of given lengths in a row."""
+    starts = lengths.cumsum(0) - lengths
+    return torch.arange(int(lengths.sum())) - starts.repeat_interleave(lengths)
 
 
 def padding_token_id(tokenizer: PreTrainedTokenizerBase) -> int:

@@ -1,6 +1,5 @@
 """The base class of every data module: from files or the hub to shuffled, padded batches."""
 
-import itertools
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
@@ -15,7 +14,7 @@ from torch.utils.data import DataLoader
 
 from lightning_transformers.core.fingerprints import fingerprint
 from lightning_transformers.core.hyperparameters import hyperparameters_of, set_hyperparameters
-from lightning_transformers.core.resuming import batches_done
+from lightning_transformers.core.resuming import batches_done, epochs_done
 from lightning_transformers.core.sampling import (
     EpochSampler,
     SeededCollate,
@@ -23,6 +22,8 @@ from lightning_transformers.core.sampling import (
     StreamCollate,
     StreamLoader,
     batches_per_process,
+    even_batch_size,
+    no_batches,
 )
 from lightning_transformers.core.sources import (
     Rows,
@@ -136,6 +137,10 @@ class TransformerDataModule(LightningDataModule):
             raise ConfigurationError(NO_DATASET)
         loaded = load_from_hub(self.dataset_name, self.dataset_config_name, self.revision, source)
         return self._named_splits(loaded)
+
+    def samples(self) -> Mapping[str, str]:
+        """Return the sample's file per split."""
+        return self.sample_files
 
     def is_unlabelled(self, rows: Rows) -> bool:
         """Tell whether no row has a label to test with; never, where labels are not a column."""
@@ -265,7 +270,12 @@ class TransformerDataModule(LightningDataModule):
     # -- for subclasses
 
     def map_rows(
-        self, split: str, rows: Rows, function: Callable[..., Any], **arguments: Any
+        self,
+        split: str,
+        rows: Rows,
+        function: Callable[..., Any],
+        rows_at_once: int = 1000,
+        **arguments: Any,
     ) -> Rows:
         """Apply a function to batches of rows, which its result replaces.
 
@@ -275,9 +285,15 @@ class TransformerDataModule(LightningDataModule):
             function: takes columns and `arguments`, returns columns. The result is cached by the
                 text of the function's module, for a method by the hyperparameters as well; of
                 what it calls in other modules the text does not count.
+            rows_at_once: how many rows the function is given, at most.
             arguments: keyword arguments of the function, by whose values the result is cached.
         """
-        common = {"batched": True, "remove_columns": column_names(rows), "fn_kwargs": arguments}
+        common = {
+            "batched": True,
+            "batch_size": rows_at_once,
+            "remove_columns": column_names(rows),
+            "fn_kwargs": arguments,
+        }
         if isinstance(rows, IterableDataset):
             return rows.map(function, **common)
         # The first process has just made what the others are to find.
@@ -285,7 +301,9 @@ class TransformerDataModule(LightningDataModule):
         return rows.map(
             function,
             **common,
-            new_fingerprint=fingerprint(rows, function, arguments, TransformerDataModule),
+            new_fingerprint=fingerprint(
+                rows, function, {**arguments, "rows_at_once": rows_at_once}, TransformerDataModule
+            ),
             num_proc=self.preprocessing_num_workers,
             load_from_cache_file=self.load_from_cache_file or others,
             desc=f"Processing {split}",
@@ -319,7 +337,7 @@ class TransformerDataModule(LightningDataModule):
         }
         files = {split: file for split, file in named.items() if file}
         if set(files) <= {"predict"} and self.dataset_name == SAMPLE:
-            return {**self.sample_files, **files}
+            return {**self.samples(), **files}
         return files
 
     def _named_splits(self, dataset: DatasetDict) -> DatasetDict:
@@ -363,7 +381,7 @@ class TransformerDataModule(LightningDataModule):
         return loader(rows, **common | kwargs)
 
     def _epoch(self) -> int:
-        return self.trainer.current_epoch if self.trainer else 0
+        return epochs_done(self.trainer)
 
     def _batches_done(self) -> int:
         return batches_done(self.trainer)
@@ -386,32 +404,3 @@ class TransformerDataModule(LightningDataModule):
                 f"the dataset has no {name} split (it has: {has}): give dataset.{name}_file=<file>"
             )
         return self.dataset[name]
-
-
-def no_batches() -> int:
-    """Return that none is done: an evaluation starts from the beginning."""
-    return 0
-
-
-def even_batch_size(rows: int, processes: int, wanted: int) -> int:
-    """Return a batch size with which all processes have the same number of batches.
-
-    A process has one row more than another at most. A model that is spread over processes runs
-    on all of them or on none, so that a batch on some alone would wait for ever.
-
-    Args:
-        rows: number of rows, each on one of the processes.
-        processes: number of processes.
-        wanted: the batch size to come close to, from below if that is possible.
-
-    Raises:
-        ConfigurationError: if there are fewer rows than processes.
-    """
-    fewest, more = divmod(rows, processes)
-    if fewest == 0:
-        raise ConfigurationError(
-            f"{rows} rows to evaluate on for {processes} processes: give more, or set "
-            f"trainer.devices={max(rows, 1)}"
-        )
-    sizes = itertools.chain(range(wanted, 0, -1), itertools.count(wanted + 1))
-    return next(size for size in sizes if not more or fewest % size)

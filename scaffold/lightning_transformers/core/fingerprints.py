@@ -3,7 +3,6 @@
 import hashlib
 import inspect
 import json
-import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -12,9 +11,8 @@ from datasets.fingerprint import Hasher
 from transformers import PreTrainedTokenizerBase
 
 from lightning_transformers.core.hyperparameters import hyperparameters_of
+from lightning_transformers.core.source_code import texts_of
 
-LIBRARIES = {"builtins", "datasets", "pytorch_lightning", "lightning_fabric", "torch"}
-"""Whose classes change with their version alone."""
 LOADING = {
     "batch_size",
     "cache_dir",
@@ -32,8 +30,9 @@ def fingerprint(
 
     `datasets` takes a function of an importable module by its name, so that an edit goes
     unnoticed, and a method with all that its object refers to, which differs in each process.
-    Here the text of the module counts, which defines the function, and for a method those of its
-    class and its bases, and the hyperparameters.
+    Here the text of the module counts, which defines the function, for a method those of its class
+    and its bases as well, all that these import of the project and the runtime, and the
+    hyperparameters.
 
     Args:
         rows: the rows.
@@ -47,17 +46,16 @@ def fingerprint(
     return digest.hexdigest()
 
 
-def code_of(function: Callable[..., Any], root: type) -> list[str]:
+def code_of(function: Callable[..., Any], root: type) -> list[Any]:
     """Return what tells the code of a function from another: names, texts, and its object."""
-    code = [function.__module__, function.__qualname__, text_of(function.__module__)]
-    code.append(content_of([getattr(function, "__defaults__", None), closure_of(function)]))
     owner = getattr(function, "__self__", None)
-    if owner is not None:
-        bases = [base.__module__ for base in type(owner).__mro__]
-        own = [module for module in bases if module.partition(".")[0] not in LIBRARIES]
-        code += [text_of(module) for module in dict.fromkeys(own)]
-        values = hyperparameters_of(owner, root) if isinstance(owner, root) else {}
-        code.append(content_of({k: v for k, v in values.items() if k not in LOADING}))
+    bases = [base.__module__ for base in type(owner).__mro__]
+    code = [function.__module__, function.__qualname__, texts_of(function.__module__, *bases)]
+    if function.__module__ not in code[-1]:  # typed at a prompt, or in a notebook
+        code.append(text_of(function))
+    code.append(content_of([getattr(function, "__defaults__", None), closure_of(function)]))
+    values = hyperparameters_of(owner, root) if isinstance(owner, root) else {}
+    code.append(content_of({k: v for k, v in values.items() if k not in LOADING}))
     return code
 
 
@@ -68,12 +66,12 @@ def closure_of(function: Callable[..., Any]) -> list[Any]:
     return [cell.cell_contents for cell in getattr(function, "__closure__", None) or ()]
 
 
-def text_of(module: str) -> str:
-    """Return the text of an imported module; of one without a text, its name."""
+def text_of(function: Callable[..., Any]) -> str:
+    """Return the text of a function as far as Python knows it."""
     try:
-        return inspect.getsource(sys.modules[module])
-    except (OSError, TypeError, KeyError):
-        return module
+        return inspect.getsource(function)
+    except (OSError, TypeError):
+        return ""
 
 
 def content_of(value: Any) -> str:

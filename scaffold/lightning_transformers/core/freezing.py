@@ -108,3 +108,8 @@ def nothing_trains(model: PreTrainedModel) -> str:
         f"every parameter is frozen{reason}: leave some with requires_grad=True, or use "
         "lightning_transformers.core.freezing.freeze_backbone(model, tied='untie')"
     )
+
+
+def trainable(model: nn.Module) -> set[str]:
+    """Return the names of the parameters that train."""
+    return {name for name, parameter in model.named_parameters() if parameter.requires_grad}

@@ -1,14 +1,17 @@
 """What a checkpoint of Lightning lacks for a run that goes on bit for bit."""
 
 import random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from pytorch_lightning import LightningModule, Trainer
-from torch import distributed
+from pytorch_lightning import Trainer
+from pytorch_lightning.loops.fit_loop import RestartStage
+from torch import Tensor, distributed
+from torch.distributed.tensor import DTensor
 
-from lightning_transformers.core.weighting import TokenWeighting
+if TYPE_CHECKING:
+    from lightning_transformers.core.task import TaskTransformer
 
 KEY = "exact_resume"
 
@@ -19,19 +22,30 @@ def batches_done(trainer: Trainer | None) -> int:
         return 0
     loop = trainer.fit_loop
     resumed = loop.restarting or loop.epoch_loop.restarting
-    return loop.epoch_loop.batch_progress.current.ready if resumed else 0
+    epochs: Any = loop.epoch_progress.current
+    in_epoch = resumed and epochs.processed < epochs.started
+    return loop.epoch_loop.batch_progress.current.ready if in_epoch else 0
 
 
-def state_of(model: LightningModule, weighting: TokenWeighting) -> list[dict[str, Any]]:
+def epochs_done(trainer: Trainer | None) -> int:
+    """Return how many epochs a run has had.
+
+    `trainer.current_epoch` is one behind, while a run is set up that goes on from an epoch's end.
+    """
+    epochs: Any = trainer.fit_loop.epoch_progress.current if trainer else None
+    return epochs.processed if epochs else 0
+
+
+def state_of(model: "TaskTransformer") -> list[dict[str, Any]]:
     """Return for each process its random states, and the gradients of a step that is not done."""
     mine: dict[str, Any] = {"random": random_states()}
     if model.trainer.fit_loop._should_accumulate():
         mine["gradients"] = {
-            name: p.grad.detach().cpu()
+            name: local(p.grad.detach()).cpu()
             for name, p in model.named_parameters()
             if p.grad is not None
         }
-        mine["targets"] = weighting.state()
+        mine["targets"] = model.weighting.state()
     if not (distributed.is_available() and distributed.is_initialized()):
         return [mine]
     everyone: list[Any] = [None] * distributed.get_world_size()
@@ -39,7 +53,7 @@ def state_of(model: LightningModule, weighting: TokenWeighting) -> list[dict[str
     return everyone
 
 
-def restore(model: LightningModule, weighting: TokenWeighting, states: list[Any]) -> None:
+def restore(model: "TaskTransformer", states: list[Any]) -> None:
     """Take up what `state_of` gave, if as many processes go on as there were."""
     if len(states) != model.trainer.world_size:
         return
@@ -49,8 +63,62 @@ def restore(model: LightningModule, weighting: TokenWeighting, states: list[Any]
         return
     for name, parameter in model.named_parameters():
         if name in state["gradients"]:
-            parameter.grad = state["gradients"][name].to(parameter.device)
-    weighting.restore(state["targets"], model.trainer, model.device)
+            parameter.grad = spread_as(parameter, state["gradients"][name].to(parameter.device))
+    model.weighting.restore(state["targets"], model.trainer, model.device)
+
+
+def local(value: Tensor) -> Tensor:
+    """Return the part of a tensor that is on this process."""
+    return value.to_local() if isinstance(value, DTensor) else value
+
+
+def spread_as(parameter: Tensor, part: Tensor) -> Tensor:
+    """Return a tensor that is spread over the processes as a parameter is, from a part of it."""
+    if not isinstance(parameter, DTensor):
+        return part
+    layout = parameter.device_mesh, parameter.placements
+    return DTensor.from_local(part, *layout, shape=parameter.shape, stride=parameter.stride())
+
+
+def finish_batch(trainer: Trainer, loops: dict[str, Any]) -> None:
+    """Have a run that goes on from the end of a batch do what else was due after it.
+
+    From a checkpoint that is written in `on_train_batch_end`, Lightning goes on with the next
+    batch: a validation is left out, and after the last batch of an epoch the hooks of its end and
+    those of the next one's start.
+
+    Args:
+        trainer: the trainer, in the midst of the fit.
+        loops: their state as it goes into the checkpoint.
+    """
+    loop = trainer.fit_loop.epoch_loop
+    progress: Any = loop.batch_progress
+    if progress.total.completed == progress.total.processed:
+        return  # the end of the batch has passed
+    fetcher = trainer.fit_loop._data_fetcher
+    validates = fetcher is not None and loop._should_check_val_fx(fetcher)
+    if not validates and not progress.is_last_batch:
+        return
+    state = loops["fit_loop"]
+    for count in ("total", "current"):
+        state["epoch_loop.batch_progress"][count]["completed"] += 1
+    if validates:  # as if it had begun
+        begun = {"ready": 1, "started": 1, "processed": 0, "completed": 0}
+        state["epoch_loop.val_loop.batch_progress"]["total"] = begun
+    elif not loop._should_accumulate():
+        state["epoch_loop.state_dict"]["_batches_that_stepped"] += 1
+
+
+def finish_epoch(trainer: Trainer) -> None:
+    """Have a run that goes on from the end of an epoch go on with the next one.
+
+    With `max_steps` alone, Lightning would run another end of the epoch, without batches.
+    """
+    loop = trainer.fit_loop
+    if loop.restarted_on_epoch_end and loop._iteration_based_training():
+        loop.epoch_progress.increment_completed()
+        loop._restart_stage = RestartStage.RESUMED_ON_EPOCH_END
+        loop._restarting = loop.epoch_loop.restarting = False
 
 
 def random_states() -> dict[str, Any]:

@@ -17,6 +17,8 @@ import torch
 from datasets import Dataset, IterableDataset
 from torch.utils.data import DataLoader, DistributedSampler
 
+from lightning_transformers.errors import ConfigurationError
+
 Examples = Sequence[dict[str, Any]]
 Collate = Callable[[Examples], Any]
 
@@ -24,6 +26,35 @@ Collate = Callable[[Examples], Any]
 def batches_per_process(rows: int, processes: int, batch_size: int) -> int:
     """Return how many batches each process has of an epoch."""
     return math.ceil((rows // processes) / batch_size)
+
+
+def no_batches() -> int:
+    """Return that none is done: an evaluation starts from the beginning."""
+    return 0
+
+
+def even_batch_size(rows: int, processes: int, wanted: int) -> int:
+    """Return a batch size with which all processes have the same number of batches.
+
+    A process has one row more than another at most. A model that is spread over processes runs
+    on all of them or on none, so that a batch on some alone would wait for ever.
+
+    Args:
+        rows: number of rows, each on one of the processes.
+        processes: number of processes.
+        wanted: the batch size to come close to, from below if that is possible.
+
+    Raises:
+        ConfigurationError: if there are fewer rows than processes.
+    """
+    fewest, more = divmod(rows, processes)
+    if fewest == 0:
+        raise ConfigurationError(
+            f"{rows} rows to evaluate on for {processes} processes: give more, or set "
+            f"trainer.devices={max(rows, 1)}"
+        )
+    sizes = itertools.chain(range(wanted, 0, -1), itertools.count(wanted + 1))
+    return next(size for size in sizes if not more or fewest % size)
 
 
 class Row(int):
@@ -98,8 +129,10 @@ class SeededRows(torch.utils.data.Dataset[Any]):
         return len(self.rows)
 
     def __getitems__(self, indices: list[Row]) -> tuple[int, Examples]:
-        """Return the seed of a batch, and its examples."""
-        return indices[0].seed, self.rows.__getitems__([int(index) for index in indices])
+        """Return the seed of a batch, and its examples, whose transforms may draw numbers."""
+        seed = indices[0].seed
+        with random_numbers_from(seed_of(seed, "rows")):
+            return seed, self.rows.__getitems__([int(index) for index in indices])
 
 
 class SeededCollate:

@@ -1,6 +1,5 @@
 """The base class of every task: a Hugging Face model in a LightningModule."""
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,10 +7,8 @@ from typing import Any, ClassVar, cast
 
 import torch
 from hydra.utils import instantiate
-from lightning_fabric.plugins import TorchCheckpointIO
 from lightning_fabric.utilities import move_data_to_device
-from pytorch_lightning import Callback, LightningModule
-from pytorch_lightning.trainer.states import TrainerFn
+from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
@@ -19,20 +16,20 @@ from torchmetrics import Metric, MetricCollection
 from transformers import Pipeline, PreTrainedModel
 from transformers.utils.generic import ModelOutput
 
-from lightning_transformers.core import resuming
 from lightning_transformers.core.adapters import add_adapter, has_adapter, merged, trained_state
-from lightning_transformers.core.backbone import Backbone, embedding_rows
-from lightning_transformers.core.checkpoint_io import SafeCheckpointIO
+from lightning_transformers.core.backbone import Backbone
 from lightning_transformers.core.data import TransformerDataModule
 from lightning_transformers.core.families import record_task
 from lightning_transformers.core.freezing import nothing_trains
 from lightning_transformers.core.heads import tell_of_own_layer
 from lightning_transformers.core.hyperparameters import plain, set_hyperparameters
+from lightning_transformers.core.invariants import Invariants
 from lightning_transformers.core.losses import unmasked
 from lightning_transformers.core.metrics import MeanLoss
 from lightning_transformers.core.modes import evaluation_mode
 from lightning_transformers.core.pipelines import pipeline_of
 from lightning_transformers.core.randomness import keyed_generator
+from lightning_transformers.core.schedules import schedule_arguments, training_steps
 from lightning_transformers.core.types import Batch, Loss
 from lightning_transformers.core.weighting import TokenWeighting
 from lightning_transformers.errors import ConfigurationError
@@ -99,9 +96,8 @@ class TaskTransformer(LightningModule):
         self.model_data_kwargs = model_data_kwargs or {}
         self._data: TransformerDataModule | None = None
         self._unlogged_loss: Tensor | None = None
-        self._batch: Batch = {}
+        self.current_batch: Batch = {}
         self._count: Tensor | None = None
-        self._resumed: list[Any] | None = None
         self.weighting = TokenWeighting()
         self.model = self.build_model()
         if peft:
@@ -115,6 +111,17 @@ class TaskTransformer(LightningModule):
                 for stage in ("val", "test")
             }
         )
+
+    @property
+    def trainer(self) -> Trainer:
+        """The trainer, which keeps the `Invariants` from now on."""
+        return super().trainer
+
+    @trainer.setter
+    def trainer(self, trainer: Trainer | None) -> None:
+        LightningModule.trainer.fset(self, trainer)  # type: ignore[attr-defined]
+        if isinstance(trainer, Trainer):
+            Invariants.attach(trainer)
 
     # -- the model
 
@@ -149,28 +156,6 @@ class TaskTransformer(LightningModule):
 
     # -- Lightning's steps
 
-    def setup(self, stage: str) -> None:
-        """Check that the embedding holds every token that the data can have."""
-        if type(self.trainer.strategy.checkpoint_io) is TorchCheckpointIO:
-            self.trainer.strategy.checkpoint_io = SafeCheckpointIO()
-        tokenizer = getattr(self.trainer.datamodule, "tokenizer", None)  # type: ignore[attr-defined]
-        if tokenizer is None:
-            return
-        rows = embedding_rows(self.model)
-        if len(tokenizer) > rows:
-            raise ConfigurationError(
-                f"the tokenizer has {len(tokenizer)} tokens, the model's embedding only {rows} "
-                "rows: create the model with model_data_kwargs=data.model_data_kwargs"
-            )
-
-    def on_train_start(self) -> None:
-        """Check that what trains is what trained when the strategy wrapped the model."""
-        if self.trainer.world_size > 1 and self._trainable() != self._trainable_when_wrapped:
-            raise ConfigurationError(
-                "parameters were frozen or unfrozen in on_fit_start, when the processes had "
-                "already agreed on those that train: do it in setup, or train on one device"
-            )
-
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the mean loss of a batch; it is logged every `log_every_n_steps`, and last."""
         loss, _ = self.shared_step(batch, "train")
@@ -184,18 +169,10 @@ class TaskTransformer(LightningModule):
         self._unlogged_loss = None if due else loss.mean.detach()
         return loss.mean
 
-    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> int | None:
-        """Take note of the batch, whose targets count where a step of one's own tells no loss."""
-        self._batch = batch
-        if self._resumed is not None:  # the loader's iterator, which draws numbers, is made by now
-            resuming.restore(self, self.weighting, self._resumed)
-            self._resumed = None
-        return None
-
     def backward(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
         """Add the gradients of a batch, weighed by its targets; see `TokenWeighting`."""
         if self.automatic_optimization:
-            loss = self.weighting.weigh(loss, self._number_of_targets(), self, self.trainer)
+            loss = self.weighting.weigh(loss, self._number_of_targets(), self.trainer)
         self._count = None
         super().backward(loss, *args, **kwargs)
 
@@ -272,12 +249,7 @@ class TaskTransformer(LightningModule):
         """Return the learning-rate schedule, which steps with the optimizer, or None."""
         if not self.scheduler_config:
             return None
-        config = dict(self.scheduler_config)
-        if config.get("num_training_steps") == -1:
-            config["num_training_steps"] = self.num_training_steps()
-        warmup = config.get("num_warmup_steps")
-        if isinstance(warmup, float) and warmup < 1:
-            config["num_warmup_steps"] = round(warmup * self.num_training_steps())
+        config = schedule_arguments(self.scheduler_config, self.num_training_steps)
         return instantiate(config, optimizer)  # type: ignore[no-any-return]
 
     def configure_optimizers(self) -> Any:
@@ -285,7 +257,6 @@ class TaskTransformer(LightningModule):
         groups = self.parameter_groups()
         if not groups:
             raise ConfigurationError(nothing_trains(self.model))
-        self._trainable_when_wrapped = self._trainable()
         optimizer = self.build_optimizer(groups)
         scheduler = self.build_scheduler(optimizer)
         if scheduler is None:
@@ -296,28 +267,8 @@ class TaskTransformer(LightningModule):
         }
 
     def num_training_steps(self) -> int:
-        """Return how often the optimizer steps in the fit.
-
-        It is worked out from lengths: `trainer.estimated_stepping_batches` would build the data
-        loaders early, and a resumed run would then see its samples in another order.
-
-        Raises:
-            ConfigurationError: if the fit has no end that is known beforehand.
-        """
-        trainer = self.trainer
-        data: Any = getattr(trainer, "datamodule", None)
-        if data is None:
-            return int(trainer.estimated_stepping_batches)
-        limits = [trainer.max_steps] if trainer.max_steps >= 0 else []
-        batches, epochs = data.num_train_batches(), trainer.max_epochs
-        if batches is not None and epochs is not None and epochs >= 0:
-            limits.append(math.ceil(batches / trainer.accumulate_grad_batches) * epochs)
-        if not limits:
-            raise ConfigurationError(
-                "the schedule needs the number of steps, and the fit has no end: set "
-                "trainer.max_steps, trainer.max_epochs or scheduler.num_training_steps"
-            )
-        return min(limits)
+        """Return how often the optimizer steps in the fit, see `training_steps`."""
+        return training_steps(self.trainer)
 
     # -- callbacks
 
@@ -397,15 +348,8 @@ class TaskTransformer(LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Record the task; leave out what the backbone's files hold, if an adapter trains."""
         record_task(type(self), checkpoint)
-        if self._trainer is not None and self._trainer.state.fn == TrainerFn.FITTING:
-            checkpoint[resuming.KEY] = resuming.state_of(self, self.weighting)
         if not self.strict_loading and not self.backbone.random_weights:
             checkpoint["state_dict"] = trained_state(self, checkpoint["state_dict"])
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep what a run that goes on takes up with its first batch."""
-        if self._trainer is not None and self._trainer.state.fn == TrainerFn.FITTING:
-            self._resumed = checkpoint.get(resuming.KEY)
 
     # -- for subclasses and recipes
 
@@ -428,9 +372,6 @@ class TaskTransformer(LightningModule):
         if self._count is not None:
             return self._count
         try:
-            return self.count_targets(self._batch)
+            return self.count_targets(self.current_batch)
         except KeyError:  # a step of one's own on batches of another kind: each counts alike
             return torch.ones((), device=self.device)
-
-    def _trainable(self) -> set[str]:
-        return {name for name, parameter in self.named_parameters() if parameter.requires_grad}

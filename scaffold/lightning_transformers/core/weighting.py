@@ -1,10 +1,12 @@
 """Gradients that are the mean over all tokens of a step, however these are spread over batches."""
 
+from collections.abc import Iterable
 from typing import cast
 
 import torch
 from pytorch_lightning import Trainer
-from torch import Tensor, nn
+from torch import Tensor
+from torch.optim import Optimizer
 
 
 class TokenWeighting:
@@ -27,14 +29,13 @@ class TokenWeighting:
         self.total: Tensor | None = None
         self.window: tuple[int, int] | None = None
 
-    def weigh(self, loss: Tensor, count: Tensor, model: nn.Module, trainer: Trainer) -> Tensor:
+    def weigh(self, loss: Tensor, count: Tensor, trainer: Trainer) -> Tensor:
         """Return the loss to take the gradient of, and make room for it in those there are.
 
         Args:
             loss: mean of a batch, divided by Lightning by the number of batches in a step.
             count: number of its terms.
-            model: has the gradients.
-            trainer: the trainer.
+            trainer: the trainer, whose optimizer has the parameters.
         """
         batches, processes = trainer.accumulate_grad_batches, trainer.world_size
         if batches == processes == 1:
@@ -47,7 +48,7 @@ class TokenWeighting:
         before = self._before(trainer, everywhere)
         self.total = before + everywhere
         total = self.total.clamp(min=1)
-        scale_gradients(model, before / total)
+        scale_gradients(trainer.optimizers, before / total)
         return loss * (count * batches * processes / total)
 
     def state(self) -> float:
@@ -76,8 +77,13 @@ class TokenWeighting:
 
 
 @torch.no_grad()
-def scale_gradients(model: nn.Module, factor: Tensor) -> None:
-    """Multiply all gradients of a model by a factor, a scalar."""
-    gradients = [p.grad for p in model.parameters() if p.grad is not None]
+def scale_gradients(optimizers: Iterable[Optimizer], factor: Tensor) -> None:
+    """Multiply the gradients of all parameters of optimizers by a factor, a scalar.
+
+    The model itself may have others at this time: where weights are spread over devices, those
+    that were gathered for the forward.
+    """
+    groups = [group["params"] for optimizer in optimizers for group in optimizer.param_groups]
+    gradients = [p.grad for params in groups for p in params if p.grad is not None]
     if gradients:
         torch._foreach_mul_(gradients, factor)

@@ -1,40 +1,124 @@
-"""Text for causal language modeling, packed into blocks."""
+"""Texts and conversations for causal language modeling, as documents or cut into blocks."""
 
-from typing import ClassVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal
 
 from datasets import Dataset
+from transformers import PreTrainedTokenizerBase
 
 from lightning_transformers.core.collate import CausalCollator
 from lightning_transformers.core.packing import VERSION, tokenize, tokenize_and_pack
 from lightning_transformers.core.sources import Rows
-from lightning_transformers.core.text import TextDataModule
+from lightning_transformers.core.text import LINE, TextDataModule, is_line
 from lightning_transformers.errors import ConfigurationError
+from lightning_transformers.task.nlp.language_modeling.chat import (
+    PLAIN,
+    as_messages,
+    encode_conversations,
+    encode_prompts,
+    report_lost,
+    template_text,
+)
+from lightning_transformers.task.nlp.language_modeling.documents import (
+    DOCUMENTS_AT_ONCE,
+    arrange_documents,
+    tokenize_documents,
+)
+from lightning_transformers.task.nlp.language_modeling.separation import SeparationCheck
 
-ASSETS = "pkg://lightning_transformers/assets/language_modeling"
+ASSETS = "pkg://lightning_transformers/assets"
 
 
 class LanguageModelingDataModule(TextDataModule):
-    """Concatenates the texts and cuts them into blocks of `block_size` tokens."""
+    """Puts texts, or conversations, into rows of at most `block_size` tokens."""
 
     text_column: str = "text"
     block_size: int | None = None
     """Tokens in an example; the model's longest input by default."""
     append_eos: bool = True
     """End every row with the end-of-sequence token; off where a row is no whole document."""
+    packing: Literal["documents", "blocks", "none"] = "documents"
+    """What an example is: as many whole documents as fit, none of which sees another; a block of
+    the texts one after another, in which all see what stands before; or one document."""
+    messages_column: str | None = None
+    """Column of conversations, in place of texts; only what the assistant says is learned."""
+    chat_template: str | None = None
+    """A Jinja file, or its text, in place of the tokenizer's own template."""
 
     sample_files: ClassVar[dict[str, str]] = {
-        "train": f"{ASSETS}/train.txt",
-        "validation": f"{ASSETS}/validation.txt",
+        "train": f"{ASSETS}/language_modeling/train.txt",
+        "validation": f"{ASSETS}/language_modeling/validation.txt",
+    }
+    chat_sample_files: ClassVar[dict[str, str]] = {
+        "train": f"{ASSETS}/chat/train.jsonl",
+        "validation": f"{ASSETS}/chat/validation.jsonl",
     }
 
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, **hyperparameters: Any) -> None:
+        super().__init__(tokenizer, **hyperparameters)
+        if self.chat_template is not None:
+            # A checkpoint has the text: the file may be elsewhere by then.
+            text = template_text(self.chat_template)
+            self.chat_template = self.hparams["chat_template"] = text
+            self.tokenizer.chat_template = text
+
+    def samples(self) -> Mapping[str, str]:
+        """Return the sample of texts, or of conversations."""
+        return self.chat_sample_files if self.messages_column else self.sample_files
+
+    def setup(self, stage: str) -> None:
+        """Build the dataset, and have the trainer check that the model keeps documents apart."""
+        super().setup(stage)
+        if self.packing == "documents" and self.trainer is not None:
+            callbacks: list[Any] = self.trainer.callbacks  # type: ignore[attr-defined]
+            if not any(isinstance(callback, SeparationCheck) for callback in callbacks):
+                callbacks.insert(0, SeparationCheck())
+
     def process_split(self, split: str, rows: Rows) -> Rows:
-        """Return the rows as blocks of `input_ids`; those to predict on one by one."""
-        self.require_text(split, rows, text_column=self.text_column)
+        """Return the rows as examples of `input_ids`; those to predict on one by one."""
+        self.require_input(split, rows)
         if split == "predict":
+            return self.prompts(split, rows)
+        blocks = self.packing == "blocks"
+        examples = self.blocks(split, rows) if blocks else self.arranged(split, rows)
+        if isinstance(examples, Dataset) and len(examples) == 0:
+            raise ConfigurationError(f"the {split} set has no text in column '{self.text_column}'")
+        return examples.with_format("torch")
+
+    def require_input(self, split: str, rows: Rows) -> None:
+        """Raise ConfigurationError unless the rows have texts, or conversations and a template."""
+        if self.messages_column is None:
+            self.require_text(split, rows, text_column=self.text_column)
+            return
+        self.require_columns(split, rows, messages_column=self.messages_column)
+        if self.packing == "blocks":
+            raise ConfigurationError(
+                "dataset.packing=blocks would cut conversations anywhere: set "
+                "dataset.packing=documents or none"
+            )
+        if self.tokenizer.chat_template is None:
+            raise ConfigurationError(
+                f"the tokenizer '{self.tokenizer.name_or_path}' has no chat template: give "
+                f"dataset.chat_template=<file>, such as {PLAIN}"
+            )
+
+    def prompts(self, split: str, rows: Rows) -> Rows:
+        """Return the `input_ids` of texts to continue, or of conversations to answer."""
+        if self.messages_column is None:
             return self.map_rows(
                 split, rows, tokenize, tokenizer=self.tokenizer, text_column=self.text_column
             )
-        blocks = self.map_rows(
+        return self.map_rows(
+            split,
+            rows,
+            encode_prompts,
+            tokenizer=self.tokenizer,
+            messages_column=self.messages_column,
+        )
+
+    def blocks(self, split: str, rows: Rows) -> Rows:
+        """Return the texts, one after another, cut into blocks."""
+        return self.map_rows(
             split,
             rows.with_format("arrow"),
             tokenize_and_pack,
@@ -44,14 +128,57 @@ class LanguageModelingDataModule(TextDataModule):
             append_eos=self.append_eos,
             version=VERSION,
         )
-        if isinstance(blocks, Dataset) and len(blocks) == 0:
-            raise ConfigurationError(f"the {split} set has no text in column '{self.text_column}'")
-        return blocks.with_format("torch")
+
+    def arranged(self, split: str, rows: Rows) -> Rows:
+        """Return the documents, several to a row or one."""
+        documents = self.texts if self.messages_column is None else self.conversations
+        return self.map_rows(
+            split,
+            documents(split, rows.with_format("arrow")),
+            arrange_documents,
+            rows_at_once=DOCUMENTS_AT_ONCE,
+            block_size=self.longest_block(),
+            together=self.packing == "documents",
+        )
+
+    def texts(self, split: str, rows: Rows) -> Rows:
+        """Return each text as a document of tokens."""
+        return self.map_rows(
+            split,
+            rows,
+            tokenize_documents,
+            tokenizer=self.tokenizer,
+            text_column=self.text_column,
+            append_eos=self.append_eos,
+        )
+
+    def conversations(self, split: str, rows: Rows) -> Rows:
+        """Return each conversation as a document of tokens and labels; say what is lost."""
+        length = self.longest_block()
+        kept = self.map_rows(
+            split,
+            rows,
+            encode_conversations,
+            tokenizer=self.tokenizer,
+            messages_column=self.messages_column,
+            max_length=length,
+        )
+        if isinstance(kept, Dataset) and isinstance(rows, Dataset):
+            report_lost(split, rows, kept, length)
+        return kept
 
     @property
     def collate_fn(self) -> CausalCollator:
         """Return the collator, which pads with the padding token or, without one, the end."""
         return CausalCollator(self.tokenizer)
+
+    def predict_rows(self, inputs: Sequence[Any]) -> list[dict[str, Any]]:
+        """Return texts, lines and mappings as rows; for a chat, lists of messages as well."""
+        column = self.messages_column
+        if column is None:
+            return super().predict_rows(inputs)
+        texts = [value[LINE] if is_line(value) else value for value in inputs]
+        return [{column: as_messages(value, column)} for value in texts]
 
     def input_column(self) -> str:
         """Return the column of the text."""

@@ -30,6 +30,9 @@ class LanguageModelingTransformer(TaskTransformer):
         """Return the model, its loss named: GPT-2 has a name that transformers cannot guess by."""
         model = super().build_model()
         model.loss_type = model.loss_type or "ForCausalLM"
+        # Beside a cache, which serves generation alone, transformers does not keep packed
+        # documents apart; generation has a setting of its own.
+        model.config.get_text_config().use_cache = False
         return model
 
     def count_targets(self, batch: Batch) -> Tensor:
@@ -45,11 +48,15 @@ class LanguageModelingTransformer(TaskTransformer):
         return {**super().configure_metrics(stage), "perplexity": Perplexity()}
 
     def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> list[str]:
-        """Return each text with its continuation; of one too long for the model, its end counts."""
+        """Return each text with its continuation; of one too long for the model, its end counts.
+
+        In a chat, the answer alone.
+        """
         tokenizer = self.data.tokenizer
-        continued = zip(
-            batch["input_ids"], batch["attention_mask"], self.generate(batch), strict=True
-        )
+        answers = self.generate(batch)
+        if getattr(self.data, "messages_column", None):
+            return [tokenizer.decode(ids, skip_special_tokens=True) for ids in answers]
+        continued = zip(batch["input_ids"], batch["attention_mask"], answers, strict=True)
         # As one: some tokenizers (Llama's) drop the space before what is decoded by itself.
         return [
             tokenizer.decode(torch.cat([prompt[mask.bool()], ids]), skip_special_tokens=True)

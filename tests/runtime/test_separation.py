@@ -1,0 +1,229 @@
+"""What would let packed documents see each other is an error before the first step."""
+
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from transformers import (
+    BertConfig,
+    BloomConfig,
+    GPTNeoXConfig,
+    LlamaConfig,
+    MambaConfig,
+    OPTConfig,
+    PreTrainedConfig,
+)
+
+from lightning_transformers.core import Batch
+from lightning_transformers.errors import ConfigurationError
+from lightning_transformers.task.nlp.language_modeling import LanguageModelingDataModule
+from tests.runtime.test_documents import CLASSES
+from tests.runtime.test_own_files import TOKENIZER
+from tests.runtime.test_training import BACKBONE, sample, trainer
+
+SIZE = {"vocab_size": len(TOKENIZER), "hidden_size": 32}
+LAYERS = {"num_hidden_layers": 2, "num_attention_heads": 2}
+CONFIGS: dict[str, PreTrainedConfig] = {
+    "llama": LlamaConfig(intermediate_size=64, max_position_embeddings=64, **SIZE, **LAYERS),
+    "neox": GPTNeoXConfig(intermediate_size=64, max_position_embeddings=64, **SIZE, **LAYERS),
+    "opt": OPTConfig(ffn_dim=64, word_embed_proj_dim=32, **SIZE, **LAYERS),
+    "bloom": BloomConfig(n_layer=2, n_head=2, **SIZE),
+    "mamba": MambaConfig(num_hidden_layers=2, state_size=8, **SIZE),
+    "bert": BertConfig(intermediate_size=64, is_decoder=True, **SIZE, **LAYERS),
+}
+SEPARATE = ("llama", "neox")
+MIX = [name for name in CONFIGS if name not in SEPARATE]
+
+
+def run(task: Any, data: Any, path: Path, how: str = "fit") -> None:
+    quick = trainer(path, max_steps=1, limit_val_batches=1, limit_test_batches=1)
+    getattr(quick, how)(task, datamodule=data)
+
+
+def saved(name: str, path: Path) -> dict[str, Any]:
+    """Return the backbone of an architecture with random weights."""
+    CONFIGS[name].save_pretrained(path / name)
+    return {"pretrained_model_name_or_path": str(path / name), "random_weights": True}
+
+
+def small(**hyperparameters: Any) -> LanguageModelingDataModule:
+    return sample(limit_train_samples=20, limit_val_samples=20, **hyperparameters)
+
+
+def refused(task: Any, data: Any, path: Path, how: str = "fit") -> str:
+    with pytest.raises(ConfigurationError) as caught:
+        run(task, data, path, how)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert "set dataset.packing=none" in message
+    return message
+
+
+@pytest.mark.parametrize("name", MIX)
+@pytest.mark.parametrize("cls", CLASSES)
+def test_a_model_that_mixes_documents_is_refused(cls: str, name: str, tmp_path: Path) -> None:
+    message = refused(CLASSES[cls](saved(name, tmp_path)), small(), tmp_path)
+    assert "packed documents" in message
+    assert "backbone.attn_implementation=" in message
+    assert name in message.lower()
+
+
+@pytest.mark.parametrize("packing", ["blocks", "none"])
+def test_the_fix_works(packing: str, tmp_path: Path) -> None:
+    run(CLASSES["base"](saved("opt", tmp_path)), small(packing=packing), tmp_path)
+
+
+@pytest.mark.parametrize("name", SEPARATE)
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed", "64-true"])
+def test_a_model_that_keeps_them_apart_trains(name: str, precision: str, tmp_path: Path) -> None:
+    quick = trainer(tmp_path, max_steps=1, limit_val_batches=1, precision=precision)
+    quick.fit(CLASSES["generated"](saved(name, tmp_path)), datamodule=small())
+
+
+def masked(batch: Batch) -> Batch:
+    return {**batch, "attention_mask": torch.ones_like(batch["input_ids"])}
+
+
+@cache
+def mistakes(base: type[Any]) -> dict[str, type[Any]]:
+    """Return what people write, as subclasses of a task."""
+
+    class MaskInStep(base):  # type: ignore[misc]
+        def shared_step(self, batch: Batch, stage: str) -> Any:
+            return super().shared_step(masked(batch), stage)
+
+    class MaskInForward(base):  # type: ignore[misc]
+        def forward(self, batch: Batch) -> Any:
+            return super().forward(masked(batch))
+
+    class MaskAfterTransfer(base):  # type: ignore[misc]
+        def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+            return masked(batch)
+
+    class WithCache(base):  # type: ignore[misc]
+        def forward(self, batch: Batch) -> Any:
+            return self.model(**batch, use_cache=True)
+
+    class NoPositions(base):  # type: ignore[misc]
+        def forward(self, batch: Batch) -> Any:
+            return self.model(input_ids=batch["input_ids"], labels=batch["labels"])
+
+        def on_fit_start(self) -> None:
+            """Override without super."""
+
+    return {
+        c.__name__: c
+        for c in (MaskInStep, MaskInForward, MaskAfterTransfer, WithCache, NoPositions)
+    }
+
+
+@pytest.mark.parametrize("name", mistakes(CLASSES["base"]))
+@pytest.mark.parametrize("cls", CLASSES)
+def test_a_task_that_mixes_documents_is_refused(cls: str, name: str, tmp_path: Path) -> None:
+    message = refused(mistakes(CLASSES[cls])[name](BACKBONE), small(), tmp_path)
+    assert f"{name} with LanguageModelingDataModule, though not in its model" in message
+    assert "no attention_mask" in message
+
+
+@cache
+def own_steps(base: type[Any]) -> dict[str, type[Any]]:
+    """Return training steps of one's own, as subclasses of a task."""
+
+    class NoPositionsInStep(base):  # type: ignore[misc]
+        def training_step(self, batch: Batch, batch_idx: int) -> Any:
+            return self.model(input_ids=batch["input_ids"], labels=batch["labels"]).loss
+
+    class MaskInTraining(base):  # type: ignore[misc]
+        def training_step(self, batch: Batch, batch_idx: int) -> Any:
+            return super().training_step(masked(batch), batch_idx)
+
+    return {c.__name__: c for c in (NoPositionsInStep, MaskInTraining)}
+
+
+@pytest.mark.parametrize("name", own_steps(CLASSES["base"]))
+@pytest.mark.parametrize("cls", CLASSES)
+def test_a_training_step_that_mixes_documents_is_refused(
+    cls: str, name: str, tmp_path: Path
+) -> None:
+    task = own_steps(CLASSES[cls])[name](BACKBONE)
+    message = refused(task, small(), tmp_path)
+    assert "packed documents would see each other: GPT2LMHeadModel is called with" in message
+    run(task, small(packing="none"), tmp_path)
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_a_training_step_that_passes_the_batch_on_is_right(cls: str, tmp_path: Path) -> None:
+    class Own(CLASSES[cls]):  # type: ignore[misc]
+        def training_step(self, batch: Batch, batch_idx: int) -> Any:
+            self.predict(["A text to continue, with a mask,"], self.data)
+            return self.model(**batch).loss
+
+    run(Own(BACKBONE), small(), tmp_path)
+
+
+class MaskInBatch(LanguageModelingDataModule):
+    """A data module that makes masks of its own, of rows with a column of its own."""
+
+    @property
+    def collate_fn(self) -> Any:
+        """Return the collator, with a mask of ones."""
+        collate = super().collate_fn
+        return lambda examples: masked(collate(examples))
+
+
+@pytest.mark.parametrize("how", ["fit", "validate", "test"])
+@pytest.mark.parametrize("cls", CLASSES)
+def test_data_that_mix_documents_are_refused(cls: str, how: str, tmp_path: Path) -> None:
+    sizes = {"block_size": 64, "limit_train_samples": 20}
+    novel = "pkg://lightning_transformers/assets/language_modeling/validation.txt"
+    data = MaskInBatch(TOKENIZER, train_file=novel, test_file=novel, **sizes)
+    assert "MaskInBatch" in refused(CLASSES[cls](BACKBONE), data, tmp_path, how)
+
+
+class WithSource(LanguageModelingDataModule):
+    """Rows have a column more, which the collator asks for."""
+
+    def process_split(self, split: str, rows: Any) -> Any:
+        """Return the rows with the number of the source."""
+        return super().process_split(split, rows).map(lambda row: {"source": 7})
+
+    @property
+    def collate_fn(self) -> Any:
+        """Return the collator, with the source in the batch."""
+        collate = super().collate_fn
+
+        def with_source(examples: Sequence[Any]) -> Batch:
+            return {**collate(examples), "source": torch.tensor([e["source"] for e in examples])}
+
+        return with_source
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_tasks_that_log_and_rows_with_more_columns_are_checked_too(
+    cls: str, tmp_path: Path
+) -> None:
+    class Logs(CLASSES[cls]):  # type: ignore[misc]
+        def shared_step(self, batch: Batch, stage: str) -> Any:
+            self.log("sources", batch.pop("source").float().mean())
+            return super().shared_step(batch, stage)
+
+    data = WithSource(TOKENIZER, dataset_name="sample", block_size=64, limit_train_samples=20)
+    run(Logs(BACKBONE), data, tmp_path)
+
+
+def test_a_stream_is_checked_too(tmp_path: Path) -> None:
+    data = sample(streaming=True)
+    assert "MaskInStep" in refused(
+        mistakes(CLASSES["base"])["MaskInStep"](BACKBONE), data, tmp_path
+    )
+
+
+def test_a_trainer_that_goes_on_with_other_data_does_not_check_them(tmp_path: Path) -> None:
+    quick = trainer(tmp_path, limit_val_batches=1)
+    quick.validate(CLASSES["base"](BACKBONE), datamodule=small(), verbose=False)
+    quick.validate(
+        CLASSES["base"](saved("opt", tmp_path)), datamodule=small(packing="none"), verbose=False
+    )
