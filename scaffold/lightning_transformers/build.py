@@ -16,7 +16,7 @@ from lightning_transformers.hydra_app.targets import locate
 
 if TYPE_CHECKING:
     import torch
-    from pytorch_lightning import Trainer
+    from pytorch_lightning import Callback, Trainer
 
     from lightning_transformers.core import TaskTransformer, TransformerDataModule
 
@@ -72,11 +72,11 @@ def build_model(config: DictConfig, data: TransformerDataModule) -> TaskTransfor
     return model  # type: ignore[no-any-return]
 
 
-def build_trainer(config: DictConfig) -> Trainer:
-    """Return the trainer with the callbacks and loggers that the config names."""
+def build_trainer(config: DictConfig, *first: Callback) -> Trainer:
+    """Return the trainer with the loggers and, after those given, callbacks of the config."""
     from pytorch_lightning.callbacks import Checkpoint
 
-    callbacks = [instantiate(callback) for callback in config.callbacks.values()]
+    callbacks = [*first, *(instantiate(callback) for callback in config.callbacks.values())]
     loggers = [instantiate(logger) for logger in config.logger.values()]
     # Lightning would add a checkpoint callback of its own.
     saves = any(isinstance(callback, Checkpoint) for callback in callbacks)

@@ -53,6 +53,14 @@ def export(script: str | None = None) -> None:
     _run("export", script, keeps_files=False)
 
 
+def rerun(script: str | None = None) -> None:
+    """Repeat the run that the command line names; `script` is the file that was started."""
+    check_installation()
+    from lightning_transformers.rerun_command import run_command
+
+    run_command(script)
+
+
 def explain(script: str | None = None) -> None:
     """Tell where each key of the config comes from; `script` is the file that was started."""
     _run("explain", script, keeps_files=False)

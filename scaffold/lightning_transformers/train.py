@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import platform
-from collections.abc import Mapping
-from importlib.metadata import version
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,18 +21,9 @@ from lightning_transformers.checkpoints import newest_checkpoint
 from lightning_transformers.errors import ConfigurationError
 from lightning_transformers.hydra_app.checks import check_config
 from lightning_transformers.hydra_app.handover import is_first_process
+from lightning_transformers.run_folder import CONFIG, MANIFEST, METRICS, Manifest, set_aside
 
 log = logging.getLogger(__name__)
-
-STACK = (
-    "ltscaffold",
-    "torch",
-    "pytorch-lightning",
-    "transformers",
-    "datasets",
-    "tokenizers",
-    "peft",
-)
 
 if TYPE_CHECKING:
     from pytorch_lightning import Trainer
@@ -90,16 +79,27 @@ def best_checkpoint(trainer: Trainer) -> str | None:
     return None
 
 
-def train_from_config(config: DictConfig) -> dict[str, float]:
-    """Build the model, the data and the trainer of a composed config, and train."""
+def train_from_config(
+    config: DictConfig, announce: Callable[[Manifest], None] | None = None
+) -> dict[str, float]:
+    """Build the model, the data and the trainer of a composed config, and train.
+
+    Args:
+        config: the config.
+        announce: is called with the manifest of the run on the first process, before anything is
+            trained.
+    """
     check_config(config)
+    from lightning_transformers.manifest.record import Recorder  # imports torch
+
     checkpoint = checkpoint_to_resume(config) or checkpoint_path(config)
     seed_everything(config.training.seed)
     data = build_data(config)
     model = build_model(config, data)
-    trainer = build_trainer(config)
+    recorder = Recorder(config, announce)
+    trainer = build_trainer(config, recorder)
     if trainer.is_global_zero:
-        record_run(config)
+        record_config(config)
     metrics = train(
         model,
         data,
@@ -109,6 +109,7 @@ def train_from_config(config: DictConfig) -> dict[str, float]:
     )
     tested = evaluate_best(model, data, trainer) if config.training.run_test_after_fit else {}
     if trainer.is_global_zero:
+        recorder.finish(metrics | tested)
         validated = {name: value for name, value in metrics.items() if name.startswith("val/")}
         if validated:
             print(f"Last validation: {in_one_line(validated)}")
@@ -138,17 +139,11 @@ def checkpoint_to_resume(config: DictConfig) -> str | None:
         log.info("resume=auto: no checkpoint in %s, the run starts from the beginning", folder)
     else:
         check_checkpoint(task_class(config), found)
-        set_metrics_aside(folder)
+        if is_first_process():
+            set_aside(folder / METRICS)
+            set_aside(folder / MANIFEST)
         log.info("resume=auto: the run goes on from %s", found)
     return found
-
-
-def set_metrics_aside(folder: Path) -> None:
-    """Keep `metrics.csv` as `metrics-1.csv` and so on: the logger begins a new one."""
-    written = folder / "metrics.csv"
-    if is_first_process() and written.is_file():
-        before = len(list(folder.glob("metrics-*.csv")))
-        written.rename(folder / f"metrics-{before + 1}.csv")
 
 
 def in_one_line(metrics: Mapping[str, float]) -> str:
@@ -156,13 +151,12 @@ def in_one_line(metrics: Mapping[str, float]) -> str:
     return ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
 
 
-def record_run(config: DictConfig) -> None:
-    """Write the resolved config and the versions of the stack into the run folder."""
+def record_config(config: DictConfig) -> None:
+    """Write the resolved config into the run folder; the manifest of a former run is outdated."""
     folder = Path(config.training.run_dir)
-    OmegaConf.save(config, folder / "config.yaml", resolve=True)
-    versions = {"python": platform.python_version()}
-    versions |= {package: version(package) for package in STACK}
-    OmegaConf.save(versions, folder / "versions.yaml")
+    folder.mkdir(parents=True, exist_ok=True)
+    OmegaConf.save(config, folder / CONFIG, resolve=True)
+    (folder / MANIFEST).unlink(missing_ok=True)
 
 
 def seed_everything(seed: int) -> None:

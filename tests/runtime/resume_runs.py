@@ -117,10 +117,8 @@ class Observer(Checkpoint):
     def __init__(self, case: Case, folder: Path, kill_at: int | None) -> None:
         self.folder, self.every, self.kill_at = folder, case.every, kill_at
         self.in_write, self.told = case.in_write, case.told
-        self.at = case.at
-        self.in_validation = case.in_validation
+        self.at, self.in_validation = case.at, case.in_validation
         self.seen: list[tuple[int, int]] = []
-        self.validations = 0
 
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
@@ -153,19 +151,14 @@ class Observer(Checkpoint):
             self.kill_at = None
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self.validations += 1
+        with (self.folder / "validated").open("a") as file:
+            file.write(f"{trainer.global_step} {trainer.callback_metrics['val/loss']}\n")
         if self.at == "validation":
             trainer.save_checkpoint(self.folder / "last.ckpt")
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self.at == "epoch":
             trainer.save_checkpoint(self.folder / "last.ckpt")
-
-    def state_dict(self) -> dict[str, Any]:
-        return {"validations": self.validations}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self.validations = state_dict["validations"]
 
 
 def die(*_: Any) -> None:
@@ -255,7 +248,8 @@ def train(case: Case, folder: Path, kill_at: int | None, resume: bool) -> dict[s
         "optimizer": run.optimizers[0].state_dict(),
         "seen": observer.seen,
         "step": run.global_step,
-        "validations": observer.validations,
+        # After SIGKILL one may be there twice.
+        "validations": sorted(set((folder / "validated").read_text().splitlines())),
     }
 
 

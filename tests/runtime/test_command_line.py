@@ -47,12 +47,12 @@ def test_commands_that_new_task_prints_run_as_printed(project: Path, run: Run) -
         "checkpoints",
         "config.yaml",
         "loss_curve.png",
+        "manifest.yaml",
         "metrics.csv",
         "train.log",
-        "versions.yaml",
     }
-    versions = yaml.safe_load((folder / "versions.yaml").read_text())
-    assert versions["torch"] == version("torch")
+    manifest = yaml.safe_load((folder / "manifest.yaml").read_text())
+    assert manifest["versions"]["torch"] == version("torch")
 
 
 def test_settings_of_this_machine_win_over_those_of_the_package(project: Path, run: Run) -> None:

@@ -45,7 +45,7 @@ def model() -> mlm.MaskedLanguageModelingTransformer:
 
 def encoded(texts: list[str | None], tokenizer: Any = TOKENIZER, **arguments: Any) -> Any:
     values = {"line_by_line": False, "max_length": 16, "truncation": True, "whole_word_mask": False}
-    values |= {"text_column": "text", "mask": None, "version": 0} | arguments
+    values |= {"text_column": "text", "mask": None} | arguments
     return encode({"text": texts}, tokenizer=tokenizer, **values)
 
 

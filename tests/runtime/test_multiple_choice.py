@@ -95,7 +95,7 @@ def test_context_is_cut_and_choices_stay_whole() -> None:
     texts = [f"{row['question']} {choice}" for row in ROWS for choice in row["choices"]]
     longest = max(map(len, TOKENIZER(texts)["input_ids"]))
     names = {"context": "context", "question": "question", "choices": "choices", "label": "label"}
-    values: Any = {"max_length": longest + 2, "truncation": True, "place": "", "version": 0}
+    values: Any = {"max_length": longest + 2, "truncation": True, "place": ""}
     encoded = encode(columns, tokenizer=TOKENIZER, **names, **values)
     inputs = [ids for row in encoded["input_ids"] for ids in row]
     assert {len(ids) for ids in inputs} == {longest + 2}

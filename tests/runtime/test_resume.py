@@ -43,7 +43,7 @@ def test_plain_loader_goes_on_with_other_samples(tmp_path: Path) -> None:
     case = Case("packed", plain=True)
     expected = uninterrupted(case, tmp_path / "whole")
     found = differences(killed_and_resumed(case, tmp_path / "killed", 8), expected)
-    assert found == ["order of the samples", "parameters", "optimizer"]
+    assert found == ["order of the samples", "parameters", "optimizer", "validations"]
 
 
 def test_two_processes_go_on_as_they_would_have(run: Run) -> None:

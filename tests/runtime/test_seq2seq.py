@@ -171,7 +171,7 @@ def test_exported_model_gives_the_same_logits(tmp_path: Path) -> None:
     loaded = AutoModelForSeq2SeqLM.from_pretrained(tmp_path)
     columns = {"text": ["The cat sat."], "summary": ["A cat."]}
     arguments = {"prefix": "", "max_source_length": 9, "max_target_length": 9, "truncation": True}
-    fields = {"source": ("text",), "target": ("summary",), "references": False, "version": 1}
+    fields = {"source": ("text",), "target": ("summary",), "references": False}
     examples = encode(columns, tokenizer=TOKENIZER, **arguments, **fields)
     batch = {key: torch.tensor(value) for key, value in examples.items()}
     assert torch.equal(task.eval()(batch)["logits"], loaded.eval()(**batch).logits)

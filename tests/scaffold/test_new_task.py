@@ -32,6 +32,7 @@ def test_in_an_empty_folder_the_project_is_written_too(project: Path) -> None:
         "export.py",
         "predict.py",
         "pytest.ini",
+        "rerun.py",
         "tasks/__init__.py",
         "tasks/my_language_modeling/__init__.py",
         "tasks/my_language_modeling/model.py",

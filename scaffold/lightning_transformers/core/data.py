@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader
 
 from lightning_transformers.core.fingerprints import fingerprint
 from lightning_transformers.core.hyperparameters import hyperparameters_of, set_hyperparameters
+from lightning_transformers.core.resources import local_path
 from lightning_transformers.core.resuming import batches_done, epochs_done
 from lightning_transformers.core.sampling import (
     EpochSampler,
@@ -26,11 +27,13 @@ from lightning_transformers.core.sampling import (
     no_batches,
 )
 from lightning_transformers.core.sources import (
+    SPLITS,
     Rows,
     Source,
     column_names,
     load_files,
     load_from_hub,
+    named_splits,
 )
 from lightning_transformers.core.types import Batch
 from lightning_transformers.errors import NO_DATASET, ConfigurationError
@@ -129,18 +132,32 @@ class TransformerDataModule(LightningDataModule):
 
     def load_dataset(self) -> DatasetDict:
         """Return the raw splits from the user's files, the sample or the hub, in this order."""
-        files = self._files()
+        files = self.named_files()
         source = Source(self.cache_dir, self.streaming)
         if files:
             return load_files(files, source)
         if self.dataset_name is None:
             raise ConfigurationError(NO_DATASET)
         loaded = load_from_hub(self.dataset_name, self.dataset_config_name, self.revision, source)
-        return self._named_splits(loaded)
+        chosen = {split: getattr(self, f"{split}_subset_name") for split in SPLITS}
+        return named_splits(loaded, chosen)
 
     def samples(self) -> Mapping[str, str]:
         """Return the sample's file per split."""
         return self.sample_files
+
+    def named_files(self) -> Mapping[str, str]:
+        """Return the file or folder that is named for each split, or those of the sample."""
+        named = {split: getattr(self, f"{split}_file") for split in SPLITS}
+        files = {split: file for split, file in named.items() if file}
+        if set(files) <= {"predict"} and self.dataset_name == SAMPLE:
+            return {**self.samples(), **files}
+        return files
+
+    def files_of(self, split: str) -> list[str]:
+        """Return all local files and folders that the rows of a split are read from."""
+        named = self.named_files().get(split)
+        return [local_path(named)] if named else []
 
     def is_unlabelled(self, rows: Rows) -> bool:
         """Tell whether no row has a label to test with; never, where labels are not a column."""
@@ -149,7 +166,7 @@ class TransformerDataModule(LightningDataModule):
     @property
     def has_source(self) -> bool:
         """Whether files or a dataset are named to load rows from."""
-        return bool(self._files() or self.dataset_name)
+        return bool(self.named_files() or self.dataset_name)
 
     def split_dataset(self, dataset: DatasetDict) -> DatasetDict:
         """Hold out a part of the training set where there is no validation set."""
@@ -283,8 +300,8 @@ class TransformerDataModule(LightningDataModule):
             split: name for the progress bar.
             rows: the rows.
             function: takes columns and `arguments`, returns columns. The result is cached by the
-                text of the function's module, for a method by the hyperparameters as well; of
-                what it calls in other modules the text does not count.
+                text of the function's module and of all that this imports, for a method by the
+                hyperparameters as well.
             rows_at_once: how many rows the function is given, at most.
             arguments: keyword arguments of the function, by whose values the result is cached.
         """
@@ -327,33 +344,6 @@ class TransformerDataModule(LightningDataModule):
                     f"the {split} set has no column '{column}' (its columns: "
                     f"{', '.join(present)}): set dataset.{hyperparameter}=<column>"
                 )
-
-    def _files(self) -> Mapping[str, str]:
-        named = {
-            "train": self.train_file,
-            "validation": self.validation_file,
-            "test": self.test_file,
-            "predict": self.predict_file,
-        }
-        files = {split: file for split, file in named.items() if file}
-        if set(files) <= {"predict"} and self.dataset_name == SAMPLE:
-            return {**self.samples(), **files}
-        return files
-
-    def _named_splits(self, dataset: DatasetDict) -> DatasetDict:
-        """Rename the splits that `*_subset_name` chooses, and keep those with a known name."""
-        splits = {}
-        for split in ("train", "validation", "test", "predict"):
-            key = f"{split}_subset_name"
-            name = getattr(self, key) or split
-            if name in dataset:
-                splits[split] = dataset[name]
-            elif getattr(self, key):
-                raise ConfigurationError(
-                    f"dataset.{key}={name}: the dataset has no such split (it has: "
-                    f"{', '.join(dataset)})"
-                )
-        return DatasetDict(splits)
 
     def _evaluation_loader(self, rows: Rows) -> DataLoader[Any]:
         """Return the batches in order; several processes have each row once among them."""

@@ -7,9 +7,6 @@ from typing import Any
 import pyarrow as pa
 from transformers import PreTrainedTokenizerBase
 
-VERSION = 1
-"""To be raised with each change of what the functions below return: `datasets` caches by it."""
-
 
 def tokenize_and_pack(
     table: pa.Table,
@@ -18,7 +15,6 @@ def tokenize_and_pack(
     text_column: str,
     block_size: int,
     append_eos: bool,
-    version: int = VERSION,
 ) -> pa.Table:
     """Concatenate the tokens of all rows and cut them into blocks.
 
@@ -31,7 +27,6 @@ def tokenize_and_pack(
         text_column: name of that column.
         block_size: tokens in a block; the last one of a table may be shorter, so none is lost.
         append_eos: end every row that has text with the tokenizer's end-of-sequence token.
-        version: of this code; part of the key of the cache and otherwise unused.
 
     Returns:
         A table with the column `input_ids`, a list of int32 a row.

@@ -23,8 +23,6 @@ from lightning_transformers.core.text import TextDataModule, tokenize
 from lightning_transformers.core.types import Batch, Loss
 from lightning_transformers.errors import ConfigurationError
 
-VERSION = 1
-"""To be raised with each change of what `encode` returns: `datasets` caches by it."""
 REFERENCES = "references"
 """Key of a batch: the targets as UTF-8 (batch, bytes), which tokens need not give back."""
 PRETRAINED_LENGTH = 512
@@ -72,7 +70,6 @@ class Seq2SeqDataModule(TextDataModule):
             max_target_length=self.longest_target(),
             truncation=self.truncation,
             references=split != "train",
-            version=VERSION,
         )
         if target is not None:
             check_left_out(split, rows, examples, source, target)
@@ -209,7 +206,6 @@ def encode(
     max_target_length: int,
     truncation: bool,
     references: bool,
-    version: int,
 ) -> dict[str, Any]:
     """Return the model's inputs for `Dataset.map(batched=True)`; see the data module."""
     sources = texts_at(columns, source)

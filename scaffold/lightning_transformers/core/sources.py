@@ -18,6 +18,7 @@ from lightning_transformers.errors import ConfigurationError, first_line
 Rows: TypeAlias = "Dataset | IterableDataset"
 Splits: TypeAlias = DatasetDict
 
+SPLITS = ("train", "validation", "test", "predict")
 BUILDERS = {
     ".csv": "csv",
     ".json": "json",
@@ -134,3 +135,25 @@ def _load_folder(split: str, folder: str, path: Path, source: Source) -> Rows:
             "2, and no image beside them"
         )
     return rows
+
+
+def named_splits(dataset: DatasetDict, chosen: Mapping[str, str | None]) -> DatasetDict:
+    """Return the splits that are chosen and those with a known name, under the known names.
+
+    Args:
+        dataset: splits by the names that the hub has for them.
+        chosen: for each of `SPLITS` the name that stands for it, or None for its own.
+
+    Raises:
+        ConfigurationError: if one that is chosen is not there.
+    """
+    splits = {}
+    for split, name in chosen.items():
+        if (name or split) in dataset:
+            splits[split] = dataset[name or split]
+        elif name:
+            raise ConfigurationError(
+                f"dataset.{split}_subset_name={name}: the dataset has no such split (it has: "
+                f"{', '.join(dataset)})"
+            )
+    return DatasetDict(splits)

@@ -16,8 +16,7 @@ from omegaconf import DictConfig
 from lightning_transformers.hydra_app.handover import is_first_process, is_torchrun
 from lightning_transformers.hydra_app.mistakes import mistake_in
 from lightning_transformers.hydra_app.processes import INTERRUPTED, shared
-
-WRITTEN_BEFORE_THE_RUN = {".hydra", "config.yaml", "versions.yaml"}
+from lightning_transformers.run_folder import WRITTEN_BEFORE_THE_RUN
 
 
 class Job:

@@ -7,7 +7,7 @@ from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
 
 from lightning_transformers.core.collate import CausalCollator
-from lightning_transformers.core.packing import VERSION, tokenize, tokenize_and_pack
+from lightning_transformers.core.packing import tokenize, tokenize_and_pack
 from lightning_transformers.core.sources import Rows
 from lightning_transformers.core.text import LINE, TextDataModule, is_line
 from lightning_transformers.errors import ConfigurationError
@@ -126,7 +126,6 @@ class LanguageModelingDataModule(TextDataModule):
             text_column=self.text_column,
             block_size=self.longest_block(),
             append_eos=self.append_eos,
-            version=VERSION,
         )
 
     def arranged(self, split: str, rows: Rows) -> Rows:

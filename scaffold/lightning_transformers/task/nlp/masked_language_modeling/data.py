@@ -10,7 +10,6 @@ from lightning_transformers.core.sources import Rows
 from lightning_transformers.core.text import PaddedTextDataModule
 from lightning_transformers.errors import ConfigurationError
 from lightning_transformers.task.nlp.masked_language_modeling.encoding import (
-    VERSION,
     encode,
     encode_prompts,
 )
@@ -69,7 +68,6 @@ class MaskedLanguageModelingDataModule(PaddedTextDataModule):
                 text_column=self.text_column,
                 max_length=self.longest_input(),
                 truncation=self.truncation,
-                version=VERSION,
             )
         examples = self.map_rows(
             split,
@@ -82,7 +80,6 @@ class MaskedLanguageModelingDataModule(PaddedTextDataModule):
             truncation=self.truncation,
             whole_word_mask=self.whole_word_mask,
             mask=None if split == "train" else self.token_masker(),
-            version=VERSION,
         )
         if isinstance(examples, Dataset) and len(examples) == 0:
             raise ConfigurationError(f"the {split} set has no text in column '{self.text_column}'")

@@ -22,8 +22,6 @@ from lightning_transformers.task.nlp.masked_language_modeling.tokens import (
     tokens_of,
 )
 
-VERSION = 1
-"""To be raised with each change of what the functions below return: `datasets` caches by it."""
 MASKS = ("[MASK]", "<mask>")
 """What stands for the mask token in a text to predict on, whatever the tokenizer calls it."""
 
@@ -38,7 +36,6 @@ def encode(
     truncation: bool,
     whole_word_mask: bool,
     mask: TokenMasker | None,
-    version: int,
 ) -> dict[str, list[Any]]:
     """Return the examples of a batch of rows, for `Dataset.map(batched=True)`.
 
@@ -51,7 +48,6 @@ def encode(
         truncation: whether to cut a longer row.
         whole_word_mask: whether the tokens of a word are hidden together, or each by itself.
         mask: hides words here, the same for the same tokens; None leaves it to the collator.
-        version: of this code; part of the key of the cache and otherwise unused.
 
     Returns:
         `input_ids` and `attention_mask` with `word_ids`, or where `mask` is given `labels`.
@@ -90,7 +86,6 @@ def encode_prompts(
     text_column: str,
     max_length: int,
     truncation: bool,
-    version: int,
 ) -> dict[str, Any]:
     """Return texts to fill in as the model's inputs, for `Dataset.map(batched=True)`.
 

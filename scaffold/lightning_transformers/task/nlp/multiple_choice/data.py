@@ -10,7 +10,7 @@ from lightning_transformers.core.sources import Rows, column_names
 from lightning_transformers.core.text import PaddedTextDataModule
 from lightning_transformers.errors import ConfigurationError
 from lightning_transformers.task.nlp.multiple_choice.collate import ChoiceCollator
-from lightning_transformers.task.nlp.multiple_choice.encoding import VERSION, choices_of, encode
+from lightning_transformers.task.nlp.multiple_choice.encoding import choices_of, encode
 
 ASSETS = "pkg://lightning_transformers/assets/multiple_choice"
 EXAMPLE = "+x='{context: some text, question: a question, choices: [one, another]}'"
@@ -62,7 +62,6 @@ class MultipleChoiceDataModule(PaddedTextDataModule):
             truncation=self.truncation,
             label=label,
             place=f"the {split} set",
-            version=VERSION,
         )
 
     def choices_in(self, split: str, rows: Rows) -> str | list[str]:

@@ -10,8 +10,6 @@ from lightning_transformers.core.packing import token_ids
 from lightning_transformers.core.text import tokenize
 from lightning_transformers.errors import ConfigurationError
 
-VERSION = 1
-"""To be raised with each change of what `encode` returns: `datasets` caches by it."""
 BLANK = re.compile(r" *(?:(?<!\w)_+|_+(?!\w)) *")
 """Underscores that stand for a missing word, and not within a name, with the spaces around."""
 
@@ -27,7 +25,6 @@ def encode(
     truncation: bool,
     label: str | None,
     place: str,
-    version: int,
 ) -> dict[str, Any]:
     """Return the model's inputs for `Dataset.map(batched=True)`; see the data module.
 

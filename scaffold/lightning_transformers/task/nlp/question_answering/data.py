@@ -13,7 +13,7 @@ from lightning_transformers.core.sources import Rows, column_names
 from lightning_transformers.core.text import PaddedTextDataModule
 from lightning_transformers.core.types import Batch
 from lightning_transformers.errors import ConfigurationError
-from lightning_transformers.task.nlp.question_answering.examples import ID_COLUMN, VERSION, encode
+from lightning_transformers.task.nlp.question_answering.examples import ID_COLUMN, encode
 from lightning_transformers.task.nlp.question_answering.squad import answers_of, flatten
 
 ASSETS = "pkg://lightning_transformers/assets/question_answering"
@@ -79,7 +79,7 @@ class QuestionAnsweringDataModule(PaddedTextDataModule):
         columns = column_names(rows)
         if "data" not in columns or self.context_column in columns:
             return rows
-        return self.map_rows(split, rows, flatten, version=VERSION)
+        return self.map_rows(split, rows, flatten)
 
     def process_data(self, dataset: DatasetDict) -> DatasetDict:
         """Return the splits as inputs, having found out whether a question may have no answer."""
@@ -106,7 +106,6 @@ class QuestionAnsweringDataModule(PaddedTextDataModule):
             stride=self.overlap(max_length),
             truncation=self.truncation,
             scored=split != "train",
-            version=VERSION,
         )
 
     def overlap(self, max_length: int) -> int:

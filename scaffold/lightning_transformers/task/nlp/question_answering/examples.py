@@ -16,8 +16,6 @@ from lightning_transformers.task.nlp.question_answering.squad import (
 )
 from lightning_transformers.task.nlp.question_answering.windows import check_room, divide
 
-VERSION = 1
-"""To be raised with each change of what `encode` or `flatten` returns: `datasets` caches by it."""
 ID_COLUMN = "id"
 START_COLUMN = "answer_start"
 
@@ -33,7 +31,6 @@ def encode(
     stride: int,
     truncation: bool,
     scored: bool,
-    version: int,
 ) -> dict[str, list[Any]]:
     """Return the model's inputs for `Dataset.map(batched=True)`; see the data module.
 

@@ -22,12 +22,11 @@ class Answer(NamedTuple):
     start: int | None
 
 
-def flatten(columns: Mapping[str, list[Any]], *, version: int) -> dict[str, list[Any]]:
+def flatten(columns: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
     """Return SQuAD's original json as rows, for `Dataset.map(batched=True)`.
 
     Args:
         columns: of the file, whose `data` is a list of articles with `paragraphs`, or of rows.
-        version: of this function: `datasets` caches by it.
 
     Raises:
         ConfigurationError: if the articles have another form.

@@ -12,8 +12,6 @@ from lightning_transformers.core.sources import Rows, column_names
 from lightning_transformers.core.text import TEXT_TYPES, PaddedTextDataModule, tokenize
 from lightning_transformers.errors import ConfigurationError
 
-VERSION = 2
-"""To be raised with each change of what `encode` returns: `datasets` caches by it."""
 ASSETS = "pkg://lightning_transformers/assets/text_classification"
 ProblemType = Literal["single_label_classification", "multi_label_classification", "regression"]
 LABELS = {
@@ -62,7 +60,6 @@ class TextClassificationDataModule(LabelledData, PaddedTextDataModule):
             label=self.label_column if labelled else None,
             labels=self.label_encoder(split, rows) if labelled else None,
             place=f"the {split} set",
-            version=VERSION,
         )
 
     def text_columns(self, split: str, rows: Rows) -> tuple[str, str | None]:
@@ -157,7 +154,6 @@ def encode(
     label: str | None,
     labels: LabelEncoder | None,
     place: str,
-    version: int,
 ) -> dict[str, Any]:
     """Return the model's inputs for `Dataset.map(batched=True)`; see the data module."""
     require_values(columns, (text, pair, label), place)

@@ -13,7 +13,6 @@ from lightning_transformers.core.text import TEXT_TYPES, PaddedTextDataModule
 from lightning_transformers.errors import ConfigurationError
 from lightning_transformers.task.nlp.token_classification.encoding import (
     NO_WORD,
-    VERSION,
     encode,
 )
 from lightning_transformers.task.nlp.token_classification.sentences import (
@@ -53,7 +52,7 @@ class TokenClassificationDataModule(LabelledData, PaddedTextDataModule):
 
     def sentences(self, split: str, rows: Rows) -> Rows:
         """Return the lines of a txt file as sentences, and other rows as they are."""
-        file = self._files().get(split, "")
+        file = self.named_files().get(split, "")
         if split == "predict" or not file.lower().endswith(".txt"):
             return rows
         read = read_lines((row["text"] for row in rows), f"the {split} file '{file}'")
@@ -78,7 +77,6 @@ class TokenClassificationDataModule(LabelledData, PaddedTextDataModule):
             label=self.label_column if labelled else None,
             labels=self.label_encoder(split, rows) if labelled else None,
             label_all_tokens=self.label_all_tokens,
-            version=VERSION,
         )
         if isinstance(encoded, Dataset) and len(encoded) == 0:
             raise ConfigurationError(f"the {split} set has no words in '{self.tokens_column}'")

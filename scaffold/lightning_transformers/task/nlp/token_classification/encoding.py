@@ -11,8 +11,6 @@ from lightning_transformers.core.text import require_length
 from lightning_transformers.errors import ConfigurationError
 from lightning_transformers.task.nlp.token_classification.sentences import listed
 
-VERSION = 1
-"""To be raised with each change of what `encode` returns: `datasets` caches by it."""
 NO_WORD = -1
 """Number of the word that a special token belongs to."""
 
@@ -27,7 +25,6 @@ def encode(
     label: str | None,
     labels: LabelEncoder | None,
     label_all_tokens: bool,
-    version: int,
 ) -> dict[str, Any]:
     """Return the model's inputs for `Dataset.map(batched=True)`; see the data module.
 

@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
-from datasets import DatasetDict, Image, IterableDataset
+from datasets import Dataset, DatasetDict, Image, IterableDataset
 from hydra.utils import to_absolute_path
 from PIL import ImageOps
 from PIL.Image import Image as PILImage
 from transformers import BaseImageProcessor
 
+from lightning_transformers.core.data import TransformerDataModule
+from lightning_transformers.core.fingerprints import fingerprint
 from lightning_transformers.core.labels import LabelEncoder, LabelledData, distinct
 from lightning_transformers.core.resources import local_path
 from lightning_transformers.core.sources import Rows
@@ -19,7 +21,6 @@ from lightning_transformers.core.text import TEXT_TYPES
 from lightning_transformers.core.types import Batch
 from lightning_transformers.errors import ConfigurationError
 from lightning_transformers.task.vision.image_classification.reading import (
-    VERSION,
     absolute_paths,
     read_image,
 )
@@ -55,7 +56,7 @@ class ImageClassificationDataModule(LabelledData):
         Raises:
             ConfigurationError: for a path that a file names and where there is no image.
         """
-        column, file = self.image_column, self._files().get(split)
+        column, file = self.image_column, self.named_files().get(split)
         feature = (rows.features or {}).get(column)
         if isinstance(feature, Image):
             return rows.cast_column(column, Image(decode=False))
@@ -63,8 +64,22 @@ class ImageClassificationDataModule(LabelledData):
             return rows
         self.require_columns(split, rows, image_column=column)
         base = str(Path(to_absolute_path(local_path(file))).parent)
-        arguments = {"column": column, "base": base, "version": VERSION}
-        return rows.map(absolute_paths, batched=True, fn_kwargs=arguments)
+        arguments = {"column": column, "base": base}
+        common: dict[str, Any] = {"batched": True, "fn_kwargs": arguments}
+        if isinstance(rows, Dataset):
+            common["new_fingerprint"] = fingerprint(
+                rows, absolute_paths, arguments, TransformerDataModule
+            )
+        return rows.map(absolute_paths, **common)
+
+    def files_of(self, split: str) -> list[str]:
+        """Return the named file or folder, and the images that a file names."""
+        files = super().files_of(split)
+        rows = self.loaded_dataset[split] if files else None
+        if not isinstance(rows, Dataset):
+            return files
+        named = getattr(rows.features[self.image_column], "dtype", None) in TEXT_TYPES
+        return [*files, *rows[self.image_column]] if named else files
 
     def process_split(self, split: str, rows: Rows) -> Rows:
         """Return rows that become an `image` and its `labels` when they are read."""

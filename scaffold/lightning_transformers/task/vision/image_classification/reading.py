@@ -9,12 +9,9 @@ from PIL import Image, ImageOps
 
 from lightning_transformers.errors import ConfigurationError, first_line
 
-VERSION = 1
-"""To be raised with each change of what `absolute_paths` returns: `datasets` caches by it."""
-
 
 def absolute_paths(
-    columns: Mapping[str, list[Any]], *, column: str, base: str, version: int
+    columns: Mapping[str, list[Any]], *, column: str, base: str
 ) -> dict[str, list[Any]]:
     """Return a column of paths as absolute ones, for `Dataset.map(batched=True)`.
 
@@ -22,7 +19,6 @@ def absolute_paths(
         columns: the rows.
         column: the one that holds paths; what is no text stays as it is.
         base: the folder that the paths are relative to.
-        version: that of this code.
 
     Raises:
         ConfigurationError: naming the first where there is no file.

@@ -1,0 +1,136 @@
+"""The command line of `rerun.py`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from argparse import ArgumentParser, Namespace
+from itertools import count
+from pathlib import Path
+from typing import NoReturn
+
+from lightning_transformers.errors import ConfigurationError
+from lightning_transformers.hydra_app.app import find_config_dir, silence_noise
+from lightning_transformers.hydra_app.handover import is_first_process
+from lightning_transformers.hydra_app.job import is_interruption
+from lightning_transformers.hydra_app.mistakes import mistake_in
+from lightning_transformers.hydra_app.processes import INTERRUPTED
+from lightning_transformers.run_folder import WRITTEN_BEFORE_THE_RUN, finished_run
+
+DESCRIPTION = (
+    "Train again what a run has trained, with the config in its folder, and compare the metrics "
+    "bit for bit. What differs from the run in versions, code or data is said first. "
+    "Exit status: 0 for equal metrics, 1 for others."
+)
+
+
+NO_FOLDER = "no run folder is given"
+
+
+class Parser(ArgumentParser):
+    """Says in one line what is wrong with a command line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise ConfigurationError."""
+        message = message.replace("the following arguments are required: run_folder", NO_FOLDER)
+        raise ConfigurationError(f"{message} (usage: {self.prog} <run folder> [--into <folder>])")
+
+
+def run_command(script: str | None) -> None:
+    """Do what the command line says, and end the program.
+
+    Args:
+        script: the file that was started; its folder is that of the project.
+    """
+    silence_noise()
+    into = None
+    try:
+        options = parsed(script)
+        directory = Path(finished_run(options.run_folder)["directory"])
+        folder, into = absolute(options.run_folder), new_folder(options)
+        script = script and str(absolute(Path(script)))
+        pass_on(folder, into)
+        sys.exit(repeat(folder, into, directory, script))
+    except (KeyboardInterrupt, SystemExit) as stop:
+        if not is_interruption(stop):
+            raise
+        print("interrupted", file=sys.stderr)
+        sys.exit(INTERRUPTED)
+    except Exception as error:
+        mistake = mistake_in(error)
+        if mistake is None:
+            raise
+        discard_empty(into)
+        print(f"error: {mistake}", file=sys.stderr)
+        sys.exit(2)
+
+
+def parsed(script: str | None) -> Namespace:
+    """Return what is on the command line."""
+    name = Path(sys.argv[0]).name
+    parser = Parser(f"python {name}" if script else name, description=DESCRIPTION)
+    parser.add_argument("run_folder", type=Path, help="folder of a run, such as outputs/…/…")
+    parser.add_argument(
+        "--into",
+        type=Path,
+        metavar="folder",
+        help="folder of the new run; by default beside it, with -rerun added",
+    )
+    return parser.parse_args()
+
+
+def new_folder(options: Namespace) -> Path:
+    """Return the folder of the new run; raises ConfigurationError if something is in it."""
+    folder = absolute(options.into) if options.into else free_name(absolute(options.run_folder))
+    if is_first_process() and folder.exists() and not is_empty(folder):
+        raise ConfigurationError(f"'{options.into}' is not empty: give another folder with --into")
+    return folder
+
+
+def absolute(path: Path) -> Path:
+    """Return a path that holds in any directory, without `..` in it."""
+    return Path(os.path.abspath(path))
+
+
+def is_empty(folder: Path) -> bool:
+    """Tell whether a path is a folder with nothing in it."""
+    return folder.is_dir() and not any(folder.iterdir())
+
+
+def pass_on(folder: Path, into: Path) -> None:
+    """Rewrite the command line for the processes that Lightning starts by it.
+
+    They get the same new folder, and paths that hold in any directory.
+    """
+    sys.argv = [str(absolute(Path(sys.argv[0]))), str(folder), "--into", str(into)]
+
+
+def free_name(folder: Path) -> Path:
+    """Return the first of `<folder>-rerun`, `<folder>-rerun-2` and so on that is not there."""
+    names = (f"{folder.name}-rerun{f'-{n}' if n > 1 else ''}" for n in count(1))
+    return next(path for path in map(folder.with_name, names) if not path.exists())
+
+
+def repeat(folder: Path, into: Path, directory: Path, script: str | None) -> int:
+    """Repeat a run in the directory where its command was typed, and return the exit status.
+
+    If that is gone, it is the project's, which may have been moved.
+    """
+    if not directory.is_dir():
+        here = Path(script).parent if script else Path.cwd()
+        print(f"differs: {directory} is gone, paths are relative to {here}")
+        directory = here
+    os.chdir(directory)
+    find_config_dir(script)
+    from lightning_transformers.rerun import rerun  # imports torch
+
+    return 1 if rerun(folder, into) else 0
+
+
+def discard_empty(folder: Path | None) -> None:
+    """Remove the new run folder if nothing has been trained in it."""
+    if not is_first_process() or folder is None or not folder.is_dir():
+        return
+    if {path.name for path in folder.iterdir()} <= WRITTEN_BEFORE_THE_RUN:
+        shutil.rmtree(folder)
