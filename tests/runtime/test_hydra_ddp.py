@@ -29,9 +29,9 @@ FILES = {
     "checkpoints",
     "config.yaml",
     "loss_curve.png",
+    "manifest.yaml",
     "metrics.csv",
     "train.log",
-    "manifest.yaml",
 }
 PATHS = os.pathsep.join([str(ROOT / "scaffold"), str(ROOT)])
 PLAIN = """
