@@ -26,6 +26,13 @@ HELD_OUT = {"seed", "train_val_split"}
 """What decides which rows are held out to validate on."""
 
 
+def seed_everything(seed: int) -> None:
+    """Seed Python, NumPy and torch; imported late, since a config error needs no torch."""
+    import pytorch_lightning
+
+    pytorch_lightning.seed_everything(seed, workers=True, verbose=False)
+
+
 def build_data(
     config: DictConfig, processor: Any = None, recorded: Mapping[str, Any] | None = None
 ) -> TransformerDataModule:

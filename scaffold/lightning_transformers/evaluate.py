@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
 
-from lightning_transformers.build import build_trainer, restore
+from lightning_transformers.build import build_trainer, restore, seed_everything
 from lightning_transformers.hydra_app.checks import check_config
-from lightning_transformers.train import seed_everything
 
 if TYPE_CHECKING:
     from pytorch_lightning import Trainer
@@ -17,7 +16,12 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    model: TaskTransformer, data: TransformerDataModule, trainer: Trainer
+    model: TaskTransformer,
+    data: TransformerDataModule,
+    trainer: Trainer,
+    *,
+    checkpoint_path: str | None = None,
+    verbose: bool = True,
 ) -> dict[str, float]:
     """Return the metrics of a model by name.
 
@@ -25,9 +29,13 @@ def evaluate(
         model: the task.
         data: its data; the test set counts, or where there is none the validation set.
         trainer: a Lightning trainer.
+        checkpoint_path: weights to evaluate in place of those that the model has.
+        verbose: print the metrics as a table.
     """
     run = trainer.test if "test" in data.raw_dataset else trainer.validate
-    (metrics,) = run(model, datamodule=data)
+    (metrics,) = run(
+        model, datamodule=data, ckpt_path=checkpoint_path, weights_only=True, verbose=verbose
+    )
     return {name: float(value) for name, value in metrics.items()}
 
 

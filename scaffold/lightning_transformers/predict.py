@@ -6,10 +6,9 @@ from typing import Any
 from datasets import disable_progress_bars
 from omegaconf import DictConfig, OmegaConf
 
-from lightning_transformers.build import first_device, restore
+from lightning_transformers.build import first_device, restore, seed_everything
 from lightning_transformers.errors import ConfigurationError
 from lightning_transformers.hydra_app.checks import check_config
-from lightning_transformers.train import seed_everything
 
 
 def predict_from_config(config: DictConfig) -> list[Any]:

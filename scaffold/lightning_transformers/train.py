@@ -15,10 +15,12 @@ from lightning_transformers.build import (
     build_trainer,
     check_checkpoint,
     checkpoint_path,
+    seed_everything,
     task_class,
 )
 from lightning_transformers.checkpoints import newest_checkpoint
 from lightning_transformers.errors import ConfigurationError
+from lightning_transformers.evaluate import evaluate
 from lightning_transformers.hydra_app.checks import check_config
 from lightning_transformers.hydra_app.handover import is_first_process
 from lightning_transformers.run_folder import CONFIG, MANIFEST, METRICS, Manifest, set_aside
@@ -61,14 +63,12 @@ def evaluate_best(
 
     Args:
         model: the task that was fitted.
-        data: its data; the test set counts, or where there is none the validation set.
+        data: its data.
         trainer: the trainer of the fit.
     """
     best = best_checkpoint(trainer)
     log.info("testing %s", best or "the last weights")
-    run = trainer.test if "test" in data.raw_dataset else trainer.validate
-    (metrics,) = run(model, datamodule=data, ckpt_path=best, weights_only=True, verbose=False)
-    return {name: float(value) for name, value in metrics.items()}
+    return evaluate(model, data, trainer, checkpoint_path=best, verbose=False)
 
 
 def best_checkpoint(trainer: Trainer) -> str | None:
@@ -157,10 +157,3 @@ def record_config(config: DictConfig) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     OmegaConf.save(config, folder / CONFIG, resolve=True)
     (folder / MANIFEST).unlink(missing_ok=True)
-
-
-def seed_everything(seed: int) -> None:
-    """Seed Python, NumPy and torch; imported late, since a config error needs no torch."""
-    import pytorch_lightning
-
-    pytorch_lightning.seed_everything(seed, workers=True, verbose=False)

@@ -20,6 +20,7 @@ from pytorch_lightning.callbacks import Checkpoint
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from lightning_transformers.build import seed_everything
 from lightning_transformers.callbacks import Autosave
 from lightning_transformers.checkpoints import newest_checkpoint
 from lightning_transformers.core import checkpoint_io
@@ -28,7 +29,6 @@ from lightning_transformers.task.nlp.masked_language_modeling import (
     MaskedLanguageModelingDataModule,
 )
 from lightning_transformers.task.vision.image_classification import ImageClassificationDataModule
-from lightning_transformers.train import seed_everything
 from tests.rendered import task_class
 from tests.runtime.test_image_classification import PROCESSOR
 from tests.runtime.test_own_files import TINY, TOKENIZER

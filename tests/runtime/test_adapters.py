@@ -8,7 +8,7 @@ import torch
 from peft.tuners.tuners_utils import BaseTunerLayer
 from transformers import AutoModelForSequenceClassification
 
-from lightning_transformers.build import load
+from lightning_transformers.build import load, seed_everything
 from lightning_transformers.core.backbone import Backbone, embedding_rows
 from lightning_transformers.core.task import TaskTransformer
 from lightning_transformers.errors import ConfigurationError
@@ -17,7 +17,7 @@ from lightning_transformers.task.nlp.text_classification import (
     TextClassificationTransformer,
 )
 from lightning_transformers.task.vision.image_classification import ImageClassificationTransformer
-from lightning_transformers.train import seed_everything, train
+from lightning_transformers.train import train
 from tests.runtime.test_training import ADAMW, trainer
 
 TINY = "pkg://lightning_transformers/assets/tiny/bert"

@@ -13,6 +13,7 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from lightning_transformers.build import seed_everything
 from lightning_transformers.callbacks import (
     CompileModel,
     EMAWeights,
@@ -34,7 +35,7 @@ from lightning_transformers.task.nlp.language_modeling import (
     LanguageModelingDataModule,
     LanguageModelingTransformer,
 )
-from lightning_transformers.train import seed_everything, train
+from lightning_transformers.train import train
 from tests.runtime.test_own_files import TOKENIZER
 from tests.runtime.test_training import BACKBONE, trainer
 from tests.runtime.tiny import ARCHITECTURES

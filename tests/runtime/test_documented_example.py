@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from lightning_transformers.build import build_data, build_model, build_trainer
+from lightning_transformers.build import build_data, build_model, build_trainer, seed_everything
 from lightning_transformers.hydra_app.app import compose, mistake_in
-from lightning_transformers.train import seed_everything, train
+from lightning_transformers.train import train
 from tests.conftest import Run
 from tests.projects import new_project
 from tests.runtime.corpus import TEXTS, write_csv

@@ -10,6 +10,7 @@ from PIL import Image as Images
 from pytorch_lightning import Trainer
 from transformers import AutoImageProcessor, AutoModelForImageClassification
 
+from lightning_transformers.build import seed_everything
 from lightning_transformers.core.backbone import Backbone
 from lightning_transformers.core.freezing import freeze_backbone
 from lightning_transformers.errors import ConfigurationError
@@ -18,7 +19,7 @@ from lightning_transformers.task.vision.image_classification import (
     ImageClassificationTransformer,
 )
 from lightning_transformers.task.vision.image_classification.reading import read_image
-from lightning_transformers.train import seed_everything, train
+from lightning_transformers.train import train
 
 VIT = {
     "pretrained_model_name_or_path": "pkg://lightning_transformers/assets/tiny/vit",

@@ -14,12 +14,12 @@ from tokenizers.pre_tokenizers import Metaspace
 from torch.nn.functional import cross_entropy
 from transformers import AutoModelForMaskedLM, BertTokenizer, ByT5Tokenizer
 
+from lightning_transformers.build import seed_everything
 from lightning_transformers.core.backbone import Backbone
 from lightning_transformers.errors import ConfigurationError
 from lightning_transformers.task.nlp import masked_language_modeling as mlm
 from lightning_transformers.task.nlp.masked_language_modeling.encoding import encode
 from lightning_transformers.task.nlp.masked_language_modeling.masking import NEVER, TokenMasker
-from lightning_transformers.train import seed_everything
 from tests.runtime.test_own_files import TINY
 from tests.runtime.test_training import trainer
 

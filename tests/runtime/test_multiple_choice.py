@@ -9,12 +9,12 @@ from datasets import Dataset
 from torch.nn.functional import cross_entropy
 from transformers import AutoModelForMultipleChoice
 
+from lightning_transformers.build import seed_everything
 from lightning_transformers.core.backbone import Backbone
 from lightning_transformers.errors import ConfigurationError
 from lightning_transformers.task.nlp.multiple_choice.data import MultipleChoiceDataModule
 from lightning_transformers.task.nlp.multiple_choice.encoding import encode, joined, label_of
 from lightning_transformers.task.nlp.multiple_choice.model import MultipleChoiceTransformer
-from lightning_transformers.train import seed_everything
 from tests.runtime.test_own_files import TINY
 from tests.runtime.test_training import trainer
 

@@ -12,10 +12,9 @@ from omegaconf import OmegaConf
 from torch import nn
 from torch.optim import LBFGS, Optimizer
 
-from lightning_transformers.build import build_data, build_model
+from lightning_transformers.build import build_data, build_model, seed_everything
 from lightning_transformers.core import TaskTransformer
 from lightning_transformers.hydra_app.app import PACKAGED_CONFIGS, compose
-from lightning_transformers.train import seed_everything
 
 STEPS = 20
 WARMUP = 2

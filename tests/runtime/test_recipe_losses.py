@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, kl_div
 
+from lightning_transformers.build import seed_everything
 from lightning_transformers.core import Batch, TaskTransformer
 from lightning_transformers.core.losses import symmetric_divergence
 from lightning_transformers.errors import ConfigurationError
-from lightning_transformers.train import seed_everything
 from tests.rendered import task_class
 from tests.runtime.recipe_runs import BASES, batches, build, fit, folder, loader, trainer
 from tests.runtime.tiny import ARCHITECTURES

@@ -11,6 +11,7 @@ import torch
 from torch.nn.functional import cross_entropy
 from transformers import AutoModelForSeq2SeqLM, BartConfig, MT5Config
 
+from lightning_transformers.build import seed_everything
 from lightning_transformers.core.backbone import Backbone
 from lightning_transformers.core.collate import IGNORED
 from lightning_transformers.core.seq2seq import encode, references_of, tokenize_targets
@@ -20,7 +21,6 @@ from lightning_transformers.task.nlp.summarization import (
     SummarizationTransformer,
 )
 from lightning_transformers.task.nlp.summarization.model import Rouge
-from lightning_transformers.train import seed_everything
 from tests.runtime.test_own_files import TINY
 from tests.runtime.test_training import trainer
 

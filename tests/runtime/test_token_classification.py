@@ -10,6 +10,7 @@ from pytorch_lightning import Trainer
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 from transformers import AutoModelForTokenClassification, PreTrainedTokenizerFast
 
+from lightning_transformers.build import seed_everything
 from lightning_transformers.core.backbone import Backbone
 from lightning_transformers.errors import ConfigurationError
 from lightning_transformers.task.nlp.token_classification import (
@@ -19,7 +20,6 @@ from lightning_transformers.task.nlp.token_classification import (
 from lightning_transformers.task.nlp.token_classification.encoding import tokenize_words
 from lightning_transformers.task.nlp.token_classification.model import entity_spans
 from lightning_transformers.task.nlp.token_classification.sentences import Sentence
-from lightning_transformers.train import seed_everything
 
 BERT = {
     "pretrained_model_name_or_path": "pkg://lightning_transformers/assets/tiny/bert",

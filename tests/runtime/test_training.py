@@ -14,6 +14,7 @@ from pytorch_lightning.loggers import CSVLogger
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
+from lightning_transformers.build import seed_everything
 from lightning_transformers.callbacks import LossCurve, WeightNoise
 from lightning_transformers.core import Batch
 from lightning_transformers.core.freezing import freeze_backbone
@@ -23,7 +24,7 @@ from lightning_transformers.task.nlp.language_modeling import (
     LanguageModelingDataModule,
     LanguageModelingTransformer,
 )
-from lightning_transformers.train import seed_everything, train
+from lightning_transformers.train import train
 from tests.runtime.test_own_files import TINY, TOKENIZER
 
 BACKBONE = {"pretrained_model_name_or_path": f"{TINY}/gpt2", "random_weights": True}

@@ -10,10 +10,9 @@ from torch import Tensor
 from torch.distributed.tensor import DTensor
 from torch.utils.data import DataLoader
 
-from lightning_transformers.build import build_data, build_model
+from lightning_transformers.build import build_data, build_model, seed_everything
 from lightning_transformers.core import Batch, TaskTransformer
 from lightning_transformers.hydra_app.app import compose
-from lightning_transformers.train import seed_everything
 from tests.rendered import CATALOG, task_class
 from tests.runtime.test_training import trainer
 
