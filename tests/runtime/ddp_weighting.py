@@ -6,6 +6,7 @@ metrics, of this stack and of plain Lightning.
 
 import os
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -13,26 +14,35 @@ from torch.utils.data import DataLoader
 
 from lightning_transformers.core.collate import CausalCollator
 from lightning_transformers.core.sharding import FullyShardedStrategy
+from tests.rendered import BASES
 from tests.runtime.test_training import model, sample, trainer
-from tests.runtime.weighting_runs import parts_of, task_and_batch, update
+from tests.runtime.weighting_runs import BATCHES, parts_of, task_and_batch, update
 
 TWO: dict[str, Any] = {"strategy": "ddp", "devices": 2}
 ODD = {"limit_val_samples": 5, "batch_size": 3, "block_size": 32}
 """Of these texts there are 17 rows: one process has nine of them, the other eight."""
 
 
-def updates(*recipes: str, plain: bool = False, sharded: bool = False) -> dict[int, torch.Tensor]:
+def updates(
+    *recipes: str,
+    base: str = "language_modeling",
+    numbers: Sequence[int] = BATCHES,
+    plain: bool = False,
+    sharded: bool = False,
+) -> dict[int, torch.Tensor]:
     """Return the update of one step by the number of batches that each process has in it.
 
     Args:
         recipes: of the task.
+        base: of the task.
+        numbers: the numbers of batches.
         plain: weigh the batches as Lightning does.
         sharded: spread the weights over the processes.
     """
     rank = int(os.environ.get("LOCAL_RANK", "0"))
     found = {}
-    for batches in (1, 2, 4):
-        task, batch = task_and_batch("language_modeling", *recipes, plain=plain)
+    for batches in numbers:
+        task, batch = task_and_batch(base, *recipes, plain=plain)
         mine = parts_of(batch, 2 * batches)[rank::2]
         arguments = {"precision": "64-true", "use_distributed_sampler": False}
         shards = {"strategy": FullyShardedStrategy(), "precision": "32-true"} if sharded else {}
@@ -60,6 +70,7 @@ if __name__ == "__main__":
         "updates": updates(),
         "recipes": updates("label_smoothing", "custom_loss"),
         "sharded": updates(sharded=True),
+        "bases": {base: updates(base=base, numbers=[2])[2] for base in BASES},
         "plain updates": updates(plain=True),
         "metrics": validated(),
         "plain metrics": validated(plain=True),

@@ -224,6 +224,8 @@ def train(case: Case, folder: Path, kill_at: int | None, resume: bool) -> dict[s
     task_type = task_class(base, *case.recipes)
     if case.own_hooks:
         task_type = type("Own", (OwnHooks, task_type), {})
+    elif not case.recipes:
+        task_type = task_type.__base__  # that of the runtime
     task = task_type(
         {"pretrained_model_name_or_path": f"{TINY}/{architecture}", "random_weights": True},
         optimizer={"_target_": "torch.optim.AdamW", "lr": 3e-3},

@@ -8,11 +8,15 @@ import torch
 from lightning_fabric.plugins import TorchCheckpointIO
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Checkpoint
+from torch.utils.data import DataLoader
 
 from lightning_transformers.checkpoints import newest_checkpoint
 from lightning_transformers.core.checkpoint_io import SafeCheckpointIO
 from lightning_transformers.errors import ConfigurationError
+from lightning_transformers.task.nlp.language_modeling import LanguageModelingTransformer
+from tests.rendered import BASES, suitable
 from tests.runtime.test_training import model, sample, trainer
+from tests.runtime.weighting_runs import task_and_batch
 
 
 class Careless(Checkpoint):
@@ -35,6 +39,31 @@ def test_state_that_would_not_load_is_refused_with_its_place(tmp_path: Path) -> 
         run.save_checkpoint(file)
     assert file.read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["last.ckpt"]
+
+
+@pytest.mark.parametrize("base", BASES)
+def test_checkpoint_of_a_generated_task_loads_with_all_that_recipes_keep(
+    base: str, tmp_path: Path
+) -> None:
+    task, batch = task_and_batch(base, *suitable(base))
+    run = trainer(tmp_path, limit_val_batches=0)
+    run.fit(task, DataLoader([batch], batch_size=None))  # type: ignore[arg-type]
+    run.save_checkpoint(tmp_path / "last.ckpt")
+    content = torch.load(tmp_path / "last.ckpt", weights_only=True)
+    assert {"state_dict", "optimizer_states", "callbacks", "hyper_parameters"} <= content.keys()
+
+
+class CarelessTransformer(LanguageModelingTransformer):
+    """A task of a user with a hyperparameter that is no plain value."""
+
+    folder: Any = Path("a")
+
+
+def test_hyperparameter_that_would_not_load_is_refused(tmp_path: Path) -> None:
+    run = trainer(tmp_path, limit_train_batches=1, limit_val_batches=0)
+    run.fit(model(CarelessTransformer, folder=Path("b")), sample())
+    with pytest.raises(ConfigurationError, match=r"\['hyper_parameters'\]\['folder'\] is a Pos"):
+        run.save_checkpoint(tmp_path / "last.ckpt")
 
 
 def test_plain_lightning_writes_what_does_not_load(tmp_path: Path) -> None:

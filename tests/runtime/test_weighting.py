@@ -21,7 +21,7 @@ from tests.rendered import BASES, suitable
 from tests.runtime.ddp_weighting import ODD
 from tests.runtime.test_training import model, sample, trainer
 from tests.runtime.weighting_runs import (
-    PARTS,
+    BATCHES,
     parts_of,
     relative_error,
     task_and_batch,
@@ -44,7 +44,7 @@ def update_of(
 @pytest.mark.parametrize("base", BASES)
 def test_parts_of_a_batch_give_its_update(base: str, precision: str) -> None:
     whole = update_of(base, 1, precision)
-    for batches in PARTS:
+    for batches in BATCHES:
         error = relative_error(update_of(base, batches, precision), whole)
         assert error < BOUND[precision], f"{batches} batches: {error}"
 
@@ -87,6 +87,11 @@ def test_two_processes_give_the_update_of_one(
     precise = 1e-5 if kind == "sharded" else 1e-6  # shards are in float32
     for batches, changes in two_processes[kind].items():
         assert relative_error(changes, whole) < precise, batches
+
+
+@pytest.mark.parametrize("base", BASES)
+def test_two_processes_give_the_update_of_one_for(base: str, two_processes: dict[str, Any]) -> None:
+    assert relative_error(two_processes["bases"][base], update_of(base, 1, "64-true")) < 1e-6
 
 
 def test_two_processes_of_plain_lightning_give_another(two_processes: dict[str, Any]) -> None:

@@ -16,8 +16,9 @@ from lightning_transformers.hydra_app.app import compose
 from tests.rendered import CATALOG, task_class
 from tests.runtime.test_training import trainer
 
-PARTS = {1: [8], 2: [6, 2], 4: [4, 2, 1, 1], 8: [1] * 8}
-"""Rows of each batch of a step, by the number of batches."""
+ROWS = 16
+BATCHES = (1, 2, 4, 8)
+"""In a step, on each process."""
 
 
 class Plain:
@@ -29,7 +30,7 @@ class Plain:
 
 
 def task_and_batch(base: str, *recipes: str, plain: bool = False) -> tuple[TaskTransformer, Batch]:
-    """Return a generated task on a tiny model without dropout, and eight rows of its sample.
+    """Return a generated task on a tiny model without dropout, and rows of its sample.
 
     Args:
         base: its base.
@@ -57,18 +58,23 @@ def task_and_batch(base: str, *recipes: str, plain: bool = False) -> tuple[TaskT
     data.model_config = task.model.config
     data.setup("fit")
     assert data.dataset is not None
-    rows = [data.dataset["train"][index] for index in range(8)]
+    rows = [data.dataset["train"][index] for index in range(ROWS)]
     batch = data.collate_fn(rows)
     labels = batch.get("labels")
     if labels is not None and labels.ndim == 2 and not labels.is_floating_point():
         for row, label in enumerate(labels):  # ragged, and the last has no label at all
-            label[: (row + 1) * len(label) // 8] = -100
+            label[: (row + 1) * len(label) // ROWS] = -100
     return task, batch
 
 
 def parts_of(batch: Batch, batches: int) -> list[Batch]:
-    """Return the rows of a batch as several batches."""
-    parts = {key: value.split(PARTS[batches]) for key, value in batch.items()}
+    """Return the rows of a batch as several batches, of uneven size where that is possible."""
+    sizes, left, index = [1] * batches, ROWS - batches, 0
+    while left:
+        share = (left + 1) // 2
+        sizes[index % batches] += share
+        left, index = left - share, index + 1
+    parts = {key: value.split(sizes) for key, value in batch.items()}
     return [{key: part[index] for key, part in parts.items()} for index in range(batches)]
 
 
