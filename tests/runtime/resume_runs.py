@@ -7,7 +7,7 @@ backward of any batch, in the midst of a step as well. What it ends with goes to
 import os
 import signal
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from datasets import DatasetDict
 from pytorch_lightning import LightningModule, Trainer
-from pytorch_lightning.callbacks import Checkpoint
+from pytorch_lightning.callbacks import Checkpoint, GradientAccumulationScheduler
 from torch import Tensor
 from torch.utils.data import DataLoader
 
@@ -104,6 +104,12 @@ class Case:
     """The fit ends after a number of steps, and not of epochs."""
     own_hooks: bool = False
     """The task overrides hooks without `super()`, and draws random numbers in them."""
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    """Of the trainer."""
+    scheduled: bool = False
+    """The number of batches in a step changes with the epoch."""
+    manual: bool = False
+    """The task steps by itself, with every second batch."""
     in_validation: bool = False
     """SIGTERM amid the first validation after the given batch."""
 
@@ -212,6 +218,22 @@ class OwnHooks:
                 parameter += 1e-3 * torch.randn_like(parameter)
 
 
+class ManualSteps:
+    """Manual optimization that steps with every second batch."""
+
+    def __init__(self, *arguments: Any, **kwargs: Any) -> None:
+        super().__init__(*arguments, **kwargs)
+        self.automatic_optimization = False
+
+    def training_step(self, batch: Any, batch_idx: int) -> None:
+        task: Any = self
+        loss, _ = task.shared_step(batch, "train")
+        task.manual_backward(loss.mean)
+        if batch_idx % 2:
+            task.optimizers().step()
+            task.optimizers().zero_grad()
+
+
 def train(case: Case, folder: Path, kill_at: int | None, resume: bool) -> dict[str, Any]:
     """Return what a run ends with: parameters, optimizer, batches."""
     base, architecture, data_class, values = DATA[case.data]
@@ -224,6 +246,8 @@ def train(case: Case, folder: Path, kill_at: int | None, resume: bool) -> dict[s
     task_type = task_class(base, *case.recipes)
     if case.own_hooks:
         task_type = type("Own", (OwnHooks, task_type), {})
+    elif case.manual:
+        task_type = type("Manual", (ManualSteps, task_type), {})
     elif not case.recipes:
         task_type = task_type.__base__  # that of the runtime
     task = task_type(
@@ -240,8 +264,13 @@ def train(case: Case, folder: Path, kill_at: int | None, resume: bool) -> dict[s
         limit_val_batches=2,
         val_check_interval=case.every if case.at == "validation" else None,
         accumulate_grad_batches=case.accumulate,
-        callbacks=[observer, Autosave(folder)],
+        callbacks=[
+            observer,
+            *([Autosave(folder)] if case.told else []),
+            *([GradientAccumulationScheduler({0: 2, 1: 3})] if case.scheduled else []),
+        ],
         enable_checkpointing=True,
+        **case.arguments,
     )
     newest = newest_checkpoint(folder) if resume else None
     run.fit(task, data, ckpt_path=newest, weights_only=True)

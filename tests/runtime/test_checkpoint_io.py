@@ -97,10 +97,10 @@ def test_newest_checkpoint_is_the_one_with_the_most_steps_and_batches(tmp_path: 
 
     assert newest_checkpoint(tmp_path) is None
     write("best.ckpt", 10, 30)
-    write("autosave.ckpt", 12, 38)
+    write("step.ckpt", 12, 38)
     write("last.ckpt", 12, 36)
     (tmp_path / "broken.ckpt").write_bytes(b"PK")
-    assert newest_checkpoint(tmp_path) == str(tmp_path / "autosave.ckpt")
+    assert newest_checkpoint(tmp_path) == str(tmp_path / "step.ckpt")
 
 
 def test_url_is_left_to_lightning() -> None:

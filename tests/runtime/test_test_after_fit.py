@@ -31,7 +31,7 @@ def test_best_checkpoint_counts(cls: type[TaskTransformer], tmp_path: Path) -> N
 
 
 def test_without_one_the_last_weights_count(tmp_path: Path) -> None:
-    """The file of `Autosave`, which the end of the fit has taken away, is none."""
+    """The file of `Autosave` is the newest, and not the best."""
     task, data = model(), sample()
     run = trainer(tmp_path, callbacks=[Autosave(tmp_path)], enable_checkpointing=True, **SHORT)
     run.fit(task, data)

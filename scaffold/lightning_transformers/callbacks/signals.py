@@ -28,18 +28,27 @@ class AgreedSIGTERM(_SignalConnector):
     def _sigterm_notifier_fn(self, signum: Any, _: FrameType | None) -> None:
         self.noted = True
 
-    def agree(self) -> None:
+    def agree(self, due: bool = False) -> bool:
         """Have Lightning end the run at its next look, if any process is to end.
 
-        Of several processes that costs one sum of a number: less than Lightning's
+        Of several processes that costs one sum of two numbers: less than Lightning's
         `reduce_boolean_decision`, which waits for all of them before it sums.
+
+        Args:
+            due: something else that this process wants to be done by all.
+
+        Returns:
+            Whether any process wants it.
         """
-        if not (distributed.is_available() and distributed.is_initialized()):
-            self.received_sigterm = self.noted
-            return
-        told = torch.tensor(int(self.noted), device=self.trainer.strategy.root_device)
-        distributed.all_reduce(told)
-        self.received_sigterm = bool(told)
+        wanted = [self.noted, due]
+        if self.trainer.world_size > 1:
+            votes = torch.tensor(
+                wanted, dtype=torch.int32, device=self.trainer.strategy.root_device
+            )
+            distributed.all_reduce(votes)
+            wanted = [bool(vote) for vote in votes.tolist()]
+        self.received_sigterm, anyone = wanted
+        return anyone
 
     def postpone(self) -> None:
         """Have Lightning go on until the processes agree again."""

@@ -18,6 +18,8 @@ from lightning_transformers.core.resources import local_path
 from lightning_transformers.core.resuming import batches_done, epochs_done
 from lightning_transformers.core.sampling import (
     EpochSampler,
+    InOrder,
+    ResumableLoader,
     SeededCollate,
     SeededRows,
     StreamCollate,
@@ -234,7 +236,9 @@ class TransformerDataModule(LightningDataModule):
             collate = StreamCollate(self.collate_fn, shuffled, self.seed)
             return self._dataloader(shuffled, collate_fn=collate, done=self._batches_done)
         if self.trainer and self.trainer.overfit_batches:  # type: ignore[attr-defined]
-            return self._dataloader(rows)  # the same batches in each epoch
+            return self._dataloader(
+                rows, sampler=InOrder(rows, self.batch_size, self._batches_done)
+            )
         replicas = (self.trainer and self.trainer.distributed_sampler_kwargs) or {}
         sampler = EpochSampler(
             rows, self.batch_size, self.seed, self._epoch, self._batches_done, **replicas
@@ -356,7 +360,7 @@ class TransformerDataModule(LightningDataModule):
         return self._dataloader(rows, sampler=sampler, batch_size=size)
 
     def _dataloader(self, rows: Any, **kwargs: Any) -> DataLoader[Any]:
-        loader: type[DataLoader[Any]] = DataLoader
+        loader: type[DataLoader[Any]] = ResumableLoader
         if isinstance(rows, IterableDataset):
             loader, kwargs = StreamLoader, {"epoch": self._epoch, "done": no_batches} | kwargs
             self._require_one_process()

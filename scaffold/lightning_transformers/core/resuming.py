@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from pytorch_lightning import Trainer
+from pytorch_lightning.callbacks import GradientAccumulationScheduler
 from pytorch_lightning.loops.fit_loop import RestartStage
 from torch import Tensor, distributed
 from torch.distributed.tensor import DTensor
@@ -37,24 +38,41 @@ def epochs_done(trainer: Trainer | None) -> int:
 
 
 def state_of(model: "TaskTransformer") -> list[dict[str, Any]]:
-    """Return for each process its random states, and the gradients of a step that is not done."""
-    mine: dict[str, Any] = {"random": random_states()}
-    if model.trainer.fit_loop._should_accumulate():
-        mine["gradients"] = {
-            name: local(p.grad.detach()).cpu()
-            for name, p in model.named_parameters()
-            if p.grad is not None
-        }
-        mine["targets"] = model.weighting.state()
+    """Return for each process its random states, and the gradients of a step that is not done.
+
+    Of several processes the first alone gets that of the others, since it writes the checkpoint.
+    """
+    everyone: list[dict[str, Any]] = [{"random": states} for states in gathered(random_states())]
+    manual = not model.automatic_optimization
+    if not (manual or model.trainer.fit_loop._should_accumulate()):
+        return everyone
+    for process, targets in zip(everyone, gathered(model.weighting.state()), strict=True):
+        process |= {"gradients": {}, "targets": targets}
+    for name, parameter in model.named_parameters():
+        gradient = None if parameter.grad is None else local(parameter.grad.detach()).cpu()
+        # One by one: all at once may not fit into the memory of a device.
+        for process, value in zip(everyone, gathered(gradient), strict=True):
+            if value is not None:
+                process["gradients"][name] = value
+    return everyone
+
+
+def gathered(mine: Any) -> list[Any]:
+    """Return what each process has, on the first one; on the others this one's alone."""
     if not (distributed.is_available() and distributed.is_initialized()):
         return [mine]
-    everyone: list[Any] = [None] * distributed.get_world_size()
-    distributed.all_gather_object(everyone, mine)
-    return everyone
+    is_first = distributed.get_rank() == 0
+    everyone: list[Any] | None = [None] * distributed.get_world_size() if is_first else None
+    distributed.gather_object(mine, everyone)
+    return everyone or [mine]
 
 
 def restore(model: "TaskTransformer", states: list[Any]) -> None:
     """Take up what `state_of` gave, if as many processes go on as there were."""
+    for callback in model.trainer.callbacks:  # type: ignore[attr-defined]
+        if isinstance(callback, GradientAccumulationScheduler):
+            # In the midst of an epoch, Lightning does not tell it which one that is.
+            callback.on_train_epoch_start(model.trainer)
     if len(states) != model.trainer.world_size:
         return
     state = states[model.trainer.global_rank]

@@ -15,7 +15,7 @@ from typing import Any, cast
 import numpy as np
 import torch
 from datasets import Dataset, IterableDataset
-from torch.utils.data import DataLoader, DistributedSampler
+from torch.utils.data import DataLoader, DistributedSampler, SequentialSampler
 
 from lightning_transformers.errors import ConfigurationError
 
@@ -115,6 +115,24 @@ class EpochSampler(DistributedSampler[Any]):
         return row
 
 
+class InOrder(SequentialSampler):
+    """The rows in their order, in each epoch the same, as Lightning wants them to overfit.
+
+    Args:
+        rows: the rows.
+        batch_size: rows in a batch.
+        done: returns the number of batches that a resumed epoch has had.
+    """
+
+    def __init__(self, rows: Dataset, batch_size: int, done: Callable[[], int]) -> None:
+        super().__init__(rows)
+        self.rows, self.batch_size, self.done = len(rows), batch_size, done
+
+    def __iter__(self) -> Iterator[int]:
+        """Return an iterator over the rows that are left of the epoch."""
+        return iter(range(self.done() * self.batch_size, self.rows))
+
+
 class SeededRows(torch.utils.data.Dataset[Any]):
     """Rows in batches that know the seed of what is random in them.
 
@@ -173,7 +191,18 @@ class StreamCollate:
             return self.collate(examples)
 
 
-class StreamLoader(DataLoader[Any]):
+class ResumableLoader(DataLoader[Any]):
+    """Batches that a run goes on with by itself: Lightning has no state of theirs to keep."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return nothing: seed, epoch and number of batches tell all."""
+        return {}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take up nothing."""
+
+
+class StreamLoader(ResumableLoader):
     """Batches of a stream, which shuffles by the epoch; those that a resumed epoch had are skipped.
 
     Args:

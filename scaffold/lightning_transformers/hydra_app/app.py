@@ -25,7 +25,6 @@ NOISE = (
     r".*exists and is not empty",  # the run folder, which Hydra has just written to
     r".*module\(s\) in eval mode at the start of training",  # a frozen backbone
     r".*is smaller than the logging interval",  # the last batch of an epoch is logged anyway
-    r".*your dataloader is not resumable",  # it is, without a state of its own
     r".*LeafSpec.* is deprecated",  # within Lightning
     r".*recommended to use `self\.log\(.*sync_dist=True",  # torchmetrics has synchronised already
 )
