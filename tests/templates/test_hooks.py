@@ -69,8 +69,11 @@ CATALOGUE = load_catalogue("hooks")
 DATA_HOOKS = load_catalogue("data_hooks")
 CALLBACK_HOOKS = load_catalogue("callback_hooks")
 EXCLUDED_OF_DATA = {
+    "files_of": "follows from the hyperparameters",
     "has_source": "follows from the hyperparameters",
     "is_unlabelled": "follows from the column of the labels",
+    "named_files": "follows from the hyperparameters",
+    "samples": "follows from the hyperparameters",
     "map_rows": "for subclasses to call",
     "require_columns": "for subclasses to call",
 }
