@@ -12,12 +12,10 @@ from lightning_transformers.core.sources import Rows
 from lightning_transformers.core.text import LINE, TextDataModule, is_line
 from lightning_transformers.errors import ConfigurationError
 from lightning_transformers.task.nlp.language_modeling.chat import (
-    PLAIN,
     as_messages,
     encode_conversations,
     encode_prompts,
     report_lost,
-    template_text,
 )
 from lightning_transformers.task.nlp.language_modeling.documents import (
     DOCUMENTS_AT_ONCE,
@@ -25,6 +23,10 @@ from lightning_transformers.task.nlp.language_modeling.documents import (
     tokenize_documents,
 )
 from lightning_transformers.task.nlp.language_modeling.separation import SeparationCheck
+from lightning_transformers.task.nlp.language_modeling.templates import (
+    require_template,
+    template_text,
+)
 
 ASSETS = "pkg://lightning_transformers/assets"
 
@@ -96,10 +98,12 @@ class LanguageModelingDataModule(TextDataModule):
                 "dataset.packing=blocks would cut conversations anywhere: set "
                 "dataset.packing=documents or none"
             )
-        if self.tokenizer.chat_template is None:
+        require_template(self.tokenizer)
+        if split != "predict" and not self.tokenizer.is_fast:
             raise ConfigurationError(
-                f"the tokenizer '{self.tokenizer.name_or_path}' has no chat template: give "
-                f"dataset.chat_template=<file>, such as {PLAIN}"
+                f"{type(self.tokenizer).__name__} does not say where its tokens are in a text, so "
+                "that nobody knows which are the assistant's: take a tokenizer of the kind "
+                "PreTrainedTokenizerFast"
             )
 
     def prompts(self, split: str, rows: Rows) -> Rows:
