@@ -130,6 +130,8 @@ def encoded(
         starts, ends = np.array(places, np.int64).reshape(-1, 2).T
         # Of a space, some tokenizers give the end alone (`trim_offsets`).
         starts = np.minimum(starts, ends - 1)
+        # A special token may have the spaces behind it (`rstrip`), and is where it begins.
+        ends = np.where(np.isin(ids, template.special_ids), starts + 1, ends)
         learned = np.zeros(len(ids), np.bool_)
         for start, end in spans:
             learned |= (ends > start) & (starts < end)
@@ -137,13 +139,16 @@ def encoded(
     return both
 
 
-def as_messages(value: Any, column: str) -> Any:
-    """Return an input to predict on as a conversation: a text is what the user says."""
+def as_row(value: Any, column: str) -> dict[str, Any]:
+    """Return an input to predict on as a row: a text is what the user says."""
+    tools = None
     if isinstance(value, str) and value:
-        return [{"role": "user", "content": value}]
-    if isinstance(value, Mapping) and column in value:
-        return value[column]
-    return [value] if isinstance(value, Mapping) and "role" in value else value
+        value = [{"role": "user", "content": value}]
+    elif isinstance(value, Mapping) and column in value:
+        value, tools = value[column], value.get(TOOLS)
+    elif isinstance(value, Mapping) and "role" in value:
+        value = [value]
+    return {column: value, TOOLS: tools}
 
 
 def report_lost(split: str, rows: Dataset, kept: Dataset, length: int) -> None:

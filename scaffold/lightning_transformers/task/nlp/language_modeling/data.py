@@ -3,16 +3,16 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
-from datasets import Dataset
+from datasets import Dataset, Features, Json
 from transformers import PreTrainedTokenizerBase
 
 from lightning_transformers.core.collate import CausalCollator
 from lightning_transformers.core.packing import tokenize, tokenize_and_pack
 from lightning_transformers.core.sources import Rows
-from lightning_transformers.core.text import LINE, TextDataModule, is_line
+from lightning_transformers.core.text import TextDataModule, without_lines
 from lightning_transformers.errors import ConfigurationError
 from lightning_transformers.task.nlp.language_modeling.chat import (
-    as_messages,
+    as_row,
     encode_conversations,
     encode_prompts,
     report_lost,
@@ -180,8 +180,16 @@ class LanguageModelingDataModule(TextDataModule):
         column = self.messages_column
         if column is None:
             return super().predict_rows(inputs)
-        texts = [value[LINE] if is_line(value) else value for value in inputs]
-        return [{column: as_messages(value, column)} for value in texts]
+        return [as_row(value, column) for value in without_lines(inputs)]
+
+    def predict_dataset(self, inputs: Sequence[Any]) -> Dataset:
+        """Return inputs as a dataset; messages need not have the same keys, nor kind of content."""
+        if self.messages_column is None:
+            return super().predict_dataset(inputs)
+        rows = self.predict_rows(inputs)
+        return Dataset.from_list(
+            rows, features=Features(dict.fromkeys(next(iter(rows), ()), Json()))
+        )
 
     def input_column(self) -> str:
         """Return the column of the text."""

@@ -44,7 +44,9 @@ class Conversation(NamedTuple):
         return self._replace(messages=self.messages[:number])
 
     def __str__(self) -> str:
-        return repr(self.messages)[:SHOWN]
+        """Return what the user says first, by which to find the conversation."""
+        asked = [message for message in self.messages if message["role"] == "user"]
+        return repr((asked or self.messages)[0].get("content"))[:SHOWN]
 
 
 class ChatTemplate:
@@ -53,8 +55,10 @@ class ChatTemplate:
     def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
         self.tokenizer = tokenizer
         added: Mapping[int, Any] = tokenizer.added_tokens_decoder
-        special = [re.escape(token.content) for token in added.values() if token.special]
-        self.special = re.compile("|".join(sorted(special, key=len, reverse=True)) or "(?!)")
+        special = {number: token.content for number, token in added.items() if token.special}
+        self.special_ids = list(special)
+        longest_first = sorted(map(re.escape, special.values()), key=len, reverse=True)
+        self.special = re.compile("|".join(longest_first) or "(?!)")
 
     def answers(self, chat: Conversation) -> tuple[str, list[Span]]:
         """Return a conversation as text, and where in it the assistant says what is to be learned.
