@@ -164,6 +164,12 @@ def test_spaces_at_the_edges_neither_lose_nor_add_a_turn(name: str, trim: bool) 
 
 
 @pytest.mark.parametrize("trim", [True, False])
+def test_a_space_at_the_end_is_learned(trim: bool) -> None:
+    messages = conversation("Hi", "Hello. ", "Why?", "So.  ")
+    assert learned_of(tokenizer_of(marked("", "\n"), trim), messages) == "Hello. So.  "
+
+
+@pytest.mark.parametrize("trim", [True, False])
 def test_the_role_is_not_learned_with_the_space_behind_it(trim: bool) -> None:
     """`rstrip` of Phi-3's tokens takes in the spaces that an answer begins with."""
     messages = conversation("Hi", " Hello.", "Why?", "")

@@ -109,9 +109,9 @@ class ChatTemplate:
 
     def start(self, chat: Conversation, number: int, text: str) -> int:
         """Return where a message begins in the text."""
-        if any(message["role"] == "user" for message in chat.messages[:number]):
+        if number > 0:
             before = self.prompt(chat.first(number))
-        else:  # nobody asked: it begins where another would differ
+        else:  # there is no prompt: it begins where another would differ
             messages = list(chat.messages)
             messages[number] = {**messages[number], "content": OTHER}
             before = common_beginning(text, self.rendered(chat._replace(messages=messages))[0])
