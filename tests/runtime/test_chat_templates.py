@@ -261,6 +261,23 @@ def test_tools_reach_the_template(as_json: bool, streaming: bool, project: Path)
     assert [data.tokenizer.decode(ids)[:4] for ids in batch["input_ids"]] == ['[{"n', "none"]
 
 
+def test_tools_that_are_no_json() -> None:
+    with pytest.raises(ConfigurationError, match=r"the tools '\[clock\]' are no JSON"):
+        list(chat().predict_batches([{"messages": TWO, "tools": "[clock]"}], 1))
+
+
+def test_a_file_to_predict_on_has_contents_of_two_kinds(project: Path) -> None:
+    data = chat(chat_template=PARTS)
+    data.train_file = data.validation_file = write([TWO])
+    rows = [[message("user", "Hi")], [{"role": "user", "content": parts("A list?")}]]
+    Path("ask.jsonl").write_text("".join(json.dumps({"messages": row}) + "\n" for row in rows))
+    data.predict_file = "ask.jsonl"
+    data.setup("predict")
+    (batch,) = data.predict_dataloader()
+    texts = data.tokenizer.batch_decode(batch["input_ids"], skip_special_tokens=True)
+    assert texts == [f"# user\n{x}# assistant\n" for x in ("Hi", "A list?")]
+
+
 @pytest.mark.parametrize("template", [CHATML, MARKED])
 @pytest.mark.parametrize("off", [{"train": False}, {"weight": 0}])
 @pytest.mark.parametrize("streaming", [False, True])

@@ -108,7 +108,14 @@ def checked(messages: Any) -> Sequence[Mapping[str, Any]]:
 
 def parsed(tools: Any) -> Any:
     """Return the tools of a conversation, which some datasets have as JSON, or None."""
-    return (json.loads(tools) if isinstance(tools, str) and tools else tools) or None
+    if not isinstance(tools, str) or not tools:
+        return tools or None
+    try:
+        return json.loads(tools) or None
+    except ValueError as error:
+        raise ConfigurationError(
+            f"the tools {tools[:SHOWN]!r} are no JSON ({error}): give a list of JSON schemas"
+        ) from error
 
 
 def encoded(
