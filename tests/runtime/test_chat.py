@@ -149,7 +149,7 @@ MISTAKES: dict[str, tuple[list[Any], dict[str, Any], str]] = {
         "of 2 conversations of the train set none is left",
     ),
     "another column": ([TWO], {"messages_column": "chat"}, "no column 'chat'"),
-    "texts": (["Hi"], {}, "Hi is no conversation: give a list of {role: user"),
+    "texts": (["Hi"], {}, "'Hi' is no conversation: give a list of {role: user"),
     "other keys": ([[{"from": "human", "value": "Hi"}]], {}, "is no conversation"),
     "blocks": ([TWO], {"packing": "blocks"}, "set dataset.packing=documents or none"),
     "no template": ([TWO], {}, "has no chat template: give dataset.chat_template=<file>, such as"),
@@ -183,7 +183,7 @@ def test_template_of_a_file_leaves_with_the_tokenizer(project: Path) -> None:
 
 
 def test_the_packaged_template_is_there_for_any_tokenizer() -> None:
-    from lightning_transformers.task.nlp.language_modeling.chat import PLAIN
+    from lightning_transformers.task.nlp.language_modeling.templates import PLAIN
 
     assert chat(chat_template=PLAIN).tokenizer.chat_template == CHAT_TEMPLATE
 

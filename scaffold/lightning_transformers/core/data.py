@@ -278,14 +278,17 @@ class TransformerDataModule(LightningDataModule):
         """
         return [dict(value) for value in inputs]
 
+    def predict_dataset(self, inputs: Sequence[Any]) -> Dataset:
+        """Return raw inputs as a dataset."""
+        return Dataset.from_list(self.predict_rows(inputs))
+
     def predict_batches(self, inputs: Sequence[Any], batch_size: int) -> Iterator[Batch]:
         """Yield raw inputs as batches for `TaskTransformer.predict_step`, in order.
 
         Raises:
             ConfigurationError: for an input without what the task needs.
         """
-        rows = Dataset.from_list(self.predict_rows(inputs))
-        examples = self.process_split("predict", rows)
+        examples = self.process_split("predict", self.predict_dataset(inputs))
         yield from DataLoader(examples, batch_size=batch_size, collate_fn=self.collate_fn)
 
     # -- for subclasses

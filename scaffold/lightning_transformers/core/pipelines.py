@@ -21,7 +21,8 @@ def pipeline_of(task: "TaskTransformer") -> Pipeline:
         raise ConfigurationError(
             f"transformers has no pipeline for {type(task).__name__}: use predict(inputs, data)"
         )
-    processor = task.load_processor()
+    # What the data have may be set up otherwise, as a tokenizer with another chat template.
+    processor = getattr(task.data, "processor", None) or task.load_processor()
     kind = "tokenizer" if isinstance(processor, PreTrainedTokenizerBase) else "image_processor"
     arguments = {"model": task.model, kind: processor, **(task.hf_pipeline_kwargs or {})}
     made: Any = pipeline(cast(Any, task.hf_pipeline_task), **arguments)

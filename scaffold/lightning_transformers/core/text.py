@@ -63,6 +63,11 @@ def is_line(value: Any) -> bool:
     return isinstance(value, dict) and set(value) == {LINE}
 
 
+def without_lines(inputs: Sequence[Any]) -> list[Any]:
+    """Return inputs to predict on, of each row of a txt file its text."""
+    return [value[LINE] if is_line(value) else value for value in inputs]
+
+
 class TextDataModule(TransformerDataModule):
     """Data of a task on text; the processor is a tokenizer."""
 
@@ -114,8 +119,8 @@ class TextDataModule(TransformerDataModule):
     def predict_rows(self, inputs: Sequence[Any]) -> list[dict[str, Any]]:
         """Return texts, lines of a txt file and mappings as rows; a text is the main column's."""
         column = self.input_column()
-        texts = [value[LINE] if is_line(value) else value for value in inputs]
-        rows = [value if isinstance(value, dict) else {column: value} for value in texts]
+        values = without_lines(inputs)
+        rows = [value if isinstance(value, dict) else {column: value} for value in values]
         for row in rows:
             if not row.get(column):
                 raise ConfigurationError(

@@ -1,33 +1,32 @@
-"""Conversations as the tokenizer's chat template has them, with the assistant's turns to learn."""
+"""Conversations as tokens, of which what the assistant says is learned."""
 
+import json
 import logging
-import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from itertools import repeat
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from datasets import Dataset
-from hydra.utils import to_absolute_path
-from jinja2 import TemplateError
 from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
 from lightning_transformers.core.collate import IGNORED
-from lightning_transformers.core.resources import local_path
-from lightning_transformers.errors import ConfigurationError, first_line
+from lightning_transformers.errors import ConfigurationError
 from lightning_transformers.task.nlp.language_modeling.documents import TOKENS
+from lightning_transformers.task.nlp.language_modeling.templates import (
+    ASSISTANT,
+    SHOWN,
+    ChatTemplate,
+    Conversation,
+)
 
 log = logging.getLogger(__name__)
 
-Message = Mapping[str, Any]
-Flags = NDArray[np.bool_]
-PLAIN = "pkg://lightning_transformers/assets/tiny/gpt2/chat_template.jinja"
-"""A template for any tokenizer, which names roles in words."""
-ASSISTANT = "assistant"
-MARKED = re.compile(r"{%-?\s*generation\b")
+TOOLS = "tools"
+"""The column of the tools that a conversation may use, where there is one."""
 
 
 def encode_conversations(
@@ -48,10 +47,12 @@ def encode_conversations(
     Raises:
         ConfigurationError: for a row that is no conversation, or not one for the template.
     """
-    conversations = [checked(messages) for messages in table[messages_column].to_pylist()]
+    # Arrow has messages that are not all of one kind as JSON, which a dataset reads.
+    used = [name for name in (messages_column, TOOLS) if name in table.column_names]
+    chats = conversations(Dataset(table.select(used))[:], messages_column)
     found = [
         (ids[:max_length], np.where(learned, ids, IGNORED)[:max_length], len(ids) > max_length)
-        for ids, learned in encoded(tokenizer, conversations)
+        for ids, learned in encoded(tokenizer, chats)
         if learned[1:max_length].any()  # nothing predicts the first token
     ]
     ids, labels, cut = zip(*found, strict=True) if found else ((), (), ())
@@ -71,31 +72,58 @@ def encode_prompts(
 
     What the assistant says last is left out: it is what is to be predicted.
     """
+    template = ChatTemplate(tokenizer)
     texts = []
-    for messages in map(checked, columns[messages_column]):
-        asked = messages[:-1] if messages[-1]["role"] == ASSISTANT else messages
-        texts.append(rendered(tokenizer, asked, add_generation_prompt=True))
+    for chat in conversations(columns, messages_column):
+        answered = chat.messages[-1]["role"] == ASSISTANT
+        texts.append(template.prompt(chat.first(len(chat.messages) - answered)))
     return {"input_ids": tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"]}
 
 
-def checked(messages: Any) -> Sequence[Message]:
+def conversations(columns: Mapping[str, Any], messages_column: str) -> list[Conversation]:
+    """Return the conversations of rows; raises ConfigurationError for what is none."""
+    tools = columns[TOOLS] if TOOLS in columns else repeat(None)
+    rows = zip(columns[messages_column], tools, strict=False)
+    return [Conversation(checked(messages), parsed(of_all)) for messages, of_all in rows]
+
+
+def checked(messages: Any) -> Sequence[Mapping[str, Any]]:
     """Return a conversation; raises ConfigurationError for what is none."""
     is_list = isinstance(messages, list) and messages
     if not is_list or not all(isinstance(m, Mapping) and m.get("role") for m in messages):
         raise ConfigurationError(
-            f"{str(messages)[:80]} is no conversation: give a list of "
+            f"{repr(messages)[:SHOWN]} is no conversation: give a list of "
             "{role: user, content: …} and {role: assistant, content: …}"
         )
+    for message in messages:
+        content = message.get("content")
+        parts = isinstance(content, list) and all(isinstance(part, Mapping) for part in content)
+        if not (content is None or isinstance(content, str) or parts):
+            raise ConfigurationError(
+                f"the content {repr(content)[:SHOWN]} of a message is neither a text nor a list of "
+                "parts: where some are lists, give all as [{type: text, text: …}]"
+            )
     return messages  # type: ignore[no-any-return]
 
 
+def parsed(tools: Any) -> Any:
+    """Return the tools of a conversation, which some datasets have as JSON, or None."""
+    if not isinstance(tools, str) or not tools:
+        return tools or None
+    try:
+        return json.loads(tools) or None
+    except ValueError as error:
+        raise ConfigurationError(
+            f"the tools {tools[:SHOWN]!r} are no JSON ({error}): give a list of JSON schemas"
+        ) from error
+
+
 def encoded(
-    tokenizer: PreTrainedTokenizerBase, conversations: Sequence[Sequence[Message]]
-) -> list[tuple[NDArray[np.int32], Flags]]:
+    tokenizer: PreTrainedTokenizerBase, chats: Sequence[Conversation]
+) -> list[tuple[NDArray[np.int32], NDArray[np.bool_]]]:
     """Return the tokens of each conversation, and which of them the assistant says."""
-    if MARKED.search(str(tokenizer.get_chat_template())):
-        return marked_turns(tokenizer, conversations)
-    parts = [turns(tokenizer, messages) for messages in conversations]
+    template = ChatTemplate(tokenizer)
+    parts = [template.answers(chat) for chat in chats]
     encoding = tokenizer(
         [text for text, _ in parts],
         add_special_tokens=False,
@@ -107,6 +135,10 @@ def encoded(
         encoding["input_ids"], encoding["offset_mapping"], parts, strict=True
     ):
         starts, ends = np.array(places, np.int64).reshape(-1, 2).T
+        # Of a space, some tokenizers give the end alone (`trim_offsets`).
+        starts = np.minimum(starts, ends - 1)
+        # A special token may have the spaces behind it (`rstrip`), and is where it begins.
+        ends = np.where(np.isin(ids, template.special_ids), starts + 1, ends)
         learned = np.zeros(len(ids), np.bool_)
         for start, end in spans:
             learned |= (ends > start) & (starts < end)
@@ -114,90 +146,16 @@ def encoded(
     return both
 
 
-def marked_turns(
-    tokenizer: PreTrainedTokenizerBase, conversations: Sequence[Sequence[Message]]
-) -> list[tuple[NDArray[np.int32], Flags]]:
-    """Return what a template marks with `{% generation %}`, and the end-of-turn after it."""
-    try:
-        encoding: Any = tokenizer.apply_chat_template(
-            [list(messages) for messages in conversations],  # type: ignore[arg-type]
-            return_dict=True,
-            return_assistant_tokens_mask=True,
-        )
-    except TemplateError as error:
-        raise refused(error) from error
-    both = []
-    for tokens, mask in zip(encoding["input_ids"], encoding["assistant_masks"], strict=True):
-        ids, learned = np.array(tokens, np.int32), np.array(mask, np.bool_)
-        # Many a template closes its mark before the token that ends the turn.
-        learned[1:] |= learned[:-1] & (ids[1:] == tokenizer.eos_token_id)
-        both.append((ids, learned))
-    return both
-
-
-def turns(
-    tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message]
-) -> tuple[str, list[tuple[int, int]]]:
-    """Return a conversation as text, and where in it the assistant answers.
-
-    An answer begins where a prompt for it would end, and so has what ends the turn.
-
-    Raises:
-        ConfigurationError: if the template renders a conversation otherwise than its beginning.
-    """
-    text = rendered(tokenizer, messages)
-    spans = []
-    for number, message in enumerate(messages):
-        if message["role"] != ASSISTANT or number == 0:
-            continue
-        before = rendered(tokenizer, messages[:number], add_generation_prompt=True)
-        until = rendered(tokenizer, messages[: number + 1])
-        if not (until.startswith(before) and text.startswith(until)):
-            raise ConfigurationError(
-                f"the chat template has message {number + 1} of a conversation otherwise than a "
-                "prompt for it: mark what the assistant says with {% generation %}, and give "
-                "dataset.chat_template=<file>"
-            )
-        spans.append((len(before), len(until)))
-    return text, spans
-
-
-def rendered(
-    tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message], **options: bool
-) -> str:
-    """Return messages as the template has them; raises ConfigurationError if it refuses them."""
-    try:
-        text = tokenizer.apply_chat_template(list(messages), tokenize=False, **options)  # type: ignore[arg-type]
-    except (TemplateError, ValueError) as error:
-        raise refused(error) from error
-    return str(text)
-
-
-def refused(error: Exception) -> ConfigurationError:
-    """Return what a user is told whose conversation the template does not take."""
-    return ConfigurationError(
-        f"the chat template does not take a conversation: {first_line(error)} (give "
-        "dataset.chat_template=<file> for another)"
-    )
-
-
-def template_text(template: str) -> str:
-    """Return a template that is given as itself or as a file."""
-    if "{" in template:
-        return template
-    path = Path(to_absolute_path(local_path(template)))
-    if not path.is_file():
-        raise ConfigurationError(f"dataset.chat_template={template} is not there ({path})")
-    return path.read_text("utf-8")
-
-
-def as_messages(value: Any, column: str) -> Any:
-    """Return an input to predict on as a conversation: a text is what the user says."""
+def as_row(value: Any, column: str) -> dict[str, Any]:
+    """Return an input to predict on as a row: a text is what the user says."""
+    tools = None
     if isinstance(value, str) and value:
-        return [{"role": "user", "content": value}]
-    if isinstance(value, Mapping) and column in value:
-        return value[column]
-    return [value] if isinstance(value, Mapping) and "role" in value else value
+        value = [{"role": "user", "content": value}]
+    elif isinstance(value, Mapping) and column in value:
+        value, tools = value[column], value.get(TOOLS)
+    elif isinstance(value, Mapping) and "role" in value:
+        value = [value]
+    return {column: value, TOOLS: tools}
 
 
 def report_lost(split: str, rows: Dataset, kept: Dataset, length: int) -> None:

@@ -3,21 +3,19 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
-from datasets import Dataset
+from datasets import Dataset, Features, Json
 from transformers import PreTrainedTokenizerBase
 
 from lightning_transformers.core.collate import CausalCollator
 from lightning_transformers.core.packing import tokenize, tokenize_and_pack
 from lightning_transformers.core.sources import Rows
-from lightning_transformers.core.text import LINE, TextDataModule, is_line
+from lightning_transformers.core.text import TextDataModule, without_lines
 from lightning_transformers.errors import ConfigurationError
 from lightning_transformers.task.nlp.language_modeling.chat import (
-    PLAIN,
-    as_messages,
+    as_row,
     encode_conversations,
     encode_prompts,
     report_lost,
-    template_text,
 )
 from lightning_transformers.task.nlp.language_modeling.documents import (
     DOCUMENTS_AT_ONCE,
@@ -25,6 +23,10 @@ from lightning_transformers.task.nlp.language_modeling.documents import (
     tokenize_documents,
 )
 from lightning_transformers.task.nlp.language_modeling.separation import SeparationCheck
+from lightning_transformers.task.nlp.language_modeling.templates import (
+    require_template,
+    template_text,
+)
 
 ASSETS = "pkg://lightning_transformers/assets"
 
@@ -96,10 +98,12 @@ class LanguageModelingDataModule(TextDataModule):
                 "dataset.packing=blocks would cut conversations anywhere: set "
                 "dataset.packing=documents or none"
             )
-        if self.tokenizer.chat_template is None:
+        require_template(self.tokenizer)
+        if split != "predict" and not self.tokenizer.is_fast:
             raise ConfigurationError(
-                f"the tokenizer '{self.tokenizer.name_or_path}' has no chat template: give "
-                f"dataset.chat_template=<file>, such as {PLAIN}"
+                f"{type(self.tokenizer).__name__} does not say where its tokens are in a text, so "
+                "that nobody knows which are the assistant's: take a tokenizer of the kind "
+                "PreTrainedTokenizerFast"
             )
 
     def prompts(self, split: str, rows: Rows) -> Rows:
@@ -176,8 +180,16 @@ class LanguageModelingDataModule(TextDataModule):
         column = self.messages_column
         if column is None:
             return super().predict_rows(inputs)
-        texts = [value[LINE] if is_line(value) else value for value in inputs]
-        return [{column: as_messages(value, column)} for value in texts]
+        return [as_row(value, column) for value in without_lines(inputs)]
+
+    def predict_dataset(self, inputs: Sequence[Any]) -> Dataset:
+        """Return inputs as a dataset; messages need not have the same keys, nor kind of content."""
+        if self.messages_column is None:
+            return super().predict_dataset(inputs)
+        rows = self.predict_rows(inputs)
+        return Dataset.from_list(
+            rows, features=Features(dict.fromkeys(next(iter(rows), ()), Json()))
+        )
 
     def input_column(self) -> str:
         """Return the column of the text."""

@@ -3,8 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from datasets import Dataset
-
 from lightning_transformers.core.labels import is_unlabelled
 from lightning_transformers.core.sources import Rows, column_names
 from lightning_transformers.core.text import PaddedTextDataModule
@@ -127,7 +125,7 @@ class MultipleChoiceDataModule(PaddedTextDataModule):
 
     def predicted_choices(self, inputs: Sequence[Any]) -> list[list[str]]:
         """Return the choices of each input to predict on."""
-        rows = Dataset.from_list(self.predict_rows(inputs))
+        rows = self.predict_dataset(inputs)
         return choices_of(rows[:], self.choices_in("predict", rows), "the inputs")
 
 
