@@ -227,3 +227,55 @@ def test_a_trainer_that_goes_on_with_other_data_does_not_check_them(tmp_path: Pa
     quick.validate(
         CLASSES["base"](saved("opt", tmp_path)), datamodule=small(packing="none"), verbose=False
     )
+
+
+class OwnRows(LanguageModelingDataModule):
+    """Rows as before packing: a text each, without lengths."""
+
+    def process_split(self, split: str, rows: Any) -> Any:
+        """Return the tokens of each text."""
+        tokens = rows.map(
+            lambda row: {"input_ids": self.tokenizer(row["text"] or "none")["input_ids"][:32]},
+            remove_columns=rows.column_names,
+        )
+        return tokens.with_format("torch")
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_rows_that_are_not_packed_are_not_checked(cls: str, tmp_path: Path) -> None:
+    data = OwnRows(TOKENIZER, dataset_name="sample", limit_train_samples=20, limit_val_samples=20)
+    for backbone in (BACKBONE, saved("opt", tmp_path)):
+        run(CLASSES[cls](backbone), data, tmp_path)
+
+
+@cache
+def steps_beside(base: type[Any]) -> dict[str, type[Any]]:
+    """Return training steps that call the model on more than the batch, as subclasses."""
+
+    class Beside(base):  # type: ignore[misc]
+        def beside(self, batch: Batch) -> Batch:
+            return masked({"input_ids": torch.tensor([[7, 8, 9]])})
+
+        def training_step(self, batch: Batch, batch_idx: int) -> Any:
+            other = self.model(**self.beside(batch)).logits.mean()
+            return super().training_step(batch, batch_idx) + other
+
+    class LongText(Beside):
+        def beside(self, batch: Batch) -> Batch:
+            return masked({"input_ids": batch["input_ids"].flip(1)})
+
+    class PartOfBatch(Beside):
+        def beside(self, batch: Batch) -> Batch:
+            ids = torch.cat([torch.full((1, 64), 7), batch["input_ids"][-1:]])
+            return masked({"input_ids": ids[:, :-1]})
+
+    return {c.__name__: c for c in (Beside, LongText, PartOfBatch)}
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_a_training_step_may_call_the_model_on_other_text(cls: str, tmp_path: Path) -> None:
+    for name, task in steps_beside(CLASSES[cls]).items():
+        if name == "PartOfBatch":
+            assert "with an attention_mask" in refused(task(BACKBONE), small(), tmp_path)
+        else:
+            run(task(BACKBONE), small(), tmp_path)
