@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from torch.nn.utils.rnn import pad_sequence
+from torchmetrics import MaxMetric, MetricCollection, SumMetric
 from transformers import (
     BertConfig,
     BloomConfig,
@@ -380,6 +381,28 @@ def test_columns_with_a_value_a_token_are_checked_too(
     run(Weighs(BACKBONE), data, tmp_path)
     assert "cannot be tried out" not in caplog.text
     assert "MaskInStep" in refused(mistakes(Weighs)["MaskInStep"](BACKBONE), data, tmp_path)
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_the_examples_of_the_check_do_not_count(cls: str, tmp_path: Path) -> None:
+    class Counts(CLASSES[cls]):  # type: ignore[misc]
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            self.rows = SumMetric()
+            self.more = MetricCollection([SumMetric(), MaxMetric()])
+
+        def shared_step(self, batch: Batch, stage: str) -> Any:
+            for metric in (self.rows, self.more):
+                metric.update(len(batch["input_ids"]))
+            return super().shared_step(batch, stage)
+
+    task, data = Counts(BACKBONE), small(batch_size=2)
+    task.rows.update(1)
+    before = [*task.modules()]
+    run(task, data, tmp_path, "validate")
+    assert [*task.modules()] == before
+    assert task.rows.compute() == 3
+    assert task.more.compute() == {"SumMetric": 2, "MaxMetric": 2}
 
 
 @pytest.mark.parametrize("cls", CLASSES)

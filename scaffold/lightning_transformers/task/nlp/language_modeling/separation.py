@@ -1,5 +1,6 @@
 """A check on the real model: what stands before a document in a row does not change its logits."""
 
+import copy
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
+from torchmetrics import Metric, MetricCollection
 
 from lightning_transformers.core.collate import CausalCollator
 from lightning_transformers.core.modes import evaluation_mode
@@ -23,6 +25,8 @@ from lightning_transformers.task.nlp.language_modeling.probe import (
 )
 
 log = logging.getLogger(__name__)
+
+METRICS = (Metric, MetricCollection)
 
 
 class SeparationCheck(Callback):
@@ -164,7 +168,7 @@ def check_task(task: Any, trainer: Trainer, batches: Sequence[Sequence[Example]]
     data = trainer.datamodule  # type: ignore[attr-defined]
     name = f"{type(task).__name__} with {type(data).__name__}"
     try:
-        with logging_nothing(task):
+        with without_traces(task):
             moved = [trainer.strategy.batch_to_device(data.collate_fn(b)) for b in batches]
             steps = [task.shared_step(batch, "val") for batch in moved]
         outputs = [out.get("logits") if isinstance(out, Mapping) else None for _, out in steps]
@@ -188,10 +192,24 @@ def check_task(task: Any, trainer: Trainer, batches: Sequence[Sequence[Example]]
 
 
 @contextmanager
-def logging_nothing(task: LightningModule) -> Iterator[None]:
-    """Have `self.log` do nothing for a while: Lightning forbids it before the first batch."""
+def without_traces(task: LightningModule) -> Iterator[None]:
+    """Have metrics be copies for a while, and `self.log` do nothing.
+
+    Lightning forbids to log before the first batch.
+    """
+    metrics = [
+        (module, name, child)
+        for module in task.modules()
+        if not isinstance(module, METRICS)
+        for name, child in module.named_children()
+        if isinstance(child, METRICS)
+    ]
     vars(task)["log"] = lambda *_, **__: None
+    for module, name, metric in metrics:
+        module.register_module(name, copy.deepcopy(metric))
     try:
         yield
     finally:
         del vars(task)["log"]
+        for module, name, metric in metrics:
+            module.register_module(name, metric)
