@@ -114,7 +114,7 @@ def restore(config: DictConfig) -> tuple[TaskTransformer, TransformerDataModule]
 
     The weights, the classes and the hyperparameters come from `checkpoint_path`, except for those
     that the config sets to another value than the class has; where rows come from is the config's,
-    and so is whether code of a repository may run.
+    and so is whether code of a repository may run, and how attention is computed if it says so.
     """
     path = checkpoint_path(config)
     if path is None:
@@ -122,7 +122,8 @@ def restore(config: DictConfig) -> tuple[TaskTransformer, TransformerDataModule]
         return build_model(config, data), data
     cls = task_class(config)
     trusted = bool(config.backbone.get("trust_remote_code"))
-    model = load_checkpoint(cls, path, trusted, **stated_hyperparameters(cls, config))
+    attention = config.backbone.get("attn_implementation")
+    model = load_checkpoint(cls, path, trusted, attention, **stated_hyperparameters(cls, config))
     processor = instantiate(config.tokenizer, backbone=asdict(model.backbone))
     return model, build_data(config, processor, recorded_hyperparameters(path))
 
@@ -159,7 +160,11 @@ def stated_hyperparameters(cls: type[TaskTransformer], config: DictConfig) -> di
 
 
 def load_checkpoint(
-    cls: type[TaskTransformer], path: str, trust_remote_code: bool = False, **hyperparameters: Any
+    cls: type[TaskTransformer],
+    path: str,
+    trust_remote_code: bool = False,
+    attn_implementation: str | None = None,
+    **hyperparameters: Any,
 ) -> TaskTransformer:
     """Return a task with the weights and hyperparameters of a checkpoint.
 
@@ -168,6 +173,7 @@ def load_checkpoint(
         path: the checkpoint.
         trust_remote_code: run code that the repository of the backbone ships; what a checkpoint
             says of it does not count, since it may come from elsewhere.
+        attn_implementation: how attention is computed, if not as recorded.
         hyperparameters: those that replace the recorded ones.
 
     Raises:
@@ -177,7 +183,9 @@ def load_checkpoint(
     if backbone is not None:
         fields = {"pretrained_model_name_or_path": backbone}
         fields = fields if isinstance(backbone, str) else dict(backbone)
-        hyperparameters["backbone"] = {**fields, "trust_remote_code": trust_remote_code}
+        fields["trust_remote_code"] = trust_remote_code
+        fields["attn_implementation"] = attn_implementation or fields.get("attn_implementation")
+        hyperparameters["backbone"] = fields
     try:
         return cls.load_from_checkpoint(
             path, map_location="cpu", weights_only=True, **hyperparameters

@@ -8,8 +8,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
+from datasets import Dataset
 from hypothesis import given
 from hypothesis import strategies as st
+from tokenizers.processors import TemplateProcessing
 from torch import Tensor
 
 from lightning_transformers.callbacks.throughput import number_of_tokens
@@ -17,8 +19,15 @@ from lightning_transformers.core import Batch
 from lightning_transformers.core.backbone import Backbone
 from lightning_transformers.core.collate import IGNORED, CausalCollator
 from lightning_transformers.errors import ConfigurationError
-from lightning_transformers.task.nlp.language_modeling import LanguageModelingTransformer
-from lightning_transformers.task.nlp.language_modeling.documents import arrange_documents
+from lightning_transformers.task.nlp.language_modeling import (
+    LanguageModelingDataModule,
+    LanguageModelingTransformer,
+)
+from lightning_transformers.task.nlp.language_modeling.documents import (
+    arrange_documents,
+    documents_at_once,
+    tokenize_documents,
+)
 from tests.rendered import task_class
 from tests.runtime.recipe_runs import folder
 from tests.runtime.test_own_files import TOKENIZER
@@ -69,6 +78,79 @@ def test_not_together_each_has_a_row(lengths: list[int], block_size: int) -> Non
         part for document in documents for part in cut(document, block_size)
     ]
     assert not rows or set(rows[0]) == {"input_ids"}
+
+
+@pytest.mark.parametrize(("length", "at_once"), [(1000, 10_000), (50_000, 1000), (60_000_000, 1)])
+def test_fewer_long_documents_are_arranged_at_once(length: int, at_once: int) -> None:
+    """Of 10,000 documents with 220,000 tokens, Arrow's offsets would not hold the tokens."""
+    tokens = np.zeros(max(length, 1000), np.int32)
+    lists = pa.FixedSizeListArray.from_arrays(pa.array(tokens), length).cast(pa.list_(pa.int32()))
+    found = documents_at_once(Dataset(pa.table({"input_ids": lists})))
+    assert found == pytest.approx(at_once, rel=0.01)
+
+
+@pytest.mark.parametrize("begins", [True, False])
+@pytest.mark.parametrize("append_eos", [True, False])
+def test_a_document_begins_as_a_prompt_does(begins: bool, append_eos: bool) -> None:
+    tokenizer: Any = type(TOKENIZER).from_pretrained(TOKENIZER.name_or_path, bos_token="<s>")
+    bos = [tokenizer.bos_token_id] if begins else []
+    if begins:
+        tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
+            single="<s> $A", special_tokens=[("<s>", *bos)]
+        )
+    texts = ["A first text", "another"]
+    documents = tokenize_documents(
+        pa.table({"text": texts}), tokenizer=tokenizer, text_column="text", append_eos=append_eos
+    )["input_ids"].to_pylist()
+    end = [tokenizer.eos_token_id] if append_eos else []
+    assert documents == [[*tokenizer(text)["input_ids"], *end] for text in texts]
+    assert all((ids[0] == tokenizer.bos_token_id) == begins for ids in documents)
+
+
+@pytest.mark.parametrize("values", [{}, {"append_eos": False}, {"packing": "blocks"}])
+def test_rows_without_ends_are_warned_of_once(
+    values: dict[str, Any], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    data = sample(limit_train_samples=20, limit_val_samples=20, **values)
+    quick = trainer(tmp_path, limit_val_batches=1)
+    for _ in range(2):
+        quick.validate(model(LanguageModelingTransformer), data, verbose=False)
+    assert caplog.text.count("set dataset.packing=blocks") == ("append_eos" in values)
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_packed_documents_are_not_continued(cls: str) -> None:
+    def answers(packing: str) -> Tensor:
+        data = sample(limit_train_samples=20, limit_val_samples=20, packing=packing)
+        data.setup("fit")
+        mine = model(CLASSES[cls])
+        with mine._attached(data):
+            answers: Tensor = mine.generate(next(iter(data.val_dataloader())))
+        return answers
+
+    with pytest.raises(ConfigurationError, match="cannot be continued"):
+        answers("documents")
+    assert len(answers("none")) == 16
+
+
+class OwnCollator(LanguageModelingDataModule):
+    """Has a function of its own in place of the collator."""
+
+    @property
+    def collate_fn(self) -> Any:
+        """Return the function."""
+        collate = super().collate_fn
+        return lambda examples: collate(examples)
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_predicts_with_a_collator_of_ones_own(cls: str) -> None:
+    texts = ["A text to continue", "another one that is longer"]
+    found = [
+        model(CLASSES[cls]).predict(texts, data(TOKENIZER, block_size=64))
+        for data in (OwnCollator, LanguageModelingDataModule)
+    ]
+    assert found[0] == found[1]
 
 
 def fill(rows: Sequence[Sequence[int]], block_size: int) -> float:

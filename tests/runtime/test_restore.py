@@ -77,6 +77,17 @@ def test_hyperparameters_of_the_task_are_those_of_the_training(tmp_path: Path) -
     assert restore(compose([*overrides, "+task.max_new_tokens=5"]))[0].max_new_tokens == 5
 
 
+def test_attention_is_computed_as_the_config_says(classifier: str, tmp_path: Path) -> None:
+    recorded = {"pretrained_model_name_or_path": BERT, "random_weights": True}
+    for fields in (recorded, {**recorded, "attn_implementation": "eager"}):
+        typed = ["task=nlp/text_classification", changed(classifier, tmp_path, backbone=fields)]
+        as_recorded = restore(compose(typed))[0]
+        other = restore(compose([*typed, "backbone.attn_implementation=eager"]))[0]
+        back = restore(compose([*typed, "backbone.attn_implementation=sdpa"]))[0]
+        names = [m.model.config._attn_implementation for m in (as_recorded, other, back)]
+        assert names == [fields.get("attn_implementation", "sdpa"), "eager", "sdpa"]
+
+
 def test_a_checkpoint_of_another_task_is_refused(classifier: str) -> None:
     config = compose(["task=nlp/question_answering", classifier])
     expected = (

@@ -2,24 +2,34 @@
 
 from collections.abc import Sequence
 from functools import cache
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from torch.nn.utils.rnn import pad_sequence
+from torchmetrics import MaxMetric, MetricCollection, SumMetric
 from transformers import (
     BertConfig,
     BloomConfig,
     GPTNeoXConfig,
+    JambaConfig,
     LlamaConfig,
     MambaConfig,
+    MixtralConfig,
     OPTConfig,
     PreTrainedConfig,
 )
 
+from lightning_transformers.callbacks import CompileModel
 from lightning_transformers.core import Batch
 from lightning_transformers.errors import ConfigurationError
-from lightning_transformers.task.nlp.language_modeling import LanguageModelingDataModule
+from lightning_transformers.task.nlp.language_modeling import (
+    LanguageModelingDataModule,
+    LanguageModelingTransformer,
+    separation,
+)
 from tests.runtime.test_documents import CLASSES
 from tests.runtime.test_own_files import TOKENIZER
 from tests.runtime.test_training import BACKBONE, sample, trainer
@@ -33,8 +43,21 @@ CONFIGS: dict[str, PreTrainedConfig] = {
     "bloom": BloomConfig(n_layer=2, n_head=2, **SIZE),
     "mamba": MambaConfig(num_hidden_layers=2, state_size=8, **SIZE),
     "bert": BertConfig(intermediate_size=64, is_decoder=True, **SIZE, **LAYERS),
+    "mixtral": MixtralConfig(
+        intermediate_size=64, num_key_value_heads=2, num_local_experts=4, **SIZE, **LAYERS
+    ),
+    "jamba": JambaConfig(
+        intermediate_size=64,
+        num_key_value_heads=2,
+        mamba_d_state=8,
+        use_mamba_kernels=False,
+        attn_layer_period=2,
+        attn_layer_offset=1,
+        **SIZE,
+        **LAYERS,
+    ),
 }
-SEPARATE = ("llama", "neox")
+SEPARATE = ("llama", "neox", "mixtral")
 MIX = [name for name in CONFIGS if name not in SEPARATE]
 
 
@@ -76,11 +99,45 @@ def test_the_fix_works(packing: str, tmp_path: Path) -> None:
     run(CLASSES["base"](saved("opt", tmp_path)), small(packing=packing), tmp_path)
 
 
-@pytest.mark.parametrize("name", SEPARATE)
-@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed", "64-true"])
+PRECISIONS = ("32-true", "bf16-mixed", "bf16-true", "64-true")
+
+
+@pytest.mark.parametrize(
+    ("precision", "name"),
+    [
+        pair
+        for pair in product(PRECISIONS, SEPARATE)
+        if pair != ("64-true", "mixtral")  # torch has no grouped product of doubles
+    ],
+)
 def test_a_model_that_keeps_them_apart_trains(name: str, precision: str, tmp_path: Path) -> None:
     quick = trainer(tmp_path, max_steps=1, limit_val_batches=1, precision=precision)
     quick.fit(CLASSES["generated"](saved(name, tmp_path)), datamodule=small())
+
+
+@pytest.mark.parametrize("name", MIX)
+@pytest.mark.parametrize("precision", ["bf16-mixed", "bf16-true"])
+def test_half_precision_does_not_hide_what_mixes(name: str, precision: str, tmp_path: Path) -> None:
+    quick = trainer(tmp_path, limit_val_batches=1, precision=precision)
+    with pytest.raises(ConfigurationError, match="packed documents see each other"):
+        quick.validate(CLASSES["base"](saved(name, tmp_path)), small(), verbose=False)
+
+
+class LargeLogits(LanguageModelingTransformer):
+    """Has logits with an offset, as GPT-2's, that differ by less than their rounding."""
+
+    def forward(self, batch: Batch) -> Any:
+        """Return the outputs, the logits rounded as they are elsewhere in a row."""
+        outputs = super().forward(batch)
+        rounding = torch.zeros_like(outputs["logits"])
+        rounding[2] = 0.5
+        outputs["logits"] = outputs["logits"] / 10 - 100 + rounding
+        return outputs
+
+
+def test_rounding_of_large_logits_is_no_difference(tmp_path: Path) -> None:
+    quick = trainer(tmp_path, limit_val_batches=1, precision="bf16-true")
+    quick.validate(LargeLogits(BACKBONE), small(), verbose=False)
 
 
 def masked(batch: Batch) -> Batch:
@@ -227,3 +284,192 @@ def test_a_trainer_that_goes_on_with_other_data_does_not_check_them(tmp_path: Pa
     quick.validate(
         CLASSES["base"](saved("opt", tmp_path)), datamodule=small(packing="none"), verbose=False
     )
+
+
+class OwnRows(LanguageModelingDataModule):
+    """Rows as before packing: a text each, without lengths."""
+
+    def process_split(self, split: str, rows: Any) -> Any:
+        """Return the tokens of each text."""
+        tokens = rows.map(
+            lambda row: {"input_ids": self.tokenizer(row["text"] or "none")["input_ids"][:32]},
+            remove_columns=rows.column_names,
+        )
+        return tokens.with_format("torch")
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_rows_that_are_not_packed_are_not_checked(cls: str, tmp_path: Path) -> None:
+    data = OwnRows(TOKENIZER, dataset_name="sample", limit_train_samples=20, limit_val_samples=20)
+    for backbone in (BACKBONE, saved("opt", tmp_path)):
+        run(CLASSES[cls](backbone), data, tmp_path)
+
+
+@cache
+def steps_beside(base: type[Any]) -> dict[str, type[Any]]:
+    """Return training steps that call the model on more than the batch, as subclasses."""
+
+    class Beside(base):  # type: ignore[misc]
+        def beside(self, batch: Batch) -> Batch:
+            return masked({"input_ids": torch.tensor([[7, 8, 9]])})
+
+        def training_step(self, batch: Batch, batch_idx: int) -> Any:
+            other = self.model(**self.beside(batch)).logits.mean()
+            return super().training_step(batch, batch_idx) + other
+
+    class LongText(Beside):
+        def beside(self, batch: Batch) -> Batch:
+            return masked({"input_ids": batch["input_ids"].flip(1)})
+
+    class PartOfBatch(Beside):
+        def beside(self, batch: Batch) -> Batch:
+            ids = torch.cat([torch.full((1, 64), 7), batch["input_ids"][-1:]])
+            return masked({"input_ids": ids[:, :-1]})
+
+    return {c.__name__: c for c in (Beside, LongText, PartOfBatch)}
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_a_training_step_may_call_the_model_on_other_text(cls: str, tmp_path: Path) -> None:
+    for name, task in steps_beside(CLASSES[cls]).items():
+        if name == "PartOfBatch":
+            assert "with an attention_mask" in refused(task(BACKBONE), small(), tmp_path)
+        else:
+            run(task(BACKBONE), small(), tmp_path)
+
+
+class Weighted(LanguageModelingDataModule):
+    """Rows have a weight a token and a number a document, which the collator stacks."""
+
+    def process_split(self, split: str, rows: Any) -> Any:
+        """Return the rows with both columns."""
+        return (
+            super()
+            .process_split(split, rows)
+            .map(
+                lambda row: {
+                    "weights": [1.0] * len(row["input_ids"]),
+                    "numbers": [str(n) for n in row["lengths"]],
+                }
+            )
+        )
+
+    @property
+    def collate_fn(self) -> Any:
+        """Return the collator, with the weights in the batch."""
+        collate = super().collate_fn
+
+        def weighted(examples: Sequence[Any]) -> Batch:
+            weights = [torch.as_tensor(e["weights"]) for e in examples]
+            assert all(len(e["numbers"]) == len(e["lengths"]) for e in examples)
+            return {**collate(examples), "weights": pad_sequence(weights, batch_first=True)}
+
+        return weighted
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+@pytest.mark.parametrize("cls", CLASSES)
+def test_columns_with_a_value_a_token_are_checked_too(
+    cls: str, streaming: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Weighs(CLASSES[cls]):  # type: ignore[misc]
+        def shared_step(self, batch: Batch, stage: str) -> Any:
+            assert batch.pop("weights").shape == batch["input_ids"].shape
+            return super().shared_step(batch, stage)
+
+    data = Weighted(TOKENIZER, dataset_name="sample", block_size=64, streaming=streaming)
+    run(Weighs(BACKBONE), data, tmp_path)
+    assert "cannot be tried out" not in caplog.text
+    assert "MaskInStep" in refused(mistakes(Weighs)["MaskInStep"](BACKBONE), data, tmp_path)
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_the_examples_of_the_check_do_not_count(cls: str, tmp_path: Path) -> None:
+    class Counts(CLASSES[cls]):  # type: ignore[misc]
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            self.rows = SumMetric()
+            self.more = MetricCollection([SumMetric(), MaxMetric()])
+
+        def shared_step(self, batch: Batch, stage: str) -> Any:
+            for metric in (self.rows, self.more):
+                metric.update(len(batch["input_ids"]))
+            return super().shared_step(batch, stage)
+
+    task, data = Counts(BACKBONE), small(batch_size=2)
+    task.rows.update(1)
+    before = [*task.modules()]
+    run(task, data, tmp_path, "validate")
+    assert [*task.modules()] == before
+    assert task.rows.compute() == 3
+    assert task.more.compute() == {"SumMetric": 2, "MaxMetric": 2}
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_a_task_without_logits_trains(cls: str, tmp_path: Path) -> None:
+    class LossAlone(CLASSES[cls]):  # type: ignore[misc]
+        def shared_step(self, batch: Batch, stage: str) -> Any:
+            return super().shared_step(batch, stage)[0], None
+
+    run(LossAlone(BACKBONE), small(), tmp_path)
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_what_the_examples_of_the_check_cause_is_no_error(
+    cls: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Long(CLASSES[cls]):  # type: ignore[misc]
+        def shared_step(self, batch: Batch, stage: str) -> Any:
+            assert batch["input_ids"].shape[1] == 64, "rows are full"
+            return super().shared_step(batch, stage)
+
+    run(Long(BACKBONE), small(batch_size=4), tmp_path)
+    assert "see each other in Long with LanguageModelingDataModule cannot be tried" in caplog.text
+    assert "(rows are full)" in caplog.text
+    step = own_steps(Long)["MaskInTraining"](BACKBONE)
+    assert "is called with an attention_mask" in refused(step, small(batch_size=4), tmp_path)
+
+
+class OneRowAlone(LanguageModelingTransformer):
+    """Keeps documents apart in batches of one row alone, as FlashAttention does."""
+
+    def build_model(self) -> Any:
+        """Return a model that else has no positions."""
+        model = super().build_model()
+        forward = model.forward
+
+        def one_row_alone(input_ids: Any, position_ids: Any, **kwargs: Any) -> Any:
+            positions = position_ids if len(input_ids) == 1 else None
+            return forward(input_ids, position_ids=positions, **kwargs)
+
+        model.forward = one_row_alone
+        return model
+
+
+def test_rows_one_by_one_are_checked_so(tmp_path: Path) -> None:
+    run(OneRowAlone(BACKBONE), small(batch_size=1), tmp_path)
+    assert "in GPT2LMHeadModel" in refused(OneRowAlone(BACKBONE), small(batch_size=2), tmp_path)
+    assert (
+        "opt"
+        in refused(
+            LanguageModelingTransformer(saved("opt", tmp_path)), small(batch_size=1), tmp_path
+        ).lower()
+    )
+
+
+def test_the_check_compiles_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def compilations() -> int:
+        compiled = []
+
+        def backend(graph: Any, inputs: Any) -> Any:
+            compiled.append(graph)
+            return graph.forward
+
+        torch.compiler.reset()
+        quick = trainer(tmp_path, max_steps=1, callbacks=[CompileModel(backend=backend)])  # type: ignore[arg-type]
+        quick.fit(CLASSES["base"](BACKBONE), datamodule=small())
+        return len(compiled)
+
+    with_check = compilations()
+    monkeypatch.setattr(separation, "check_separation", lambda *_: True)
+    assert with_check == compilations() > 0

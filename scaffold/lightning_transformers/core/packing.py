@@ -1,7 +1,7 @@
 """From texts to blocks of tokens, on Arrow buffers throughout."""
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -31,11 +31,18 @@ def tokenize_and_pack(
     Returns:
         A table with the column `input_ids`, a list of int32 a row.
     """
-    texts = [text for text in table[text_column].to_pylist() if text]
-    end = [tokenizer.eos_token_id] if append_eos and tokenizer.eos_token_id is not None else []
-    rows = (itertools.chain(ids, end) for ids in token_ids(tokenizer, texts))
+    rows = text_tokens(table, tokenizer, text_column, append_eos)
     tokens = pa.array(itertools.chain.from_iterable(rows), type=pa.int32())
     return pa.table({"input_ids": pack(tokens, block_size)})
+
+
+def text_tokens(
+    table: pa.Table, tokenizer: PreTrainedTokenizerBase, text_column: str, append_eos: bool
+) -> Iterator[list[int]]:
+    """Yield the tokens of each row that has text, as `tokenize_and_pack` takes them."""
+    texts = [text for text in table[text_column].to_pylist() if text]
+    end = [tokenizer.eos_token_id] if append_eos and tokenizer.eos_token_id is not None else []
+    return ([*ids, *end] for ids in token_ids(tokenizer, texts))
 
 
 def tokenize(

@@ -1,5 +1,6 @@
 """Texts and conversations for causal language modeling, as documents or cut into blocks."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
@@ -18,8 +19,8 @@ from lightning_transformers.task.nlp.language_modeling.chat import (
     report_lost,
 )
 from lightning_transformers.task.nlp.language_modeling.documents import (
-    DOCUMENTS_AT_ONCE,
     arrange_documents,
+    documents_at_once,
     tokenize_documents,
 )
 from lightning_transformers.task.nlp.language_modeling.separation import SeparationCheck
@@ -27,6 +28,8 @@ from lightning_transformers.task.nlp.language_modeling.templates import (
     require_template,
     template_text,
 )
+
+log = logging.getLogger(__name__)
 
 ASSETS = "pkg://lightning_transformers/assets"
 
@@ -75,6 +78,15 @@ class LanguageModelingDataModule(TextDataModule):
             callbacks: list[Any] = self.trainer.callbacks  # type: ignore[attr-defined]
             if not any(isinstance(callback, SeparationCheck) for callback in callbacks):
                 callbacks.insert(0, SeparationCheck())
+                self.warn_of_open_ends()
+
+    def warn_of_open_ends(self) -> None:
+        """Say so if the rows are taken for documents that do not end."""
+        if self.messages_column is None and not self.append_eos:
+            log.warning(
+                "dataset.append_eos=false: of each row, taken for a document, no end is learned; "
+                "if the rows are lines of one text, set dataset.packing=blocks"
+            )
 
     def process_split(self, split: str, rows: Rows) -> Rows:
         """Return the rows as examples of `input_ids`; those to predict on one by one."""
@@ -134,12 +146,13 @@ class LanguageModelingDataModule(TextDataModule):
 
     def arranged(self, split: str, rows: Rows) -> Rows:
         """Return the documents, several to a row or one."""
-        documents = self.texts if self.messages_column is None else self.conversations
+        tokenize_rows = self.texts if self.messages_column is None else self.conversations
+        documents = tokenize_rows(split, rows.with_format("arrow"))
         return self.map_rows(
             split,
-            documents(split, rows.with_format("arrow")),
+            documents,
             arrange_documents,
-            rows_at_once=DOCUMENTS_AT_ONCE,
+            rows_at_once=documents_at_once(documents),
             block_size=self.longest_block(),
             together=self.packing == "documents",
         )

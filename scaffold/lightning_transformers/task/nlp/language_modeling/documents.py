@@ -7,21 +7,26 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from datasets import Dataset
 from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
-from lightning_transformers.core.packing import token_ids
+from lightning_transformers.core.packing import text_tokens
+from lightning_transformers.core.sources import Rows
 
 Integers = NDArray[np.int64]
 TOKENS = pa.list_(pa.int32())
-DOCUMENTS_AT_ONCE = 10_000
-"""Documents that are packed together: with so many, what the last row has free does not count."""
+DOCUMENTS_AT_ONCE, STREAMED_AT_ONCE, TOKENS_AT_ONCE = 10_000, 1_000, 50_000_000
+"""Documents that are packed together, of a stream or else, and what they have of tokens: with so
+many, what the last row has free does not count, and they take a gigabyte."""
 
 
 def tokenize_documents(
     table: pa.Table, *, tokenizer: PreTrainedTokenizerBase, text_column: str, append_eos: bool
 ) -> pa.Table:
-    """Return the tokens of each text, for `Dataset.map(batched=True)` on an Arrow dataset.
+    """Return the tokens of each text, from the beginning-of-sequence token that the tokenizer adds.
+
+    For `Dataset.map(batched=True)` on an Arrow dataset.
 
     Args:
         table: rows with a column of texts; those without text are left out.
@@ -32,10 +37,20 @@ def tokenize_documents(
     Returns:
         A table with the column `input_ids`, a list of int32 a row.
     """
-    texts = [text for text in table[text_column].to_pylist() if text]
-    end = [tokenizer.eos_token_id] if append_eos and tokenizer.eos_token_id is not None else []
-    documents = [[*ids, *end] for ids in token_ids(tokenizer, texts)]
+    start = tokenizer("")["input_ids"][:1]
+    # As in a prompt; what else a tokenizer adds is of other kinds of models.
+    start = start if start == [tokenizer.bos_token_id] else []
+    tokens = text_tokens(table, tokenizer, text_column, append_eos)
+    documents = [[*start, *ids] for ids in tokens]
     return pa.table({"input_ids": pa.array(documents, type=TOKENS)})
+
+
+def documents_at_once(documents: Rows) -> int:
+    """Return how many documents to give to `arrange_documents`: fewer if they are long."""
+    if not isinstance(documents, Dataset):
+        return STREAMED_AT_ONCE
+    tokens = documents.data.nbytes / 4  # or fewer, where there are labels
+    return int(min(DOCUMENTS_AT_ONCE, max(TOKENS_AT_ONCE * len(documents) / max(tokens, 1), 1)))
 
 
 def arrange_documents(table: pa.Table, *, block_size: int, together: bool) -> pa.Table:

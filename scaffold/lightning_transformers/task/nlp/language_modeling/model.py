@@ -10,8 +10,10 @@ from transformers import PreTrainedModel
 from transformers.utils.generic import ModelOutput
 
 from lightning_transformers.core import Batch, TaskTransformer
+from lightning_transformers.core.collate import padding_token_id
 from lightning_transformers.core.losses import unmasked
 from lightning_transformers.core.metrics import Perplexity
+from lightning_transformers.errors import ConfigurationError
 
 
 class LanguageModelingTransformer(TaskTransformer):
@@ -64,7 +66,16 @@ class LanguageModelingTransformer(TaskTransformer):
         ]
 
     def generate(self, batch: Batch) -> Tensor:
-        """Return the tokens that continue each row, (batch, at most max_new_tokens)."""
+        """Return the tokens that continue each row, (batch, at most max_new_tokens).
+
+        Raises:
+            ConfigurationError: for rows of several documents, which have no one continuation.
+        """
+        if "attention_mask" not in batch:
+            raise ConfigurationError(
+                "packed documents cannot be continued (their batch has no attention_mask): set "
+                "dataset.packing=none, which gives each document a row of its own"
+            )
         mask = batch["attention_mask"]
         # The prompts have to end side by side: move the padding to the left.
         order = mask.argsort(dim=1, stable=True)
@@ -75,7 +86,7 @@ class LanguageModelingTransformer(TaskTransformer):
         output = cast(Any, self.model).generate(
             input_ids=ids,
             attention_mask=mask,
-            pad_token_id=self.data.collate_fn.padding["input_ids"],
+            pad_token_id=padding_token_id(self.data.tokenizer),
             max_new_tokens=self.max_new_tokens,
         )
         return cast(Tensor, output[:, ids.shape[1] :])

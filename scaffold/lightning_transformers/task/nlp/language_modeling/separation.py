@@ -1,25 +1,32 @@
 """A check on the real model: what stands before a document in a row does not change its logits."""
 
+import copy
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import torch
-from datasets import Dataset
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
+from torchmetrics import Metric, MetricCollection
 
 from lightning_transformers.core.collate import CausalCollator
 from lightning_transformers.core.modes import evaluation_mode
 from lightning_transformers.errors import ConfigurationError, first_line
+from lightning_transformers.task.nlp.language_modeling.probe import (
+    FIX,
+    Example,
+    probe,
+    require_equal,
+    with_other_columns,
+)
 
-BEFORE, LENGTH = 8, 4
-"""Tokens of the document that stands before, and of the one whose logits are compared."""
-FIX = "set dataset.packing=none, which gives each document a row of its own"
+log = logging.getLogger(__name__)
 
-Example = dict[str, Any]
+METRICS = (Metric, MetricCollection)
 
 
 class SeparationCheck(Callback):
@@ -29,11 +36,12 @@ class SeparationCheck(Callback):
     """
 
     def __init__(self) -> None:
+        self.packed = False
         self.hook: RemovableHandle | None = None
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Check before the first batch, also before that of the sanity check."""
-        check_separation(trainer, pl_module)
+        self.packed = check_separation(trainer, pl_module)
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Check where nothing is fitted."""
@@ -46,9 +54,13 @@ class SeparationCheck(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Watch the calls of the model: a training step of one's own is not in the check."""
-        if is_packed(trainer):
-            model: Any = pl_module.model
-            self.hook = model.register_forward_pre_hook(require_positions, with_kwargs=True)
+        if self.packed:
+            task: Any = pl_module
+
+            def watch(model: nn.Module, args: Any, kwargs: Mapping[str, Any]) -> None:
+                require_positions(model, args, kwargs, task.current_batch)
+
+            self.hook = task.model.register_forward_pre_hook(watch, with_kwargs=True)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Watch no longer."""
@@ -62,17 +74,32 @@ class SeparationCheck(Callback):
         self.on_train_end(trainer, pl_module)
 
 
-def is_packed(trainer: Trainer) -> bool:
-    """Tell whether the data are packed: the trainer may have had others before."""
-    data = trainer.datamodule  # type: ignore[attr-defined]
-    return getattr(data, "packing", None) == "documents"
+def packed_row(data: Any) -> Example | None:
+    """Return the first row of the data if documents share their rows, else None.
+
+    A trainer may have had other data before, and a data module may make rows of its own.
+    """
+    if getattr(data, "packing", None) != "documents":
+        return None
+    row: Example = next(iter(next(iter(data.dataset.values()))), {})
+    return row if "lengths" in row else None
 
 
-def require_positions(model: nn.Module, args: Any, kwargs: Mapping[str, Any]) -> None:
-    """Raise ConfigurationError if a model is trained on tokens without telling documents apart."""
+def require_positions(model: nn.Module, args: Any, kwargs: Mapping[str, Any], batch: Any) -> None:
+    """Raise ConfigurationError if a model learns from a batch without telling documents apart.
+
+    Args:
+        model: the model that is called.
+        args: the arguments of the call by place; tokens come first.
+        kwargs: the arguments by name.
+        batch: the batch of the step; a call with other tokens is let through.
+    """
     mask = kwargs.get("attention_mask")
     is_plain_mask = mask is not None and mask.ndim == 2  # another one may tell documents apart
-    if torch.is_grad_enabled() and (kwargs.get("position_ids") is None or is_plain_mask):
+    is_apart = kwargs.get("position_ids") is not None and not is_plain_mask
+    if is_apart or not torch.is_grad_enabled():
+        return
+    if are_from(batch, args[0] if args else kwargs.get("input_ids")):
         what = "with an attention_mask" if is_plain_mask else "without position_ids"
         raise ConfigurationError(
             f"packed documents would see each other: {type(model).__name__} is called {what}: call "
@@ -80,42 +107,55 @@ def require_positions(model: nn.Module, args: Any, kwargs: Mapping[str, Any]) ->
         )
 
 
-def check_separation(trainer: Trainer, task: Any) -> None:
+def are_from(batch: Any, ids: Tensor | None) -> bool:
+    """Tell whether tokens have a row of a batch, or most of it; yes where either is not known."""
+    rows = batch.get("input_ids") if isinstance(batch, Mapping) else None
+    if rows is None or ids is None:
+        return True
+    common = min(ids.shape[-1], rows.shape[-1])
+    same = (ids[:, None, :common] == rows[:, :common]).all(-1).any()
+    return 2 * common > rows.shape[-1] and bool(same)
+
+
+def check_separation(trainer: Trainer, task: Any) -> bool:
     """Check that documents do not see each other: in the model, then in all of the task.
 
     Args:
-        trainer: the trainer, whose data module has packed documents.
+        trainer: the trainer, with its data.
         task: the task, a `LanguageModelingTransformer`.
+
+    Returns:
+        Whether the data have rows of several documents; with others there is nothing to check.
 
     Raises:
         ConfigurationError: naming what lets them, and what to set instead.
     """
-    if not is_packed(trainer):
-        return
     data = trainer.datamodule  # type: ignore[attr-defined]
+    row = packed_row(data)
+    if row is None:
+        return False
     examples = probe(len(data.tokenizer), data.tokenizer.all_special_ids)
-    with torch.no_grad(), evaluation_mode(task), trainer.precision_plugin.forward_context():
-        check_model(task.model, trainer, CausalCollator(data.tokenizer)(examples))
-        batch = trainer.strategy.batch_to_device(
-            data.collate_fn(with_other_columns(examples, data))
-        )
-        with logging_nothing(task):
-            _, outputs = task.shared_step(batch, "val")
-    if "logits" in outputs:  # else the calls of the model are watched alone
-        require_equal(
-            outputs["logits"],
-            f"{type(task).__name__} with {type(data).__name__}, though not in its model",
-            "give its model position_ids, no attention_mask, and use_cache=False",
-        )
+    # FlashAttention keeps documents apart in batches of one row alone.
+    batches = [[example] for example in examples] if data.batch_size == 1 else [examples]
+    with (
+        torch.no_grad(),
+        evaluation_mode(task),
+        trainer.precision_plugin.forward_context(),
+        torch.compiler.set_stance("force_eager"),  # no kernels for the shape of the examples
+    ):
+        check_model(task.model, trainer, [CausalCollator(data.tokenizer)(b) for b in batches])
+        check_task(task, trainer, [with_other_columns(examples, row) for examples in batches])
+    return True
 
 
-def check_model(model: Any, trainer: Trainer, batch: dict[str, Tensor]) -> None:
-    """Check a model by itself on the examples of `probe`."""
+def check_model(model: Any, trainer: Trainer, batches: Sequence[Mapping[str, Tensor]]) -> None:
+    """Check a model by itself on the examples of `probe`, in one batch or several."""
     attention = getattr(model.config, "_attn_implementation", None)
     name = f"{type(model).__name__} (backbone.attn_implementation={attention})"
-    moved = {key: value.to(trainer.strategy.root_device) for key, value in batch.items()}
+    device = trainer.strategy.root_device
+    moved = [{key: value.to(device) for key, value in batch.items()} for batch in batches]
     try:
-        logits = model(**moved, use_cache=False)["logits"]
+        logits = torch.cat([model(**batch, use_cache=False)["logits"] for batch in moved])
     except (TypeError, ValueError) as error:
         raise ConfigurationError(
             f"packed documents do not go into {name}: {first_line(error)}: {FIX}"
@@ -123,60 +163,53 @@ def check_model(model: Any, trainer: Trainer, batch: dict[str, Tensor]) -> None:
     require_equal(logits, name, "choose another implementation or model")
 
 
-def probe(vocabulary: int, special: Sequence[int]) -> list[Example]:
-    """Return examples with one document in common: after another, after a third one, and first.
-
-    Args:
-        vocabulary: number of tokens.
-        special: ids that mean something to a model, and are left out.
-    """
-    ids = torch.arange(vocabulary)
-    plain = ids[~torch.isin(ids, torch.tensor(special))]
-    generator = torch.Generator().manual_seed(0)
-    drawn = plain[torch.randint(len(plain), (2 * BEFORE + LENGTH,), generator=generator)]
-    document, one, another = drawn[:LENGTH], drawn[LENGTH:-BEFORE], drawn[-BEFORE:]
-    rows = [(one, document), (another, document), (document, one)]
-    return [
-        {
-            "input_ids": torch.cat(row),
-            "labels": torch.cat(row),
-            "lengths": torch.tensor([len(part) for part in row]),
-        }
-        for row in rows
-    ]
-
-
-def with_other_columns(examples: list[Example], data: Any) -> list[Example]:
-    """Return the examples with what the rows of the data have besides, for its own collator."""
-    rows = next(iter(data.dataset.values()))
-    row = rows[0] if isinstance(rows, Dataset) else {}
-    return [{**row, **example} for example in examples]
-
-
-def require_equal(logits: Tensor, where: str, fix: str) -> None:
-    """Raise ConfigurationError unless the common document has the same logits in each example.
-
-    Args:
-        logits: of the examples of `probe`, (3, tokens, vocabulary).
-        where: what gave them, for the message.
-        fix: the next step, for the message.
-    """
-    after, after_another, first = logits[0, BEFORE:], logits[1, BEFORE:], logits[2, :LENGTH]
-    # A token that is attended shows in percents of the logits' size, rounding does not.
-    bound = max(1e-3, 4 * torch.finfo(logits.dtype).eps) * logits.float().std()
-    error = torch.stack([after - after_another, after - first]).float().abs().max()
-    if not error <= bound:
-        raise ConfigurationError(
-            f"packed documents see each other in {where}: the logits of one change by "
-            f"{float(error):.2g} with what stands before it: {fix}, or {FIX}"
+def check_task(task: Any, trainer: Trainer, batches: Sequence[Sequence[Example]]) -> None:
+    """Check a task with the collator of its data; where that tells nothing, calls are watched."""
+    data = trainer.datamodule  # type: ignore[attr-defined]
+    name = f"{type(task).__name__} with {type(data).__name__}"
+    try:
+        with without_traces(task):
+            moved = [trainer.strategy.batch_to_device(data.collate_fn(b)) for b in batches]
+            steps = [task.shared_step(batch, "val") for batch in moved]
+        outputs = [out.get("logits") if isinstance(out, Mapping) else None for _, out in steps]
+    except ConfigurationError:
+        raise
+    except Exception as error:  # a mistake of the task is one in its own batches, too
+        log.warning(
+            "whether packed documents see each other in %s cannot be tried out (%s): in training "
+            "the calls of its model are watched",
+            name,
+            first_line(error),
+        )
+        return
+    logits = [out for out in outputs if isinstance(out, Tensor) and out.ndim == 3]
+    if len(logits) == len(batches):
+        require_equal(
+            torch.cat(logits),
+            f"{name}, though not in its model",
+            "give its model position_ids, no attention_mask, and use_cache=False",
         )
 
 
 @contextmanager
-def logging_nothing(task: LightningModule) -> Iterator[None]:
-    """Have `self.log` do nothing for a while: Lightning forbids it before the first batch."""
+def without_traces(task: LightningModule) -> Iterator[None]:
+    """Have metrics be copies for a while, and `self.log` do nothing.
+
+    Lightning forbids to log before the first batch.
+    """
+    metrics = [
+        (module, name, child)
+        for module in task.modules()
+        if not isinstance(module, METRICS)
+        for name, child in module.named_children()
+        if isinstance(child, METRICS)
+    ]
     vars(task)["log"] = lambda *_, **__: None
+    for module, name, metric in metrics:
+        module.register_module(name, copy.deepcopy(metric))
     try:
         yield
     finally:
         del vars(task)["log"]
+        for module, name, metric in metrics:
+            module.register_module(name, metric)
