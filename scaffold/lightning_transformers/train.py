@@ -18,7 +18,7 @@ from lightning_transformers.build import (
     seed_everything,
     task_class,
 )
-from lightning_transformers.checkpoints import newest_checkpoint
+from lightning_transformers.checkpoints import newest_checkpoint, read_training_state
 from lightning_transformers.errors import ConfigurationError
 from lightning_transformers.evaluate import evaluate
 from lightning_transformers.hydra_app.checks import check_config
@@ -92,7 +92,7 @@ def train_from_config(
     check_config(config)
     from lightning_transformers.manifest.record import Recorder  # imports torch
 
-    checkpoint = checkpoint_to_resume(config) or checkpoint_path(config)
+    checkpoint = checkpoint_to_resume(config) or checkpoint_to_start_from(config)
     seed_everything(config.training.seed)
     data = build_data(config)
     model = build_model(config, data)
@@ -144,6 +144,14 @@ def checkpoint_to_resume(config: DictConfig) -> str | None:
             set_aside(folder / MANIFEST)
         log.info("resume=auto: the run goes on from %s", found)
     return found
+
+
+def checkpoint_to_start_from(config: DictConfig) -> str | None:
+    """Return the checkpoint of `checkpoint_path`; raises ConfigurationError for weights alone."""
+    path = checkpoint_path(config)
+    if path is not None:
+        read_training_state(path)
+    return path
 
 
 def in_one_line(metrics: Mapping[str, float]) -> str:
