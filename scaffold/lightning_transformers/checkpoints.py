@@ -1,6 +1,5 @@
 """Reading checkpoints."""
 
-from contextlib import suppress
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -41,15 +40,41 @@ def read_checkpoint(path: str) -> dict[str, Any]:
     return content
 
 
+def read_training_state(path: str) -> dict[str, Any]:
+    """Return what a checkpoint holds that a training can go on from.
+
+    Raises:
+        ConfigurationError: if the file cannot be read, or holds the weights alone.
+    """
+    content = read_checkpoint(path)
+    if "optimizer_states" not in content:
+        raise ConfigurationError(
+            f"checkpoint_path={path} holds the weights alone, as with save_weights_only=true: no "
+            "training can go on from it"
+        )
+    return content
+
+
 def newest_checkpoint(folder: Path) -> str | None:
     """Return the checkpoint in a folder that the training had come furthest with, if any.
 
-    One that cannot be read is passed over.
+    One that no training can go on from is passed over, and so are hidden files.
+
+    Raises:
+        ConfigurationError: if there are checkpoints, and a training can go on from none of them.
     """
     found: dict[str, tuple[int, int]] = {}
-    for path in map(str, folder.glob("*.ckpt")):
-        with suppress(ConfigurationError):
-            found[path] = progress(read_checkpoint(path))
+    refusal = None
+    for path in sorted(folder.glob("[!.]*.ckpt")):
+        try:
+            found[str(path)] = progress(read_training_state(str(path)))
+        except ConfigurationError as error:
+            refusal = error
+    if refusal and not found:
+        raise ConfigurationError(
+            f"resume=auto finds no checkpoint in {folder} to go on from: {refusal} (to start from "
+            "the beginning, give another hydra.run.dir)"
+        ) from refusal
     return max(found, key=lambda path: found[path], default=None)
 
 

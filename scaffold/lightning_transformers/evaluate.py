@@ -33,10 +33,11 @@ def evaluate(
         verbose: print the metrics as a table.
     """
     run = trainer.test if "test" in data.raw_dataset else trainer.validate
-    (metrics,) = run(
+    # Of several loaders each has its own metrics, or the first those of all rows.
+    found = run(
         model, datamodule=data, ckpt_path=checkpoint_path, weights_only=True, verbose=verbose
     )
-    return {name: float(value) for name, value in metrics.items()}
+    return {name: float(value) for metrics in found for name, value in metrics.items()}
 
 
 def evaluate_from_config(config: DictConfig) -> dict[str, float]:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from argparse import ArgumentParser, Namespace
-from itertools import count
 from pathlib import Path
 from typing import NoReturn
 
@@ -16,7 +14,7 @@ from lightning_transformers.hydra_app.handover import is_first_process
 from lightning_transformers.hydra_app.job import is_interruption
 from lightning_transformers.hydra_app.mistakes import mistake_in
 from lightning_transformers.hydra_app.processes import INTERRUPTED
-from lightning_transformers.run_folder import WRITTEN_BEFORE_THE_RUN, finished_run
+from lightning_transformers.run_folder import discard_if_empty, finished_run, free_name
 
 DESCRIPTION = (
     "Train again what a run has trained, with the config in its folder, and compare the metrics "
@@ -61,7 +59,8 @@ def run_command(script: str | None) -> None:
         mistake = mistake_in(error)
         if mistake is None:
             raise
-        discard_empty(into)
+        if into is not None and is_first_process():
+            discard_if_empty(into)
         print(f"error: {mistake}", file=sys.stderr)
         sys.exit(2)
 
@@ -82,7 +81,8 @@ def parsed(script: str | None) -> Namespace:
 
 def new_folder(options: Namespace) -> Path:
     """Return the folder of the new run; raises ConfigurationError if something is in it."""
-    folder = absolute(options.into) if options.into else free_name(absolute(options.run_folder))
+    run = absolute(options.run_folder)
+    folder = absolute(options.into or free_name(run.with_name(f"{run.name}-rerun")))
     if is_first_process() and folder.exists() and not is_empty(folder):
         raise ConfigurationError(f"'{options.into}' is not empty: give another folder with --into")
     return folder
@@ -106,12 +106,6 @@ def pass_on(folder: Path, into: Path) -> None:
     sys.argv = [str(absolute(Path(sys.argv[0]))), str(folder), "--into", str(into)]
 
 
-def free_name(folder: Path) -> Path:
-    """Return the first of `<folder>-rerun`, `<folder>-rerun-2` and so on that is not there."""
-    names = (f"{folder.name}-rerun{f'-{n}' if n > 1 else ''}" for n in count(1))
-    return next(path for path in map(folder.with_name, names) if not path.exists())
-
-
 def repeat(folder: Path, into: Path, directory: Path, script: str | None) -> int:
     """Repeat a run in the directory where its command was typed, and return the exit status.
 
@@ -126,11 +120,3 @@ def repeat(folder: Path, into: Path, directory: Path, script: str | None) -> int
     from lightning_transformers.rerun import rerun  # imports torch
 
     return 1 if rerun(folder, into) else 0
-
-
-def discard_empty(folder: Path | None) -> None:
-    """Remove the new run folder if nothing has been trained in it."""
-    if not is_first_process() or folder is None or not folder.is_dir():
-        return
-    if {path.name for path in folder.iterdir()} <= WRITTEN_BEFORE_THE_RUN:
-        shutil.rmtree(folder)

@@ -1,5 +1,8 @@
 """The files of a run folder."""
 
+import os
+import shutil
+from itertools import count
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -11,6 +14,20 @@ CONFIG = "config.yaml"
 MANIFEST = "manifest.yaml"
 METRICS = "metrics.csv"
 WRITTEN_BEFORE_THE_RUN = {".hydra", CONFIG, MANIFEST}
+PARTS = (
+    "command",
+    "directory",
+    "config",
+    "seeds",
+    "versions",
+    "machine",
+    "training",
+    "git",
+    "code",
+    "inputs",
+    "data",
+)
+"""What each manifest has."""
 
 Manifest: TypeAlias = dict[str, Any]
 """What a run depends on, and when it has come to its end, its `metrics`."""
@@ -19,29 +36,82 @@ Manifest: TypeAlias = dict[str, Any]
 def set_aside(file: Path) -> None:
     """Keep `metrics.csv` as `metrics-1.csv` and so on: a run that goes on begins a new one."""
     if file.is_file():
-        file.rename(file.with_stem(f"{file.stem}-{len(earlier(file)) + 1}"))
+        number = max(map(_number, earlier(file)), default=0) + 1
+        file.rename(file.with_stem(f"{file.stem}-{number}"))
 
 
 def earlier(file: Path) -> list[Path]:
     """Return what `set_aside` has made of a file, oldest first."""
     found = file.parent.glob(f"{file.stem}-*{file.suffix}")
-    return sorted(found, key=lambda path: int(path.stem.rpartition("-")[2]))
+    return sorted((path for path in found if _number(path)), key=_number)
+
+
+def _number(path: Path) -> int:
+    """Return the number that `set_aside` has given to a file, 0 for a file of other origin."""
+    digits = path.stem.rpartition("-")[2]
+    return int(digits) if digits.isdecimal() else 0
+
+
+def keep_former_run(folder: Path) -> None:
+    """Move what a run has recorded in a folder to `former` in it: another run begins there.
+
+    The folder `former`, or `former-2` and so on, is that of a run: it can be trained again.
+    """
+    tables = [*earlier(folder / METRICS), folder / METRICS]
+    found = [*tables, *earlier(folder / MANIFEST), folder / MANIFEST]
+    if not any(file.is_file() for file in found):
+        return
+    former = free_name(folder / "former")
+    former.mkdir()
+    for file in (*found, folder / CONFIG):
+        if file.is_file():
+            file.rename(former / file.name)
+
+
+def free_name(folder: Path) -> Path:
+    """Return the first of `<folder>`, `<folder>-2` and so on that is not there."""
+    names = (f"{folder.name}{f'-{n}' if n > 1 else ''}" for n in count(1))
+    return next(path for path in map(folder.with_name, names) if not path.exists())
+
+
+def discard_if_empty(folder: Path, *logs: str) -> bool:
+    """Remove a run folder that holds nothing but what is written before the run.
+
+    Args:
+        folder: the run folder.
+        logs: names of files that count as nothing, too.
+
+    Returns:
+        Whether it is gone.
+    """
+    if not folder.is_dir() or {p.name for p in folder.iterdir()} - {*WRITTEN_BEFORE_THE_RUN, *logs}:
+        return False
+    shutil.rmtree(folder)
+    return True
 
 
 def read_manifest(file: Path) -> Manifest:
-    """Return what a manifest holds; raises ConfigurationError if it is none."""
+    """Return what a manifest holds; raises ConfigurationError if it is none, or lacks a part."""
     try:
-        manifest = yaml.safe_load(file.read_text())
-    except yaml.YAMLError:
+        manifest = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError):
         manifest = None
     if not isinstance(manifest, dict):
         raise ConfigurationError(f"'{file}' cannot be read: it is no manifest of a run")
+    if lacking := [part for part in PARTS if part not in manifest]:
+        raise ConfigurationError(
+            f"'{file}' has no '{lacking[0]}': it was edited, or another version of this package "
+            "has written it, which can repeat the run"
+        )
     return manifest
 
 
 def write_manifest(file: Path, manifest: Manifest) -> None:
-    """Write a manifest, in the order of its keys."""
-    file.write_text(yaml.safe_dump(manifest, sort_keys=False, allow_unicode=True, width=100))
+    """Write a manifest, in the order of its keys: all of it, or nothing."""
+    text = yaml.safe_dump(manifest, sort_keys=False, allow_unicode=True, width=100)
+    beside = file.with_name(f".{file.name}.part")
+    beside.write_text(text, encoding="utf-8")
+    os.replace(beside, file)
 
 
 def finished_run(folder: Path) -> Manifest:

@@ -18,12 +18,19 @@ from lightning_transformers.build import (
     seed_everything,
     task_class,
 )
-from lightning_transformers.checkpoints import newest_checkpoint
+from lightning_transformers.checkpoints import newest_checkpoint, read_training_state
 from lightning_transformers.errors import ConfigurationError
 from lightning_transformers.evaluate import evaluate
 from lightning_transformers.hydra_app.checks import check_config
-from lightning_transformers.hydra_app.handover import is_first_process
-from lightning_transformers.run_folder import CONFIG, MANIFEST, METRICS, Manifest, set_aside
+from lightning_transformers.manifest.config import without_environment
+from lightning_transformers.run_folder import (
+    CONFIG,
+    MANIFEST,
+    METRICS,
+    Manifest,
+    keep_former_run,
+    set_aside,
+)
 
 log = logging.getLogger(__name__)
 
@@ -92,14 +99,15 @@ def train_from_config(
     check_config(config)
     from lightning_transformers.manifest.record import Recorder  # imports torch
 
-    checkpoint = checkpoint_to_resume(config) or checkpoint_path(config)
+    resumed = checkpoint_to_resume(config)
+    checkpoint = resumed or checkpoint_to_start_from(config)
     seed_everything(config.training.seed)
     data = build_data(config)
     model = build_model(config, data)
     recorder = Recorder(config, announce)
     trainer = build_trainer(config, recorder)
     if trainer.is_global_zero:
-        record_config(config)
+        record_config(config, goes_on=resumed is not None)
     metrics = train(
         model,
         data,
@@ -139,11 +147,16 @@ def checkpoint_to_resume(config: DictConfig) -> str | None:
         log.info("resume=auto: no checkpoint in %s, the run starts from the beginning", folder)
     else:
         check_checkpoint(task_class(config), found)
-        if is_first_process():
-            set_aside(folder / METRICS)
-            set_aside(folder / MANIFEST)
         log.info("resume=auto: the run goes on from %s", found)
     return found
+
+
+def checkpoint_to_start_from(config: DictConfig) -> str | None:
+    """Return the checkpoint of `checkpoint_path`; raises ConfigurationError for weights alone."""
+    path = checkpoint_path(config)
+    if path is not None:
+        read_training_state(path)
+    return path
 
 
 def in_one_line(metrics: Mapping[str, float]) -> str:
@@ -151,9 +164,18 @@ def in_one_line(metrics: Mapping[str, float]) -> str:
     return ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
 
 
-def record_config(config: DictConfig) -> None:
-    """Write the resolved config into the run folder; the manifest of a former run is outdated."""
+def record_config(config: DictConfig, goes_on: bool) -> None:
+    """Write the config into the run folder, and keep what a former run has left there.
+
+    Args:
+        config: the config.
+        goes_on: whether it is the run in the folder that goes on, rather than another that begins.
+    """
     folder = Path(config.training.run_dir)
     folder.mkdir(parents=True, exist_ok=True)
-    OmegaConf.save(config, folder / CONFIG, resolve=True)
-    (folder / MANIFEST).unlink(missing_ok=True)
+    if goes_on:
+        set_aside(folder / METRICS)
+        set_aside(folder / MANIFEST)
+    else:
+        keep_former_run(folder)
+    OmegaConf.save(without_environment(config), folder / CONFIG)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import hydra
 import pytest
+import torch
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
@@ -310,7 +311,9 @@ def test_an_interrupt_ends_in_one_line_that_names_the_run_folder(
 ) -> None:
     def interrupted(config: DictConfig) -> None:
         """As Lightning does it: it turns the interrupt into an exit."""
-        Path(config.training.run_dir, "last.ckpt").touch()
+        folder = Path(config.training.run_dir, "checkpoints")
+        folder.mkdir()
+        torch.save({"state_dict": {}, "optimizer_states": []}, folder / "autosave.ckpt")
         try:
             raise KeyboardInterrupt
         except KeyboardInterrupt:
@@ -321,7 +324,7 @@ def test_an_interrupt_ends_in_one_line_that_names_the_run_folder(
     assert status == 130
     assert errors == (
         "interrupted, the run folder is outputs/run: "
-        "go on with +checkpoint_path=outputs/run/last.ckpt\n"
+        "go on with resume=auto hydra.run.dir=outputs/run\n"
     )
 
 

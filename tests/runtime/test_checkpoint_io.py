@@ -89,18 +89,51 @@ def test_disk_that_is_full_leaves_the_checkpoint_before(
     assert [path.name for path in tmp_path.iterdir()] == ["last.ckpt"]
 
 
-def test_newest_checkpoint_is_the_one_with_the_most_steps_and_batches(tmp_path: Path) -> None:
-    def write(name: str, step: int, batches: int) -> None:
-        progress = {"epoch_loop.batch_progress": {"total": {"ready": batches}}}
-        content = {"state_dict": {}, "global_step": step, "loops": {"fit_loop": progress}}
-        SafeCheckpointIO().save_checkpoint(content, tmp_path / name)
+def write(file: Path, step: int, batches: int, **state: Any) -> None:
+    """Write a checkpoint of the weights after some steps and batches, with other parts of it."""
+    progress = {"epoch_loop.batch_progress": {"total": {"ready": batches}}}
+    content = {"state_dict": {}, "global_step": step, "loops": {"fit_loop": progress}}
+    SafeCheckpointIO().save_checkpoint(content | state, file)
 
+
+def test_newest_checkpoint_is_the_one_with_the_most_steps_and_batches(tmp_path: Path) -> None:
     assert newest_checkpoint(tmp_path) is None
-    write("best.ckpt", 10, 30)
-    write("step.ckpt", 12, 38)
-    write("last.ckpt", 12, 36)
+    write(tmp_path / "best.ckpt", 10, 30, optimizer_states=[])
+    write(tmp_path / "step.ckpt", 12, 38, optimizer_states=[])
+    write(tmp_path / "last.ckpt", 12, 36, optimizer_states=[])
+    write(tmp_path / "weights.ckpt", 14, 42)
     (tmp_path / "broken.ckpt").write_bytes(b"PK")
+    (tmp_path / "sharded.ckpt").mkdir()
     assert newest_checkpoint(tmp_path) == str(tmp_path / "step.ckpt")
+
+
+def test_a_run_does_not_begin_anew_on_top_of_checkpoints_that_cannot_be_read(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / ".last.ckpt").write_bytes(b"")
+    assert newest_checkpoint(tmp_path) is None
+    reasons = {
+        "weights.ckpt holds the weights alone": lambda file: write(file, 14, 42),
+        "sharded.ckpt cannot be read: .* directory": Path.mkdir,
+        "harmful.ckpt holds more than tensors": lambda file: torch.save(
+            {"state_dict": {}, "optimizer_states": [], "folder": Path("a")}, file
+        ),
+    }
+    for reason, make in reasons.items():
+        folder = tmp_path / reason.partition(".")[0]
+        folder.mkdir()
+        make(folder / reason.partition(" ")[0])
+        with pytest.raises(ConfigurationError, match=f"(?s)no checkpoint in .*{reason}.*run.dir"):
+            newest_checkpoint(folder)
+
+
+def test_plain_lightning_ends_in_a_key_error_on_weights_alone(tmp_path: Path) -> None:
+    run = trainer(tmp_path, limit_train_batches=1, limit_val_batches=0)
+    task, data = model(), sample()
+    run.fit(task, data)
+    run.save_checkpoint(tmp_path / "weights.ckpt", weights_only=True)
+    with pytest.raises(KeyError, match="save_weights_only"):
+        run.fit(task, data, ckpt_path=str(tmp_path / "weights.ckpt"), weights_only=True)
 
 
 def test_url_is_left_to_lightning() -> None:

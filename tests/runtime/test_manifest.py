@@ -23,7 +23,7 @@ from lightning_transformers.manifest.differences import (
 from lightning_transformers.manifest.digests import digest_of, digest_of_rows
 from lightning_transformers.manifest.git import git_state
 from lightning_transformers.manifest.sources import data_of
-from lightning_transformers.run_folder import read_manifest
+from lightning_transformers.run_folder import PARTS, read_manifest
 from lightning_transformers.task.nlp.language_modeling import LanguageModelingDataModule
 from lightning_transformers.task.vision.image_classification import ImageClassificationDataModule
 from lightning_transformers.train import train_from_config
@@ -43,6 +43,7 @@ def test_a_run_is_recorded(project: Path, monkeypatch: pytest.MonkeyPatch) -> No
             "experiment=smoke",
             "dataset.train_file=train.csv",
             "dataset.block_size=32",
+            "dataset.revision=${oc.env:SOME_API_KEY}",
             "training.seed=3",
             "trainer.max_epochs=1",
             "trainer.limit_train_batches=1",
@@ -51,8 +52,10 @@ def test_a_run_is_recorded(project: Path, monkeypatch: pytest.MonkeyPatch) -> No
     )
     metrics = train_from_config(config)
     file = project / "run/manifest.yaml"
-    assert "hunter2" not in file.read_text()
+    assert config.dataset.revision == "hunter2"
+    assert "hunter2" not in file.read_text() + (project / "run/config.yaml").read_text()
     manifest = read_manifest(file)
+    assert manifest.keys() == {*PARTS, "metrics"}
     assert manifest["metrics"] == metrics, "with all their digits"
     assert manifest["directory"] == str(project)
     assert manifest["seeds"] == {"training": 3, "dataset": 3}
@@ -78,17 +81,29 @@ def test_rows_are_told_apart_where_no_file_is_named(tmp_path: Path) -> None:
     class Made(LanguageModelingDataModule):
         """Rows that come from nowhere."""
 
-        texts = TEXTS
+        lines = TEXTS
 
         def load_dataset(self) -> Any:
-            return {"train": Dataset.from_dict({"text": self.texts})}
+            return {"train": Dataset.from_dict({"text": self.lines})}
 
     one, same = (recorded(Made(TOKENIZER, **BLOCKS)) for _ in range(2))
     assert one == same
     assert one["train"]["source"] == "Made"
-    Made.texts = [*TEXTS[:-1], "Another text."]
+    Made.lines = [*TEXTS[:-1], "Another text."]
     other = recorded(Made(TOKENIZER, **BLOCKS))
     assert list(changed_data(one, other))
+
+
+def test_rows_that_a_setup_keeps_elsewhere_are_not_known() -> None:
+    class Elsewhere(LanguageModelingDataModule):
+        """Has a `setup` that leaves out that of the base."""
+
+        def setup(self, stage: str) -> None:
+            self.rows = self.build_dataset()
+
+    data = Elsewhere(TOKENIZER, dataset_name="sample", **BLOCKS)
+    data.setup("fit")
+    assert data_of(data) == {}
 
 
 def test_rows_are_the_same_however_they_lie_in_memory() -> None:
@@ -155,6 +170,9 @@ def test_git_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert list(changed_git(added, states[-1])) == [
         "git: uncommitted changes: some then, other ones now"
     ]
+    (tmp_path / ".#a.py").symlink_to("user@host.1")  # as Emacs locks a file
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.py")).write_text("5\n")
+    assert git_state(tmp_path) not in states
     monkeypatch.setenv("PATH", "")
     assert git_state(tmp_path) is None
     (line,) = changed_git(clean, None)

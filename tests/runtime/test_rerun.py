@@ -81,7 +81,8 @@ def lines_of(done: dict[str, Any], beginning: str) -> list[str]:
         " dataset.limit_train_samples=200",
         "task=nlp/masked_language_modeling experiment=smoke training.num_workers=2",
         "task=vision/image_classification experiment=smoke dataset.random_flip=true",
-        "task=nlp/mine experiment=smoke logger=none training.seed=7",
+        "task=nlp/mine experiment=smoke logger=none training.seed=7"
+        " dataset.train_file=${oc.env:FILE_OF_THIS_TEST,train.csv}",
     ],
 )
 def test_metrics_are_equal(options: str, project: Path, execute: Execute) -> None:

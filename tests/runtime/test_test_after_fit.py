@@ -1,6 +1,7 @@
 """`training.run_test_after_fit`: the best checkpoint of a fit, or else its last weights."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -8,7 +9,11 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 
 from lightning_transformers.callbacks import Autosave
 from lightning_transformers.core import TaskTransformer
-from lightning_transformers.task.nlp.language_modeling import LanguageModelingTransformer
+from lightning_transformers.evaluate import evaluate
+from lightning_transformers.task.nlp.language_modeling import (
+    LanguageModelingDataModule,
+    LanguageModelingTransformer,
+)
 from lightning_transformers.train import evaluate_best
 from tests.rendered import task_class
 from tests.runtime.test_training import model, sample, trainer
@@ -47,6 +52,22 @@ def test_the_test_set_counts_where_there_is_one(tmp_path: Path) -> None:
     task, run = model(), trainer(tmp_path, **SHORT)
     run.fit(task, data)
     assert "test/loss" in evaluate_best(task, data, run)
+
+
+@pytest.mark.parametrize("cls", [LanguageModelingTransformer, GENERATED], ids=["base", "generated"])
+def test_rows_of_several_loaders_count_as_one_set(
+    cls: type[TaskTransformer], tmp_path: Path
+) -> None:
+    class Two(LanguageModelingDataModule):
+        """Validates on two sets."""
+
+        def val_dataloader(self) -> Any:
+            return [super().val_dataloader(), super().val_dataloader()]
+
+    task, run = model(cls), trainer(tmp_path, limit_val_batches=1)
+    once = evaluate(task, sample(), run, verbose=False)
+    data = Two(sample().processor, dataset_name="sample", block_size=64)
+    assert evaluate(task, data, run, verbose=False) == pytest.approx(once)
 
 
 @torch.no_grad()

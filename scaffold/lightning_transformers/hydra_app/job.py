@@ -1,9 +1,9 @@
 """A function of a composed config as Hydra runs it, and what is left of its run folder."""
 
 import os
-import shutil
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from traceback import print_exc
 from types import TracebackType
@@ -13,10 +13,12 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from lightning_transformers.checkpoints import newest_checkpoint
+from lightning_transformers.errors import ConfigurationError
 from lightning_transformers.hydra_app.handover import is_first_process, is_torchrun
 from lightning_transformers.hydra_app.mistakes import mistake_in
 from lightning_transformers.hydra_app.processes import INTERRUPTED, shared
-from lightning_transformers.run_folder import WRITTEN_BEFORE_THE_RUN
+from lightning_transformers.run_folder import discard_if_empty
 
 
 class Job:
@@ -82,19 +84,20 @@ def interruption(run_dir: Path) -> str:
     """Return the last line of a run that Ctrl-C has ended, with how to go on."""
     if not run_dir.is_dir():
         return "interrupted"
-    last = max(run_dir.rglob("last.ckpt"), default=None)
-    resume = f": go on with +checkpoint_path={os.path.relpath(last)}" if last else ""
-    return f"interrupted, the run folder is {os.path.relpath(run_dir)}{resume}"
+    name = os.path.relpath(run_dir)
+    with suppress(ConfigurationError):
+        if newest_checkpoint(run_dir / "checkpoints"):
+            name += f": go on with resume=auto hydra.run.dir={name}"
+    return f"interrupted, the run folder is {name}"
 
 
 def _discard_empty_run(job: HydraConf) -> None:
-    """Remove a run folder below this one that holds nothing but what Hydra wrote before the run."""
+    """Remove a run folder below this one in which nothing was done, and empty ones above it."""
     run_dir = Path(job.runtime.output_dir)
     if Path.cwd() not in run_dir.parents or not is_first_process():
         return
-    if {path.name for path in run_dir.iterdir()} - WRITTEN_BEFORE_THE_RUN - {f"{job.job.name}.log"}:
+    if not discard_if_empty(run_dir, f"{job.job.name}.log"):
         return
-    shutil.rmtree(run_dir)
     for parent in run_dir.parents:
         if parent == Path.cwd() or any(parent.iterdir()):
             break

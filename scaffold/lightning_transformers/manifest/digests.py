@@ -1,6 +1,7 @@
 """Digests of files and rows: equal for equal content, on any machine."""
 
 import hashlib
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -28,7 +29,7 @@ def digest_of_all(folder: Path, files: Iterable[Path]) -> str:
     digest = hashlib.sha256()
     for file in files:
         name = file.relative_to(folder) if file.is_relative_to(folder) else file
-        digest.update(f"{name.as_posix()} {digest_of(file)}\n".encode())
+        digest.update(os.fsencode(f"{name.as_posix()} {digest_of(file)}\n"))
     return digest.hexdigest()
 
 

@@ -1,8 +1,11 @@
 """The state of the git repository that a run was started in."""
 
 import hashlib
+import os
 import subprocess
 from pathlib import Path
+
+from lightning_transformers.manifest.digests import digest_of_all
 
 SOURCES = "*.py"
 """Untracked files that count: data would take too long, and configs are in the run's own."""
@@ -18,13 +21,11 @@ def git_state(folder: Path) -> dict[str, str | None] | None:
     if _git(folder, "rev-parse", "--is-inside-work-tree") is None:
         return None
     commit = _git(folder, "rev-parse", "--verify", "--quiet", "HEAD")
-    changes = hashlib.sha256()
     tree = "HEAD" if commit else "--cached"
     changed = _git(folder, "diff", "--no-ext-diff", "--no-textconv", "--binary", tree, "--", ".")
     untracked = _git(folder, "ls-files", "-z", "--others", "--exclude-standard", "--", SOURCES)
-    changes.update(changed or b"")
-    for name in filter(None, (untracked or b"").split(b"\0")):
-        changes.update(name + b"\0" + (folder / name.decode()).read_bytes())
+    files = [folder / os.fsdecode(name) for name in (untracked or b"").split(b"\0") if name]
+    changes = hashlib.sha256((changed or b"") + digest_of_all(folder, files).encode())
     return {
         "commit": commit.decode().strip() if commit else None,
         "changes": changes.hexdigest() if changed or untracked else None,
