@@ -1,5 +1,6 @@
 """Checkpoints load safely, or are refused when they are written; the one before stays."""
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,17 @@ def test_hyperparameter_that_would_not_load_is_refused(tmp_path: Path) -> None:
     run.fit(model(CarelessTransformer, folder=Path("b")), sample())
     with pytest.raises(ConfigurationError, match=r"\['hyper_parameters'\]\['folder'\] is a Pos"):
         run.save_checkpoint(tmp_path / "last.ckpt")
+
+
+@pytest.mark.parametrize(
+    "value", [lambda x: x, threading.Lock(), Path], ids=["lambda", "lock", "class"]
+)
+def test_state_that_cannot_be_written_is_refused_with_its_place(value: Any, tmp_path: Path) -> None:
+    with pytest.raises(
+        ConfigurationError, match=rf"checkpoint\['f'\] is a {type(value).__name__};"
+    ):
+        SafeCheckpointIO().save_checkpoint({"state_dict": {}, "f": value}, tmp_path / "last.ckpt")
+    assert not list(tmp_path.iterdir())
 
 
 def test_plain_lightning_writes_what_does_not_load(tmp_path: Path) -> None:

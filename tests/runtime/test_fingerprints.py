@@ -4,11 +4,15 @@ import importlib
 import os
 import subprocess
 import sys
+import threading
+from functools import partial
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
 from datasets import Dataset
+from transformers import ViTImageProcessor
 
 from lightning_transformers.core import TransformerDataModule
 from lightning_transformers.core.fingerprints import fingerprint
@@ -129,6 +133,148 @@ def test_all_that_a_module_imports_counts(tmp_path: Path, monkeypatch: pytest.Mo
     assert name_of(function=function) != before
 
 
+def test_a_module_that_is_imported_is_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A script that a function imports from, and that would start a training if it were run."""
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "script.py").write_text("raise RuntimeError('it runs')\nfrom scripted import x\n")
+    (tmp_path / "scripted").mkdir()
+    (tmp_path / "scripted" / "__init__.py").write_text("raise RuntimeError('it runs')\n")
+    (tmp_path / "scripted" / "x.py").write_text("")
+    (tmp_path / "lazy.py").write_text("def f(columns):\n    from script import main\n")
+    assert list(texts_of("lazy")) == ["lazy", "script", "scripted", "scripted.x"]
+    assert not {"script", "scripted"} & sys.modules.keys()
+
+
+def test_a_relative_import_may_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "helper.py").write_text("x = 1\n")
+    (tmp_path / "alone.py").write_text(
+        "try:\n    from .helper import x\nexcept ImportError:\n    from helper import x\n"
+    )
+    assert list(texts_of("alone")) == ["alone", "helper"]
+
+
+def test_imports_of_a_module_that_runs_as_the_main_one_are_relative_to_its_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "ours").mkdir()
+    for file, text in {"__init__": "", "sizes": "", "run": "from .sizes import x\n"}.items():
+        (tmp_path / "ours" / f"{file}.py").write_text(text)
+    main = ModuleType("__main__")
+    main.__file__, main.__package__ = str(tmp_path / "ours" / "run.py"), "ours"
+    monkeypatch.setitem(sys.modules, "__main__", main)
+    assert list(texts_of("__main__")) == ["__main__", "ours.sizes"]
+
+
+CELLS = {
+    "helper": "def clean(text):\n    return text.strip()\n",
+    "class": """
+from mended import words
+from tests.runtime.test_fingerprints import LanguageModelingDataModule
+
+def encode(columns):
+    return {"text": [words(clean(text)) for text in columns["text"]]}
+
+class Typed(LanguageModelingDataModule):
+    keep: int = 3
+
+    def prepare(self, text):
+        return clean(text)[: self.keep]
+
+    def encode(self, columns):
+        return {"text": [self.prepare(text) for text in columns["text"]]}
+""",
+}
+
+
+@pytest.mark.parametrize("kind", ["function", "method"])
+def test_what_a_notebook_holds_counts(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "mended", raising=False)
+    (tmp_path / "mended.py").write_text("def words(text):\n    return text.split()\n")
+
+    def name(cell: str = "", old: str = "", new: str = "") -> str:
+        """Return the name in a new kernel, where one cell was edited."""
+        notebook = ModuleType("__main__")
+        monkeypatch.setitem(sys.modules, "__main__", notebook)
+        for name, text in CELLS.items():
+            exec(text.replace(old, new) if name == cell else text, vars(notebook))
+        function = notebook.encode if kind == "function" else notebook.Typed(TOKENIZER).encode
+        return name_of(function=function)
+
+    first = name()
+    assert name() == first
+    assert name("helper", "text.strip()", "text.lower()") != first
+    if kind == "method":
+        assert name("class", "[: self.keep]", "[self.keep :]") != first
+    (tmp_path / "mended.py").write_text("def words(text):\n    return text.split(' ')\n")
+    assert name() != first
+
+
+class Own(LanguageModelingDataModule):
+    """A data module of a user, with a method for the rows that uses all that it has."""
+
+    def __init__(self, processor: Any, words: Any = None, other: Any = None) -> None:
+        super().__init__(processor)
+        self.words = words
+        self.other = other
+
+    def encode(self, columns: Any) -> Any:
+        return self.processor(columns["text"])
+
+
+def test_what_a_method_has_from_its_object_counts() -> None:
+    mended = type(TOKENIZER).from_pretrained(TOKENIZER.name_or_path, eos_token="x")
+    objects = [Own(TOKENIZER), Own(mended), Own(TOKENIZER, words={"a": 1}), Own(TOKENIZER, "b")]
+    objects += [Own(TOKENIZER, other=TOKENIZER), Own(TOKENIZER, other=mended)]
+    objects += [Own(ViTImageProcessor(size=size)) for size in (16, 32)]
+    assert len({name_of(function=own.encode) for own in objects}) == len(objects)
+    again = Own(ViTImageProcessor(size=16), other=threading.Lock())
+    assert name_of(function=again.encode) == name_of(function=objects[-2].encode)
+
+
+def test_a_function_that_knows_a_data_module_has_a_lasting_name() -> None:
+    def within(own: Own) -> Any:
+        return lambda columns: own.encode(columns)
+
+    one, other = Own(TOKENIZER), Own(TOKENIZER)
+    other.lock = threading.Lock()
+    assert name_of(function=within(one)) == name_of(function=within(other))
+    assert name_of(function=within(one)) != name_of(function=within(Own(TOKENIZER, words=1)))
+
+
+class Cut:
+    """An object that can be called."""
+
+    def __init__(self, length: int) -> None:
+        self.length = length
+
+    def __call__(self, columns: dict[str, list[str]]) -> dict[str, list[str]]:
+        return {"text": [text[: self.length] for text in columns["text"]]}
+
+
+def test_objects_that_can_be_called_have_names() -> None:
+    functions = [Cut(1), Cut(2), Cut(2).__call__, partial(cut, 1), partial(cut, 2)]
+    functions += [partial(cut, length=2), partial(Cut(1)), len, dict]
+    names = [name_of(function=function) for function in functions]
+    assert len({*names}) == len(functions) - 1, "an object is as its method __call__"
+    assert names == [name_of(function=function) for function in functions]
+
+
+def cut(length: int, columns: dict[str, list[str]]) -> dict[str, list[str]]:
+    return {"text": [text[:length] for text in columns["text"]]}
+
+
+def test_what_has_no_hash_is_processed_anew() -> None:
+    generator = (x for x in ())
+    assert name_of(generator=generator) != name_of(generator=generator)
+
+
 def test_plain_datasets_names_a_method_by_all_that_its_object_has() -> None:
     def plain(function: Any) -> str:
         return str(ROWS.map(function, batched=True)._fingerprint)
@@ -138,6 +284,6 @@ def test_plain_datasets_names_a_method_by_all_that_its_object_has() -> None:
             return columns
 
     one, other = Own(TOKENIZER), Own(TOKENIZER)
-    one.seen, other.seen = [1], [2]
+    one.seen, other.seen = SimpleNamespace(rows=1), SimpleNamespace(rows=2)
     assert plain(one.shorten) != plain(other.shorten)
     assert name_of(function=one.shorten) == name_of(function=other.shorten)

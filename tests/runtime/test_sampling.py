@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from datasets import Dataset
 from hypothesis import given, settings
@@ -19,6 +20,10 @@ from lightning_transformers.core.sampling import (
     batches_per_process,
     random_numbers_from,
 )
+from lightning_transformers.core.sources import Rows
+from lightning_transformers.errors import ConfigurationError
+from lightning_transformers.task.nlp.language_modeling import LanguageModelingDataModule
+from tests.runtime.test_own_files import TOKENIZER
 from tests.runtime.test_training import model, sample, trainer
 
 sizes = {"rows": st.integers(1, 200), "processes": st.integers(1, 4), "batch": st.integers(1, 9)}
@@ -34,6 +39,10 @@ def indices(rows: int, batch: int, epoch: int = 0, done: int = 0, **process: int
 def test_processes_share_the_rows_in_equally_many_batches(
     rows: int, processes: int, batch: int
 ) -> None:
+    if rows < processes:
+        with pytest.raises(ConfigurationError, match=rf"{rows} rows to train on .*devices={rows}$"):
+            indices(rows, batch, num_replicas=processes, rank=0)
+        return
     shares = [indices(rows, batch, num_replicas=processes, rank=r) for r in range(processes)]
     together = [row for share in shares for row in share]
     assert len(set(together)) == len(together), "no row twice"
@@ -90,6 +99,41 @@ def test_seeding_for_a_while_leaves_the_random_state_alone() -> None:
     with random_numbers_from(7):
         within = draw()
     assert draw() == expected != within
+
+
+def test_no_rows_are_an_error_too() -> None:
+    with pytest.raises(ConfigurationError, match=r"0 rows to train on .* give more$"):
+        indices(0, 2)
+
+
+class OwnRows(torch.utils.data.Dataset[Any]):
+    """Rows of a user, of torch's class."""
+
+    def __init__(self, rows: Rows) -> None:
+        self.rows = rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, place: int) -> Any:
+        return self.rows[place]
+
+
+class OwnRowsDataModule(LanguageModelingDataModule):
+    """Makes them."""
+
+    def process_split(self, split: str, rows: Rows) -> Any:
+        return OwnRows(super().process_split(split, rows))
+
+
+def test_rows_may_be_of_a_class_of_torch() -> None:
+    def batches(cls: type[LanguageModelingDataModule]) -> list[list[int]]:
+        data = cls(TOKENIZER, dataset_name="sample", block_size=64, limit_train_samples=40)
+        data.prepare_data = lambda: None
+        data.dataset = data.build_dataset()
+        return [batch["input_ids"].tolist() for batch in data.train_dataloader()]
+
+    assert batches(OwnRowsDataModule) == batches(LanguageModelingDataModule)
 
 
 def test_batches_to_overfit_are_the_same_in_each_epoch(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 from omegaconf import OmegaConf
-from pytorch_lightning import Trainer
+from pytorch_lightning import LightningDataModule, LightningModule, Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers import CSVLogger
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
@@ -260,6 +260,53 @@ def test_embedding_grows_to_the_tokenizer(tmp_path: Path) -> None:
     task = model(model_data_kwargs=data.model_data_kwargs)
     assert task.model.get_input_embeddings().num_embeddings == 2050
     trainer(tmp_path, max_steps=1, limit_val_batches=1).fit(task, data)
+
+
+class Outer(LightningModule):
+    """A module of a user that trains a task within it, as in a distillation."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.student = model()
+
+    def training_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
+        """Return the loss of the student."""
+        return self.student.shared_step(batch, "train")[0].mean
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Return plain gradient descent."""
+        return torch.optim.SGD(self.parameters(), 0.1)
+
+
+def test_a_task_may_be_a_part_of_another_module(tmp_path: Path) -> None:
+    outer, data = Outer(), sample(batch_size=4, packing="none")
+    data.model_config = outer.student.model.config
+    run = trainer(tmp_path, max_steps=1)
+    run.fit(outer, data)
+    run.save_checkpoint(tmp_path / "outer.ckpt")
+    run = trainer(tmp_path, max_epochs=2, max_steps=2)
+    run.fit(Outer(), data, ckpt_path=tmp_path / "outer.ckpt", weights_only=True)
+    assert run.global_step == 2
+
+
+class PlainData(LightningDataModule):
+    """A data module of plain Lightning, with a tokenizer of another library."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ours = sample(limit_train_samples=20)
+        self.ours.setup("fit")
+        self.tokenizer = self.ours.processor.backend_tokenizer
+
+    def train_dataloader(self) -> Any:
+        """Return batches of the sample."""
+        return self.ours.train_dataloader()
+
+
+def test_a_data_module_may_be_of_plain_lightning(tmp_path: Path) -> None:
+    run = trainer(tmp_path, max_steps=1, limit_val_batches=0)
+    run.fit(model(), datamodule=PlainData())
+    assert run.global_step == 1
 
 
 def test_prediction_continues_the_text() -> None:

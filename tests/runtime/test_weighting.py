@@ -6,6 +6,7 @@ import subprocess
 import sys
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,13 +14,15 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
+from torch.utils.data import DataLoader
 
 from lightning_transformers.core.sampling import even_batch_size
+from lightning_transformers.core.weighting import TokenWeighting
 from lightning_transformers.errors import ConfigurationError
 from release_templates import ROOT
 from tests.rendered import BASES, suitable
 from tests.runtime.ddp_weighting import ODD
-from tests.runtime.test_training import model, sample, trainer
+from tests.runtime.test_training import Recorder, model, sample, trainer
 from tests.runtime.weighting_runs import (
     BATCHES,
     parts_of,
@@ -62,6 +65,65 @@ def test_recipes_that_change_the_loss_are_weighed_too(base: str) -> None:
     whole = update_of(base, 1, "64-true", *recipes)
     assert relative_error(whole, update_of(base, 1, "64-true")) > 0.01
     assert relative_error(update_of(base, 4, "64-true", *recipes), whole) < 1e-6
+
+
+class OwnBatches(Recorder):
+    """A task with a step of its own, on batches that are lists or tuples or single tensors."""
+
+    kind: str = "list"
+
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+        """Return the loss of a batch without names."""
+        ids = batch if self.kind == "tensor" else batch[0]
+        return self.model(input_ids=ids, labels=ids).loss  # type: ignore[no-any-return]
+
+
+def fit_own_batches(
+    folder: Path, batches: int, kind: str, cls: type[OwnBatches] = OwnBatches
+) -> int:
+    """Return how often the optimizer steps on this number of batches, accumulated."""
+    ids = torch.randint(0, 2000, (2, 8))
+    rows = [{"list": [ids], "tuple": (ids, 1), "tensor": ids}[kind]] * batches
+    run = trainer(folder, accumulate_grad_batches=batches)
+    run.fit(
+        model(cls, kind=kind), DataLoader(rows, batch_size=None, collate_fn=lambda batch: batch)
+    )
+    return run.global_step
+
+
+@pytest.mark.parametrize("kind", ["list", "tuple", "tensor"])
+@pytest.mark.parametrize("batches", [1, 2])
+def test_batches_of_another_kind_count_alike(batches: int, kind: str, tmp_path: Path) -> None:
+    assert fit_own_batches(tmp_path, batches, kind) == 1
+
+
+class Uncounted(OwnBatches):
+    """A task that cannot tell the number of its targets."""
+
+    def count_targets(self, batch: Any) -> Tensor:
+        """Fail."""
+        raise RuntimeError("nobody counts")
+
+
+def test_targets_are_counted_only_if_there_is_something_to_weigh(tmp_path: Path) -> None:
+    assert fit_own_batches(tmp_path, 1, "list", Uncounted) == 1
+    with pytest.raises(RuntimeError, match="nobody counts"):
+        fit_own_batches(tmp_path, 2, "list", Uncounted)
+
+
+def test_a_count_may_be_on_another_device_than_the_loss() -> None:
+    """NCCL sums what is on a GPU alone; here another device stands for one."""
+    summed: list[str] = []
+
+    def reduce(value: Tensor, reduce_op: str) -> Tensor:
+        summed.append(value.device.type)
+        return value
+
+    strategy = SimpleNamespace(reduce=reduce, handles_gradient_accumulation=True)
+    run: Any = SimpleNamespace(accumulate_grad_batches=1, world_size=2, strategy=strategy)
+    loss = torch.ones((), device="meta")
+    assert TokenWeighting().weigh(loss, lambda: torch.tensor(3), run).device == loss.device
+    assert summed == ["meta"]
 
 
 @pytest.fixture(scope="module")

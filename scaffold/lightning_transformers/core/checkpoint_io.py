@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from pickle import UnpicklingError
+from pickle import PickleError
 from typing import Any
 
 import torch
@@ -39,7 +39,7 @@ class SafeCheckpointIO(TorchCheckpointIO):
                 os.fsync(file.fileno())
             torch.load(beside, map_location="cpu", mmap=True, weights_only=True)
             os.replace(beside, target)
-        except UnpicklingError as error:
+        except (PickleError, AttributeError, TypeError) as error:  # a lambda, a lock, a path
             key, value = next(harmful(checkpoint), ("it", error))
             raise ConfigurationError(
                 f"the checkpoint would not load safely: {key} is a {type(value).__name__}; keep "

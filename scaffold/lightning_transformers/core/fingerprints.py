@@ -3,15 +3,20 @@
 import hashlib
 import inspect
 import json
+import logging
 from collections.abc import Callable, Mapping
+from functools import cached_property, partial
 from typing import Any
+from uuid import uuid4
 
 from datasets import Dataset
 from datasets.fingerprint import Hasher
-from transformers import PreTrainedTokenizerBase
+from transformers import BaseImageProcessor, PreTrainedTokenizerBase
 
 from lightning_transformers.core.hyperparameters import hyperparameters_of
-from lightning_transformers.core.source_code import texts_of
+from lightning_transformers.core.source_code import is_typed, texts_of
+
+log = logging.getLogger(__name__)
 
 LOADING = {
     "batch_size",
@@ -31,8 +36,8 @@ def fingerprint(
     `datasets` takes a function of an importable module by its name, so that an edit goes
     unnoticed, and a method with all that its object refers to, which differs in each process.
     Here the text of the module counts, which defines the function, for a method those of its class
-    and its bases as well, all that these import of the project and the runtime, and the
-    hyperparameters.
+    and its bases as well, all that these import of the project and the runtime, and the values that
+    the function was made with; of a data module hyperparameters, processor and plain attributes.
 
     Args:
         rows: the rows.
@@ -41,48 +46,80 @@ def fingerprint(
         root: the class from which on downwards annotations declare hyperparameters.
     """
     digest = hashlib.blake2b(digest_size=16)
-    for part in (rows._fingerprint, code_of(function, root), content_of(dict(arguments))):
+    for part in (rows._fingerprint, code_of(function, root), content_of(dict(arguments), root)):
         digest.update(json.dumps(part).encode())
     return digest.hexdigest()
 
 
-def code_of(function: Callable[..., Any], root: type) -> list[Any]:
+def code_of(function: Any, root: type) -> list[Any]:
     """Return what tells the code of a function from another: names, texts, and its object."""
+    if isinstance(function, partial):
+        given = content_of([function.args, function.keywords], root)
+        return [code_of(function.func, root), given]
+    if not hasattr(function, "__qualname__"):  # an object that can be called
+        return code_of(function.__call__, root)
     owner = getattr(function, "__self__", None)
-    bases = [base.__module__ for base in type(owner).__mro__]
-    code = [function.__module__, function.__qualname__, texts_of(function.__module__, *bases)]
-    if function.__module__ not in code[-1]:  # typed at a prompt, or in a notebook
-        code.append(text_of(function))
-    code.append(content_of([getattr(function, "__defaults__", None), closure_of(function)]))
-    values = hyperparameters_of(owner, root) if isinstance(owner, root) else {}
-    code.append(content_of({k: v for k, v in values.items() if k not in LOADING}))
-    return code
+    bases = (owner if isinstance(owner, type) else type(owner)).__mro__
+    parts = [getattr(function, "__func__", function), *bases]
+    modules = [str(part.__module__) for part in parts]
+    # datasets itself sees what was typed at a prompt or in a notebook, with all that it uses.
+    typed = [hash_of(p) for p, module in zip(parts, modules, strict=True) if is_typed(module)]
+    values = [getattr(function, "__defaults__", None), closure_of(function), owner]
+    return [modules, function.__qualname__, texts_of(*modules), typed, content_of(values, root)]
 
 
 def closure_of(function: Callable[..., Any]) -> list[Any]:
-    """Return the values that a function has from where it is defined; not a data module."""
+    """Return the values that a function has from where it is defined; a method has its object."""
     if inspect.ismethod(function):
         return []
     return [cell.cell_contents for cell in getattr(function, "__closure__", None) or ()]
 
 
-def text_of(function: Callable[..., Any]) -> str:
-    """Return the text of a function as far as Python knows it."""
-    try:
-        return inspect.getsource(function)
-    except (OSError, TypeError):
-        return ""
-
-
-def content_of(value: Any) -> str:
+def content_of(value: Any, root: type) -> str:
     """Return a text that two values share if they are the same, in any process."""
-    return json.dumps(value, sort_keys=True, default=_content)
+
+    def content(part: Any) -> Any:
+        if isinstance(part, root):
+            return state_of(part, root)
+        if isinstance(part, PreTrainedTokenizerBase):
+            return tokenizer_content(part)
+        return part.to_dict() if isinstance(part, BaseImageProcessor) else hash_of(part)
+
+    return json.dumps(value, sort_keys=True, default=content)
 
 
-def _content(value: Any) -> str:
-    if isinstance(value, PreTrainedTokenizerBase):
-        return tokenizer_content(value)
-    return str(Hasher.hash(value))
+def state_of(data: object, root: type) -> dict[str, Any]:
+    """Return what makes a data module process rows as it does.
+
+    These are its hyperparameters, its processor, and those attributes that are another processor
+    or plain values. Lightning's are left out, and what is worked out when it is asked for.
+    """
+    state = hyperparameters_of(data, root)
+    for name, value in vars(data).items():
+        worked_out = isinstance(getattr(type(data), name, None), cached_property)
+        if name == "processor" or (is_plain(value) and not worked_out):
+            state[name] = value
+    return {k: v for k, v in state.items() if k not in LOADING and not k.startswith("_hparams")}
+
+
+def is_plain(value: Any) -> bool:
+    """Tell whether a value is a processor, or made of numbers and texts alone."""
+    if value is None or isinstance(value, PreTrainedTokenizerBase | BaseImageProcessor):
+        return value is not None
+    try:
+        json.dumps(value)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def hash_of(value: Any) -> str:
+    """Return a hash of any value; of one that cannot be hashed, another each time."""
+    try:
+        return str(Hasher.hash(value))
+    except Exception as error:  # of pickle, or of what it calls
+        log.warning("rows are processed anew, not looked up: %r has no hash (%s)", value, error)
+        return uuid4().hex
 
 
 def tokenizer_content(tokenizer: PreTrainedTokenizerBase) -> str:

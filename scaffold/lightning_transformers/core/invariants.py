@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, cast
 from lightning_fabric.plugins import TorchCheckpointIO
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.trainer.states import TrainerFn
+from transformers import PreTrainedTokenizerBase
 
 from lightning_transformers.core import resuming
 from lightning_transformers.core.backbone import embedding_rows
@@ -39,7 +40,7 @@ class Invariants(Callback):
         if type(trainer.strategy.checkpoint_io) is TorchCheckpointIO:
             trainer.strategy.checkpoint_io = SafeCheckpointIO()
         tokenizer = getattr(trainer.datamodule, "tokenizer", None)  # type: ignore[attr-defined]
-        if tokenizer is None:
+        if not isinstance(tokenizer, PreTrainedTokenizerBase):
             return
         rows = embedding_rows(pl_module.model)  # type: ignore[arg-type]
         if len(tokenizer) > rows:
@@ -61,21 +62,17 @@ class Invariants(Callback):
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Take up the state of a run that goes on."""
-        self._resume(trainer, pl_module)
+        if self.resumed is not None and not trainer.sanity_checking:
+            resuming.restore(cast("TaskTransformer", pl_module), self.resumed)
+            self.resumed = None
 
-    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Take up the state of a run that goes on."""
-        self._resume(trainer, pl_module)
-
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Take up the state of a run that goes on."""
-        self._resume(trainer, pl_module)
+    on_validation_start = on_train_epoch_end = on_train_epoch_start
 
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
         """Take up the state of a run that goes on; show the task its batch."""
-        self._resume(trainer, pl_module)
+        self.on_train_epoch_start(trainer, pl_module)
         cast("TaskTransformer", pl_module).current_batch = batch
         first, self.epoch = self.epoch != trainer.current_epoch, trainer.current_epoch
         if first and trainer.world_size > 1 and trainable(pl_module) != self.trainable_when_wrapped:
@@ -98,8 +95,3 @@ class Invariants(Callback):
         """Keep it until the run goes on."""
         if trainer.state.fn == TrainerFn.FITTING:
             self.resumed = checkpoint.get(resuming.KEY)
-
-    def _resume(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if self.resumed is not None and not trainer.sanity_checking:
-            resuming.restore(cast("TaskTransformer", pl_module), self.resumed)
-            self.resumed = None

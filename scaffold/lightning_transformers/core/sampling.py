@@ -8,8 +8,8 @@ import hashlib
 import itertools
 import math
 import random
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any, cast
 
 import numpy as np
@@ -47,14 +47,19 @@ def even_batch_size(rows: int, processes: int, wanted: int) -> int:
     Raises:
         ConfigurationError: if there are fewer rows than processes.
     """
+    require_rows(rows, processes, "evaluate")
     fewest, more = divmod(rows, processes)
-    if fewest == 0:
-        raise ConfigurationError(
-            f"{rows} rows to evaluate on for {processes} processes: give more, or set "
-            f"trainer.devices={max(rows, 1)}"
-        )
     sizes = itertools.chain(range(wanted, 0, -1), itertools.count(wanted + 1))
     return next(size for size in sizes if not more or fewest % size)
+
+
+def require_rows(rows: int, processes: int, purpose: str) -> None:
+    """Raise ConfigurationError if there are fewer rows than processes; `purpose` is a verb."""
+    if rows < processes:
+        fewer = f", or set trainer.devices={rows}" if rows else ""
+        raise ConfigurationError(
+            f"{rows} rows to {purpose} on for {processes} processes: give more{fewer}"
+        )
 
 
 class Row(int):
@@ -77,6 +82,9 @@ class EpochSampler(DistributedSampler[Any]):
         done: returns the number of batches that a resumed epoch has had.
         num_replicas: number of processes.
         rank: number of this process.
+
+    Raises:
+        ConfigurationError: if there are fewer rows than processes.
     """
 
     def __init__(
@@ -89,6 +97,7 @@ class EpochSampler(DistributedSampler[Any]):
         num_replicas: int = 1,
         rank: int = 0,
     ) -> None:
+        require_rows(len(rows), num_replicas, "train")
         super().__init__(cast(Any, rows), num_replicas, rank, seed=seed)
         self.batch_size = batch_size
         self.epoch_of_run = epoch
@@ -137,10 +146,10 @@ class SeededRows(torch.utils.data.Dataset[Any]):
     """Rows in batches that know the seed of what is random in them.
 
     Args:
-        rows: the rows.
+        rows: the rows, of `datasets` or of any class with `__len__` and `__getitem__`.
     """
 
-    def __init__(self, rows: Dataset) -> None:
+    def __init__(self, rows: Any) -> None:
         self.rows = rows
 
     def __len__(self) -> int:
@@ -148,9 +157,11 @@ class SeededRows(torch.utils.data.Dataset[Any]):
 
     def __getitems__(self, indices: list[Row]) -> tuple[int, Examples]:
         """Return the seed of a batch, and its examples, whose transforms may draw numbers."""
-        seed = indices[0].seed
+        seed, places = indices[0].seed, [int(index) for index in indices]
         with random_numbers_from(seed_of(seed, "rows")):
-            return seed, self.rows.__getitems__([int(index) for index in indices])
+            if hasattr(self.rows, "__getitems__"):
+                return seed, self.rows.__getitems__(places)
+            return seed, [self.rows[place] for place in places]
 
 
 class SeededCollate:
@@ -186,8 +197,8 @@ class StreamCollate:
 
     def __call__(self, examples: Examples) -> Any:
         """Return the batch."""
-        content = [np.asarray(value).tobytes() for value in examples[0].values()]
-        with random_numbers_from(seed_of(self.seed, self.rows.epoch, *content)):
+        content = content_of(examples[0])
+        with random_numbers_from(seed_of(self.seed, self.rows.epoch, content)):
             return self.collate(examples)
 
 
@@ -223,6 +234,17 @@ class StreamLoader(ResumableLoader):
         """Return an iterator over the batches that are left of the epoch."""
         cast(IterableDataset, self.dataset).set_epoch(self.epoch())
         return itertools.islice(super().__iter__(), self.done(), None)
+
+
+def content_of(value: Any) -> Any:
+    """Return plain values that follow from those of an example, be they arrays, images or lists."""
+    with suppress(TypeError, ValueError):  # of lists of different lengths
+        array = np.asarray(value)
+        if not array.dtype.hasobject:  # the bytes of an object are where it lies
+            return array.tobytes()
+    if isinstance(value, Mapping):
+        return [(key, content_of(part)) for key, part in value.items()]
+    return list(map(content_of, value)) if isinstance(value, list | tuple) else repr(value)
 
 
 def seed_of(*key: Any) -> int:

@@ -1,11 +1,13 @@
 """The text of modules that may change between two runs: a project's own, and the runtime's."""
 
 import ast
+import inspect
 import sys
 import sysconfig
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache
-from importlib.machinery import ModuleSpec
+from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import find_spec, resolve_name
 from pathlib import Path
 
@@ -17,19 +19,37 @@ INSTALLED = {"site-packages", "dist-packages"}
 def texts_of(*modules: str) -> dict[str, str]:
     """Return the text of modules and of all that they import, wherever in them, by name.
 
-    Installed packages are left out, except for the runtime.
+    Installed packages are left out, except for the runtime. A module without a file has no text,
+    what it imports has. Nothing is imported to find out.
     """
     texts: dict[str, str] = {}
-    waiting = list(modules)
+    waiting = [*modules, *(name for module in {*modules} for name in names_in(module))]
     while waiting:
         name = waiting.pop()
         file = own_file(name)
         if file is None or name in texts:
             continue
         texts[name] = file.read_text(encoding="utf-8", errors="replace")
-        package = name if file.name == "__init__.py" else name.rpartition(".")[0]
-        waiting += imports_in(texts[name], package)
+        waiting += imports_in(texts[name], package_of(name, file))
     return dict(sorted(texts.items()))
+
+
+def is_typed(module: str) -> bool:
+    """Tell whether a module has no file since it was typed at a prompt, or in a notebook."""
+    loaded = sys.modules.get(module)
+    file = Path(getattr(loaded, "__file__", None) or "")
+    return getattr(loaded, "__spec__", None) is None and not file.is_file()
+
+
+def names_in(module: str) -> Iterator[str]:
+    """Yield the modules that the names in a module come from, if that was typed."""
+    values = list(vars(sys.modules[module]).values()) if module in sys.modules else []
+    for value in values if is_typed(module) else ():
+        if inspect.ismodule(value):
+            yield value.__name__
+        else:
+            named = inspect.isclass(value) or inspect.isroutine(value)
+            yield getattr(value if named else type(value), "__module__", None) or "builtins"
 
 
 def own_file(module: str) -> Path | None:
@@ -43,6 +63,13 @@ def own_file(module: str) -> Path | None:
         return None
     file = Path(origin or "")
     return file if file.suffix == ".py" and file.is_file() else None
+
+
+def package_of(module: str, file: Path) -> str:
+    """Return the package that relative imports in a module start from."""
+    if module == "__main__":
+        return sys.modules[module].__package__ or ""
+    return module if file.name == "__init__.py" else module.rpartition(".")[0]
 
 
 @cache
@@ -63,6 +90,11 @@ def is_own(package: str) -> bool:
 
 def spec_of(module: str) -> ModuleSpec | None:
     """Return where a module is, or None if there is none of that name."""
+    parent = module.rpartition(".")[0]
+    if parent and module not in sys.modules:  # find_spec would import the parent
+        package = spec_of(parent)
+        places = package and package.submodule_search_locations
+        return PathFinder.find_spec(module, places) if places else None
     try:
         return find_spec(module)
     except (ImportError, ValueError):
@@ -79,6 +111,7 @@ def imports_in(text: str, package: str) -> Iterator[str]:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            source = resolve_name("." * node.level + (node.module or ""), package or None)
-            yield source
-            yield from (f"{source}.{alias.name}" for alias in node.names)
+            with suppress(ImportError):  # what is relative, and tried where there is no package
+                source = resolve_name("." * node.level + (node.module or ""), package or None)
+                yield source
+                yield from (f"{source}.{alias.name}" for alias in node.names)

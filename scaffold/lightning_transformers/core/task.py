@@ -114,13 +114,14 @@ class TaskTransformer(LightningModule):
 
     @property
     def trainer(self) -> Trainer:
-        """The trainer, which keeps the `Invariants` from now on."""
+        """The trainer, which keeps the `Invariants` from now on if this is what it runs."""
         return super().trainer
 
     @trainer.setter
     def trainer(self, trainer: Trainer | None) -> None:
         LightningModule.trainer.fset(self, trainer)  # type: ignore[attr-defined]
-        if isinstance(trainer, Trainer):
+        # A task within another module is handed its trainer as well.
+        if isinstance(trainer, Trainer) and trainer.lightning_module is self:
             Invariants.attach(trainer)
 
     # -- the model
@@ -172,7 +173,7 @@ class TaskTransformer(LightningModule):
     def backward(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
         """Add the gradients of a batch, weighed by its targets; see `TokenWeighting`."""
         if self.automatic_optimization:
-            loss = self.weighting.weigh(loss, self._number_of_targets(), self.trainer)
+            loss = self.weighting.weigh(loss, self._number_of_targets, self.trainer)
         self._count = None
         super().backward(loss, *args, **kwargs)
 
@@ -373,5 +374,6 @@ class TaskTransformer(LightningModule):
             return self._count
         try:
             return self.count_targets(self.current_batch)
-        except KeyError:  # a step of one's own on batches of another kind: each counts alike
+        except (KeyError, TypeError, IndexError):
+            # A step of one's own on batches of another kind: each counts alike.
             return torch.ones((), device=self.device)

@@ -1,6 +1,6 @@
 """Gradients that are the mean over all tokens of a step, however these are spread over batches."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import cast
 
 import torch
@@ -29,19 +29,20 @@ class TokenWeighting:
         self.total: Tensor | None = None
         self.window: tuple[int, int] | None = None
 
-    def weigh(self, loss: Tensor, count: Tensor, trainer: Trainer) -> Tensor:
+    def weigh(self, loss: Tensor, count_terms: Callable[[], Tensor], trainer: Trainer) -> Tensor:
         """Return the loss to take the gradient of, and make room for it in those there are.
 
         Args:
             loss: mean of a batch, divided by Lightning by the number of batches in a step.
-            count: number of its terms.
+            count_terms: returns the number of its terms; it is asked for if that matters.
             trainer: the trainer, whose optimizer has the parameters.
         """
         batches, processes = trainer.accumulate_grad_batches, trainer.world_size
         if batches == processes == 1:
             return loss
+        count = count_terms().detach().to(loss.device)
         # The sum over the processes takes the place of what it is given.
-        wide = count.detach().to(torch.promote_types(loss.dtype, torch.float32), copy=True)
+        wide = count.to(torch.promote_types(loss.dtype, torch.float32), copy=True)
         everywhere = cast(Tensor, trainer.strategy.reduce(wide, reduce_op="sum"))
         if trainer.strategy.handles_gradient_accumulation:
             return loss * (count * processes / everywhere.clamp(min=1))
