@@ -27,6 +27,7 @@ from lightning_transformers.core.sampling import (
     batches_per_process,
     even_batch_size,
     no_batches,
+    require_one_process,
 )
 from lightning_transformers.core.sources import (
     SPLITS,
@@ -366,7 +367,7 @@ class TransformerDataModule(LightningDataModule):
         loader: type[DataLoader[Any]] = ResumableLoader
         if isinstance(rows, IterableDataset):
             loader, kwargs = StreamLoader, {"epoch": self._epoch, "done": no_batches} | kwargs
-            self._require_one_process()
+            require_one_process(self.trainer)
         common: dict[str, Any] = {
             "batch_size": self.batch_size,
             "num_workers": self.num_workers,
@@ -382,16 +383,6 @@ class TransformerDataModule(LightningDataModule):
 
     def _batches_done(self) -> int:
         return batches_done(self.trainer)
-
-    def _require_one_process(self) -> None:
-        """Raise ConfigurationError if several processes would have to share a stream."""
-        processes = self.trainer.world_size if self.trainer else 1
-        if processes > 1:
-            raise ConfigurationError(
-                f"dataset.streaming=true with {processes} processes: nobody knows the number of "
-                "rows, so that each would have as many: set dataset.streaming=false, or "
-                "trainer.devices=1"
-            )
 
     def _split(self, name: str) -> Rows:
         assert self.dataset is not None, "setup comes first"

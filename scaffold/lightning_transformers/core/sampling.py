@@ -15,6 +15,7 @@ from typing import Any, cast
 import numpy as np
 import torch
 from datasets import Dataset, IterableDataset
+from pytorch_lightning import Trainer
 from torch.utils.data import DataLoader, DistributedSampler, SequentialSampler
 
 from lightning_transformers.errors import ConfigurationError
@@ -245,6 +246,17 @@ def content_of(value: Any) -> Any:
     if isinstance(value, Mapping):
         return [(key, content_of(part)) for key, part in value.items()]
     return list(map(content_of, value)) if isinstance(value, list | tuple) else repr(value)
+
+
+def require_one_process(trainer: Trainer | None) -> None:
+    """Raise ConfigurationError if several processes would have to share a stream."""
+    processes = trainer.world_size if trainer else 1
+    if processes > 1:
+        raise ConfigurationError(
+            f"dataset.streaming=true with {processes} processes: nobody knows the number of "
+            "rows, so that each would have as many: set dataset.streaming=false, or "
+            "trainer.devices=1"
+        )
 
 
 def seed_of(*key: Any) -> int:
