@@ -11,6 +11,8 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 from lightning_transformers.errors import ConfigurationError
+from lightning_transformers.hydra_app.arguments import check_targets
+from lightning_transformers.hydra_app.checks import resolved
 from lightning_transformers.hydra_app.handover import is_first_process
 from lightning_transformers.logged_metrics import Difference, Logged, compare, logged
 from lightning_transformers.manifest.differences import differences, state_before
@@ -21,7 +23,7 @@ from lightning_transformers.run_folder import (
     finished_run,
     read_manifest,
 )
-from lightning_transformers.train import train_from_config
+from lightning_transformers.train import train_and_record
 
 READ = {"backbone", "checkpoint_path", "dataset", "tokenizer"}
 """Keys of what a run reads: a path in these stays as it is."""
@@ -35,15 +37,17 @@ def rerun(folder: Path, into: Path) -> list[Difference]:
     """Train again what a run has trained, and return where the metrics differ.
 
     What is other than it was, in versions, code or data, is printed before the training. The
-    config is that of the run as it was resolved then, whatever `conf/` says now. The number of
-    threads is that of the run, too. On processes other than the first, nothing is compared.
+    config is that of the run as it was resolved then, whatever `conf/` says now; what followed from
+    an environment variable does again. The number of threads is that of the run, too. On processes
+    other than the first, nothing is compared.
 
     Args:
         folder: the run folder.
         into: the new one, which must not exist.
 
     Raises:
-        ConfigurationError: for a folder without a run that has come to its end.
+        ConfigurationError: for a folder without a run that has come to its end, or an environment
+            variable that is not set.
     """
     manifest = finished_run(folder)
     expected = logged(folder, manifest["metrics"])
@@ -54,7 +58,9 @@ def rerun(folder: Path, into: Path) -> list[Difference]:
     use_threads(manifest["training"]["threads"])
     tell(differences(manifest, state_before(manifest, folder, Path.cwd()), EARLY))
     config = moved(folder, into)
-    metrics = train_from_config(config, lambda now: tell(differences(manifest, now, LATE)))
+    # Other checks would refuse keys that interpolations alone have read.
+    check_targets(resolved(config))
+    metrics = train_and_record(config, lambda now: tell(differences(manifest, now, LATE)))
     if not is_first_process():
         return []
     found = compare(expected, logged(into, metrics))

@@ -86,17 +86,22 @@ def best_checkpoint(trainer: Trainer) -> str | None:
     return None
 
 
-def train_from_config(
+def train_from_config(config: DictConfig) -> dict[str, float]:
+    """Build the model, the data and the trainer of a composed config, and train."""
+    check_config(config)
+    return train_and_record(config)
+
+
+def train_and_record(
     config: DictConfig, announce: Callable[[Manifest], None] | None = None
 ) -> dict[str, float]:
-    """Build the model, the data and the trainer of a composed config, and train.
+    """Train what a config says that was checked, and record it in the run folder.
 
     Args:
         config: the config.
         announce: is called with the manifest of the run on the first process, before anything is
             trained.
     """
-    check_config(config)
     from lightning_transformers.manifest.record import Recorder  # imports torch
 
     resumed = checkpoint_to_resume(config)

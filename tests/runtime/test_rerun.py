@@ -82,6 +82,7 @@ def lines_of(done: dict[str, Any], beginning: str) -> list[str]:
         "task=nlp/masked_language_modeling experiment=smoke training.num_workers=2",
         "task=vision/image_classification experiment=smoke dataset.random_flip=true",
         "task=nlp/mine experiment=smoke logger=none training.seed=7"
+        " +training.mine=0.01 optimizer.lr=${training.mine}"
         " dataset.train_file=${oc.env:FILE_OF_THIS_TEST,train.csv}",
     ],
 )
@@ -255,6 +256,10 @@ def test_mistakes_end_in_one_line(project: Path, execute: Execute) -> None:
     manifest = yaml.safe_load((unfinished / "manifest.yaml").read_text())
     manifest.pop("metrics")
     (unfinished / "manifest.yaml").write_text(yaml.safe_dump(manifest))
+    variable = project / "variable"
+    subprocess.run(["cp", "-r", project / "outputs/run", variable], check=True)
+    config = (variable / "config.yaml").read_text()
+    (variable / "config.yaml").write_text(config.replace("revision: null", "revision: ${oc.env:A}"))
     (project / "train.csv").unlink()
     before = tree(project)
     for arguments, message in {
@@ -264,6 +269,7 @@ def test_mistakes_end_in_one_line(project: Path, execute: Execute) -> None:
         ("outputs",): "did you mean 'outputs/run'?",
         ("outputs/run/metrics.csv",): "is a file: give the folder of a run",
         ("unfinished",): "has not come to its end",
+        ("variable",): "Environment variable 'A' not found",
         ("outputs/run", "--into", "outputs/run"): "'outputs/run' is not empty",
         ("outputs/run", "seed=1"): "unrecognized arguments: seed=1",
         ("outputs/run",): "the train file 'train.csv' is not there",
