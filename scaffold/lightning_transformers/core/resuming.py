@@ -42,27 +42,31 @@ def state_of(model: "TaskTransformer") -> list[dict[str, Any]]:
 
     Of several processes the first alone gets that of the others, since it writes the checkpoint.
     """
-    everyone: list[dict[str, Any]] = [{"random": states} for states in gathered(random_states())]
+    processes = model.trainer.world_size
+    everyone: list[dict[str, Any]] = [
+        {"random": states} for states in gathered(random_states(), processes)
+    ]
     manual = not model.automatic_optimization
     if not (manual or model.trainer.fit_loop._should_accumulate()):
         return everyone
-    for process, targets in zip(everyone, gathered(model.weighting.state()), strict=True):
+    for process, targets in zip(
+        everyone, gathered(model.weighting.state(), processes), strict=True
+    ):
         process |= {"gradients": {}, "targets": targets}
     for name, parameter in model.named_parameters():
         gradient = None if parameter.grad is None else local(parameter.grad.detach()).cpu()
         # One by one: all at once may not fit into the memory of a device.
-        for process, value in zip(everyone, gathered(gradient), strict=True):
+        for process, value in zip(everyone, gathered(gradient, processes), strict=True):
             if value is not None:
                 process["gradients"][name] = value
     return everyone
 
 
-def gathered(mine: Any) -> list[Any]:
+def gathered(mine: Any, processes: int) -> list[Any]:
     """Return what each process has, on the first one; on the others this one's alone."""
-    if not (distributed.is_available() and distributed.is_initialized()):
+    if processes == 1:
         return [mine]
-    is_first = distributed.get_rank() == 0
-    everyone: list[Any] | None = [None] * distributed.get_world_size() if is_first else None
+    everyone: list[Any] | None = [None] * processes if distributed.get_rank() == 0 else None
     distributed.gather_object(mine, everyone)
     return everyone or [mine]
 
