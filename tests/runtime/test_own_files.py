@@ -178,11 +178,13 @@ def test_the_order_on_several_devices_follows_from_the_seed_too(project: Path) -
         )
         data.setup("fit")
         replicas = {"num_replicas": 2, "rank": rank}
+        epochs = SimpleNamespace(current=SimpleNamespace(processed=0, started=0))
         data.trainer = SimpleNamespace(
-            current_epoch=0,
             distributed_sampler_kwargs=replicas,
             fit_loop=SimpleNamespace(
-                restarting=False, epoch_loop=SimpleNamespace(restarting=False)
+                restarting=False,
+                epoch_loop=SimpleNamespace(restarting=False),
+                epoch_progress=epochs,
             ),
             overfit_batches=0,
         )

@@ -101,12 +101,12 @@ def test_a_run_that_was_at_its_end_keeps_its_metrics(task: tuple[str, ...], proj
 
 def test_a_checkpoint_of_the_weights_alone_ends_in_one_line(project: Path) -> None:
     write_csv(project / "train.csv")
-    weights = "+callbacks.checkpoint.save_weights_only=true"
-    trained(weights)
+    weights = ("+callbacks.checkpoint.save_weights_only=true", "~callbacks.autosave")
+    trained(*weights)
     before = tree(project)
     for start in ("resume=auto", "checkpoint_path=run/checkpoints/best.ckpt"):
         with pytest.raises(ConfigurationError, match="holds the weights alone"):
-            trained(start, weights)
+            trained(start, *weights)
     assert tree(project) == before
 
 

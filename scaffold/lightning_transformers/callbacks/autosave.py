@@ -95,7 +95,7 @@ class Autosave(Checkpoint):
     def save(self, trainer: Trainer) -> None:
         """Write the file, on all processes together, and start the clock anew."""
         if not trainer.fast_dev_run:  # type: ignore[attr-defined]
-            trainer.save_checkpoint(self.file)
+            trainer.save_checkpoint(self.file, weights_only=False)
         self.due_at = time.monotonic() + self.seconds
         self.saved_after = trainer.fit_loop.total_batch_idx
 
