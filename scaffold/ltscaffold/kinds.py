@@ -55,7 +55,9 @@ DATASET = Kind(
     "{group}/{base}/{name}",
     "+task={group}/{base} dataset={group}/{base}/{name}",
     "v1.1.0",
-    taken=frozenset({"beans", "cifar10", "cnn_dailymail", "conll", "emotion", "glue", "race"})
+    taken=frozenset(
+        {"beans", "chat", "cifar10", "cnn_dailymail", "conll", "emotion", "glue", "race"}
+    )
     | {"sample", "squad", "squad_v2", "swag", "wikitext", "wmt16", "xnli", "xsum"},
 )
 CALLBACK = Kind(
