@@ -75,6 +75,7 @@ EXCLUDED_OF_DATA = {
     "named_files": "follows from the hyperparameters",
     "samples": "follows from the hyperparameters",
     "map_rows": "for subclasses to call",
+    "predict_dataset": "follows from predict_rows",
     "require_columns": "for subclasses to call",
 }
 
