@@ -1,7 +1,5 @@
 """The generated commands: what they print and leave behind, for a run and for a mistake."""
 
-import os
-from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
@@ -10,19 +8,11 @@ import yaml
 
 from tests.conftest import Run
 from tests.projects import new_task
-from tests.runtime import command_worker
 from tests.runtime.command_worker import Execute
 from tests.runtime.corpus import TEXTS, write_csv
 from tests.tree import tree
 
 TRAIN = ("python", "train.py", "+task=nlp/mine", "backbone=nlp/tiny")
-
-
-@pytest.fixture(scope="module")
-def execute() -> Iterator[Execute]:
-    """Return a function that runs a command in a process that has imported the stack already."""
-    with command_worker.started(os.environ) as execute:
-        yield execute
 
 
 @pytest.fixture

@@ -1,8 +1,6 @@
 """A run that is repeated has the same metrics, bit for bit; what has changed is said first."""
 
-import os
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,6 @@ from lightning_transformers.task.nlp.language_modeling import LanguageModelingTr
 from tests.conftest import Run
 from tests.projects import new_task
 from tests.rendered import task_class
-from tests.runtime import command_worker
 from tests.runtime.command_worker import Execute
 from tests.runtime.corpus import write_csv
 from tests.runtime.test_training import ADAMW, BACKBONE, sample, trainer
@@ -48,13 +45,6 @@ class Unseeded(MineTransformer):
         outputs.logits = outputs.logits * np.random.default_rng().uniform(0.9, 1.1)
         return outputs
 """
-
-
-@pytest.fixture(scope="module")
-def execute() -> Iterator[Execute]:
-    """Return a function that runs a command in a process that has imported the stack already."""
-    with command_worker.started(os.environ) as execute:
-        yield execute
 
 
 @pytest.fixture
