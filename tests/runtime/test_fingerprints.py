@@ -1,5 +1,6 @@
 """What was processed once is found again, by another process too, and only if nothing changed."""
 
+import copy
 import importlib
 import os
 import subprocess
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 from datasets import Dataset
-from transformers import ViTImageProcessor
+from transformers import AutoTokenizer, ViTImageProcessor
 
 from lightning_transformers.core import TransformerDataModule
 from lightning_transformers.core.fingerprints import fingerprint
@@ -109,6 +110,31 @@ def test_what_matters_makes_another_name() -> None:
     }
     assert len(names) == 7
     assert name_of() == name_of()
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("model_input_names", ["input_ids"]),
+        ("model_max_length", 9),
+        ("padding_side", "left"),
+        ("truncation_side", "left"),
+        ("chat_template", "{{ messages }}"),
+    ],
+)
+def test_a_setting_of_a_tokenizer_counts(setting: str, value: object) -> None:
+    """Models that share a vocabulary differ in these: RoBERTa takes no `token_type_ids`."""
+    changed = copy.deepcopy(TOKENIZER)
+    assert name_of(tokenizer=changed) == name_of(tokenizer=TOKENIZER)
+    setattr(changed, setting, value)
+    assert name_of(tokenizer=changed) != name_of(tokenizer=TOKENIZER)
+
+
+def test_where_a_tokenizer_came_from_does_not_matter(tmp_path: Path) -> None:
+    TOKENIZER.save_pretrained(tmp_path)
+    moved = AutoTokenizer.from_pretrained(tmp_path)
+    assert moved.name_or_path != TOKENIZER.name_or_path
+    assert name_of(tokenizer=moved) == name_of(tokenizer=TOKENIZER)
 
 
 def test_earlier_calls_of_a_tokenizer_do_not_matter() -> None:

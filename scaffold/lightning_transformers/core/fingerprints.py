@@ -27,6 +27,16 @@ LOADING = {
 }
 """Hyperparameters of a data module that change no row."""
 
+OF_LOADING = {
+    "deprecation_warnings",
+    "files_loaded",
+    "init_inputs",
+    "init_kwargs",
+    "name_or_path",
+    "verbose",
+}
+"""Attributes of a tokenizer that say where it came from, and what it has warned of."""
+
 
 def fingerprint(
     rows: Dataset, function: Callable[..., Any], arguments: Mapping[str, Any], root: type
@@ -123,16 +133,12 @@ def hash_of(value: Any) -> str:
 
 
 def tokenizer_content(tokenizer: PreTrainedTokenizerBase) -> str:
-    """Return what a tokenizer does; how it was called last, which it keeps, is left out."""
+    """Return what a tokenizer does, by all of its settings; how it was called last is left out."""
     backend: Any = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None:
         return str(Hasher.hash(tokenizer))
     rules = json.loads(backend.to_str()) | {"truncation": None, "padding": None}
-    settings = [
-        type(tokenizer).__qualname__,
-        {name: str(token) for name, token in tokenizer.special_tokens_map.items()},
-        tokenizer.model_max_length,
-        tokenizer.truncation_side,
-        tokenizer.chat_template,
-    ]
-    return hashlib.blake2b(json.dumps([settings, rules], sort_keys=True).encode()).hexdigest()
+    tokens = {name: str(token) for name, token in tokenizer.special_tokens_map.items()}
+    settings = {k: v for k, v in vars(tokenizer).items() if is_plain(v) and k not in OF_LOADING}
+    content = json.dumps([type(tokenizer).__qualname__, tokens, settings, rules], sort_keys=True)
+    return hashlib.blake2b(content.encode()).hexdigest()
