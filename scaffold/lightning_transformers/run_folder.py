@@ -1,5 +1,6 @@
 """The files of a run folder."""
 
+import logging
 import os
 import shutil
 from itertools import count
@@ -10,6 +11,9 @@ import yaml
 
 from lightning_transformers.errors import ConfigurationError
 
+log = logging.getLogger(__name__)
+
+CHECKPOINTS = "checkpoints"
 CONFIG = "config.yaml"
 MANIFEST = "manifest.yaml"
 METRICS = "metrics.csv"
@@ -52,20 +56,30 @@ def _number(path: Path) -> int:
     return int(digits) if digits.isdecimal() else 0
 
 
-def keep_former_run(folder: Path) -> None:
-    """Move what a run has recorded in a folder to `former` in it: another run begins there.
+def keep_former_run(folder: Path, start: str | None = None) -> None:
+    """Move what a run has left in a folder to `former` in it: another run begins there.
 
     The folder `former`, or `former-2` and so on, is that of a run: it can be trained again.
+
+    Args:
+        folder: the run folder.
+        start: the checkpoint that the other run begins from. If it is one of the former run, all
+            of these stay where they are.
     """
     tables = [*earlier(folder / METRICS), folder / METRICS]
-    found = [*tables, *earlier(folder / MANIFEST), folder / MANIFEST]
-    if not any(file.is_file() for file in found):
+    manifests = [*earlier(folder / MANIFEST), folder / MANIFEST]
+    checkpoints = folder / CHECKPOINTS
+    found = [path for path in (*tables, *manifests, checkpoints) if path.exists()]
+    if start and checkpoints.resolve() in Path(start).resolve().parents:
+        found.remove(checkpoints)
+    if not found:
         return
     former = free_name(folder / "former")
     former.mkdir()
-    for file in (*found, folder / CONFIG):
-        if file.is_file():
-            file.rename(former / file.name)
+    for path in (*found, folder / CONFIG):
+        if path.exists():
+            path.rename(former / path.name)
+    log.info("what a former run has left in %s is in %s now", folder, former.name)
 
 
 def free_name(folder: Path) -> Path:

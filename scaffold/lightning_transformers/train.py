@@ -24,6 +24,7 @@ from lightning_transformers.evaluate import evaluate
 from lightning_transformers.hydra_app.checks import check_config
 from lightning_transformers.manifest.config import without_environment
 from lightning_transformers.run_folder import (
+    CHECKPOINTS,
     CONFIG,
     MANIFEST,
     METRICS,
@@ -112,7 +113,7 @@ def train_and_record(
     recorder = Recorder(config, announce)
     trainer = build_trainer(config, recorder)
     if trainer.is_global_zero:
-        record_config(config, goes_on=resumed is not None)
+        record_config(config, checkpoint, goes_on=resumed is not None)
     metrics = train(
         model,
         data,
@@ -147,7 +148,7 @@ def checkpoint_to_resume(config: DictConfig) -> str | None:
             "a certain one is given as +checkpoint_path=<file>"
         )
     folder = Path(config.training.run_dir)
-    found = newest_checkpoint(folder / "checkpoints")
+    found = newest_checkpoint(folder / CHECKPOINTS)
     if found is None:
         log.info("resume=auto: no checkpoint in %s, the run starts from the beginning", folder)
     else:
@@ -169,11 +170,12 @@ def in_one_line(metrics: Mapping[str, float]) -> str:
     return ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
 
 
-def record_config(config: DictConfig, goes_on: bool) -> None:
+def record_config(config: DictConfig, checkpoint: str | None, goes_on: bool) -> None:
     """Write the config into the run folder, and keep what a former run has left there.
 
     Args:
         config: the config.
+        checkpoint: what the run begins from, or goes on from.
         goes_on: whether it is the run in the folder that goes on, rather than another that begins.
     """
     folder = Path(config.training.run_dir)
@@ -182,5 +184,5 @@ def record_config(config: DictConfig, goes_on: bool) -> None:
         set_aside(folder / METRICS)
         set_aside(folder / MANIFEST)
     else:
-        keep_former_run(folder)
+        keep_former_run(folder, start=checkpoint)
     OmegaConf.save(without_environment(config), folder / CONFIG)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 from omegaconf import OmegaConf
+from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.loggers import CSVLogger
 
 from lightning_transformers.checkpoints import newest_checkpoint
@@ -52,7 +53,7 @@ def trained(*overrides: str) -> dict[str, float]:
 def test_a_run_that_begins_leaves_what_a_former_one_has_recorded(
     task: tuple[str, ...], project: Path
 ) -> None:
-    """Be it from the beginning, or from a checkpoint of the former one."""
+    """Be it from the beginning, or from a checkpoint of the former one, which stays there then."""
     write_csv(project / "train.csv")
     run, expected = project / "run", {}
     last = "checkpoint_path=run/checkpoints/last.ckpt"
@@ -67,12 +68,33 @@ def test_a_run_that_begins_leaves_what_a_former_one_has_recorded(
         assert own == logged(run, metrics)
         assert own[0 if more[:1] != (last,) else 2, "train/loss"][1:] == [], "of one run"
         expected[former] = own
+    holders = {path.parent.name for path in run.rglob("checkpoints")}
+    assert holders == {"former", "run"}, "the third has begun from one of the second"
     keep_former_run(run)
     for former, own in expected.items():
         assert logged(run / former, finished_run(run / former)["metrics"]) == own
     assert OmegaConf.load(run / "former-2/config.yaml").training.seed == 3
-    assert not (run / "metrics.csv").exists()
-    assert newest_checkpoint(run / "checkpoints")
+    assert {path.name for path in run.iterdir()} == {*expected, "loss_curve.png"}
+    assert newest_checkpoint(run / "former-3/checkpoints")
+
+
+def test_a_run_goes_on_from_its_own_checkpoints_alone(project: Path) -> None:
+    """However far a former run in the folder had come."""
+    write_csv(project / "train.csv")
+    trained("trainer.max_epochs=3")
+    far = newest_checkpoint(project / "run/checkpoints")
+    with pytest.raises(ConfigurationError, match="nothing of the kind"):
+        trained("+callbacks.broken._target_=tests.runtime.test_run_folder.Broken")
+    assert far
+    assert newest_checkpoint(project / "run/checkpoints") is None
+    assert newest_checkpoint(project / "run/former/checkpoints")
+
+
+class Broken(Callback):
+    """Fails before the first batch."""
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        raise ConfigurationError("nothing of the kind")
 
 
 def test_plain_lightning_deletes_the_table_before(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from lightning_transformers.errors import ConfigurationError
 from lightning_transformers.hydra_app.handover import is_first_process, is_torchrun
 from lightning_transformers.hydra_app.mistakes import mistake_in
 from lightning_transformers.hydra_app.processes import INTERRUPTED, shared
-from lightning_transformers.run_folder import discard_if_empty
+from lightning_transformers.run_folder import CHECKPOINTS, discard_if_empty
 
 
 class Job:
@@ -86,7 +86,7 @@ def interruption(run_dir: Path) -> str:
         return "interrupted"
     name = os.path.relpath(run_dir)
     with suppress(ConfigurationError):
-        if newest_checkpoint(run_dir / "checkpoints"):
+        if newest_checkpoint(run_dir / CHECKPOINTS):
             name += f": go on with resume=auto hydra.run.dir={name}"
     return f"interrupted, the run folder is {name}"
 
