@@ -19,6 +19,10 @@ CASES = {
     "stream of several shards, 2 workers, mid-step": (Case("shards", workers=2, accumulate=3), 19),
     "SIGTERM, mid-step": (Case("packed", accumulate=3, told=True), 13),
     "SIGTERM, before a validation": (Case("packed", told=True, at="validation"), 4),
+    "SIGTERM, before the last validation": (
+        Case("packed", told=True, at="validation", every=BATCHES, by_steps=True),
+        2 * BATCHES - 1,
+    ),
     "SIGTERM, in a validation": (Case("packed", told=True, in_validation=True), 0),
     "validation, mid-step": (Case("packed", accumulate=3, at="validation"), 7),
     "own hooks, mid-step": (Case("packed", accumulate=3, own_hooks=True), 13),
