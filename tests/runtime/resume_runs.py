@@ -75,6 +75,12 @@ DATA: dict[str, tuple[str, str, Callable[..., Any], dict[str, Any]]] = {
         ImageClassificationDataModule,
         {"random_flip": True, "limit_train_samples": 60},
     ),
+    "image stream": (
+        "image_classification",
+        "vit",
+        ImageClassificationDataModule,
+        {"random_flip": True, "limit_train_samples": 60, "streaming": True},
+    ),
     "shards": ("language_modeling", "gpt2", ShardedDataModule, {"block_size": 32}),
 }
 BATCHES = 12
@@ -241,7 +247,8 @@ def train(case: Case, folder: Path, kill_at: int | None, resume: bool) -> dict[s
     common = {"dataset_name": "sample", "batch_size": 4, "num_workers": case.workers}
     if case.plain:
         data_class = type("PlainData", (PlainLoader, data_class), {})  # type: ignore[arg-type]
-    processor = PROCESSOR if case.data == "images" else TOKENIZER
+    of_images = base == "image_classification"
+    processor = PROCESSOR if of_images else TOKENIZER
     data = data_class(processor, **common | values)
     task_type = task_class(base, *case.recipes)
     if case.own_hooks:
@@ -254,7 +261,7 @@ def train(case: Case, folder: Path, kill_at: int | None, resume: bool) -> dict[s
         {"pretrained_model_name_or_path": f"{TINY}/{architecture}", "random_weights": True},
         optimizer={"_target_": "torch.optim.AdamW", "lr": 3e-3},
         scheduler=WARMUP,
-        model_data_kwargs=data.model_data_kwargs if case.data == "images" else None,
+        model_data_kwargs=data.model_data_kwargs if of_images else None,
     )
     observer = Observer(case, folder, kill_at)
     run = trainer(

@@ -16,6 +16,8 @@ CASES = {
     "images, random transforms, 2 workers": (Case("images", workers=2), 13),
     "packed, recipes, mid-step": (Case("packed", accumulate=3, recipes=RECIPES), 21),
     "stream": (Case("streaming"), 8),
+    "stream of images, random transforms": (Case("image stream"), 19),
+    "stream of images, random transforms, 2 workers": (Case("image stream", workers=2), 19),
     "stream of several shards, 2 workers, mid-step": (Case("shards", workers=2, accumulate=3), 19),
     "SIGTERM, mid-step": (Case("packed", accumulate=3, told=True), 13),
     "SIGTERM, before a validation": (Case("packed", told=True, at="validation"), 4),

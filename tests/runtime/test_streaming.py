@@ -4,13 +4,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
 import pytest
-import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 from lightning_transformers.core.resources import local_path
-from lightning_transformers.core.sampling import content_of
 from lightning_transformers.errors import ConfigurationError
 from lightning_transformers.task.nlp.language_modeling import LanguageModelingDataModule
 from lightning_transformers.task.nlp.multiple_choice import MultipleChoiceDataModule
@@ -85,17 +82,6 @@ def test_choices_of_different_lengths_can_be_streamed() -> None:
     data.setup("fit")
     batch = next(iter(data.train_dataloader()))
     assert batch["input_ids"].ndim == 3
-
-
-def test_random_numbers_of_a_stream_follow_from_values_of_all_kinds() -> None:
-    def values(number: int) -> list[Any]:
-        nested = {"a": [number, None], "b": [[1], [2, number]]}
-        return [nested, np.arange(number), torch.arange(number).bfloat16(), [nested, None], "text"]
-
-    assert repr(content_of(values(3))) == repr(content_of(values(3)))
-    for one, other in zip(values(3)[:4], values(4)[:4], strict=True):
-        assert content_of(one) != content_of(other)
-    assert content_of(None) == "None", "not where it lies, which differs between processes"
 
 
 def test_a_stream_is_not_shared_by_processes() -> None:

@@ -22,7 +22,6 @@ from lightning_transformers.core.sampling import (
     ResumableLoader,
     SeededCollate,
     SeededRows,
-    StreamCollate,
     StreamLoader,
     batches_per_process,
     even_batch_size,
@@ -234,8 +233,7 @@ class TransformerDataModule(LightningDataModule):
         rows = self._split("train")
         if isinstance(rows, IterableDataset):
             shuffled = rows.shuffle(self.seed, buffer_size=SHUFFLE_BUFFER)
-            collate = StreamCollate(self.collate_fn, shuffled, self.seed)
-            return self._dataloader(shuffled, collate_fn=collate, done=self._batches_done)
+            return self._dataloader(shuffled, done=self._batches_done)
         if self.trainer and self.trainer.overfit_batches:  # type: ignore[attr-defined]
             return self._dataloader(
                 rows, sampler=InOrder(rows, self.batch_size, self._batches_done)
@@ -366,8 +364,9 @@ class TransformerDataModule(LightningDataModule):
     def _dataloader(self, rows: Any, **kwargs: Any) -> DataLoader[Any]:
         loader: type[DataLoader[Any]] = ResumableLoader
         if isinstance(rows, IterableDataset):
-            loader, kwargs = StreamLoader, {"epoch": self._epoch, "done": no_batches} | kwargs
             require_one_process(self.trainer)
+            own = {"seed": self.seed, "epoch": self._epoch, "done": no_batches}
+            loader, kwargs = StreamLoader, own | kwargs
         common: dict[str, Any] = {
             "batch_size": self.batch_size,
             "num_workers": self.num_workers,

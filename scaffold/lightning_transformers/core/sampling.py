@@ -1,15 +1,15 @@
 """The order of training rows, and random numbers of batches, as functions of seed and epoch.
 
 A run that is resumed in the midst of an epoch so sees the rows that are left, in the same order,
-and hides the same tokens in them, whatever the number of workers.
+and hides the same tokens in them; of a stream with the same number of workers.
 """
 
 import hashlib
 import itertools
 import math
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, cast
 
 import numpy as np
@@ -182,27 +182,6 @@ class SeededCollate:
             return self.collate(examples)
 
 
-class StreamCollate:
-    """Makes batches of a stream with random numbers that follow from rows and epoch.
-
-    Args:
-        collate: makes a batch of a list of examples.
-        rows: the stream, which knows the epoch in all workers.
-        seed: of the random numbers.
-    """
-
-    def __init__(self, collate: Collate, rows: IterableDataset, seed: int) -> None:
-        self.collate = collate
-        self.rows = rows
-        self.seed = seed
-
-    def __call__(self, examples: Examples) -> Any:
-        """Return the batch."""
-        content = content_of(examples[0])
-        with random_numbers_from(seed_of(self.seed, self.rows.epoch, content)):
-            return self.collate(examples)
-
-
 class ResumableLoader(DataLoader[Any]):
     """Batches that a run goes on with by itself: Lightning has no state of theirs to keep."""
 
@@ -217,35 +196,49 @@ class ResumableLoader(DataLoader[Any]):
 class StreamLoader(ResumableLoader):
     """Batches of a stream, which shuffles by the epoch; those that a resumed epoch had are skipped.
 
+    They are made all the same, so that what is random in the others is as it would have been: it
+    follows from seed, epoch and number of a batch, and of a worker from what it has made before.
+    Workers that outlive an epoch would bring numbers from the one before.
+
     Args:
-        arguments: those of the base class.
+        arguments: those of the base class, among them a generator.
+        seed: of the random numbers.
         epoch: returns the epoch.
         done: returns the number of batches that a resumed epoch has had.
         kwargs: those of the base class.
     """
 
     def __init__(
-        self, *arguments: Any, epoch: Callable[[], int], done: Callable[[], int], **kwargs: Any
+        self,
+        *arguments: Any,
+        seed: int,
+        epoch: Callable[[], int],
+        done: Callable[[], int],
+        **kwargs: Any,
     ) -> None:
-        super().__init__(*arguments, **kwargs)
+        super().__init__(*arguments, **kwargs | {"persistent_workers": False})
+        self.seed = seed
         self.epoch = epoch
         self.done = done
 
     def __iter__(self) -> Any:
         """Return an iterator over the batches that are left of the epoch."""
-        cast(IterableDataset, self.dataset).set_epoch(self.epoch())
-        return itertools.islice(super().__iter__(), self.done(), None)
+        epoch = self.epoch()
+        cast(IterableDataset, self.dataset).set_epoch(epoch)
+        self.generator.manual_seed(seed_of(self.seed, epoch))  # workers take their seeds from it
+        batches = seeded(super().__iter__(), self.seed, epoch)
+        return itertools.islice(batches, self.done(), None)
 
 
-def content_of(value: Any) -> Any:
-    """Return plain values that follow from those of an example, be they arrays, images or lists."""
-    with suppress(TypeError, ValueError):  # of lists of different lengths
-        array = np.asarray(value)
-        if not array.dtype.hasobject:  # the bytes of an object are where it lies
-            return array.tobytes()
-    if isinstance(value, Mapping):
-        return [(key, content_of(part)) for key, part in value.items()]
-    return list(map(content_of, value)) if isinstance(value, list | tuple) else repr(value)
+def seeded(batches: Iterator[Any], seed: int, epoch: int) -> Iterator[Any]:
+    """Yield batches, each of which is made with random numbers of its own."""
+    for number in itertools.count():
+        with random_numbers_from(seed_of(seed, epoch, number)):
+            try:
+                batch = next(batches)
+            except StopIteration:
+                return
+        yield batch
 
 
 def require_one_process(trainer: Trainer | None) -> None:
