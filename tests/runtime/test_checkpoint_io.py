@@ -1,6 +1,9 @@
 """Checkpoints load safely, or are refused when they are written; the one before stays."""
 
+import multiprocessing
 import threading
+from collections import defaultdict
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +12,20 @@ import torch
 from lightning_fabric.plugins import TorchCheckpointIO
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Checkpoint
+from pytorch_lightning.plugins.io import AsyncCheckpointIO
 from torch.utils.data import DataLoader
 
+from lightning_transformers.build import recorded_hyperparameters
+from lightning_transformers.callbacks import Autosave
 from lightning_transformers.checkpoints import newest_checkpoint
 from lightning_transformers.core.checkpoint_io import SafeCheckpointIO
 from lightning_transformers.errors import ConfigurationError
-from lightning_transformers.task.nlp.language_modeling import LanguageModelingTransformer
+from lightning_transformers.task.nlp.language_modeling import (
+    LanguageModelingDataModule,
+    LanguageModelingTransformer,
+)
 from tests.rendered import BASES, suitable
+from tests.runtime.test_own_files import TOKENIZER
 from tests.runtime.test_training import model, sample, trainer
 from tests.runtime.weighting_runs import task_and_batch
 
@@ -54,6 +64,33 @@ def test_checkpoint_of_a_generated_task_loads_with_all_that_recipes_keep(
     assert {"state_dict", "optimizer_states", "callbacks", "hyper_parameters"} <= content.keys()
 
 
+class Kind(Enum):
+    """Values of a hyperparameter."""
+
+    ONE = "one"
+    OTHER = "other"
+
+
+class ChosenDataModule(LanguageModelingDataModule):
+    """Data of a user with hyperparameters that YAML has in another form."""
+
+    kinds: tuple[Kind, ...] = (Kind.ONE,)
+    folder: Path = Path("a")
+
+
+def test_hyperparameters_of_data_are_kept_as_yaml_has_them(tmp_path: Path) -> None:
+    data = ChosenDataModule(
+        TOKENIZER, dataset_name="sample", block_size=64, kinds=["other"], folder="b"
+    )
+    assert (data.kinds, data.folder) == ((Kind.OTHER,), Path("b"))
+    run = trainer(tmp_path, limit_train_batches=1, limit_val_batches=0)
+    run.fit(model(), data)
+    run.save_checkpoint(tmp_path / "last.ckpt")
+    recorded = recorded_hyperparameters(str(tmp_path / "last.ckpt"))
+    assert (recorded["kinds"], recorded["folder"]) == (("other",), "b")
+    assert ChosenDataModule(TOKENIZER, **recorded).kinds == (Kind.OTHER,)
+
+
 class CarelessTransformer(LanguageModelingTransformer):
     """A task of a user with a hyperparameter that is no plain value."""
 
@@ -67,15 +104,41 @@ def test_hyperparameter_that_would_not_load_is_refused(tmp_path: Path) -> None:
         run.save_checkpoint(tmp_path / "last.ckpt")
 
 
-@pytest.mark.parametrize(
-    "value", [lambda x: x, threading.Lock(), Path], ids=["lambda", "lock", "class"]
-)
-def test_state_that_cannot_be_written_is_refused_with_its_place(value: Any, tmp_path: Path) -> None:
-    with pytest.raises(
-        ConfigurationError, match=rf"checkpoint\['f'\] is a {type(value).__name__};"
-    ):
-        SafeCheckpointIO().save_checkpoint({"state_dict": {}, "f": value}, tmp_path / "last.ckpt")
+REFUSED = {
+    "lambda": (lambda x: x, r"\['f'\]\[1\] is a function"),
+    "lock": (threading.Lock(), r"\['f'\]\[1\] is a lock"),
+    "lock of processes": (multiprocessing.Lock(), r"\['f'\]\[1\] is a Lock"),
+    "class": (Path, r"\['f'\]\[1\] is a type"),
+    "container": (defaultdict(list), r"\['f'\]\[1\] is a defaultdict"),
+    "key": ({Path("a"): 1}, r"\['f'\]\[1\].keys\(\) is a PosixPath"),
+}
+
+
+@pytest.mark.parametrize(("value", "place"), REFUSED.values(), ids=[*REFUSED])
+@pytest.mark.parametrize("where", ["{folder}/last.ckpt", "memory://refused/last.ckpt"])
+def test_state_that_would_not_load_is_refused_with_its_place_by_trying(
+    where: str, value: Any, place: str, tmp_path: Path
+) -> None:
+    """The bytes before it are of no type that is often met, and load."""
+    content = {"state_dict": {}, "f": [bytearray(b"a"), value]}
+    path = where.format(folder=tmp_path)
+    with pytest.raises(ConfigurationError, match=rf"checkpoint{place};"):
+        SafeCheckpointIO().save_checkpoint(content, path)
     assert not list(tmp_path.iterdir())
+
+
+def test_writer_in_a_thread_refuses_as_well(tmp_path: Path) -> None:
+    run = trainer(
+        tmp_path,
+        limit_train_batches=1,
+        limit_val_batches=0,
+        plugins=[AsyncCheckpointIO()],
+        enable_checkpointing=True,
+        callbacks=[Careless(), Autosave(tmp_path)],
+    )
+    with pytest.raises(ConfigurationError, match="would not load safely"):
+        run.fit(model(), sample())
+    assert not list(tmp_path.glob("*.ckpt"))
 
 
 def test_plain_lightning_writes_what_does_not_load(tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ from pytorch_lightning import LightningDataModule, LightningModule, Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.loggers import CSVLogger
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-from transformers import PreTrainedModel, PreTrainedTokenizerFast
+from torch.nn.functional import cross_entropy
+from transformers import BartConfig, PreTrainedModel, PreTrainedTokenizerFast
 
 from lightning_transformers.build import seed_everything
 from lightning_transformers.callbacks import LossCurve, WeightNoise
@@ -86,9 +87,7 @@ def test_validation_loss_is_the_mean_over_tokens(tmp_path: Path) -> None:
     task.eval()
     for batch in data.val_dataloader():
         logits = task.model(input_ids=batch["input_ids"]).logits[:, :-1]
-        losses = torch.nn.functional.cross_entropy(
-            logits.transpose(1, 2), batch["labels"][:, 1:], reduction="none"
-        )
+        losses = cross_entropy(logits.transpose(1, 2), batch["labels"][:, 1:], reduction="none")
         total += float(losses.sum().detach())
         count += int((batch["labels"][:, 1:] != -100).sum())
         means.append(float(losses.sum().detach()) / int((batch["labels"][:, 1:] != -100).sum()))
@@ -112,6 +111,23 @@ def test_every_epoch_logs_a_training_loss(
     train(model(), sample(batch_size=4), trainer(tmp_path, logger=logger, **arguments))
     with open(tmp_path / "metrics.csv") as file:
         assert [int(r["step"]) for r in csv.DictReader(file) if r["train/loss"]] == steps
+
+
+def test_decoder_with_a_loss_of_its_own_learns_the_next_token(tmp_path: Path) -> None:
+    """The loss of BART's decoder takes labels that were shifted before."""
+    size = {"d_model": 16, "decoder_layers": 1, "decoder_attention_heads": 2, "decoder_ffn_dim": 16}
+    BartConfig(vocab_size=200, is_decoder=True, is_encoder_decoder=False, **size).save_pretrained(
+        tmp_path
+    )
+    task = LanguageModelingTransformer(
+        {"pretrained_model_name_or_path": str(tmp_path), "random_weights": True}
+    )
+    ids = torch.randint(5, 200, (2, 9), generator=torch.Generator().manual_seed(0))
+    batch = {"input_ids": ids, "labels": ids.masked_fill(ids < 40, -100)}
+    loss, outputs = task.shared_step(batch, "train")
+    logits, labels = outputs["logits"][:, :-1].mT, batch["labels"][:, 1:]
+    assert loss.mean.item() == pytest.approx(cross_entropy(logits, labels).item())
+    assert outputs["loss"].item() != pytest.approx(loss.mean.item(), rel=1e-3)
 
 
 def test_noise_is_there_in_the_step_and_gone_after_it(tmp_path: Path) -> None:

@@ -14,11 +14,15 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
+from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader
+from transformers.utils.generic import ModelOutput
 
+from lightning_transformers.core import Batch, Loss, TaskTransformer
 from lightning_transformers.core.sampling import even_batch_size
 from lightning_transformers.core.weighting import TokenWeighting
 from lightning_transformers.errors import ConfigurationError
+from lightning_transformers.task.nlp.language_modeling import LanguageModelingTransformer
 from release_templates import ROOT
 from tests.rendered import BASES, suitable
 from tests.runtime.ddp_weighting import ODD
@@ -124,6 +128,96 @@ def test_a_count_may_be_on_another_device_than_the_loss() -> None:
     loss = torch.ones((), device="meta")
     assert TokenWeighting().weigh(loss, lambda: torch.tensor(3), run).device == loss.device
     assert summed == ["meta"]
+
+
+class WithOwnMask(LanguageModelingTransformer):
+    """A task with a step of its own, whose loss is the mean over other tokens."""
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Learn two tokens of three."""
+        labels = batch["labels"].masked_fill(batch["input_ids"] % 3 == 0, -100)
+        loss, _ = self.shared_step({**batch, "labels": labels}, "train")
+        return loss.mean
+
+
+class ByRow(LanguageModelingTransformer):
+    """A task whose loss is the mean over rows, in a step of its own."""
+
+    def compute_loss(self, outputs: ModelOutput, batch: Batch, stage: str) -> Loss:
+        """Return the mean over tokens of each row."""
+        labels = batch["labels"][:, 1:]
+        terms = cross_entropy(outputs["logits"][:, :-1].mT, labels, reduction="none").sum(1)
+        return Loss((terms / (labels != -100).sum(1).clamp(min=1)).sum(), torch.tensor(len(terms)))
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Return the loss without `shared_step`."""
+        return self.compute_loss(self(batch), batch, "train").mean
+
+
+class WithOwnBackward(LanguageModelingTransformer):
+    """A task that leaves out `super()`."""
+
+    def backward(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
+        """Take the gradient."""
+        loss.backward(*args, **kwargs)
+
+
+class Lightly(LanguageModelingTransformer):
+    """A task whose terms weigh far less than 1 each."""
+
+    def compute_loss(self, outputs: ModelOutput, batch: Batch, stage: str) -> Loss:
+        """Return the weighted loss, as `cross_entropy(weight=…)` has it."""
+        logits, labels = self.logits_and_labels(outputs, batch)
+        weight = 1e-4 + 1e-6 * torch.arange(logits.shape[-1], dtype=logits.dtype)
+        total = cross_entropy(logits, labels, weight, reduction="sum")
+        return Loss(total, weight[labels].sum())
+
+
+class Skipping(LanguageModelingTransformer):
+    """A task that leaves a batch out, after all has been worked out for it."""
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Any:
+        """Return nothing for the second batch, and another loss for the others."""
+        if batch_idx == 1:
+            super().training_step(batch, batch_idx)
+            return None
+        return self.model(**batch).loss
+
+
+OWN = (WithOwnMask, ByRow, WithOwnBackward, Lightly)
+
+
+def own_update(cls: type[TaskTransformer], batches: list[Batch]) -> Tensor:
+    task, _ = task_and_batch("language_modeling")
+    task.__class__ = cls
+    return update(task, batches, precision="64-true")
+
+
+@pytest.mark.parametrize("cls", OWN)
+def test_steps_and_losses_of_the_user_are_weighed_by_their_terms(
+    cls: type[TaskTransformer],
+) -> None:
+    _, batch = task_and_batch("language_modeling")
+    whole = own_update(cls, [batch])
+    assert relative_error(own_update(cls, parts_of(batch, 4)), whole) < 1e-6
+    if cls is not WithOwnBackward:
+        assert relative_error(whole, update_of("language_modeling", 1, "64-true")) > 0.01
+
+
+def test_batch_that_is_left_out_does_not_count_for_the_next() -> None:
+    _, batch = task_and_batch("language_modeling")
+    first, left_out, *others = parts_of(batch, 4)
+    rows = {key: torch.cat([part[key] for part in (first, *others)]) for key in batch}
+    whole = own_update(LanguageModelingTransformer, [rows])
+    assert relative_error(own_update(Skipping, [first, left_out, *others]), whole) < 1e-6
+
+
+def test_optimizer_that_evaluates_a_batch_again_has_steps_of_one(tmp_path: Path) -> None:
+    task, batch = task_and_batch("language_modeling")
+    task.optimizer_config = {"_target_": "torch.optim.LBFGS", "max_iter": 3}
+    assert update(task, [batch]).norm() > 0
+    with pytest.raises(ConfigurationError, match=r"LBFGS evaluates .*accumulate_grad_batches=1"):
+        update(task, parts_of(batch, 2))
 
 
 @pytest.fixture(scope="module")

@@ -1,18 +1,21 @@
 """Writing checkpoints that load safely, and that a kill cannot spoil."""
 
 import os
+from collections import OrderedDict
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
-from pickle import PickleError
 from typing import Any
 
 import torch
 from lightning_fabric.plugins import TorchCheckpointIO
 from torch import Tensor
+from torch.nn import Parameter
 
 from lightning_transformers.errors import ConfigurationError
 
-PLAIN = (Tensor, str, bytes, bool, int, float, complex, type(None), torch.dtype, torch.device)
+LOADABLE = (Tensor, Parameter, dict, OrderedDict, list, tuple, set)
+"""What loads if its parts do; these may be too many to try that in memory."""
 
 
 class SafeCheckpointIO(TorchCheckpointIO):
@@ -26,36 +29,60 @@ class SafeCheckpointIO(TorchCheckpointIO):
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
     ) -> None:
         """Write a checkpoint; raises ConfigurationError for one that could not be loaded."""
-        if "://" in str(path):  # an object store, which takes a file as a whole
-            super().save_checkpoint(checkpoint, path, storage_options)
-            return
-        target = Path(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        beside = target.with_name(f".{target.name}.part")
         try:
-            with beside.open("wb") as file:
-                torch.save(checkpoint, file)
-                file.flush()
-                os.fsync(file.fileno())
-            torch.load(beside, map_location="cpu", mmap=True, weights_only=True)
-            os.replace(beside, target)
-        except (PickleError, AttributeError, TypeError) as error:  # a lambda, a lock, a path
-            key, value = next(harmful(checkpoint), ("it", error))
+            if "://" in str(path):  # an object store, which takes a file as a whole
+                require_loadable(checkpoint)
+                super().save_checkpoint(checkpoint, path, storage_options)
+            else:
+                write(checkpoint, Path(path))
+        except Exception as error:  # of pickle, or of what a value does when it is pickled
+            found = next(refused(checkpoint, "checkpoint"), None)
+            if found is None:
+                raise
+            key, value = found
             raise ConfigurationError(
                 f"the checkpoint would not load safely: {key} is a {type(value).__name__}; keep "
                 "tensors and plain Python values in hyperparameters and states"
             ) from error
-        finally:
-            beside.unlink(missing_ok=True)
 
 
-def harmful(value: Any, key: str = "checkpoint") -> Iterator[tuple[str, Any]]:
-    """Yield what is neither a tensor nor plain Python in a structure, with the keys to it."""
+def write(checkpoint: dict[str, Any], target: Path) -> None:
+    """Write a checkpoint to a file, which is there as a whole or as it was before."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    beside = target.with_name(f".{target.name}.part")
+    try:
+        with beside.open("wb") as file:
+            torch.save(checkpoint, file)
+            file.flush()
+            os.fsync(file.fileno())
+        torch.load(beside, map_location="cpu", mmap=True, weights_only=True)
+        os.replace(beside, target)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def require_loadable(value: Any) -> None:
+    """Raise whatever keeps a value from being written and loaded safely."""
+    content = BytesIO()
+    torch.save(value, content)
+    content.seek(0)
+    torch.load(content, map_location="cpu", weights_only=True)
+
+
+def refused(value: Any, key: str) -> Iterator[tuple[str, Any]]:
+    """Yield the innermost parts of a structure that do not load, with the keys to them."""
     if isinstance(value, dict):
-        for name, part in value.items():
-            yield from harmful(part, f"{key}[{name!r}]")
+        parts = [(f"{key}[{name!r}]", part) for name, part in value.items()]
+        parts += [(f"{key}.keys()", name) for name in value]
     elif isinstance(value, list | tuple | set):
-        for index, part in enumerate(value):
-            yield from harmful(part, f"{key}[{index}]")
-    elif type(value) not in PLAIN and not isinstance(value, Tensor):
+        parts = [(f"{key}[{index}]", part) for index, part in enumerate(value)]
+    else:
+        parts = []
+    inner = [found for name, part in parts for found in refused(part, name)]
+    yield from inner
+    if inner or type(value) in LOADABLE:
+        return
+    try:
+        require_loadable(value)
+    except Exception:
         yield key, value

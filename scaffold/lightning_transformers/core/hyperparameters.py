@@ -2,8 +2,10 @@
 
 import sys
 from collections.abc import Mapping
+from enum import Enum
 from functools import cache
 from inspect import get_annotations
+from pathlib import PurePath
 from types import SimpleNamespace
 from typing import Any, ClassVar, get_origin, get_type_hints
 
@@ -68,9 +70,26 @@ def plain(value: Any) -> Any:
 
 
 def hyperparameters_of(instance: object, root: type) -> dict[str, Any]:
-    """Return the values of the declared hyperparameters of an instance, by name."""
+    """Return the declared hyperparameters of an instance by name, as a config could give them."""
     names = sorted(declared_hyperparameters(type(instance), root))
-    return {name: getattr(instance, name) for name in names}
+    return {name: written(getattr(instance, name)) for name in names}
+
+
+def written(value: Any) -> Any:
+    """Return a value with enums and paths in it as they are written in YAML.
+
+    A checkpoint with one of these does not load; the annotation makes of it what it was.
+    """
+    match value:
+        case Enum():
+            return value.value
+        case PurePath():
+            return str(value)
+        case dict():
+            return {written(key): written(part) for key, part in value.items()}
+        case list() | tuple() | set() if type(value) in (list, tuple, set):
+            return type(value)(map(written, value))
+    return value
 
 
 @cache

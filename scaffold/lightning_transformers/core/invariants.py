@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any, cast
 from lightning_fabric.plugins import TorchCheckpointIO
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.trainer.states import TrainerFn
+from torch import Tensor
+from torch.utils.hooks import RemovableHandle
 from transformers import PreTrainedTokenizerBase
 
 from lightning_transformers.core import resuming
@@ -25,6 +27,7 @@ class Invariants(Callback):
     """
 
     def __init__(self) -> None:
+        self.weight: RemovableHandle | None = None
         self.resumed: list[Any] | None = None
         self.trainable_when_wrapped: set[str] = set()
         self.epoch = -1
@@ -37,8 +40,12 @@ class Invariants(Callback):
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Have checkpoints written safely; check that each token of the data has an embedding."""
-        if type(trainer.strategy.checkpoint_io) is TorchCheckpointIO:
+        writer: Any = trainer.strategy.checkpoint_io
+        if type(writer) is TorchCheckpointIO:
             trainer.strategy.checkpoint_io = SafeCheckpointIO()
+        inner = getattr(writer, "checkpoint_io", None)  # of one that writes in a thread
+        if type(inner) is TorchCheckpointIO:
+            writer._checkpoint_io = SafeCheckpointIO()
         tokenizer = getattr(trainer.datamodule, "tokenizer", None)  # type: ignore[attr-defined]
         if not isinstance(tokenizer, PreTrainedTokenizerBase):
             return
@@ -66,20 +73,45 @@ class Invariants(Callback):
             resuming.restore(cast("TaskTransformer", pl_module), self.resumed)
             self.resumed = None
 
-    on_validation_start = on_train_epoch_end = on_train_epoch_start
+    on_train_epoch_end = on_train_epoch_start
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Take up the state of a run that goes on; forget what a broken-off validation had."""
+        self.on_train_epoch_start(trainer, pl_module)
+        for metrics in cast("TaskTransformer", pl_module).metrics.values():
+            metrics.reset()  # type: ignore[operator]
+
+    on_test_start = on_validation_start
 
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
         """Take up the state of a run that goes on; show the task its batch."""
         self.on_train_epoch_start(trainer, pl_module)
-        cast("TaskTransformer", pl_module).current_batch = batch
+        task = cast("TaskTransformer", pl_module)
+        task.current_batch, task.weighting.count = batch, None
         first, self.epoch = self.epoch != trainer.current_epoch, trainer.current_epoch
         if first and trainer.world_size > 1 and trainable(pl_module) != self.trainable_when_wrapped:
             raise ConfigurationError(
                 "parameters were frozen or unfrozen in on_fit_start or later, when the processes "
                 "had already agreed on those that train: do it in setup, or train on one device"
             )
+
+    def on_before_backward(
+        self, trainer: Trainer, pl_module: LightningModule, loss: Tensor
+    ) -> None:
+        """Weigh the batch by its targets, see `TokenWeighting`."""
+        if pl_module.automatic_optimization:
+            task = cast("TaskTransformer", pl_module)
+            weight = task.weighting.weigh(loss, task.number_of_targets, trainer)
+            register: Any = loss.register_hook
+            self.weight = register(lambda gradient: gradient * weight)
+
+    def on_after_backward(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Weigh it once, should its loss be kept."""
+        if self.weight is not None:
+            self.weight.remove()
+            self.weight = None
 
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]

@@ -1,14 +1,34 @@
 """Metrics that every loss has, those of classes, and the base of those over texts."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
 from torch import Tensor
-from torchmetrics import Metric
+from torchmetrics import Metric, MetricCollection
 from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 from torchmetrics.utilities import dim_zero_cat
+
+
+class StageMetrics(MetricCollection):
+    """The metrics of a stage, each of which gets all batches, and keeps its precision.
+
+    torchmetrics would let one metric stand in for another with the same state after a batch, and
+    a trainer in bfloat16 cast the states, whose sums then stand still at 256 terms.
+    """
+
+    def __init__(self, metrics: dict[str, Metric], prefix: str) -> None:
+        super().__init__(metrics, prefix=prefix, compute_groups=False)  # type: ignore[arg-type]
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], *args: Any, **kwargs: Any) -> Any:
+        def moved(value: Tensor) -> Tensor:
+            device = fn(value).device
+            # Apple's GPUs have no float64.
+            narrow = device.type == "mps" and value.dtype == torch.float64
+            return value.to(device, torch.float32 if narrow else value.dtype)
+
+        return super()._apply(moved, *args, **kwargs)  # type: ignore[no-untyped-call]
 
 
 class MeanLoss(Metric):
@@ -20,17 +40,14 @@ class MeanLoss(Metric):
 
     def __init__(self) -> None:
         super().__init__()
-        self.add_state("total", torch.tensor(0.0), dist_reduce_fx="sum")
-        self.add_state("count", torch.tensor(0.0), dist_reduce_fx="sum")
+        for name in ("total", "count"):
+            self.add_state(name, torch.tensor(0.0, dtype=torch.float64), dist_reduce_fx="sum")
 
     def update(self, total: Tensor, count: Tensor) -> None:
         """Add a batch's sum of loss terms and their number."""
-        # A trainer in bfloat16 casts the states, whose sums would then stand still at 256 terms;
-        # Apple's GPUs have no float64.
-        wide = torch.float32 if total.device.type == "mps" else torch.float64
         # Not in place: the state may be a tensor of inference mode, from an earlier validation.
-        self.total = self.total.to(wide) + total
-        self.count = self.count.to(wide) + count
+        self.total = self.total + total
+        self.count = self.count + count
 
     def compute(self) -> Tensor:
         """Return the mean, a scalar."""
@@ -45,11 +62,28 @@ class Perplexity(MeanLoss):
         return super().compute().exp()
 
 
+class OfSomeLabels(Metric):
+    """A metric of torchmetrics that takes a batch without labels, which it would fail on."""
+
+    def update(self, preds: Tensor, target: Tensor) -> None:
+        """Add a batch."""
+        if len(target):
+            super().update(preds, target)  # type: ignore[safe-super]
+
+
+class Accuracy(OfSomeLabels, MulticlassAccuracy):
+    """Accuracy over classes."""
+
+
+class F1Score(OfSomeLabels, MulticlassF1Score):
+    """F1 over classes."""
+
+
 def class_metrics(classes: int) -> dict[str, Metric]:
     """Return the metrics of predicted classes or logits against the true classes, by name."""
     return {
-        "accuracy": MulticlassAccuracy(classes, average="micro"),
-        "f1": MulticlassF1Score(classes, average="macro"),
+        "accuracy": Accuracy(classes, average="micro"),
+        "f1": F1Score(classes, average="macro"),
     }
 
 

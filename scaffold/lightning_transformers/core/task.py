@@ -25,13 +25,13 @@ from lightning_transformers.core.heads import tell_of_own_layer
 from lightning_transformers.core.hyperparameters import plain, set_hyperparameters
 from lightning_transformers.core.invariants import Invariants
 from lightning_transformers.core.losses import unmasked
-from lightning_transformers.core.metrics import MeanLoss
+from lightning_transformers.core.metrics import MeanLoss, StageMetrics
 from lightning_transformers.core.modes import evaluation_mode
 from lightning_transformers.core.pipelines import pipeline_of
 from lightning_transformers.core.randomness import keyed_generator
 from lightning_transformers.core.schedules import schedule_arguments, training_steps
 from lightning_transformers.core.types import Batch, Loss
-from lightning_transformers.core.weighting import TokenWeighting
+from lightning_transformers.core.weighting import TokenWeighting, counted
 from lightning_transformers.errors import ConfigurationError
 
 ADAMW = {"_target_": "torch.optim.AdamW", "lr": 5e-5, "weight_decay": 0.01}
@@ -86,6 +86,7 @@ class TaskTransformer(LightningModule):
         super().__init__()
         backbone, peft = plain(backbone), plain(peft)
         optimizer, scheduler = plain(optimizer), plain(scheduler)
+        hyperparameters = {name: plain(value) for name, value in hyperparameters.items()}
         set_hyperparameters(self, TaskTransformer, hyperparameters)
         self.save_hyperparameters(logger=False)
         fields = {"pretrained_model_name_or_path": backbone}
@@ -97,7 +98,6 @@ class TaskTransformer(LightningModule):
         self._data: TransformerDataModule | None = None
         self._unlogged_loss: Tensor | None = None
         self.current_batch: Batch = {}
-        self._count: Tensor | None = None
         self.weighting = TokenWeighting()
         self.model = self.build_model()
         if peft:
@@ -107,7 +107,7 @@ class TaskTransformer(LightningModule):
             self.strict_loading = False
         self.metrics = nn.ModuleDict(
             {
-                stage: MetricCollection(self.configure_metrics(stage), prefix=f"{stage}/")  # type: ignore[arg-type]
+                stage: StageMetrics(self.configure_metrics(stage), prefix=f"{stage}/")
                 for stage in ("val", "test")
             }
         )
@@ -124,6 +124,11 @@ class TaskTransformer(LightningModule):
         if isinstance(trainer, Trainer) and trainer.lightning_module is self:
             Invariants.attach(trainer)
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for name in {"compute_loss", "shared_step"} & vars(cls).keys():
+            setattr(cls, name, counted(vars(cls)[name]))
+
     # -- the model
 
     def build_model(self) -> PreTrainedModel:
@@ -136,16 +141,20 @@ class TaskTransformer(LightningModule):
 
     # -- the loss
 
+    @counted
     def shared_step(self, batch: Batch, stage: str) -> tuple[Loss, ModelOutput]:
         """Return the loss of a batch and the model's outputs; `stage` is train, val or test."""
         outputs = self(batch)
         return self.compute_loss(outputs, batch, stage), outputs
 
+    @counted
     def compute_loss(self, outputs: ModelOutput, batch: Batch, stage: str) -> Loss:
         """Return the model's own loss as the sum over its targets and their number."""
-        count = self.count_targets(batch)
-        # Of a batch without targets the mean is 0/0, and it has no part in the sum.
-        return Loss(outputs["loss"].where(count > 0, 0) * count, count)
+        count, mean = self.count_targets(batch), outputs["loss"]
+        # The sum may be more than 16 bits hold. Of a batch without targets the mean is 0/0, and it
+        # has no part in the sum.
+        wide = mean.to(torch.promote_types(mean.dtype, torch.float32))
+        return Loss(wide.where(count > 0, 0) * count, count)
 
     def count_targets(self, batch: Batch) -> Tensor:
         """Return over how many labels the model averages its loss; -100 marks a masked one."""
@@ -162,20 +171,12 @@ class TaskTransformer(LightningModule):
         loss, _ = self.shared_step(batch, "train")
         if not loss.total.requires_grad:
             raise ConfigurationError(nothing_trains(self.model))
-        self._count = loss.count
         every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
         due = every and (self.global_step + 1) % every == 0
         if due:
             self.log("train/loss", loss.mean.detach(), prog_bar=True)
         self._unlogged_loss = None if due else loss.mean.detach()
         return loss.mean
-
-    def backward(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
-        """Add the gradients of a batch, weighed by its targets; see `TokenWeighting`."""
-        if self.automatic_optimization:
-            loss = self.weighting.weigh(loss, self._number_of_targets, self.trainer)
-        self._count = None
-        super().backward(loss, *args, **kwargs)
 
     def on_train_epoch_end(self) -> None:
         """Log the loss of the last batch, which an epoch with few batches has no other of."""
@@ -369,9 +370,10 @@ class TaskTransformer(LightningModule):
         finally:
             self._data, data.model_config = None, before
 
-    def _number_of_targets(self) -> Tensor:
-        if self._count is not None:
-            return self._count
+    def number_of_targets(self) -> Tensor:
+        """Return how many targets the batch has by which the task is being trained."""
+        if self.weighting.count is not None:
+            return self.weighting.count
         try:
             return self.count_targets(self.current_batch)
         except (KeyError, TypeError, IndexError):

@@ -23,8 +23,13 @@ class Loss:
     @property
     def mean(self) -> Tensor:
         """The loss of the batch by itself, which `training_step` returns."""
-        return self.total / self.count.clamp(min=1)
+        return self.total / positive(self.count)
 
     def plus(self, mean: Tensor) -> "Loss":
         """Return the loss with another one added to it, which is given as its mean, a scalar."""
         return Loss(self.total + mean.where(self.count > 0, 0) * self.count, self.count)
+
+
+def positive(count: Tensor) -> Tensor:
+    """Return a count to divide by: 1 in place of 0. Of weighted terms it may be below 1."""
+    return count.where(count > 0, 1)

@@ -1,12 +1,18 @@
 """Gradients that are the mean over all tokens of a step, however these are spread over batches."""
 
 from collections.abc import Callable, Iterable
-from typing import cast
+from functools import wraps
+from typing import Any, TypeVar, cast
 
 import torch
 from pytorch_lightning import Trainer
 from torch import Tensor
 from torch.optim import Optimizer
+
+from lightning_transformers.core.types import Loss, positive
+from lightning_transformers.errors import ConfigurationError
+
+Method = TypeVar("Method", bound=Callable[..., Any])
 
 
 class TokenWeighting:
@@ -22,35 +28,42 @@ class TokenWeighting:
     batches of a step are not.
 
     Attributes:
+        count: number of terms in the loss of the batch, as far as the task has worked it out.
         total: number of loss terms of the step so far, over all processes; a scalar.
     """
 
     def __init__(self) -> None:
+        self.count: Tensor | None = None
         self.total: Tensor | None = None
         self.window: tuple[int, int] | None = None
+        self.weighed: tuple[int, int] | None = None
 
     def weigh(self, loss: Tensor, count_terms: Callable[[], Tensor], trainer: Trainer) -> Tensor:
-        """Return the loss to take the gradient of, and make room for it in those there are.
+        """Return the weight of a batch in the gradient, and make room for it in those there are.
 
         Args:
             loss: mean of a batch, divided by Lightning by the number of batches in a step.
             count_terms: returns the number of its terms; it is asked for if that matters.
             trainer: the trainer, whose optimizer has the parameters.
+
+        Raises:
+            ConfigurationError: for an optimizer that evaluates the last of several batches again,
+                which would add it once more to the gradients of the others.
         """
         batches, processes = trainer.accumulate_grad_batches, trainer.world_size
         if batches == processes == 1:
-            return loss
+            return torch.ones_like(loss)
         count = count_terms().detach().to(loss.device)
         # The sum over the processes takes the place of what it is given.
         wide = count.to(torch.promote_types(loss.dtype, torch.float32), copy=True)
         everywhere = cast(Tensor, trainer.strategy.reduce(wide, reduce_op="sum"))
         if trainer.strategy.handles_gradient_accumulation:
-            return loss * (count * processes / everywhere.clamp(min=1))
+            return count * processes / positive(everywhere)
         before = self._before(trainer, everywhere)
         self.total = before + everywhere
-        total = self.total.clamp(min=1)
+        total = positive(self.total)
         scale_gradients(trainer.optimizers, before / total)
-        return loss * (count * batches * processes / total)
+        return count * batches * processes / total
 
     def state(self) -> float:
         """Return the number of loss terms of a step that is not done."""
@@ -67,14 +80,34 @@ class TokenWeighting:
 
     def _before(self, trainer: Trainer, like: Tensor) -> Tensor:
         """Return the number of terms in the step before this batch: none, if it is the first."""
-        window = self._window(trainer)
+        batch, window = trainer.fit_loop.batch_idx, self._window(trainer)
         # An optimizer may evaluate the first batch several times, each time from the start.
-        first = (
-            trainer.fit_loop.batch_idx % trainer.accumulate_grad_batches == 0
-            or window != self.window
-        )
-        self.window = window
+        first = batch % trainer.accumulate_grad_batches == 0 or window != self.window
+        if not first and self.weighed == (trainer.current_epoch, batch):
+            raise ConfigurationError(
+                f"{type(trainer.optimizers[0]).__name__} evaluates a batch several times in a "
+                "step, which has to have no other: set trainer.accumulate_grad_batches=1"
+            )
+        self.window, self.weighed = window, (trainer.current_epoch, batch)
         return torch.zeros_like(like) if first or self.total is None else self.total
+
+
+def counted(step: Method) -> Method:
+    """Have a method of a task note how many terms the loss has that it returns, maybe among others.
+
+    So a batch is weighed by what its loss is the mean of, be it that of `training_step` or of a
+    step of the user's own. Where one such method calls another, the outer one counts.
+    """
+
+    @wraps(step)
+    def counting(task: Any, *arguments: Any, **kwargs: Any) -> Any:
+        found = step(task, *arguments, **kwargs)
+        loss = found[0] if isinstance(found, tuple) else found
+        if isinstance(loss, Loss):
+            task.weighting.count = loss.count
+        return found
+
+    return cast(Method, counting)
 
 
 @torch.no_grad()

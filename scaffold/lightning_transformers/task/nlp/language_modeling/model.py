@@ -1,15 +1,17 @@
 """The causal language model."""
 
+from inspect import unwrap
 from typing import Any, ClassVar, cast
 
 import torch
 from pydantic import PositiveInt
 from torch import Tensor
+from torch.nn.functional import cross_entropy
 from torchmetrics import Metric
 from transformers import PreTrainedModel
 from transformers.utils.generic import ModelOutput
 
-from lightning_transformers.core import Batch, TaskTransformer
+from lightning_transformers.core import Batch, Loss, TaskTransformer
 from lightning_transformers.core.collate import padding_token_id
 from lightning_transformers.core.losses import unmasked
 from lightning_transformers.core.metrics import Perplexity
@@ -36,6 +38,13 @@ class LanguageModelingTransformer(TaskTransformer):
         # documents apart; generation has a setting of its own.
         model.config.get_text_config().use_cache = False
         return model
+
+    def compute_loss(self, outputs: ModelOutput, batch: Batch, stage: str) -> Loss:
+        """Return the loss of the next tokens: the model's own, if it is that."""
+        if takes_its_loss_from_transformers(self.model):
+            return super().compute_loss(outputs, batch, stage)
+        logits, labels = self.logits_and_labels(outputs, batch)
+        return Loss(cross_entropy(logits, labels, reduction="sum"), self.count_targets(batch))
 
     def count_targets(self, batch: Batch) -> Tensor:
         """Return the number of predicted tokens: the first of a row is predicted by none."""
@@ -90,3 +99,11 @@ class LanguageModelingTransformer(TaskTransformer):
             max_new_tokens=self.max_new_tokens,
         )
         return cast(Tensor, output[:, ids.shape[1] :])
+
+
+def takes_its_loss_from_transformers(model: PreTrainedModel) -> bool:
+    """Tell whether a model's loss is the one of `loss_type`, which shifts the labels.
+
+    Decoders of translation models such as BART have a loss in their own code, which does not.
+    """
+    return "loss_function" in unwrap(type(model).forward).__code__.co_names

@@ -3,12 +3,11 @@
 from typing import Any, ClassVar
 
 from torchmetrics import Metric
-from torchmetrics.classification import MulticlassAccuracy
 from transformers.utils.generic import ModelOutput
 
 from lightning_transformers.core import Batch, Loss, TaskTransformer
 from lightning_transformers.core.collate import IGNORED
-from lightning_transformers.core.metrics import Perplexity
+from lightning_transformers.core.metrics import Accuracy, Perplexity
 
 
 class MaskedLanguageModelingTransformer(TaskTransformer):
@@ -25,7 +24,7 @@ class MaskedLanguageModelingTransformer(TaskTransformer):
         return {
             **super().configure_metrics(stage),
             "perplexity": Perplexity(),
-            "accuracy": MulticlassAccuracy(average="micro", validate_args=False),
+            "accuracy": Accuracy(average="micro", validate_args=False),
         }
 
     def metric_inputs(self, loss: Loss, outputs: ModelOutput, batch: Batch) -> dict[str, Any]:

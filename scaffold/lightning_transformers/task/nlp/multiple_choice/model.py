@@ -5,10 +5,10 @@ from typing import Any, ClassVar, cast
 
 from torch.nn.functional import cross_entropy
 from torchmetrics import Metric
-from torchmetrics.classification import MulticlassAccuracy
 from transformers.utils.generic import ModelOutput
 
 from lightning_transformers.core import Batch, Loss, TaskTransformer
+from lightning_transformers.core.metrics import Accuracy
 from lightning_transformers.task.nlp.multiple_choice.data import MultipleChoiceDataModule
 
 
@@ -34,7 +34,7 @@ class MultipleChoiceTransformer(TaskTransformer):
 
     def configure_metrics(self, stage: str) -> dict[str, Metric]:
         """Return the loss and the accuracy."""
-        accuracy = MulticlassAccuracy(average="micro", validate_args=False)
+        accuracy = Accuracy(average="micro", validate_args=False)
         return {**super().configure_metrics(stage), "accuracy": accuracy}
 
     def metric_inputs(self, loss: Loss, outputs: ModelOutput, batch: Batch) -> dict[str, Any]:
