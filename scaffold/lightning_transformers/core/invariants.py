@@ -105,7 +105,7 @@ class Invariants(Callback):
             task = cast("TaskTransformer", pl_module)
             weight = task.weighting.weigh(loss, task.number_of_targets, trainer)
             register: Any = loss.register_hook
-            self.weight = register(lambda gradient: gradient * weight)
+            self.weight = register(lambda gradient: gradient * weight.to(gradient.dtype))
 
     def on_after_backward(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Weigh it once, should its loss be kept."""
