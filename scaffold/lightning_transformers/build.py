@@ -11,7 +11,7 @@ from hydra.utils import get_class, instantiate, to_absolute_path
 from omegaconf import DictConfig, OmegaConf
 
 from lightning_transformers.checkpoints import read_checkpoint
-from lightning_transformers.errors import ConfigurationError, first_line
+from lightning_transformers.errors import ConfigurationError
 from lightning_transformers.hydra_app.targets import locate
 
 if TYPE_CHECKING:
@@ -186,14 +186,7 @@ def load_checkpoint(
         fields["trust_remote_code"] = trust_remote_code
         fields["attn_implementation"] = attn_implementation or fields.get("attn_implementation")
         hyperparameters["backbone"] = fields
-    try:
-        return cls.load_from_checkpoint(
-            path, map_location="cpu", weights_only=True, **hyperparameters
-        )
-    except RuntimeError as error:
-        raise ConfigurationError(
-            f"the checkpoint '{path}' does not fit {cls.__name__}: {first_line(error)}"
-        ) from error
+    return cls.load_from_checkpoint(path, map_location="cpu", weights_only=True, **hyperparameters)
 
 
 def recorded_hyperparameters(path: str) -> dict[str, Any]:

@@ -5,6 +5,8 @@ from pickle import UnpicklingError
 from typing import Any
 from zipfile import is_zipfile
 
+from omegaconf import DictConfig
+
 from lightning_transformers.errors import ConfigurationError, first_line
 
 
@@ -55,19 +57,51 @@ def read_training_state(path: str) -> dict[str, Any]:
     return content
 
 
+def check_resumable(path: str, config: DictConfig) -> None:
+    """Check that what a config trains can go on from a checkpoint.
+
+    Raises:
+        ConfigurationError: if the file cannot be read, if it was trained with another optimizer or
+            adapter, or for longer than the config says.
+    """
+    content = read_training_state(path)
+    recorded = content.get("hyper_parameters", {})
+    for name in ("optimizer", "peft"):
+        then, now = (_target(part.get(name)) for part in (recorded, config))
+        if name in recorded and then != now:
+            raise ConfigurationError(
+                f"checkpoint_path={path} was trained with {name} {then}, not with {now}: set "
+                f"{name} as it was, or start from the beginning in another hydra.run.dir"
+            )
+    epochs = content["loops"]["fit_loop"]["epoch_progress"]["current"]["ready"]
+    for name, done in {"max_epochs": epochs, "max_steps": content["global_step"]}.items():
+        limit = config.trainer.get(name)
+        if limit is not None and 0 <= limit < done:
+            raise ConfigurationError(
+                f"trainer.{name}={limit} is less than the {done} that checkpoint_path={path} has "
+                f"come to: set trainer.{name}={done} or more"
+            )
+
+
+def _target(part: Any) -> str:
+    return str(part["_target_"]) if part else "none"
+
+
 def newest_checkpoint(folder: Path) -> str | None:
     """Return the checkpoint in a folder that the training had come furthest with, if any.
 
-    One that no training can go on from is passed over, and so are hidden files.
+    Of two that are as far, `last.ckpt` is newer: it is written last. One that no training can go
+    on from is passed over, and so are hidden files.
 
     Raises:
         ConfigurationError: if there are checkpoints, and a training can go on from none of them.
     """
-    found: dict[str, tuple[int, int]] = {}
+    found: dict[str, tuple[int, int, bool]] = {}
     refusal = None
     for path in sorted(folder.glob("[!.]*.ckpt")):
         try:
-            found[str(path)] = progress(read_training_state(str(path)))
+            steps, batches = progress(read_training_state(str(path)))
+            found[str(path)] = steps, batches, path.name == "last.ckpt"
         except ConfigurationError as error:
             refusal = error
     if refusal and not found:

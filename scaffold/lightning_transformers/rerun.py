@@ -21,6 +21,7 @@ from lightning_transformers.run_folder import (
     MANIFEST,
     earlier,
     finished_run,
+    moved,
     read_manifest,
 )
 from lightning_transformers.train import train_and_record
@@ -57,7 +58,7 @@ def rerun(folder: Path, into: Path) -> list[Difference]:
         tell(differences(read_manifest(file), manifest, [*EARLY, *LATE]), "differed in the run")
     use_threads(manifest["training"]["threads"])
     tell(differences(manifest, state_before(manifest, folder, Path.cwd()), EARLY))
-    config = moved(folder, into)
+    config = config_of(folder, into)
     # Other checks would refuse keys that interpolations alone have read.
     check_targets(resolved(config))
     metrics = train_and_record(config, lambda now: tell(differences(manifest, now, LATE)))
@@ -70,26 +71,16 @@ def rerun(folder: Path, into: Path) -> list[Difference]:
     return found
 
 
-def moved(folder: Path, into: Path) -> DictConfig:
+def config_of(folder: Path, into: Path) -> DictConfig:
     """Return the resolved config of a run, with another folder to write into."""
     config: Any = OmegaConf.to_container(OmegaConf.load(folder / CONFIG))
     former = config["training"]["run_dir"]
     return OmegaConf.create(
         {
-            key: value if key in READ else _moved(value, former, str(into))
+            key: value if key in READ else moved(value, former, str(into))
             for key, value in config.items()
         }
     )
-
-
-def _moved(value: Any, former: str, into: str) -> Any:
-    if isinstance(value, dict):
-        return {key: _moved(below, former, into) for key, below in value.items()}
-    if isinstance(value, list):
-        return [_moved(below, former, into) for below in value]
-    if isinstance(value, str) and (value == former or value.startswith(f"{former}/")):
-        return into + value.removeprefix(former)
-    return value
 
 
 def use_threads(number: int) -> None:

@@ -63,23 +63,36 @@ def keep_former_run(folder: Path, start: str | None = None) -> None:
 
     Args:
         folder: the run folder.
-        start: the checkpoint that the other run begins from. If it is one of the former run, all
-            of these stay where they are.
+        start: the checkpoint that the other run begins from. If it is one of the former run, it
+            is in both places, for the processes that still have to read it.
     """
     tables = [*earlier(folder / METRICS), folder / METRICS]
     manifests = [*earlier(folder / MANIFEST), folder / MANIFEST]
-    checkpoints = folder / CHECKPOINTS
-    found = [path for path in (*tables, *manifests, checkpoints) if path.exists()]
-    if start and checkpoints.resolve() in Path(start).resolve().parents:
-        found.remove(checkpoints)
-    if not found:
+    checkpoints = sorted((folder / CHECKPOINTS).glob("*"))
+    found = [*tables, *manifests, *checkpoints]
+    if not any(path.exists() for path in found):
         return
     former = free_name(folder / "former")
-    former.mkdir()
-    for path in (*found, folder / CONFIG):
-        if path.exists():
-            path.rename(former / path.name)
+    (former / CHECKPOINTS).mkdir(parents=True)
+    for path in filter(Path.exists, (*found, folder / CONFIG)):
+        place = former / path.relative_to(folder)
+        if start and path.samefile(start):
+            shutil.copy2(path, place)
+        else:
+            path.rename(place)
     log.info("what a former run has left in %s is in %s now", folder, former.name)
+
+
+def moved(value: Any, former: str, folder: str) -> Any:
+    """Return plain values with paths of a folder, and of what is in it, as those of another one."""
+    if isinstance(value, dict):
+        pairs = value.items()
+        return {moved(k, former, folder): moved(v, former, folder) for k, v in pairs}
+    if isinstance(value, list):
+        return [moved(part, former, folder) for part in value]
+    if isinstance(value, str) and (value == former or value.startswith(f"{former}/")):
+        return folder + value.removeprefix(former)
+    return value
 
 
 def free_name(folder: Path) -> Path:

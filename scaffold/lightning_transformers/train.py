@@ -18,7 +18,7 @@ from lightning_transformers.build import (
     seed_everything,
     task_class,
 )
-from lightning_transformers.checkpoints import newest_checkpoint, read_training_state
+from lightning_transformers.checkpoints import check_resumable, newest_checkpoint
 from lightning_transformers.errors import ConfigurationError
 from lightning_transformers.evaluate import evaluate
 from lightning_transformers.hydra_app.checks import check_config
@@ -153,15 +153,16 @@ def checkpoint_to_resume(config: DictConfig) -> str | None:
         log.info("resume=auto: no checkpoint in %s, the run starts from the beginning", folder)
     else:
         check_checkpoint(task_class(config), found)
+        check_resumable(found, config)
         log.info("resume=auto: the run goes on from %s", found)
     return found
 
 
 def checkpoint_to_start_from(config: DictConfig) -> str | None:
-    """Return the checkpoint of `checkpoint_path`; raises ConfigurationError for weights alone."""
+    """Return the checkpoint of `checkpoint_path`, if no training can go on from it an error."""
     path = checkpoint_path(config)
     if path is not None:
-        read_training_state(path)
+        check_resumable(path, config)
     return path
 
 

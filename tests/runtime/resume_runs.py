@@ -18,6 +18,7 @@ from datasets import DatasetDict
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Checkpoint, GradientAccumulationScheduler
 from torch import Tensor
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torch.utils.data import DataLoader
 
 from lightning_transformers.build import seed_everything
@@ -116,6 +117,8 @@ class Case:
     """The number of batches in a step changes with the epoch."""
     manual: bool = False
     """The task steps by itself, with every second batch."""
+    plateau: bool = False
+    """The learning rate falls with each epoch that brings nothing."""
     in_validation: bool = False
     """SIGTERM amid the first validation after the given batch."""
 
@@ -240,6 +243,19 @@ class ManualSteps:
             task.optimizers().zero_grad()
 
 
+class OnPlateau:
+    """A schedule that looks at the validation, at the end of each epoch."""
+
+    def configure_optimizers(self) -> Any:
+        task: Any = self
+        optimizer = task.build_optimizer(task.parameter_groups())
+        schedule = ReduceLROnPlateau(optimizer, patience=0, threshold=10.0)
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": schedule, "monitor": "val/loss"},
+        }
+
+
 def train(case: Case, folder: Path, kill_at: int | None, resume: bool) -> dict[str, Any]:
     """Return what a run ends with: parameters, optimizer, batches."""
     base, architecture, data_class, values = DATA[case.data]
@@ -253,6 +269,8 @@ def train(case: Case, folder: Path, kill_at: int | None, resume: bool) -> dict[s
     task_type = task_class(base, *case.recipes)
     if case.own_hooks:
         task_type = type("Own", (OwnHooks, task_type), {})
+    elif case.plateau:
+        task_type = type("Scheduled", (OnPlateau, task_type), {})
     elif case.manual:
         task_type = type("Manual", (ManualSteps, task_type), {})
     elif not case.recipes:

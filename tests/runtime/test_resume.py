@@ -31,6 +31,11 @@ CASES = {
     "overfitting": (Case("packed", arguments={"overfit_batches": BATCHES}), 8),
     "batches in a step by epoch": (Case("packed", scheduled=True), 19),
     "manual optimization, mid-step": (Case("packed", manual=True), 8),
+    "schedule by a metric, last validation of an epoch": (
+        Case("packed", at="validation", every=BATCHES, plateau=True),
+        17,
+    ),
+    "schedule by a metric, mid-epoch": (Case("packed", plateau=True), 8),
     "last batch of an epoch": (Case("packed", **OWN), 17),
     "last batch of an epoch of a stream": (Case("streaming", **OWN), 17),
     "last validation of an epoch": (Case("packed", at="validation", **OWN), 17),

@@ -1,10 +1,12 @@
 """What a run folder keeps when another run begins in it, or its own goes on."""
 
+import math
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import yaml
 from omegaconf import OmegaConf
 from pytorch_lightning import Callback, LightningModule, Trainer
@@ -53,7 +55,7 @@ def trained(*overrides: str) -> dict[str, float]:
 def test_a_run_that_begins_leaves_what_a_former_one_has_recorded(
     task: tuple[str, ...], project: Path
 ) -> None:
-    """Be it from the beginning, or from a checkpoint of the former one, which stays there then."""
+    """Be it from the beginning, or from a checkpoint of the former one."""
     write_csv(project / "train.csv")
     run, expected = project / "run", {}
     last = "checkpoint_path=run/checkpoints/last.ckpt"
@@ -69,12 +71,13 @@ def test_a_run_that_begins_leaves_what_a_former_one_has_recorded(
         assert own[0 if more[:1] != (last,) else 2, "train/loss"][1:] == [], "of one run"
         expected[former] = own
     holders = {path.parent.name for path in run.rglob("checkpoints")}
-    assert holders == {"former", "run"}, "the third has begun from one of the second"
+    assert holders == {"former", "former-2", "run"}
     keep_former_run(run)
     for former, own in expected.items():
         assert logged(run / former, finished_run(run / former)["metrics"]) == own
     assert OmegaConf.load(run / "former-2/config.yaml").training.seed == 3
-    assert {path.name for path in run.iterdir()} == {*expected, "loss_curve.png"}
+    assert {path.name for path in run.iterdir()} == {*expected, "checkpoints", "loss_curve.png"}
+    assert not list((run / "checkpoints").iterdir())
     assert newest_checkpoint(run / "former-3/checkpoints")
 
 
@@ -82,12 +85,75 @@ def test_a_run_goes_on_from_its_own_checkpoints_alone(project: Path) -> None:
     """However far a former run in the folder had come."""
     write_csv(project / "train.csv")
     trained("trainer.max_epochs=3")
-    far = newest_checkpoint(project / "run/checkpoints")
-    with pytest.raises(ConfigurationError, match="nothing of the kind"):
-        trained("+callbacks.broken._target_=tests.runtime.test_run_folder.Broken")
-    assert far
-    assert newest_checkpoint(project / "run/checkpoints") is None
+    for start in ((), ("checkpoint_path=run/former/checkpoints/best.ckpt",)):
+        with pytest.raises(ConfigurationError, match="nothing of the kind"):
+            trained(*start, *BROKEN, "trainer.max_epochs=4")
+        assert not list((project / "run/checkpoints").iterdir())
     assert newest_checkpoint(project / "run/former/checkpoints")
+
+
+def test_a_checkpoint_that_a_run_begins_from_stays(project: Path) -> None:
+    """Of those of a former run in the folder, which has all of them, that one alone."""
+    write_csv(project / "train.csv")
+    trained()
+    with pytest.raises(ConfigurationError, match="nothing of the kind"):
+        trained("checkpoint_path=run/checkpoints/best.ckpt", *BROKEN, "trainer.max_epochs=2")
+    names = {path.name for path in (project / "run/former/checkpoints").iterdir()}
+    assert names == {"best.ckpt", "last.ckpt"}
+    assert [path.name for path in (project / "run/checkpoints").iterdir()] == ["best.ckpt"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("optimizer=sgd", "trained with optimizer torch.optim.AdamW, not with torch.optim.SGD"),
+        ("peft=lora", "trained with peft none, not with peft.LoraConfig"),
+        ("trainer.max_epochs=1", "trainer.max_epochs=1 is less than the 2 .*max_epochs=2 or more"),
+        ("trainer.max_steps=3", "trainer.max_steps=3 is less than the 4 .*max_steps=4 or more"),
+    ],
+)
+@pytest.mark.parametrize("start", ["resume=auto", "checkpoint_path=run/checkpoints/last.ckpt"])
+def test_a_run_that_cannot_go_on_is_an_error_beforehand(
+    start: str, change: str, message: str, project: Path
+) -> None:
+    write_csv(project / "train.csv")
+    trained("trainer.max_epochs=2")
+    before = tree(project)
+    with pytest.raises(ConfigurationError, match=message):
+        trained(start, "trainer.max_epochs=2", change)
+    assert tree(project) == before
+
+
+def test_weights_of_another_model_are_an_error(project: Path) -> None:
+    write_csv(project / "train.csv")
+    trained()
+    with pytest.raises(ConfigurationError, match=r"does not fit .*: .*transformer\.h\.1"):
+        trained("resume=auto", "trainer.max_epochs=2", "+backbone.config.n_layer=1")
+
+
+def test_early_stopping_goes_on(project: Path) -> None:
+    """A run that it has ended as well, from a checkpoint that was written before it looked."""
+    write_csv(project / "train.csv")
+    stopping = ("callbacks=[default,early_stopping]", "callbacks.early_stopping.patience=1")
+    common = (*stopping, "optimizer.lr=0.0", "trainer.max_epochs=5", "trainer.log_every_n_steps=50")
+    metrics = trained(*common)
+    before = logged(project / "run", metrics)
+    assert max(step for step, _ in before if step != math.inf) < 2 * 5 - 1, "it has stopped"
+    assert trained(*common, "resume=auto") == metrics
+    assert compare(logged(project / "run", metrics), before) == []
+
+
+def test_the_best_is_known_in_a_folder_that_was_moved(project: Path) -> None:
+    write_csv(project / "train.csv")
+    trained("optimizer.lr=0.0")
+    (project / "run").rename(project / "moved")
+    there = ("training.run_dir=moved", "optimizer.lr=0.0", "trainer.max_epochs=2")
+    trained(*there, "resume=auto")
+    best = torch.load(project / "moved/checkpoints/best.ckpt", weights_only=True)
+    assert best["epoch"] == 0, "the second has brought nothing"
+
+
+BROKEN = ("+callbacks.broken._target_=tests.runtime.test_run_folder.Broken",)
 
 
 class Broken(Callback):
@@ -114,7 +180,7 @@ def test_a_run_that_was_at_its_end_keeps_its_metrics(task: tuple[str, ...], proj
     before = logged(project / "run", metrics)
     assert before
     for _ in range(2):
-        assert trained(*task, "resume=auto") == {}, "nothing is left to do"
+        assert trained(*task, "resume=auto") == metrics, "nothing is left to do"
         recorded = finished_run(project / "run")["metrics"]
         assert recorded == metrics
         assert compare(logged(project / "run", recorded), before) == []

@@ -59,10 +59,15 @@ class Invariants(Callback):
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Take note of what trains as the strategy has wrapped the model."""
         self.trainable_when_wrapped, self.epoch = trainable(pl_module), -1
+        if self.resumed is not None:  # of a fit with nothing left to do
+            resuming.restore_results(cast("TaskTransformer", pl_module), self.resumed)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Have a run that goes on begin where the former one ended."""
         resuming.finish_epoch(trainer)
+        if self.resumed is not None:  # the sanity check has forgotten it
+            resuming.restore_results(cast("TaskTransformer", pl_module), self.resumed)
+            trainer.should_stop = self.resumed[0]["stops"]
 
     # A run goes on with an epoch, a batch, a validation, or the end of an epoch. Not earlier: the
     # loader has drawn its numbers when the epoch began.
@@ -127,3 +132,4 @@ class Invariants(Callback):
         """Keep it until the run goes on."""
         if trainer.state.fn == TrainerFn.FITTING:
             self.resumed = checkpoint.get(resuming.KEY)
+            resuming.follow_folder(trainer, checkpoint.get("callbacks", {}))

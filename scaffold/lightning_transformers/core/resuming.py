@@ -1,6 +1,7 @@
 """What a checkpoint of Lightning lacks for a run that goes on bit for bit."""
 
 import random
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +11,8 @@ from pytorch_lightning.callbacks import GradientAccumulationScheduler
 from pytorch_lightning.loops.fit_loop import RestartStage
 from torch import Tensor, distributed
 from torch.distributed.tensor import DTensor
+
+from lightning_transformers.run_folder import moved
 
 if TYPE_CHECKING:
     from lightning_transformers.core.task import TaskTransformer
@@ -41,11 +44,17 @@ def state_of(model: "TaskTransformer") -> list[dict[str, Any]]:
     """Return for each process its random states, and the gradients of a step that is not done.
 
     Of several processes the first alone gets that of the others, since it writes the checkpoint.
+    It has the metrics that were logged as well, and whether the run is about to end.
     """
-    processes = model.trainer.world_size
-    everyone: list[dict[str, Any]] = [
-        {"random": states} for states in gathered(random_states(), processes)
-    ]
+    trainer = model.trainer
+    processes = trainer.world_size
+    unlogged = None if model.unlogged_loss is None else model.unlogged_loss.cpu()
+    mine = {"random": random_states(), "unlogged_loss": unlogged}
+    everyone: list[dict[str, Any]] = gathered(mine, processes)
+    everyone[0] |= {
+        "metrics": {name: value.cpu() for name, value in trainer.callback_metrics.items()},
+        "stops": trainer.should_stop and not trainer.received_sigterm,
+    }
     manual = not model.automatic_optimization
     if not (manual or model.trainer.fit_loop._should_accumulate()):
         return everyone
@@ -71,8 +80,18 @@ def gathered(mine: Any, processes: int) -> list[Any]:
     return everyone or [mine]
 
 
+def restore_results(model: "TaskTransformer", states: list[Any]) -> None:
+    """Have the metrics that were logged: callbacks and schedules decide by them."""
+    metrics: Any = model.trainer._logger_connector._callback_metrics
+    metrics.update({k: value.to(model.device) for k, value in states[0]["metrics"].items()})
+    model.unlogged_loss = states[0]["unlogged_loss"]
+
+
 def restore(model: "TaskTransformer", states: list[Any]) -> None:
     """Take up what `state_of` gave, if as many processes go on as there were."""
+    # From now on nothing is left out that Lightning leaves out of what has begun before, such as
+    # the step of a schedule at the end of the epoch.
+    model.trainer.fit_loop._restarting = False
     for callback in model.trainer.callbacks:  # type: ignore[attr-defined]
         if isinstance(callback, GradientAccumulationScheduler):
             # In the midst of an epoch, Lightning does not tell it which one that is.
@@ -129,6 +148,22 @@ def finish_batch(trainer: Trainer, loops: dict[str, Any]) -> None:
         state["epoch_loop.val_loop.batch_progress"]["total"] = begun
     elif not loop._should_accumulate():
         state["epoch_loop.state_dict"]["_batches_that_stepped"] += 1
+
+
+def follow_folder(trainer: Trainer, states: dict[str, Any]) -> None:
+    """Have callbacks know their checkpoints in a run folder that was moved or copied.
+
+    `ModelCheckpoint` forgets which one was best if the folder has another name than it had.
+
+    Args:
+        trainer: the trainer, which goes on from a checkpoint.
+        states: those of the callbacks, which are changed.
+    """
+    for callback in trainer.checkpoint_callbacks:
+        state, folder = states.get(callback.state_key, {}), getattr(callback, "dirpath", None)
+        former = state.get("dirpath")
+        if former and folder and Path(trainer.ckpt_path or "").parent == Path(folder):
+            states[callback.state_key] = moved(state, str(former), str(folder))
 
 
 def finish_epoch(trainer: Trainer) -> None:

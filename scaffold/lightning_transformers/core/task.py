@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from textwrap import shorten
 from typing import Any, ClassVar, cast
 
 import torch
@@ -96,7 +97,7 @@ class TaskTransformer(LightningModule):
         self.scheduler_config = scheduler
         self.model_data_kwargs = model_data_kwargs or {}
         self._data: TransformerDataModule | None = None
-        self._unlogged_loss: Tensor | None = None
+        self.unlogged_loss: Tensor | None = None
         self.current_batch: Batch = {}
         self.weighting = TokenWeighting()
         self.model = self.build_model()
@@ -175,14 +176,14 @@ class TaskTransformer(LightningModule):
         due = every and (self.global_step + 1) % every == 0
         if due:
             self.log("train/loss", loss.mean.detach(), prog_bar=True)
-        self._unlogged_loss = None if due else loss.mean.detach()
+        self.unlogged_loss = None if due else loss.mean.detach()
         return loss.mean
 
     def on_train_epoch_end(self) -> None:
         """Log the loss of the last batch, which an epoch with few batches has no other of."""
-        if self._unlogged_loss is not None:
-            self.log("train/loss", self._unlogged_loss, prog_bar=True)
-        self._unlogged_loss = None
+        if self.unlogged_loss is not None:
+            self.log("train/loss", self.unlogged_loss, prog_bar=True)
+        self.unlogged_loss = None
 
     def validation_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
         """Add a batch to the validation metrics."""
@@ -346,6 +347,16 @@ class TaskTransformer(LightningModule):
     def hf_predict(self, *inputs: Any, **kwargs: Any) -> Any:
         """Return what the pipeline of transformers makes of its inputs."""
         return self.hf_pipeline(*inputs, **kwargs)
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
+        """Take up the weights of a checkpoint; raises ConfigurationError for those of others."""
+        try:
+            return super().load_state_dict(state_dict, *args, **kwargs)
+        except RuntimeError as error:
+            reason = shorten(str(error).partition("\n")[2] or str(error), 120)
+            raise ConfigurationError(
+                f"the checkpoint does not fit {type(self).__name__}: {reason}"
+            ) from error
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Record the task; leave out what the backbone's files hold, if an adapter trains."""

@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,6 @@ from hydra.utils import to_absolute_path
 from omegaconf import DictConfig
 from pytorch_lightning import Callback, LightningModule, Trainer
 
-from lightning_transformers.errors import ConfigurationError
 from lightning_transformers.manifest.code import code
 from lightning_transformers.manifest.digests import digest_of
 from lightning_transformers.manifest.environment import machine, training, versions
@@ -20,7 +18,6 @@ from lightning_transformers.run_folder import (
     CONFIG,
     MANIFEST,
     Manifest,
-    earlier,
     read_manifest,
     write_manifest,
 )
@@ -52,13 +49,7 @@ class Recorder(Callback):
             self.announce(manifest)
 
     def finish(self, metrics: dict[str, float]) -> None:
-        """Add the last value of each metric: the run has come to its end.
-
-        One that was at its end before, and had nothing left to do, has the metrics that it had.
-        """
-        for file in reversed(earlier(self.file)):
-            with suppress(ConfigurationError):
-                metrics = read_manifest(file).get("metrics", {}) | metrics
+        """Add the last value of each metric: the run has come to its end."""
         write_manifest(self.file, read_manifest(self.file) | {"metrics": metrics})
 
 
