@@ -226,6 +226,13 @@ class TransformerDataModule(LightningDataModule):
         """Return what the data determines of the model, for `TaskTransformer`."""
         return {}
 
+    def known_config(self) -> Any:
+        """Return the config of the model that the data is for, or None where no model is known."""
+        if self.model_config is None and self.trainer is not None:
+            model = getattr(self.trainer.lightning_module, "model", None)
+            return getattr(model, "config", None)
+        return self.model_config
+
     # -- loaders
 
     def train_dataloader(self) -> DataLoader[Any]:
@@ -307,7 +314,7 @@ class TransformerDataModule(LightningDataModule):
             rows: the rows.
             function: takes columns and `arguments`, returns columns. The result is cached by the
                 text of the function's module and of all that this imports, for a method by the
-                hyperparameters as well.
+                hyperparameters, the plain attributes and the model's config as well.
             rows_at_once: how many rows the function is given, at most.
             arguments: keyword arguments of the function, by whose values the result is cached.
         """
