@@ -562,3 +562,46 @@ def test_plain_datasets_names_a_method_by_all_that_its_object_has() -> None:
     one.seen, other.seen = SimpleNamespace(rows=1), SimpleNamespace(rows=2)
     assert plain(one.shorten) != plain(other.shorten)
     assert name_of(function=one.shorten) == name_of(function=other.shorten)
+
+
+def shout(columns: dict[str, list[str]]) -> dict[str, list[str]]:
+    HEARD.append(len(columns["text"]))
+    return {"text": [text.upper() for text in columns["text"]]}
+
+
+HEARD: list[int] = []
+
+
+def test_what_comes_of_rows_in_memory_is_found_again(tmp_path: Path) -> None:
+    def shouted(split: str = "train") -> tuple[list[str], list[int]]:
+        HEARD.clear()
+        data = LanguageModelingDataModule(TOKENIZER, cache_dir=str(tmp_path))
+        rows = data.map_rows(split, Dataset.from_dict({"text": ["one", "two"]}), shout)
+        return rows["text"][:], HEARD[:]
+
+    assert shouted("predict") == (["ONE", "TWO"], [2])
+    assert not list(tmp_path.iterdir()), "inputs to predict on are not kept"
+    assert shouted() == (["ONE", "TWO"], [2])
+    assert shouted() == (["ONE", "TWO"], [])
+
+
+def test_each_number_of_workers_has_rows_of_its_own(tmp_path: Path) -> None:
+    """Each worker packs its share by itself."""
+    file = tmp_path / "train.txt"
+    file.write_text("a few words in a line\n" * 10)
+
+    def lengths(workers: int | None) -> list[int]:
+        data = LanguageModelingDataModule(
+            TOKENIZER,
+            train_file=str(file),
+            validation_file=str(file),
+            block_size=64,
+            packing="blocks",
+            preprocessing_num_workers=workers,
+            cache_dir=str(tmp_path),
+        )
+        data.setup("fit")
+        assert data.dataset is not None
+        return [len(row) for row in data.dataset["train"]["input_ids"]]
+
+    assert (lengths(None), lengths(2), lengths(None)) == ([64, 16], [40, 40], [64, 16])

@@ -328,13 +328,17 @@ class TransformerDataModule(LightningDataModule):
             return rows.map(function, **common)
         # The first process has just made what the others are to find.
         others = self.trainer is not None and self.trainer.local_rank > 0
+        workers = self.preprocessing_num_workers  # each makes rows of its share by itself
+        made_with = {**arguments, "rows_at_once": rows_at_once, "num_proc": workers}
+        name = fingerprint(rows, function, made_with, TransformerDataModule)
+        # Rows to predict on may be single inputs, which are asked for once.
+        in_memory = not rows.cache_files and split != "predict"
         return rows.map(
             function,
             **common,
-            new_fingerprint=fingerprint(
-                rows, function, {**arguments, "rows_at_once": rows_at_once}, TransformerDataModule
-            ),
-            num_proc=self.preprocessing_num_workers,
+            new_fingerprint=name,
+            cache_file_name=Source(self.cache_dir).file_for(name) if in_memory else None,
+            num_proc=workers,
             load_from_cache_file=self.load_from_cache_file or others,
             desc=f"Processing {split}",
         )
