@@ -1,5 +1,6 @@
 """Training on one's own files: the formats, the paths, and what can be wrong with them."""
 
+import errno
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -55,6 +56,17 @@ def test_validation_set_is_held_out_by_seed(project: Path) -> None:
     )
     assert first == same != other
     assert first.count("</s>") == 10
+
+
+def test_a_cache_that_cannot_be_written(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_csv(project / "train.csv")
+
+    def denied(*_: object, cache_dir: str, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", f"{cache_dir}/csv.lock")
+
+    monkeypatch.setattr("datasets.load_dataset", denied)
+    with pytest.raises(ConfigurationError, match=r"cannot write to the cache .*dataset\.cache_dir"):
+        data_module(train_file="train.csv", cache_dir="shared").setup("fit")
 
 
 def test_other_column(project: Path) -> None:

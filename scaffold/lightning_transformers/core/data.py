@@ -226,6 +226,13 @@ class TransformerDataModule(LightningDataModule):
         """Return what the data determines of the model, for `TaskTransformer`."""
         return {}
 
+    def known_config(self) -> Any:
+        """Return the config of the model that the data is for, or None where no model is known."""
+        if self.model_config is None and self.trainer is not None:
+            model = getattr(self.trainer.lightning_module, "model", None)
+            return getattr(model, "config", None)
+        return self.model_config
+
     # -- loaders
 
     def train_dataloader(self) -> DataLoader[Any]:
@@ -307,7 +314,7 @@ class TransformerDataModule(LightningDataModule):
             rows: the rows.
             function: takes columns and `arguments`, returns columns. The result is cached by the
                 text of the function's module and of all that this imports, for a method by the
-                hyperparameters as well.
+                hyperparameters, the plain attributes and the model's config as well.
             rows_at_once: how many rows the function is given, at most.
             arguments: keyword arguments of the function, by whose values the result is cached.
         """
@@ -321,13 +328,17 @@ class TransformerDataModule(LightningDataModule):
             return rows.map(function, **common)
         # The first process has just made what the others are to find.
         others = self.trainer is not None and self.trainer.local_rank > 0
+        workers = self.preprocessing_num_workers  # each makes rows of its share by itself
+        made_with = {**arguments, "rows_at_once": rows_at_once, "num_proc": workers}
+        name = fingerprint(rows, function, made_with, TransformerDataModule)
+        # Rows to predict on may be single inputs, which are asked for once.
+        in_memory = not rows.cache_files and split != "predict"
         return rows.map(
             function,
             **common,
-            new_fingerprint=fingerprint(
-                rows, function, {**arguments, "rows_at_once": rows_at_once}, TransformerDataModule
-            ),
-            num_proc=self.preprocessing_num_workers,
+            new_fingerprint=name,
+            cache_file_name=Source(self.cache_dir).file_for(name) if in_memory else None,
+            num_proc=workers,
             load_from_cache_file=self.load_from_cache_file or others,
             desc=f"Processing {split}",
         )

@@ -7,9 +7,11 @@ import sysconfig
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache
+from importlib import metadata
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import find_spec, resolve_name
 from pathlib import Path
+from typing import Any
 
 RUNTIME = __name__.partition(".")[0]
 INSTALLED = {"site-packages", "dist-packages"}
@@ -32,6 +34,34 @@ def texts_of(*modules: str) -> dict[str, str]:
         texts[name] = file.read_text(encoding="utf-8", errors="replace")
         waiting += imports_in(texts[name], package_of(name, file))
     return dict(sorted(texts.items()))
+
+
+def releases_of(*modules: str) -> dict[str, list[Any]]:
+    """Return the releases of the installed packages that modules are in, by name of the package.
+
+    Each is a version and the digests of the code that was installed, since a version may be
+    installed again with other code. The runtime and the standard library are left out.
+    """
+    packages = {name.partition(".")[0] for name in modules} - sys.stdlib_module_names
+    return {name: release_of(name) for name in sorted(packages) if not is_own(name)}
+
+
+distributions = cache(metadata.packages_distributions)
+
+
+@cache
+def release_of(package: str) -> list[Any]:
+    """Return the versions of what a package was installed with, and digests of the code."""
+    found = [metadata.distribution(name) for name in {*distributions().get(package, ())}]
+    files = [file for one in found for file in one.files or () if file.suffix == ".py"]
+    digests = {str(file): file.hash and file.hash.value for file in files}
+    return [sorted(one.version for one in found), digests]
+
+
+def module_of(part: Any) -> str:
+    """Return the module of a function or class, of a script as the process that runs it has it."""
+    module = str(getattr(part, "__module__", None))
+    return "__main__" if module == "__mp_main__" else module
 
 
 def is_typed(module: str) -> bool:

@@ -1,5 +1,6 @@
 """Where raw examples come from: the user's files, the files of the package, the hub."""
 
+import errno
 import glob
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ OPTIONS: dict[str, Any] = {"csv": {"keep_default_na": False, "na_values": [""]}}
 PANDAS_INDEX = "__index_level_0__"  # what becomes of a field that no header names
 NO_ROWS = "corresponds to no data"  # what datasets says of a csv with a header only
 
+UNWRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS}
+
 
 @dataclass(frozen=True)
 class Source:
@@ -44,11 +47,35 @@ class Source:
     cache_dir: str | None = None
     streaming: bool = False
 
+    @property
+    def folder(self) -> Path:
+        """Where the copies are."""
+        return Path(self.cache_dir or datasets.config.HF_DATASETS_CACHE).expanduser().absolute()
+
     def load(self, *arguments: Any, **kwargs: Any) -> Any:
         """Return what `datasets.load_dataset` does."""
         return datasets.load_dataset(
             *arguments, cache_dir=self.cache_dir, streaming=self.streaming, **kwargs
         )
+
+    def file_for(self, name: str) -> str:
+        """Return where to keep what comes of rows that are in no file, beside which it would be."""
+        return str(self.folder / "in_memory" / f"cache-{name}.arrow")
+
+    def require_writable(self, error: Exception) -> None:
+        """Check that an error does not come of a folder that cannot be written.
+
+        Raises:
+            ConfigurationError: naming the folder.
+        """
+        cause = error.__cause__ or error
+        file = Path(str(getattr(cause, "filename", None))).absolute()
+        within = file.is_relative_to(self.folder) or self.folder.is_relative_to(file)
+        if within and getattr(cause, "errno", None) in UNWRITABLE:
+            raise ConfigurationError(
+                f"cannot write to the cache {self.folder}: {first_line(cause)}: "
+                "set dataset.cache_dir=<folder>"
+            ) from error
 
 
 def load_files(files: Mapping[str, str], source: Source) -> DatasetDict:
@@ -78,6 +105,7 @@ def load_from_hub(
     try:
         return source.load(name, config_name, revision=revision)
     except (OSError, ValueError, datasets.exceptions.DatasetNotFoundError) as error:
+        source.require_writable(error)
         raise ConfigurationError(
             f"cannot load the dataset '{name}': {first_line(error)} "
             "(offline? dataset.dataset_name=sample needs no network)"
@@ -107,6 +135,7 @@ def _load_file(split: str, file: str, source: Source) -> Rows:
         options = OPTIONS.get(builder, {})
         loaded = source.load(builder, data_files=name, split="train", **options)
     except (DatasetGenerationError, ValueError, OSError) as error:
+        source.require_writable(error)
         reason = first_line(error.__cause__ or error)
         if NO_ROWS in reason:
             raise ConfigurationError(f"the {split} file '{file}' has no rows") from error
@@ -128,6 +157,7 @@ def _load_folder(split: str, folder: str, path: Path, source: Source) -> Rows:
     try:
         rows = source.load("imagefolder", data_files=images, split="train")
     except (DatasetGenerationError, ValueError, OSError) as error:
+        source.require_writable(error)
         raise ConfigurationError(f"the {split} folder '{folder}' holds no images") from error
     if split != "predict" and "label" not in rows.features:
         raise ConfigurationError(

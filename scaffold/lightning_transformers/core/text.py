@@ -91,12 +91,6 @@ class TextDataModule(TransformerDataModule):
         known = [int(limit) for limit in limits if limit is not None and 0 < limit < UNKNOWN_LENGTH]
         return min(known, default=None)
 
-    def known_config(self) -> Any:
-        """Return the config of the model that the data is for, or None where no model is known."""
-        if self.model_config is None and self.trainer is not None:
-            return self.trainer.lightning_module.model.config  # type: ignore[union-attr]
-        return self.model_config
-
     def checked_length(self, hyperparameter: str, length: int | None) -> int:
         """Return a length in tokens, or where it is None the longest input the model takes.
 
