@@ -58,7 +58,10 @@ class ChatTemplate:
         special = {number: token.content for number, token in added.items() if token.special}
         self.special_ids = list(special)
         longest_first = sorted(map(re.escape, special.values()), key=len, reverse=True)
-        self.special = re.compile("|".join(longest_first) or "(?!)")
+        special_token = "|".join(longest_first) or "(?!)"
+        self.special = re.compile(special_token)
+        # From the first special token on behind which nothing more is said.
+        self.ending = re.compile(rf"(?:{special_token})(?:\s|{special_token})*\Z")
 
     def answers(self, chat: Conversation) -> tuple[str, list[Span]]:
         """Return a conversation as text, and where in it the assistant says what is to be learned.
@@ -100,12 +103,20 @@ class ChatTemplate:
             return start, len(until)
         # Some templates end a conversation as they end no turn (Phi-3), or have tags for what was
         # thought in the last turn alone (Qwen3).
-        if until.startswith(text[:start]) and (end := self.special.search(text, start)):
-            answer = text[start : end.start()]
-            as_last = until[start:].partition(end.group())[0]
-            if as_last.endswith(answer) and EMPTY.fullmatch(as_last.removesuffix(answer)):
-                return start, end.end()
-        raise self.otherwise(chat, number)
+        end = self.ending.search(until, start) if until.startswith(text[:start]) else None
+        ends = self.ends(text, start, until[start : end.start()]) if end else []
+        if not ends:
+            raise self.otherwise(chat, number)
+        return start, ends[-1]
+
+    def ends(self, text: str, start: int, answer: str) -> list[int]:
+        """Return where a special token ends that has an answer before it, empty tags aside."""
+        found = []
+        for end in self.special.finditer(text, start):
+            said = text[start : end.start()]
+            if answer.endswith(said) and EMPTY.fullmatch(answer.removesuffix(said)):
+                found.append(end.end())
+        return found
 
     def start(self, chat: Conversation, number: int, text: str) -> int:
         """Return where a message begins in the text."""
