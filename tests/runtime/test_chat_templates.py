@@ -85,6 +85,11 @@ HARMONY = (
     "{{ '<|start|>' + m.role + '<|message|>' + m.content + '<|end|>' }}{% endif %}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|start|>assistant' }}{% endif %}"
 )
+BETWEEN = (
+    "{% for m in messages %}{{ '[INST]' + m.content + '[/INST]' if m.role == 'user' else "
+    "m.content + '\n' }}{% if m.role == 'assistant' and not loop.last %}{{ eos_token }}{% endif %}"
+    "{% endfor %}"
+)
 THOUGHTLESS = "<think>\n\n</think>\n\n"
 
 
@@ -131,9 +136,14 @@ TEMPLATES = {
     "qwen3": (QWEN3, f"{A}<|im_end|>{THOUGHTLESS}{B}<|im_end|>\n"),
     # It begins an answer with special tokens, and ends the last one with another.
     "harmony": (HARMONY, f"{FINAL}{A}<|end|>{FINAL}{B}<|return|>"),
+    # It ends each turn but the last.
+    "between": (BETWEEN, f"{A}\n</s>{B}\n"),
     "marked, end of sequence behind": (marked("", "</s>"), f"{A}</s>{B}</s>"),
     "marked, end of turn behind": (marked("", "<|end|>"), f"{A}<|end|>{B}<|end|>"),
     "marked, end of turn within": (marked("<|eot_id|>", ""), f"{A}<|eot_id|>{B}<|eot_id|>"),
+    "marked, spaced end of sequence behind": (marked("", " </s>"), f"{A} </s>{B} </s>"),
+    # Another token behind blanks may begin the next turn.
+    "marked, spaced end of turn behind": (marked("", "\n<|end|>"), f"{A}{B}"),
     "marked with line": (marked("<|im_end|>\n", ""), f"{A}<|im_end|>\n{B}<|im_end|>\n"),
 }
 

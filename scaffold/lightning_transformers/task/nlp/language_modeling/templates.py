@@ -62,6 +62,11 @@ class ChatTemplate:
         self.special = re.compile(special_token)
         # From the first special token on behind which nothing more is said.
         self.ending = re.compile(rf"(?:{special_token})(?:\s|{special_token})*\Z")
+        # What belongs to an answer behind it. Behind blanks, another token may begin a turn.
+        end: Any = tokenizer.eos_token
+        end_of_text = rf"\s*{re.escape(end)}" if end else "(?!)"
+        self.behind_prompted = re.compile(end_of_text)
+        self.behind_marked = re.compile(f"{special_token}|{end_of_text}")
 
     def answers(self, chat: Conversation) -> tuple[str, list[Span]]:
         """Return a conversation as text, and where in it the assistant says what is to be learned.
@@ -76,9 +81,10 @@ class ChatTemplate:
         text, marks = self.rendered(chat)
         said = [n for n, message in enumerate(chat.messages) if message["role"] == ASSISTANT]
         if marks is None:
-            spans = [self.prompted(chat, number, text) for number in said]
+            spans, behind = [self.prompted(chat, n, text) for n in said], self.behind_prompted
         else:
-            spans = [(start, self.end_of_turn(text, start, end)) for start, end in marks]
+            spans, behind = marks, self.behind_marked
+        spans = [(start, self.end_of_turn(text, start, end, behind)) for start, end in spans]
         wanted = [is_learned(chat.messages[number]) for number in said]
         if all(wanted):
             return text, spans
@@ -130,13 +136,13 @@ class ChatTemplate:
             raise self.otherwise(chat, number)
         return len(before)
 
-    def end_of_turn(self, text: str, start: int, end: int) -> int:
-        """Return the end of the special token behind a marked answer that has none itself."""
+    def end_of_turn(self, text: str, start: int, end: int, behind: re.Pattern[str]) -> int:
+        """Return the end of an answer, or of what is behind it if it ends with no special token."""
         inside = [match.end() for match in self.special.finditer(text, start, end)]
         if inside and not text[inside[-1] : end].strip():
             return end
-        behind = self.special.match(text, end)
-        return behind.end() if behind else end
+        found = behind.match(text, end)
+        return found.end() if found else end
 
     def rendered(
         self, chat: Conversation, add_generation_prompt: bool = False
