@@ -155,13 +155,12 @@ class ChatTemplate:
         Raises:
             ConfigurationError: if the template refuses the conversation.
         """
-        messages = [{k: v for k, v in m.items() if v is not None} for m in chat.messages]
         try:
             template = self.tokenizer.get_chat_template(tools=chat.tools)  # type: ignore[arg-type]
             marked = MARKED.search(template) is not None
             render: Any = render_jinja_template
             texts, marks = render(
-                [messages],
+                [list(chat.messages)],
                 tools=chat.tools,
                 chat_template=template,
                 return_assistant_tokens_mask=marked,
