@@ -148,12 +148,13 @@ class LanguageModelingDataModule(TextDataModule):
         """Return the documents, several to a row or one."""
         tokenize_rows = self.texts if self.messages_column is None else self.conversations
         documents = tokenize_rows(split, rows.with_format("arrow"))
+        length = self.longest_block()
         return self.map_rows(
             split,
             documents,
             arrange_documents,
-            rows_at_once=documents_at_once(documents),
-            block_size=self.longest_block(),
+            rows_at_once=documents_at_once(documents, length),
+            block_size=length,
             together=self.packing == "documents",
         )
 
