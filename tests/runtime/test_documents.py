@@ -126,6 +126,24 @@ def test_a_document_begins_as_a_prompt_does(begins: bool, append_eos: bool) -> N
     assert all((ids[0] == tokenizer.bos_token_id) == begins for ids in documents)
 
 
+@pytest.mark.parametrize("append_eos", [True, False])
+def test_an_end_that_the_tokenizer_adds_is_no_beginning(append_eos: bool) -> None:
+    """As with one token for both, which a prompt ends with alone."""
+    tokenizer: Any = type(TOKENIZER).from_pretrained(TOKENIZER.name_or_path, bos_token="</s>")
+    end = tokenizer.eos_token_id
+    tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
+        single="$A </s>", special_tokens=[("</s>", end)]
+    )
+    (document,) = tokenize_documents(
+        pa.table({"text": ["A text"]}),
+        tokenizer=tokenizer,
+        text_column="text",
+        append_eos=append_eos,
+    )["input_ids"].to_pylist()
+    assert end not in document[:-1]
+    assert (document[-1] == end) == append_eos
+
+
 @pytest.mark.parametrize("values", [{}, {"append_eos": False}, {"packing": "blocks"}])
 def test_rows_without_ends_are_warned_of_once(
     values: dict[str, Any], tmp_path: Path, caplog: pytest.LogCaptureFixture

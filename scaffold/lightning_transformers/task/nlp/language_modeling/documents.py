@@ -39,8 +39,9 @@ def tokenize_documents(
     Returns:
         A table with the column `input_ids`, a list of int32 a row.
     """
-    start = tokenizer("")["input_ids"][:1]
-    # As in a prompt; what else a tokenizer adds is of other kinds of models.
+    # As in a prompt; what else a tokenizer adds is of other kinds of models. Of an empty text, the
+    # first token may be that of the end.
+    start = tokenizer("a")["input_ids"][:1]
     start = start if start == [tokenizer.bos_token_id] else []
     tokens = text_tokens(table, tokenizer, text_column, append_eos)
     documents = [[*start, *ids] for ids in tokens]
