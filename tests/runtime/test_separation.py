@@ -16,10 +16,12 @@ from transformers import (
     BloomConfig,
     GPTNeoXConfig,
     JambaConfig,
+    Llama4TextConfig,
     LlamaConfig,
     MambaConfig,
     MixtralConfig,
     OPTConfig,
+    Phi3Config,
     PreTrainedConfig,
     XLMConfig,
     XLNetConfig,
@@ -66,6 +68,32 @@ ENCODERS: dict[str, PreTrainedConfig] = {
         vocab_size=SIZE["vocab_size"], d_model=32, n_layer=2, n_head=2, d_inner=64
     ),
     "xlm": XLMConfig(vocab_size=SIZE["vocab_size"], emb_dim=32, n_layers=2, n_heads=2),
+}
+LONG: dict[str, PreTrainedConfig] = {
+    "phi3": Phi3Config(
+        intermediate_size=64,
+        pad_token_id=0,
+        max_position_embeddings=128,
+        original_max_position_embeddings=32,
+        rope_parameters={
+            "rope_type": "longrope",
+            "rope_theta": 1e4,
+            "long_factor": [4.0] * 8,
+            "short_factor": [1.0] * 8,
+        },
+        **SIZE,
+        **LAYERS,
+    ),
+    "llama4": Llama4TextConfig(
+        intermediate_size=64,
+        intermediate_size_mlp=64,
+        num_key_value_heads=2,
+        head_dim=16,
+        num_local_experts=2,
+        floor_scale=33,
+        **SIZE,
+        **LAYERS,
+    ),
 }
 SEPARATE = ("llama", "neox", "mixtral")
 MIX = [name for name in CONFIGS if name not in SEPARATE]
@@ -175,6 +203,19 @@ def test_a_module_of_plain_lightning_trains(tmp_path: Path) -> None:
     data = small(packing="none")
     data.model_config = LanguageModelingTransformer(BACKBONE).model.config
     run(Plain(), data, tmp_path)
+
+
+@pytest.mark.parametrize("name", LONG)
+@pytest.mark.parametrize("cls", CLASSES)
+def test_rows_longer_than_a_model_treats_alike_are_refused(
+    cls: str, name: str, tmp_path: Path
+) -> None:
+    backbone = saved(name, tmp_path, LONG)
+    message = refused(CLASSES[cls](backbone), small(), tmp_path)
+    assert "set dataset.block_size=32 or less" in message
+    assert "(dataset.block_size=64)" in message
+    for values in ({"block_size": 32}, {"packing": "none"}):
+        run(CLASSES[cls](backbone), small(**values), tmp_path)
 
 
 PRECISIONS = ("32-true", "bf16-mixed", "bf16-true", "64-true")

@@ -180,12 +180,38 @@ def check_separation(trainer: Trainer, task: Any) -> bool:
     row = packed_row(data)
     if row is None:
         return False
+    check_length(task.model, data)
     examples = probe(*documents(len(data.tokenizer), data.tokenizer.all_special_ids))
     # FlashAttention keeps documents apart in batches of one row alone.
     batches = [[example] for example in examples] if data.batch_size == 1 else [examples]
     check_model(task.model, trainer, [CausalCollator(data.tokenizer)(b) for b in batches])
     check_task(task, trainer, [with_other_columns(examples, row) for examples in batches])
     return True
+
+
+def check_length(model: Any, data: Any) -> None:
+    """Check that no row is so long that its documents depend on it: the examples are short."""
+    longest = longest_row(model.config.get_text_config())
+    if longest is not None and data.longest_block() > longest:
+        raise ConfigurationError(
+            f"packed documents do not have the logits of each alone in {type(model).__name__} if "
+            f"a row has more than {longest} tokens (dataset.block_size={data.longest_block()}): "
+            f"set dataset.block_size={longest} or less, or {FIX}"
+        )
+
+
+def longest_row(config: Any) -> int | None:
+    """Return how many tokens of a row a model treats alike, or None for all."""
+    rope = getattr(config, "rope_parameters", None) or {}
+    limits = [
+        # One longer document has the others get its frequencies.
+        int(values["original_max_position_embeddings"])
+        for values in (rope, *rope.values())  # for all layers, or for each kind of them
+        if isinstance(values, Mapping) and values.get("rope_type") == "longrope"
+    ]
+    if getattr(config, "attn_temperature_tuning", False):  # by the place in the row (Llama-4)
+        limits.append(config.floor_scale - 1)
+    return min(limits, default=None)
 
 
 def on_device(trainer: Trainer, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
