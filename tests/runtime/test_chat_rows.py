@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from lightning_transformers.core.backbone import Backbone
@@ -28,6 +30,25 @@ def test_tools_reach_the_template(as_json: bool, streaming: bool, project: Path)
     assert second.startswith("none")
     (batch,) = data.predict_batches([{"messages": TWO, "tools": tools}, "Hi"], 2)
     assert [data.tokenizer.decode(ids)[:4] for ids in batch["input_ids"]] == ['[{"n', "none"]
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+def test_tools_and_calls_have_no_keys_of_other_rows(streaming: bool, project: Path) -> None:
+    """Arrow gives the keys of one row to all, and to rows without them no value."""
+    calls = CHATML.replace("m.content +", "m.content + ((m.tool_calls or []) | tojson) +")
+    of_rows = [{"zone": "UTC"}, {"city": "Paris"}]
+    rows = [
+        {
+            "messages": [message("user", "?"), {**message("assistant", ""), "tool_calls": [keys]}],
+            "tools": [{"name": "f", "keys": keys}],
+        }
+        for keys in of_rows
+    ]
+    pq.write_table(pa.Table.from_pylist(rows), "calls.parquet")
+    data = chat(chat_template=TOOLS + calls, packing="none", streaming=streaming)
+    texts = map(data.tokenizer.decode, batch_of(data, "calls.parquet")["input_ids"])
+    for text, keys in zip(texts, of_rows, strict=True):
+        assert text.count(json.dumps(keys)) == 2, text
 
 
 def test_tools_that_are_no_json() -> None:

@@ -21,6 +21,7 @@ SPECIAL = [
     *("<|im_start|>", "<|im_end|>"),
     *("<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"),
     *("<start_of_turn>", "<end_of_turn>"),
+    *("<|start|>", "<|channel|>", "<|message|>", "<|return|>"),
     AddedToken("<|user|>", rstrip=True, special=True),
     AddedToken("<|assistant|>", rstrip=True, special=True),
     AddedToken("<|end|>", rstrip=True, special=True),
@@ -77,6 +78,18 @@ QWEN3 = r"""
 {%- endfor %}
 {%- if add_generation_prompt %}{{- '<|im_start|>assistant\n' }}{%- endif %}
 """
+HARMONY = (
+    "{% for m in messages %}{% if m.role == 'assistant' %}"
+    "{{ '<|start|>assistant<|channel|>final<|message|>' + m.content }}{% if loop.last and not "
+    "add_generation_prompt %}{{ '<|return|>' }}{% else %}{{ '<|end|>' }}{% endif %}{% else %}"
+    "{{ '<|start|>' + m.role + '<|message|>' + m.content + '<|end|>' }}{% endif %}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|start|>assistant' }}{% endif %}"
+)
+BETWEEN = (
+    "{% for m in messages %}{{ '[INST]' + m.content + '[/INST]' if m.role == 'user' else "
+    "m.content + '\n' }}{% if m.role == 'assistant' and not loop.last %}{{ eos_token }}{% endif %}"
+    "{% endfor %}"
+)
 THOUGHTLESS = "<think>\n\n</think>\n\n"
 
 
@@ -112,6 +125,7 @@ def learned_of(
 
 
 A, B = "Hello, you.", "Nobody, my dear."
+FINAL = "<|channel|>final<|message|>"
 TEMPLATES = {
     "chatml": (QWEN2, f"{A}<|im_end|>\n{B}<|im_end|>\n"),
     "llama3": (LLAMA3, f"{A}<|eot_id|>{B}<|eot_id|>"),
@@ -120,9 +134,16 @@ TEMPLATES = {
     "phi3": (PHI3, f"{A}<|end|>{B}<|end|></s>"),
     # It has the tags for thoughts in the last turn alone.
     "qwen3": (QWEN3, f"{A}<|im_end|>{THOUGHTLESS}{B}<|im_end|>\n"),
+    # It begins an answer with special tokens, and ends the last one with another.
+    "harmony": (HARMONY, f"{FINAL}{A}<|end|>{FINAL}{B}<|return|>"),
+    # It ends each turn but the last.
+    "between": (BETWEEN, f"{A}\n</s>{B}\n"),
     "marked, end of sequence behind": (marked("", "</s>"), f"{A}</s>{B}</s>"),
     "marked, end of turn behind": (marked("", "<|end|>"), f"{A}<|end|>{B}<|end|>"),
     "marked, end of turn within": (marked("<|eot_id|>", ""), f"{A}<|eot_id|>{B}<|eot_id|>"),
+    "marked, spaced end of sequence behind": (marked("", " </s>"), f"{A} </s>{B} </s>"),
+    # Another token behind blanks may begin the next turn.
+    "marked, spaced end of turn behind": (marked("", "\n<|end|>"), f"{A}{B}"),
     "marked with line": (marked("<|im_end|>\n", ""), f"{A}<|im_end|>\n{B}<|im_end|>\n"),
 }
 
@@ -164,6 +185,12 @@ def test_the_role_is_not_learned_with_the_space_behind_it(trim: bool) -> None:
     assert result == "Hello.<|end|><|end|></s>"
 
 
+def test_an_answer_goes_on_behind_a_special_token_in_it() -> None:
+    messages = conversation("Hi", "Here: <|eot_id|>f(x)", "Why?", "So.")
+    result = learned_of(tokenizer_of(PHI3), messages)
+    assert result == "Here: <|eot_id|>f(x)<|end|>So.<|end|></s>"
+
+
 def test_the_mask_of_transformers_learns_what_the_user_says() -> None:
     """The counterpart: the tokens that transformers itself gives for the marks."""
     tokenizer = tokenizer_of(MARKED)
@@ -196,6 +223,12 @@ def test_what_the_assistant_says_first_is_learned(before: list[Any], name: str) 
     assert result.startswith("Good day.<|")
     assert "Hi" not in result
     assert "Yes?<|" in result
+
+
+def test_tags_of_thoughts_may_be_special_tokens() -> None:
+    tokenizer = tokenizer_of(QWEN3)
+    tokenizer.add_special_tokens({"additional_special_tokens": [*SPECIAL, "<think>", "</think>"]})
+    assert learned_of(tokenizer, TWO) == TEMPLATES["qwen3"][1]
 
 
 def test_thoughts_that_a_template_drops_are_refused() -> None:

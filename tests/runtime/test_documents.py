@@ -80,13 +80,32 @@ def test_not_together_each_has_a_row(lengths: list[int], block_size: int) -> Non
     assert not rows or set(rows[0]) == {"input_ids"}
 
 
-@pytest.mark.parametrize(("length", "at_once"), [(1000, 10_000), (50_000, 1000), (60_000_000, 1)])
-def test_fewer_long_documents_are_arranged_at_once(length: int, at_once: int) -> None:
+@pytest.mark.parametrize(
+    ("length", "block_size", "at_once"),
+    [
+        (1000, 2048, 10_000),
+        (50, 131_072, 262_144),
+        (50, 10**6, 10**6),
+        (50_000, 131_072, 1000),
+        (60_000_000, 2048, 1),
+    ],
+)
+def test_as_many_documents_are_arranged_at_once_as_fill_rows(
+    length: int, block_size: int, at_once: int
+) -> None:
     """Of 10,000 documents with 220,000 tokens, Arrow's offsets would not hold the tokens."""
-    tokens = np.zeros(max(length, 1000), np.int32)
+    tokens = np.zeros(max(length, 10**5), np.int32)
     lists = pa.FixedSizeListArray.from_arrays(pa.array(tokens), length).cast(pa.list_(pa.int32()))
-    found = documents_at_once(Dataset(pa.table({"input_ids": lists})))
-    assert found == pytest.approx(at_once, rel=0.01)
+    found = documents_at_once(Dataset(pa.table({"input_ids": lists})), block_size)
+    assert found == pytest.approx(at_once, rel=0.03)
+
+
+@pytest.mark.parametrize(("block_size", "at_once"), [(64, 1000), (8192, 8192), (131_072, 10_000)])
+def test_of_a_stream_more_documents_are_arranged_at_once_if_rows_are_long(
+    block_size: int, at_once: int
+) -> None:
+    stream = Dataset.from_dict({"input_ids": [[1, 2]]}).to_iterable_dataset()
+    assert documents_at_once(stream, block_size) == at_once
 
 
 @pytest.mark.parametrize("begins", [True, False])
@@ -105,6 +124,24 @@ def test_a_document_begins_as_a_prompt_does(begins: bool, append_eos: bool) -> N
     end = [tokenizer.eos_token_id] if append_eos else []
     assert documents == [[*tokenizer(text)["input_ids"], *end] for text in texts]
     assert all((ids[0] == tokenizer.bos_token_id) == begins for ids in documents)
+
+
+@pytest.mark.parametrize("append_eos", [True, False])
+def test_an_end_that_the_tokenizer_adds_is_no_beginning(append_eos: bool) -> None:
+    """As with one token for both, which a prompt ends with alone."""
+    tokenizer: Any = type(TOKENIZER).from_pretrained(TOKENIZER.name_or_path, bos_token="</s>")
+    end = tokenizer.eos_token_id
+    tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
+        single="$A </s>", special_tokens=[("</s>", end)]
+    )
+    (document,) = tokenize_documents(
+        pa.table({"text": ["A text"]}),
+        tokenizer=tokenizer,
+        text_column="text",
+        append_eos=append_eos,
+    )["input_ids"].to_pylist()
+    assert end not in document[:-1]
+    assert (document[-1] == end) == append_eos
 
 
 @pytest.mark.parametrize("values", [{}, {"append_eos": False}, {"packing": "blocks"}])
@@ -167,6 +204,14 @@ def test_rows_are_full(block_size: int) -> None:
     alone = arrange_documents(documents, block_size=block_size, together=False)
     assert fill(packed["input_ids"].to_pylist(), block_size) > 0.97
     assert fill(alone["input_ids"].to_pylist(), block_size) < 0.8
+
+
+def test_long_rows_are_full() -> None:
+    lengths = np.clip(np.random.default_rng(0).lognormal(3.4, 1.2, 60_000), 2, None).astype(int)
+    data = Dataset(table([np.zeros(length, np.int32) for length in lengths]))
+    at_once = documents_at_once(data, 32_768)
+    packed = arrange_documents(data.data.table[:at_once], block_size=32_768, together=True)
+    assert fill(packed["input_ids"].to_pylist(), 32_768) > 0.98
 
 
 @pytest.mark.parametrize(("packing", "low", "high"), [("documents", 0.97, 1), ("none", 0, 0.8)])

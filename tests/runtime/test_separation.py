@@ -1,6 +1,6 @@
 """What would let packed documents see each other is an error before the first step."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from pytorch_lightning import LightningModule
 from torch.nn.utils.rnn import pad_sequence
 from torchmetrics import MaxMetric, MetricCollection, SumMetric
 from transformers import (
@@ -15,11 +16,15 @@ from transformers import (
     BloomConfig,
     GPTNeoXConfig,
     JambaConfig,
+    Llama4TextConfig,
     LlamaConfig,
     MambaConfig,
     MixtralConfig,
     OPTConfig,
+    Phi3Config,
     PreTrainedConfig,
+    XLMConfig,
+    XLNetConfig,
 )
 
 from lightning_transformers.callbacks import CompileModel
@@ -57,6 +62,39 @@ CONFIGS: dict[str, PreTrainedConfig] = {
         **LAYERS,
     ),
 }
+ENCODERS: dict[str, PreTrainedConfig] = {
+    "bert": BertConfig(intermediate_size=64, **SIZE, **LAYERS),
+    "xlnet": XLNetConfig(
+        vocab_size=SIZE["vocab_size"], d_model=32, n_layer=2, n_head=2, d_inner=64
+    ),
+    "xlm": XLMConfig(vocab_size=SIZE["vocab_size"], emb_dim=32, n_layers=2, n_heads=2),
+}
+LONG: dict[str, PreTrainedConfig] = {
+    "phi3": Phi3Config(
+        intermediate_size=64,
+        pad_token_id=0,
+        max_position_embeddings=128,
+        original_max_position_embeddings=32,
+        rope_parameters={
+            "rope_type": "longrope",
+            "rope_theta": 1e4,
+            "long_factor": [4.0] * 8,
+            "short_factor": [1.0] * 8,
+        },
+        **SIZE,
+        **LAYERS,
+    ),
+    "llama4": Llama4TextConfig(
+        intermediate_size=64,
+        intermediate_size_mlp=64,
+        num_key_value_heads=2,
+        head_dim=16,
+        num_local_experts=2,
+        floor_scale=33,
+        **SIZE,
+        **LAYERS,
+    ),
+}
 SEPARATE = ("llama", "neox", "mixtral")
 MIX = [name for name in CONFIGS if name not in SEPARATE]
 
@@ -66,9 +104,11 @@ def run(task: Any, data: Any, path: Path, how: str = "fit") -> None:
     getattr(quick, how)(task, datamodule=data)
 
 
-def saved(name: str, path: Path) -> dict[str, Any]:
+def saved(
+    name: str, path: Path, configs: Mapping[str, PreTrainedConfig] = CONFIGS
+) -> dict[str, Any]:
     """Return the backbone of an architecture with random weights."""
-    CONFIGS[name].save_pretrained(path / name)
+    configs[name].save_pretrained(path / name)
     return {"pretrained_model_name_or_path": str(path / name), "random_weights": True}
 
 
@@ -97,6 +137,85 @@ def test_a_model_that_mixes_documents_is_refused(cls: str, name: str, tmp_path: 
 @pytest.mark.parametrize("packing", ["blocks", "none"])
 def test_the_fix_works(packing: str, tmp_path: Path) -> None:
     run(CLASSES["base"](saved("opt", tmp_path)), small(packing=packing), tmp_path)
+
+
+@pytest.mark.parametrize("packing", ["documents", "blocks", "none"])
+@pytest.mark.parametrize("name", ENCODERS)
+@pytest.mark.parametrize("cls", CLASSES)
+def test_a_model_that_sees_what_it_is_to_predict_is_refused(
+    cls: str, name: str, packing: str, tmp_path: Path
+) -> None:
+    task = CLASSES[cls](saved(name, tmp_path, ENCODERS))
+    with pytest.raises(ConfigurationError, match="sees the tokens that it is to pred") as caught:
+        run(task, small(packing=packing), tmp_path)
+    fix = "set +backbone.config.is_decoder=true" if name == "bert" else "choose a causal model"
+    assert str(caught.value).endswith(fix)
+
+
+@pytest.mark.parametrize("packing", ["blocks", "none"])
+@pytest.mark.parametrize("how", ["fit", "validate"])
+def test_an_encoder_as_a_decoder_is_causal(how: str, packing: str, tmp_path: Path) -> None:
+    backbone = {**saved("bert", tmp_path, ENCODERS), "config": {"is_decoder": True}}
+    run(CLASSES["base"](backbone), small(packing=packing), tmp_path, how)
+
+
+class PositionsAsked(LanguageModelingTransformer):
+    """Has a model that takes an input of its own."""
+
+    def build_model(self) -> Any:
+        """Return a model that is not called without it."""
+        model = super().build_model()
+        forward = model.forward
+        model.forward = lambda *, position_ids, **kwargs: forward(
+            position_ids=position_ids, **kwargs
+        )
+        return model
+
+    def forward(self, batch: Batch) -> Any:
+        """Return the outputs for all positions."""
+        return self.model(**batch, position_ids=torch.arange(batch["input_ids"].shape[1])[None])
+
+
+def test_a_model_with_inputs_of_its_own_trains(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run(PositionsAsked(BACKBONE), small(packing="none"), tmp_path)
+    assert "whether GPT2LMHeadModel sees the tokens that it is to predict cannot" in caplog.text
+
+
+class Plain(LightningModule):
+    """A module of plain Lightning."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding = torch.nn.Embedding(len(TOKENIZER), 1)
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Any:
+        """Return a loss."""
+        return self.embedding(batch["input_ids"]).mean()
+
+    def configure_optimizers(self) -> Any:
+        """Return an optimizer."""
+        return torch.optim.SGD(self.parameters(), lr=0.1)
+
+
+def test_a_module_of_plain_lightning_trains(tmp_path: Path) -> None:
+    data = small(packing="none")
+    data.model_config = LanguageModelingTransformer(BACKBONE).model.config
+    run(Plain(), data, tmp_path)
+
+
+@pytest.mark.parametrize("name", LONG)
+@pytest.mark.parametrize("cls", CLASSES)
+def test_rows_longer_than_a_model_treats_alike_are_refused(
+    cls: str, name: str, tmp_path: Path
+) -> None:
+    backbone = saved(name, tmp_path, LONG)
+    message = refused(CLASSES[cls](backbone), small(), tmp_path)
+    assert "set dataset.block_size=32 or less" in message
+    assert "(dataset.block_size=64)" in message
+    for values in ({"block_size": 32}, {"packing": "none"}):
+        run(CLASSES[cls](backbone), small(**values), tmp_path)
 
 
 PRECISIONS = ("32-true", "bf16-mixed", "bf16-true", "64-true")
@@ -471,5 +590,5 @@ def test_the_check_compiles_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         return len(compiled)
 
     with_check = compilations()
-    monkeypatch.setattr(separation, "check_separation", lambda *_: True)
+    monkeypatch.setattr(separation, "check", lambda *_: True)
     assert with_check == compilations() > 0

@@ -84,7 +84,16 @@ def conversations(columns: Mapping[str, Any], messages_column: str) -> list[Conv
     """Return the conversations of rows; raises ConfigurationError for what is none."""
     tools = columns[TOOLS] if TOOLS in columns else repeat(None)
     rows = zip(columns[messages_column], tools, strict=False)
-    return [Conversation(checked(messages), parsed(of_all)) for messages, of_all in rows]
+    return [
+        Conversation(without_gaps(checked(messages)), parsed(of_all)) for messages, of_all in rows
+    ]
+
+
+def without_gaps(value: Any) -> Any:
+    """Return a value without the keys that Arrow gives to all rows where one has them."""
+    if isinstance(value, Mapping):
+        return {key: without_gaps(inner) for key, inner in value.items() if inner is not None}
+    return [*map(without_gaps, value)] if isinstance(value, list) else value
 
 
 def checked(messages: Any) -> Sequence[Mapping[str, Any]]:
@@ -109,7 +118,7 @@ def checked(messages: Any) -> Sequence[Mapping[str, Any]]:
 def parsed(tools: Any) -> Any:
     """Return the tools of a conversation, which some datasets have as JSON, or None."""
     if not isinstance(tools, str) or not tools:
-        return tools or None
+        return without_gaps(tools) or None
     try:
         return json.loads(tools) or None
     except ValueError as error:

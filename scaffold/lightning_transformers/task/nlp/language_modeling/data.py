@@ -72,9 +72,9 @@ class LanguageModelingDataModule(TextDataModule):
         return self.chat_sample_files if self.messages_column else self.sample_files
 
     def setup(self, stage: str) -> None:
-        """Build the dataset, and have the trainer check that the model keeps documents apart."""
+        """Build the dataset, and have the trainer check what tokens of it the model sees."""
         super().setup(stage)
-        if self.packing == "documents" and self.trainer is not None:
+        if self.trainer is not None:
             callbacks: list[Any] = self.trainer.callbacks  # type: ignore[attr-defined]
             if not any(isinstance(callback, SeparationCheck) for callback in callbacks):
                 callbacks.insert(0, SeparationCheck())
@@ -82,7 +82,8 @@ class LanguageModelingDataModule(TextDataModule):
 
     def warn_of_open_ends(self) -> None:
         """Say so if the rows are taken for documents that do not end."""
-        if self.messages_column is None and not self.append_eos:
+        packed = self.packing == "documents" and self.messages_column is None
+        if packed and not self.append_eos:
             log.warning(
                 "dataset.append_eos=false: of each row, taken for a document, no end is learned; "
                 "if the rows are lines of one text, set dataset.packing=blocks"
@@ -148,12 +149,13 @@ class LanguageModelingDataModule(TextDataModule):
         """Return the documents, several to a row or one."""
         tokenize_rows = self.texts if self.messages_column is None else self.conversations
         documents = tokenize_rows(split, rows.with_format("arrow"))
+        length = self.longest_block()
         return self.map_rows(
             split,
             documents,
             arrange_documents,
-            rows_at_once=documents_at_once(documents),
-            block_size=self.longest_block(),
+            rows_at_once=documents_at_once(documents, length),
+            block_size=length,
             together=self.packing == "documents",
         )
 

@@ -16,9 +16,11 @@ from lightning_transformers.core.sources import Rows
 
 Integers = NDArray[np.int64]
 TOKENS = pa.list_(pa.int32())
-DOCUMENTS_AT_ONCE, STREAMED_AT_ONCE, TOKENS_AT_ONCE = 10_000, 1_000, 50_000_000
-"""Documents that are packed together, of a stream or else, and what they have of tokens: with so
-many, what the last row has free does not count, and they take a gigabyte."""
+DOCUMENTS_AT_ONCE, STREAMED_AT_ONCE = 10_000, 1_000
+"""Documents that are packed together, of a stream or else."""
+ROWS_AT_ONCE, TOKENS_AT_ONCE = 100, 50_000_000
+"""What they fill at least, so that what the last row has free does not count, and at most, which
+takes a gigabyte."""
 
 
 def tokenize_documents(
@@ -37,20 +39,26 @@ def tokenize_documents(
     Returns:
         A table with the column `input_ids`, a list of int32 a row.
     """
-    start = tokenizer("")["input_ids"][:1]
-    # As in a prompt; what else a tokenizer adds is of other kinds of models.
+    # As in a prompt; what else a tokenizer adds is of other kinds of models. Of an empty text, the
+    # first token may be that of the end.
+    start = tokenizer("a")["input_ids"][:1]
     start = start if start == [tokenizer.bos_token_id] else []
     tokens = text_tokens(table, tokenizer, text_column, append_eos)
     documents = [[*start, *ids] for ids in tokens]
     return pa.table({"input_ids": pa.array(documents, type=TOKENS)})
 
 
-def documents_at_once(documents: Rows) -> int:
-    """Return how many documents to give to `arrange_documents`: fewer if they are long."""
+def documents_at_once(documents: Rows, block_size: int) -> int:
+    """Return how many documents to give to `arrange_documents`: more if rows are long beside them.
+
+    Of a stream, whose documents may have any length, these are `block_size`, within bounds.
+    """
     if not isinstance(documents, Dataset):
-        return STREAMED_AT_ONCE
+        return min(max(STREAMED_AT_ONCE, block_size), DOCUMENTS_AT_ONCE)
     tokens = documents.data.nbytes / 4  # or fewer, where there are labels
-    return int(min(DOCUMENTS_AT_ONCE, max(TOKENS_AT_ONCE * len(documents) / max(tokens, 1), 1)))
+    mean = max(tokens, 1) / max(len(documents), 1)
+    wanted = max(DOCUMENTS_AT_ONCE, ROWS_AT_ONCE * block_size / mean)
+    return int(max(min(wanted, TOKENS_AT_ONCE / mean), 1))
 
 
 def arrange_documents(table: pa.Table, *, block_size: int, together: bool) -> pa.Table:

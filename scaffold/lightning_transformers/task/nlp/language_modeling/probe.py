@@ -10,13 +10,16 @@ from lightning_transformers.errors import ConfigurationError
 
 BEFORE, LENGTH = 8, 4
 """Tokens of the document that stands before, and of the one whose logits are compared."""
+SAME = 1e-5
+"""Share of the largest logit by which others may differ: at the same place of rows of the same
+shape the same is computed, whatever the precision."""
 FIX = "set dataset.packing=none, which gives each document a row of its own"
 
 Example = dict[str, Any]
 
 
-def probe(vocabulary: int, special: Sequence[int]) -> list[Example]:
-    """Return examples with one document in common: after another, after a third one, and first.
+def documents(vocabulary: int, special: Sequence[int]) -> tuple[Tensor, Tensor, Tensor]:
+    """Return a document of `LENGTH` tokens, and two others of `BEFORE`.
 
     Args:
         vocabulary: number of tokens.
@@ -26,7 +29,11 @@ def probe(vocabulary: int, special: Sequence[int]) -> list[Example]:
     plain = ids[~torch.isin(ids, torch.tensor(special))]
     generator = torch.Generator().manual_seed(0)
     drawn = plain[torch.randint(len(plain), (2 * BEFORE + LENGTH,), generator=generator)]
-    document, one, another = drawn[:LENGTH], drawn[LENGTH:-BEFORE], drawn[-BEFORE:]
+    return drawn[:LENGTH], drawn[LENGTH:-BEFORE], drawn[-BEFORE:]
+
+
+def probe(document: Tensor, one: Tensor, another: Tensor) -> list[Example]:
+    """Return examples with one document in common: after another, after a third one, and first."""
     rows = [(one, document), (another, document), (document, one)]
     return [
         {
@@ -36,6 +43,11 @@ def probe(vocabulary: int, special: Sequence[int]) -> list[Example]:
         }
         for row in rows
     ]
+
+
+def continued(document: Tensor, one: Tensor, another: Tensor) -> list[Example]:
+    """Return a document with each of the others as its continuation, as examples."""
+    return [{"input_ids": torch.cat([document, other])} for other in (one, another)]
 
 
 def with_other_columns(examples: Sequence[Example], row: Example) -> list[Example]:
@@ -66,13 +78,28 @@ def require_equal(logits: Tensor, where: str, fix: str) -> None:
         fix: the next step, for the message.
     """
     after, after_another, first = logits[0, BEFORE:], logits[1, BEFORE:], logits[2, :-BEFORE]
-    # At the same place the same is computed, whatever the precision; elsewhere it may be rounded
-    # otherwise, in TF32 by a thousandth.
+    # Elsewhere it may be rounded otherwise, in TF32 by a thousandth.
     elsewhere = max(1e-3, 4 * torch.finfo(logits.dtype).eps)
-    for other, share in ((after_another, 1e-5), (first, elsewhere)):
+    for other, share in ((after_another, SAME), (first, elsewhere)):
         error = (after - other).float().abs().max()
         if not error <= share * logits.float().abs().max():
             raise ConfigurationError(
                 f"packed documents see each other in {where}: the logits of one change by "
                 f"{float(error):.2g} with what stands before it: {fix}, or {FIX}"
             )
+
+
+def require_causal(logits: Tensor, model: str, fix: str) -> None:
+    """Raise ConfigurationError if the logits of a document depend on its continuation.
+
+    Args:
+        logits: of the examples of `continued`, (2, tokens, vocabulary).
+        model: what gave them, for the message.
+        fix: the next step, for the message.
+    """
+    error = (logits[0, :LENGTH] - logits[1, :LENGTH]).float().abs().max()
+    if error > SAME * logits.float().abs().max():
+        raise ConfigurationError(
+            f"{model} sees the tokens that it is to predict: its logits change by "
+            f"{float(error):.2g} with what stands behind: {fix}"
+        )

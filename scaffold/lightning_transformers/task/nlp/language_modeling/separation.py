@@ -1,4 +1,4 @@
-"""A check on the real model: what stands before a document in a row does not change its logits."""
+"""Checks on the real model: what logits have to depend on, and what they must not."""
 
 import copy
 import logging
@@ -16,10 +16,14 @@ from torchmetrics import Metric, MetricCollection
 from lightning_transformers.core.collate import CausalCollator
 from lightning_transformers.core.modes import evaluation_mode
 from lightning_transformers.errors import ConfigurationError, first_line
+from lightning_transformers.task.nlp.language_modeling.model import LanguageModelingTransformer
 from lightning_transformers.task.nlp.language_modeling.probe import (
     FIX,
     Example,
+    continued,
+    documents,
     probe,
+    require_causal,
     require_equal,
     with_other_columns,
 )
@@ -30,9 +34,10 @@ METRICS = (Metric, MetricCollection)
 
 
 class SeparationCheck(Callback):
-    """Checks before a fit or an evaluation, when the model is on its device, and in each step.
+    """Checks that tokens see neither what is to be predicted nor other documents of their row.
 
-    The data module brings it along, so that no override of a task drops it.
+    Before a fit or an evaluation, when the model is on its device, and in each step. The data
+    module brings it along, so that no override of a task drops it.
     """
 
     def __init__(self) -> None:
@@ -41,16 +46,16 @@ class SeparationCheck(Callback):
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Check before the first batch, also before that of the sanity check."""
-        self.packed = check_separation(trainer, pl_module)
+        self.packed = check(trainer, pl_module)
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Check where nothing is fitted."""
         if trainer.state.fn != TrainerFn.FITTING:
-            check_separation(trainer, pl_module)
+            check(trainer, pl_module)
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Check before a test."""
-        check_separation(trainer, pl_module)
+        check(trainer, pl_module)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Watch the calls of the model: a training step of one's own is not in the check."""
@@ -117,6 +122,47 @@ def are_from(batch: Any, ids: Tensor | None) -> bool:
     return 2 * common > rows.shape[-1] and bool(same)
 
 
+def check(trainer: Trainer, task: Any) -> bool:
+    """Check a task that predicts the next token on data for that, before the first batch.
+
+    Returns:
+        Whether the data have rows of several documents, which have to be kept apart.
+
+    Raises:
+        ConfigurationError: naming what is wrong, and what to set instead.
+    """
+    data = trainer.datamodule  # type: ignore[attr-defined]
+    if not hasattr(data, "packing"):  # a trainer may have had other data before
+        return False
+    with (
+        torch.no_grad(),
+        evaluation_mode(task),
+        trainer.precision_plugin.forward_context(),
+        torch.compiler.set_stance("force_eager"),  # no kernels for the shape of the examples
+    ):
+        if isinstance(task, LanguageModelingTransformer):
+            check_causality(trainer, task)
+        return check_separation(trainer, task)
+
+
+def check_causality(trainer: Trainer, task: Any) -> None:
+    """Check that a model sees no token that it is to predict, as encoders such as BERT do."""
+    tokenizer = trainer.datamodule.tokenizer  # type: ignore[attr-defined]
+    examples = continued(*documents(len(tokenizer), tokenizer.all_special_ids))
+    name = type(task.model).__name__
+    try:
+        logits = task.model(**on_device(trainer, CausalCollator(tokenizer)(examples)))["logits"]
+    except Exception as error:  # a model with inputs of its own; else its own batches fail, too
+        log.warning(
+            "whether %s sees the tokens that it is to predict cannot be tried out (%s)",
+            *(name, first_line(error)),
+        )
+        return
+    encodes = getattr(task.model.config, "is_decoder", True) is False
+    fix = "set +backbone.config.is_decoder=true" if encodes else "choose a causal model"
+    require_causal(logits, name, fix)
+
+
 def check_separation(trainer: Trainer, task: Any) -> bool:
     """Check that documents do not see each other: in the model, then in all of the task.
 
@@ -134,26 +180,50 @@ def check_separation(trainer: Trainer, task: Any) -> bool:
     row = packed_row(data)
     if row is None:
         return False
-    examples = probe(len(data.tokenizer), data.tokenizer.all_special_ids)
+    check_length(task.model, data)
+    examples = probe(*documents(len(data.tokenizer), data.tokenizer.all_special_ids))
     # FlashAttention keeps documents apart in batches of one row alone.
     batches = [[example] for example in examples] if data.batch_size == 1 else [examples]
-    with (
-        torch.no_grad(),
-        evaluation_mode(task),
-        trainer.precision_plugin.forward_context(),
-        torch.compiler.set_stance("force_eager"),  # no kernels for the shape of the examples
-    ):
-        check_model(task.model, trainer, [CausalCollator(data.tokenizer)(b) for b in batches])
-        check_task(task, trainer, [with_other_columns(examples, row) for examples in batches])
+    check_model(task.model, trainer, [CausalCollator(data.tokenizer)(b) for b in batches])
+    check_task(task, trainer, [with_other_columns(examples, row) for examples in batches])
     return True
+
+
+def check_length(model: Any, data: Any) -> None:
+    """Check that no row is so long that its documents depend on it: the examples are short."""
+    longest = longest_row(model.config.get_text_config())
+    if longest is not None and data.longest_block() > longest:
+        raise ConfigurationError(
+            f"packed documents do not have the logits of each alone in {type(model).__name__} if "
+            f"a row has more than {longest} tokens (dataset.block_size={data.longest_block()}): "
+            f"set dataset.block_size={longest} or less, or {FIX}"
+        )
+
+
+def longest_row(config: Any) -> int | None:
+    """Return how many tokens of a row a model treats alike, or None for all."""
+    rope = getattr(config, "rope_parameters", None) or {}
+    limits = [
+        # One longer document has the others get its frequencies.
+        int(values["original_max_position_embeddings"])
+        for values in (rope, *rope.values())  # for all layers, or for each kind of them
+        if isinstance(values, Mapping) and values.get("rope_type") == "longrope"
+    ]
+    if getattr(config, "attn_temperature_tuning", False):  # by the place in the row (Llama-4)
+        limits.append(config.floor_scale - 1)
+    return min(limits, default=None)
+
+
+def on_device(trainer: Trainer, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return a batch on the device of the trainer."""
+    return {key: value.to(trainer.strategy.root_device) for key, value in batch.items()}
 
 
 def check_model(model: Any, trainer: Trainer, batches: Sequence[Mapping[str, Tensor]]) -> None:
     """Check a model by itself on the examples of `probe`, in one batch or several."""
     attention = getattr(model.config, "_attn_implementation", None)
     name = f"{type(model).__name__} (backbone.attn_implementation={attention})"
-    device = trainer.strategy.root_device
-    moved = [{key: value.to(device) for key, value in batch.items()} for batch in batches]
+    moved = [on_device(trainer, batch) for batch in batches]
     try:
         logits = torch.cat([model(**batch, use_cache=False)["logits"] for batch in moved])
     except (TypeError, ValueError) as error:

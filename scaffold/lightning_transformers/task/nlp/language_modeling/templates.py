@@ -58,7 +58,15 @@ class ChatTemplate:
         special = {number: token.content for number, token in added.items() if token.special}
         self.special_ids = list(special)
         longest_first = sorted(map(re.escape, special.values()), key=len, reverse=True)
-        self.special = re.compile("|".join(longest_first) or "(?!)")
+        special_token = "|".join(longest_first) or "(?!)"
+        self.special = re.compile(special_token)
+        # From the first special token on behind which nothing more is said.
+        self.ending = re.compile(rf"(?:{special_token})(?:\s|{special_token})*\Z")
+        # What belongs to an answer behind it. Behind blanks, another token may begin a turn.
+        end: Any = tokenizer.eos_token
+        end_of_text = rf"\s*{re.escape(end)}" if end else "(?!)"
+        self.behind_prompted = re.compile(end_of_text)
+        self.behind_marked = re.compile(f"{special_token}|{end_of_text}")
 
     def answers(self, chat: Conversation) -> tuple[str, list[Span]]:
         """Return a conversation as text, and where in it the assistant says what is to be learned.
@@ -73,9 +81,10 @@ class ChatTemplate:
         text, marks = self.rendered(chat)
         said = [n for n, message in enumerate(chat.messages) if message["role"] == ASSISTANT]
         if marks is None:
-            spans = [self.prompted(chat, number, text) for number in said]
+            spans, behind = [self.prompted(chat, n, text) for n in said], self.behind_prompted
         else:
-            spans = [(start, self.end_of_turn(text, start, end)) for start, end in marks]
+            spans, behind = marks, self.behind_marked
+        spans = [(start, self.end_of_turn(text, start, end, behind)) for start, end in spans]
         wanted = [is_learned(chat.messages[number]) for number in said]
         if all(wanted):
             return text, spans
@@ -100,12 +109,20 @@ class ChatTemplate:
             return start, len(until)
         # Some templates end a conversation as they end no turn (Phi-3), or have tags for what was
         # thought in the last turn alone (Qwen3).
-        if until.startswith(text[:start]) and (end := self.special.search(text, start)):
-            answer = text[start : end.start()]
-            as_last = until[start:].partition(end.group())[0]
-            if as_last.endswith(answer) and EMPTY.fullmatch(as_last.removesuffix(answer)):
-                return start, end.end()
-        raise self.otherwise(chat, number)
+        end = self.ending.search(until, start) if until.startswith(text[:start]) else None
+        ends = self.ends(text, start, until[start : end.start()]) if end else []
+        if not ends:
+            raise self.otherwise(chat, number)
+        return start, ends[-1]
+
+    def ends(self, text: str, start: int, answer: str) -> list[int]:
+        """Return where a special token ends that has an answer before it, empty tags aside."""
+        found = []
+        for end in self.special.finditer(text, start):
+            said = text[start : end.start()]
+            if answer.endswith(said) and EMPTY.fullmatch(answer.removesuffix(said)):
+                found.append(end.end())
+        return found
 
     def start(self, chat: Conversation, number: int, text: str) -> int:
         """Return where a message begins in the text."""
@@ -119,13 +136,13 @@ class ChatTemplate:
             raise self.otherwise(chat, number)
         return len(before)
 
-    def end_of_turn(self, text: str, start: int, end: int) -> int:
-        """Return the end of the special token behind a marked answer that has none itself."""
+    def end_of_turn(self, text: str, start: int, end: int, behind: re.Pattern[str]) -> int:
+        """Return the end of an answer, or of what is behind it if it ends with no special token."""
         inside = [match.end() for match in self.special.finditer(text, start, end)]
         if inside and not text[inside[-1] : end].strip():
             return end
-        behind = self.special.match(text, end)
-        return behind.end() if behind else end
+        found = behind.match(text, end)
+        return found.end() if found else end
 
     def rendered(
         self, chat: Conversation, add_generation_prompt: bool = False
@@ -138,13 +155,12 @@ class ChatTemplate:
         Raises:
             ConfigurationError: if the template refuses the conversation.
         """
-        messages = [{k: v for k, v in m.items() if v is not None} for m in chat.messages]
         try:
             template = self.tokenizer.get_chat_template(tools=chat.tools)  # type: ignore[arg-type]
             marked = MARKED.search(template) is not None
             render: Any = render_jinja_template
             texts, marks = render(
-                [messages],
+                [list(chat.messages)],
                 tools=chat.tools,
                 chat_template=template,
                 return_assistant_tokens_mask=marked,
