@@ -66,15 +66,16 @@ def check_resumable(path: str, config: DictConfig) -> None:
     """
     content = read_training_state(path)
     recorded = content.get("hyper_parameters", {})
-    for name in ("optimizer", "peft"):
-        then, now = (_target(part.get(name)) for part in (recorded, config))
+    for name, default in {"optimizer": "torch.optim.AdamW", "peft": "none"}.items():
+        then, now = (_target(part.get(name), default) for part in (recorded, config.task))
         if name in recorded and then != now:
             raise ConfigurationError(
                 f"checkpoint_path={path} was trained with {name} {then}, not with {now}: set "
                 f"{name} as it was, or start from the beginning in another hydra.run.dir"
             )
-    epochs = content["loops"]["fit_loop"]["epoch_progress"]["current"]["ready"]
-    for name, done in {"max_epochs": epochs, "max_steps": content["global_step"]}.items():
+    loop = content.get("loops", {}).get("fit_loop", {})
+    epochs = loop.get("epoch_progress", {}).get("current", {}).get("ready", 0)
+    for name, done in {"max_epochs": epochs, "max_steps": progress(content)[0]}.items():
         limit = config.trainer.get(name)
         if limit is not None and 0 <= limit < done:
             raise ConfigurationError(
@@ -83,8 +84,8 @@ def check_resumable(path: str, config: DictConfig) -> None:
             )
 
 
-def _target(part: Any) -> str:
-    return str(part["_target_"]) if part else "none"
+def _target(part: Any, default: str) -> str:
+    return str(part["_target_"]) if part else default
 
 
 def newest_checkpoint(folder: Path) -> str | None:

@@ -59,7 +59,8 @@ def _number(path: Path) -> int:
 def keep_former_run(folder: Path, start: str | None = None) -> None:
     """Move what a run has left in a folder to `former` in it: another run begins there.
 
-    The folder `former`, or `former-2` and so on, is that of a run: it can be trained again.
+    The folder `former`, or `former-2` and so on, is that of a run: it can be trained again, unless
+    it began from a checkpoint that is another one now.
 
     Args:
         folder: the run folder.
@@ -69,16 +70,16 @@ def keep_former_run(folder: Path, start: str | None = None) -> None:
     tables = [*earlier(folder / METRICS), folder / METRICS]
     manifests = [*earlier(folder / MANIFEST), folder / MANIFEST]
     checkpoints = sorted((folder / CHECKPOINTS).glob("*"))
-    found = [*tables, *manifests, *checkpoints]
-    if not any(path.exists() for path in found):
+    found = [path for path in (*tables, *manifests, *checkpoints) if path.exists()]
+    if not found:
         return
     former = free_name(folder / "former")
     (former / CHECKPOINTS).mkdir(parents=True)
-    for path in filter(Path.exists, (*found, folder / CONFIG)):
+    for path in (*found, folder / CONFIG):
         place = former / path.relative_to(folder)
-        if start and path.samefile(start):
-            shutil.copy2(path, place)
-        else:
+        if start and Path(start).resolve().is_relative_to(path.resolve()):
+            (shutil.copytree if path.is_dir() else shutil.copy2)(path, place)
+        elif path.exists() or path.is_symlink():
             path.rename(place)
     log.info("what a former run has left in %s is in %s now", folder, former.name)
 

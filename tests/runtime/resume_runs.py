@@ -107,6 +107,8 @@ class Case:
     """SIGTERM instead of SIGKILL."""
     at: str = "batch"
     """Save when a batch ends, a validation, which comes every so many batches, or an epoch."""
+    validates: bool = False
+    """Validate as often as it saves."""
     by_steps: bool = False
     """The fit ends after a number of steps, and not of epochs."""
     own_hooks: bool = False
@@ -287,7 +289,7 @@ def train(case: Case, folder: Path, kill_at: int | None, resume: bool) -> dict[s
         **{"max_steps": 2 * BATCHES, "max_epochs": -1} if case.by_steps else {"max_epochs": 2},
         limit_train_batches=BATCHES,
         limit_val_batches=2,
-        val_check_interval=case.every if case.at == "validation" else None,
+        val_check_interval=case.every if case.at == "validation" or case.validates else None,
         accumulate_grad_batches=case.accumulate,
         callbacks=[
             observer,

@@ -7,6 +7,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import pytest
 import torch
 from lightning_fabric.plugins import TorchCheckpointIO
@@ -125,6 +126,7 @@ def test_state_that_would_not_load_is_refused_with_its_place_by_trying(
     with pytest.raises(ConfigurationError, match=rf"checkpoint{place};"):
         SafeCheckpointIO().save_checkpoint(content, path)
     assert not list(tmp_path.iterdir())
+    assert not fsspec.filesystem("memory").exists("refused/last.ckpt")
 
 
 def test_writer_in_a_thread_refuses_as_well(tmp_path: Path) -> None:

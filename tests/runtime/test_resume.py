@@ -27,6 +27,7 @@ CASES = {
     ),
     "SIGTERM, in a validation": (Case("packed", told=True, in_validation=True), 0),
     "validation, mid-step": (Case("packed", accumulate=3, at="validation"), 7),
+    "batch before a validation": (Case("packed", validates=True), 8),
     "own hooks, mid-step": (Case("packed", accumulate=3, own_hooks=True), 13),
     "overfitting": (Case("packed", arguments={"overfit_batches": BATCHES}), 8),
     "batches in a step by epoch": (Case("packed", scheduled=True), 19),

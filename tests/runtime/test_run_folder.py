@@ -13,6 +13,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.loggers import CSVLogger
 
 from lightning_transformers.checkpoints import newest_checkpoint
+from lightning_transformers.core import resuming
 from lightning_transformers.errors import ConfigurationError
 from lightning_transformers.hydra_app.app import compose
 from lightning_transformers.logged_metrics import compare, logged
@@ -81,7 +82,26 @@ def test_a_run_that_begins_leaves_what_a_former_one_has_recorded(
     assert newest_checkpoint(run / "former-3/checkpoints")
 
 
-def test_a_run_goes_on_from_its_own_checkpoints_alone(project: Path) -> None:
+def test_a_run_has_a_best_checkpoint_of_its_own(project: Path) -> None:
+    """Though it is no better than that of the run whose last one it begins from."""
+    write_csv(project / "train.csv")
+    trained("optimizer.lr=0.0")
+    start = ("checkpoint_path=run/checkpoints/last.ckpt", "trainer.max_epochs=2")
+    assert trained(*start, "optimizer.lr=0.0", "training.run_test_after_fit=true")
+    assert (project / "run/checkpoints/best.ckpt").is_file()
+
+
+def test_checkpoint_of_random_states_alone_can_be_gone_on_from(project: Path) -> None:
+    write_csv(project / "train.csv")
+    trained()
+    file = project / "run/checkpoints/last.ckpt"
+    content = torch.load(file, weights_only=True)
+    content[resuming.KEY] = [{"random": content[resuming.KEY][0]["random"]}]
+    torch.save(content, file)
+    assert "val/loss" in trained("resume=auto", "trainer.max_epochs=2")
+
+
+def test_a_run_leaves_the_checkpoints_of_a_former_one(project: Path) -> None:
     """However far a former run in the folder had come."""
     write_csv(project / "train.csv")
     trained("trainer.max_epochs=3")

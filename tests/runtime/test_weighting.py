@@ -126,7 +126,9 @@ def test_a_count_may_be_on_another_device_than_the_loss() -> None:
     strategy = SimpleNamespace(reduce=reduce, handles_gradient_accumulation=True)
     run: Any = SimpleNamespace(accumulate_grad_batches=1, world_size=2, strategy=strategy)
     loss = torch.ones((), device="meta")
-    assert TokenWeighting().weigh(loss, lambda: torch.tensor(3), run).device == loss.device
+    weight = TokenWeighting().weigh(loss, lambda: torch.tensor(3), run)
+    assert weight is not None
+    assert weight.device == loss.device
     assert summed == ["meta"]
 
 
@@ -148,6 +150,23 @@ class ByRow(LanguageModelingTransformer):
         labels = batch["labels"][:, 1:]
         terms = cross_entropy(outputs["logits"][:, :-1].mT, labels, reduction="none").sum(1)
         return Loss((terms / (labels != -100).sum(1).clamp(min=1)).sum(), torch.tensor(len(terms)))
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Return the loss without `shared_step`."""
+        return self.compute_loss(self(batch), batch, "train").mean
+
+
+class OneMoreEach:
+    """A mixin that counts a term more for each row, which is 0."""
+
+    def compute_loss(self, outputs: ModelOutput, batch: Batch, stage: str) -> Loss:
+        """Return the loss with it."""
+        loss: Loss = super().compute_loss(outputs, batch, stage)  # type: ignore[misc]
+        return Loss(loss.total, loss.count + len(batch["labels"]))
+
+
+class WithMixin(OneMoreEach, LanguageModelingTransformer):
+    """A task whose loss is that of a mixin, in a step of its own."""
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the loss without `shared_step`."""
@@ -184,7 +203,7 @@ class Skipping(LanguageModelingTransformer):
         return self.model(**batch).loss
 
 
-OWN = (WithOwnMask, ByRow, WithOwnBackward, Lightly)
+OWN = (WithOwnMask, ByRow, WithMixin, WithOwnBackward, Lightly)
 
 
 def own_update(cls: type[TaskTransformer], batches: list[Batch]) -> Tensor:

@@ -14,7 +14,7 @@ class AgreedSIGTERM(_SignalConnector):
 
     Lightning's own handler broadcasts, wherever the process is: amid another collective operation
     it mixes with that or waits forever, and a signal that only another process than the first has
-    got is lost. Here the processes ask each other between two batches, so that all of them stop
+    got is lost. Here the processes ask each other at the end of a step, so that all of them stop
     after the same one.
 
     Args:

@@ -29,21 +29,15 @@ class SafeCheckpointIO(TorchCheckpointIO):
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
     ) -> None:
         """Write a checkpoint; raises ConfigurationError for one that could not be loaded."""
+        if "://" in str(path):  # an object store, which takes a file as a whole
+            refuse(checkpoint)
+            super().save_checkpoint(checkpoint, path, storage_options)
+            return
         try:
-            if "://" in str(path):  # an object store, which takes a file as a whole
-                require_loadable(checkpoint)
-                super().save_checkpoint(checkpoint, path, storage_options)
-            else:
-                write(checkpoint, Path(path))
+            write(checkpoint, Path(path))
         except Exception as error:  # of pickle, or of what a value does when it is pickled
-            found = next(refused(checkpoint, "checkpoint"), None)
-            if found is None:
-                raise
-            key, value = found
-            raise ConfigurationError(
-                f"the checkpoint would not load safely: {key} is a {type(value).__name__}; keep "
-                "tensors and plain Python values in hyperparameters and states"
-            ) from error
+            refuse(checkpoint, error)
+            raise
 
 
 def write(checkpoint: dict[str, Any], target: Path) -> None:
@@ -61,12 +55,13 @@ def write(checkpoint: dict[str, Any], target: Path) -> None:
         beside.unlink(missing_ok=True)
 
 
-def require_loadable(value: Any) -> None:
-    """Raise whatever keeps a value from being written and loaded safely."""
-    content = BytesIO()
-    torch.save(value, content)
-    content.seek(0)
-    torch.load(content, map_location="cpu", weights_only=True)
+def refuse(checkpoint: dict[str, Any], cause: Exception | None = None) -> None:
+    """Raise ConfigurationError if a part of a checkpoint does not load safely, naming the first."""
+    for key, value in refused(checkpoint, "checkpoint"):
+        raise ConfigurationError(
+            f"the checkpoint would not load safely: {key} is a {type(value).__name__}; keep "
+            "tensors and plain Python values in hyperparameters and states"
+        ) from cause
 
 
 def refused(value: Any, key: str) -> Iterator[tuple[str, Any]]:
@@ -83,6 +78,9 @@ def refused(value: Any, key: str) -> Iterator[tuple[str, Any]]:
     if inner or type(value) in LOADABLE:
         return
     try:
-        require_loadable(value)
+        content = BytesIO()
+        torch.save(value, content)
+        content.seek(0)
+        torch.load(content, map_location="cpu", weights_only=True)
     except Exception:
         yield key, value

@@ -333,15 +333,20 @@ class TransformerDataModule(LightningDataModule):
         name = fingerprint(rows, function, made_with, TransformerDataModule)
         # Rows to predict on may be single inputs, which are asked for once.
         in_memory = not rows.cache_files and split != "predict"
-        return rows.map(
-            function,
-            **common,
-            new_fingerprint=name,
-            cache_file_name=Source(self.cache_dir).file_for(name) if in_memory else None,
-            num_proc=workers,
-            load_from_cache_file=self.load_from_cache_file or others,
-            desc=f"Processing {split}",
-        )
+        source = Source(self.cache_dir)
+        try:
+            return rows.map(
+                function,
+                **common,
+                new_fingerprint=name,
+                cache_file_name=source.file_for(name) if in_memory else None,
+                num_proc=workers,
+                load_from_cache_file=self.load_from_cache_file or others,
+                desc=f"Processing {split}",
+            )
+        except OSError as error:
+            source.require_writable(error)
+            raise
 
     def require_columns(self, split: str, rows: Rows, **columns: str | None) -> None:
         """Check that the rows have the columns that hyperparameters name.

@@ -125,8 +125,10 @@ class Description:
             case dict():  # in its order: of substitutions, the first may decide what is left
                 pairs = [[self.value(key), self.value(part)] for key, part in value.items()]
                 return {"pairs": pairs}
-            case list() | tuple():
+            case list():
                 return [self.value(part) for part in value]
+            case tuple():
+                return {"tuple": [self.value(part) for part in value]}
             case set() | frozenset():
                 return {"set": sorted(json.dumps(self.value(part)) for part in value)}
             case PreTrainedTokenizerBase():

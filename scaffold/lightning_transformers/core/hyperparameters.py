@@ -87,7 +87,7 @@ def written(value: Any) -> Any:
             return str(value)
         case dict():
             return {written(key): written(part) for key, part in value.items()}
-        case list() | tuple() | set() if type(value) in (list, tuple, set):
+        case _ if type(value) in (list, tuple, set, frozenset):
             return type(value)(map(written, value))
     return value
 

@@ -67,7 +67,7 @@ class Invariants(Callback):
         resuming.finish_epoch(trainer)
         if self.resumed is not None:  # the sanity check has forgotten it
             resuming.restore_results(cast("TaskTransformer", pl_module), self.resumed)
-            trainer.should_stop = self.resumed[0]["stops"]
+            trainer.should_stop |= resuming.has_stopped(trainer)
 
     # A run goes on with an epoch, a batch, a validation, or the end of an epoch. Not earlier: the
     # loader has drawn its numbers when the epoch began.
@@ -78,7 +78,11 @@ class Invariants(Callback):
             resuming.restore(cast("TaskTransformer", pl_module), self.resumed)
             self.resumed = None
 
-    on_train_epoch_end = on_train_epoch_start
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Take up the state of a run that goes on; leave out nothing that is due at the end."""
+        self.on_train_epoch_start(trainer, pl_module)
+        # Lightning would not have schedules step that look at metrics, which it does not keep.
+        trainer.fit_loop._restarting = False
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Take up the state of a run that goes on; forget what a broken-off validation had."""
@@ -110,13 +114,18 @@ class Invariants(Callback):
             task = cast("TaskTransformer", pl_module)
             weight = task.weighting.weigh(loss, task.number_of_targets, trainer)
             register: Any = loss.register_hook
-            self.weight = register(lambda gradient: gradient * weight.to(gradient.dtype))
+            if weight is not None:
+                self.weight = register(lambda gradient: gradient * weight.to(gradient.dtype))
 
     def on_after_backward(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Weigh it once, should its loss be kept."""
         if self.weight is not None:
             self.weight.remove()
             self.weight = None
+
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Forget what a fit that had nothing left to do has not taken up."""
+        self.resumed = None
 
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
@@ -132,4 +141,6 @@ class Invariants(Callback):
         """Keep it until the run goes on."""
         if trainer.state.fn == TrainerFn.FITTING:
             self.resumed = checkpoint.get(resuming.KEY)
+            if self.resumed is not None:  # some strategies load it when the fit has begun
+                resuming.restore_results(cast("TaskTransformer", pl_module), self.resumed)
             resuming.follow_folder(trainer, checkpoint.get("callbacks", {}))

@@ -5,21 +5,17 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torchmetrics import Metric, MetricCollection
 from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 from torchmetrics.utilities import dim_zero_cat
 
 
-class StageMetrics(MetricCollection):
-    """The metrics of a stage, each of which gets all batches, and keeps its precision.
+class Precise(nn.Module):
+    """A metric that keeps its precision when a trainer casts the model.
 
-    torchmetrics would let one metric stand in for another with the same state after a batch, and
-    a trainer in bfloat16 cast the states, whose sums then stand still at 256 terms.
+    Sums in bfloat16 stand still at 256 terms.
     """
-
-    def __init__(self, metrics: dict[str, Metric], prefix: str) -> None:
-        super().__init__(metrics, prefix=prefix, compute_groups=False)  # type: ignore[arg-type]
 
     def _apply(self, fn: Callable[[Tensor], Tensor], *args: Any, **kwargs: Any) -> Any:
         def moved(value: Tensor) -> Tensor:
@@ -31,7 +27,17 @@ class StageMetrics(MetricCollection):
         return super()._apply(moved, *args, **kwargs)  # type: ignore[no-untyped-call]
 
 
-class MeanLoss(Metric):
+class StageMetrics(Precise, MetricCollection):
+    """The metrics of a stage, each of which gets all batches.
+
+    torchmetrics would let one metric stand in for another with the same state after a batch.
+    """
+
+    def __init__(self, metrics: dict[str, Metric], prefix: str) -> None:
+        super().__init__(metrics, prefix=prefix, compute_groups=False)  # type: ignore[arg-type]
+
+
+class MeanLoss(Precise, Metric):
     """Mean loss per term (token or example) over all batches and ranks."""
 
     full_state_update = False

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from pytorch_lightning import Trainer
-from pytorch_lightning.callbacks import GradientAccumulationScheduler
+from pytorch_lightning.callbacks import EarlyStopping, GradientAccumulationScheduler
+from pytorch_lightning.callbacks.early_stopping import EarlyStoppingReason
 from pytorch_lightning.loops.fit_loop import RestartStage
 from torch import Tensor, distributed
 from torch.distributed.tensor import DTensor
@@ -44,17 +45,14 @@ def state_of(model: "TaskTransformer") -> list[dict[str, Any]]:
     """Return for each process its random states, and the gradients of a step that is not done.
 
     Of several processes the first alone gets that of the others, since it writes the checkpoint.
-    It has the metrics that were logged as well, and whether the run is about to end.
+    It has the metrics that were logged as well.
     """
     trainer = model.trainer
     processes = trainer.world_size
     unlogged = None if model.unlogged_loss is None else model.unlogged_loss.cpu()
     mine = {"random": random_states(), "unlogged_loss": unlogged}
     everyone: list[dict[str, Any]] = gathered(mine, processes)
-    everyone[0] |= {
-        "metrics": {name: value.cpu() for name, value in trainer.callback_metrics.items()},
-        "stops": trainer.should_stop and not trainer.received_sigterm,
-    }
+    everyone[0]["metrics"] = {k: value.cpu() for k, value in trainer.callback_metrics.items()}
     manual = not model.automatic_optimization
     if not (manual or model.trainer.fit_loop._should_accumulate()):
         return everyone
@@ -82,16 +80,24 @@ def gathered(mine: Any, processes: int) -> list[Any]:
 
 def restore_results(model: "TaskTransformer", states: list[Any]) -> None:
     """Have the metrics that were logged: callbacks and schedules decide by them."""
-    metrics: Any = model.trainer._logger_connector._callback_metrics
-    metrics.update({k: value.to(model.device) for k, value in states[0]["metrics"].items()})
-    model.unlogged_loss = states[0]["unlogged_loss"]
+    trainer = model.trainer
+    logged: Any = trainer._logger_connector._callback_metrics
+    logged.update({k: value.to(model.device) for k, value in states[0].get("metrics", {}).items()})
+    unlogged = states[trainer.global_rank % len(states)].get("unlogged_loss")
+    model.unlogged_loss = None if unlogged is None else unlogged.to(model.device)
+
+
+def has_stopped(trainer: Trainer) -> bool:
+    """Tell whether the run that goes on had been ended by early stopping."""
+    return any(
+        isinstance(callback, EarlyStopping)
+        and callback.stopping_reason != EarlyStoppingReason.NOT_STOPPED
+        for callback in trainer.callbacks  # type: ignore[attr-defined]
+    )
 
 
 def restore(model: "TaskTransformer", states: list[Any]) -> None:
     """Take up what `state_of` gave, if as many processes go on as there were."""
-    # From now on nothing is left out that Lightning leaves out of what has begun before, such as
-    # the step of a schedule at the end of the epoch.
-    model.trainer.fit_loop._restarting = False
     for callback in model.trainer.callbacks:  # type: ignore[attr-defined]
         if isinstance(callback, GradientAccumulationScheduler):
             # In the midst of an epoch, Lightning does not tell it which one that is.
@@ -153,17 +159,21 @@ def finish_batch(trainer: Trainer, loops: dict[str, Any]) -> None:
 def follow_folder(trainer: Trainer, states: dict[str, Any]) -> None:
     """Have callbacks know their checkpoints in a run folder that was moved or copied.
 
-    `ModelCheckpoint` forgets which one was best if the folder has another name than it had.
+    `ModelCheckpoint` forgets which one was best if the folder has another name than it had. It is
+    to forget it, too, if that has stayed with a former run, or else none would be written.
 
     Args:
         trainer: the trainer, which goes on from a checkpoint.
         states: those of the callbacks, which are changed.
     """
     for callback in trainer.checkpoint_callbacks:
-        state, folder = states.get(callback.state_key, {}), getattr(callback, "dirpath", None)
-        former = state.get("dirpath")
-        if former and folder and Path(trainer.ckpt_path or "").parent == Path(folder):
-            states[callback.state_key] = moved(state, str(former), str(folder))
+        state, folder = states.get(callback.state_key), getattr(callback, "dirpath", None)
+        if not state or not folder or "://" in str(folder):
+            continue
+        if Path(trainer.ckpt_path or "").resolve().parent == Path(folder).resolve():
+            state = states[callback.state_key] = moved(state, str(state["dirpath"]), str(folder))
+        if (best := state.get("best_model_path")) and not Path(best).exists():
+            del states[callback.state_key]
 
 
 def finish_epoch(trainer: Trainer) -> None:

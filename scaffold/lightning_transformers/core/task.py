@@ -127,8 +127,10 @@ class TaskTransformer(LightningModule):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        for name in {"compute_loss", "shared_step"} & vars(cls).keys():
-            setattr(cls, name, counted(vars(cls)[name]))
+        for name in ("compute_loss", "shared_step"):
+            method = getattr(cls, name)  # of the class, or of a mixin
+            if not getattr(method, "is_counted", False):
+                setattr(cls, name, counted(method))
 
     # -- the model
 

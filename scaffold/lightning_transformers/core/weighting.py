@@ -38,8 +38,12 @@ class TokenWeighting:
         self.window: tuple[int, int] | None = None
         self.weighed: tuple[int, int] | None = None
 
-    def weigh(self, loss: Tensor, count_terms: Callable[[], Tensor], trainer: Trainer) -> Tensor:
+    def weigh(
+        self, loss: Tensor, count_terms: Callable[[], Tensor], trainer: Trainer
+    ) -> Tensor | None:
         """Return the weight of a batch in the gradient, and make room for it in those there are.
+
+        It is None where a batch is all of a step.
 
         Args:
             loss: mean of a batch, divided by Lightning by the number of batches in a step.
@@ -52,7 +56,7 @@ class TokenWeighting:
         """
         batches, processes = trainer.accumulate_grad_batches, trainer.world_size
         if batches == processes == 1:
-            return torch.ones_like(loss)
+            return None
         count = count_terms().detach().to(loss.device)
         # The sum over the processes takes the place of what it is given.
         wide = count.to(torch.promote_types(loss.dtype, torch.float32), copy=True)
@@ -73,7 +77,7 @@ class TokenWeighting:
         """Go on with the step that the last batch of a resumed run belongs to."""
         wide = torch.float32 if device.type == "mps" else torch.float64
         self.total = torch.tensor(total, dtype=wide, device=device)
-        self.window = self._window(trainer)
+        self.window, self.weighed = self._window(trainer), None
 
     def _window(self, trainer: Trainer) -> tuple[int, int]:
         return trainer.current_epoch, trainer.fit_loop.batch_idx // trainer.accumulate_grad_batches
@@ -104,9 +108,10 @@ def counted(step: Method) -> Method:
         found = step(task, *arguments, **kwargs)
         loss = found[0] if isinstance(found, tuple) else found
         if isinstance(loss, Loss):
-            task.weighting.count = loss.count
+            task.weighting.count = loss.count.detach()
         return found
 
+    counting.is_counted = True  # type: ignore[attr-defined]
     return cast(Method, counting)
 
 

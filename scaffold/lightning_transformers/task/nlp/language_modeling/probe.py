@@ -98,7 +98,7 @@ def require_causal(logits: Tensor, model: str, fix: str) -> None:
         fix: the next step, for the message.
     """
     error = (logits[0, :LENGTH] - logits[1, :LENGTH]).float().abs().max()
-    if error > SAME * logits.float().abs().max():
+    if not error <= SAME * logits.float().abs().max():
         raise ConfigurationError(
             f"{model} sees the tokens that it is to predict: its logits change by "
             f"{float(error):.2g} with what stands behind: {fix}"
