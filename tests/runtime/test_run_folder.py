@@ -85,8 +85,8 @@ def test_a_run_that_begins_leaves_what_a_former_one_has_recorded(
 def test_a_run_has_a_best_checkpoint_of_its_own(project: Path) -> None:
     """Though it is no better than that of the run whose last one it begins from."""
     write_csv(project / "train.csv")
-    trained("optimizer.lr=0.0")
-    start = ("checkpoint_path=run/checkpoints/last.ckpt", "trainer.max_epochs=2")
+    trained("optimizer.lr=0.0", "trainer.max_epochs=2")
+    start = ("checkpoint_path=run/checkpoints/last.ckpt", "trainer.max_epochs=3")
     assert trained(*start, "optimizer.lr=0.0", "training.run_test_after_fit=true")
     assert (project / "run/checkpoints/best.ckpt").is_file()
 
