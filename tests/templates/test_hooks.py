@@ -72,6 +72,7 @@ EXCLUDED_OF_DATA = {
     "files_of": "follows from the hyperparameters",
     "has_source": "follows from the hyperparameters",
     "is_unlabelled": "follows from the column of the labels",
+    "known_config": "for subclasses to call",
     "named_files": "follows from the hyperparameters",
     "samples": "follows from the hyperparameters",
     "map_rows": "for subclasses to call",
