@@ -51,7 +51,7 @@ format: install  ## Format the code.
 	$(BIN)/ruff check --fix .
 
 templates: install  ## Add the templates to the history that the package carries.
-	$(BIN)/python scaffold/release_templates.py
+	$(BIN)/python -m build_tools.release_templates
 
 examples: install  ## Render generated_examples again; filled-in hooks are kept.
 	$(BIN)/python generated_examples/generate.py

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from tests.runtime.resume_runs import (  # noqa: E402
+from tests.helpers.resume_runs import (  # noqa: E402
     BATCHES,
     Case,
     differences,

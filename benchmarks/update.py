@@ -21,7 +21,7 @@ from ltscaffold.render import render
 from ltscaffold.source import BUNDLE_VARIABLE, SOURCE_URL, checkout, versions
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from tests.releases import next_release
+from tests.helpers.releases import next_release
 
 STUB = "        return super().training_step(batch, batch_idx)\n"
 FILLED = "        batch = dict(batch)\n" + STUB

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.hub import Hub, git_id, save_tiny_gpt2, text_dataset
+from tests.helpers.hub import Hub, git_id, save_tiny_gpt2, text_dataset
 
 WIKITEXT = ("Salesforce/wikitext", "wikitext-2-raw-v1")
 NEW = {"train": ["a", "b"], "validation": ["c"], "test": ["d", ""]}

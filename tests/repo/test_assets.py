@@ -9,8 +9,8 @@ from typing import Any
 import datasets
 import pytest
 
-from build_assets.__main__ import ASSETS, write_generated
-from tests.tree import tree
+from build_tools.build_assets.__main__ import ASSETS, write_generated
+from tests.helpers.tree import tree
 
 SAMPLES = sorted(path.name for path in ASSETS.iterdir() if path.is_dir())
 JSONL = [name for name in SAMPLES if (ASSETS / name / "train.jsonl").exists()]

@@ -8,6 +8,7 @@ import pytest
 from transformers import AutoModelForSequenceClassification
 from typer.models import CommandInfo
 
+from build_tools.release_templates import ROOT, TEMPLATES
 from lightning_transformers.cli import EXAMPLES
 from lightning_transformers.core.backbone import Backbone
 from lightning_transformers.task.nlp.text_classification import (
@@ -18,11 +19,10 @@ from lightning_transformers.train import train
 from ltscaffold import template_cli
 from ltscaffold.catalog import KINDS, Catalog
 from ltscaffold.cli import app
-from release_templates import ROOT, TEMPLATES
 from tests.conftest import Run
-from tests.hub import Hub, save_tiny_gpt2
-from tests.projects import new_task
-from tests.runtime.corpus import write_csv
+from tests.helpers.corpus import write_csv
+from tests.helpers.hub import Hub, save_tiny_gpt2
+from tests.helpers.projects import new_task
 from tests.runtime.test_training import trainer
 
 README = (ROOT / "README.md").read_text()

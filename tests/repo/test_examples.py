@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from edits import EXAMPLES
 
-from release_templates import ROOT
+from build_tools.release_templates import ROOT
 from tests.conftest import Run
-from tests.tree import tree
+from tests.helpers.tree import tree
 
 GENERATED = ROOT / "generated_examples"
 CACHES = shutil.ignore_patterns("__pycache__", ".*_cache", "outputs")

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.runtime import command_worker
-from tests.runtime.command_worker import Execute
+from tests.helpers import command_worker
+from tests.helpers.command_worker import Execute
 
 
 @pytest.fixture(scope="module")

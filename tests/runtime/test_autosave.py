@@ -10,7 +10,7 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from lightning_transformers.build import build_trainer
 from lightning_transformers.callbacks import Autosave
 from lightning_transformers.hydra_app.app import compose
-from tests.runtime.resume_runs import ManualSteps
+from tests.helpers.resume_runs import ManualSteps
 from tests.runtime.test_training import Recorder, model, sample, trainer
 
 

@@ -24,7 +24,7 @@ from lightning_transformers.hydra_app.checks import check_config
 from lightning_transformers.hydra_app.mistakes import explain
 from lightning_transformers.task.nlp.language_modeling import LanguageModelingTransformer
 from tests.conftest import Run
-from tests.tree import tree
+from tests.helpers.tree import tree
 
 TASK = "task=nlp/language_modeling"
 SAMPLE = "dataset.dataset_name=sample"

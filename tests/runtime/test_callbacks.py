@@ -36,9 +36,9 @@ from lightning_transformers.task.nlp.language_modeling import (
     LanguageModelingTransformer,
 )
 from lightning_transformers.train import train
+from tests.helpers.tiny import ARCHITECTURES
 from tests.runtime.test_own_files import TOKENIZER
 from tests.runtime.test_training import BACKBONE, trainer
-from tests.runtime.tiny import ARCHITECTURES
 
 NO_DROPOUT = {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0}
 ADAMW = {"_target_": "torch.optim.AdamW", "lr": 3e-3, "weight_decay": 0.1}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from build_assets.chats import CHAT_TEMPLATE
+from build_tools.build_assets.chats import CHAT_TEMPLATE
 from lightning_transformers.core import Batch
 from lightning_transformers.core.backbone import Backbone
 from lightning_transformers.errors import ConfigurationError

@@ -25,10 +25,10 @@ from lightning_transformers.task.nlp.language_modeling import (
     LanguageModelingDataModule,
     LanguageModelingTransformer,
 )
-from tests.rendered import BASES, suitable
+from tests.helpers.rendered import BASES, suitable
+from tests.helpers.weighting_runs import task_and_batch
 from tests.runtime.test_own_files import TOKENIZER
 from tests.runtime.test_training import model, sample, trainer
-from tests.runtime.weighting_runs import task_and_batch
 
 
 class Careless(Checkpoint):

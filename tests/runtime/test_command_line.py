@@ -7,10 +7,10 @@ import pytest
 import yaml
 
 from tests.conftest import Run
-from tests.projects import new_task
-from tests.runtime.command_worker import Execute
-from tests.runtime.corpus import TEXTS, write_csv
-from tests.tree import tree
+from tests.helpers.command_worker import Execute
+from tests.helpers.corpus import TEXTS, write_csv
+from tests.helpers.projects import new_task
+from tests.helpers.tree import tree
 
 TRAIN = ("python", "train.py", "+task=nlp/mine", "backbone=nlp/tiny")
 

@@ -4,9 +4,9 @@ import os
 
 import pytest
 
-from release_templates import ROOT
+from build_tools.release_templates import ROOT
 from tests.conftest import Run
-from tests.rendered import suitable
+from tests.helpers.rendered import suitable
 
 
 @pytest.mark.parametrize(
@@ -14,7 +14,7 @@ from tests.rendered import suitable
     [("setup", True, "ranks agree"), ("on_fit_start", False, "unfrozen in on_fit_start")],
 )
 def test_freezing_in(hook: str, trains: bool, message: str, run: Run) -> None:
-    done = run("python", "-m", "tests.runtime.ddp_example", hook, PYTHONPATH=str(ROOT))
+    done = run("python", "-m", "tests.helpers.ddp_example", hook, PYTHONPATH=str(ROOT))
     # After an error gloo may abort as the processes end: the status is 1 or that of a signal.
     assert (done.returncode == 0) == trains, done.stderr
     assert message in done.stdout + done.stderr
@@ -29,6 +29,6 @@ EVERY = suitable("language_modeling")
 )
 def test_ranks_agree_after_training_with(recipes: list[str], run: Run) -> None:
     paths = os.pathsep.join([str(ROOT / "scaffold"), str(ROOT)])
-    done = run("python", "-m", "tests.runtime.ddp_recipes", *recipes, PYTHONPATH=paths)
+    done = run("python", "-m", "tests.helpers.ddp_recipes", *recipes, PYTHONPATH=paths)
     assert done.returncode == 0, done.stderr
     assert "ranks agree" in done.stdout

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.hub import Hub
-from tests.projects import new_project
-from tests.runtime import command_worker
-from tests.runtime.command_worker import Execute
-from tests.runtime.corpus import TEXTS, write_csv, write_json, write_txt
-from tests.runtime.hub_content import add_datasets, add_models
+from tests.helpers import command_worker
+from tests.helpers.command_worker import Execute
+from tests.helpers.corpus import TEXTS, write_csv, write_json, write_txt
+from tests.helpers.hub import Hub
+from tests.helpers.hub_content import add_datasets, add_models
+from tests.helpers.projects import new_project
 
 pytestmark = pytest.mark.xdist_group("documented commands")  # they share a hub and a process
 

@@ -9,8 +9,8 @@ from lightning_transformers.build import build_data, build_model, build_trainer,
 from lightning_transformers.hydra_app.app import compose, mistake_in
 from lightning_transformers.train import train
 from tests.conftest import Run
-from tests.projects import new_project
-from tests.runtime.corpus import TEXTS, write_csv
+from tests.helpers.corpus import TEXTS, write_csv
+from tests.helpers.projects import new_project
 
 MODEL = """
 import torch

@@ -28,8 +28,8 @@ from lightning_transformers.task.nlp.language_modeling.documents import (
     documents_at_once,
     tokenize_documents,
 )
-from tests.rendered import task_class
-from tests.runtime.recipe_runs import folder
+from tests.helpers.recipe_runs import folder
+from tests.helpers.rendered import task_class
 from tests.runtime.test_own_files import TOKENIZER
 from tests.runtime.test_training import model, sample, trainer
 

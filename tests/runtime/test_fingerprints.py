@@ -17,11 +17,11 @@ from datasets import Dataset
 from tokenizers import pre_tokenizers
 from transformers import AutoTokenizer, GPT2Config, ViTImageProcessor
 
+from build_tools.release_templates import ROOT
 from lightning_transformers.core import TransformerDataModule, source_code
 from lightning_transformers.core.fingerprints import fingerprint
 from lightning_transformers.core.source_code import texts_of
 from lightning_transformers.task.nlp.language_modeling import LanguageModelingDataModule
-from release_templates import ROOT
 from tests.runtime.test_own_files import TOKENIZER
 
 MODULE = '''

@@ -8,7 +8,7 @@ from transformers import AutoModelForCausalLM
 
 from lightning_transformers.core.freezing import freeze_backbone, is_tied, untie_embeddings
 from lightning_transformers.errors import ConfigurationError
-from tests.runtime.tiny import ARCHITECTURES, gpt2
+from tests.helpers.tiny import ARCHITECTURES, gpt2
 
 HEADS = {
     "gpt2": {"lm_head.weight"},

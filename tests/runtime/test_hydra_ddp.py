@@ -8,10 +8,10 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from release_templates import ROOT
+from build_tools.release_templates import ROOT
 from tests.conftest import Run
-from tests.projects import new_task
-from tests.runtime.corpus import write_csv
+from tests.helpers.corpus import write_csv
+from tests.helpers.projects import new_task
 
 LIMIT = ("timeout", "-k", "40", "150")
 """A run that hangs is ended, with all of its processes."""
@@ -117,7 +117,7 @@ def test_plain_hydra_and_lightning_sweep_twice(project: Path, run: Run) -> None:
 
 def test_sigterm_to_any_of_two_processes_saves_and_they_go_on(run: Run) -> None:
     who = ("0", "1", "01")
-    done = run(*LIMIT, "python", "-m", "tests.runtime.ddp_sigterm", *who, PYTHONPATH=PATHS)
+    done = run(*LIMIT, "python", "-m", "tests.helpers.ddp_sigterm", *who, PYTHONPATH=PATHS)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert [lines.count(f"{ranks} equal") for ranks in who] == [2, 2, 2], done.stdout
@@ -125,7 +125,7 @@ def test_sigterm_to_any_of_two_processes_saves_and_they_go_on(run: Run) -> None:
 
 
 def test_plain_lightning_hangs_when_one_process_gets_sigterm(run: Run) -> None:
-    script = ("python", "-m", "tests.runtime.ddp_sigterm", "plain", "0")
+    script = ("python", "-m", "tests.helpers.ddp_sigterm", "plain", "0")
     done = run(*LIMIT, *script, PYTHONPATH=PATHS)
     assert done.returncode != 0
     assert "[rank: 0] Received SIGTERM" in done.stderr

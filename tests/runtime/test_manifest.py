@@ -27,7 +27,7 @@ from lightning_transformers.run_folder import PARTS, read_manifest
 from lightning_transformers.task.nlp.language_modeling import LanguageModelingDataModule
 from lightning_transformers.task.vision.image_classification import ImageClassificationDataModule
 from lightning_transformers.train import train_from_config
-from tests.runtime.corpus import TEXTS, write_csv
+from tests.helpers.corpus import TEXTS, write_csv
 from tests.runtime.test_own_files import TINY, TOKENIZER
 
 BLOCKS = {"block_size": 32}

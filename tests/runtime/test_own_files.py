@@ -10,7 +10,7 @@ from lightning_transformers.core.backbone import Backbone
 from lightning_transformers.core.sources import BUILDERS
 from lightning_transformers.errors import ConfigurationError
 from lightning_transformers.task.nlp.language_modeling import LanguageModelingDataModule
-from tests.runtime.corpus import TEXTS, WRITERS, write_csv
+from tests.helpers.corpus import TEXTS, WRITERS, write_csv
 
 TINY = "pkg://lightning_transformers/assets/tiny"
 TOKENIZER = Backbone(f"{TINY}/gpt2").load_tokenizer()

@@ -12,9 +12,9 @@ from lightning_transformers.build import seed_everything
 from lightning_transformers.core import Batch, TaskTransformer
 from lightning_transformers.core.losses import symmetric_divergence
 from lightning_transformers.errors import ConfigurationError
-from tests.rendered import task_class
-from tests.runtime.recipe_runs import BASES, batches, build, fit, folder, loader, trainer
-from tests.runtime.tiny import ARCHITECTURES
+from tests.helpers.recipe_runs import BASES, batches, build, fit, folder, loader, trainer
+from tests.helpers.rendered import task_class
+from tests.helpers.tiny import ARCHITECTURES
 
 architectures = pytest.mark.parametrize("architecture", ARCHITECTURES)
 ADDED = ["auxiliary_loss", "custom_loss", "label_smoothing"]

@@ -18,8 +18,7 @@ from lightning_transformers.core.generation import set_generation
 from lightning_transformers.core.heads import output_layer
 from lightning_transformers.core.optimizers import Lion
 from lightning_transformers.errors import ConfigurationError
-from tests.rendered import suitable, task_class
-from tests.runtime.recipe_runs import (
+from tests.helpers.recipe_runs import (
     ADAMW,
     SGD,
     Recorder,
@@ -31,7 +30,8 @@ from tests.runtime.recipe_runs import (
     trainer,
     values,
 )
-from tests.runtime.tiny import ARCHITECTURES, bert
+from tests.helpers.rendered import suitable, task_class
+from tests.helpers.tiny import ARCHITECTURES, bert
 
 architectures = pytest.mark.parametrize("architecture", ARCHITECTURES)
 tied_or_not = pytest.mark.parametrize("tied", [False, True])

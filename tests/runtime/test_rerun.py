@@ -12,12 +12,12 @@ from pytorch_lightning.loggers import CSVLogger
 from lightning_transformers.logged_metrics import compare, logged
 from lightning_transformers.task.nlp.language_modeling import LanguageModelingTransformer
 from tests.conftest import Run
-from tests.projects import new_task
-from tests.rendered import task_class
-from tests.runtime.command_worker import Execute
-from tests.runtime.corpus import write_csv
+from tests.helpers.command_worker import Execute
+from tests.helpers.corpus import write_csv
+from tests.helpers.projects import new_task
+from tests.helpers.rendered import task_class
+from tests.helpers.tree import tree
 from tests.runtime.test_training import ADAMW, BACKBONE, sample, trainer
-from tests.tree import tree
 
 pytestmark = pytest.mark.xdist_group("reruns")  # they share a process
 

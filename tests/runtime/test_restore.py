@@ -17,7 +17,7 @@ from lightning_transformers.task.nlp.text_classification import (
     TextClassificationTransformer,
 )
 from lightning_transformers.train import train
-from tests.runtime.corpus import write_csv
+from tests.helpers.corpus import write_csv
 from tests.runtime.test_backbone import bring_code
 from tests.runtime.test_training import model, sample, trainer
 

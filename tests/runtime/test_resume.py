@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from release_templates import ROOT
+from build_tools.release_templates import ROOT
 from tests.conftest import Run
-from tests.runtime.resume_runs import BATCHES, Case, differences, killed_and_resumed, uninterrupted
+from tests.helpers.resume_runs import BATCHES, Case, differences, killed_and_resumed, uninterrupted
 
 RECIPES = ("weight_noise", "ema_weights", "gradual_unfreezing")
 OWN = {"every": BATCHES, "own_hooks": True}
@@ -63,7 +63,7 @@ def test_plain_loader_goes_on_with_other_samples(tmp_path: Path) -> None:
 
 def test_two_processes_go_on_as_they_would_have(run: Run) -> None:
     paths = os.pathsep.join([str(ROOT / "scaffold"), str(ROOT)])
-    done = run("python", "-m", "tests.runtime.ddp_resume", PYTHONPATH=paths)
+    done = run("python", "-m", "tests.helpers.ddp_resume", PYTHONPATH=paths)
     assert done.returncode == 0, done.stderr
     # Two processes write, on one line maybe.
     assert done.stdout.count("ddp: equal") == 2, done.stdout

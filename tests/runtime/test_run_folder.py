@@ -28,10 +28,10 @@ from lightning_transformers.run_folder import (
     write_manifest,
 )
 from lightning_transformers.train import train_from_config
-from tests.rendered import task_class
-from tests.runtime.corpus import write_csv
+from tests.helpers.corpus import write_csv
+from tests.helpers.rendered import task_class
+from tests.helpers.tree import tree
 from tests.runtime.test_training import model, sample, trainer
-from tests.tree import tree
 
 GENERATED = task_class("language_modeling", "weight_noise")
 TASKS = {"base": (), "generated": (f"task._target_={GENERATED.__module__}.{GENERATED.__name__}",)}

@@ -13,7 +13,7 @@ from lightning_transformers.task.nlp.language_modeling import LanguageModelingDa
 from lightning_transformers.task.nlp.multiple_choice import MultipleChoiceDataModule
 from lightning_transformers.task.nlp.text_classification import TextClassificationDataModule
 from lightning_transformers.train import train
-from tests.runtime.corpus import write_jsonl
+from tests.helpers.corpus import write_jsonl
 from tests.runtime.test_own_files import TOKENIZER
 from tests.runtime.test_training import model, trainer
 

@@ -15,7 +15,7 @@ from lightning_transformers.task.nlp.language_modeling import (
     LanguageModelingTransformer,
 )
 from lightning_transformers.train import evaluate_best
-from tests.rendered import task_class
+from tests.helpers.rendered import task_class
 from tests.runtime.test_training import model, sample, trainer
 
 GENERATED = task_class("language_modeling", "ema_weights")

@@ -17,13 +17,13 @@ from pytorch_lightning.plugins import MixedPrecision
 from pytorch_lightning.strategies import DDPStrategy, DeepSpeedStrategy, FSDPStrategy, Strategy
 from torch import nn
 
+from build_tools.release_templates import ROOT
 from lightning_transformers.build import build_trainer
 from lightning_transformers.callbacks import EMAWeights, GradualUnfreezing, MagnitudePruning
 from lightning_transformers.core.sharding import FullyShardedStrategy
 from lightning_transformers.errors import ConfigurationError
 from lightning_transformers.hydra_app.app import PACKAGED_CONFIGS, compose
 from lightning_transformers.train import train_from_config
-from release_templates import ROOT
 from tests.conftest import Run
 
 TASK = (
@@ -100,7 +100,7 @@ def test_half_precision_on_a_cpu_is_bfloat16(tmp_path: Path) -> None:
 
 def test_two_processes(run: Run, project: Path) -> None:
     """The ranks agree with every callback, and shards train as copies do."""
-    command = ("python", "-m", "tests.runtime.strategies_example")
+    command = ("python", "-m", "tests.helpers.strategies_example")
     done = run(*command, PYTHONPATH=str(ROOT), OMP_NUM_THREADS="1")
     assert done.returncode == 0, done.stderr
     facts = json.loads((project / "facts.json").read_text())

@@ -18,22 +18,22 @@ from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader
 from transformers.utils.generic import ModelOutput
 
+from build_tools.release_templates import ROOT
 from lightning_transformers.core import Batch, Loss, TaskTransformer
 from lightning_transformers.core.sampling import even_batch_size
 from lightning_transformers.core.weighting import TokenWeighting
 from lightning_transformers.errors import ConfigurationError
 from lightning_transformers.task.nlp.language_modeling import LanguageModelingTransformer
-from release_templates import ROOT
-from tests.rendered import BASES, suitable
-from tests.runtime.ddp_weighting import ODD
-from tests.runtime.test_training import Recorder, model, sample, trainer
-from tests.runtime.weighting_runs import (
+from tests.helpers.ddp_weighting import ODD
+from tests.helpers.rendered import BASES, suitable
+from tests.helpers.weighting_runs import (
     BATCHES,
     parts_of,
     relative_error,
     task_and_batch,
     update,
 )
+from tests.runtime.test_training import Recorder, model, sample, trainer
 
 CHANGE_THE_LOSS = {"adversarial", "auxiliary_loss", "custom_loss", "label_smoothing", "r_drop"}
 BOUND = {"64-true": 1e-6, "32-true": 1e-5}
@@ -242,7 +242,7 @@ def test_optimizer_that_evaluates_a_batch_again_has_steps_of_one(tmp_path: Path)
 @pytest.fixture(scope="module")
 def two_processes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("two_processes")
-    command = [sys.executable, "-m", "tests.runtime.ddp_weighting", str(folder / "results.pt")]
+    command = [sys.executable, "-m", "tests.helpers.ddp_weighting", str(folder / "results.pt")]
     paths = os.pathsep.join([str(ROOT / "scaffold"), str(ROOT)])
     done = subprocess.run(
         command, env=os.environ | {"PYTHONPATH": paths}, cwd=folder, capture_output=True, text=True

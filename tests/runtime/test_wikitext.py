@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Run
-from tests.hub import Hub, save_tiny_gpt2, text_dataset
-from tests.projects import new_task
-from tests.runtime.corpus import TEXTS, write_csv
+from tests.helpers.corpus import TEXTS, write_csv
+from tests.helpers.hub import Hub, save_tiny_gpt2, text_dataset
+from tests.helpers.projects import new_task
 
 WIKITEXT = "dataset=nlp/language_modeling/wikitext"
 OWN = ("dataset.train_file=train.csv", "dataset.validation_file=valid.csv")

@@ -11,8 +11,8 @@ from ltscaffold.errors import ScaffoldError
 from ltscaffold.names import SNAKE_CASE, check_name
 from ltscaffold.source import SOURCE_URL, versions
 from tests.conftest import Run
-from tests.projects import new_task
-from tests.tree import tree
+from tests.helpers.projects import new_task
+from tests.helpers.tree import tree
 
 NEWEST = versions(SOURCE_URL)[-1]
 

@@ -10,8 +10,8 @@ from ltscaffold.commands.status import status
 from ltscaffold.errors import ScaffoldError
 from ltscaffold.source import SOURCE_URL
 from tests.conftest import Run
-from tests.projects import add, new_task, remove, rename, undo
-from tests.tree import tree
+from tests.helpers.projects import add, new_task, remove, rename, undo
+from tests.helpers.tree import tree
 
 LONG = "a_name_that_is_as_long_as_one_can_be_and_wraps"
 

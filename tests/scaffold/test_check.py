@@ -10,8 +10,8 @@ from ltscaffold.commands.check import Finding, check
 from ltscaffold.commands.status import status
 from ltscaffold.errors import ScaffoldError
 from tests.conftest import Run
-from tests.projects import new_task
-from tests.tree import tree
+from tests.helpers.projects import new_task
+from tests.helpers.tree import tree
 
 MODEL, CONFIG, TEST = "tasks/mine/model.py", "conf/task/nlp/mine.yaml", "tests/test_mine.py"
 

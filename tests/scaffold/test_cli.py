@@ -7,7 +7,7 @@ import pytest
 
 from ltscaffold.catalog import KINDS
 from tests.conftest import Run
-from tests.tree import tree
+from tests.helpers.tree import tree
 
 
 def test_version(run: Run) -> None:

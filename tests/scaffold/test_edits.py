@@ -9,8 +9,8 @@ from ltscaffold.answers import read_project
 from ltscaffold.errors import EditsInTheWayError, ScaffoldError
 from ltscaffold.source import SOURCE_URL
 from tests.conftest import Run
-from tests.projects import add, new_project, new_task, remove, rename, undo
-from tests.tree import tree
+from tests.helpers.projects import add, new_project, new_task, remove, rename, undo
+from tests.helpers.tree import tree
 
 MODEL = "tasks/mine/model.py"
 CONFIG = "conf/task/nlp/mine.yaml"

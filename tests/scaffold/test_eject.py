@@ -13,8 +13,8 @@ from ltscaffold.commands.template_eject import ejected_changes, partial_names, p
 from ltscaffold.errors import ScaffoldError
 from ltscaffold.source import BUNDLE_VARIABLE, SOURCE_URL, checkout, versions
 from tests.conftest import Run
-from tests.own_templates import DOCSTRING, OURS, next_version, our_templates
-from tests.projects import (
+from tests.helpers.own_templates import DOCSTRING, OURS, next_version, our_templates
+from tests.helpers.projects import (
     add,
     eject,
     new_callback,
@@ -24,8 +24,8 @@ from tests.projects import (
     undo,
     update,
 )
-from tests.releases import NEXT, next_release
-from tests.tree import tree
+from tests.helpers.releases import NEXT, next_release
+from tests.helpers.tree import tree
 
 PARTIAL = ".ltscaffold/templates/hooks/training_step.jinja"
 MODEL = "tasks/mine/model.py"

@@ -14,8 +14,8 @@ from ltscaffold.answers import Answers, Item
 from ltscaffold.render import render
 from ltscaffold.source import SOURCE_URL, checkout, versions
 from tests.conftest import Run
-from tests.projects import update
-from tests.tree import tree
+from tests.helpers.projects import update
+from tests.helpers.tree import tree
 
 RELEASED = versions(SOURCE_URL)
 MODEL = "tasks/mine/model.py"

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from ltscaffold.cli import main
-from tests.tree import tree
+from tests.helpers.tree import tree
 
 VECTORS = int(os.environ.get("LTSCAFFOLD_VECTORS", "150"))
 """How many argument vectors to try; 2000 with `make sweep`."""

@@ -12,7 +12,7 @@ from ltscaffold.errors import ScaffoldError
 from ltscaffold.render import render_items
 from ltscaffold.source import SOURCE_URL, checkout, versions
 from tests.conftest import Run
-from tests.projects import new_task
+from tests.helpers.projects import new_task
 
 MODEL, CONFIG, TEST = "tasks/mine/model.py", "conf/task/nlp/mine.yaml", "tests/test_mine.py"
 IMPORT = "from lightning_transformers.testing import TaskContract\n"

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from release_templates import ROOT
+from build_tools.release_templates import ROOT
 from tests.conftest import Run
-from tests.projects import new_task
+from tests.helpers.projects import new_task
 
 WORDS = set(re.findall(r"`([\w-]+)`", (ROOT / "docs/json.md").read_text()))
 OPEN = {"files"}

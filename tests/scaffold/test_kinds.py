@@ -12,7 +12,7 @@ from ltscaffold.errors import EditsInTheWayError, ScaffoldError
 from ltscaffold.kinds import CALLBACK, DATASET, KINDS, Kind
 from ltscaffold.source import SOURCE_URL
 from tests.conftest import Run
-from tests.projects import (
+from tests.helpers.projects import (
     add,
     new_callback,
     new_dataset,
@@ -22,7 +22,7 @@ from tests.projects import (
     rename,
     undo,
 )
-from tests.tree import tree
+from tests.helpers.tree import tree
 
 BASE = "language_modeling"
 DATASET_FILES = {

@@ -8,8 +8,8 @@ from ltscaffold.merge.draft import Draft
 from ltscaffold.merge.lines import three_way
 from ltscaffold.merge.members import merge_python
 from ltscaffold.merge.yaml_keys import merge_yaml
-from tests.scaffold.merge_corpus import Case, case
-from tests.scaffold.merge_facts import comments, facts
+from tests.helpers.merge_corpus import Case, case
+from tests.helpers.merge_facts import comments, facts
 
 CASES = int(os.environ.get("LTSCAFFOLD_MERGES", "50"))
 ALLOWED = 0.03

@@ -11,7 +11,7 @@ from ltscaffold.merge import merge_files
 from ltscaffold.merge.draft import Draft
 from ltscaffold.merge.members import merge_python
 from ltscaffold.merge.yaml_keys import merge_yaml
-from tests.scaffold.merge_corpus import case
+from tests.helpers.merge_corpus import case
 
 Version = dict[str, int | None]
 STATES = (None, 1, 2)

@@ -10,9 +10,9 @@ from ltscaffold.commands.check import check
 from ltscaffold.errors import ScaffoldError
 from ltscaffold.source import BUNDLE_VARIABLE
 from tests.conftest import Run
-from tests.projects import add, new_task, rename, update
-from tests.releases import NEXT, next_release
-from tests.tree import tree
+from tests.helpers.projects import add, new_task, rename, update
+from tests.helpers.releases import NEXT, next_release
+from tests.helpers.tree import tree
 
 MODEL = "tasks/mine/model.py"
 FILLED = "        return 2 * super().training_step(batch, batch_idx)\n"

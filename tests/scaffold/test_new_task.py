@@ -9,8 +9,8 @@ import pytest
 from ltscaffold.answers import ANSWERS_FILE, read_answers
 from ltscaffold.source import SOURCE_URL
 from tests.conftest import Run
-from tests.projects import new_project, new_task
-from tests.tree import tree
+from tests.helpers.projects import new_project, new_task
+from tests.helpers.tree import tree
 
 CASES = {
     "empty": ((), ()),

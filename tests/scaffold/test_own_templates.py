@@ -20,8 +20,8 @@ from ltscaffold.commands.status import status
 from ltscaffold.errors import ScaffoldError
 from ltscaffold.git import git
 from tests.conftest import Run
-from tests.own_templates import DOCSTRING, OURS, RELEASED, next_version, our_templates
-from tests.projects import (
+from tests.helpers.own_templates import DOCSTRING, OURS, RELEASED, next_version, our_templates
+from tests.helpers.projects import (
     add,
     new_callback,
     new_dataset,
@@ -31,7 +31,7 @@ from tests.projects import (
     rename,
     update,
 )
-from tests.tree import tree
+from tests.helpers.tree import tree
 
 MODEL = "tasks/mine/model.py"
 NEXT = OURS.replace("acme.1", "acme.2")

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from ltscaffold.plan import Change
 from tests.conftest import Run
-from tests.projects import new_project, new_task
-from tests.scaffold.faults import COMMANDS
-from tests.tree import tree
+from tests.helpers.faults import COMMANDS
+from tests.helpers.projects import new_project, new_task
+from tests.helpers.tree import tree
 
 BYTES = st.one_of(
     st.none(),

@@ -12,8 +12,8 @@ import pytest
 
 from ltscaffold.answers import read_project
 from tests.conftest import Run
-from tests.projects import new_task
-from tests.tree import tree
+from tests.helpers.projects import new_task
+from tests.helpers.tree import tree
 
 ENTER, DOWN, SPACE, CTRL_C = "\r", "\x1b[B", " ", "\x03"
 

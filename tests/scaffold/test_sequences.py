@@ -21,8 +21,8 @@ from ltscaffold import source
 from ltscaffold.answers import Answers, Item
 from ltscaffold.errors import ScaffoldError
 from ltscaffold.render import render
-from tests.projects import add, new_project, new_task, remove, rename, undo
-from tests.tree import tree
+from tests.helpers.projects import add, new_project, new_task, remove, rename, undo
+from tests.helpers.tree import tree
 
 SEQUENCES = int(os.environ.get("LTSCAFFOLD_SEQUENCES", "20"))
 """How many to try; 500 with `make sweep`."""

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from build_tools.release_templates import BUNDLE, TEMPLATES, newest_version, release
 from ltscaffold import source
 from ltscaffold.errors import ScaffoldError
-from release_templates import BUNDLE, TEMPLATES, newest_version, release
 from tests.conftest import Run
-from tests.releases import NEXT, next_release
-from tests.tree import tree
+from tests.helpers.releases import NEXT, next_release
+from tests.helpers.tree import tree
 
 
 def test_git_reads_the_history_by_its_url(run: Run) -> None:

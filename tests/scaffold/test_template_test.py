@@ -11,8 +11,8 @@ from ltscaffold.commands.template_test import GOLDENS, template_test
 from ltscaffold.errors import ScaffoldError
 from ltscaffold.source import SOURCE_URL, checkout
 from tests.conftest import Run
-from tests.releases import MODEL
-from tests.tree import tree
+from tests.helpers.releases import MODEL
+from tests.helpers.tree import tree
 
 KEPT = {
     "bases": ["language_modeling"],

@@ -20,10 +20,10 @@ from ltscaffold.transaction import (
     locked,
     state_folder,
 )
-from tests.projects import add, new_project, new_task, undo
-from tests.releases import NEXT, next_release
-from tests.scaffold.faults import COMMANDS, run_and_die, writes_of
-from tests.tree import tree
+from tests.helpers.faults import COMMANDS, run_and_die, writes_of
+from tests.helpers.projects import add, new_project, new_task, undo
+from tests.helpers.releases import NEXT, next_release
+from tests.helpers.tree import tree
 
 RELEASED = versions(SOURCE_URL)[-1]
 EVERY = bool(os.environ.get("LTSCAFFOLD_EVERY_KILL"))

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from build_tools.release_templates import BUNDLE, ROOT
 from ltscaffold.answers import read_answers
 from ltscaffold.source import BUNDLE_VARIABLE, SOURCE_URL, versions
-from release_templates import BUNDLE, ROOT
 from tests.conftest import Run
-from tests.projects import new_callback, new_dataset, new_task, undo, update
-from tests.releases import NEXT, next_release
-from tests.tree import tree
+from tests.helpers.projects import new_callback, new_dataset, new_task, undo, update
+from tests.helpers.releases import NEXT, next_release
+from tests.helpers.tree import tree
 
 NEWEST = versions(SOURCE_URL)[-1]
 

@@ -16,9 +16,9 @@ from ltscaffold.former_hooks import FORMER_HOOKS
 from ltscaffold.migrations import Migration, renamed
 from ltscaffold.source import BUNDLE_VARIABLE, SOURCE_URL, versions
 from tests.conftest import Run
-from tests.projects import add, new_callback, new_task, remove, undo, update
-from tests.releases import NEXT, next_release
-from tests.tree import tree
+from tests.helpers.projects import add, new_callback, new_task, remove, undo, update
+from tests.helpers.releases import NEXT, next_release
+from tests.helpers.tree import tree
 
 NOW = versions(SOURCE_URL)[-1]
 MODEL = "tasks/mine/model.py"

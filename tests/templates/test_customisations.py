@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Run
-from tests.projects import new_dataset
+from tests.helpers.projects import new_dataset
 from tests.templates.test_recipes import LINES_OF_PYTHON, LINES_OF_YAML, added
 
 MODULE = "tasks/mine/data.py"

@@ -7,12 +7,12 @@ from pathlib import Path
 import yaml
 from omegaconf import DictConfig
 
+from build_tools.release_templates import TEMPLATES
 from lightning_transformers.hydra_app.app import PACKAGED_CONFIGS, compose
 from ltscaffold import source
-from release_templates import TEMPLATES
 from tests.conftest import Run
-from tests.projects import new_task
-from tests.rendered import BASES, HOOKS, suitable
+from tests.helpers.projects import new_task
+from tests.helpers.rendered import BASES, HOOKS, suitable
 
 BASE = "language_modeling"
 

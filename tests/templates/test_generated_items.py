@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from build_tools.release_templates import TEMPLATES
 from lightning_transformers.hydra_app.app import compose
 from ltscaffold.catalog import Catalog
 from ltscaffold.kinds import CALLBACK, DATASET
-from release_templates import TEMPLATES
 from tests.conftest import Run
-from tests.projects import new_callback, new_dataset
+from tests.helpers.projects import new_callback, new_dataset
 
 pytestmark = pytest.mark.xdist_group("generated items")  # they share a project
 

@@ -7,7 +7,7 @@ from importlib import import_module
 import pytest
 
 from ltscaffold.kinds import KINDS
-from tests.templates.hook_catalogue import (
+from tests.helpers.hook_catalogue import (
     OPTIONAL,
     VARIABLES,
     Hook,

@@ -8,7 +8,7 @@ from pytorch_lightning import Callback, LightningDataModule, LightningModule
 from pytorch_lightning.core.hooks import CheckpointHooks, DataHooks, ModelHooks
 
 from lightning_transformers.core import TransformerDataModule
-from tests.templates.hook_catalogue import call_shape, load_catalogue
+from tests.helpers.hook_catalogue import call_shape, load_catalogue
 
 CORE = "lightning_transformers.core"
 

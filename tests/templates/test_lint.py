@@ -10,8 +10,8 @@ import pytest
 
 from ltscaffold.answers import Item
 from ltscaffold.kinds import CALLBACK, CALLBACK_BASE, DATASET, KINDS, TASK, Kind
-from tests.rendered import BASES, CATALOG, RECIPES, project_files, suitable, unsuitable
-from tests.templates.covering import covering_array, uncovered
+from tests.helpers.covering import covering_array, uncovered
+from tests.helpers.rendered import BASES, CATALOG, RECIPES, project_files, suitable, unsuitable
 
 pytestmark = pytest.mark.xdist_group("lint")  # they share a project
 

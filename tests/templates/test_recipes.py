@@ -18,7 +18,15 @@ from pytorch_lightning import Trainer
 from lightning_transformers.build import build_data, build_model, seed_everything
 from lightning_transformers.core import TaskTransformer
 from lightning_transformers.hydra_app.app import compose, silence_noise
-from tests.rendered import BASES, CATALOG, RECIPES, suitable, task_class, task_files, unsuitable
+from tests.helpers.rendered import (
+    BASES,
+    CATALOG,
+    RECIPES,
+    suitable,
+    task_class,
+    task_files,
+    unsuitable,
+)
 
 pytestmark = pytest.mark.xdist_group("recipes")  # they share the data of each base
 

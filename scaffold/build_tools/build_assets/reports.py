@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from itertools import cycle
 from pathlib import Path
 
-from build_assets.rows import write_jsonl
+from build_tools.build_assets.rows import write_jsonl
 
 TRAIN_ROWS = 800
 VALIDATION_ROWS = 200

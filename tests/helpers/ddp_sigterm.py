@@ -16,7 +16,7 @@ from pytorch_lightning.callbacks import Checkpoint, ModelCheckpoint
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from lightning_transformers.callbacks import Autosave
-from tests.rendered import task_class
+from tests.helpers.rendered import task_class
 from tests.runtime.test_training import model, sample, trainer
 
 MIDST = 4

@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from release_templates import BUNDLE, TEMPLATES, release
+from build_tools.release_templates import BUNDLE, TEMPLATES, release
 
 MODEL = "**/model.py.jinja"
 NEXT = "v99.0.0"

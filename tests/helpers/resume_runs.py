@@ -30,7 +30,7 @@ from lightning_transformers.task.nlp.masked_language_modeling import (
     MaskedLanguageModelingDataModule,
 )
 from lightning_transformers.task.vision.image_classification import ImageClassificationDataModule
-from tests.rendered import task_class
+from tests.helpers.rendered import task_class
 from tests.runtime.test_image_classification import PROCESSOR
 from tests.runtime.test_own_files import TINY, TOKENIZER
 from tests.runtime.test_training import trainer

@@ -5,7 +5,7 @@ import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from build_assets.rows import Row, write_jsonl
+from build_tools.build_assets.rows import Row, write_jsonl
 
 TRAIN_ROWS = 400
 VALIDATION_ROWS = 100

@@ -23,7 +23,7 @@ from transformers import (
 )
 
 from lightning_transformers.core.resources import local_path
-from tests.hub import Hub, parquet_dataset
+from tests.helpers.hub import Hub, parquet_dataset
 
 TINY = "pkg://lightning_transformers/assets/tiny"
 ROWS = 12

@@ -6,7 +6,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from build_assets.rows import write_csv
+from build_tools.build_assets.rows import write_csv
 
 # The testament, and the numbers of the first and the last book in it.
 KINDS = {

@@ -14,9 +14,9 @@ from torch.utils.data import DataLoader
 
 from lightning_transformers.core.collate import CausalCollator
 from lightning_transformers.core.sharding import FullyShardedStrategy
-from tests.rendered import BASES
+from tests.helpers.rendered import BASES
+from tests.helpers.weighting_runs import BATCHES, parts_of, task_and_batch, update
 from tests.runtime.test_training import model, sample, trainer
-from tests.runtime.weighting_runs import BATCHES, parts_of, task_and_batch, update
 
 TWO: dict[str, Any] = {"strategy": "ddp", "devices": 2}
 ODD = {"limit_val_samples": 5, "batch_size": 3, "block_size": 32}

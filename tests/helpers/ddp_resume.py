@@ -8,9 +8,9 @@ from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Checkpoint
 
 from lightning_transformers.core.sharding import FullyShardedStrategy
-from tests.rendered import task_class
+from tests.helpers.rendered import task_class
+from tests.helpers.weighting_runs import whole
 from tests.runtime.test_training import model, sample, trainer
-from tests.runtime.weighting_runs import whole
 
 STRATEGIES = {"ddp": lambda: "ddp", "sharded": FullyShardedStrategy}
 RECIPES = {"ddp": ("ema_weights", "weight_noise"), "sharded": ("weight_noise",)}

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from build_assets.rows import write_jsonl
+from build_tools.build_assets.rows import write_jsonl
 
 TRAIN_ROWS = 1400
 VALIDATION_ROWS = 250

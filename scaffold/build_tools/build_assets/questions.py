@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from string import Formatter
 
-from build_assets.rows import Row, write_jsonl
+from build_tools.build_assets.rows import Row, write_jsonl
 
 TRAIN_CONTEXTS = 186
 VALIDATION_CONTEXTS = 54

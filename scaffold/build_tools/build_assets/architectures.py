@@ -6,8 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from build_assets.chats import CHAT_TEMPLATE
-from build_assets.vocabulary import SPECIAL_IDS, VOCAB_SIZE, framed_tokenizer, trained_bpe
+from build_tools.build_assets.chats import CHAT_TEMPLATE
+from build_tools.build_assets.vocabulary import (
+    SPECIAL_IDS,
+    VOCAB_SIZE,
+    framed_tokenizer,
+    trained_bpe,
+)
 
 MAX_LENGTH = 128
 

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 from lightning_transformers.build import build_data, build_model, seed_everything
 from lightning_transformers.core import Batch, TaskTransformer
 from lightning_transformers.hydra_app.app import compose
-from tests.rendered import CATALOG, task_class
+from tests.helpers.rendered import CATALOG, task_class
 from tests.runtime.test_training import trainer
 
 ROWS = 16

@@ -7,14 +7,14 @@ from functools import lru_cache
 
 import yaml
 
+from build_tools.release_templates import TEMPLATES
 from ltscaffold.answers import Item
 from ltscaffold.commands.new_project import first_answers
 from ltscaffold.kinds import CALLBACK, CALLBACK_BASE, DATASET
 from ltscaffold.render import Files, render
 from ltscaffold.source import SOURCE_URL, checkout, versions
-from release_templates import TEMPLATES
-from tests.rendered import BASES, CATALOG, HOOKS, item, suitable
-from tests.scaffold.merge_edits import CHANGES, EDITS, YAML_CHANGES, YAML_EDITS
+from tests.helpers.merge_edits import CHANGES, EDITS, YAML_CHANGES, YAML_EDITS
+from tests.helpers.rendered import BASES, CATALOG, HOOKS, item, suitable
 
 Case = tuple[str, str, str, str]
 """A path, and its text as edited, as rendered, and as rendered by changed templates."""

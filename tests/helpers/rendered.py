@@ -6,12 +6,12 @@ from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
+from build_tools.release_templates import TEMPLATES
 from lightning_transformers.core import TaskTransformer
 from ltscaffold.answers import Item
 from ltscaffold.catalog import Catalog
 from ltscaffold.commands.new_project import first_answers
 from ltscaffold.render import Files, render
-from release_templates import TEMPLATES
 
 CATALOG = Catalog(TEMPLATES)
 BASES, HOOKS, RECIPES = (CATALOG.names(kind) for kind in ("base", "hook", "recipe"))

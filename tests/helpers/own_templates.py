@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ltscaffold.git import git
 from ltscaffold.source import SOURCE_URL, versions
-from tests.releases import MODEL
+from tests.helpers.releases import MODEL
 
 RELEASED = versions(SOURCE_URL)
 OURS = f"{RELEASED[-1]}+acme.1"

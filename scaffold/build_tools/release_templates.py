@@ -1,6 +1,6 @@
 """Add the templates, as they are now, to the history that the package carries.
 
-    python scaffold/release_templates.py [--amend] [--templates DIR] [--bundle FILE]
+    python -m build_tools.release_templates [--amend] [--templates DIR] [--bundle FILE]
 
 The newest heading of the templates' CHANGELOG.md gives the version and the date. The history only
 grows: projects were rendered at each of its versions. The same input gives the same bytes.
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ltscaffold.git import git
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 TEMPLATES = ROOT / "templates"
 BUNDLE = ROOT / "scaffold" / "ltscaffold" / "templates.bundle"
 HEADING = re.compile(r"^## (?P<version>\d+\.\d+\.\d+) - (?P<date>\d{4}-\d{2}-\d{2})$", re.M)

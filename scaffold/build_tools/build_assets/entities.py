@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from build_assets.rows import Row, write_jsonl
+from build_tools.build_assets.rows import Row, write_jsonl
 
 TITLES = ["Mr.", "Mrs.", "Miss", "Lady", "Lord", "Sir", "Colonel", "Captain"]
 FORENAMES = (

@@ -3,7 +3,7 @@
 import random
 from pathlib import Path
 
-from build_assets.rows import Row, write_jsonl
+from build_tools.build_assets.rows import Row, write_jsonl
 
 ALTERNATIVES = 4
 GROUPS = {"train": 180, "validation": 50}
