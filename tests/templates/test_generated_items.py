@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from build_tools.release_templates import TEMPLATES
-from lightning_transformers.hydra_app.app import compose
+from lightning_transformers.config.compose import compose
 from ltscaffold.catalog import Catalog
 from ltscaffold.kinds import CALLBACK, DATASET
 from tests.conftest import Run
