@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 
 from build_tools.release_templates import TEMPLATES
 from lightning_transformers.hydra_app.app import PACKAGED_CONFIGS, compose
-from ltscaffold import source
+from ltscaffold.templating import source
 from tests.conftest import Run
 from tests.helpers.projects import new_task
 from tests.helpers.rendered import BASES, HOOKS, suitable
