@@ -60,7 +60,8 @@ def keys(value: object) -> set[str]:
 
 
 def test_the_codes_of_findings_are_documented() -> None:
-    code = (ROOT / "scaffold/ltscaffold/commands/check.py").read_text()
+    modules = ("commands/inspect/check.py", "project/diagnostics.py")
+    code = "".join((ROOT / "scaffold/ltscaffold" / module).read_text() for module in modules)
     codes = set(re.findall(r'Finding\(\s*"([\w-]+)"', code))
     assert len(codes) == 12
     assert codes <= WORDS

@@ -7,7 +7,7 @@ import pytest
 import pytorch_lightning as pl
 
 from ltscaffold.commands.inspect.check import check
-from ltscaffold.commands.update import update as update_module
+from ltscaffold.commands.update import remarks
 from ltscaffold.commands.update.codemods import Codemod, renamed
 from ltscaffold.commands.update.update import plan_update
 from ltscaffold.errors import ScaffoldError
@@ -192,7 +192,7 @@ def test_a_codemod_follows_a_new_name_in_the_users_code(
         Codemod(NOW, "of a version that was passed before", lambda code: "lost"),
         Codemod(NEXT, "scaled is rescaled", rename),
     ]
-    monkeypatch.setattr(update_module, "CODEMODS", known)
+    monkeypatch.setattr(remarks, "CODEMODS", known)
     plan = update(mine)
     code = model.read_text()
     assert "from lightning_transformers.new import rescaled" in code
@@ -204,7 +204,7 @@ def test_a_codemod_follows_a_new_name_in_the_users_code(
 def test_a_codemod_that_cannot_run_is_reported(mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (mine / "tasks/other/model.py").write_text("def broken(:\n")
     rename = renamed("lightning_transformers.old.scaled", "lightning_transformers.new.rescaled")
-    monkeypatch.setattr(update_module, "CODEMODS", [Codemod(NEXT, "scaled moves", rename)])
+    monkeypatch.setattr(remarks, "CODEMODS", [Codemod(NEXT, "scaled moves", rename)])
     reviews = update(mine).reviews
     assert [(place.path, place.message[:24]) for place in reviews] == [
         ("tasks/other/model.py", "not done: scaled moves (")
