@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from ltscaffold.commands.new_task import plan_new_task
-from ltscaffold.transaction import apply
+from ltscaffold.commands.create.new_component import NewComponent, plan_new_component
+from ltscaffold.record.component_types import TASK
+from ltscaffold.writing.transaction import apply
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,8 @@ class Example:
 
     def generate(self, project: Path) -> None:
         """Write the project into a folder that is there and empty, and edit it as a user would."""
-        task = (project, self.task, self.base, self.hooks)
-        apply(project, partial(plan_new_task, *task, package=self.package))
+        task = NewComponent(TASK, self.task, self.base, self.hooks)
+        apply(project, partial(plan_new_component, project, task, self.package))
         self._edit(project / self.package / self.task / "model.py")
         config = project / "conf" / "task" / self.group / f"{self.task}.yaml"
         values = "".join(f"{name}: {default}\n" for name, (_, default) in self.fields.items())

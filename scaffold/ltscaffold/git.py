@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ltscaffold.errors import ScaffoldError
 
-PATIENCE = 120
+TIMEOUT_S = 120
 """How many seconds a remote may take."""
 OF_A_REPOSITORY = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_NAMESPACE"}
 """Variables that a calling git sets about its own repository."""
@@ -42,7 +42,7 @@ def git_over_network(*arguments: str | Path) -> None:
     """Run git with the user's settings, such as proxies and credentials; it cannot ask anything.
 
     Raises:
-        ScaffoldError: if git is missing, or fails, or takes longer than `PATIENCE`.
+        ScaffoldError: if git is missing, or fails, or takes longer than `TIMEOUT_S`.
     """
     inherited = {name: value for name, value in os.environ.items() if name not in OF_A_REPOSITORY}
     try:
@@ -57,12 +57,12 @@ def git_over_network(*arguments: str | Path) -> None:
     except FileNotFoundError:
         raise ScaffoldError("git is not on PATH: install it, and try again") from None
     try:
-        _, said = running.communicate(timeout=PATIENCE)
+        _, said = running.communicate(timeout=TIMEOUT_S)
     except BaseException as error:
         os.killpg(running.pid, signal.SIGKILL)
         running.communicate()
         if isinstance(error, subprocess.TimeoutExpired):
-            raise ScaffoldError(f"no answer within {PATIENCE} seconds") from None
+            raise ScaffoldError(f"no answer within {TIMEOUT_S} seconds") from None
         raise
     if running.returncode:
         raise ScaffoldError(" ".join(said.decode(errors="replace").split()))

@@ -22,10 +22,10 @@ COMMANDS = [
 
 CHILD = """
 import os, signal, sys
-import ltscaffold.commands.add, ltscaffold.commands.remove, ltscaffold.commands.rename
-import ltscaffold.commands.new_dataset, ltscaffold.commands.new_callback, ltscaffold.output
-import ltscaffold.commands.new_task, ltscaffold.commands.undo, ltscaffold.commands.update
-from ltscaffold.cli import main
+import ltscaffold.cli.output, ltscaffold.commands.create.new_component
+import ltscaffold.commands.update.update
+from ltscaffold.commands.edit import add, remove, rename, undo
+from ltscaffold.cli.app import main
 
 WRITES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.truncate"}
 fatal, count = int(sys.argv.pop(1)), 0

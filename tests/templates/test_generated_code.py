@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 from build_tools.release_templates import TEMPLATES
 from lightning_transformers.config.compose import compose
 from lightning_transformers.config.config_tree import PACKAGED_CONFIGS
-from ltscaffold import source
+from ltscaffold.templating import source
 from tests.conftest import Run
 from tests.helpers.projects import new_task
 from tests.helpers.rendered import BASES, HOOKS, suitable

@@ -11,7 +11,7 @@ LABELS = ("before updating", "last update", "after updating")
 """Of the markers in a conflict; `copier update` names them so."""
 
 
-def three_way(
+def merge_lines(
     ours: bytes, base: bytes, theirs: bytes, show_base: bool = True
 ) -> tuple[bytes, bool]:
     """Return the merge as git makes it, and whether the two changes meet in a conflict.
