@@ -18,11 +18,18 @@ DATA_FOLDERS = {"assets", "conf"}
 RUNTIME = "scaffold/lightning_transformers"
 # The modules that may use private parts of Lightning, behind one test that names each of them.
 PRIVATE_LIGHTNING = {
-    f"{RUNTIME}/core/exactness_callback.py",
-    f"{RUNTIME}/training/resume.py",
+    f"{RUNTIME}/config/launcher.py",
+    f"{RUNTIME}/training/lightning_internals.py",
 }
 # Where sys.argv is changed all the same, and why.
-ARGV_EXCEPTIONS: dict[str, str] = {}
+ARGV_EXCEPTIONS: dict[str, str] = {
+    f"{RUNTIME}/__main__.py": "the program takes its first argument for the name of a command",
+    f"{RUNTIME}/runs/rerun_command.py": "Lightning starts processes by the command line, elsewhere",
+}
+# What a package may call when it is imported, and why.
+REGISTERED = {
+    f"{RUNTIME}/__init__.py": "import paths of former versions are found by a finder of Python's",
+}
 # What generated code may import from; `recipes` re-exports what only templates need.
 PUBLIC = {"callbacks", "cli", "core", "recipes", "task", "testing"}
 
@@ -220,7 +227,8 @@ def no_one_sets_an_attribute_of_the_data(root: Path) -> Iterator[str]:
 def nothing_is_registered_at_import(root: Path) -> Iterator[str]:
     for path, tree in modules(root, RUNTIME):
         for node in tree.body:
-            if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+            calls = isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
+            if calls and path not in REGISTERED:
                 yield f"{path}:{node.lineno} calls a function at import"
 
 

@@ -1,4 +1,8 @@
-"""Callbacks that tasks and configs switch on by name."""
+"""Callbacks that tasks and configs switch on by name.
+
+What every run needs is no callback of this room but `core.exactness_callback`. Imports `core` and
+the rooms below.
+"""
 
 from lightning_transformers.callbacks.autosave import Autosave
 from lightning_transformers.callbacks.compile_model import CompileModel
