@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ltscaffold.errors import ScaffoldError
-from ltscaffold.record.answers import ANSWERS_FILE, Answers, Item, recorded_versions
+from ltscaffold.record.answers import ANSWERS_FILE, Answers, Item
 from ltscaffold.templating import source
 
 Age = Callable[[str], int]
@@ -34,7 +34,7 @@ def reconcile(project: Path, answers: Answers) -> Reconciled:
         ScaffoldError: if the branches have different items of one name.
     """
     age = source.versions(answers.source).index
-    version = min(recorded_versions(project), key=age)
+    version = min(answers.versions, key=age)
     result = Reconciled(replace(answers, version=version))
     gone = [item for item in _distinct(answers.items) if _is_gone(project, answers, item)]
     names = list(dict.fromkeys(item.name for item in answers.items))

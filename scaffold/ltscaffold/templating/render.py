@@ -1,12 +1,11 @@
 """From templates and answers to files, as Copier renders them, without importing Copier."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from traceback import extract_tb
-from typing import Any
 
 from jinja2 import (
     Environment,
@@ -18,7 +17,7 @@ from jinja2 import (
 )
 
 from ltscaffold.errors import ScaffoldError
-from ltscaffold.record.answers import ANSWERS_FILE, Answers, Item
+from ltscaffold.record.answers import ANSWERS_FILE, Answers, Item, Variables
 from ltscaffold.record.component_types import CALLBACK_BASE
 
 Files = dict[str, str]
@@ -118,15 +117,17 @@ def render_answers(templates: Path, answers: Answers) -> str:
 
 
 def _targets(
-    jinja: Environment, path: str, variables: Mapping[str, Any]
-) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    jinja: Environment, path: str, variables: Variables
+) -> Iterator[tuple[str, Variables]]:
     """Yield the paths that a template path stands for, each with the variables it sees."""
     loop = LOOP.search(path)
     if loop is None:
         yield _compiled(jinja, path.removesuffix(SUFFIX)).render(variables), variables
         return
     once = path[: loop.start()] + loop["body"] + path[loop.end() :]
-    for item in variables[loop["items"]]:
+    items = variables[loop["items"]]
+    assert isinstance(items, list)
+    for item in items:
         yield from _targets(jinja, once, {**variables, loop["name"]: item})
 
 
@@ -135,7 +136,7 @@ def _compiled(jinja: Environment, text: str) -> Template:
     return jinja.from_string(text)
 
 
-def _text(jinja: Environment, template: str, variables: Mapping[str, Any]) -> str:
+def _text(jinja: Environment, template: str, variables: Variables) -> str:
     """Return a file's text: rendered if its name ends in `.jinja`, else as it is."""
     if template.endswith(SUFFIX):
         with one_line_errors(template):

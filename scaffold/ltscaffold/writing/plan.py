@@ -2,7 +2,8 @@
 
 import difflib
 import os
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -34,10 +35,6 @@ class Change:
             return "create"
         return "delete" if self.after is None else "change"
 
-    def reversed(self) -> "Change":
-        """Return the change that undoes this one."""
-        return Change(self.path, self.after, self.before, self.mode)
-
     def diff(self) -> str:
         """Return the change as `git apply` takes it."""
         old, new = quoted(f"a/{self.path}"), quoted(f"b/{self.path}")
@@ -49,7 +46,10 @@ class Change:
             "/dev/null" if self.before is None else old,
             "/dev/null" if self.after is None else new,
         )
-        hunks = "".join(_with_newline(line) for line in lines)
+        hunks = "".join(
+            line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
+            for line in lines
+        )
         return f"diff --git {old} {new}\n{header.get(self.action, '')}{hunks}"
 
 
@@ -140,8 +140,8 @@ def check_place(project: Path, path: str) -> None:
 
 
 def as_lines(content: bytes | None) -> list[str]:
-    """Return lines with their ends; a byte that is no UTF-8 survives as a surrogate."""
-    return [] if content is None else list(_split(content.decode("utf-8", "surrogateescape")))
+    """Return lines as git counts them; a byte that is no UTF-8 survives as a surrogate."""
+    return re.findall(r"[^\n]*\n|[^\n]+", (content or b"").decode("utf-8", "surrogateescape"))
 
 
 def quoted(path: str) -> str:
@@ -153,16 +153,3 @@ def quoted(path: str) -> str:
         for byte in path.encode("utf-8", "surrogateescape")
     )
     return f'"{"".join(escaped)}"'
-
-
-def _split(text: str) -> Iterator[str]:
-    """Yield lines that end at line feeds alone, as git counts them."""
-    start = 0
-    while start < len(text):
-        end = text.find("\n", start) + 1 or len(text)
-        yield text[start:end]
-        start = end
-
-
-def _with_newline(line: str) -> str:
-    return line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"

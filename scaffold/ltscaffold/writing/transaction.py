@@ -174,9 +174,7 @@ def _put(project: Path, change: Change) -> None:
     if change.after is None:
         target.unlink(missing_ok=True)
         return
-    with ExitStack() as rollback:
-        _stage(project, change, change.after, rollback)
-        rollback.pop_all()
+    _stage(project, change, change.after, ExitStack())  # which is never closed: no way back
     os.replace(_staging(target), target)
 
 
@@ -206,15 +204,14 @@ def _finish(project: Path, plan: Plan) -> None:
 
 
 def _write_journal(project: Path, plan: Plan) -> None:
-    changes = [
-        asdict(change) | {"before": _text(change.before), "after": _text(change.after)}
-        for change in plan.changes
-    ]
+    changes = [asdict(change) for change in plan.changes]
     record = {"command": plan.command, "undoes": plan.undoes, "changes": changes}
     journal = _journal(project)
-    _write(_staging(journal), json.dumps(record).encode())
+    _write(_staging(journal), json.dumps(record, default=_text).encode())
     os.replace(_staging(journal), journal)
-    _sync_folder(journal.parent)
+    folder = os.open(journal.parent, os.O_RDONLY)
+    os.fsync(folder)
+    os.close(folder)
 
 
 def _loaded(journal: Path) -> Plan:
@@ -233,16 +230,8 @@ def _write(path: Path, content: bytes) -> None:
         os.fsync(stream.fileno())
 
 
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _text(content: bytes | None) -> str | None:
-    return None if content is None else content.decode("utf-8", "surrogateescape")
+def _text(content: bytes) -> str:
+    return content.decode("utf-8", "surrogateescape")
 
 
 def _content(text: str | None) -> bytes | None:

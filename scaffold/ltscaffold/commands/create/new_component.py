@@ -51,9 +51,9 @@ def plan_new_component(project: Path, request: NewComponent, package: str | None
     answers = recorded or new_answers(package)
     check_package(answers, package)
     if recorded is not None:
-        check_merged(project, recorded)
+        check_merged(recorded)
     item = make_item(catalog_of(answers), answers, request)
-    command, new = f"new-{item.kind} {item.name}", answers.with_item(item)
+    command, new = f"new-{item.kind} {item.name}", replace(answers, items=[*answers.items, item])
     if recorded is None:
         plan = skeleton_plan(command, project, new)
     else:
