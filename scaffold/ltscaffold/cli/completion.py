@@ -28,7 +28,7 @@ def _completes(names: Callable[[Path], Iterable[str]]) -> Complete:
 
 
 def _catalog(project: Path) -> "Catalog":
-    from ltscaffold.project.skeleton import answers_of
+    from ltscaffold.project.first_answers import answers_of
     from ltscaffold.templating.catalog import catalog_of
 
     return catalog_of(answers_of(project))

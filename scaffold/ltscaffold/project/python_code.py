@@ -16,9 +16,8 @@ def methods(code: bytes | str | None) -> Iterator[tuple[str, ast.FunctionDef]]:
     """Yield the methods of the classes in a module, each with the name of its class."""
     for node in parsed(code).body:
         if isinstance(node, ast.ClassDef):
-            yield from (
-                (node.name, each) for each in node.body if isinstance(each, ast.FunctionDef)
-            )
+            functions = (each for each in node.body if isinstance(each, ast.FunctionDef))
+            yield from ((node.name, function) for function in functions)
 
 
 def defined(code: bytes) -> set[str]:

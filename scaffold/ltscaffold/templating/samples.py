@@ -8,7 +8,7 @@ from ltscaffold.errors import ScaffoldError
 from ltscaffold.record.answers import Answers, Item
 from ltscaffold.record.component_types import CALLBACK, CALLBACK_BASE, DATASET, TASK
 from ltscaffold.templating.catalog import Catalog
-from ltscaffold.templating.render import Files, render_items
+from ltscaffold.templating.render import Files, render
 
 VERSION = "v0.0.0"
 
@@ -77,7 +77,7 @@ def render_each(templates: Path, answers: Answers) -> Iterator[tuple[Item, Files
     """Yield each item with its files, or with what is wrong with them."""
     for item in answers.items:
         try:
-            files = render_items(templates, answers, [item])
+            files = render(templates, answers, [item], skeleton=False)
         except ScaffoldError as error:
             yield item, str(error)
         else:

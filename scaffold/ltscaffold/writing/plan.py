@@ -115,6 +115,13 @@ def read(project: Path, path: str) -> bytes | None:
         raise ScaffoldError(f"cannot read {path}: {error.strerror}") from None
 
 
+def write_files(folder: Path, files: Mapping[str, str]) -> None:
+    """Write files into a folder that is no project: without a journal, nothing to undo."""
+    for path, text in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text, encoding="utf-8", errors="surrogateescape")
+
+
 def check_free(project: Path, paths: Iterable[str]) -> None:
     """Raise ScaffoldError if a file that is to be created is there already."""
     taken = sorted(path for path in paths if os.path.lexists(project / path))
