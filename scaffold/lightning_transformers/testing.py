@@ -19,16 +19,17 @@ from omegaconf import DictConfig
 from pytorch_lightning import Callback, LightningModule, Trainer
 from torch.optim import Optimizer
 
-from lightning_transformers.build import (
+from lightning_transformers.config.app import silence_noise
+from lightning_transformers.config.compose import compose
+from lightning_transformers.core import TaskTransformer, TransformerDataModule
+from lightning_transformers.runs.build import (
     build_data,
     build_model,
     build_trainer,
     seed_everything,
     task_class,
 )
-from lightning_transformers.core import TaskTransformer, TransformerDataModule
-from lightning_transformers.hydra_app.app import compose, silence_noise
-from lightning_transformers.train import train
+from lightning_transformers.runs.train import train
 
 SMOKE = (
     "experiment=smoke",

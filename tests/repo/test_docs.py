@@ -10,20 +10,20 @@ from typer.models import CommandInfo
 
 from build_tools.release_templates import ROOT, TEMPLATES
 from lightning_transformers.cli import EXAMPLES
-from lightning_transformers.core.backbone import Backbone
+from lightning_transformers.models.backbone import Backbone
+from lightning_transformers.runs.train import train
 from lightning_transformers.task.nlp.text_classification import (
     TextClassificationDataModule,
     TextClassificationTransformer,
 )
-from lightning_transformers.train import train
 from ltscaffold.cli import template
 from ltscaffold.cli.app import app
 from ltscaffold.templating.catalog import PARTIAL_FOLDERS, Catalog
 from tests.conftest import Run
 from tests.helpers.corpus import write_csv
 from tests.helpers.hub import Hub, save_tiny_gpt2
+from tests.helpers.language_modeling import trainer
 from tests.helpers.projects import new_task
-from tests.runtime.test_training import trainer
 
 README = (ROOT / "README.md").read_text()
 COMMANDS = (ROOT / "docs/commands.md").read_text()

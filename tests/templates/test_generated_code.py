@@ -8,7 +8,8 @@ import yaml
 from omegaconf import DictConfig
 
 from build_tools.release_templates import TEMPLATES
-from lightning_transformers.hydra_app.app import PACKAGED_CONFIGS, compose
+from lightning_transformers.config.compose import compose
+from lightning_transformers.config.config_tree import PACKAGED_CONFIGS
 from ltscaffold.templating import source
 from tests.conftest import Run
 from tests.helpers.projects import new_task

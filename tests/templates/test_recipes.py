@@ -15,9 +15,10 @@ from omegaconf import OmegaConf
 from PIL import Image
 from pytorch_lightning import Trainer
 
-from lightning_transformers.build import build_data, build_model, seed_everything
+from lightning_transformers.config.app import silence_noise
+from lightning_transformers.config.compose import compose
 from lightning_transformers.core import TaskTransformer
-from lightning_transformers.hydra_app.app import compose, silence_noise
+from lightning_transformers.runs.build import build_data, build_model, seed_everything
 from tests.helpers.rendered import (
     BASES,
     CATALOG,

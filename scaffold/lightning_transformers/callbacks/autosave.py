@@ -9,7 +9,7 @@ from pytorch_lightning.callbacks import Checkpoint
 from pytorch_lightning.trainer.states import TrainerFn
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
-from lightning_transformers.callbacks.signals import AgreedSIGTERM
+from lightning_transformers.training.lightning_internals import AgreedSIGTERM, is_within_step
 
 
 class Autosave(Checkpoint):
@@ -37,7 +37,7 @@ class Autosave(Checkpoint):
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Have all processes agree on SIGTERM, in place of what Lightning does."""
-        trainer._signal_connector = self.signals = AgreedSIGTERM(trainer)
+        self.signals = AgreedSIGTERM(trainer)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start the clock."""
@@ -51,7 +51,7 @@ class Autosave(Checkpoint):
 
         A checkpoint would have to hold its gradients, of all processes.
         """
-        if trainer.fit_loop._should_accumulate():
+        if is_within_step(trainer):
             return
         if self.signals.agree(due=time.monotonic() >= self.due_at):
             self.save(trainer)
@@ -68,7 +68,7 @@ class Autosave(Checkpoint):
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Save with what the validation has found, and end if a process is to end."""
         if trainer.state.fn == TrainerFn.FITTING and not trainer.sanity_checking:
-            if trainer.fit_loop._should_accumulate():
+            if is_within_step(trainer):
                 self.due_at = 0.0  # at the end of the step
             else:
                 self.save(trainer)

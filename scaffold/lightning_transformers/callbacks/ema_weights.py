@@ -7,8 +7,8 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor
 
-from lightning_transformers.core.sharding import refuse_strategies
-from lightning_transformers.errors import ConfigurationError
+from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.models.sharding import refuse_strategies
 
 TRAINING_WEIGHTS = "training_weights"
 

@@ -4,8 +4,8 @@ from typing import cast
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 
+from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.core import TaskTransformer
-from lightning_transformers.errors import ConfigurationError
 
 
 class GradientCheckpointing(Callback):

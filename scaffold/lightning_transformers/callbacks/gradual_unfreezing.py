@@ -7,10 +7,10 @@ from pytorch_lightning.strategies import DeepSpeedStrategy, FSDPStrategy
 from torch import nn
 from torch.optim import Optimizer
 
+from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.core import TaskTransformer
-from lightning_transformers.core.layers import parameters_by_depth
-from lightning_transformers.core.sharding import refuse_strategies
-from lightning_transformers.errors import ConfigurationError
+from lightning_transformers.models.layers import parameters_by_depth
+from lightning_transformers.models.sharding import refuse_strategies
 
 
 class GradualUnfreezing(Callback):

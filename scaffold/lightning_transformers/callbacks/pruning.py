@@ -7,11 +7,11 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.core import TaskTransformer
-from lightning_transformers.core.adapters import has_adapter
-from lightning_transformers.core.layers import transformer_layers
-from lightning_transformers.core.sharding import refuse_strategies
-from lightning_transformers.errors import ConfigurationError
+from lightning_transformers.models.adapters import has_adapter
+from lightning_transformers.models.layers import transformer_layers
+from lightning_transformers.models.sharding import refuse_strategies
 
 
 class MagnitudePruning(Callback):

@@ -9,7 +9,8 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from lightning_transformers.core import Batch, TaskTransformer
+from lightning_transformers.base.types import Batch
+from lightning_transformers.core import TaskTransformer
 
 
 class Throughput(Callback):

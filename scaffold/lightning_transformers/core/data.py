@@ -12,11 +12,12 @@ from pytorch_lightning import LightningDataModule
 from pytorch_lightning.overrides.distributed import UnrepeatedDistributedSampler
 from torch.utils.data import DataLoader
 
-from lightning_transformers.core.fingerprints import fingerprint
-from lightning_transformers.core.hyperparameters import hyperparameters_of, set_hyperparameters
-from lightning_transformers.core.resources import local_path
-from lightning_transformers.core.resuming import batches_done, epochs_done
-from lightning_transformers.core.sampling import (
+from lightning_transformers.base.errors import NO_DATASET, ConfigurationError
+from lightning_transformers.base.hyperparameters import hyperparameters_of, set_hyperparameters
+from lightning_transformers.base.package_data import local_path
+from lightning_transformers.base.types import Batch
+from lightning_transformers.data.cache import fingerprint
+from lightning_transformers.data.dataloaders import (
     EpochSampler,
     InOrder,
     ResumableLoader,
@@ -28,7 +29,7 @@ from lightning_transformers.core.sampling import (
     no_batches,
     require_one_process,
 )
-from lightning_transformers.core.sources import (
+from lightning_transformers.data.loading import (
     SPLITS,
     Rows,
     Source,
@@ -37,8 +38,7 @@ from lightning_transformers.core.sources import (
     load_from_hub,
     named_splits,
 )
-from lightning_transformers.core.types import Batch
-from lightning_transformers.errors import NO_DATASET, ConfigurationError
+from lightning_transformers.training.resume import batches_done, epochs_done
 
 log = logging.getLogger(__name__)
 
@@ -100,14 +100,14 @@ class TransformerDataModule(LightningDataModule):
         self.save_hyperparameters(hyperparameters_of(self, TransformerDataModule), logger=False)
         self.processor = processor
         self.model_config: Any = None
-        """Config of the model that the data is for, where no trainer knows the model."""
+        """Config of the model that the data is for, once a task has attached it."""
         self.dataset: DatasetDict | None = None
 
     # -- from source to examples
 
     def prepare_data(self) -> None:
-        """Download and preprocess on one process, so that the others find it in the cache."""
-        self.dataset = self.build_dataset()
+        """Download and preprocess on one process, so that all find the rows in the cache."""
+        self.build_dataset()
 
     def setup(self, stage: str) -> None:
         """Build the dataset where it is not yet, from the cache on the other processes."""
@@ -227,10 +227,7 @@ class TransformerDataModule(LightningDataModule):
         return {}
 
     def known_config(self) -> Any:
-        """Return the config of the model that the data is for, or None where no model is known."""
-        if self.model_config is None and self.trainer is not None:
-            model = getattr(self.trainer.lightning_module, "model", None)
-            return getattr(model, "config", None)
+        """Return the config of the model that the data is for, or None while there is none."""
         return self.model_config
 
     # -- loaders

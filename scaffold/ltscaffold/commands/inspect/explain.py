@@ -23,5 +23,5 @@ def explain(project: Path, name: str) -> list[dict[str, Any]]:
         ScaffoldError: if the config does not compose, or the runtime is not installed.
     """
     choice = shlex.split(usage_of(read_project(project).item(name)))
-    printed = run_python(project, "-m", "lightning_transformers.explain", *choice)
+    printed = run_python(project, "-m", "lightning_transformers", "explain", *choice)
     return [json.loads(line) for line in printed.splitlines()]

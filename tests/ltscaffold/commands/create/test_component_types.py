@@ -5,7 +5,7 @@ from pathlib import Path
 import copier
 import pytest
 
-from lightning_transformers.hydra_app.config_tree import PACKAGED_CONFIGS
+from lightning_transformers.config.config_tree import PACKAGED_CONFIGS
 from ltscaffold.errors import EditsInTheWayError, ScaffoldError
 from ltscaffold.project.status import status
 from ltscaffold.record.answers import read_project

@@ -13,15 +13,15 @@ from datasets import Dataset
 from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
-from lightning_transformers.core.collate import IGNORED
-from lightning_transformers.errors import ConfigurationError
-from lightning_transformers.task.nlp.language_modeling.documents import TOKENS
-from lightning_transformers.task.nlp.language_modeling.templates import (
+from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.data.collators import IGNORED
+from lightning_transformers.task.nlp.language_modeling.chat_template import (
     ASSISTANT,
     SHOWN,
     ChatTemplate,
     Conversation,
 )
+from lightning_transformers.task.nlp.language_modeling.documents import TOKENS
 
 log = logging.getLogger(__name__)
 

@@ -7,27 +7,28 @@ from typing import Any, ClassVar, Literal
 from datasets import Dataset, Features, Json
 from transformers import PreTrainedTokenizerBase
 
-from lightning_transformers.core.collate import CausalCollator
-from lightning_transformers.core.packing import tokenize, tokenize_and_pack
-from lightning_transformers.core.sources import Rows
-from lightning_transformers.core.text import TextDataModule, without_lines
-from lightning_transformers.errors import ConfigurationError
+from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.data.collators import CausalCollator
+from lightning_transformers.data.loading import Rows
+from lightning_transformers.data.packing import tokenize, tokenize_and_pack
+from lightning_transformers.data.texts import without_lines
 from lightning_transformers.task.nlp.language_modeling.chat import (
     as_row,
     encode_conversations,
     encode_prompts,
     report_lost,
 )
+from lightning_transformers.task.nlp.language_modeling.chat_template import (
+    require_template,
+    template_text,
+)
 from lightning_transformers.task.nlp.language_modeling.documents import (
     arrange_documents,
     documents_at_once,
     tokenize_documents,
 )
-from lightning_transformers.task.nlp.language_modeling.separation import SeparationCheck
-from lightning_transformers.task.nlp.language_modeling.templates import (
-    require_template,
-    template_text,
-)
+from lightning_transformers.task.nlp.language_modeling.packing_check import SeparationCheck
+from lightning_transformers.task.shared.text import TextDataModule
 
 log = logging.getLogger(__name__)
 

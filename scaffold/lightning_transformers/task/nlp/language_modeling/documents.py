@@ -11,8 +11,8 @@ from datasets import Dataset
 from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
-from lightning_transformers.core.packing import text_tokens
-from lightning_transformers.core.sources import Rows
+from lightning_transformers.data.loading import Rows
+from lightning_transformers.data.packing import text_tokens
 
 Integers = NDArray[np.int64]
 TOKENS = pa.list_(pa.int32())

@@ -11,11 +11,12 @@ from torchmetrics import Metric
 from transformers import PreTrainedModel
 from transformers.utils.generic import ModelOutput
 
-from lightning_transformers.core import Batch, Loss, TaskTransformer
-from lightning_transformers.core.collate import padding_token_id
-from lightning_transformers.core.losses import unmasked
-from lightning_transformers.core.metrics import Perplexity
-from lightning_transformers.errors import ConfigurationError
+from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.base.types import Batch, Loss
+from lightning_transformers.core import TaskTransformer
+from lightning_transformers.data.collators import padding_token_id
+from lightning_transformers.training.loss import unmasked
+from lightning_transformers.training.metrics import Perplexity
 
 
 class LanguageModelingTransformer(TaskTransformer):

@@ -6,9 +6,8 @@ from datasets import Dataset
 from pydantic import Field
 from transformers import PreTrainedTokenizerBase
 
-from lightning_transformers.core.sources import Rows
-from lightning_transformers.core.text import PaddedTextDataModule
-from lightning_transformers.errors import ConfigurationError
+from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.data.loading import Rows
 from lightning_transformers.task.nlp.masked_language_modeling.encoding import (
     encode,
     encode_prompts,
@@ -18,6 +17,7 @@ from lightning_transformers.task.nlp.masked_language_modeling.masking import (
     TokenMasker,
 )
 from lightning_transformers.task.nlp.masked_language_modeling.tokens import tells_words_apart
+from lightning_transformers.task.shared.text import PaddedTextDataModule
 
 ASSETS = "pkg://lightning_transformers/assets/summarization"
 

@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from transformers import PreTrainedTokenizerBase
 
-from lightning_transformers.core.text import tokenize
-from lightning_transformers.errors import ConfigurationError
+from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.data.texts import tokenize
 from lightning_transformers.task.nlp.masked_language_modeling.masking import (
     NEVER,
     TokenMasker,

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from lightning_transformers.core.collate import IGNORED, PaddingCollator
-from lightning_transformers.core.types import Batch
+from lightning_transformers.base.types import Batch
+from lightning_transformers.data.collators import IGNORED, PaddingCollator
 
 NEVER = -1
 """The word of a token that is never hidden."""

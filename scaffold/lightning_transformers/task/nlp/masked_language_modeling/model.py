@@ -5,9 +5,10 @@ from typing import Any, ClassVar
 from torchmetrics import Metric
 from transformers.utils.generic import ModelOutput
 
-from lightning_transformers.core import Batch, Loss, TaskTransformer
-from lightning_transformers.core.collate import IGNORED
-from lightning_transformers.core.metrics import Accuracy, Perplexity
+from lightning_transformers.base.types import Batch, Loss
+from lightning_transformers.core import TaskTransformer
+from lightning_transformers.data.collators import IGNORED
+from lightning_transformers.training.metrics import Accuracy, Perplexity
 
 
 class MaskedLanguageModelingTransformer(TaskTransformer):

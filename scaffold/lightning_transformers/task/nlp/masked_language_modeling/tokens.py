@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from transformers import PreTrainedTokenizerBase
 
-from lightning_transformers.core.packing import token_ids
+from lightning_transformers.data.packing import token_ids
 from lightning_transformers.task.nlp.masked_language_modeling.masking import NEVER
 
 Tokens = np.ndarray[Any, np.dtype[np.int32]]

@@ -5,8 +5,8 @@ from typing import Any
 
 import torch
 
-from lightning_transformers.core.collate import PaddingCollator
-from lightning_transformers.core.types import Batch
+from lightning_transformers.base.types import Batch
+from lightning_transformers.data.collators import PaddingCollator
 
 
 class ChoiceCollator(PaddingCollator):

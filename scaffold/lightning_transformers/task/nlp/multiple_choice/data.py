@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from lightning_transformers.core.labels import is_unlabelled
-from lightning_transformers.core.sources import Rows, column_names
-from lightning_transformers.core.text import PaddedTextDataModule
-from lightning_transformers.errors import ConfigurationError
+from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.data.labels import is_unlabelled
+from lightning_transformers.data.loading import Rows, column_names
 from lightning_transformers.task.nlp.multiple_choice.collate import ChoiceCollator
 from lightning_transformers.task.nlp.multiple_choice.encoding import choices_of, encode
+from lightning_transformers.task.shared.text import PaddedTextDataModule
 
 ASSETS = "pkg://lightning_transformers/assets/multiple_choice"
 EXAMPLE = "+x='{context: some text, question: a question, choices: [one, another]}'"

@@ -6,9 +6,9 @@ from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
-from lightning_transformers.core.packing import token_ids
-from lightning_transformers.core.text import tokenize
-from lightning_transformers.errors import ConfigurationError
+from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.data.packing import token_ids
+from lightning_transformers.data.texts import tokenize
 
 BLANK = re.compile(r" *(?:(?<!\w)_+|_+(?!\w)) *")
 """Underscores that stand for a missing word, and not within a name, with the spaces around."""

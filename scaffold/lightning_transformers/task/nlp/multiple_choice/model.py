@@ -7,9 +7,10 @@ from torch.nn.functional import cross_entropy
 from torchmetrics import Metric
 from transformers.utils.generic import ModelOutput
 
-from lightning_transformers.core import Batch, Loss, TaskTransformer
-from lightning_transformers.core.metrics import Accuracy
+from lightning_transformers.base.types import Batch, Loss
+from lightning_transformers.core import TaskTransformer
 from lightning_transformers.task.nlp.multiple_choice.data import MultipleChoiceDataModule
+from lightning_transformers.training.metrics import Accuracy
 
 
 class MultipleChoiceTransformer(TaskTransformer):

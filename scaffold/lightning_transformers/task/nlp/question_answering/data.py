@@ -8,13 +8,13 @@ from datasets import Dataset, DatasetDict
 from pydantic import NonNegativeInt, PositiveInt
 from transformers import PreTrainedTokenizerBase
 
-from lightning_transformers.core.collate import PaddingCollator
-from lightning_transformers.core.sources import Rows, column_names
-from lightning_transformers.core.text import PaddedTextDataModule
-from lightning_transformers.core.types import Batch
-from lightning_transformers.errors import ConfigurationError
+from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.base.types import Batch
+from lightning_transformers.data.collators import PaddingCollator
+from lightning_transformers.data.loading import Rows, column_names
 from lightning_transformers.task.nlp.question_answering.examples import ID_COLUMN, encode
 from lightning_transformers.task.nlp.question_answering.squad import answers_of, flatten
+from lightning_transformers.task.shared.text import PaddedTextDataModule
 
 ASSETS = "pkg://lightning_transformers/assets/question_answering"
 ANSWERS_COLUMNS = ("answers", "answer_text")

@@ -8,9 +8,9 @@ from torch import Tensor
 from torchmetrics import Metric
 from transformers.utils.generic import ModelOutput
 
-from lightning_transformers.core import Batch, Loss, TaskTransformer
-from lightning_transformers.core.collate import IGNORED
-from lightning_transformers.core.losses import unmasked
+from lightning_transformers.base.types import Batch, Loss
+from lightning_transformers.core import TaskTransformer
+from lightning_transformers.data.collators import IGNORED
 from lightning_transformers.task.nlp.question_answering.scores import SquadScores
 from lightning_transformers.task.nlp.question_answering.spans import (
     Candidates,
@@ -18,6 +18,7 @@ from lightning_transformers.task.nlp.question_answering.spans import (
     choose,
     merged,
 )
+from lightning_transformers.training.loss import unmasked
 
 
 class QuestionAnsweringTransformer(TaskTransformer):

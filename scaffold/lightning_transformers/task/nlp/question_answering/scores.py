@@ -5,8 +5,8 @@ from typing import Any
 
 from torchmetrics.functional.text import squad
 
-from lightning_transformers.core.metrics import Records
 from lightning_transformers.task.nlp.question_answering.spans import Candidates, choose, merged
+from lightning_transformers.training.metrics import Records
 
 
 class SquadScores(Records):

@@ -2,9 +2,9 @@
 
 from typing import ClassVar
 
-from lightning_transformers.core.seq2seq import Field, Seq2SeqDataModule
-from lightning_transformers.core.sources import Rows, column_names
-from lightning_transformers.errors import ConfigurationError
+from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.data.loading import Rows, column_names
+from lightning_transformers.task.shared.seq2seq import Field, Seq2SeqDataModule
 
 ASSETS = "pkg://lightning_transformers/assets/summarization"
 KNOWN_COLUMNS = (

@@ -5,8 +5,8 @@ from typing import Any, ClassVar
 import regex
 from torchmetrics.functional.text import rouge_score
 
-from lightning_transformers.core.metrics import Records
-from lightning_transformers.core.seq2seq import Seq2SeqTransformer
+from lightning_transformers.task.shared.seq2seq import Seq2SeqTransformer
+from lightning_transformers.training.metrics import Records
 
 WORD = regex.compile(r"[^\W_\p{M}][^\W_]*")
 """Letters and digits with their marks, such as the vowel signs of Hindi, which `re` splits at."""

@@ -7,10 +7,12 @@ from typing import Any, ClassVar, Literal
 
 from transformers import PreTrainedTokenizerBase
 
-from lightning_transformers.core.labels import LabelEncoder, LabelledData
-from lightning_transformers.core.sources import Rows, column_names
-from lightning_transformers.core.text import TEXT_TYPES, PaddedTextDataModule, tokenize
-from lightning_transformers.errors import ConfigurationError
+from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.data.labels import LabelEncoder
+from lightning_transformers.data.loading import Rows, column_names
+from lightning_transformers.data.texts import TEXT_TYPES, tokenize
+from lightning_transformers.task.shared.labels import LabelledData
+from lightning_transformers.task.shared.text import PaddedTextDataModule
 
 ASSETS = "pkg://lightning_transformers/assets/text_classification"
 ProblemType = Literal["single_label_classification", "multi_label_classification", "regression"]

@@ -8,10 +8,11 @@ from torchmetrics import MeanSquaredError, Metric, PearsonCorrCoef, SpearmanCorr
 from torchmetrics.classification import MultilabelF1Score
 from transformers.utils.generic import ModelOutput
 
-from lightning_transformers.core import Batch, Loss, TaskTransformer
-from lightning_transformers.core.labels import class_names, likely_classes
-from lightning_transformers.core.metrics import class_metrics
-from lightning_transformers.errors import ConfigurationError
+from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.base.types import Batch, Loss
+from lightning_transformers.core import TaskTransformer
+from lightning_transformers.data.labels import class_names, likely_classes
+from lightning_transformers.training.metrics import class_metrics
 
 
 class TextClassificationTransformer(TaskTransformer):

@@ -6,21 +6,19 @@ from typing import Any, ClassVar
 from datasets import Dataset, DatasetDict
 from transformers import PreTrainedTokenizerBase
 
-from lightning_transformers.core.collate import IGNORED, PaddingCollator
-from lightning_transformers.core.labels import LabelledData
-from lightning_transformers.core.sources import Rows, column_names
-from lightning_transformers.core.text import TEXT_TYPES, PaddedTextDataModule
-from lightning_transformers.errors import ConfigurationError
-from lightning_transformers.task.nlp.token_classification.encoding import (
-    NO_WORD,
-    encode,
-)
+from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.data.collators import IGNORED, PaddingCollator
+from lightning_transformers.data.loading import Rows, column_names
+from lightning_transformers.data.texts import TEXT_TYPES
+from lightning_transformers.task.nlp.token_classification.encoding import NO_WORD, encode
 from lightning_transformers.task.nlp.token_classification.sentences import (
     SEPARATED,
     Sentence,
     listed,
     read_lines,
 )
+from lightning_transformers.task.shared.labels import LabelledData
+from lightning_transformers.task.shared.text import PaddedTextDataModule
 
 ASSETS = "pkg://lightning_transformers/assets/token_classification"
 

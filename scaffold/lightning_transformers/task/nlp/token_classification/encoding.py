@@ -5,10 +5,10 @@ from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
-from lightning_transformers.core.collate import IGNORED
-from lightning_transformers.core.labels import LabelEncoder
-from lightning_transformers.core.text import require_length
-from lightning_transformers.errors import ConfigurationError
+from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.data.collators import IGNORED
+from lightning_transformers.data.labels import LabelEncoder
+from lightning_transformers.data.texts import require_length
 from lightning_transformers.task.nlp.token_classification.sentences import listed
 
 NO_WORD = -1

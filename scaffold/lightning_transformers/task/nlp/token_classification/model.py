@@ -15,12 +15,13 @@ from torch.nn.functional import pad
 from torchmetrics import Metric
 from transformers.utils.generic import ModelOutput
 
-from lightning_transformers.core import Batch, Loss, TaskTransformer
-from lightning_transformers.core.collate import IGNORED
-from lightning_transformers.core.labels import class_names
-from lightning_transformers.core.metrics import Records, class_metrics
+from lightning_transformers.base.types import Batch, Loss
+from lightning_transformers.core import TaskTransformer
+from lightning_transformers.data.collators import IGNORED
+from lightning_transformers.data.labels import class_names
 from lightning_transformers.task.nlp.token_classification.encoding import NO_WORD
 from lightning_transformers.task.nlp.token_classification.sentences import Sentence
+from lightning_transformers.training.metrics import Records, class_metrics
 
 OUTSIDE = "O"
 """The tag of a word that belongs to no entity."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import regex
 
-from lightning_transformers.errors import ConfigurationError
+from lightning_transformers.base.errors import ConfigurationError
 
 WORDS_AND_SIGNS = regex.compile(r"(?:\b[^\W\d_]\.)+|\b(?:Mr|Mrs|Ms|Dr|St)\.|\w+|[^\w\s]\p{M}*")
 """Words, initials and titles with their periods, and other signs one by one; marks, such as the

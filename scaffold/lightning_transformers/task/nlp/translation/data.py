@@ -6,10 +6,10 @@ from typing import Any, ClassVar
 
 from transformers import PreTrainedTokenizerBase
 
-from lightning_transformers.core.seq2seq import Field, Seq2SeqDataModule
-from lightning_transformers.core.sources import Rows, column_names
-from lightning_transformers.core.text import TEXT_TYPES
-from lightning_transformers.errors import ConfigurationError, did_you_mean
+from lightning_transformers.base.errors import ConfigurationError, did_you_mean
+from lightning_transformers.data.loading import Rows, column_names
+from lightning_transformers.data.texts import TEXT_TYPES
+from lightning_transformers.task.shared.seq2seq import Field, Seq2SeqDataModule
 
 ASSETS = "pkg://lightning_transformers/assets/translation"
 TRANSLATION = "translation"

@@ -6,9 +6,9 @@ from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
 from transformers import PreTrainedModel
 
-from lightning_transformers.core.metrics import Records
-from lightning_transformers.core.seq2seq import Seq2SeqTransformer
-from lightning_transformers.errors import ConfigurationError
+from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.task.shared.seq2seq import Seq2SeqTransformer
+from lightning_transformers.training.metrics import Records
 
 
 class TranslationTransformer(Seq2SeqTransformer):

@@ -12,14 +12,15 @@ from PIL import ImageOps
 from PIL.Image import Image as PILImage
 from transformers import BaseImageProcessor
 
+from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.base.package_data import local_path
+from lightning_transformers.base.types import Batch
 from lightning_transformers.core.data import TransformerDataModule
-from lightning_transformers.core.fingerprints import fingerprint
-from lightning_transformers.core.labels import LabelEncoder, LabelledData, distinct
-from lightning_transformers.core.resources import local_path
-from lightning_transformers.core.sources import Rows
-from lightning_transformers.core.text import TEXT_TYPES
-from lightning_transformers.core.types import Batch
-from lightning_transformers.errors import ConfigurationError
+from lightning_transformers.data.cache import fingerprint
+from lightning_transformers.data.labels import LabelEncoder, distinct
+from lightning_transformers.data.loading import Rows
+from lightning_transformers.data.texts import TEXT_TYPES
+from lightning_transformers.task.shared.labels import LabelledData
 from lightning_transformers.task.vision.image_classification.reading import (
     absolute_paths,
     read_image,

@@ -6,9 +6,10 @@ from torchmetrics import Metric
 from transformers import BaseImageProcessor
 from transformers.utils.generic import ModelOutput
 
-from lightning_transformers.core import Batch, Loss, TaskTransformer
-from lightning_transformers.core.labels import class_names, likely_classes
-from lightning_transformers.core.metrics import class_metrics
+from lightning_transformers.base.types import Batch, Loss
+from lightning_transformers.core import TaskTransformer
+from lightning_transformers.data.labels import class_names, likely_classes
+from lightning_transformers.training.metrics import class_metrics
 
 
 class ImageClassificationTransformer(TaskTransformer):

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from PIL import Image, ImageOps
 
-from lightning_transformers.errors import ConfigurationError, first_line
+from lightning_transformers.base.errors import ConfigurationError, first_line
 
 
 def absolute_paths(

@@ -1,0 +1,104 @@
+"""A function of a composed config as Hydra runs it, and what is left of its run folder."""
+
+import os
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from traceback import print_exc
+from types import TracebackType
+
+from hydra.conf import HydraConf
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.base.run_folder import CHECKPOINTS, discard_if_empty
+from lightning_transformers.config.error_messages import mistake_in
+from lightning_transformers.config.handover import is_first_process, is_torchrun
+from lightning_transformers.config.launcher import INTERRUPTED, shared
+from lightning_transformers.training.checkpoint import newest_checkpoint
+
+
+class Job:
+    """A function as Hydra calls it, once or, in a multirun, for each combination of values.
+
+    Args:
+        function: takes the composed config.
+        keeps_files: whether a run has a folder to keep.
+    """
+
+    def __init__(self, function: Callable[[DictConfig], object], keeps_files: bool) -> None:
+        self.function = function
+        self.keeps_files = keeps_files
+        self.failures: list[tuple[Exception, TracebackType | None]] = []
+        self.__module__ = Path(sys.argv[0]).stem  # what Hydra names the job after
+
+    def __call__(self, config: DictConfig) -> None:
+        """Run the function; end the program at a mistake, unless other jobs follow."""
+        job = HydraConfig.get()
+        try:
+            with shared(config):
+                self.function(config)
+        except BaseException as error:
+            if is_interruption(error):
+                _discard_empty_run(job)
+                print(interruption(Path(job.runtime.output_dir)), file=sys.stderr)
+                sys.exit(INTERRUPTED)
+            if isinstance(error, Exception):
+                self._end_unless_others_follow(error, job)
+            raise
+        if not self.keeps_files:
+            _discard_empty_run(job)
+
+    def _end_unless_others_follow(self, error: Exception, job: HydraConf) -> None:
+        """Say a mistake in one line and end the program, if no other job follows, or can.
+
+        The processes of torchrun cannot join another job: one that has not failed may be anywhere
+        in this one.
+        """
+        self.failures.append((error, error.__traceback__))
+        mistake = mistake_in(error)
+        if mistake is not None:
+            _discard_empty_run(job)
+            print(f"error: {mistake}", file=sys.stderr)
+            if job.mode == RunMode.RUN or is_torchrun():
+                sys.exit(2)
+        elif is_torchrun():
+            print_exc()
+            sys.exit(1)
+
+
+def is_interruption(error: BaseException | None) -> bool:
+    """Tell whether Ctrl-C is behind an error.
+
+    Lightning turns it into an exit with status 1, and torch into another error where it is writing.
+    """
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__context__
+    return error is not None
+
+
+def interruption(run_dir: Path) -> str:
+    """Return the last line of a run that Ctrl-C has ended, with how to go on."""
+    if not run_dir.is_dir():
+        return "interrupted"
+    name = os.path.relpath(run_dir)
+    with suppress(ConfigurationError):
+        if newest_checkpoint(run_dir / CHECKPOINTS):
+            name += f": go on with resume=auto hydra.run.dir={name}"
+    return f"interrupted, the run folder is {name}"
+
+
+def _discard_empty_run(job: HydraConf) -> None:
+    """Remove a run folder below this one in which nothing was done, and empty ones above it."""
+    run_dir = Path(job.runtime.output_dir)
+    if Path.cwd() not in run_dir.parents or not is_first_process():
+        return
+    if not discard_if_empty(run_dir, f"{job.job.name}.log"):
+        return
+    for parent in run_dir.parents:
+        if parent == Path.cwd() or any(parent.iterdir()):
+            break
+        parent.rmdir()

@@ -1,0 +1,142 @@
+"""Import paths of version 0.1, and where their names are now.
+
+A former path works until the next minor version, and warns once with the new one. What a run
+folder records is mapped for good, without a warning.
+"""
+
+import sys
+import warnings
+from collections.abc import Mapping
+from importlib import import_module
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+ROOT = __name__.partition(".")[0]
+
+MODULES: Mapping[str, list[str]] = {
+    "build": ["runs.build"],
+    "callbacks.signals": ["training.lightning_internals"],
+    "checkpoints": ["training.checkpoint"],
+    "core.adapters": ["models.adapters"],
+    "core.adversarial": ["recipes.adversarial"],
+    "core.backbone": ["models.backbone"],
+    "core.checkpoint_io": ["training.checkpoint_io"],
+    "core.collate": ["data.collators"],
+    "core.families": ["training.checkpoint_identity"],
+    "core.fingerprints": ["data.cache"],
+    "core.freezing": ["models.freezing"],
+    "core.generation": ["recipes.generation"],
+    "core.gradients": ["recipes.gradient_noise"],
+    "core.heads": ["models.output_head"],
+    "core.hub": ["base.hub"],
+    "core.hyperparameters": ["base.hyperparameters"],
+    "core.invariants": ["core.exactness_callback"],
+    "core.labels": ["data.labels", "task.shared.labels"],
+    "core.layers": ["models.layers"],
+    "core.losses": ["training.loss"],
+    "core.metrics": ["training.metrics"],
+    "core.modes": ["models.eval_mode"],
+    "core.optimizers": ["recipes.lion"],
+    "core.packing": ["data.packing"],
+    "core.predictions": ["recipes.predictions"],
+    "core.randomness": ["base.seeding"],
+    "core.resources": ["base.package_data"],
+    "core.resuming": ["training.resume"],
+    "core.sampling": ["data.dataloaders", "base.seeding"],
+    "core.schedules": ["training.schedules"],
+    "core.seq2seq": ["task.shared.seq2seq"],
+    "core.sharding": ["models.sharding"],
+    "core.source_code": ["data.source_code"],
+    "core.sources": ["data.loading"],
+    "core.text": ["data.texts", "task.shared.text"],
+    "core.types": ["base.types"],
+    "core.weighting": ["training.loss_normalization"],
+    "errors": ["base.errors"],
+    "hydra_app": [],
+    "hydra_app.app": ["config.app", "config.compose", "config.config_tree"],
+    "hydra_app.arguments": ["config.arguments"],
+    "hydra_app.checks": ["config.checks"],
+    "hydra_app.config_tree": ["config.config_tree"],
+    "hydra_app.handover": ["config.handover"],
+    "hydra_app.job": ["config.job"],
+    "hydra_app.legacy": ["config.legacy"],
+    "hydra_app.mistakes": ["config.error_messages"],
+    "hydra_app.origins": ["config.provenance"],
+    "hydra_app.processes": ["config.launcher"],
+    "hydra_app.targets": ["config.targets"],
+    "hydra_app.usage": ["config.help"],
+    "logged_metrics": ["runs.logged_metrics"],
+    "manifest": [],
+    "manifest.code": ["runs.manifest.code"],
+    "manifest.config": ["runs.manifest.config"],
+    "manifest.differences": ["runs.manifest.differences"],
+    "manifest.digests": ["runs.manifest.digests"],
+    "manifest.environment": ["runs.manifest.environment"],
+    "manifest.git": ["runs.manifest.git"],
+    "manifest.record": ["runs.manifest.record"],
+    "manifest.sources": ["runs.manifest.sources"],
+    "rerun": ["runs.rerun"],
+    "rerun_command": ["runs.rerun_command"],
+    "run_folder": ["base.run_folder"],
+    "task.nlp.language_modeling.probe": ["task.nlp.language_modeling.packing_probe"],
+    "task.nlp.language_modeling.separation": ["task.nlp.language_modeling.packing_check"],
+    "task.nlp.language_modeling.templates": ["task.nlp.language_modeling.chat_template"],
+}
+"""The modules that have the names of a former one, relative to the runtime.
+
+`train`, `evaluate`, `predict` and `export` are left out: these are names of functions now.
+"""
+RECORDED = {
+    "core.backbone.load_image_processor",
+    "core.backbone.load_tokenizer",
+    "core.sharding.FullyShardedStrategy",
+}
+"""`_target_`s in the configs of runs."""
+
+
+class FormerPaths(MetaPathFinder, Loader):
+    """Finds former modules; each looks up its names in the modules that have them now."""
+
+    @classmethod
+    def install(cls) -> None:
+        """Have Python ask this finder for what no other finds."""
+        if not any(isinstance(finder, cls) for finder in sys.meta_path):
+            sys.meta_path.append(cls())
+
+    def find_spec(self, fullname: str, *arguments: Any) -> ModuleSpec | None:
+        """Return the spec of a former module."""
+        root, _, name = fullname.partition(".")
+        if root != ROOT or name not in MODULES:
+            return None
+        return ModuleSpec(fullname, self, is_package=not MODULES[name])
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Give a former module the names of those in its place."""
+        former = module.__name__.partition(".")[2]
+
+        def look_up(name: str) -> Any:
+            for place in MODULES[former]:
+                found = import_module(f"{ROOT}.{place}")
+                if hasattr(found, name):
+                    warn(f"{former}.{name}", f"{place}.{name}")
+                    return getattr(found, name)
+            raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
+
+        module.__getattr__ = look_up  # type: ignore[method-assign]
+
+
+warned: set[str] = set()
+
+
+def warn(former: str, name: str) -> None:
+    """Warn of a former path with the new one, once a name."""
+    if former in RECORDED or former in warned or former.rpartition(".")[2].startswith("__"):
+        return
+    warned.add(former)
+    warnings.warn(
+        f"{ROOT}.{former} is {ROOT}.{name} now; the former path goes with the next minor version",
+        FutureWarning,
+        stacklevel=3,
+    )
