@@ -16,7 +16,7 @@ from ltscaffold.project.diagnostics import Finding
 from ltscaffold.project.status import Status
 from ltscaffold.record.answers import OWN_PARTIALS
 from ltscaffold.templating.render import SUFFIX
-from ltscaffold.writing.plan import Change, Plan, SourceLocation
+from ltscaffold.writing.plan import Plan, SourceLocation
 
 SCHEMA = 2
 SIGNS = {
@@ -142,16 +142,15 @@ def _plan_object(plan: Plan, dry_run: bool) -> dict[str, object]:
     return {
         "command": plan.command,
         "dry_run": dry_run,
-        "changes": [_change_object(change) for change in plan.changes],
+        "changes": [
+            {"path": change.path, "action": change.action, "diff": printable(change.diff())}
+            for change in plan.changes
+        ],
         "conflicts": [asdict(place) for place in plan.conflicts],
         "reviews": [asdict(place) for place in plan.reviews],
         "notes": plan.notes,
         "next": plan.next_steps,
     }
-
-
-def _change_object(change: Change) -> dict[str, str]:
-    return {"path": change.path, "action": change.action, "diff": printable(change.diff())}
 
 
 def printable(text: str) -> str:

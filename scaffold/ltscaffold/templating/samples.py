@@ -37,16 +37,13 @@ def samples(catalog: Catalog) -> list[Item]:
 
 def recipe_samples(catalog: Catalog) -> list[Item]:
     """Return a task for each recipe alone, on a base that it fits."""
-    bases = catalog.names("base")
-    fitting = {
-        f"recipes/{recipe}": base
-        for recipe in catalog.names("recipe")
-        for base in reversed(bases)
-        if f"recipes/{recipe}" in recipes_of(catalog, base)
-    }
+    first: dict[str, str] = {}
+    for base in catalog.names("base"):
+        for recipe in recipes_of(catalog, base):
+            first.setdefault(recipe, base)
     return [
         _task(catalog, f"with_{recipe.removeprefix('recipes/')}", base, [recipe])
-        for recipe, base in fitting.items()
+        for recipe, base in sorted(first.items())
     ]
 
 

@@ -115,6 +115,23 @@ def read(project: Path, path: str) -> bytes | None:
         raise ScaffoldError(f"cannot read {path}: {error.strerror}") from None
 
 
+def user_folder(kind: str, folder: Path) -> Path:
+    """Return a folder of the user's, "cache" or "state" in kind, which is made if need be.
+
+    Raises:
+        ScaffoldError: if it cannot be made.
+    """
+    try:
+        if not folder.is_dir():
+            folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ScaffoldError(
+            f"cannot write to the {kind} folder {folder} ({error.strerror}): "
+            f"set XDG_{kind.upper()}_HOME to a folder that you may write to"
+        ) from None
+    return folder
+
+
 def write_files(folder: Path, files: Mapping[str, str]) -> None:
     """Write files into a folder that is no project: without a journal, nothing to undo."""
     for path, text in files.items():

@@ -19,7 +19,7 @@ from platformdirs import user_state_path
 
 from ltscaffold.errors import ScaffoldError
 from ltscaffold.record.answers import ANSWERS_FILE
-from ltscaffold.writing.plan import NEW_FILE, Change, Plan, read
+from ltscaffold.writing.plan import NEW_FILE, Change, Plan, read, user_folder
 
 HISTORY_LENGTH = 50
 """How many commands can be undone."""
@@ -28,7 +28,8 @@ HISTORY_LENGTH = 50
 @contextmanager
 def locked(project: Path) -> Iterator[None]:
     """Let one command at a time write to a project, with nothing left half done before it."""
-    with FileLock(_make_state_folder(project) / "lock"):
+    history = user_folder("state", state_folder(project) / "history")
+    with FileLock(history.with_name("lock")):
         recover(project)
         yield
 
@@ -99,9 +100,8 @@ def recover(project: Path) -> None:
         return
     plan = _loaded(_journal(project))
     try:
-        for change in plan.changes:
-            if _is_unfinished(project, change):
-                _put(project, change)
+        unfinished = [change for change in plan.changes if _is_unfinished(project, change)]
+        _replace_all(project, unfinished, ExitStack())  # which is not closed: there is no way back
         _finish(project, plan)
     except OSError as error:
         raise ScaffoldError(
@@ -122,18 +122,6 @@ def state_folder(project: Path) -> Path:
     return user_state_path("ltscaffold") / digest
 
 
-def _make_state_folder(project: Path) -> Path:
-    folder = state_folder(project)
-    try:
-        (folder / "history").mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ScaffoldError(
-            f"cannot write to the state folder {folder} ({error.strerror}): "
-            "set XDG_STATE_HOME to a folder that you may write to"
-        ) from None
-    return folder
-
-
 def _replace_all(project: Path, changes: list[Change], rollback: ExitStack) -> None:
     """Write all new contents beside their places, then rename; `rollback` gets the steps back."""
     for change in changes:
@@ -141,7 +129,7 @@ def _replace_all(project: Path, changes: list[Change], rollback: ExitStack) -> N
             _stage(project, change, change.after, rollback)
     for change in changes:
         target = project / change.path
-        if change.before is not None:
+        if target.exists():
             os.replace(target, _backup(target))
             rollback.callback(os.replace, _backup(target), target)
         if change.after is not None:
@@ -167,15 +155,6 @@ def _is_unfinished(project: Path, change: Change) -> bool:
     if now == change.after and not _backup(target).exists():
         return False
     return now in (change.before, change.after) or (now is None and _backup(target).exists())
-
-
-def _put(project: Path, change: Change) -> None:
-    target = project / change.path
-    if change.after is None:
-        target.unlink(missing_ok=True)
-        return
-    _stage(project, change, change.after, ExitStack())  # which is never closed: no way back
-    os.replace(_staging(target), target)
 
 
 def _finish(project: Path, plan: Plan) -> None:

@@ -39,11 +39,10 @@ def plan_update(
     chosen = [recorded.item(name) for name in names] or recorded.items
     if is_current(chosen, [] if names else recorded.versions, target):
         return Plan(command)
-    old = reconcile(project, recorded)
-    new = updated(old.answers, set(names), target)
-    plan = item_plan(command, project, old.answers, new, how)
-    plan = replace(plan, notes=[*old.notes, *plan.notes])
-    return with_remarks(project, plan, old.answers, new)
+    old, notes = reconcile(project, recorded)
+    new = updated(old, set(names), target)
+    plan = item_plan(command, project, old, new, how)
+    return with_remarks(project, replace(plan, notes=[*notes, *plan.notes]), old, new)
 
 
 def target_version(answers: Answers, to: str | None) -> str:
