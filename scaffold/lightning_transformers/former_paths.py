@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
@@ -54,29 +55,12 @@ MODULES: Mapping[str, list[str]] = {
     "core.types": ["base.types"],
     "core.weighting": ["training.loss_normalization"],
     "errors": ["base.errors"],
-    "hydra_app": [],
     "hydra_app.app": ["config.app", "config.compose", "config.config_tree"],
-    "hydra_app.arguments": ["config.arguments"],
-    "hydra_app.checks": ["config.checks"],
-    "hydra_app.config_tree": ["config.config_tree"],
-    "hydra_app.handover": ["config.handover"],
-    "hydra_app.job": ["config.job"],
-    "hydra_app.legacy": ["config.legacy"],
     "hydra_app.mistakes": ["config.error_messages"],
     "hydra_app.origins": ["config.provenance"],
     "hydra_app.processes": ["config.launcher"],
-    "hydra_app.targets": ["config.targets"],
     "hydra_app.usage": ["config.help"],
     "logged_metrics": ["runs.logged_metrics"],
-    "manifest": [],
-    "manifest.code": ["runs.manifest.code"],
-    "manifest.config": ["runs.manifest.config"],
-    "manifest.differences": ["runs.manifest.differences"],
-    "manifest.digests": ["runs.manifest.digests"],
-    "manifest.environment": ["runs.manifest.environment"],
-    "manifest.git": ["runs.manifest.git"],
-    "manifest.record": ["runs.manifest.record"],
-    "manifest.sources": ["runs.manifest.sources"],
     "rerun": ["runs.rerun"],
     "rerun_command": ["runs.rerun_command"],
     "run_folder": ["base.run_folder"],
@@ -88,6 +72,8 @@ MODULES: Mapping[str, list[str]] = {
 
 `train`, `evaluate`, `predict` and `export` are left out: these are names of functions now.
 """
+PACKAGES = {"hydra_app": "config", "manifest": "runs.manifest"}
+"""Packages whose modules are below another one, under the same names unless listed above."""
 RECORDED = {
     "core.backbone.load_image_processor",
     "core.backbone.load_tokenizer",
@@ -108,16 +94,16 @@ class FormerPaths(MetaPathFinder, Loader):
     def find_spec(self, fullname: str, *arguments: Any) -> ModuleSpec | None:
         """Return the spec of a former module."""
         root, _, name = fullname.partition(".")
-        if root != ROOT or name not in MODULES:
+        if root != ROOT or not (name in PACKAGES or places_of(name)):
             return None
-        return ModuleSpec(fullname, self, is_package=not MODULES[name])
+        return ModuleSpec(fullname, self, is_package=name in PACKAGES)
 
     def exec_module(self, module: ModuleType) -> None:
         """Give a former module the names of those in its place."""
         former = module.__name__.partition(".")[2]
 
         def look_up(name: str) -> Any:
-            for place in MODULES[former]:
+            for place in places_of(former):
                 found = import_module(f"{ROOT}.{place}")
                 if hasattr(found, name):
                     warn(f"{former}.{name}", f"{place}.{name}")
@@ -125,6 +111,15 @@ class FormerPaths(MetaPathFinder, Loader):
             raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
 
         module.__getattr__ = look_up  # type: ignore[method-assign]
+
+
+def places_of(former: str) -> list[str]:
+    """Return the modules that have the names of a former one; none for a package."""
+    package, _, name = former.partition(".")
+    if former in MODULES or package not in PACKAGES or not name:
+        return MODULES.get(former, [])
+    place = f"{PACKAGES[package]}.{name}"
+    return [place] if find_spec(f"{ROOT}.{place}") else []
 
 
 warned: set[str] = set()
