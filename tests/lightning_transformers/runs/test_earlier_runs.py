@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from transformers import AutoModelForCausalLM
 
+from tests.conftest import Run
 from tests.helpers.command_worker import Execute
 
 FIXTURE = Path(__file__).parents[2] / "fixtures" / "project-0.1"
@@ -52,7 +53,8 @@ def test_an_interrupted_run_resumes(earlier: Path, execute: Execute) -> None:
     run = earlier / "runs/interrupted"
     arguments = (*TASK, *SETTINGS, "trainer.max_epochs=2", f"hydra.run.dir={run}", "resume=auto")
     succeed(execute(earlier, "train.py", *arguments))
-    assert len((run / "metrics.csv").read_text().splitlines()) == 3, "the rest of an epoch"
+    assert (run / "metrics-1.csv").is_file(), "a run that begins anew would move it away"
+    assert ",7," not in (run / "metrics.csv").read_text(), "the first epoch is not repeated"
     for name in ("train/loss", "val/loss"):
         expected = last_row(FIXTURE / "runs/finished", name)
         assert last_row(run, name) == pytest.approx(expected, rel=CLOSE)
@@ -75,7 +77,7 @@ def test_a_finished_run_reruns(earlier: Path, execute: Execute) -> None:
         assert last_row(earlier / "again", name) == pytest.approx(expected, rel=CLOSE)
 
 
-def test_the_project_passes_its_own_test(earlier: Path, run: Any, project: Path) -> None:
-    shutil.copytree(earlier, project, dirs_exist_ok=True)
+def test_the_project_passes_its_own_test(project: Path, run: Run) -> None:
+    shutil.copytree(FIXTURE, project, dirs_exist_ok=True)
     done = run("pytest", "--quiet", "-p", "no:cacheprovider")
     assert done.returncode == 0, done.stdout
