@@ -109,6 +109,10 @@ def _become(
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
+    if plumbum := sys.modules.get("plumbum"):  # through which Copier runs git: it remembers both
+        plumbum.local.env.clear()
+        plumbum.local.env.update(environment)
+        plumbum.local.cwd.chdir(folder)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     for descriptor in (1, 2):
         opened = os.open(f"{streams}/{descriptor}", os.O_CREAT | os.O_WRONLY | os.O_APPEND)
