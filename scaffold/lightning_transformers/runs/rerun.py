@@ -21,7 +21,7 @@ from lightning_transformers.base.run_folder import (
 )
 from lightning_transformers.config.arguments import check_targets
 from lightning_transformers.config.checks import resolved
-from lightning_transformers.config.handover import is_first_process
+from lightning_transformers.config.launcher import is_rank_zero
 from lightning_transformers.runs.logged_metrics import Difference, Logged, compare, logged
 from lightning_transformers.runs.manifest.differences import differences, state_before
 from lightning_transformers.runs.train import train_and_record
@@ -55,17 +55,21 @@ def rerun(folder: Path, into: Path) -> list[Difference]:
     if not expected:
         raise ConfigurationError(f"the run in '{folder}' has logged no metric to compare")
     for file in earlier(folder / MANIFEST):
-        tell(differences(read_manifest(file), manifest, [*EARLY, *LATE]), "differed in the run")
+        print_rank_zero(
+            differences(read_manifest(file), manifest, [*EARLY, *LATE]), "differed in the run"
+        )
     use_threads(manifest["training"]["threads"])
-    tell(differences(manifest, state_before(manifest, folder, Path.cwd()), EARLY))
+    print_rank_zero(differences(manifest, state_before(manifest, folder, Path.cwd()), EARLY))
     config = config_of(folder, into)
     # Other checks would refuse keys that interpolations alone have read.
     check_targets(resolved(config))
-    metrics = train_and_record(config, lambda now: tell(differences(manifest, now, LATE)))
-    if not is_first_process():
+    metrics = train_and_record(
+        config, lambda now: print_rank_zero(differences(manifest, now, LATE))
+    )
+    if not is_rank_zero():
         return []
     found = compare(expected, logged(into, metrics))
-    print(verdict(expected, found))
+    print(summary(expected, found))
     if found and manifest["training"]["device"] != "cpu" and not config.trainer.deterministic:
         print("  some operations on a GPU repeat with trainer.deterministic=true alone")
     return found
@@ -89,14 +93,14 @@ def use_threads(number: int) -> None:
     torch.set_num_threads(number)
 
 
-def tell(lines: Iterable[str], what: str = "differs") -> None:
+def print_rank_zero(lines: Iterable[str], what: str = "differs") -> None:
     """Print what is other than it was, on the first process."""
-    if is_first_process():
+    if is_rank_zero():
         for line in lines:
             print(f"{what}: {line}", flush=True)
 
 
-def verdict(expected: Logged, found: list[Difference]) -> str:
+def summary(expected: Logged, found: list[Difference]) -> str:
     """Return what has come of the comparison, with a line for each metric that differs."""
     if not found:
         return f"metrics are equal, bit for bit ({len(expected)} values)"

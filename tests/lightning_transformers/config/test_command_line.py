@@ -183,6 +183,14 @@ def test_the_console_command_finds_the_project(project: Path, run: Run) -> None:
     assert "nlp/mine" in done.stdout
 
 
+@pytest.mark.parametrize("words", ["--help", "+task=nlp/mine --cfg job"])
+def test_a_reader_that_closes_the_pipe_ends_the_command_silently(
+    words: str, project: Path, run: Run
+) -> None:
+    done = run("bash", "-c", f"set -o pipefail; python predict.py {words} | true")
+    assert (done.returncode, done.stderr) == (141, "")
+
+
 def test_multirun_runs_every_job(project: Path, run: Run) -> None:
     """A mistake in one job does not keep the next from running."""
     quick = ("experiment=smoke", "trainer.limit_train_batches=1", "trainer.limit_val_batches=1")
