@@ -9,6 +9,7 @@ from torch.nn.functional import pad
 from transformers import PreTrainedTokenizerBase
 
 from lightning_transformers.base.types import Batch
+from lightning_transformers.data.texts import encode_texts
 
 IGNORED = -100
 """The label that torch's cross entropy leaves out."""
@@ -32,7 +33,9 @@ class PaddingCollator:
         return {key: self.stack(key, [example[key] for example in examples]) for key in examples[0]}
 
     def stack(self, key: str, values: Sequence[Any]) -> Tensor:
-        """Return the values of a key as one tensor, the last dimension padded."""
+        """Return the values of a key as one tensor, the last dimension padded; texts as bytes."""
+        if isinstance(values[0], str):
+            return encode_texts(values)
         tensors = [torch.as_tensor(value) for value in values]
         if tensors[0].ndim == 0:
             return torch.stack(tensors)

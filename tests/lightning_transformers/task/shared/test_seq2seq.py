@@ -11,6 +11,7 @@ from transformers import AutoModelForSeq2SeqLM, BartConfig, MT5Config
 
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.data.collators import IGNORED
+from lightning_transformers.data.texts import decode_texts
 from lightning_transformers.models.backbone import Backbone
 from lightning_transformers.runs.build import seed_everything
 from lightning_transformers.task.nlp.summarization import (
@@ -18,7 +19,7 @@ from lightning_transformers.task.nlp.summarization import (
     SummarizationTransformer,
 )
 from lightning_transformers.task.nlp.summarization.model import Rouge
-from lightning_transformers.task.shared.seq2seq import encode, references_of, tokenize_targets
+from lightning_transformers.task.shared.seq2seq import encode, tokenize_targets
 from tests.helpers.language_modeling import TINY, trainer
 from tests.helpers.text_to_text import BACKBONE, ROWS, TOKENIZER, data_module, files
 
@@ -65,7 +66,7 @@ def test_labels_are_padded_on_the_right_and_references_whole(tmp_path: Path) -> 
         assert kept.int().diff().max() <= 0, "no token after the padding"
         assert row[kept][-1] == tokenizer.eos_token_id, "the end survives the cut"
     assert {int(kept.sum()) < 16 for kept in labels != IGNORED} == {True, False}
-    references = [text for batch in batches for text in references_of(batch)]
+    references = [text for batch in batches for text in decode_texts(batch["references"])]
     assert references == [row["summary"] for row in ROWS]
     assert "references" not in next(iter(data.train_dataloader()))
 

@@ -1,7 +1,7 @@
 """The question answerer."""
 
 import json
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -11,6 +11,7 @@ from transformers.utils.generic import ModelOutput
 from lightning_transformers.base.types import Batch, Loss
 from lightning_transformers.core import TaskTransformer
 from lightning_transformers.data.collators import IGNORED
+from lightning_transformers.data.texts import decode_texts
 from lightning_transformers.task.nlp.question_answering.scores import SquadScores
 from lightning_transformers.task.nlp.question_answering.spans import (
     Candidates,
@@ -75,7 +76,7 @@ class QuestionAnsweringTransformer(TaskTransformer):
                 null_threshold=threshold,
             )
             for window, *logits in zip(
-                cast(list[str], batch["window"]),
+                decode_texts(batch["window"]),
                 outputs["start_logits"].float().cpu(),
                 outputs["end_logits"].float().cpu(),
                 strict=True,
