@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerBase
 from lightning_transformers.base.types import Batch
 from lightning_transformers.data.texts import encode_texts
 
-IGNORED = -100
+IGNORE_INDEX = -100
 """The label that torch's cross entropy leaves out."""
 
 
@@ -24,7 +24,7 @@ class PaddingCollator:
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, length: int | None = None) -> None:
-        self.padding = {"input_ids": padding_token_id(tokenizer), "labels": IGNORED}
+        self.padding = {"input_ids": padding_token_id(tokenizer), "labels": IGNORE_INDEX}
         self.left = tokenizer.padding_side == "left"
         self.length = length
 
@@ -77,7 +77,7 @@ def causal_example(example: Mapping[str, Any]) -> Batch:
         return {"input_ids": ids, "attention_mask": torch.ones_like(ids), "labels": labels}
     positions = restarting_positions(torch.as_tensor(example["lengths"]).long())
     # The first token of a document is predicted by none of its own.
-    labels = labels.where(positions > 0, IGNORED)
+    labels = labels.where(positions > 0, IGNORE_INDEX)
     return {"input_ids": ids, "position_ids": positions, "labels": labels}
 
 

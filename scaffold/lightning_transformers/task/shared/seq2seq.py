@@ -17,11 +17,11 @@ from transformers.utils.generic import ModelOutput
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.types import Batch, Loss
 from lightning_transformers.core.task import TaskTransformer
-from lightning_transformers.data.collators import IGNORED, PaddingCollator
+from lightning_transformers.data.collators import IGNORE_INDEX, PaddingCollator
 from lightning_transformers.data.loading import Rows
 from lightning_transformers.data.texts import decode_texts, tokenize
 from lightning_transformers.task.shared.text import TextDataModule
-from lightning_transformers.training.metrics import Records
+from lightning_transformers.training.metrics import TextMetric
 
 REFERENCES = "references"
 """Key of a batch: the targets, see `encode_texts`; tokens need not give them back."""
@@ -132,9 +132,9 @@ class Seq2SeqCollator(PaddingCollator):
         if key != "labels":
             return super().stack(key, values)
         rows = [torch.as_tensor(value) for value in values]
-        labels = pad_sequence(rows, batch_first=True, padding_value=IGNORED)
+        labels = pad_sequence(rows, batch_first=True, padding_value=IGNORE_INDEX)
         missing = max(self.target_length - labels.shape[1], 0)
-        return pad(labels, (0, missing), value=IGNORED)
+        return pad(labels, (0, missing), value=IGNORE_INDEX)
 
 
 class Seq2SeqTransformer(TaskTransformer):
@@ -149,7 +149,7 @@ class Seq2SeqTransformer(TaskTransformer):
 
     default_model_type: ClassVar[str] = "transformers.AutoModelForSeq2SeqLM"
 
-    def text_metric(self) -> Records:
+    def text_metric(self) -> TextMetric:
         """Return the scores of pairs of a generated text and its reference."""
         raise NotImplementedError(f"{type(self).__name__} must define text_metric")
 
