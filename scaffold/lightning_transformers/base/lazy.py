@@ -3,12 +3,11 @@
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
-from typing import Any
 
 ROOT = __name__.partition(".")[0]
 
 
-def lazy_names(package: str, names: Mapping[str, Sequence[str]]) -> Callable[[str], Any]:
+def lazy_names(package: str, names: Mapping[str, Sequence[str]]) -> Callable[[str], object]:
     """Return the `__getattr__` of a package whose names are defined in other modules.
 
     Args:
@@ -17,7 +16,7 @@ def lazy_names(package: str, names: Mapping[str, Sequence[str]]) -> Callable[[st
     """
     modules = {name: module for module, defined in names.items() for name in defined}
 
-    def load(name: str) -> Any:
+    def load(name: str) -> object:
         if name not in modules:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         value = getattr(import_module(f"{ROOT}.{modules[name]}"), name)
