@@ -5,10 +5,9 @@ import sys
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 
-def lazy_exports(package: str, file: str) -> tuple[Callable[[str], Any], list[str]]:
+def lazy_exports(package: str, file: str) -> tuple[Callable[[str], object], list[str]]:
     """Return the `__getattr__` and the `__all__` of a package.
 
     They have the names that the package imports below `if TYPE_CHECKING:`, where type checkers
@@ -27,7 +26,7 @@ def lazy_exports(package: str, file: str) -> tuple[Callable[[str], Any], list[st
         for alias in node.names
     }
 
-    def load(name: str) -> Any:
+    def load(name: str) -> object:
         if name not in modules:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         value = getattr(import_module(modules[name]), name)

@@ -83,11 +83,8 @@ def interruption(run_dir: Path) -> str:
 def _discard_empty_run(job: HydraConf) -> None:
     """Remove a run folder below this one in which nothing was done, and empty ones above it."""
     run_dir = Path(job.runtime.output_dir)
-    if Path.cwd() not in run_dir.parents or not is_rank_zero():
-        return
-    if not discard_if_empty(run_dir, f"{job.job.name}.log"):
-        return
-    for parent in run_dir.parents:
-        if parent == Path.cwd() or any(parent.iterdir()):
-            break
-        parent.rmdir()
+    is_below = Path.cwd() in run_dir.parents
+    if is_below and is_rank_zero() and discard_if_empty(run_dir, f"{job.job.name}.log"):
+        with suppress(OSError):  # of the first that is not empty
+            for parent in run_dir.parents[: run_dir.parents.index(Path.cwd())]:
+                parent.rmdir()

@@ -25,8 +25,6 @@ from omegaconf.errors import OmegaConfBaseException
 
 JOB_FILE = "LIGHTNING_TRANSFORMERS_JOB"
 """The environment variable with the file of a job; the file is named after rank 0's process id."""
-SET_BY_LIGHTNING = ("LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "WORLD_SIZE")
-"""Environment variables by which Lightning takes processes for started."""
 TIMEOUT_S = 60.0
 """Seconds that the other ranks have to end after rank 0."""
 GRACE_S = 3.0
@@ -116,12 +114,13 @@ def release_workers() -> None:
 def launch_scope() -> Iterator[None]:
     """Restore the state before Lightning started processes, so that the next job can start its own.
 
-    No other process, no process group and no environment variable of Lightning is left.
+    No other process and no process group is left, and the environment variables are as before:
+    Lightning sets some that tell it that the processes are started.
 
     Raises:
         RuntimeError: if another rank failed, and this one did not.
     """
-    before = {name: os.environ.get(name) for name in (*SET_BY_LIGHTNING, JOB_FILE)}
+    before = os.environ.copy()
     try:
         yield
         for rank, status in enumerate(end_processes(TIMEOUT_S), 1):
@@ -137,9 +136,8 @@ def launch_scope() -> Iterator[None]:
 
             if distributed.is_available() and distributed.is_initialized():
                 distributed.destroy_process_group()
-        for name, value in before.items():
-            os.environ.pop(name, None)
-            os.environ.update({name: value} if value is not None else {})
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def end_processes(timeout_s: float) -> list[int]:
@@ -158,15 +156,11 @@ def end_processes(timeout_s: float) -> list[int]:
             processes += vars(thread)["_child_processes"]
             vars(thread)["_child_processes"] = []
     deadline = time.monotonic() + timeout_s
-    return [_end(process, deadline) for process in processes]
-
-
-def _end(process: subprocess.Popen[bytes], deadline: float) -> int:
-    try:
-        return process.wait(max(0.0, deadline - time.monotonic()))
-    except subprocess.TimeoutExpired:
+    for process in processes:
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(max(0.0, deadline - time.monotonic()))
         process.kill()
-        return process.wait()
+    return [process.wait() for process in processes]
 
 
 def run_worker(function: Callable[[DictConfig], object]) -> None:

@@ -47,7 +47,8 @@ def run_command(script: str | None) -> None:
         directory = Path(finished_run(options.run_folder)["directory"])
         folder, into = absolute(options.run_folder), new_folder(options)
         script = script and str(absolute(Path(script)))
-        pass_on(folder, into)
+        # Lightning starts processes by the command line, from another directory.
+        sys.argv = [str(absolute(Path(sys.argv[0]))), str(folder), "--into", str(into)]
         try:
             status = repeat(folder, into, directory, script)
         except Exception as error:
@@ -75,7 +76,7 @@ def new_folder(options: Namespace) -> Path:
     """Return the folder of the new run; raises ConfigurationError if something is in it."""
     run = absolute(options.run_folder)
     folder = absolute(options.into or free_name(run.with_name(f"{run.name}-rerun")))
-    if is_rank_zero() and folder.exists() and not is_empty(folder):
+    if is_rank_zero() and (folder.is_file() or (folder.is_dir() and any(folder.iterdir()))):
         raise ConfigurationError(f"'{options.into}' is not empty: give another folder with --into")
     return folder
 
@@ -83,19 +84,6 @@ def new_folder(options: Namespace) -> Path:
 def absolute(path: Path) -> Path:
     """Return a path that holds in any directory, without `..` in it."""
     return Path(os.path.abspath(path))
-
-
-def is_empty(folder: Path) -> bool:
-    """Tell whether a path is a folder with nothing in it."""
-    return folder.is_dir() and not any(folder.iterdir())
-
-
-def pass_on(folder: Path, into: Path) -> None:
-    """Rewrite the command line for the processes that Lightning starts by it.
-
-    They get the same new folder, and paths that hold in any directory.
-    """
-    sys.argv = [str(absolute(Path(sys.argv[0]))), str(folder), "--into", str(into)]
 
 
 def repeat(folder: Path, into: Path, directory: Path, script: str | None) -> int:
@@ -111,4 +99,4 @@ def repeat(folder: Path, into: Path, directory: Path, script: str | None) -> int
     find_config_dir(script)
     from lightning_transformers.runs.rerun import rerun  # imports torch
 
-    return 1 if rerun(folder, into) else 0
+    return int(bool(rerun(folder, into)))
