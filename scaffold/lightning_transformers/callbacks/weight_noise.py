@@ -1,7 +1,5 @@
 """Gaussian noise on the weights while the gradient is taken."""
 
-from typing import Any
-
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor
@@ -27,7 +25,7 @@ class WeightNoise(Callback):
 
     @torch.no_grad()
     def on_train_batch_start(
-        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
+        self, trainer: Trainer, pl_module: LightningModule, *_: object
     ) -> None:
         """Add the noise to the trainable weights."""
         assert isinstance(pl_module, TaskTransformer)
@@ -42,9 +40,7 @@ class WeightNoise(Callback):
         """Take the noise off before the optimizer steps."""
         self.restore()
 
-    def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: object) -> None:
         """Take the noise off after a step that returned no loss, and so had no backward."""
         self.restore()
 

@@ -1,15 +1,15 @@
 """The pipelines of transformers, for the tasks that have one."""
 
-from collections.abc import Mapping
 from typing import Any, cast
 
 from transformers import Pipeline, PreTrainedModel, PreTrainedTokenizerBase, pipeline
 
+from lightning_transformers.base.types import Settings
 from lightning_transformers.models.eval_mode import evaluation_mode
 
 
 def build_pipeline(
-    model: PreTrainedModel, name: str, processor: Any, arguments: Mapping[str, Any]
+    model: PreTrainedModel, name: str, processor: Any, arguments: Settings
 ) -> Pipeline:
     """Return a pipeline of transformers around a model, which predicts without dropout.
 

@@ -15,6 +15,7 @@ from hydra.utils import to_absolute_path
 from lightning_transformers.base.errors import ConfigurationError, first_line
 from lightning_transformers.base.hub import prepare_hub_access
 from lightning_transformers.base.package_data import local_path
+from lightning_transformers.base.types import Settings
 
 Rows: TypeAlias = "Dataset | IterableDataset"
 Splits: TypeAlias = DatasetDict
@@ -27,7 +28,7 @@ BUILDERS = {
     ".parquet": "parquet",
     ".txt": "text",
 }
-OPTIONS: dict[str, Any] = {"csv": {"keep_default_na": False, "na_values": [""]}}
+OPTIONS: dict[str, Settings] = {"csv": {"keep_default_na": False, "na_values": [""]}}
 """Of the builders; in a csv, only what is empty is missing, and not a class `None` or `NA`."""
 PANDAS_INDEX = "__index_level_0__"  # what becomes of a field that no header names
 NO_ROWS = "corresponds to no data"  # what datasets says of a csv with a header only

@@ -8,6 +8,7 @@ from pydantic import PositiveInt
 from transformers import PreTrainedTokenizerBase
 
 from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.base.types import Row
 from lightning_transformers.core.data import TransformerDataModule
 from lightning_transformers.data.collators import PaddingCollator, padding_token_id
 from lightning_transformers.data.loading import Rows
@@ -19,7 +20,7 @@ UNKNOWN_LENGTH = int(1e20)  # what a tokenizer says that knows no limit is large
 class TextDataModule(TransformerDataModule):
     """Data of a task on text; the processor is a tokenizer."""
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, **hyperparameters: Any) -> None:
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, **hyperparameters: object) -> None:
         super().__init__(tokenizer, **hyperparameters)
         self.tokenizer = tokenizer
 
@@ -58,7 +59,7 @@ class TextDataModule(TransformerDataModule):
             )
         return length or longest or 0
 
-    def predict_rows(self, inputs: Sequence[Any]) -> list[dict[str, Any]]:
+    def predict_rows(self, inputs: Sequence[object]) -> list[Row]:
         """Return texts, lines of a txt file and mappings as rows; a text is the main column's."""
         column = self.input_column()
         values = without_lines(inputs)

@@ -2,13 +2,14 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from datasets import Dataset, Features, Json
 from pytorch_lightning import Callback
 from transformers import PreTrainedTokenizerBase
 
 from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.base.types import Row
 from lightning_transformers.data.collators import CausalCollator
 from lightning_transformers.data.loading import Rows
 from lightning_transformers.data.packing import tokenize, tokenize_and_pack
@@ -62,7 +63,7 @@ class LanguageModelingDataModule(TextDataModule):
         "validation": f"{ASSETS}/chat/validation.jsonl",
     }
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, **hyperparameters: Any) -> None:
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, **hyperparameters: object) -> None:
         super().__init__(tokenizer, **hyperparameters)
         if self.chat_template is not None:
             # A checkpoint has the text: the file may be elsewhere by then.
@@ -186,14 +187,14 @@ class LanguageModelingDataModule(TextDataModule):
         """Return the collator, which pads with the padding token or, without one, the end."""
         return CausalCollator(self.tokenizer)
 
-    def predict_rows(self, inputs: Sequence[Any]) -> list[dict[str, Any]]:
+    def predict_rows(self, inputs: Sequence[object]) -> list[Row]:
         """Return texts, lines and mappings as rows; for a chat, lists of messages as well."""
         column = self.messages_column
         if column is None:
             return super().predict_rows(inputs)
         return [as_row(value, column) for value in without_lines(inputs)]
 
-    def predict_dataset(self, inputs: Sequence[Any]) -> Dataset:
+    def predict_dataset(self, inputs: Sequence[object]) -> Dataset:
         """Return inputs as a dataset; messages need not have the same keys, nor kind of content."""
         if self.messages_column is None:
             return super().predict_dataset(inputs)

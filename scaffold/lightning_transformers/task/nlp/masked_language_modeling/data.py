@@ -1,6 +1,6 @@
 """Text for masked language modeling: rows, or blocks cut from all of them."""
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 from datasets import Dataset
 from pydantic import Field
@@ -43,7 +43,7 @@ class MaskedLanguageModelingDataModule(PaddedTextDataModule):
         "validation": f"{ASSETS}/validation.jsonl",
     }
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, **hyperparameters: Any) -> None:
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, **hyperparameters: object) -> None:
         super().__init__(tokenizer, **hyperparameters)
         if tokenizer.mask_token_id is None:
             raise ConfigurationError(

@@ -9,6 +9,7 @@ from pydantic import NonNegativeInt, PositiveInt
 from transformers import PreTrainedTokenizerBase
 
 from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.base.types import Row
 from lightning_transformers.data.collators import PaddingCollator
 from lightning_transformers.data.loading import Rows, column_names
 from lightning_transformers.task.nlp.question_answering.examples import ID_COLUMN, encode
@@ -137,7 +138,7 @@ class QuestionAnsweringDataModule(PaddedTextDataModule):
         """Return the collator, which pads."""
         return WindowCollator(self.tokenizer, super().collate_fn.length)
 
-    def predict_rows(self, inputs: Sequence[Any]) -> list[dict[str, Any]]:
+    def predict_rows(self, inputs: Sequence[Any]) -> list[Row]:
         """Return mappings with a context and a question as rows, each with an id of its own."""
         columns = (self.context_column, self.question_column)
         for value in inputs:

@@ -1,6 +1,6 @@
 """The summarizer."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import regex
 from torchmetrics.functional.text import rouge_score
@@ -33,7 +33,7 @@ class Rouge(TextMetric):
     Letters of every script count, where the reference implementation sees ASCII alone.
     """
 
-    def score(self, records: list[Any]) -> dict[str, float]:
+    def score(self, records: list[list[str]]) -> dict[str, float]:
         """Return the scores by name."""
         summaries = [summary for summary, _ in records]
         references = [reference for _, reference in records]

@@ -1,13 +1,14 @@
 """Texts, or pairs of texts, with labels."""
 
 import reprlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from itertools import chain
 from typing import Any, ClassVar, Literal
 
 from transformers import PreTrainedTokenizerBase
 
 from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.base.types import Columns
 from lightning_transformers.data.labels import LabelEncoder
 from lightning_transformers.data.loading import Rows, column_names
 from lightning_transformers.data.texts import TEXT_TYPES, tokenize
@@ -132,7 +133,7 @@ class TextClassificationDataModule(LabelledData, PaddedTextDataModule):
         return {**super().model_data_kwargs, "problem_type": kind}
 
 
-def problem_type_of(feature: Any, has_classes: bool) -> ProblemType:
+def problem_type_of(feature: object, has_classes: bool) -> ProblemType:
     """Return what labels of a type ask for: a list several classes, a float a number.
 
     Args:
@@ -146,7 +147,7 @@ def problem_type_of(feature: Any, has_classes: bool) -> ProblemType:
 
 
 def encode(
-    columns: Mapping[str, list[Any]],
+    columns: Columns,
     *,
     tokenizer: PreTrainedTokenizerBase,
     text: str,
@@ -156,7 +157,7 @@ def encode(
     label: str | None,
     labels: LabelEncoder | None,
     place: str,
-) -> dict[str, Any]:
+) -> Columns:
     """Return the model's inputs for `Dataset.map(batched=True)`; see the data module."""
     require_values(columns, (text, pair, label), place)
     pairs = columns[pair] if pair else None
@@ -166,9 +167,7 @@ def encode(
     return encoded
 
 
-def require_values(
-    columns: Mapping[str, list[Any]], names: Iterable[str | None], place: str
-) -> None:
+def require_values(columns: Columns, names: Iterable[str | None], place: str) -> None:
     """Raise ConfigurationError, which shows the row, if a column that is used lacks a value."""
     for name in names:
         if name is None or None not in columns[name]:

@@ -12,7 +12,7 @@ from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.types import Batch, Loss
 from lightning_transformers.core import TaskTransformer
 from lightning_transformers.data.labels import class_names, likely_classes
-from lightning_transformers.training.metrics import class_metrics
+from lightning_transformers.training.metrics import MetricInputs, class_metrics
 
 
 class TextClassificationTransformer(TaskTransformer):
@@ -70,7 +70,7 @@ class TextClassificationTransformer(TaskTransformer):
             }
         return class_metrics(classes)
 
-    def metric_inputs(self, loss: Loss, outputs: ModelOutput, batch: Batch) -> dict[str, Any]:
+    def metric_inputs(self, loss: Loss, outputs: ModelOutput, batch: Batch) -> MetricInputs:
         """Return the predictions and the labels as well."""
         preds, labels = outputs["logits"], batch["labels"]
         if self.problem_type == "regression":

@@ -7,6 +7,7 @@ from datasets import Dataset, DatasetDict
 from transformers import PreTrainedTokenizerBase
 
 from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.base.types import Row
 from lightning_transformers.data.collators import IGNORE_INDEX, PaddingCollator
 from lightning_transformers.data.loading import Rows, column_names
 from lightning_transformers.data.texts import TEXT_TYPES
@@ -113,7 +114,7 @@ class TokenClassificationDataModule(LabelledData, PaddedTextDataModule):
         collator.padding |= {"word_ids": NO_WORD, "word_tags": IGNORE_INDEX}
         return collator
 
-    def predict_rows(self, inputs: Sequence[Any]) -> list[dict[str, Any]]:
+    def predict_rows(self, inputs: Sequence[object]) -> list[Row]:
         """Return texts, and mappings with words or a text, as rows of words."""
         return [{self.tokens_column: self.sentence(value).words} for value in inputs]
 

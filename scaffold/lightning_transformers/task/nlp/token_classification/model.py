@@ -15,13 +15,13 @@ from torch.nn.functional import pad
 from torchmetrics import Metric
 from transformers.utils.generic import ModelOutput
 
-from lightning_transformers.base.types import Batch, Loss
+from lightning_transformers.base.types import Batch, Loss, Row
 from lightning_transformers.core import TaskTransformer
 from lightning_transformers.data.collators import IGNORE_INDEX
 from lightning_transformers.data.labels import class_names
 from lightning_transformers.task.nlp.token_classification.encoding import NO_WORD
 from lightning_transformers.task.nlp.token_classification.sentences import Sentence
-from lightning_transformers.training.metrics import TextMetric, class_metrics
+from lightning_transformers.training.metrics import MetricInputs, TextMetric, class_metrics
 
 OUTSIDE = "O"
 """The tag of a word that belongs to no entity."""
@@ -35,7 +35,7 @@ class EntityScores(TextMetric):
     Micro averages, as the CoNLL-2003 shared task has them (Tjong Kim Sang and De Meulder, 2003).
     """
 
-    def score(self, records: list[Any]) -> dict[str, float]:
+    def score(self, records: list[list[list[str]]]) -> dict[str, float]:
         """Return the scores of pairs of the true and the predicted tags of a sentence."""
         true, predicted = [record[0] for record in records], [record[1] for record in records]
         scores = {"precision": precision_score, "recall": recall_score, "f1": f1_score}
@@ -77,7 +77,7 @@ class TokenClassificationTransformer(TaskTransformer):
             metrics["entities"] = EntityScores()
         return metrics
 
-    def metric_inputs(self, loss: Loss, outputs: ModelOutput, batch: Batch) -> dict[str, Any]:
+    def metric_inputs(self, loss: Loss, outputs: ModelOutput, batch: Batch) -> MetricInputs:
         """Return the true and the predicted tags as well."""
         true = batch["word_tags"]
         predicted = word_tags(outputs["logits"].argmax(-1), batch["word_ids"], true)
@@ -111,7 +111,7 @@ class TokenClassificationTransformer(TaskTransformer):
             for row in rows
         ]
 
-    def finish_predictions(self, predictions: list[Any], inputs: Sequence[Any]) -> list[Any]:
+    def finish_predictions(self, predictions: list[Any], inputs: Sequence[object]) -> list[Any]:
         """Return the entities of each text, or where tags are of another kind those of its words.
 
         Args:
@@ -154,7 +154,7 @@ def word_tags(tags: Tensor, word_ids: Tensor, like: Tensor) -> Tensor:
     return result
 
 
-def entity_spans(sentence: Sentence, tagged: Sequence[tuple[int, str, float]]) -> list[Any]:
+def entity_spans(sentence: Sentence, tagged: Sequence[tuple[int, str, float]]) -> list[Row]:
     """Return the entities of a sentence.
 
     Args:
@@ -174,7 +174,7 @@ def entity_spans(sentence: Sentence, tagged: Sequence[tuple[int, str, float]]) -
     ]
 
 
-def word_spans(sentence: Sentence, tagged: Sequence[tuple[int, str, float]]) -> list[Any]:
+def word_spans(sentence: Sentence, tagged: Sequence[tuple[int, str, float]]) -> list[Row]:
     """Return the words of a sentence, as `entity_spans` does entities."""
     return [
         {"tag": tag, "score": score, **sentence.span(word, word)} for word, tag, score in tagged

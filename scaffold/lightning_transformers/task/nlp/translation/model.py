@@ -59,7 +59,7 @@ class TranslationScores(TextMetric):
             ) from error
         self.chrf = CHRF()
 
-    def score(self, records: list[Any]) -> dict[str, float]:
+    def score(self, records: list[list[str]]) -> dict[str, float]:
         """Return the scores by name."""
         translations = [translation for translation, _ in records]
         references = [[reference for _, reference in records]]

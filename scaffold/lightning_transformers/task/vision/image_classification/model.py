@@ -9,7 +9,7 @@ from transformers.utils.generic import ModelOutput
 from lightning_transformers.base.types import Batch, Loss
 from lightning_transformers.core import TaskTransformer
 from lightning_transformers.data.labels import class_names, likely_classes
-from lightning_transformers.training.metrics import class_metrics
+from lightning_transformers.training.metrics import MetricInputs, class_metrics
 
 
 class ImageClassificationTransformer(TaskTransformer):
@@ -25,7 +25,7 @@ class ImageClassificationTransformer(TaskTransformer):
         """Return the loss, the accuracy and macro F1."""
         return {**super().configure_metrics(stage), **class_metrics(len(class_names(self.model)))}
 
-    def metric_inputs(self, loss: Loss, outputs: ModelOutput, batch: Batch) -> dict[str, Any]:
+    def metric_inputs(self, loss: Loss, outputs: ModelOutput, batch: Batch) -> MetricInputs:
         """Return the predictions and the labels as well."""
         return {
             **super().metric_inputs(loss, outputs, batch),
