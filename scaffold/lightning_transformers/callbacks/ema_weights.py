@@ -74,9 +74,7 @@ class EMAWeights(Callback):
         """Put the weights back."""
         self.restore(pl_module)
 
-    def on_exception(
-        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
-    ) -> None:
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, *_: object) -> None:
         """Put the weights back before the emergency checkpoint."""
         self.restore(pl_module)
 

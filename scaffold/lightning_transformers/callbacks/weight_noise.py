@@ -36,21 +36,19 @@ class WeightNoise(Callback):
                 noise = torch.empty_like(weight).normal_(generator=generator)
                 weight.add_(noise, alpha=self.std)
 
-    def on_after_backward(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_after_backward(self, *_: object) -> None:
         """Take the noise off before the optimizer steps."""
         self.restore()
 
-    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: object) -> None:
+    def on_train_batch_end(self, *_: object) -> None:
         """Take the noise off after a step that returned no loss, and so had no backward."""
         self.restore()
 
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_train_epoch_end(self, *_: object) -> None:
         """Take the noise off after a hook that skipped the rest of the epoch."""
         self.restore()
 
-    def on_exception(
-        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
-    ) -> None:
+    def on_exception(self, *_: object) -> None:
         """Take the noise off before the emergency checkpoint."""
         self.restore()
 

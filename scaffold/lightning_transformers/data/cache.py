@@ -28,12 +28,7 @@ from lightning_transformers.data.source_code import (
 
 log = logging.getLogger(__name__)
 
-LOADING = {
-    "batch_size",
-    "cache_dir",
-    "load_from_cache_file",
-    "num_workers",
-}
+LOADING = {"batch_size", "cache_dir", "load_from_cache_file", "num_workers"}
 """Hyperparameters of a data module that change no row."""
 
 OF_MODEL = {"_name_or_path", "transformers_version"}

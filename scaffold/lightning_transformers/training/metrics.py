@@ -90,10 +90,7 @@ class F1Score(SkipEmptyBatches, MulticlassF1Score):
 
 def class_metrics(classes: int) -> dict[str, Metric]:
     """Return the metrics of predicted classes or logits against the true classes, by name."""
-    return {
-        "accuracy": Accuracy(classes, average="micro"),
-        "f1": F1Score(classes, average="macro"),
-    }
+    return {"accuracy": Accuracy(classes, average="micro"), "f1": F1Score(classes, average="macro")}
 
 
 class TextMetric(Metric):

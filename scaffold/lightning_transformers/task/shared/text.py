@@ -1,7 +1,7 @@
 """The data modules on text: tokenizer, lengths, checks of columns, padding."""
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from datasets import Dataset
 from pydantic import PositiveInt
@@ -12,7 +12,7 @@ from lightning_transformers.base.types import Row
 from lightning_transformers.core.data import TransformerDataModule
 from lightning_transformers.data.collators import PaddingCollator, padding_token_id
 from lightning_transformers.data.loading import Rows
-from lightning_transformers.data.texts import TEXT_TYPES, without_lines
+from lightning_transformers.data.texts import LINE, TEXT_TYPES, without_lines
 
 UNKNOWN_LENGTH = int(1e20)  # what a tokenizer says that knows no limit is larger still
 
@@ -73,8 +73,8 @@ class TextDataModule(TransformerDataModule):
         return rows
 
     def input_column(self) -> str:
-        """Return the column that a text to predict on belongs in."""
-        raise NotImplementedError(f"{type(self).__name__} must define input_column")
+        """Return the column of a text to predict on: `text_column`, where the class has one."""
+        return getattr(self, "text_column", None) or LINE
 
     def require_text(self, split: str, rows: Rows, **columns: str | None) -> None:
         """Check that the rows have the columns that hyperparameters name, and that these hold text.
@@ -106,11 +106,13 @@ class PaddedTextDataModule(TextDataModule):
     padding: Literal["longest", "max_length"] = "longest"
     """Pad to the longest input of the batch, or always to `max_length`."""
 
+    collator_type: ClassVar[type[PaddingCollator]] = PaddingCollator
+
     @property
     def collate_fn(self) -> PaddingCollator:
         """Return the collator, which pads inputs with the padding token and labels with -100."""
         length = self.longest_input() if self.padding == "max_length" else None
-        return PaddingCollator(self.tokenizer, length)
+        return self.collator_type(self.tokenizer, length)
 
     @property
     def model_data_kwargs(self) -> dict[str, Any]:

@@ -27,9 +27,7 @@ class LanguageModelingTransformer(TaskTransformer):
     """Tokens that `predict` adds to a text at most."""
 
     default_model_type: ClassVar[str] = "transformers.AutoModelForCausalLM"
-    data_module_type: ClassVar[str] = (
-        "lightning_transformers.task.nlp.language_modeling.LanguageModelingDataModule"
-    )
+    data_module_type: ClassVar[str] = f"{__package__}.LanguageModelingDataModule"
     hf_pipeline_task: ClassVar[str | None] = "text-generation"
 
     def build_model(self) -> PreTrainedModel:

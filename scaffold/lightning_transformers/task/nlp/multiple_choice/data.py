@@ -5,13 +5,13 @@ from typing import ClassVar
 
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.types import Row
+from lightning_transformers.data.collators import PaddingCollator
 from lightning_transformers.data.labels import is_unlabelled
-from lightning_transformers.data.loading import Rows, column_names
+from lightning_transformers.data.loading import Rows, column_names, shipped_files
 from lightning_transformers.task.nlp.multiple_choice.collate import ChoiceCollator
 from lightning_transformers.task.nlp.multiple_choice.encoding import choices_of, encode
 from lightning_transformers.task.shared.text import PaddedTextDataModule
 
-ASSETS = "pkg://lightning_transformers/assets/multiple_choice"
 EXAMPLE = "+x='{context: some text, question: a question, choices: [one, another]}'"
 
 
@@ -32,10 +32,8 @@ class MultipleChoiceDataModule(PaddedTextDataModule):
     label_column: str = "label"
     """The column of the right choice: its number from 0, its letter from A, or its text."""
 
-    sample_files: ClassVar[dict[str, str]] = {
-        "train": f"{ASSETS}/train.jsonl",
-        "validation": f"{ASSETS}/validation.jsonl",
-    }
+    collator_type: ClassVar[type[PaddingCollator]] = ChoiceCollator
+    sample_files: ClassVar[dict[str, str]] = shipped_files("multiple_choice")
 
     def is_unlabelled(self, rows: Rows) -> bool:
         """Tell whether no row has a label to test with."""
@@ -87,12 +85,6 @@ class MultipleChoiceDataModule(PaddedTextDataModule):
                 "column of its own, and set dataset.choice_columns=[a,b]"
             )
         return column
-
-    @property
-    def collate_fn(self) -> ChoiceCollator:
-        """Return the collator, which pads inputs with the padding token."""
-        length = self.longest_input() if self.padding == "max_length" else None
-        return ChoiceCollator(self.tokenizer, length)
 
     def input_column(self) -> str:
         """Return the column of the context."""

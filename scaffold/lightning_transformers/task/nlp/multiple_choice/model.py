@@ -17,9 +17,7 @@ class MultipleChoiceTransformer(TaskTransformer):
     """Tells which choice is right; reports the accuracy."""
 
     default_model_type: ClassVar[str] = "transformers.AutoModelForMultipleChoice"
-    data_module_type: ClassVar[str] = (
-        "lightning_transformers.task.nlp.multiple_choice.MultipleChoiceDataModule"
-    )
+    data_module_type: ClassVar[str] = f"{__package__}.MultipleChoiceDataModule"
 
     def forward(self, batch: Batch) -> ModelOutput:
         """Run the model on a batch, among the choices that each example has."""
@@ -40,11 +38,8 @@ class MultipleChoiceTransformer(TaskTransformer):
 
     def metric_inputs(self, loss: Loss, outputs: ModelOutput, batch: Batch) -> MetricInputs:
         """Return the chosen and the right numbers as well."""
-        return {
-            **super().metric_inputs(loss, outputs, batch),
-            "preds": outputs["logits"].argmax(-1),
-            "target": batch["labels"],
-        }
+        compared = {"preds": outputs["logits"].argmax(-1), "target": batch["labels"]}
+        return super().metric_inputs(loss, outputs, batch) | compared
 
     def finish_predictions(self, predictions: list[Any], inputs: Sequence[object]) -> list[Any]:
         """Return for each input the text of the best choice, its number and its probability.

@@ -28,9 +28,7 @@ class QuestionAnsweringTransformer(TaskTransformer):
     """Finds the part of a context that answers a question; reports exact match and F1."""
 
     default_model_type: ClassVar[str] = "transformers.AutoModelForQuestionAnswering"
-    data_module_type: ClassVar[str] = (
-        "lightning_transformers.task.nlp.question_answering.QuestionAnsweringDataModule"
-    )
+    data_module_type: ClassVar[str] = f"{__package__}.QuestionAnsweringDataModule"
 
     def forward(self, batch: Batch) -> ModelOutput:
         """Run the model on its inputs, which `window` is none of."""

@@ -16,9 +16,7 @@ ROUGE = ("rouge1", "rouge2", "rougeL")
 class SummarizationTransformer(Seq2SeqTransformer):
     """Summarizes a text; reports the loss per token and ROUGE."""
 
-    data_module_type: ClassVar[str] = (
-        "lightning_transformers.task.nlp.summarization.SummarizationDataModule"
-    )
+    data_module_type: ClassVar[str] = f"{__package__}.SummarizationDataModule"
 
     def text_metric(self) -> TextMetric:
         """Return ROUGE."""

@@ -10,18 +10,12 @@ from transformers import PreTrainedTokenizerBase
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.types import Columns
 from lightning_transformers.data.labels import LabelEncoder
-from lightning_transformers.data.loading import Rows, column_names
+from lightning_transformers.data.loading import Rows, column_names, shipped_files
 from lightning_transformers.data.texts import TEXT_TYPES, tokenize
 from lightning_transformers.task.shared.labels import LabelledData
 from lightning_transformers.task.shared.text import PaddedTextDataModule
 
-ASSETS = "pkg://lightning_transformers/assets/text_classification"
 ProblemType = Literal["single_label_classification", "multi_label_classification", "regression"]
-LABELS = {
-    "single_label_classification": "label (a class)",
-    "multi_label_classification": "label (a list of classes)",
-    "regression": "label (a number)",
-}
 
 
 class TextClassificationDataModule(LabelledData, PaddedTextDataModule):
@@ -39,10 +33,7 @@ class TextClassificationDataModule(LabelledData, PaddedTextDataModule):
     problem_type: ProblemType | None = None
     """What the labels are; by default told by their type."""
 
-    sample_files: ClassVar[dict[str, str]] = {
-        "train": f"{ASSETS}/train.csv",
-        "validation": f"{ASSETS}/validation.csv",
-    }
+    sample_files: ClassVar[dict[str, str]] = shipped_files("text_classification", "csv")
 
     def process_split(self, split: str, rows: Rows) -> Rows:
         """Return the rows as inputs with `labels`."""
@@ -96,10 +87,6 @@ class TextClassificationDataModule(LabelledData, PaddedTextDataModule):
                 "set dataset.text_column=<column>"
             )
         return texts[0], pair or (texts[1] if len(texts) == 2 else None)
-
-    def input_column(self) -> str:
-        """Return the column of the text."""
-        return self.text_column or "text"
 
     def kind_of_labels(self) -> ProblemType:
         """Return `problem_type`, or tell it by the type of the labels, once."""

@@ -23,9 +23,7 @@ class TextClassificationTransformer(TaskTransformer):
     """
 
     default_model_type: ClassVar[str] = "transformers.AutoModelForSequenceClassification"
-    data_module_type: ClassVar[str] = (
-        "lightning_transformers.task.nlp.text_classification.TextClassificationDataModule"
-    )
+    data_module_type: ClassVar[str] = f"{__package__}.TextClassificationDataModule"
     hf_pipeline_task: ClassVar[str | None] = "text-classification"
 
     @property
@@ -77,11 +75,8 @@ class TextClassificationTransformer(TaskTransformer):
             preds = preds.squeeze(-1)
         if self.problem_type == "multi_label_classification":
             preds, labels = preds.sigmoid(), labels.int()
-        return {
-            **super().metric_inputs(loss, outputs, batch),
-            "preds": preds.float(),
-            "target": labels,
-        }
+        compared = {"preds": preds.float(), "target": labels}
+        return super().metric_inputs(loss, outputs, batch) | compared
 
     def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> list[Any]:
         """Return the label with its probability, the labels with theirs, or the number."""

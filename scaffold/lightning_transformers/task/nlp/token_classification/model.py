@@ -4,11 +4,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import torch
-from seqeval.metrics import (
-    f1_score,
-    precision_score,
-    recall_score,
-)
+from seqeval.metrics import f1_score, precision_score, recall_score
 from seqeval.metrics.sequence_labeling import get_entities
 from torch import Tensor
 from torch.nn.functional import pad
@@ -52,9 +48,7 @@ class TokenClassificationTransformer(TaskTransformer):
     """
 
     default_model_type: ClassVar[str] = "transformers.AutoModelForTokenClassification"
-    data_module_type: ClassVar[str] = (
-        "lightning_transformers.task.nlp.token_classification.TokenClassificationDataModule"
-    )
+    data_module_type: ClassVar[str] = f"{__package__}.TokenClassificationDataModule"
     hf_pipeline_task: ClassVar[str | None] = "token-classification"
 
     @property
@@ -68,10 +62,7 @@ class TokenClassificationTransformer(TaskTransformer):
 
     def configure_metrics(self, stage: str) -> dict[str, Metric]:
         """Return the metrics that fit the tags."""
-        metrics = {
-            **super().configure_metrics(stage),
-            **class_metrics(len(class_names(self.model))),
-        }
+        metrics = super().configure_metrics(stage) | class_metrics(len(class_names(self.model)))
         if self.tags_entities:
             del metrics["f1"]
             metrics["entities"] = EntityScores()
@@ -82,11 +73,8 @@ class TokenClassificationTransformer(TaskTransformer):
         true = batch["word_tags"]
         predicted = word_tags(outputs["logits"].argmax(-1), batch["word_ids"], true)
         seen = predicted != UNSEEN
-        inputs = {
-            **super().metric_inputs(loss, outputs, batch),
-            "preds": predicted[seen],
-            "target": true[seen],
-        }
+        inputs = super().metric_inputs(loss, outputs, batch)
+        inputs |= {"preds": predicted[seen], "target": true[seen]}
         if self.tags_entities:
             inputs["records"] = self.named_tags(true, predicted)
         return inputs

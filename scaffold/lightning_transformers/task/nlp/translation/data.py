@@ -8,11 +8,10 @@ from transformers import PreTrainedTokenizerBase
 
 from lightning_transformers.base.errors import ConfigurationError, did_you_mean
 from lightning_transformers.base.types import Row
-from lightning_transformers.data.loading import Rows, column_names
+from lightning_transformers.data.loading import Rows, column_names, shipped_files
 from lightning_transformers.data.texts import TEXT_TYPES
 from lightning_transformers.task.shared.seq2seq import Field, Seq2SeqDataModule
 
-ASSETS = "pkg://lightning_transformers/assets/translation"
 TRANSLATION = "translation"
 """The column of mappings from languages to texts, as the hub's data sets have it."""
 T5_LANGUAGES = {"de": "German", "en": "English", "fr": "French", "ro": "Romanian"}
@@ -34,10 +33,7 @@ class TranslationDataModule(Seq2SeqDataModule):
     language itself, or the only code that begins with it (`en_XX`)."""
     target_language_code: str | None = None
 
-    sample_files: ClassVar[dict[str, str]] = {
-        "train": f"{ASSETS}/train.jsonl",
-        "validation": f"{ASSETS}/validation.jsonl",
-    }
+    sample_files: ClassVar[dict[str, str]] = shipped_files("translation")
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, **hyperparameters: object) -> None:
         super().__init__(tokenizer, **hyperparameters)

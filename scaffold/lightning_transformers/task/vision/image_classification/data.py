@@ -18,15 +18,13 @@ from lightning_transformers.base.types import Batch, Columns, Row
 from lightning_transformers.core.data import TransformerDataModule
 from lightning_transformers.data.cache import fingerprint
 from lightning_transformers.data.labels import LabelEncoder, distinct
-from lightning_transformers.data.loading import Rows
+from lightning_transformers.data.loading import Rows, shipped_files
 from lightning_transformers.data.texts import TEXT_TYPES
 from lightning_transformers.task.shared.labels import LabelledData
 from lightning_transformers.task.vision.image_classification.reading import (
     absolute_paths,
     read_image,
 )
-
-ASSETS = "pkg://lightning_transformers/assets/image_classification"
 
 
 class ImageClassificationDataModule(LabelledData):
@@ -41,10 +39,7 @@ class ImageClassificationDataModule(LabelledData):
     random_flip: bool = False
     """Mirror every other training image, drawn anew each time."""
 
-    sample_files: ClassVar[dict[str, str]] = {
-        "train": f"{ASSETS}/train.parquet",
-        "validation": f"{ASSETS}/validation.parquet",
-    }
+    sample_files: ClassVar[dict[str, str]] = shipped_files("image_classification", "parquet")
 
     def load_dataset(self) -> DatasetDict:
         """Return the raw splits, their images not read yet and their paths absolute."""

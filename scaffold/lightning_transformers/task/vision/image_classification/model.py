@@ -16,9 +16,7 @@ class ImageClassificationTransformer(TaskTransformer):
     """Classifies an image; reports accuracy and macro F1."""
 
     default_model_type: ClassVar[str] = "transformers.AutoModelForImageClassification"
-    data_module_type: ClassVar[str] = (
-        "lightning_transformers.task.vision.image_classification.ImageClassificationDataModule"
-    )
+    data_module_type: ClassVar[str] = f"{__package__}.ImageClassificationDataModule"
     hf_pipeline_task: ClassVar[str | None] = "image-classification"
 
     def configure_metrics(self, stage: str) -> dict[str, Metric]:
@@ -27,11 +25,8 @@ class ImageClassificationTransformer(TaskTransformer):
 
     def metric_inputs(self, loss: Loss, outputs: ModelOutput, batch: Batch) -> MetricInputs:
         """Return the predictions and the labels as well."""
-        return {
-            **super().metric_inputs(loss, outputs, batch),
-            "preds": outputs["logits"].float(),
-            "target": batch["labels"],
-        }
+        compared = {"preds": outputs["logits"].float(), "target": batch["labels"]}
+        return super().metric_inputs(loss, outputs, batch) | compared
 
     def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> list[Any]:
         """Return the label of each image with its probability."""
