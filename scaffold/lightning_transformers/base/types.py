@@ -1,10 +1,21 @@
 """The types that pass between the steps of a task."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor
 
 Batch = dict[str, Tensor]
+"""Tensors by name; a text is in it as bytes, see `data.texts.encode_texts`."""
+Row = dict[str, Any]
+"""An example, or an input to predict on, by column."""
+Columns = Mapping[str, list[Any]]
+"""Several rows as `Dataset.map(batched=True)` has them: their values by column."""
+Settings = Mapping[str, Any]
+"""A part of a config, or keyword arguments, by name."""
+Checkpoint = dict[str, Any]
+"""What a file holds that Lightning saves, or a part of it."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 import time
 from pathlib import Path
-from typing import Any
 
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Checkpoint
@@ -45,9 +44,7 @@ class Autosave(Checkpoint):
         self.due_at = time.monotonic() + self.seconds
         self.saved_after = trainer.fit_loop.total_batch_idx
 
-    def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: object) -> None:
         """Save if it is time, and end if a process is to end; not in the midst of a step.
 
         A checkpoint would have to hold its gradients, of all processes.
@@ -61,7 +58,7 @@ class Autosave(Checkpoint):
         """Do not end before the validation of a fit has: a run that goes on would not repeat it."""
         self.signals.postpone()
 
-    def on_validation_batch_end(self, trainer: Trainer, *_: Any) -> None:
+    def on_validation_batch_end(self, trainer: Trainer, *_: object) -> None:
         """End if the process is to end, unless it is the validation of a fit."""
         if trainer.state.fn != TrainerFn.FITTING:
             self._agree_if_alone(trainer)
@@ -75,7 +72,7 @@ class Autosave(Checkpoint):
                 self.save(trainer)
         self.signals.agree()
 
-    def on_test_batch_end(self, trainer: Trainer, *_: Any) -> None:
+    def on_test_batch_end(self, trainer: Trainer, *_: object) -> None:
         """End if the process is to end."""
         self._agree_if_alone(trainer)
 

@@ -1,7 +1,5 @@
 """What keeps every run of a task exact, whichever hooks its class overrides."""
 
-from typing import Any
-
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor
@@ -9,6 +7,7 @@ from torch.utils.hooks import RemovableHandle
 from transformers import PreTrainedTokenizerBase
 
 from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.base.types import Batch, Checkpoint
 from lightning_transformers.models.backbone import embedding_rows
 from lightning_transformers.models.freezing import trainable
 from lightning_transformers.training import resume
@@ -36,7 +35,7 @@ class ExactnessCallback(Callback):
     def __init__(self, task: resume.ExactTask) -> None:
         self.task = task
         self.weight: RemovableHandle | None = None
-        self.resumed: list[resume.State] | None = None
+        self.resumed: list[Checkpoint] | None = None
         self.trainable_when_wrapped: set[str] = set()
         self.epoch = -1
 
@@ -96,7 +95,7 @@ class ExactnessCallback(Callback):
     on_test_start = on_validation_start
 
     def on_train_batch_start(
-        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
+        self, trainer: Trainer, pl_module: LightningModule, batch: Batch, batch_idx: int
     ) -> None:
         """Restore the state of a resumed run; show the task its batch."""
         self.on_train_epoch_start(trainer, pl_module)
@@ -131,7 +130,7 @@ class ExactnessCallback(Callback):
         self.resumed = None
 
     def on_save_checkpoint(
-        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: Checkpoint
     ) -> None:
         """Add what Lightning leaves out."""
         if trainer.state.fn == TrainerFn.FITTING:
@@ -139,7 +138,7 @@ class ExactnessCallback(Callback):
             checkpoint[resume.KEY] = resume.capture_state(self.task)
 
     def on_load_checkpoint(
-        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: Checkpoint
     ) -> None:
         """Keep it until the fit starts."""
         if trainer.state.fn == TrainerFn.FITTING:

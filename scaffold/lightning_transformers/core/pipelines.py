@@ -1,15 +1,16 @@
 """The pipelines of transformers, for the tasks that have one."""
 
-from collections.abc import Mapping
-from typing import Any, cast
+from collections.abc import Callable
+from typing import Any
 
 from transformers import Pipeline, PreTrainedModel, PreTrainedTokenizerBase, pipeline
 
+from lightning_transformers.base.types import Settings
 from lightning_transformers.models.eval_mode import evaluation_mode
 
 
 def build_pipeline(
-    model: PreTrainedModel, name: str, processor: Any, arguments: Mapping[str, Any]
+    model: PreTrainedModel, name: str, processor: Any, arguments: Settings
 ) -> Pipeline:
     """Return a pipeline of transformers around a model, which predicts without dropout.
 
@@ -20,7 +21,8 @@ def build_pipeline(
         arguments: further arguments of `transformers.pipeline`.
     """
     kind = "tokenizer" if isinstance(processor, PreTrainedTokenizerBase) else "image_processor"
-    made: Any = pipeline(cast(Any, name), **{"model": model, kind: processor, **arguments})
+    build: Callable[..., Pipeline] = pipeline
+    made = build(name, **{"model": model, kind: processor, **arguments})
     # The pipeline leaves the mode as it is, in which a model that trains has dropout.
-    made.forward = evaluation_mode(model)(made.forward)
-    return cast(Pipeline, made)
+    made.forward = evaluation_mode(model)(made.forward)  # type: ignore[method-assign]
+    return made

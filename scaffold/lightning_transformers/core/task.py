@@ -1,6 +1,6 @@
 """The base class of every task: a Hugging Face model in a LightningModule."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
 from textwrap import shorten
@@ -20,7 +20,7 @@ from transformers.utils.generic import ModelOutput
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.hyperparameters import plain, set_hyperparameters
 from lightning_transformers.base.seeding import keyed_generator
-from lightning_transformers.base.types import Batch, Loss
+from lightning_transformers.base.types import Batch, Checkpoint, Loss, Settings
 from lightning_transformers.core.data import TransformerDataModule
 from lightning_transformers.core.exactness_callback import ExactnessCallback
 from lightning_transformers.core.pipelines import build_pipeline
@@ -33,11 +33,12 @@ from lightning_transformers.models.adapters import (
 from lightning_transformers.models.backbone import Backbone
 from lightning_transformers.models.eval_mode import evaluation_mode
 from lightning_transformers.models.freezing import nothing_trains
+from lightning_transformers.models.layers import ParameterGroup
 from lightning_transformers.models.output_head import tell_of_own_layer
 from lightning_transformers.training.checkpoint_identity import record_task
 from lightning_transformers.training.loss import unmasked
 from lightning_transformers.training.loss_normalization import TokenWeighting, records_loss_count
-from lightning_transformers.training.metrics import MeanLoss, StageMetrics
+from lightning_transformers.training.metrics import MeanLoss, MetricInputs, StageMetrics
 from lightning_transformers.training.schedules import schedule_arguments, training_steps
 from lightning_transformers.training.trainer_fields import fields
 
@@ -107,18 +108,18 @@ class TaskTransformer(LightningModule):
     """Import path of the data module that the task trains on by default."""
     hf_pipeline_task: ClassVar[str | None] = None
     """Name of the pipeline of transformers that serves the task, where there is one."""
-    hf_pipeline_kwargs: Mapping[str, Any] | None = None
+    hf_pipeline_kwargs: Settings | None = None
     """Further arguments of that pipeline."""
 
     def __init__(
         self,
-        backbone: str | Mapping[str, Any],
+        backbone: str | Settings,
         downstream_model_type: str | None = None,
-        optimizer: Mapping[str, Any] | None = None,
-        scheduler: Mapping[str, Any] | None = None,
-        peft: Mapping[str, Any] | None = None,
-        model_data_kwargs: Mapping[str, Any] | None = None,
-        **hyperparameters: Any,
+        optimizer: Settings | None = None,
+        scheduler: Settings | None = None,
+        peft: Settings | None = None,
+        model_data_kwargs: Settings | None = None,
+        **hyperparameters: object,
     ) -> None:
         super().__init__()
         backbone, peft = plain(backbone), plain(peft)
@@ -129,7 +130,7 @@ class TaskTransformer(LightningModule):
         fields = {"pretrained_model_name_or_path": backbone}
         self.backbone = Backbone(**(fields if isinstance(backbone, str) else dict(backbone)))
         self.downstream_model_type = downstream_model_type or self.default_model_type
-        self.optimizer_config: Mapping[str, Any] = optimizer or ADAMW
+        self.optimizer_config: Settings = optimizer or ADAMW
         self.scheduler_config = scheduler
         self.model_data_kwargs = model_data_kwargs or {}
         self.data: Any = None
@@ -150,7 +151,7 @@ class TaskTransformer(LightningModule):
             }
         )
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
         for name, wrap in WRAPPED.items():
             method = getattr(cls, name)  # of the class, or of a mixin
@@ -237,7 +238,7 @@ class TaskTransformer(LightningModule):
         """
         return {"loss": MeanLoss()}
 
-    def metric_inputs(self, loss: Loss, outputs: ModelOutput, batch: Batch) -> dict[str, Any]:
+    def metric_inputs(self, loss: Loss, outputs: ModelOutput, batch: Batch) -> MetricInputs:
         """Return what a batch gives to the metrics, by the names of their `update`'s arguments."""
         return {"total": loss.total, "count": loss.count}
 
@@ -259,16 +260,16 @@ class TaskTransformer(LightningModule):
 
     # -- the optimizer
 
-    def parameter_groups(self) -> list[dict[str, Any]]:
+    def parameter_groups(self) -> list[ParameterGroup]:
         """Return the trainable parameters: matrices, and biases and norms without weight decay."""
         trainable = [p for p in self.parameters() if p.requires_grad]
-        groups: list[dict[str, Any]] = [
+        groups: list[ParameterGroup] = [
             {"params": [p for p in trainable if p.ndim >= 2]},
             {"params": [p for p in trainable if p.ndim < 2], "weight_decay": 0.0},
         ]
         return [group for group in groups if group["params"]]
 
-    def build_optimizer(self, groups: list[dict[str, Any]]) -> Optimizer:
+    def build_optimizer(self, groups: list[ParameterGroup]) -> Optimizer:
         """Return the optimizer of the parameter groups."""
         if self.optimizer_config["_target_"] == "torch.optim.LBFGS":  # it takes one group
             groups = [{"params": [p for group in groups for p in group["params"]]}]
@@ -321,7 +322,7 @@ class TaskTransformer(LightningModule):
     # -- prediction and export
 
     def predict(
-        self, inputs: Sequence[Any], data: TransformerDataModule, batch_size: int = 16
+        self, inputs: Sequence[object], data: TransformerDataModule, batch_size: int = 16
     ) -> list[Any]:
         """Return the prediction for each raw input.
 
@@ -351,7 +352,7 @@ class TaskTransformer(LightningModule):
         """Return one prediction an input, where `predict_step` gives one an example of it."""
         return predictions
 
-    def finish_predictions(self, predictions: list[Any], inputs: Sequence[Any]) -> list[Any]:
+    def finish_predictions(self, predictions: list[Any], inputs: Sequence[object]) -> list[Any]:
         """Return the predictions with what only the raw inputs tell."""
         return predictions
 
@@ -390,7 +391,7 @@ class TaskTransformer(LightningModule):
         """Return what the pipeline of transformers makes of its inputs."""
         return self.hf_pipeline(*inputs, **kwargs)
 
-    def load_state_dict(self, state_dict: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
+    def load_state_dict(self, state_dict: Settings, *args: Any, **kwargs: Any) -> Any:
         """Take up the weights of a checkpoint; raises ConfigurationError for those of others."""
         try:
             return super().load_state_dict(state_dict, *args, **kwargs)
@@ -400,7 +401,7 @@ class TaskTransformer(LightningModule):
                 f"the checkpoint does not fit {type(self).__name__}: {reason}"
             ) from error
 
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+    def on_save_checkpoint(self, checkpoint: Checkpoint) -> None:
         """Record the task; leave out what the backbone's files hold, if an adapter trains."""
         record_task(type(self), checkpoint)
         if not self.strict_loading and not self.backbone.random_weights:

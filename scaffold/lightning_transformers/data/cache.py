@@ -5,7 +5,7 @@ import inspect
 import json
 import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cached_property, partial
 from io import BytesIO
 from pathlib import PurePath
@@ -18,6 +18,7 @@ from datasets.utils._dill import Pickler
 from transformers import BaseImageProcessor, PreTrainedConfig, PreTrainedTokenizerBase
 
 from lightning_transformers.base.hyperparameters import hyperparameters_of
+from lightning_transformers.base.types import Settings
 from lightning_transformers.data.source_code import (
     is_interactive,
     module_of,
@@ -27,12 +28,7 @@ from lightning_transformers.data.source_code import (
 
 log = logging.getLogger(__name__)
 
-LOADING = {
-    "batch_size",
-    "cache_dir",
-    "load_from_cache_file",
-    "num_workers",
-}
+LOADING = {"batch_size", "cache_dir", "load_from_cache_file", "num_workers"}
 """Hyperparameters of a data module that change no row."""
 
 OF_MODEL = {"_name_or_path", "transformers_version"}
@@ -64,7 +60,7 @@ PLAIN: tuple[type, ...] = (
 
 
 def fingerprint(
-    rows: Dataset, function: Callable[..., Any], arguments: Mapping[str, Any], root: type
+    rows: Dataset, function: Callable[..., object], arguments: Settings, root: type
 ) -> str:
     """Return the name of what a function makes of rows, for `Dataset.map`.
 
@@ -101,7 +97,7 @@ class Description:
         """Where all that was described comes from: the text of these belongs to it."""
         self._begun: list[int] = []
 
-    def value(self, value: Any) -> Any:
+    def value(self, value: object) -> object:
         """Return what two values have in common if they are the same."""
         if value is None or isinstance(value, str | int | float):
             return value
@@ -113,7 +109,7 @@ class Description:
         finally:
             self._begun.pop()
 
-    def code(self, function: Any) -> Any:
+    def code(self, function: Any) -> object:
         """Return what tells a function from another: its names, code, values and object."""
         if isinstance(function, partial):
             return [self.code(function.func), self.value([function.args, function.keywords])]
@@ -126,7 +122,7 @@ class Description:
         owner = getattr(function, "__self__", None)
         return [self._origin(own), code, self.value([defaults, closure_of(own), owner])]
 
-    def _parts(self, value: Any) -> Any:
+    def _parts(self, value: object) -> object:
         match value:
             case dict():  # in its order: of substitutions, the first may decide what is left
                 pairs = [[self.value(key), self.value(part)] for key, part in value.items()]
@@ -152,23 +148,23 @@ class Description:
             return self.code(value)
         return [self._class(type(value)), hash_of(value)]
 
-    def _settings(self, settings: Mapping[str, Any]) -> Any:
+    def _settings(self, settings: Settings) -> object:
         return self.value(dict(sorted(settings.items())))
 
-    def _origin(self, part: Any) -> list[Any]:
+    def _origin(self, part: Any) -> list[object]:
         """Return the names of a function or class, and have the text of its module count."""
         module = module_of(part)
         self.modules.add(module)
         # datasets itself sees what was typed at a prompt or in a notebook, with all that it uses.
         return [module, part.__qualname__, hash_of(part) if is_interactive(module) else None]
 
-    def _class(self, cls: type) -> list[Any]:
+    def _class(self, cls: type) -> list[object]:
         """Return the names of a class and its bases, of one that a function made its members."""
         made = [base for base in cls.__mro__ if "<locals>" in base.__qualname__]
         members = [self._settings(plain_in(vars(base))) for base in made]
         return [[self._origin(base) for base in cls.__mro__], members]
 
-    def _data(self, data: Any) -> list[Any]:
+    def _data(self, data: Any) -> list[object]:
         """Return what makes a data module process rows as it does.
 
         These are its class, its hyperparameters, its processor, what is known of the model, and
@@ -186,7 +182,7 @@ class Description:
         state |= {"processor": data.processor, "model_config": data.known_config()}
         return [self._class(cls), self._settings(state)]
 
-    def _tokenizer(self, tokenizer: Any) -> list[Any]:
+    def _tokenizer(self, tokenizer: PreTrainedTokenizerBase) -> list[object]:
         """Return what a tokenizer does by all of its settings, not by how it was called last."""
         cls = self._class(type(tokenizer))
         backend: Any = getattr(tokenizer, "backend_tokenizer", None)
@@ -201,19 +197,19 @@ class Description:
         return [cls, self._settings(tokens), self._settings(settings), digest_of(rules)]
 
 
-def closure_of(function: Callable[..., Any]) -> list[Any]:
+def closure_of(function: Callable[..., object]) -> list[object]:
     """Return the values that a function has from where it is defined, except for its class."""
     names = getattr(getattr(function, "__code__", None), "co_freevars", ())
     cells = zip(names, getattr(function, "__closure__", None) or (), strict=False)
     return [cell.cell_contents for name, cell in cells if name != "__class__"]
 
 
-def plain_in(values: Mapping[str, Any]) -> dict[str, Any]:
+def plain_in(values: Settings) -> dict[str, object]:
     """Return the attributes that have a value, which is plain."""
     return {k: v for k, v in values.items() if v is not None and is_plain(v)}
 
 
-def is_plain(value: Any) -> bool:
+def is_plain(value: object) -> bool:
     """Tell whether a value is a text, number, path, function or processor, or made of such."""
     try:
         match value:
@@ -244,7 +240,7 @@ def stable_hash(value: object) -> str:
     return str(Hasher.hash_bytes(content.getvalue()))
 
 
-def hash_of(value: Any) -> str:
+def hash_of(value: object) -> str:
     """Return a hash of any value; of one that cannot be hashed, another each time."""
     try:
         return stable_hash(value)
@@ -253,7 +249,7 @@ def hash_of(value: Any) -> str:
         return uuid4().hex
 
 
-def digest_of(description: Any) -> str:
+def digest_of(description: object) -> str:
     """Return a short name of what JSON can hold."""
     text = json.dumps(description, sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

@@ -1,6 +1,6 @@
 """From examples to batches."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 from transformers import PreTrainedTokenizerBase
 
-from lightning_transformers.base.types import Batch
+from lightning_transformers.base.types import Batch, Row
 from lightning_transformers.data.texts import encode_texts
 
 IGNORE_INDEX = -100
@@ -28,7 +28,7 @@ class PaddingCollator:
         self.left = tokenizer.padding_side == "left"
         self.length = length
 
-    def __call__(self, examples: Sequence[Mapping[str, Any]]) -> Batch:
+    def __call__(self, examples: Sequence[Row]) -> Batch:
         """Return each key of the examples as a tensor (batch, …)."""
         return {key: self.stack(key, [example[key] for example in examples]) for key in examples[0]}
 
@@ -61,7 +61,7 @@ class CausalCollator(PaddingCollator):
     that keeps documents apart. Padding has position 0 throughout: each token by itself.
     """
 
-    def __call__(self, examples: Sequence[Mapping[str, Any]]) -> Batch:
+    def __call__(self, examples: Sequence[Row]) -> Batch:
         """Return `input_ids`, `attention_mask` or `position_ids`, and `labels`.
 
         Each is (batch, length), int64.
@@ -69,7 +69,7 @@ class CausalCollator(PaddingCollator):
         return super().__call__([causal_example(example) for example in examples])
 
 
-def causal_example(example: Mapping[str, Any]) -> Batch:
+def causal_example(example: Row) -> Batch:
     """Return the inputs and labels of an example, each (length); `labels` default to the tokens."""
     ids = torch.as_tensor(example["input_ids"]).long()
     labels = torch.as_tensor(example.get("labels", ids)).long()

@@ -16,9 +16,10 @@ from torch.utils.data import DataLoader, DistributedSampler, SequentialSampler
 
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.seeding import random_numbers_from, seed_of
+from lightning_transformers.base.types import Batch
 
 Examples = Sequence[dict[str, Any]]
-Collate = Callable[[Examples], Any]
+Collate = Callable[[Examples], Batch]
 
 
 def batches_per_process(rows: int, processes: int, batch_size: int) -> int:
@@ -66,7 +67,7 @@ class Row(int):
     seed: int
 
 
-class EpochSampler(DistributedSampler[Any]):
+class EpochSampler(DistributedSampler[Row]):
     """Shuffled rows of one process, in an order that follows from seed and epoch.
 
     All processes have the same number of batches. Rows of which only some processes would make a
@@ -100,15 +101,16 @@ class EpochSampler(DistributedSampler[Any]):
         self.batch_size = batch_size
         self.epoch_of_run = epoch
         self.done = done
-        fewest = len(rows) // num_replicas
-        used = len(rows) if fewest % batch_size else fewest * num_replicas
+        self.rows = len(rows)
+        fewest = self.rows // num_replicas
+        used = self.rows if fewest % batch_size else fewest * num_replicas
         self.num_samples = len(range(rank, used, num_replicas))
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[Row]:
         """Return an iterator over the rows that are left of the epoch."""
         epoch = self.epoch_of_run()
         generator = torch.Generator().manual_seed(seed_of(self.seed, epoch))
-        order = torch.randperm(len(cast(Any, self.dataset)), generator=generator).tolist()
+        order = torch.randperm(self.rows, generator=generator).tolist()
         mine = order[self.rank :: self.num_replicas][: self.num_samples]
         return iter([self._row(mine, at, epoch) for at in self._positions()])
 
@@ -140,7 +142,7 @@ class InOrder(SequentialSampler):
         return iter(range(self.done() * self.batch_size, self.rows))
 
 
-class SeededRows(torch.utils.data.Dataset[Any]):
+class SeededRows(torch.utils.data.Dataset[object]):
     """Rows in batches that know the seed of what is random in them.
 
     Args:
@@ -172,7 +174,7 @@ class SeededCollate:
     def __init__(self, collate: Collate) -> None:
         self.collate = collate
 
-    def __call__(self, batch: tuple[int, Examples]) -> Any:
+    def __call__(self, batch: tuple[int, Examples]) -> Batch:
         """Return the batch."""
         seed, examples = batch
         with random_numbers_from(seed):
@@ -182,11 +184,11 @@ class SeededCollate:
 class ResumableLoader(DataLoader[Any]):
     """Batches that a run goes on with by itself: Lightning has no state of theirs to keep."""
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> dict[str, object]:
         """Return nothing: seed, epoch and number of batches tell all."""
         return {}
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+    def load_state_dict(self, state_dict: object) -> None:
         """Take up nothing."""
 
 
@@ -227,7 +229,7 @@ class StreamLoader(ResumableLoader):
         return itertools.islice(batches, self.done(), None)
 
 
-def seeded(batches: Iterator[Any], seed: int, epoch: int) -> Iterator[Any]:
+def seeded(batches: Iterator[Batch], seed: int, epoch: int) -> Iterator[Batch]:
     """Yield batches, each of which is made with random numbers of its own."""
     for number in itertools.count():
         with random_numbers_from(seed_of(seed, epoch, number)):

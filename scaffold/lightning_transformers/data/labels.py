@@ -8,6 +8,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from lightning_transformers.base.errors import ConfigurationError, did_you_mean
+from lightning_transformers.base.types import Row
 from lightning_transformers.data.loading import Rows
 
 UNLABELLED = -1
@@ -35,7 +36,7 @@ class LabelEncoder:
         numbered = not any(name.isdigit() for name in self.names)
         self.declared = feature.names if feature else self.names if numbered else []
 
-    def __call__(self, value: Any) -> int:
+    def __call__(self, value: object) -> int:
         """Return the number of a class."""
         if str(value) not in self.numbers:
             value = whole(value)
@@ -56,7 +57,7 @@ def class_names(model: PreTrainedModel) -> list[str]:
     return [names[number] for number in range(len(names))]
 
 
-def likely_classes(model: PreTrainedModel, logits: Tensor) -> list[dict[str, Any]]:
+def likely_classes(model: PreTrainedModel, logits: Tensor) -> list[Row]:
     """Return the most probable class for each row of logits, as `label` and `score`."""
     names = class_names(model)
     scores, numbers = logits.float().softmax(-1).max(-1)
@@ -77,10 +78,10 @@ def distinct(rows: Dataset, column: str) -> list[Any]:
     """Return the different values of a column; all of them if they are lists."""
     if isinstance(rows.features[column], List | LargeList):  # which Arrow does not compare
         return list(rows[column])
-    return rows.unique(column)  # type: ignore[no-any-return]
+    return list(rows.unique(column))
 
 
-def whole(value: Any) -> Any:
+def whole(value: object) -> object:
     """Return a number without a fraction as an integer: a blank makes a column of them floats."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 

@@ -15,24 +15,30 @@ from hydra.utils import to_absolute_path
 from lightning_transformers.base.errors import ConfigurationError, first_line
 from lightning_transformers.base.hub import prepare_hub_access
 from lightning_transformers.base.package_data import local_path
+from lightning_transformers.base.types import Settings
 
 Rows: TypeAlias = "Dataset | IterableDataset"
 Splits: TypeAlias = DatasetDict
 
 SPLITS = ("train", "validation", "test", "predict")
-BUILDERS = {
-    ".csv": "csv",
-    ".json": "json",
-    ".jsonl": "json",
-    ".parquet": "parquet",
-    ".txt": "text",
-}
-OPTIONS: dict[str, Any] = {"csv": {"keep_default_na": False, "na_values": [""]}}
+BUILDERS = {".csv": "csv", ".json": "json", ".jsonl": "json", ".parquet": "parquet", ".txt": "text"}
+OPTIONS: dict[str, Settings] = {"csv": {"keep_default_na": False, "na_values": [""]}}
 """Of the builders; in a csv, only what is empty is missing, and not a class `None` or `NA`."""
 PANDAS_INDEX = "__index_level_0__"  # what becomes of a field that no header names
 NO_ROWS = "corresponds to no data"  # what datasets says of a csv with a header only
 
 UNWRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+def shipped_files(folder: str, suffix: str = "jsonl") -> dict[str, str]:
+    """Return the files of a sample that ships with the package, per split.
+
+    Args:
+        folder: its name among the assets.
+        suffix: of its files.
+    """
+    path = f"pkg://lightning_transformers/assets/{folder}"
+    return {split: f"{path}/{split}.{suffix}" for split in ("train", "validation")}
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,8 @@ from typing import Any
 import pyarrow as pa
 from transformers import PreTrainedTokenizerBase
 
+from lightning_transformers.base.types import Columns
+
 
 def tokenize_and_pack(
     table: pa.Table,
@@ -47,7 +49,7 @@ def text_tokens(
 
 def tokenize(
     columns: Mapping[str, list[str]], *, tokenizer: PreTrainedTokenizerBase, text_column: str
-) -> dict[str, Any]:
+) -> Columns:
     """Return the texts' ids, with special tokens, for `Dataset.map(batched=True)`."""
     return {"input_ids": tokenizer(columns[text_column], verbose=False)["input_ids"]}
 

@@ -58,7 +58,7 @@ def release_of(package: str) -> list[Any]:
     return [sorted(one.version for one in found), digests]
 
 
-def module_of(part: Any) -> str:
+def module_of(part: object) -> str:
     """Return the module of a function or class, of a script as the process that runs it has it."""
     module = str(getattr(part, "__module__", None))
     return "__main__" if module == "__mp_main__" else module

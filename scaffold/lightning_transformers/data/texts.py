@@ -1,6 +1,6 @@
 """What the data modules on text share: tokenization, lengths, texts in a batch, lines of files."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -8,6 +8,7 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.base.types import Columns
 
 TEXT_TYPES = ("string", "large_string")
 LINE = "text"
@@ -44,7 +45,7 @@ def tokenize(
     return dict(encoded)
 
 
-def require_length(encoded: Mapping[str, Any], max_length: int) -> None:
+def require_length(encoded: Columns, max_length: int) -> None:
     """Raise ConfigurationError if one of the tokenizer's inputs has more tokens than allowed."""
     longest = max(map(len, encoded["input_ids"]), default=0)
     if longest > max_length:
@@ -71,7 +72,7 @@ def decode_texts(encoded: Tensor) -> list[str]:
     return [row.tobytes().rstrip(b"\0").decode() for row in encoded.cpu().numpy()]
 
 
-def is_line(value: Any) -> bool:
+def is_line(value: object) -> bool:
     """Tell whether an input to predict on is a row of a txt file, which stands for its text."""
     return isinstance(value, dict) and set(value) == {LINE}
 

@@ -2,7 +2,6 @@
 
 import copy
 from collections.abc import Mapping
-from typing import Any
 
 from hydra.utils import get_object, instantiate
 from peft import PeftConfig
@@ -12,6 +11,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from lightning_transformers.base.errors import ConfigurationError, first_line
+from lightning_transformers.base.types import Settings
 from lightning_transformers.models.backbone import is_new
 from lightning_transformers.models.freezing import head_parameters, only_these_train
 
@@ -20,7 +20,7 @@ QUERY_AND_VALUE = r".*\.(q|v|query|value|q_proj|v_proj)"
 that adapt best for their number (Hu et al., 2021, LoRA, section 7.1)."""
 
 
-def add_adapter(model: PreTrainedModel, config: Mapping[str, Any]) -> None:
+def add_adapter(model: PreTrainedModel, config: Settings) -> None:
     """Put an adapter into a model; of the rest, only a new head stays trainable.
 
     The head of a language model is pretrained as its backbone is, and is frozen with it, unless

@@ -1,13 +1,13 @@
 """Loading of pretrained models, configs and tokenizers."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import torch
 from hydra.utils import get_class
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import (
     AutoConfig,
     AutoImageProcessor,
@@ -21,6 +21,7 @@ from transformers import (
 from lightning_transformers.base.errors import ConfigurationError, first_line
 from lightning_transformers.base.hub import prepare_hub_access
 from lightning_transformers.base.package_data import local_path
+from lightning_transformers.base.types import Settings
 
 T = TypeVar("T")
 DTYPE = torch.float32
@@ -47,10 +48,10 @@ class Backbone:
     random_weights: bool = False
     revision: str | None = None
     trust_remote_code: bool = False
-    config: Mapping[str, Any] = field(default_factory=dict)
+    config: Settings = field(default_factory=dict)
     attn_implementation: str | None = None
 
-    def load_model(self, model_type: str, model_data_kwargs: Mapping[str, Any]) -> PreTrainedModel:
+    def load_model(self, model_type: str, model_data_kwargs: Settings) -> PreTrainedModel:
         """Return the model in training mode, its embedding large enough for the tokenizer.
 
         Args:
@@ -66,6 +67,7 @@ class Backbone:
         vocab_size = values.pop("vocab_size", 0)
         auto_class: Any = get_class(model_type)
         config = self._load_config(values)
+        model: PreTrainedModel
         if self.random_weights:
             model = auto_class.from_config(
                 config, dtype=DTYPE, trust_remote_code=self.trust_remote_code
@@ -80,7 +82,7 @@ class Backbone:
                 mark_new(output.weight)
         # from_pretrained returns evaluation mode, which Lightning keeps: no dropout in the fit.
         model.train()
-        return model  # type: ignore[no-any-return]
+        return model
 
     def load_tokenizer(self, use_fast: bool = True) -> PreTrainedTokenizerBase:
         """Return the tokenizer; raises ConfigurationError as `load_model` does."""
@@ -94,6 +96,7 @@ class Backbone:
 
     def _load_weights(self, auto_class: Any, config: PreTrainedConfig) -> PreTrainedModel:
         """Return the model with its weights; a head of another size is new."""
+        model: PreTrainedModel
         model, report = self._load(
             auto_class.from_pretrained,
             config=config,
@@ -111,9 +114,9 @@ class Backbone:
                 )
         for name in (*report["missing_keys"], *(name for name, *_ in report["mismatched_keys"])):
             mark_new(model.get_parameter_or_buffer(name))
-        return model  # type: ignore[no-any-return]
+        return model
 
-    def _load_config(self, values: Mapping[str, Any]) -> PreTrainedConfig:
+    def _load_config(self, values: Settings) -> PreTrainedConfig:
         load: Callable[..., PreTrainedConfig] = AutoConfig.from_pretrained
         return self._load(load, **self.config, **values)
 
@@ -138,12 +141,12 @@ class Backbone:
             ) from error
 
 
-def load_tokenizer(backbone: Mapping[str, Any], use_fast: bool = True) -> PreTrainedTokenizerBase:
+def load_tokenizer(backbone: Settings, use_fast: bool = True) -> PreTrainedTokenizerBase:
     """Return the tokenizer of a backbone that is given as the fields of `Backbone`."""
     return Backbone(**backbone).load_tokenizer(use_fast)
 
 
-def load_image_processor(backbone: Mapping[str, Any]) -> BaseImageProcessor:
+def load_image_processor(backbone: Settings) -> BaseImageProcessor:
     """Return the image processor of a backbone that is given as the fields of `Backbone`."""
     return Backbone(**backbone).load_image_processor()
 
@@ -175,6 +178,17 @@ def mark_new(parameter: Tensor) -> None:
 def is_new(parameter: Tensor) -> bool:
     """Tell whether `mark_new` was called with a parameter."""
     return getattr(parameter, "is_new", False)
+
+
+def generate(model: Any, **arguments: object) -> Tensor:
+    """Return the tokens that a model of transformers generates, (batch, at most max_new_tokens)."""
+    tokens: Tensor = model.generate(**arguments)
+    return tokens
+
+
+def model_of(task: nn.Module) -> PreTrainedModel:
+    """Return the model of a task, which callbacks are given as any module of Lightning."""
+    return cast(PreTrainedModel, task.model)
 
 
 def embedding_rows(model: PreTrainedModel) -> int:

@@ -8,6 +8,9 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 
 from lightning_transformers.base.errors import ConfigurationError
 
+ParameterGroup = dict[str, Any]
+"""Parameters, under `params`, and settings of the optimizer for them."""
+
 
 def transformer_layers(model: nn.Module) -> list[nn.Module]:
     """Return the layers of a model in the order of its forward, an encoder's before a decoder's.
@@ -53,8 +56,8 @@ def parameters_by_depth(model: nn.Module) -> list[list[nn.Parameter]]:
 
 
 def decayed_by_layer(
-    groups: list[dict[str, Any]], model: nn.Module, lr: float, decay: float
-) -> list[dict[str, Any]]:
+    groups: list[ParameterGroup], model: nn.Module, lr: float, decay: float
+) -> list[ParameterGroup]:
     """Return parameter groups with a learning rate for each layer: lr * decay ** depth.
 
     Layers near the input hold what is general, and are to change less (Howard & Ruder, "Universal

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -64,7 +63,7 @@ def embeddings_through(
 ) -> Iterator[None]:
     """Let what the input embeddings return pass through a function, in every forward meanwhile."""
 
-    def hook(module: nn.Module, arguments: Any, output: Tensor) -> Tensor:
+    def hook(module: nn.Module, arguments: object, output: Tensor) -> Tensor:
         return function(output)
 
     handles = [module.register_forward_hook(hook) for module in input_embeddings(model)]

@@ -2,15 +2,15 @@
 
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any
 from zipfile import is_zipfile
 
 from omegaconf import DictConfig
 
 from lightning_transformers.base.errors import ConfigurationError, first_line
+from lightning_transformers.base.types import Checkpoint, Settings
 
 
-def read_checkpoint(path: str) -> dict[str, Any]:
+def read_checkpoint(path: str) -> Checkpoint:
     """Return what a checkpoint of Lightning holds; its tensors are read when they are used.
 
     Raises:
@@ -42,7 +42,7 @@ def read_checkpoint(path: str) -> dict[str, Any]:
     return content
 
 
-def read_training_state(path: str) -> dict[str, Any]:
+def read_training_state(path: str) -> Checkpoint:
     """Return what a checkpoint holds that a training can go on from.
 
     Raises:
@@ -84,7 +84,7 @@ def check_resumable(path: str, config: DictConfig) -> None:
             )
 
 
-def _target(part: Any, default: str) -> str:
+def _target(part: Settings | None, default: str) -> str:
     return str(part["_target_"]) if part else default
 
 
@@ -113,7 +113,7 @@ def newest_checkpoint(folder: Path) -> str | None:
     return max(found, key=lambda path: found[path], default=None)
 
 
-def progress(checkpoint: dict[str, Any]) -> tuple[int, int]:
+def progress(checkpoint: Checkpoint) -> tuple[int, int]:
     """Return after how many optimizer steps and batches a checkpoint was written."""
     loop = checkpoint.get("loops", {}).get("fit_loop", {})
     batches = loop.get("epoch_loop.batch_progress", {}).get("total", {}).get("ready", 0)

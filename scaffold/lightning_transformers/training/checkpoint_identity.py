@@ -1,9 +1,7 @@
 """Which task a checkpoint is of: recorded in it, and compared before it is loaded."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.base.types import Checkpoint
 
 CLASS = "task_class"
 """Key of a checkpoint: the import path of the class that was trained."""
@@ -12,19 +10,19 @@ BASE = "base_task"
 TASKS = "lightning_transformers.task."
 
 
-def base_task(cls: Any) -> str | None:
+def base_task(cls: object) -> str | None:
     """Return the name of the task of the package that a class is derived from, if it is any."""
     bases = (base for base in getattr(cls, "__mro__", ()) if base.__module__.startswith(TASKS))
     return next((base.__name__ for base in bases), None)
 
 
-def record_task(cls: type, checkpoint: dict[str, Any]) -> None:
+def record_task(cls: type, checkpoint: Checkpoint) -> None:
     """Write into a checkpoint what it is of, as plain texts."""
     checkpoint[CLASS] = f"{cls.__module__}.{cls.__qualname__}"
     checkpoint[BASE] = base_task(cls)
 
 
-def check_task(cls: Any, checkpoint: Mapping[str, Any], path: str) -> None:
+def check_task(cls: type, checkpoint: Checkpoint, path: str) -> None:
     """Check that a checkpoint is of the same task of the package as a class, as far as is known.
 
     Raises:

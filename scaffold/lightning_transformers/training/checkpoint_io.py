@@ -5,7 +5,6 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import torch
 from lightning_fabric.plugins import TorchCheckpointIO
@@ -13,6 +12,7 @@ from torch import Tensor
 from torch.nn import Parameter
 
 from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.base.types import Checkpoint
 
 LOADABLE = (Tensor, Parameter, dict, OrderedDict, list, tuple, set)
 """What loads if its parts do; these may be too many to try that in memory."""
@@ -26,7 +26,7 @@ class SafeCheckpointIO(TorchCheckpointIO):
     """
 
     def save_checkpoint(
-        self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
+        self, checkpoint: Checkpoint, path: str | Path, storage_options: object = None
     ) -> None:
         """Write a checkpoint; raises ConfigurationError for one that could not be loaded."""
         if "://" in str(path):  # an object store, which takes a file as a whole
@@ -40,7 +40,7 @@ class SafeCheckpointIO(TorchCheckpointIO):
             raise
 
 
-def write(checkpoint: dict[str, Any], target: Path) -> None:
+def write(checkpoint: Checkpoint, target: Path) -> None:
     """Write a checkpoint to a file, which is there as a whole or as it was before."""
     target.parent.mkdir(parents=True, exist_ok=True)
     beside = target.with_name(f".{target.name}.part")
@@ -55,7 +55,7 @@ def write(checkpoint: dict[str, Any], target: Path) -> None:
         beside.unlink(missing_ok=True)
 
 
-def refuse(checkpoint: dict[str, Any], cause: Exception | None = None) -> None:
+def refuse(checkpoint: Checkpoint, cause: Exception | None = None) -> None:
     """Raise ConfigurationError if a part of a checkpoint does not load safely, naming the first."""
     for key, value in refused(checkpoint, "checkpoint"):
         raise ConfigurationError(
@@ -64,7 +64,7 @@ def refuse(checkpoint: dict[str, Any], cause: Exception | None = None) -> None:
         ) from cause
 
 
-def refused(value: Any, key: str) -> Iterator[tuple[str, Any]]:
+def refused(value: object, key: str) -> Iterator[tuple[str, object]]:
     """Yield the innermost parts of a structure that do not load, with the keys to them."""
     if isinstance(value, dict):
         parts = [(f"{key}[{name!r}]", part) for name, part in value.items()]

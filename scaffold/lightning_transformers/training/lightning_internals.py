@@ -6,7 +6,6 @@ Lightning without it is found when it is tried.
 
 from collections.abc import Mapping
 from types import FrameType
-from typing import Any
 
 import torch
 from lightning_fabric.plugins import CheckpointIO, TorchCheckpointIO
@@ -14,6 +13,8 @@ from pytorch_lightning import Trainer
 from pytorch_lightning.loops.fit_loop import RestartStage
 from pytorch_lightning.trainer.connectors.signal_connector import _SignalConnector
 from torch import Tensor, distributed
+
+from lightning_transformers.base.types import Checkpoint
 
 
 def is_within_step(trainer: Trainer) -> bool:
@@ -35,7 +36,7 @@ def replace_checkpoint_io(trainer: Trainer, new: CheckpointIO) -> None:
         writer._checkpoint_io = new  # type: ignore[attr-defined]
 
 
-def advance_progress(trainer: Trainer, loops: dict[str, Any]) -> None:
+def advance_progress(trainer: Trainer, loops: Checkpoint) -> None:
     """Have a resumed run do what was due after the batch that a checkpoint was written behind.
 
     From a checkpoint that is written in `on_train_batch_end`, Lightning resumes with the next
@@ -101,7 +102,7 @@ class AgreedSIGTERM(_SignalConnector):
         self.noted = False
         trainer._signal_connector = self
 
-    def _sigterm_notifier_fn(self, signum: Any, _: FrameType | None) -> None:
+    def _sigterm_notifier_fn(self, signum: object, _: FrameType | None) -> None:
         self.noted = True
 
     def agree(self, due: bool = False) -> bool:

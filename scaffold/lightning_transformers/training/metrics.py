@@ -10,6 +10,9 @@ from torchmetrics import Metric, MetricCollection
 from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 from torchmetrics.utilities import dim_zero_cat
 
+MetricInputs = dict[str, Any]
+"""Values by the names that the `update` of metrics gives them."""
+
 
 class KeepFloat64(nn.Module):
     """A metric that keeps its precision when a trainer casts the model.
@@ -87,10 +90,7 @@ class F1Score(SkipEmptyBatches, MulticlassF1Score):
 
 def class_metrics(classes: int) -> dict[str, Metric]:
     """Return the metrics of predicted classes or logits against the true classes, by name."""
-    return {
-        "accuracy": Accuracy(classes, average="micro"),
-        "f1": F1Score(classes, average="macro"),
-    }
+    return {"accuracy": Accuracy(classes, average="micro"), "f1": F1Score(classes, average="macro")}
 
 
 class TextMetric(Metric):
@@ -107,7 +107,7 @@ class TextMetric(Metric):
         super().__init__()
         self.add_state("lines", [], dist_reduce_fx="cat")
 
-    def update(self, records: Iterable[Any]) -> None:
+    def update(self, records: Iterable[object]) -> None:
         """Add the records of a batch; JSON has to be able to hold them."""
         text = "".join(json.dumps(record) + "\n" for record in records)
         content = torch.frombuffer(bytearray(text.encode()), dtype=torch.uint8)

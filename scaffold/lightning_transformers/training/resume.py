@@ -3,7 +3,7 @@
 import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from torch.distributed.tensor import DTensor
 from transformers import PreTrainedModel
 
 from lightning_transformers.base.run_folder import rebase_paths
-from lightning_transformers.base.types import Batch
+from lightning_transformers.base.types import Batch, Checkpoint
 from lightning_transformers.training.lightning_internals import (
     is_within_step,
     restore_logged_metrics,
@@ -23,10 +23,9 @@ from lightning_transformers.training.lightning_internals import (
 from lightning_transformers.training.loss_normalization import TokenWeighting
 from lightning_transformers.training.trainer_fields import fields
 
+T = TypeVar("T")
 KEY = "exact_resume"
 """Key of a checkpoint: for each process, what `capture_state` returns."""
-
-State = dict[str, Any]
 
 
 class ExactTask(Protocol):
@@ -80,7 +79,7 @@ def epochs_done(trainer: Trainer | None) -> int:
     return epochs.processed if epochs else 0
 
 
-def capture_state(task: ExactTask) -> list[State]:
+def capture_state(task: ExactTask) -> list[Checkpoint]:
     """Return the state of each process: random states, and gradients of an unfinished step.
 
     With several processes, only rank 0 gets the states of the others, since it writes the
@@ -88,7 +87,9 @@ def capture_state(task: ExactTask) -> list[State]:
     """
     trainer = task.trainer
     unlogged = None if task.unlogged_loss is None else task.unlogged_loss.cpu()
-    everyone = gathered({"random": random_states(), "unlogged_loss": unlogged}, trainer.world_size)
+    everyone: list[Checkpoint] = gathered(
+        {"random": random_states(), "unlogged_loss": unlogged}, trainer.world_size
+    )
     everyone[0]["metrics"] = {k: value.cpu() for k, value in trainer.callback_metrics.items()}
     if task.automatic_optimization and not is_within_step(trainer):
         return everyone
@@ -104,7 +105,7 @@ def capture_state(task: ExactTask) -> list[State]:
     return everyone
 
 
-def gathered(mine: Any, processes: int) -> list[Any]:
+def gathered(mine: T, processes: int) -> list[T]:
     """Return what each process has, on rank 0; on the others this one's alone."""
     if processes == 1:
         return [mine]
@@ -113,7 +114,7 @@ def gathered(mine: Any, processes: int) -> list[Any]:
     return everyone or [mine]
 
 
-def restore_results(task: ExactTask, states: Sequence[State]) -> None:
+def restore_results(task: ExactTask, states: Sequence[Checkpoint]) -> None:
     """Restore the metrics that were logged: callbacks and schedules decide by them."""
     metrics = states[0].get("metrics", {})
     restore_logged_metrics(task.trainer, {k: v.to(task.device) for k, v in metrics.items()})
@@ -130,7 +131,7 @@ def has_stopped(trainer: Trainer) -> bool:
     )
 
 
-def restore(task: ExactTask, states: Sequence[State]) -> None:
+def restore(task: ExactTask, states: Sequence[Checkpoint]) -> None:
     """Restore what `capture_state` returned, if there are as many processes as there were."""
     trainer = task.trainer
     for callback in fields(trainer).callbacks:
@@ -168,7 +169,7 @@ def distribute_like(parameter: Tensor, part: Tensor) -> Tensor:
     return DTensor.from_local(part, *layout, shape=parameter.shape, stride=parameter.stride())
 
 
-def relocate_checkpoint_paths(trainer: Trainer, states: dict[str, Any]) -> None:
+def relocate_checkpoint_paths(trainer: Trainer, states: Checkpoint) -> None:
     """Have callbacks find their checkpoints in a run folder that was moved or copied.
 
     `ModelCheckpoint` forgets which one was best if the folder has another name than it had. It
@@ -189,7 +190,7 @@ def relocate_checkpoint_paths(trainer: Trainer, states: dict[str, Any]) -> None:
             del states[callback.state_key]
 
 
-def random_states() -> State:
+def random_states() -> Checkpoint:
     """Return the states of all generators of this process, as tensors and plain Python."""
     name, keys, *rest = np.random.get_state()
     cuda = torch.cuda.get_rng_state() if torch.cuda.is_available() else None
@@ -201,7 +202,7 @@ def random_states() -> State:
     }
 
 
-def set_random_states(states: State) -> None:
+def set_random_states(states: Checkpoint) -> None:
     """Set all generators of this process to what `random_states` returned."""
     torch.set_rng_state(states["torch"])
     if states["cuda"] is not None and torch.cuda.is_available():

@@ -1,12 +1,12 @@
 """How long a fit is in optimizer steps, and learning-rate schedules that depend on it."""
 
 import math
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 from pytorch_lightning import Trainer
 
 from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.base.types import Settings
 from lightning_transformers.training.trainer_fields import fields
 
 
@@ -34,7 +34,7 @@ def training_steps(trainer: Trainer) -> int:
     return min(limits)
 
 
-def schedule_arguments(config: Mapping[str, Any], steps: Callable[[], int]) -> dict[str, Any]:
+def schedule_arguments(config: Settings, steps: Callable[[], int]) -> Settings:
     """Return the config of a schedule in steps.
 
     Args:

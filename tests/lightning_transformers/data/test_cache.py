@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from datasets import Dataset
+from datasets.utils._dill import Pickler
 from tokenizers import pre_tokenizers
 from transformers import AutoTokenizer, GPT2Config, ViTImageProcessor
 
@@ -92,6 +93,10 @@ def test_another_process_finds_what_a_generated_class_made(process: Any, tmp_pat
 
 ROWS = Dataset.from_dict({"text": ["one", "two"]})
 ENDING = type(TOKENIZER).from_pretrained(TOKENIZER.name_or_path, eos_token="x")
+
+
+def test_hashes_leave_the_pickler_of_datasets_as_it_is() -> None:
+    assert Pickler.dispatch[frozenset].__module__ == "pickle"
 
 
 def upper(columns: dict[str, list[str]]) -> dict[str, list[str]]:

@@ -1,8 +1,8 @@
 """What the tasks share that turn a text into another: their data, generation and scores."""
 
 import logging
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal, TypeAlias, cast
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal, TypeAlias
 
 import torch
 from datasets import Dataset
@@ -15,13 +15,14 @@ from transformers import PreTrainedTokenizerBase
 from transformers.utils.generic import ModelOutput
 
 from lightning_transformers.base.errors import ConfigurationError
-from lightning_transformers.base.types import Batch, Loss
+from lightning_transformers.base.types import Batch, Columns, Loss
 from lightning_transformers.core.task import TaskTransformer
 from lightning_transformers.data.collators import IGNORE_INDEX, PaddingCollator
 from lightning_transformers.data.loading import Rows
 from lightning_transformers.data.texts import decode_texts, tokenize
+from lightning_transformers.models.backbone import generate
 from lightning_transformers.task.shared.text import TextDataModule
-from lightning_transformers.training.metrics import TextMetric
+from lightning_transformers.training.metrics import MetricInputs, TextMetric
 
 REFERENCES = "references"
 """Key of a batch: the targets, see `encode_texts`; tokens need not give them back."""
@@ -164,7 +165,7 @@ class Seq2SeqTransformer(TaskTransformer):
             metrics["text"] = self.text_metric()
         return metrics
 
-    def metric_inputs(self, loss: Loss, outputs: ModelOutput, batch: Batch) -> dict[str, Any]:
+    def metric_inputs(self, loss: Loss, outputs: ModelOutput, batch: Batch) -> MetricInputs:
         """Return the generated texts with their references as well."""
         inputs = super().metric_inputs(loss, outputs, batch)
         if self.trainer.testing or self.generate_in_validation:
@@ -180,23 +181,24 @@ class Seq2SeqTransformer(TaskTransformer):
     def generated_texts(self, batch: Batch) -> list[str]:
         """Return what `generate` gives as texts."""
         ids = self.generate(batch)
-        return cast(list[str], self.data.tokenizer.batch_decode(ids, skip_special_tokens=True))
+        texts: list[str] = self.data.tokenizer.batch_decode(ids, skip_special_tokens=True)
+        return texts
 
     def generate(self, batch: Batch) -> Tensor:
         """Return the tokens generated for each source, (batch, 1 + at most max_new_tokens)."""
         beams = {} if self.num_beams is None else {"num_beams": self.num_beams}
-        output = cast(Any, self.model).generate(
+        return generate(
+            self.model,
             input_ids=batch["input_ids"],
             attention_mask=batch["attention_mask"],
             max_new_tokens=self.max_new_tokens or self.data.longest_target(),
             max_length=None,  # which the model's generation config may have, too
             **beams,
         )
-        return cast(Tensor, output)
 
 
 def encode(
-    columns: Mapping[str, list[Any]],
+    columns: Columns,
     *,
     tokenizer: PreTrainedTokenizerBase,
     source: Field,
@@ -206,7 +208,7 @@ def encode(
     max_target_length: int,
     truncation: bool,
     references: bool,
-) -> dict[str, Any]:
+) -> Columns:
     """Return the model's inputs for `Dataset.map(batched=True)`; see the data module."""
     sources = texts_at(columns, source)
     if target is None:
@@ -252,7 +254,7 @@ def tokenize_targets(
     return rows
 
 
-def texts_at(columns: Mapping[str, list[Any]], field: Field) -> list[Any]:
+def texts_at(columns: Columns, field: Field) -> list[Any]:
     """Return what a field holds in each row of a batch, or None."""
     column, *key = field
     values = columns[column]

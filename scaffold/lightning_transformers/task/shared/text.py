@@ -1,17 +1,18 @@
 """The data modules on text: tokenizer, lengths, checks of columns, padding."""
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from datasets import Dataset
 from pydantic import PositiveInt
 from transformers import PreTrainedTokenizerBase
 
 from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.base.types import Row
 from lightning_transformers.core.data import TransformerDataModule
 from lightning_transformers.data.collators import PaddingCollator, padding_token_id
 from lightning_transformers.data.loading import Rows
-from lightning_transformers.data.texts import TEXT_TYPES, without_lines
+from lightning_transformers.data.texts import LINE, TEXT_TYPES, without_lines
 
 UNKNOWN_LENGTH = int(1e20)  # what a tokenizer says that knows no limit is larger still
 
@@ -19,7 +20,7 @@ UNKNOWN_LENGTH = int(1e20)  # what a tokenizer says that knows no limit is large
 class TextDataModule(TransformerDataModule):
     """Data of a task on text; the processor is a tokenizer."""
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, **hyperparameters: Any) -> None:
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, **hyperparameters: object) -> None:
         super().__init__(tokenizer, **hyperparameters)
         self.tokenizer = tokenizer
 
@@ -58,7 +59,7 @@ class TextDataModule(TransformerDataModule):
             )
         return length or longest or 0
 
-    def predict_rows(self, inputs: Sequence[Any]) -> list[dict[str, Any]]:
+    def predict_rows(self, inputs: Sequence[object]) -> list[Row]:
         """Return texts, lines of a txt file and mappings as rows; a text is the main column's."""
         column = self.input_column()
         values = without_lines(inputs)
@@ -72,8 +73,8 @@ class TextDataModule(TransformerDataModule):
         return rows
 
     def input_column(self) -> str:
-        """Return the column that a text to predict on belongs in."""
-        raise NotImplementedError(f"{type(self).__name__} must define input_column")
+        """Return the column of a text to predict on: `text_column`, where the class has one."""
+        return getattr(self, "text_column", None) or LINE
 
     def require_text(self, split: str, rows: Rows, **columns: str | None) -> None:
         """Check that the rows have the columns that hyperparameters name, and that these hold text.
@@ -105,11 +106,13 @@ class PaddedTextDataModule(TextDataModule):
     padding: Literal["longest", "max_length"] = "longest"
     """Pad to the longest input of the batch, or always to `max_length`."""
 
+    collator_type: ClassVar[type[PaddingCollator]] = PaddingCollator
+
     @property
     def collate_fn(self) -> PaddingCollator:
         """Return the collator, which pads inputs with the padding token and labels with -100."""
         length = self.longest_input() if self.padding == "max_length" else None
-        return PaddingCollator(self.tokenizer, length)
+        return self.collator_type(self.tokenizer, length)
 
     @property
     def model_data_kwargs(self) -> dict[str, Any]:

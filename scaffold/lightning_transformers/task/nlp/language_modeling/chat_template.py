@@ -37,7 +37,7 @@ class Conversation(NamedTuple):
     """
 
     messages: Sequence[Message]
-    tools: Sequence[Any] | None = None
+    tools: Sequence[object] | None = None
 
     def first(self, number: int) -> "Conversation":
         """Return the first messages alone."""

@@ -1,16 +1,17 @@
 """Texts and conversations for causal language modeling, as documents or cut into blocks."""
 
 import logging
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal
+from collections.abc import Callable, Mapping, Sequence
+from typing import ClassVar, Literal
 
 from datasets import Dataset, Features, Json
 from pytorch_lightning import Callback
 from transformers import PreTrainedTokenizerBase
 
 from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.base.types import Columns, Row
 from lightning_transformers.data.collators import CausalCollator
-from lightning_transformers.data.loading import Rows
+from lightning_transformers.data.loading import Rows, shipped_files
 from lightning_transformers.data.packing import tokenize, tokenize_and_pack
 from lightning_transformers.data.texts import without_lines
 from lightning_transformers.task.nlp.language_modeling.chat import (
@@ -33,8 +34,6 @@ from lightning_transformers.task.shared.text import TextDataModule
 
 log = logging.getLogger(__name__)
 
-ASSETS = "pkg://lightning_transformers/assets"
-
 
 class LanguageModelingDataModule(TextDataModule):
     """Puts texts, or conversations, into rows of at most `block_size` tokens."""
@@ -52,17 +51,11 @@ class LanguageModelingDataModule(TextDataModule):
     chat_template: str | None = None
     """A Jinja file, or its text, in place of the tokenizer's own template."""
 
-    sample_files: ClassVar[dict[str, str]] = {
-        "train": f"{ASSETS}/language_modeling/train.txt",
-        "validation": f"{ASSETS}/language_modeling/validation.txt",
-    }
+    sample_files: ClassVar[dict[str, str]] = shipped_files("language_modeling", "txt")
     required_callbacks: ClassVar[tuple[type[Callback], ...]] = (SeparationCheck,)
-    chat_sample_files: ClassVar[dict[str, str]] = {
-        "train": f"{ASSETS}/chat/train.jsonl",
-        "validation": f"{ASSETS}/chat/validation.jsonl",
-    }
+    chat_sample_files: ClassVar[dict[str, str]] = shipped_files("chat")
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, **hyperparameters: Any) -> None:
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, **hyperparameters: object) -> None:
         super().__init__(tokenizer, **hyperparameters)
         if self.chat_template is not None:
             # A checkpoint has the text: the file may be elsewhere by then.
@@ -117,17 +110,11 @@ class LanguageModelingDataModule(TextDataModule):
 
     def prompts(self, split: str, rows: Rows) -> Rows:
         """Return the `input_ids` of texts to continue, or of conversations to answer."""
+        function: Callable[..., Columns] = encode_prompts
+        column: Row = {"messages_column": self.messages_column}
         if self.messages_column is None:
-            return self.map_rows(
-                split, rows, tokenize, tokenizer=self.tokenizer, text_column=self.text_column
-            )
-        return self.map_rows(
-            split,
-            rows,
-            encode_prompts,
-            tokenizer=self.tokenizer,
-            messages_column=self.messages_column,
-        )
+            function, column = tokenize, {"text_column": self.text_column}
+        return self.map_rows(split, rows, function, tokenizer=self.tokenizer, **column)
 
     def blocks(self, split: str, rows: Rows) -> Rows:
         """Return the texts, one after another, cut into blocks."""
@@ -186,14 +173,14 @@ class LanguageModelingDataModule(TextDataModule):
         """Return the collator, which pads with the padding token or, without one, the end."""
         return CausalCollator(self.tokenizer)
 
-    def predict_rows(self, inputs: Sequence[Any]) -> list[dict[str, Any]]:
+    def predict_rows(self, inputs: Sequence[object]) -> list[Row]:
         """Return texts, lines and mappings as rows; for a chat, lists of messages as well."""
         column = self.messages_column
         if column is None:
             return super().predict_rows(inputs)
         return [as_row(value, column) for value in without_lines(inputs)]
 
-    def predict_dataset(self, inputs: Sequence[Any]) -> Dataset:
+    def predict_dataset(self, inputs: Sequence[object]) -> Dataset:
         """Return inputs as a dataset; messages need not have the same keys, nor kind of content."""
         if self.messages_column is None:
             return super().predict_dataset(inputs)
@@ -201,10 +188,6 @@ class LanguageModelingDataModule(TextDataModule):
         return Dataset.from_list(
             rows, features=Features(dict.fromkeys(next(iter(rows), ()), Json()))
         )
-
-    def input_column(self) -> str:
-        """Return the column of the text."""
-        return self.text_column
 
     def longest_block(self) -> int:
         """Return `block_size`, or by default the longest input that the model takes."""

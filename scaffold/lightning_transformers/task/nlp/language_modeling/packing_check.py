@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+from lightning_fabric.utilities import move_data_to_device
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor, nn
@@ -73,9 +74,7 @@ class SeparationCheck(Callback):
         if self.hook is not None:
             self.hook.remove()
 
-    def on_exception(
-        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
-    ) -> None:
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, *_: object) -> None:
         """Watch no longer: the next fit of the model may be on other data."""
         self.on_train_end(trainer, pl_module)
 
@@ -150,9 +149,10 @@ def check_causality(trainer: Trainer, task: Any) -> None:
     """Check that a model sees no token that it is to predict, as encoders such as BERT do."""
     tokenizer = fields(trainer).datamodule.tokenizer
     examples = continued(*documents(len(tokenizer), tokenizer.all_special_ids))
-    name = type(task.model).__name__
+    name, device = type(task.model).__name__, trainer.strategy.root_device
     try:
-        logits = task.model(**on_device(trainer, CausalCollator(tokenizer)(examples)))["logits"]
+        batch = move_data_to_device(CausalCollator(tokenizer)(examples), device)
+        logits = task.model(**batch)["logits"]
     except Exception as error:  # a model with inputs of its own; else its own batches fail, too
         log.warning(
             "whether %s sees the tokens that it is to predict cannot be tried out (%s)",
@@ -215,16 +215,11 @@ def longest_row(config: Any) -> int | None:
     return min(limits, default=None)
 
 
-def on_device(trainer: Trainer, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return a batch on the device of the trainer."""
-    return {key: value.to(trainer.strategy.root_device) for key, value in batch.items()}
-
-
 def check_model(model: Any, trainer: Trainer, batches: Sequence[Mapping[str, Tensor]]) -> None:
     """Check a model by itself on the examples of `probe`, in one batch or several."""
     attention = getattr(model.config, "_attn_implementation", None)
     name = f"{type(model).__name__} (backbone.attn_implementation={attention})"
-    moved = [on_device(trainer, batch) for batch in batches]
+    moved = move_data_to_device(batches, trainer.strategy.root_device)
     try:
         logits = torch.cat([model(**batch, use_cache=False)["logits"] for batch in moved])
     except (TypeError, ValueError) as error:

@@ -2,15 +2,15 @@
 
 import hashlib
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from lightning_transformers.base.types import Batch
+from lightning_transformers.base.types import Batch, Row
 from lightning_transformers.data.collators import IGNORE_INDEX, PaddingCollator
 
 NEVER = -1
@@ -73,11 +73,11 @@ class MaskingCollator(PaddingCollator):
         super().__init__(tokenizer, length)
         self.mask = mask
 
-    def __call__(self, examples: Sequence[Mapping[str, Any]]) -> Batch:
+    def __call__(self, examples: Sequence[Row]) -> Batch:
         """Return `input_ids`, `attention_mask` and, unless to predict on, `labels`."""
         return super().__call__([self.masked(example) for example in examples])
 
-    def masked(self, example: Mapping[str, Any]) -> Mapping[str, Any]:
+    def masked(self, example: Row) -> Row:
         """Return an example with words hidden, if it has the column `word_ids`."""
         if "word_ids" not in example:
             return example
@@ -87,7 +87,7 @@ class MaskingCollator(PaddingCollator):
         return {**rest, "input_ids": input_ids, "labels": labels}
 
 
-def generator_for(input_ids: np.ndarray[Any, Any]) -> torch.Generator:
+def generator_for(input_ids: NDArray[np.int32]) -> torch.Generator:
     """Return a generator whose stream depends on the tokens of an example alone."""
     digest = hashlib.blake2b(input_ids.astype(np.int64).tobytes(), digest_size=8).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest, "big") >> 1)

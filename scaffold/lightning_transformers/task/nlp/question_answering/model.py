@@ -1,7 +1,7 @@
 """The question answerer."""
 
 import json
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -15,20 +15,20 @@ from lightning_transformers.data.texts import decode_texts
 from lightning_transformers.task.nlp.question_answering.scores import SquadScores
 from lightning_transformers.task.nlp.question_answering.spans import (
     Candidates,
+    Span,
     candidates,
     choose,
     merge_windows,
 )
 from lightning_transformers.training.loss import unmasked
+from lightning_transformers.training.metrics import MetricInputs
 
 
 class QuestionAnsweringTransformer(TaskTransformer):
     """Finds the part of a context that answers a question; reports exact match and F1."""
 
     default_model_type: ClassVar[str] = "transformers.AutoModelForQuestionAnswering"
-    data_module_type: ClassVar[str] = (
-        "lightning_transformers.task.nlp.question_answering.QuestionAnsweringDataModule"
-    )
+    data_module_type: ClassVar[str] = f"{__package__}.QuestionAnsweringDataModule"
 
     def forward(self, batch: Batch) -> ModelOutput:
         """Run the model on its inputs, which `window` is none of."""
@@ -49,17 +49,19 @@ class QuestionAnsweringTransformer(TaskTransformer):
         """Return the loss and SQuAD's scores."""
         return {**super().configure_metrics(stage), "squad": SquadScores()}
 
-    def metric_inputs(self, loss: Loss, outputs: ModelOutput, batch: Batch) -> dict[str, Any]:
+    def metric_inputs(self, loss: Loss, outputs: ModelOutput, batch: Batch) -> MetricInputs:
         """Return the best candidate of each window as well."""
         found = self.candidates(outputs, batch)
         records = [{**window, "spans": window["spans"][:1]} for window in found]
         return {**super().metric_inputs(loss, outputs, batch), "records": records}
 
-    def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> list[Any]:
+    def predict_step(
+        self, batch: Batch, batch_idx: int, dataloader_idx: int = 0
+    ) -> list[Candidates]:
         """Return the candidates of each window."""
         return self.candidates(self(batch), batch)
 
-    def merge_predictions(self, predictions: list[Any]) -> list[Any]:
+    def merge_predictions(self, predictions: list[Candidates]) -> list[Span]:
         """Return the answer to each question: text, probability, first character, end."""
         return [choose(question, self.data.n_best_size) for question in merge_windows(predictions)]
 

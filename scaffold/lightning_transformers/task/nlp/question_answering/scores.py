@@ -1,7 +1,6 @@
 """SQuAD's scores."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from torchmetrics.functional.text import squad
 
@@ -20,7 +19,7 @@ class SquadScores(TextMetric):
     the share of the others that get none (Rajpurkar et al. 2018).
     """
 
-    def score(self, records: list[Any]) -> dict[str, float]:
+    def score(self, records: list[Candidates]) -> dict[str, float]:
         """Return the scores of the candidates of windows, by name."""
         questions = merge_windows(records)
         parts = {

@@ -1,6 +1,6 @@
 """The summarizer."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import regex
 from torchmetrics.functional.text import rouge_score
@@ -16,9 +16,7 @@ ROUGE = ("rouge1", "rouge2", "rougeL")
 class SummarizationTransformer(Seq2SeqTransformer):
     """Summarizes a text; reports the loss per token and ROUGE."""
 
-    data_module_type: ClassVar[str] = (
-        "lightning_transformers.task.nlp.summarization.SummarizationDataModule"
-    )
+    data_module_type: ClassVar[str] = f"{__package__}.SummarizationDataModule"
 
     def text_metric(self) -> TextMetric:
         """Return ROUGE."""
@@ -33,7 +31,7 @@ class Rouge(TextMetric):
     Letters of every script count, where the reference implementation sees ASCII alone.
     """
 
-    def score(self, records: list[Any]) -> dict[str, float]:
+    def score(self, records: list[list[str]]) -> dict[str, float]:
         """Return the scores by name."""
         summaries = [summary for summary, _ in records]
         references = [reference for _, reference in records]

@@ -1,11 +1,12 @@
 """From words with tags to tokens with labels."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
 from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.base.types import Columns
 from lightning_transformers.data.collators import IGNORE_INDEX
 from lightning_transformers.data.labels import LabelEncoder
 from lightning_transformers.data.texts import require_length
@@ -16,7 +17,7 @@ NO_WORD = -1
 
 
 def encode(
-    columns: Mapping[str, list[Any]],
+    columns: Columns,
     *,
     tokenizer: PreTrainedTokenizerBase,
     tokens: str,
@@ -25,7 +26,7 @@ def encode(
     label: str | None,
     labels: LabelEncoder | None,
     label_all_tokens: bool,
-) -> dict[str, Any]:
+) -> Columns:
     """Return the model's inputs for `Dataset.map(batched=True)`; see the data module.
 
     Besides, `word_ids` says for each token which word it belongs to, `word_tags` the number of the
@@ -110,7 +111,7 @@ def continuations(names: Sequence[str]) -> list[int]:
     ]
 
 
-def require_as_many(words: Sequence[str], tags: Sequence[Any]) -> None:
+def require_as_many(words: Sequence[str], tags: Sequence[object]) -> None:
     """Raise ConfigurationError if a sentence has not a tag for each word."""
     if len(words) != len(tags):
         raise ConfigurationError(

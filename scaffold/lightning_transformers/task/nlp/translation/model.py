@@ -17,9 +17,7 @@ class TranslationTransformer(Seq2SeqTransformer):
     bleu_tokenizer: Literal["13a", "intl", "zh", "ja-mecab", "ko-mecab", "char", "none"] = "13a"
     """How sacreBLEU cuts texts into words: `zh` for Chinese as the target, and so on."""
 
-    data_module_type: ClassVar[str] = (
-        "lightning_transformers.task.nlp.translation.TranslationDataModule"
-    )
+    data_module_type: ClassVar[str] = f"{__package__}.TranslationDataModule"
 
     def build_model(self) -> PreTrainedModel:
         """Return the model; a multilingual one begins its texts with the target language."""
@@ -59,7 +57,7 @@ class TranslationScores(TextMetric):
             ) from error
         self.chrf = CHRF()
 
-    def score(self, records: list[Any]) -> dict[str, float]:
+    def score(self, records: list[list[str]]) -> dict[str, float]:
         """Return the scores by name."""
         translations = [translation for translation, _ in records]
         references = [[reference for _, reference in records]]
