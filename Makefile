@@ -6,7 +6,7 @@ DEMO := demo/my-project
 # The newest build of torch brings gigabytes for GPUs; say TORCH=... to choose for yourself.
 TORCH ?= $(if $(shell command -v nvidia-smi),torch,torch==2.13.0)
 
-.PHONY: install demo test sweep lint format templates examples clean
+.PHONY: install demo test test-all sweep lint format templates examples clean
 
 install: $(VENV)/installed  ## Create .venv with everything that development needs.
 
@@ -33,6 +33,9 @@ demo: install  ## Generate a task into demo/my-project, test it, train it, let i
 
 test: install  ## Run the tests.
 	$(BIN)/python -m pytest -n auto --dist loadgroup
+
+test-all: install  ## Run the slow tests as well: the full products that `make test` samples.
+	$(BIN)/python -m pytest -n auto --dist loadgroup -m ""
 
 sweep: install  ## Run the long tests in full: every kill, 500 sequences, 2000 command lines, 1000 merges.
 	LTSCAFFOLD_EVERY_KILL=1 LTSCAFFOLD_SEQUENCES=500 LTSCAFFOLD_VECTORS=2000 LTSCAFFOLD_MERGES=1000 \

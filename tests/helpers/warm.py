@@ -6,7 +6,6 @@ modules loaded. It leaves out the start of an interpreter and of a console scrip
 `tests/ltscaffold/test_startup.py` covers.
 """
 
-import atexit
 import gc
 import importlib
 import json
@@ -16,7 +15,6 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
@@ -32,8 +30,18 @@ LIGHT = (
     "ltscaffold.commands.update.update",
 )
 HEAVY = ("lightning_transformers.cli", "lightning_transformers.testing", "hypothesis", "pytest")
-FORKED = {"ltscaffold": LIGHT, "copier": LIGHT, "pytest": HEAVY, "python": HEAVY}
+FORKED = {
+    **{"ltscaffold": LIGHT, "copier": LIGHT, "pytest": HEAVY, "python": HEAVY},
+    "pl-transformers-train": HEAVY,
+}
 """Programs, and the modules that they find loaded; the other programs are started."""
+READ_AT_IMPORT = ("HF_ENDPOINT", "HF_HOME", "HF_HUB_OFFLINE")
+"""Variables that a library reads once: a server is started for each setting of them."""
+MOST_SERVERS = 3
+"""Of half a gigabyte each; the oldest one ends when another is started."""
+
+Settings = tuple[tuple[str, str], ...]
+_SERVERS: dict[tuple[tuple[str, ...], Settings], subprocess.Popen[str]] = {}
 
 
 def run(
@@ -60,7 +68,8 @@ def run(
             words, cwd=folder, env=variables, stdin=null, capture_output=True, text=True
         )
     script = "copier" if words[1:3] == ["-m", "copier"] else program
-    server = _server(loaded or FORKED[script])
+    settings = tuple((name, variables[name]) for name in READ_AT_IMPORT if name in variables)
+    server = _server(loaded or FORKED[script], settings)
     with tempfile.TemporaryDirectory() as streams:
         request = [[program, *words[1:]], str(folder), variables, streams]
         assert server.stdin is not None
@@ -72,13 +81,25 @@ def run(
     return subprocess.CompletedProcess(words, status, out, err)
 
 
-@cache
-def _server(loaded: tuple[str, ...]) -> subprocess.Popen[str]:
-    """Start a server, which ends when this process does."""
-    command = [sys.executable, __file__, *loaded]
-    server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    atexit.register(server.communicate)  # closes its input, which ends it, and waits
-    return server
+def _server(loaded: tuple[str, ...], settings: Settings) -> subprocess.Popen[str]:
+    """Return a server, which ends with its standard input: at the latest with this process.
+
+    Args:
+        loaded: the modules to import.
+        settings: the variables of READ_AT_IMPORT.
+    """
+    if (loaded, settings) not in _SERVERS:
+        if len(_SERVERS) == MOST_SERVERS:
+            _SERVERS.pop(next(iter(_SERVERS))).communicate()
+        others = {name: value for name, value in os.environ.items() if name not in READ_AT_IMPORT}
+        _SERVERS[loaded, settings] = subprocess.Popen(
+            [sys.executable, __file__, *loaded],
+            env=others | dict(settings),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+    return _SERVERS[loaded, settings]
 
 
 def _serve() -> None:
@@ -119,6 +140,8 @@ def _become(
         os.dup2(opened, descriptor)
     sys.stdin, sys.stdout = open(0), open(1, "w")  # noqa: SIM115  # open to the end
     sys.stderr = open(2, "w", buffering=1)  # noqa: SIM115
+    if "PYTHONPATH" in environment:
+        sys.path[:0] = environment["PYTHONPATH"].split(os.pathsep)
     program, *arguments = command
     if program != "python":
         sys.argv = command
