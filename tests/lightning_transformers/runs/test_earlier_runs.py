@@ -7,13 +7,12 @@ batches a step. One run came to its end, the other was ended by SIGTERM in its s
 import csv
 import shutil
 from pathlib import Path
-from typing import Any
+from subprocess import CompletedProcess
 
 import pytest
 from transformers import AutoModelForCausalLM
 
 from tests.conftest import Run
-from tests.helpers.command_worker import Execute
 
 FIXTURE = Path(__file__).parents[2] / "fixtures" / "project-0.1"
 CLOSE = 1e-4
@@ -32,9 +31,9 @@ BEST = "+checkpoint_path=runs/finished/checkpoints/best.ckpt"
 
 
 @pytest.fixture
-def earlier(tmp_path: Path) -> Path:
-    """Return a copy of the project."""
-    return Path(shutil.copytree(FIXTURE, tmp_path / "my-project"))
+def earlier(project: Path) -> Path:
+    """Return a copy of the project, which is the working directory."""
+    return Path(shutil.copytree(FIXTURE, project, dirs_exist_ok=True))
 
 
 def last_row(run: Path, name: str) -> float:
@@ -43,41 +42,39 @@ def last_row(run: Path, name: str) -> float:
         return [float(row[name]) for row in csv.DictReader(stream) if row[name]][-1]
 
 
-def succeed(done: dict[str, Any]) -> str:
+def printed(done: CompletedProcess[str]) -> str:
     """Return what a command printed, which succeeded."""
-    assert done["status"] == 0, done["stderr"]
-    return str(done["stdout"])
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
-def test_an_interrupted_run_resumes(earlier: Path, execute: Execute) -> None:
-    run = earlier / "runs/interrupted"
-    arguments = (*TASK, *SETTINGS, "trainer.max_epochs=2", f"hydra.run.dir={run}", "resume=auto")
-    succeed(execute(earlier, "train.py", *arguments))
-    assert (run / "metrics-1.csv").is_file(), "a run that begins anew would move it away"
-    assert ",7," not in (run / "metrics.csv").read_text(), "the first epoch is not repeated"
+def test_an_interrupted_run_resumes(earlier: Path, run: Run) -> None:
+    folder = earlier / "runs/interrupted"
+    resume = ("trainer.max_epochs=2", f"hydra.run.dir={folder}", "resume=auto")
+    printed(run("python", "train.py", *TASK, *SETTINGS, *resume))
+    assert (folder / "metrics-1.csv").is_file(), "a run that begins anew would move it away"
+    assert ",7," not in (folder / "metrics.csv").read_text(), "the first epoch is not repeated"
     for name in ("train/loss", "val/loss"):
         expected = last_row(FIXTURE / "runs/finished", name)
-        assert last_row(run, name) == pytest.approx(expected, rel=CLOSE)
+        assert last_row(folder, name) == pytest.approx(expected, rel=CLOSE)
 
 
-def test_a_finished_run_is_evaluated_and_exported(earlier: Path, execute: Execute) -> None:
-    printed = succeed(execute(earlier, "evaluate.py", *TASK, *SETTINGS, BEST))
+def test_a_finished_run_is_evaluated_and_exported(earlier: Path, run: Run) -> None:
+    table = printed(run("python", "evaluate.py", *TASK, *SETTINGS, BEST))
     loss = last_row(FIXTURE / "runs/finished", "val/loss")
-    assert f"{loss:.3f}"[:5] in printed
-    succeed(execute(earlier, "export.py", *TASK, *SETTINGS, BEST, "export_dir=exported"))
+    assert f"{loss:.3f}"[:5] in table
+    printed(run("python", "export.py", *TASK, *SETTINGS, BEST, "export_dir=exported"))
     model = AutoModelForCausalLM.from_pretrained(earlier / "exported")
     assert model.config.n_embd == 16
 
 
-def test_a_finished_run_reruns(earlier: Path, execute: Execute) -> None:
-    done = execute(earlier, "rerun.py", "runs/finished", "--into", "again")
-    assert done["status"] in (0, 1), done["stderr"]  # 1: another processor, other last digits
+def test_a_finished_run_reruns(earlier: Path, run: Run) -> None:
+    done = run("python", "rerun.py", "runs/finished", "--into", "again")
+    assert done.returncode in (0, 1), done.stderr  # 1: another processor, other last digits
     for name in ("train/loss", "val/loss"):
         expected = last_row(FIXTURE / "runs/finished", name)
         assert last_row(earlier / "again", name) == pytest.approx(expected, rel=CLOSE)
 
 
-def test_the_project_passes_its_own_test(project: Path, run: Run) -> None:
-    shutil.copytree(FIXTURE, project, dirs_exist_ok=True)
-    done = run("pytest", "--quiet", "-p", "no:cacheprovider")
-    assert done.returncode == 0, done.stdout
+def test_the_project_passes_its_own_test(earlier: Path, run: Run) -> None:
+    printed(run("pytest", "--quiet", "-p", "no:cacheprovider"))
