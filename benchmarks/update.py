@@ -16,9 +16,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from ltscaffold.answers import Answers, Item
-from ltscaffold.render import render
-from ltscaffold.source import BUNDLE_VARIABLE, SOURCE_URL, checkout, versions
+from ltscaffold.record.answers import Answers, Item
+from ltscaffold.templating.render import render
+from ltscaffold.templating.source import BUNDLE_VARIABLE, SOURCE_URL, checkout, versions
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from tests.helpers.releases import next_release

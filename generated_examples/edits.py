@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from ltscaffold.commands.new_task import plan_new_task
-from ltscaffold.transaction import apply
+from ltscaffold.commands.create.new_component import NewComponent, plan_new_component
+from ltscaffold.record.component_types import TASK
+from ltscaffold.writing.transaction import apply
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,8 @@ class Example:
 
     def generate(self, project: Path) -> None:
         """Write the project into a folder that is there and empty, and edit it as a user would."""
-        task = (project, self.task, self.base, self.hooks)
-        apply(project, partial(plan_new_task, *task, package=self.package))
+        task = NewComponent(TASK, self.task, self.base, self.hooks)
+        apply(project, partial(plan_new_component, project, task, self.package))
         self._edit(project / self.package / self.task / "model.py")
         config = project / "conf" / "task" / self.group / f"{self.task}.yaml"
         values = "".join(f"{name}: {default}\n" for name, (_, default) in self.fields.items())
@@ -78,8 +79,8 @@ LANGUAGE_MODELING = Example(
     hooks=("setup", "training_step"),
     package="examples",
     imports=(
-        "from lightning_transformers.core",
-        "import torch\nfrom lightning_transformers.core",
+        "from lightning_transformers import",
+        "import torch\nfrom lightning_transformers import",
     ),
     fields={"noise_std": ("float", "0.1")},
     bodies={
@@ -203,7 +204,7 @@ TOKEN_CLASSIFICATION = Example(
     hooks=("parameter_groups",),
     imports=(
         "from lightning_transformers.task",
-        "from lightning_transformers.core.freezing import head_parameters\n"
+        "from lightning_transformers.recipes import head_parameters\n"
         "from lightning_transformers.task",
     ),
     fields={"head_lr": ("float", "1e-3")},
@@ -242,8 +243,8 @@ IMAGE_CLASSIFICATION = Example(
     hooks=("on_after_batch_transfer",),
     group="vision",
     imports=(
-        "from lightning_transformers.core",
-        "import torch\nfrom lightning_transformers.core",
+        "from lightning_transformers import",
+        "import torch\nfrom lightning_transformers import",
     ),
     fields={"max_shift": ("int", "1")},
     bodies={

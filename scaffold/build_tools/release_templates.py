@@ -17,7 +17,7 @@ from ltscaffold.git import git
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATES = ROOT / "templates"
-BUNDLE = ROOT / "scaffold" / "ltscaffold" / "templates.bundle"
+BUNDLE = ROOT / "scaffold" / "ltscaffold" / "templating" / "templates.bundle"
 HEADING = re.compile(r"^## (?P<version>\d+\.\d+\.\d+) - (?P<date>\d{4}-\d{2}-\d{2})$", re.M)
 
 

@@ -1,4 +1,25 @@
 """Fine-tune Hugging Face models with PyTorch Lightning, configured by Hydra.
 
-Importing this package is cheap: torch and its companions load with the submodule that needs them.
+The names below are public, beside `task.nlp.<task>`, `task.vision.<task>`, `callbacks`, `recipes`,
+`testing` and `cli`. Each is loaded when it is first used: importing this package loads no torch.
 """
+
+from typing import TYPE_CHECKING
+
+from lightning_transformers.base.lazy import lazy_exports
+from lightning_transformers.former_paths import FormerPaths
+
+if TYPE_CHECKING:
+    from lightning_transformers.base.types import Batch as Batch
+    from lightning_transformers.base.types import Loss as Loss
+    from lightning_transformers.core.data import TransformerDataModule as TransformerDataModule
+    from lightning_transformers.core.task import TaskTransformer as TaskTransformer
+    from lightning_transformers.data.loading import Rows as Rows
+    from lightning_transformers.data.loading import Splits as Splits
+    from lightning_transformers.models.backbone import Backbone as Backbone
+    from lightning_transformers.runs.evaluate import evaluate as evaluate
+    from lightning_transformers.runs.train import train as train
+
+__getattr__, __all__ = lazy_exports(__name__, __file__)
+
+FormerPaths.install()

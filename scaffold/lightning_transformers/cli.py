@@ -56,7 +56,7 @@ def export(script: str | None = None) -> None:
 def rerun(script: str | None = None) -> None:
     """Repeat the run that the command line names; `script` is the file that was started."""
     check_installation()
-    from lightning_transformers.rerun_command import run_command
+    from lightning_transformers.runs.rerun_command import run_command
 
     run_command(script)
 
@@ -68,11 +68,11 @@ def explain(script: str | None = None) -> None:
 
 def _run(command: str, script: str | None, *, keeps_files: bool = True) -> None:
     check_installation()
-    from lightning_transformers.hydra_app.app import run_app
+    from lightning_transformers.config.app import run_app
 
     def function(config: DictConfig) -> None:
         # Imports torch, which a mistake in the config does not need.
-        module = import_module(f"lightning_transformers.{command}")
+        module = import_module(f"lightning_transformers.runs.{command}")
         getattr(module, f"{command}_from_config")(config)
 
     run_app(function, script, keeps_files=keeps_files, examples=EXAMPLES.get(command, ()))

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from lightning_transformers.task.nlp.language_modeling import LanguageModelingTransformer
-from tests.runtime.test_training import model, sample, trainer
+from tests.helpers.language_modeling import model, sample, trainer
 
 
 class Freezing(LanguageModelingTransformer):

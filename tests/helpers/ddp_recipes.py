@@ -3,8 +3,8 @@
 import sys
 from pathlib import Path
 
+from tests.helpers.language_modeling import model, sample, trainer
 from tests.helpers.rendered import task_class
-from tests.runtime.test_training import model, sample, trainer
 
 if __name__ == "__main__":
     task = model(task_class("language_modeling", *sys.argv[1:]))

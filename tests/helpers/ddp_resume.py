@@ -7,10 +7,10 @@ import torch
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Checkpoint
 
-from lightning_transformers.core.sharding import FullyShardedStrategy
+from lightning_transformers.models.sharding import FullyShardedStrategy
+from tests.helpers.language_modeling import model, sample, trainer
 from tests.helpers.rendered import task_class
 from tests.helpers.weighting_runs import whole
-from tests.runtime.test_training import model, sample, trainer
 
 STRATEGIES = {"ddp": lambda: "ddp", "sharded": FullyShardedStrategy}
 RECIPES = {"ddp": ("ema_weights", "weight_noise"), "sharded": ("weight_noise",)}

@@ -1,4 +1,4 @@
-"""Runs on two processes of which some get SIGTERM, and go on; started by `test_hydra_ddp.py`.
+"""Runs on two processes of which some get SIGTERM, and go on; started by `test_launcher_ddp.py`.
 
 The argument is the ranks that get it, one run each: `0 1 01`. With `plain`, Lightning is as it is.
 """
@@ -16,8 +16,8 @@ from pytorch_lightning.callbacks import Checkpoint, ModelCheckpoint
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from lightning_transformers.callbacks import Autosave
+from tests.helpers.language_modeling import model, sample, trainer
 from tests.helpers.rendered import task_class
-from tests.runtime.test_training import model, sample, trainer
 
 MIDST = 4
 """The batch with the signal, which belongs to a step that is not done after it."""

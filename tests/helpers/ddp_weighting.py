@@ -12,11 +12,11 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader
 
-from lightning_transformers.core.collate import CausalCollator
-from lightning_transformers.core.sharding import FullyShardedStrategy
+from lightning_transformers.data.collators import CausalCollator
+from lightning_transformers.models.sharding import FullyShardedStrategy
+from tests.helpers.language_modeling import model, sample, trainer
 from tests.helpers.rendered import BASES
 from tests.helpers.weighting_runs import BATCHES, parts_of, task_and_batch, update
-from tests.runtime.test_training import model, sample, trainer
 
 TWO: dict[str, Any] = {"strategy": "ddp", "devices": 2}
 ODD = {"limit_val_samples": 5, "batch_size": 3, "block_size": 32}

@@ -22,7 +22,7 @@ from transformers import (
     T5Config,
 )
 
-from lightning_transformers.core.resources import local_path
+from lightning_transformers.base.package_data import local_path
 from tests.helpers.hub import Hub, parquet_dataset
 
 TINY = "pkg://lightning_transformers/assets/tiny"

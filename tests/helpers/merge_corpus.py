@@ -8,11 +8,11 @@ from functools import lru_cache
 import yaml
 
 from build_tools.release_templates import TEMPLATES
-from ltscaffold.answers import Item
-from ltscaffold.commands.new_project import first_answers
-from ltscaffold.kinds import CALLBACK, CALLBACK_BASE, DATASET
-from ltscaffold.render import Files, render
-from ltscaffold.source import SOURCE_URL, checkout, versions
+from ltscaffold.project.first_answers import first_answers
+from ltscaffold.record.answers import Item
+from ltscaffold.record.component_types import CALLBACK, CALLBACK_BASE, DATASET
+from ltscaffold.templating.render import Files, render
+from ltscaffold.templating.source import SOURCE_URL, checkout, versions
 from tests.helpers.merge_edits import CHANGES, EDITS, YAML_CHANGES, YAML_EDITS
 from tests.helpers.rendered import BASES, CATALOG, HOOKS, item, suitable
 

@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 from ltscaffold.git import git
-from ltscaffold.source import SOURCE_URL, versions
+from ltscaffold.templating.source import SOURCE_URL, versions
 from tests.helpers.releases import MODEL
 
 RELEASED = versions(SOURCE_URL)

@@ -1,36 +1,51 @@
 """The commands that write, carried out on a project."""
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from ltscaffold.commands.add import plan_add
-from ltscaffold.commands.new_callback import plan_new_callback
-from ltscaffold.commands.new_dataset import plan_new_dataset
-from ltscaffold.commands.new_project import plan_new_project
-from ltscaffold.commands.new_task import plan_new_task
-from ltscaffold.commands.remove import plan_remove
-from ltscaffold.commands.rename import plan_rename
-from ltscaffold.commands.template_eject import plan_eject
-from ltscaffold.commands.undo import plan_undo
-from ltscaffold.commands.update import plan_update
-from ltscaffold.plan import Plan
-from ltscaffold.transaction import apply
+from ltscaffold.commands.create.new_component import NewComponent, plan_new_component
+from ltscaffold.commands.create.new_project import plan_new_project
+from ltscaffold.commands.edit.add import plan_add
+from ltscaffold.commands.edit.remove import plan_remove
+from ltscaffold.commands.edit.rename import plan_rename
+from ltscaffold.commands.edit.undo import plan_undo
+from ltscaffold.commands.templates.eject import plan_eject
+from ltscaffold.commands.update.update import plan_update
+from ltscaffold.record.component_types import CALLBACK, CALLBACK_BASE, DATASET, TASK
+from ltscaffold.writing.plan import Plan
+from ltscaffold.writing.transaction import apply
 
 
 def new_project(project: Path, *arguments: object) -> Plan:
     return apply(project, partial(plan_new_project, project, *arguments))
 
 
-def new_task(project: Path, *arguments: object, **options: object) -> Plan:
-    return apply(project, partial(plan_new_task, project, *arguments, **options))
+def new_task(
+    project: Path,
+    name: str,
+    base: str,
+    hooks: Sequence[str] = (),
+    recipes: Sequence[str] = (),
+    package: str | None = None,
+) -> Plan:
+    return _create(project, NewComponent(TASK, name, base, hooks, recipes), package)
 
 
-def new_dataset(project: Path, *arguments: object, **options: object) -> Plan:
-    return apply(project, partial(plan_new_dataset, project, *arguments, **options))
+def new_dataset(
+    project: Path, name: str, base: str, hooks: Sequence[str] = (), package: str | None = None
+) -> Plan:
+    return _create(project, NewComponent(DATASET, name, base, hooks), package)
 
 
-def new_callback(project: Path, *arguments: object, **options: object) -> Plan:
-    return apply(project, partial(plan_new_callback, project, *arguments, **options))
+def new_callback(
+    project: Path, name: str, hooks: Sequence[str] = (), package: str | None = None
+) -> Plan:
+    return _create(project, NewComponent(CALLBACK, name, CALLBACK_BASE, hooks), package)
+
+
+def _create(project: Path, new: NewComponent, package: str | None) -> Plan:
+    return apply(project, partial(plan_new_component, project, new, package))
 
 
 def add(project: Path, *arguments: object, **options: object) -> Plan:

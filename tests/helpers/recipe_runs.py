@@ -10,8 +10,8 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from lightning_transformers.build import seed_everything
 from lightning_transformers.core import Batch, TaskTransformer
+from lightning_transformers.runs.build import seed_everything
 from tests.helpers.rendered import task_class
 from tests.helpers.tiny import ARCHITECTURES
 

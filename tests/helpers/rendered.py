@@ -8,10 +8,10 @@ from typing import Any
 
 from build_tools.release_templates import TEMPLATES
 from lightning_transformers.core import TaskTransformer
-from ltscaffold.answers import Item
-from ltscaffold.catalog import Catalog
-from ltscaffold.commands.new_project import first_answers
-from ltscaffold.render import Files, render
+from ltscaffold.project.first_answers import first_answers
+from ltscaffold.record.answers import Item
+from ltscaffold.templating.catalog import Catalog
+from ltscaffold.templating.render import Files, render
 
 CATALOG = Catalog(TEMPLATES)
 BASES, HOOKS, RECIPES = (CATALOG.names(kind) for kind in ("base", "hook", "recipe"))

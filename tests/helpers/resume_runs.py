@@ -21,19 +21,18 @@ from torch import Tensor
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torch.utils.data import DataLoader
 
-from lightning_transformers.build import seed_everything
 from lightning_transformers.callbacks import Autosave
-from lightning_transformers.checkpoints import newest_checkpoint
-from lightning_transformers.core import checkpoint_io
+from lightning_transformers.runs.build import seed_everything
 from lightning_transformers.task.nlp.language_modeling import LanguageModelingDataModule
 from lightning_transformers.task.nlp.masked_language_modeling import (
     MaskedLanguageModelingDataModule,
 )
 from lightning_transformers.task.vision.image_classification import ImageClassificationDataModule
+from lightning_transformers.training import checkpoint_io
+from lightning_transformers.training.checkpoint import newest_checkpoint
+from tests.helpers.images import PROCESSOR
+from tests.helpers.language_modeling import TINY, TOKENIZER, trainer
 from tests.helpers.rendered import task_class
-from tests.runtime.test_image_classification import PROCESSOR
-from tests.runtime.test_own_files import TINY, TOKENIZER
-from tests.runtime.test_training import trainer
 
 
 class ShardedDataModule(LanguageModelingDataModule):

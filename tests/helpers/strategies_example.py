@@ -7,10 +7,15 @@ from typing import Any
 from pytorch_lightning import Trainer
 from torch.distributed.tensor import DTensor
 
-from lightning_transformers.build import build_data, build_model, build_trainer, seed_everything
+from lightning_transformers.config.compose import compose
 from lightning_transformers.core import TaskTransformer
-from lightning_transformers.hydra_app.app import compose
-from lightning_transformers.train import train
+from lightning_transformers.runs.build import (
+    build_data,
+    build_model,
+    build_trainer,
+    seed_everything,
+)
+from lightning_transformers.runs.train import train
 
 ADDED = "callbacks=[ema_weights,freeze_embeddings,gradual_unfreezing,pruning]"
 OVERRIDES = (

@@ -9,11 +9,11 @@ from torch import Tensor
 from torch.distributed.tensor import DTensor
 from torch.utils.data import DataLoader
 
-from lightning_transformers.build import build_data, build_model, seed_everything
+from lightning_transformers.config.compose import compose
 from lightning_transformers.core import Batch, TaskTransformer
-from lightning_transformers.hydra_app.app import compose
+from lightning_transformers.runs.build import build_data, build_model, seed_everything
+from tests.helpers.language_modeling import trainer
 from tests.helpers.rendered import CATALOG, task_class
-from tests.runtime.test_training import trainer
 
 ROWS = 16
 BATCHES = (1, 2, 4, 8)

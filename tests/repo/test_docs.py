@@ -10,20 +10,20 @@ from typer.models import CommandInfo
 
 from build_tools.release_templates import ROOT, TEMPLATES
 from lightning_transformers.cli import EXAMPLES
-from lightning_transformers.core.backbone import Backbone
+from lightning_transformers.models.backbone import Backbone
+from lightning_transformers.runs.train import train
 from lightning_transformers.task.nlp.text_classification import (
     TextClassificationDataModule,
     TextClassificationTransformer,
 )
-from lightning_transformers.train import train
-from ltscaffold import template_cli
-from ltscaffold.catalog import KINDS, Catalog
-from ltscaffold.cli import app
+from ltscaffold.cli import template
+from ltscaffold.cli.app import app
+from ltscaffold.templating.catalog import PARTIAL_FOLDERS, Catalog
 from tests.conftest import Run
 from tests.helpers.corpus import write_csv
 from tests.helpers.hub import Hub, save_tiny_gpt2
+from tests.helpers.language_modeling import trainer
 from tests.helpers.projects import new_task
-from tests.runtime.test_training import trainer
 
 README = (ROOT / "README.md").read_text()
 COMMANDS = (ROOT / "docs/commands.md").read_text()
@@ -63,7 +63,7 @@ def test_python_runs(project: Path, run: Run, tmp_path: Path) -> None:
     with Hub() as hub:
         hub.add_model("gpt2", tmp_path / "gpt2")
         environment = hub.environment(tmp_path / "cache") | {"HF_HUB_OFFLINE": "0"}
-        done = run("python", "-c", code + "\nprint(metrics['val/loss'])", **environment)
+        done = run("env", "python", "-c", code + "\nprint(metrics['val/loss'])", **environment)
     assert done.returncode == 0, done.stderr
     assert float(done.stdout.splitlines()[-1]) > 0
     assert {path.name for path in project.iterdir()} == {"train.csv", "outputs"}, "git ignores it"
@@ -95,7 +95,7 @@ def test_stub_is_what_is_generated(project: Path) -> None:
     assert stub in (project / "tasks/mine/model.py").read_text()
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", PARTIAL_FOLDERS)
 def test_names_in_the_commands_exist(kind: str) -> None:
     named = set(re.findall(rf"--{kind} (\w+)", README))
     assert named
@@ -119,7 +119,7 @@ def test_links_lead_somewhere(page: str) -> None:
 def test_every_command_is_documented() -> None:
     documented = set(re.findall(r"`([a-z-]+)[ `]", COMMANDS))
     commands = {str(command.name or callback_name(command)) for command in app.registered_commands}
-    templates = {str(c.name or callback_name(c)) for c in template_cli.app.registered_commands}
+    templates = {str(c.name or callback_name(c)) for c in template.app.registered_commands}
     assert templates
     assert all(f"`template {name} " in COMMANDS for name in templates)
     assert len(commands) > 10

@@ -24,12 +24,13 @@ PRIVATE_LIGHTNING = {
 }
 # Where sys.argv is changed all the same, and why.
 ARGV_EXCEPTIONS = {
-    f"{RUNTIME}/__main__.py": "the name of the command is not for the command to read",
-    f"{RUNTIME}/config/app.py": "Hydra reads the overrides from there alone",
-    f"{RUNTIME}/runs/rerun_command.py": "Lightning starts the other processes with it",
+    f"{RUNTIME}/__main__.py": "the program takes its first argument for the name of a command",
+    f"{RUNTIME}/runs/rerun_command.py": "Lightning starts processes by the command line, elsewhere",
 }
-# Where a function is called at import, and why.
-IMPORT_EXCEPTIONS = {f"{RUNTIME}/__init__.py": "former import paths are found by a finder"}
+# What a package may call when it is imported, and why.
+REGISTERED = {
+    f"{RUNTIME}/__init__.py": "import paths of former versions are found by a finder of Python's",
+}
 # What generated code may import from, or name in a config.
 PUBLIC = {"callbacks", "cli", "conf", "recipes", "task", "testing"}
 
@@ -226,8 +227,9 @@ def no_one_sets_an_attribute_of_the_data(root: Path) -> Iterator[str]:
 @broken_by({f"{RUNTIME}/config/x.py": 'register("oc.env")\nif __name__ == "__main__":\n    x()\n'})
 def nothing_is_registered_at_import(root: Path) -> Iterator[str]:
     for path, tree in modules(root, RUNTIME):
-        for node in tree.body if path not in IMPORT_EXCEPTIONS else ():
-            if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+        for node in tree.body:
+            calls = isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
+            if calls and path not in REGISTERED:
                 yield f"{path}:{node.lineno} calls a function at import"
 
 

@@ -6,9 +6,9 @@ import pytest
 import yaml
 
 from build_tools.release_templates import TEMPLATES
-from lightning_transformers.hydra_app.app import compose
-from ltscaffold.catalog import Catalog
-from ltscaffold.kinds import CALLBACK, DATASET
+from lightning_transformers.config.compose import compose
+from ltscaffold.record.component_types import CALLBACK, DATASET
+from ltscaffold.templating.catalog import Catalog
 from tests.conftest import Run
 from tests.helpers.projects import new_callback, new_dataset
 

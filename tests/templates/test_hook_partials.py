@@ -6,7 +6,7 @@ from importlib import import_module
 
 import pytest
 
-from ltscaffold.kinds import KINDS
+from ltscaffold.record.component_types import COMPONENT_TYPES
 from tests.helpers.hook_catalogue import (
     OPTIONAL,
     VARIABLES,
@@ -31,7 +31,7 @@ every_hook = pytest.mark.parametrize("hook", HOOKS, ids=NAMED)
 
 
 def test_every_kind_of_item_has_hooks() -> None:
-    assert STAGES.keys() == {kind.hooks for kind in KINDS.values()}
+    assert STAGES.keys() == {kind.hooks for kind in COMPONENT_TYPES.values()}
 
 
 @every_hook

@@ -8,8 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from ltscaffold.answers import Item
-from ltscaffold.kinds import CALLBACK, CALLBACK_BASE, DATASET, KINDS, TASK, Kind
+from ltscaffold.record.answers import Item
+from ltscaffold.record.component_types import (
+    CALLBACK,
+    CALLBACK_BASE,
+    COMPONENT_TYPES,
+    DATASET,
+    TASK,
+    ComponentType,
+)
 from tests.helpers.covering import covering_array, uncovered
 from tests.helpers.rendered import BASES, CATALOG, RECIPES, project_files, suitable, unsuitable
 
@@ -18,6 +25,7 @@ pytestmark = pytest.mark.xdist_group("lint")  # they share a project
 LINTERS = [
     ("ruff", "format", "--isolated", "--check", "."),
     ("ruff", "check", "--isolated", "--select", "B,E,F,I,N,UP,SIM", "."),
+    ("mypy", "--config-file", str(Path(__file__).with_name("mypy.ini")), "."),
     ("mypy", "--strict", "--cache-dir=/dev/null", "."),
 ]
 BASE = "language_modeling"
@@ -28,14 +36,14 @@ KINDS_AND_BASES = [
 ]
 
 
-def parts(kind: Kind, base: str) -> list[str]:
+def parts(kind: ComponentType, base: str) -> list[str]:
     """Return all that an item can have."""
     recipes = suitable(base) if kind is TASK else []
     hooks = [kind.part(hook) for hook in CATALOG.hook_names(kind)]
     return [*hooks, *(f"recipes/{recipe}" for recipe in recipes)]
 
 
-def make(kind: Kind, name: str, base: str, chosen: Sequence[str] = ()) -> Item:
+def make(kind: ComponentType, name: str, base: str, chosen: Sequence[str] = ()) -> Item:
     """Return an item as the answers of a project record it."""
     group = str(CATALOG.entry("base", base)["group"]) if base in BASES else "nlp"
     return Item(kind.name, name, group, base, list(chosen), "v0.0.0")
@@ -49,7 +57,7 @@ def items() -> Iterator[Item]:
         for number, row in enumerate(covering_array(parts(kind, base))):
             order.shuffle(row)
             yield make(kind, f"{kind.name}_{base.lower()}_{number}", base, row)
-    for kind in KINDS.values():
+    for kind in COMPONENT_TYPES.values():
         base = CALLBACK_BASE if kind is CALLBACK else BASE
         for hook in CATALOG.hook_names(kind):
             yield make(kind, f"{kind.name}_with_{hook}", base, [kind.part(hook)])
@@ -75,7 +83,11 @@ def every_item(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return project
 
 
-@pytest.mark.parametrize("linter", LINTERS, ids=["format", "style", "types"])
+@pytest.mark.parametrize(
+    "linter",
+    [*LINTERS[:-1], pytest.param(LINTERS[-1], marks=pytest.mark.slow)],
+    ids=["format", "style", "types", "every type"],
+)
 def test_linter_finds_nothing(linter: tuple[str, ...], every_item: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", *linter], cwd=every_item, capture_output=True, text=True, check=False
@@ -86,7 +98,7 @@ def test_linter_finds_nothing(linter: tuple[str, ...], every_item: Path) -> None
 @pytest.mark.parametrize(
     ("kind", "base"), KINDS_AND_BASES, ids=[f"{kind.name}-{base}" for kind, base in KINDS_AND_BASES]
 )
-def test_items_cover_every_two_parts(kind: Kind, base: str) -> None:
+def test_items_cover_every_two_parts(kind: ComponentType, base: str) -> None:
     """Both, the one, the other, none; which one set less does not."""
     every = parts(kind, base)
     rows = [item.parts for item in items() if (item.kind, item.base) == (kind.name, base)]

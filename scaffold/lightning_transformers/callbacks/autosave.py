@@ -2,14 +2,14 @@
 
 import time
 from pathlib import Path
-from typing import Any
 
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Checkpoint
 from pytorch_lightning.trainer.states import TrainerFn
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
-from lightning_transformers.callbacks.signals import AgreedSIGTERM
+from lightning_transformers.training.lightning_internals import AgreedSIGTERM, is_within_step
+from lightning_transformers.training.trainer_fields import fields
 
 
 class Autosave(Checkpoint):
@@ -37,21 +37,19 @@ class Autosave(Checkpoint):
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Have all processes agree on SIGTERM, in place of what Lightning does."""
-        trainer._signal_connector = self.signals = AgreedSIGTERM(trainer)
+        self.signals = AgreedSIGTERM(trainer)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start the clock."""
         self.due_at = time.monotonic() + self.seconds
         self.saved_after = trainer.fit_loop.total_batch_idx
 
-    def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: object) -> None:
         """Save if it is time, and end if a process is to end; not in the midst of a step.
 
         A checkpoint would have to hold its gradients, of all processes.
         """
-        if trainer.fit_loop._should_accumulate():
+        if is_within_step(trainer):
             return
         if self.signals.agree(due=time.monotonic() >= self.due_at):
             self.save(trainer)
@@ -60,7 +58,7 @@ class Autosave(Checkpoint):
         """Do not end before the validation of a fit has: a run that goes on would not repeat it."""
         self.signals.postpone()
 
-    def on_validation_batch_end(self, trainer: Trainer, *_: Any) -> None:
+    def on_validation_batch_end(self, trainer: Trainer, *_: object) -> None:
         """End if the process is to end, unless it is the validation of a fit."""
         if trainer.state.fn != TrainerFn.FITTING:
             self._agree_if_alone(trainer)
@@ -68,13 +66,13 @@ class Autosave(Checkpoint):
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Save with what the validation has found, and end if a process is to end."""
         if trainer.state.fn == TrainerFn.FITTING and not trainer.sanity_checking:
-            if trainer.fit_loop._should_accumulate():
+            if is_within_step(trainer):
                 self.due_at = 0.0  # at the end of the step
             else:
                 self.save(trainer)
         self.signals.agree()
 
-    def on_test_batch_end(self, trainer: Trainer, *_: Any) -> None:
+    def on_test_batch_end(self, trainer: Trainer, *_: object) -> None:
         """End if the process is to end."""
         self._agree_if_alone(trainer)
 
@@ -94,7 +92,7 @@ class Autosave(Checkpoint):
 
     def save(self, trainer: Trainer) -> None:
         """Write the file, on all processes together, and start the clock anew."""
-        if not trainer.fast_dev_run:  # type: ignore[attr-defined]
+        if not fields(trainer).fast_dev_run:
             trainer.save_checkpoint(self.file, weights_only=False)
         self.due_at = time.monotonic() + self.seconds
         self.saved_after = trainer.fit_loop.total_batch_idx

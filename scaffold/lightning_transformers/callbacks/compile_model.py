@@ -1,10 +1,10 @@
 """The model as compiled kernels."""
 
-from typing import Any, cast
+from typing import Any
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 
-from lightning_transformers.core import TaskTransformer
+from lightning_transformers.models.backbone import model_of
 
 
 class CompileModel(Callback):
@@ -37,4 +37,4 @@ class CompileModel(Callback):
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Have the model compiled when the fit first calls it."""
         if stage == "fit":
-            cast(TaskTransformer, pl_module).model.compile(**self.arguments)
+            model_of(pl_module).compile(**self.arguments)

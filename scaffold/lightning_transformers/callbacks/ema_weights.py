@@ -1,14 +1,13 @@
 """An average of the weights over the steps of the training."""
 
-from typing import Any
-
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor
 
-from lightning_transformers.core.sharding import refuse_strategies
-from lightning_transformers.errors import ConfigurationError
+from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.base.types import Checkpoint
+from lightning_transformers.models.sharding import refuse_strategies
 
 TRAINING_WEIGHTS = "training_weights"
 
@@ -38,7 +37,7 @@ class EMAWeights(Callback):
         self.step = 0
         self.average: dict[str, Tensor] = {}
         self.set_aside: dict[str, Tensor] = {}
-        self.resumed: dict[str, Any] | None = None
+        self.resumed: Checkpoint | None = None
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Refuse a strategy that leaves the weights whole on no process."""
@@ -58,9 +57,7 @@ class EMAWeights(Callback):
             copy_into(pl_module, self.resumed[TRAINING_WEIGHTS])
             self.resumed = None
 
-    def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: object) -> None:
         """Move the average towards the weights, if the optimizer has stepped."""
         if trainer.global_step != self.step:
             self.step = trainer.global_step
@@ -77,9 +74,7 @@ class EMAWeights(Callback):
         """Put the weights back."""
         self.restore(pl_module)
 
-    def on_exception(
-        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
-    ) -> None:
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, *_: object) -> None:
         """Put the weights back before the emergency checkpoint."""
         self.restore(pl_module)
 
@@ -89,7 +84,7 @@ class EMAWeights(Callback):
         self.average = {}
 
     def on_save_checkpoint(
-        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: Checkpoint
     ) -> None:
         """Save the average as the model's weights, and those of the training for a resume."""
         weights = self._weights(pl_module)
@@ -103,7 +98,7 @@ class EMAWeights(Callback):
                 checkpoint["state_dict"][key] = self.average[names[id(weight)]]
 
     def on_load_checkpoint(
-        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: Checkpoint
     ) -> None:
         """Take up the average of the run that is resumed; another's weights start a new one."""
         if trainer.state.fn == TrainerFn.FITTING and TRAINING_WEIGHTS in checkpoint:

@@ -1,11 +1,9 @@
 """Input embeddings that stay as they were pretrained."""
 
-from typing import cast
-
 from pytorch_lightning import Callback, LightningModule, Trainer
 
-from lightning_transformers.core import TaskTransformer
-from lightning_transformers.errors import ConfigurationError
+from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.models.backbone import model_of
 
 
 class FreezeEmbeddings(Callback):
@@ -20,7 +18,7 @@ class FreezeEmbeddings(Callback):
         Raises:
             ConfigurationError: for a model that has no input embeddings.
         """
-        model = cast(TaskTransformer, pl_module).model
+        model = model_of(pl_module)
         try:
             embeddings = model.get_input_embeddings()
         except NotImplementedError as error:

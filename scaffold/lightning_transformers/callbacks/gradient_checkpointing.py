@@ -1,11 +1,9 @@
 """Less memory for activations, at the price of more computation."""
 
-from typing import cast
-
 from pytorch_lightning import Callback, LightningModule, Trainer
 
-from lightning_transformers.core import TaskTransformer
-from lightning_transformers.errors import ConfigurationError
+from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.models.backbone import model_of
 
 
 class GradientCheckpointing(Callback):
@@ -29,7 +27,7 @@ class GradientCheckpointing(Callback):
         Raises:
             ConfigurationError: for a model that cannot do it.
         """
-        model = cast(TaskTransformer, pl_module).model
+        model = model_of(pl_module)
         if not model.supports_gradient_checkpointing:
             raise ConfigurationError(
                 f"{type(model).__name__} has no gradient checkpointing: leave out "

@@ -1,16 +1,13 @@
 """Layers that start to train one after the other, from the head downwards."""
 
-from typing import cast
-
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.strategies import DeepSpeedStrategy, FSDPStrategy
 from torch import nn
-from torch.optim import Optimizer
 
-from lightning_transformers.core import TaskTransformer
-from lightning_transformers.core.layers import parameters_by_depth
-from lightning_transformers.core.sharding import refuse_strategies
-from lightning_transformers.errors import ConfigurationError
+from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.models.backbone import model_of
+from lightning_transformers.models.layers import parameters_by_depth
+from lightning_transformers.models.sharding import refuse_strategies
 
 
 class GradualUnfreezing(Callback):
@@ -49,11 +46,9 @@ class GradualUnfreezing(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Find the units, once the strategy has put the parameters where they stay."""
-        self.units = units_from_the_head(cast(TaskTransformer, pl_module).model)
+        self.units = units_from_the_head(model_of(pl_module))
 
-    def on_before_optimizer_step(
-        self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer
-    ) -> None:
+    def on_before_optimizer_step(self, trainer: Trainer, *_: object) -> None:
         """Drop the gradients of the units whose time has not come."""
         for unit in self.units[self.unlocked(trainer) :]:
             for parameter in unit:

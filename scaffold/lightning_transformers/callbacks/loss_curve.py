@@ -1,10 +1,12 @@
 """A picture of the losses."""
 
 from pathlib import Path
-from typing import Any
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.utilities import rank_zero_only
+
+from lightning_transformers.base.types import Checkpoint
+from lightning_transformers.training.trainer_fields import fields
 
 
 class LossCurve(Callback):
@@ -18,11 +20,9 @@ class LossCurve(Callback):
         self.path = Path(path)
         self.points: dict[str, list[tuple[int, float]]] = {"train/loss": [], "val/loss": []}
 
-    def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: object) -> None:
         """Note the training loss where it was logged."""
-        every = trainer.log_every_n_steps  # type: ignore[attr-defined]
+        every = fields(trainer).log_every_n_steps
         if every and trainer.global_step % every == 0:
             self._note(trainer, "train/loss")
 
@@ -50,11 +50,11 @@ class LossCurve(Callback):
         self.path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(self.path, dpi=150)
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> Checkpoint:
         """Return the points, so that the curve of a resumed run starts at the beginning."""
         return {"points": {name: [list(p) for p in points] for name, points in self.points.items()}}
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+    def load_state_dict(self, state_dict: Checkpoint) -> None:
         """Take up the points of the run that is resumed."""
         for name, points in state_dict["points"].items():
             self.points[name] = [(int(step), float(value)) for step, value in points]

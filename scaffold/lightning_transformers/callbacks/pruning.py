@@ -1,17 +1,14 @@
 """Weights that are set to zero for good."""
 
-from typing import cast
-
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor, nn
-from torch.optim import Optimizer
 
-from lightning_transformers.core import TaskTransformer
-from lightning_transformers.core.adapters import has_adapter
-from lightning_transformers.core.layers import transformer_layers
-from lightning_transformers.core.sharding import refuse_strategies
-from lightning_transformers.errors import ConfigurationError
+from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.models.adapters import has_adapter
+from lightning_transformers.models.backbone import model_of
+from lightning_transformers.models.layers import transformer_layers
+from lightning_transformers.models.sharding import refuse_strategies
 
 
 class MagnitudePruning(Callback):
@@ -43,7 +40,7 @@ class MagnitudePruning(Callback):
         Half of an adapter is zero at its start, and would stay so.
         """
         refuse_strategies(trainer, "callbacks=pruning")
-        if has_adapter(cast(TaskTransformer, pl_module).model):
+        if has_adapter(model_of(pl_module)):
             raise ConfigurationError(
                 "callbacks=pruning does not work with an adapter, whose weights begin at zero: "
                 "leave one of them out, such as peft=none"
@@ -52,7 +49,7 @@ class MagnitudePruning(Callback):
     @torch.no_grad()
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Prune; in a resumed run the smallest weights are those that are zero already."""
-        layers = transformer_layers(cast(TaskTransformer, pl_module).model)
+        layers = transformer_layers(model_of(pl_module))
         matrices = {p: None for layer in layers for p in layer.parameters() if p.ndim >= 2}
         magnitudes = torch.cat([p.abs().flatten() for p in matrices])
         threshold = magnitudes.kthvalue(round(self.amount * len(magnitudes))).values
@@ -60,9 +57,7 @@ class MagnitudePruning(Callback):
         for parameter, kept in self.kept:
             parameter.mul_(kept)
 
-    def on_before_optimizer_step(
-        self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer
-    ) -> None:
+    def on_before_optimizer_step(self, trainer: Trainer, *_: object) -> None:
         """Drop the gradients of what is zero: no optimizer moves a zero that has never had one."""
         for parameter, kept in self.kept:
             if parameter.grad is not None:

@@ -1,7 +1,7 @@
 """How fast a training runs."""
 
 import time
-from typing import Any, cast
+from typing import Any
 
 import torch
 from lightning_fabric.utilities.throughput import get_available_flops
@@ -9,7 +9,9 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from lightning_transformers.core import Batch, TaskTransformer
+from lightning_transformers.base.types import Batch
+from lightning_transformers.models.backbone import model_of
+from lightning_transformers.training.trainer_fields import fields
 
 
 class Throughput(Callback):
@@ -45,9 +47,7 @@ class Throughput(Callback):
         """Start to measure."""
         self.restart(trainer)
 
-    def on_train_batch_start(
-        self, trainer: Trainer, pl_module: LightningModule, batch: Batch, batch_idx: int
-    ) -> None:
+    def on_train_batch_start(self, trainer: Trainer, *_: object) -> None:
         """Count the operations of the first batch."""
         wanted = self.peak_flops is not None and self.flops_per_element is None
         if wanted and self.counter is None:
@@ -55,10 +55,15 @@ class Throughput(Callback):
             self.counter.__enter__()
 
     def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: object,
+        batch: Batch,
+        *_: object,
     ) -> None:
         """Add a batch, and log where the loss is logged."""
-        elements = batch[cast(TaskTransformer, pl_module).model.main_input_name].numel()
+        elements = batch[model_of(pl_module).main_input_name].numel()
         if self.counter is not None:
             self.flops_per_element = self.stop_counting() / elements
             self.restart(trainer)
@@ -67,7 +72,7 @@ class Throughput(Callback):
         self.samples += len(next(iter(batch.values())))
         if (count := number_of_tokens(batch)) is not None:
             self.tokens = count if self.tokens is None else self.tokens + count
-        stepped, every = trainer.global_step != self.step, trainer.log_every_n_steps  # type: ignore[attr-defined]
+        stepped, every = trainer.global_step != self.step, fields(trainer).log_every_n_steps
         if stepped and every and trainer.global_step % every == 0:
             pl_module.log_dict(self.rates(trainer))
             self.restart(trainer)
@@ -76,9 +81,7 @@ class Throughput(Callback):
         """Leave the time of the validation out."""
         self.restart(trainer)
 
-    def on_exception(
-        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
-    ) -> None:
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, *_: object) -> None:
         """Count no more: the counter sees every operation of the process."""
         if self.counter is not None:
             self.stop_counting()

@@ -1,7 +1,5 @@
 """Gaussian noise on the weights while the gradient is taken."""
 
-from typing import Any
-
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor
@@ -27,7 +25,7 @@ class WeightNoise(Callback):
 
     @torch.no_grad()
     def on_train_batch_start(
-        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
+        self, trainer: Trainer, pl_module: LightningModule, *_: object
     ) -> None:
         """Add the noise to the trainable weights."""
         assert isinstance(pl_module, TaskTransformer)
@@ -38,23 +36,19 @@ class WeightNoise(Callback):
                 noise = torch.empty_like(weight).normal_(generator=generator)
                 weight.add_(noise, alpha=self.std)
 
-    def on_after_backward(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_after_backward(self, *_: object) -> None:
         """Take the noise off before the optimizer steps."""
         self.restore()
 
-    def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
+    def on_train_batch_end(self, *_: object) -> None:
         """Take the noise off after a step that returned no loss, and so had no backward."""
         self.restore()
 
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_train_epoch_end(self, *_: object) -> None:
         """Take the noise off after a hook that skipped the rest of the epoch."""
         self.restore()
 
-    def on_exception(
-        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
-    ) -> None:
+    def on_exception(self, *_: object) -> None:
         """Take the noise off before the emergency checkpoint."""
         self.restore()
 

@@ -8,15 +8,16 @@ from typing import Any, ClassVar
 import torch
 from datasets import Dataset, DatasetDict, IterableDataset
 from pydantic import NonNegativeInt, PositiveInt
-from pytorch_lightning import LightningDataModule
+from pytorch_lightning import Callback, LightningDataModule
 from pytorch_lightning.overrides.distributed import UnrepeatedDistributedSampler
 from torch.utils.data import DataLoader
 
-from lightning_transformers.core.fingerprints import fingerprint
-from lightning_transformers.core.hyperparameters import hyperparameters_of, set_hyperparameters
-from lightning_transformers.core.resources import local_path
-from lightning_transformers.core.resuming import batches_done, epochs_done
-from lightning_transformers.core.sampling import (
+from lightning_transformers.base.errors import NO_DATASET, ConfigurationError
+from lightning_transformers.base.hyperparameters import hyperparameters_of, set_hyperparameters
+from lightning_transformers.base.package_data import local_path
+from lightning_transformers.base.types import Batch, Row
+from lightning_transformers.data.cache import fingerprint
+from lightning_transformers.data.dataloaders import (
     EpochSampler,
     InOrder,
     ResumableLoader,
@@ -28,7 +29,7 @@ from lightning_transformers.core.sampling import (
     no_batches,
     require_one_process,
 )
-from lightning_transformers.core.sources import (
+from lightning_transformers.data.loading import (
     SPLITS,
     Rows,
     Source,
@@ -37,8 +38,8 @@ from lightning_transformers.core.sources import (
     load_from_hub,
     named_splits,
 )
-from lightning_transformers.core.types import Batch
-from lightning_transformers.errors import NO_DATASET, ConfigurationError
+from lightning_transformers.training.resume import batches_done, epochs_done
+from lightning_transformers.training.trainer_fields import fields
 
 log = logging.getLogger(__name__)
 
@@ -93,21 +94,23 @@ class TransformerDataModule(LightningDataModule):
 
     sample_files: ClassVar[dict[str, str]]
     """The sample's file per split, as `pkg://…`."""
+    required_callbacks: ClassVar[tuple[type[Callback], ...]] = ()
+    """Callbacks that every run on these data has; a `TaskTransformer` gives them to its trainer."""
 
-    def __init__(self, processor: Any, **hyperparameters: Any) -> None:
+    def __init__(self, processor: Any, **hyperparameters: object) -> None:
         super().__init__()
         set_hyperparameters(self, TransformerDataModule, hyperparameters)
         self.save_hyperparameters(hyperparameters_of(self, TransformerDataModule), logger=False)
         self.processor = processor
         self.model_config: Any = None
-        """Config of the model that the data is for, where no trainer knows the model."""
+        """Config of the model that the data is for, once a task has attached it."""
         self.dataset: DatasetDict | None = None
 
     # -- from source to examples
 
     def prepare_data(self) -> None:
-        """Download and preprocess on one process, so that the others find it in the cache."""
-        self.dataset = self.build_dataset()
+        """Download and preprocess on one process, so that all find the rows in the cache."""
+        self.build_dataset()
 
     def setup(self, stage: str) -> None:
         """Build the dataset where it is not yet, from the cache on the other processes."""
@@ -217,7 +220,7 @@ class TransformerDataModule(LightningDataModule):
         raise NotImplementedError(f"{type(self).__name__} must define process_split")
 
     @property
-    def collate_fn(self) -> Callable[[Sequence[dict[str, Any]]], Batch]:
+    def collate_fn(self) -> Callable[[Sequence[Row]], Batch]:
         """Return the function that makes a batch of a list of examples."""
         raise NotImplementedError(f"{type(self).__name__} must define collate_fn")
 
@@ -227,10 +230,7 @@ class TransformerDataModule(LightningDataModule):
         return {}
 
     def known_config(self) -> Any:
-        """Return the config of the model that the data is for, or None where no model is known."""
-        if self.model_config is None and self.trainer is not None:
-            model = getattr(self.trainer.lightning_module, "model", None)
-            return getattr(model, "config", None)
+        """Return the config of the model that the data is for, or None while there is none."""
         return self.model_config
 
     # -- loaders
@@ -241,7 +241,7 @@ class TransformerDataModule(LightningDataModule):
         if isinstance(rows, IterableDataset):
             shuffled = rows.shuffle(self.seed, buffer_size=SHUFFLE_BUFFER)
             return self._dataloader(shuffled, done=self._batches_done)
-        if self.trainer and self.trainer.overfit_batches:  # type: ignore[attr-defined]
+        if self.trainer and fields(self.trainer).overfit_batches:
             return self._dataloader(
                 rows, sampler=InOrder(rows, self.batch_size, self._batches_done)
             )
@@ -276,7 +276,7 @@ class TransformerDataModule(LightningDataModule):
 
     # -- prediction
 
-    def predict_rows(self, inputs: Sequence[Any]) -> list[dict[str, Any]]:
+    def predict_rows(self, inputs: Sequence[Any]) -> list[Row]:
         """Return raw inputs as rows such as the files have, without labels.
 
         Args:
@@ -284,11 +284,11 @@ class TransformerDataModule(LightningDataModule):
         """
         return [dict(value) for value in inputs]
 
-    def predict_dataset(self, inputs: Sequence[Any]) -> Dataset:
+    def predict_dataset(self, inputs: Sequence[object]) -> Dataset:
         """Return raw inputs as a dataset."""
         return Dataset.from_list(self.predict_rows(inputs))
 
-    def predict_batches(self, inputs: Sequence[Any], batch_size: int) -> Iterator[Batch]:
+    def predict_batches(self, inputs: Sequence[object], batch_size: int) -> Iterator[Batch]:
         """Yield raw inputs as batches for `TaskTransformer.predict_step`, in order.
 
         Raises:
@@ -303,9 +303,9 @@ class TransformerDataModule(LightningDataModule):
         self,
         split: str,
         rows: Rows,
-        function: Callable[..., Any],
+        function: Callable[..., object],
         rows_at_once: int = 1000,
-        **arguments: Any,
+        **arguments: object,
     ) -> Rows:
         """Apply a function to batches of rows, which its result replaces.
 
@@ -367,7 +367,7 @@ class TransformerDataModule(LightningDataModule):
                     f"{', '.join(present)}): set dataset.{hyperparameter}=<column>"
                 )
 
-    def _evaluation_loader(self, rows: Rows) -> DataLoader[Any]:
+    def _evaluation_loader(self, rows: Rows) -> ResumableLoader:
         """Return the batches in order; several processes have each row once among them."""
         replicas = self.trainer and self.trainer.distributed_sampler_kwargs
         if not replicas or isinstance(rows, IterableDataset):
@@ -377,8 +377,8 @@ class TransformerDataModule(LightningDataModule):
         size = even_batch_size(len(rows), replicas["num_replicas"], self.batch_size)
         return self._dataloader(rows, sampler=sampler, batch_size=size)
 
-    def _dataloader(self, rows: Any, **kwargs: Any) -> DataLoader[Any]:
-        loader: type[DataLoader[Any]] = ResumableLoader
+    def _dataloader(self, rows: Any, **kwargs: Any) -> ResumableLoader:
+        loader: type[ResumableLoader] = ResumableLoader
         if isinstance(rows, IterableDataset):
             require_one_process(self.trainer)
             own = {"seed": self.seed, "epoch": self._epoch, "done": no_batches}

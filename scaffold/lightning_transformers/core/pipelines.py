@@ -1,31 +1,28 @@
 """The pipelines of transformers, for the tasks that have one."""
 
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Callable
+from typing import Any
 
-from transformers import Pipeline, PreTrainedTokenizerBase, pipeline
+from transformers import Pipeline, PreTrainedModel, PreTrainedTokenizerBase, pipeline
 
-from lightning_transformers.core.modes import evaluation_mode
-from lightning_transformers.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from lightning_transformers.core.task import TaskTransformer
+from lightning_transformers.base.types import Settings
+from lightning_transformers.models.eval_mode import evaluation_mode
 
 
-def pipeline_of(task: "TaskTransformer") -> Pipeline:
-    """Return the pipeline around a task's model, which predicts without dropout.
+def build_pipeline(
+    model: PreTrainedModel, name: str, processor: Any, arguments: Settings
+) -> Pipeline:
+    """Return a pipeline of transformers around a model, which predicts without dropout.
 
-    Raises:
-        ConfigurationError: for a task that transformers has no pipeline for.
+    Args:
+        model: the model, in any mode.
+        name: of the pipeline, such as `text-generation`.
+        processor: the tokenizer or image processor.
+        arguments: further arguments of `transformers.pipeline`.
     """
-    if task.hf_pipeline_task is None:
-        raise ConfigurationError(
-            f"transformers has no pipeline for {type(task).__name__}: use predict(inputs, data)"
-        )
-    # What the data have may be set up otherwise, as a tokenizer with another chat template.
-    processor = getattr(task.data, "processor", None) or task.load_processor()
     kind = "tokenizer" if isinstance(processor, PreTrainedTokenizerBase) else "image_processor"
-    arguments = {"model": task.model, kind: processor, **(task.hf_pipeline_kwargs or {})}
-    made: Any = pipeline(cast(Any, task.hf_pipeline_task), **arguments)
+    build: Callable[..., Pipeline] = pipeline
+    made = build(name, **{"model": model, kind: processor, **arguments})
     # The pipeline leaves the mode as it is, in which a model that trains has dropout.
-    made.forward = evaluation_mode(task.model)(made.forward)
-    return cast(Pipeline, made)
+    made.forward = evaluation_mode(model)(made.forward)  # type: ignore[method-assign]
+    return made

@@ -1,7 +1,7 @@
 """The base class of every task: a Hugging Face model in a LightningModule."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from functools import wraps
 from pathlib import Path
 from textwrap import shorten
 from typing import Any, ClassVar, cast
@@ -9,7 +9,7 @@ from typing import Any, ClassVar, cast
 import torch
 from hydra.utils import instantiate
 from lightning_fabric.utilities import move_data_to_device
-from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning import Callback, LightningModule
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
@@ -17,25 +17,57 @@ from torchmetrics import Metric, MetricCollection
 from transformers import Pipeline, PreTrainedModel
 from transformers.utils.generic import ModelOutput
 
-from lightning_transformers.core.adapters import add_adapter, has_adapter, merged, trained_state
-from lightning_transformers.core.backbone import Backbone
+from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.base.hyperparameters import plain, set_hyperparameters
+from lightning_transformers.base.seeding import keyed_generator
+from lightning_transformers.base.types import Batch, Checkpoint, Loss, Settings
 from lightning_transformers.core.data import TransformerDataModule
-from lightning_transformers.core.families import record_task
-from lightning_transformers.core.freezing import nothing_trains
-from lightning_transformers.core.heads import tell_of_own_layer
-from lightning_transformers.core.hyperparameters import plain, set_hyperparameters
-from lightning_transformers.core.invariants import Invariants
-from lightning_transformers.core.losses import unmasked
-from lightning_transformers.core.metrics import MeanLoss, StageMetrics
-from lightning_transformers.core.modes import evaluation_mode
-from lightning_transformers.core.pipelines import pipeline_of
-from lightning_transformers.core.randomness import keyed_generator
-from lightning_transformers.core.schedules import schedule_arguments, training_steps
-from lightning_transformers.core.types import Batch, Loss
-from lightning_transformers.core.weighting import TokenWeighting, counted
-from lightning_transformers.errors import ConfigurationError
+from lightning_transformers.core.exactness_callback import ExactnessCallback
+from lightning_transformers.core.pipelines import build_pipeline
+from lightning_transformers.models.adapters import (
+    add_adapter,
+    has_adapter,
+    merge_adapters,
+    trained_state,
+)
+from lightning_transformers.models.backbone import Backbone
+from lightning_transformers.models.eval_mode import evaluation_mode
+from lightning_transformers.models.freezing import nothing_trains
+from lightning_transformers.models.layers import ParameterGroup
+from lightning_transformers.models.output_head import tell_of_own_layer
+from lightning_transformers.training.checkpoint_identity import record_task
+from lightning_transformers.training.loss import unmasked
+from lightning_transformers.training.loss_normalization import TokenWeighting, records_loss_count
+from lightning_transformers.training.metrics import MeanLoss, MetricInputs, StageMetrics
+from lightning_transformers.training.schedules import schedule_arguments, training_steps
+from lightning_transformers.training.trainer_fields import fields
 
 ADAMW = {"_target_": "torch.optim.AdamW", "lr": 5e-5, "weight_decay": 0.01}
+
+
+def attaching(configure: Callable[..., Any]) -> Callable[..., Any]:
+    """Have `configure_callbacks` attach the task to its trainer and to the data module."""
+
+    @wraps(configure)
+    def attach_and_configure(task: "TaskTransformer") -> Any:
+        data = fields(task.trainer).datamodule
+        required: tuple[type[Callback], ...] = ()
+        if isinstance(data, TransformerDataModule):
+            task.attach_data(data)
+            required = data.required_callbacks
+        ExactnessCallback.attach(task.trainer, task, *required)
+        return configure(task)
+
+    attach_and_configure.is_wrapped = True  # type: ignore[attr-defined]
+    return attach_and_configure
+
+
+WRAPPED = {
+    "compute_loss": records_loss_count,
+    "shared_step": records_loss_count,
+    "configure_callbacks": attaching,
+}
+"""Methods that `TaskTransformer` wraps, and that of a subclass need not call `super()` for it."""
 
 
 class TaskTransformer(LightningModule):
@@ -46,6 +78,11 @@ class TaskTransformer(LightningModule):
 
         class MyTransformer(LanguageModelingTransformer):
             noise_std: float = 0.1
+
+    Three methods of every subclass are wrapped. `compute_loss` and `shared_step` record how many
+    terms the loss has; `configure_callbacks` also puts the `ExactnessCallback` before all other
+    callbacks, and after it the `required_callbacks` of the data module, and hands the model's
+    config to that. A subclass need not call `super()` for that.
 
     Args:
         backbone: the pretrained model, as a hub id or folder, or as the fields of `Backbone`.
@@ -71,18 +108,18 @@ class TaskTransformer(LightningModule):
     """Import path of the data module that the task trains on by default."""
     hf_pipeline_task: ClassVar[str | None] = None
     """Name of the pipeline of transformers that serves the task, where there is one."""
-    hf_pipeline_kwargs: Mapping[str, Any] | None = None
+    hf_pipeline_kwargs: Settings | None = None
     """Further arguments of that pipeline."""
 
     def __init__(
         self,
-        backbone: str | Mapping[str, Any],
+        backbone: str | Settings,
         downstream_model_type: str | None = None,
-        optimizer: Mapping[str, Any] | None = None,
-        scheduler: Mapping[str, Any] | None = None,
-        peft: Mapping[str, Any] | None = None,
-        model_data_kwargs: Mapping[str, Any] | None = None,
-        **hyperparameters: Any,
+        optimizer: Settings | None = None,
+        scheduler: Settings | None = None,
+        peft: Settings | None = None,
+        model_data_kwargs: Settings | None = None,
+        **hyperparameters: object,
     ) -> None:
         super().__init__()
         backbone, peft = plain(backbone), plain(peft)
@@ -93,10 +130,11 @@ class TaskTransformer(LightningModule):
         fields = {"pretrained_model_name_or_path": backbone}
         self.backbone = Backbone(**(fields if isinstance(backbone, str) else dict(backbone)))
         self.downstream_model_type = downstream_model_type or self.default_model_type
-        self.optimizer_config: Mapping[str, Any] = optimizer or ADAMW
+        self.optimizer_config: Settings = optimizer or ADAMW
         self.scheduler_config = scheduler
         self.model_data_kwargs = model_data_kwargs or {}
-        self._data: TransformerDataModule | None = None
+        self.data: Any = None
+        """The data module that `attach_data` was called with last."""
         self.unlogged_loss: Tensor | None = None
         self.current_batch: Batch = {}
         self.weighting = TokenWeighting()
@@ -113,24 +151,12 @@ class TaskTransformer(LightningModule):
             }
         )
 
-    @property
-    def trainer(self) -> Trainer:
-        """The trainer, which keeps the `Invariants` from now on if this is what it runs."""
-        return super().trainer
-
-    @trainer.setter
-    def trainer(self, trainer: Trainer | None) -> None:
-        LightningModule.trainer.fset(self, trainer)  # type: ignore[attr-defined]
-        # A task within another module is handed its trainer as well.
-        if isinstance(trainer, Trainer) and trainer.lightning_module is self:
-            Invariants.attach(trainer)
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
-        for name in ("compute_loss", "shared_step"):
+        for name, wrap in WRAPPED.items():
             method = getattr(cls, name)  # of the class, or of a mixin
-            if not getattr(method, "is_counted", False):
-                setattr(cls, name, counted(method))
+            if not getattr(method, "is_wrapped", False):
+                setattr(cls, name, wrap(method))
 
     # -- the model
 
@@ -144,13 +170,13 @@ class TaskTransformer(LightningModule):
 
     # -- the loss
 
-    @counted
+    @records_loss_count
     def shared_step(self, batch: Batch, stage: str) -> tuple[Loss, ModelOutput]:
         """Return the loss of a batch and the model's outputs; `stage` is train, val or test."""
         outputs = self(batch)
         return self.compute_loss(outputs, batch, stage), outputs
 
-    @counted
+    @records_loss_count
     def compute_loss(self, outputs: ModelOutput, batch: Batch, stage: str) -> Loss:
         """Return the model's own loss as the sum over its targets and their number."""
         count, mean = self.count_targets(batch), outputs["loss"]
@@ -174,7 +200,7 @@ class TaskTransformer(LightningModule):
         loss, _ = self.shared_step(batch, "train")
         if not loss.total.requires_grad:
             raise ConfigurationError(nothing_trains(self.model))
-        every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
+        every = fields(self.trainer).log_every_n_steps
         due = every and (self.global_step + 1) % every == 0
         if due:
             self.log("train/loss", loss.mean.detach(), prog_bar=True)
@@ -212,7 +238,7 @@ class TaskTransformer(LightningModule):
         """
         return {"loss": MeanLoss()}
 
-    def metric_inputs(self, loss: Loss, outputs: ModelOutput, batch: Batch) -> dict[str, Any]:
+    def metric_inputs(self, loss: Loss, outputs: ModelOutput, batch: Batch) -> MetricInputs:
         """Return what a batch gives to the metrics, by the names of their `update`'s arguments."""
         return {"total": loss.total, "count": loss.count}
 
@@ -234,16 +260,16 @@ class TaskTransformer(LightningModule):
 
     # -- the optimizer
 
-    def parameter_groups(self) -> list[dict[str, Any]]:
+    def parameter_groups(self) -> list[ParameterGroup]:
         """Return the trainable parameters: matrices, and biases and norms without weight decay."""
         trainable = [p for p in self.parameters() if p.requires_grad]
-        groups: list[dict[str, Any]] = [
+        groups: list[ParameterGroup] = [
             {"params": [p for p in trainable if p.ndim >= 2]},
             {"params": [p for p in trainable if p.ndim < 2], "weight_decay": 0.0},
         ]
         return [group for group in groups if group["params"]]
 
-    def build_optimizer(self, groups: list[dict[str, Any]]) -> Optimizer:
+    def build_optimizer(self, groups: list[ParameterGroup]) -> Optimizer:
         """Return the optimizer of the parameter groups."""
         if self.optimizer_config["_target_"] == "torch.optim.LBFGS":  # it takes one group
             groups = [{"params": [p for group in groups for p in group["params"]]}]
@@ -277,14 +303,26 @@ class TaskTransformer(LightningModule):
 
     # -- callbacks
 
+    @attaching
     def configure_callbacks(self) -> list[Callback]:
         """Return the callbacks that belong to the task, besides those of the trainer."""
         return []
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the data out of copies, as Lightning does the trainer."""
+        return {**super().__getstate__(), "data": None}
+
+    def attach_data(self, data: TransformerDataModule) -> None:
+        """Use a data module from now on, and tell it the config of the model.
+
+        Lightning's `configure_callbacks` and `predict` call this before any row is processed.
+        """
+        self.data, data.model_config = data, self.model.config
+
     # -- prediction and export
 
     def predict(
-        self, inputs: Sequence[Any], data: TransformerDataModule, batch_size: int = 16
+        self, inputs: Sequence[object], data: TransformerDataModule, batch_size: int = 16
     ) -> list[Any]:
         """Return the prediction for each raw input.
 
@@ -296,7 +334,8 @@ class TaskTransformer(LightningModule):
         Raises:
             ConfigurationError: for an input without what the task needs.
         """
-        with torch.no_grad(), evaluation_mode(self), self._attached(data):
+        self.attach_data(data)
+        with torch.no_grad(), evaluation_mode(self):
             batches = data.predict_batches(inputs, batch_size)
             steps = [
                 self.predict_step(move_data_to_device(batch, self.device), index)
@@ -313,18 +352,13 @@ class TaskTransformer(LightningModule):
         """Return one prediction an input, where `predict_step` gives one an example of it."""
         return predictions
 
-    def finish_predictions(self, predictions: list[Any], inputs: Sequence[Any]) -> list[Any]:
+    def finish_predictions(self, predictions: list[Any], inputs: Sequence[object]) -> list[Any]:
         """Return the predictions with what only the raw inputs tell."""
         return predictions
 
     def postprocess(self, prediction: Any) -> Any:
         """Return one prediction as the caller of `predict` sees it."""
         return prediction
-
-    @property
-    def data(self) -> Any:
-        """The data module: the one that `predict` was called with, or else the trainer's."""
-        return self._data or getattr(self._trainer, "datamodule", None)
 
     def save_hf_checkpoint(self, folder: str | Path, processor: Any) -> None:
         """Write a model repository, from which `from_pretrained` gives the same logits.
@@ -334,7 +368,7 @@ class TaskTransformer(LightningModule):
             processor: the tokenizer or image processor.
         """
         tell_of_own_layer(self.model)
-        merged(self.model).save_pretrained(folder)
+        merge_adapters(self.model).save_pretrained(folder)
         processor.save_pretrained(folder)
 
     def load_processor(self) -> Any:
@@ -344,13 +378,20 @@ class TaskTransformer(LightningModule):
     @property
     def hf_pipeline(self) -> Pipeline:
         """The pipeline of transformers around the model; raises ConfigurationError if none fits."""
-        return pipeline_of(self)
+        if self.hf_pipeline_task is None:
+            raise ConfigurationError(
+                f"transformers has no pipeline for {type(self).__name__}: use predict(inputs, data)"
+            )
+        # That of the data may be set up otherwise, as a tokenizer with another chat template.
+        processor = getattr(self.data, "processor", None) or self.load_processor()
+        arguments = self.hf_pipeline_kwargs or {}
+        return build_pipeline(self.model, self.hf_pipeline_task, processor, arguments)
 
     def hf_predict(self, *inputs: Any, **kwargs: Any) -> Any:
         """Return what the pipeline of transformers makes of its inputs."""
         return self.hf_pipeline(*inputs, **kwargs)
 
-    def load_state_dict(self, state_dict: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
+    def load_state_dict(self, state_dict: Settings, *args: Any, **kwargs: Any) -> Any:
         """Take up the weights of a checkpoint; raises ConfigurationError for those of others."""
         try:
             return super().load_state_dict(state_dict, *args, **kwargs)
@@ -360,7 +401,7 @@ class TaskTransformer(LightningModule):
                 f"the checkpoint does not fit {type(self).__name__}: {reason}"
             ) from error
 
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+    def on_save_checkpoint(self, checkpoint: Checkpoint) -> None:
         """Record the task; leave out what the backbone's files hold, if an adapter trains."""
         record_task(type(self), checkpoint)
         if not self.strict_loading and not self.backbone.random_weights:
@@ -372,16 +413,6 @@ class TaskTransformer(LightningModule):
         """Return a random generator for this step: the same on every rank and after a resume."""
         step = self.trainer.fit_loop.total_batch_idx
         return keyed_generator(purpose, step, self.device)
-
-    @contextmanager
-    def _attached(self, data: TransformerDataModule) -> Iterator[None]:
-        """Have `data` as the data module, and tell it the model, for a while."""
-        before = data.model_config
-        self._data, data.model_config = data, self.model.config
-        try:
-            yield
-        finally:
-            self._data, data.model_config = None, before
 
     def number_of_targets(self) -> Tensor:
         """Return how many targets the batch has by which the task is being trained."""

@@ -1,6 +1,5 @@
-"""Three-way merges: what the templates gave, what it was edited into, what they give now."""
+"""Three-way merges of texts: `(ours, base, theirs)` in, a merged text out.
 
-from ltscaffold.merge.files import How, Merge, is_edited, merge_files
-from ltscaffold.merge.lines import three_way
-
-__all__ = ["How", "Merge", "is_edited", "merge_files", "three_way"]
+The faces are `python.merge_python`, `yaml.merge_yaml` and `lines.merge_lines`; the last one calls
+`git merge-file`. Not here: paths, projects, templates. `project` and `commands` import the faces.
+"""

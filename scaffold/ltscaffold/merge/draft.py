@@ -6,7 +6,7 @@ from typing import Literal
 
 from ltscaffold.merge.lines import LABELS
 
-Kind = Literal["conflict", "review"]
+MarkKind = Literal["conflict", "review"]
 
 
 @dataclass(frozen=True)
@@ -14,7 +14,7 @@ class Mark:
     """What to say of a line of a draft, which counts from 0."""
 
     line: int
-    kind: Kind
+    kind: MarkKind
     message: str
 
 

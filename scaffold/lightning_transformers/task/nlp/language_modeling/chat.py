@@ -13,15 +13,16 @@ from datasets import Dataset
 from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
-from lightning_transformers.core.collate import IGNORED
-from lightning_transformers.errors import ConfigurationError
-from lightning_transformers.task.nlp.language_modeling.documents import TOKENS
-from lightning_transformers.task.nlp.language_modeling.templates import (
+from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.base.types import Columns, Row
+from lightning_transformers.data.collators import IGNORE_INDEX
+from lightning_transformers.task.nlp.language_modeling.chat_template import (
     ASSISTANT,
     SHOWN,
     ChatTemplate,
     Conversation,
 )
+from lightning_transformers.task.nlp.language_modeling.documents import TOKENS
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +52,7 @@ def encode_conversations(
     used = [name for name in (messages_column, TOOLS) if name in table.column_names]
     chats = conversations(Dataset(table.select(used))[:], messages_column)
     found = [
-        (ids[:max_length], np.where(learned, ids, IGNORED)[:max_length], len(ids) > max_length)
+        (ids[:max_length], np.where(learned, ids, IGNORE_INDEX)[:max_length], len(ids) > max_length)
         for ids, learned in encoded(tokenizer, chats)
         if learned[1:max_length].any()  # nothing predicts the first token
     ]
@@ -66,8 +67,8 @@ def encode_conversations(
 
 
 def encode_prompts(
-    columns: Mapping[str, list[Any]], *, tokenizer: PreTrainedTokenizerBase, messages_column: str
-) -> dict[str, Any]:
+    columns: Columns, *, tokenizer: PreTrainedTokenizerBase, messages_column: str
+) -> Columns:
     """Return conversations as `input_ids` that end where the assistant is to speak.
 
     What the assistant says last is left out: it is what is to be predicted.
@@ -80,7 +81,7 @@ def encode_prompts(
     return {"input_ids": tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"]}
 
 
-def conversations(columns: Mapping[str, Any], messages_column: str) -> list[Conversation]:
+def conversations(columns: Columns, messages_column: str) -> list[Conversation]:
     """Return the conversations of rows; raises ConfigurationError for what is none."""
     tools = columns[TOOLS] if TOOLS in columns else repeat(None)
     rows = zip(columns[messages_column], tools, strict=False)
@@ -155,7 +156,7 @@ def encoded(
     return both
 
 
-def as_row(value: Any, column: str) -> dict[str, Any]:
+def as_row(value: Any, column: str) -> Row:
     """Return an input to predict on as a row: a text is what the user says."""
     tools = None
     if isinstance(value, str) and value:

@@ -1,37 +1,38 @@
 """Texts and conversations for causal language modeling, as documents or cut into blocks."""
 
 import logging
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal
+from collections.abc import Callable, Mapping, Sequence
+from typing import ClassVar, Literal
 
 from datasets import Dataset, Features, Json
+from pytorch_lightning import Callback
 from transformers import PreTrainedTokenizerBase
 
-from lightning_transformers.core.collate import CausalCollator
-from lightning_transformers.core.packing import tokenize, tokenize_and_pack
-from lightning_transformers.core.sources import Rows
-from lightning_transformers.core.text import TextDataModule, without_lines
-from lightning_transformers.errors import ConfigurationError
+from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.base.types import Columns, Row
+from lightning_transformers.data.collators import CausalCollator
+from lightning_transformers.data.loading import Rows, shipped_files
+from lightning_transformers.data.packing import tokenize, tokenize_and_pack
+from lightning_transformers.data.texts import without_lines
 from lightning_transformers.task.nlp.language_modeling.chat import (
     as_row,
     encode_conversations,
     encode_prompts,
     report_lost,
 )
+from lightning_transformers.task.nlp.language_modeling.chat_template import (
+    require_template,
+    template_text,
+)
 from lightning_transformers.task.nlp.language_modeling.documents import (
     arrange_documents,
     documents_at_once,
     tokenize_documents,
 )
-from lightning_transformers.task.nlp.language_modeling.separation import SeparationCheck
-from lightning_transformers.task.nlp.language_modeling.templates import (
-    require_template,
-    template_text,
-)
+from lightning_transformers.task.nlp.language_modeling.packing_check import SeparationCheck
+from lightning_transformers.task.shared.text import TextDataModule
 
 log = logging.getLogger(__name__)
-
-ASSETS = "pkg://lightning_transformers/assets"
 
 
 class LanguageModelingDataModule(TextDataModule):
@@ -50,16 +51,11 @@ class LanguageModelingDataModule(TextDataModule):
     chat_template: str | None = None
     """A Jinja file, or its text, in place of the tokenizer's own template."""
 
-    sample_files: ClassVar[dict[str, str]] = {
-        "train": f"{ASSETS}/language_modeling/train.txt",
-        "validation": f"{ASSETS}/language_modeling/validation.txt",
-    }
-    chat_sample_files: ClassVar[dict[str, str]] = {
-        "train": f"{ASSETS}/chat/train.jsonl",
-        "validation": f"{ASSETS}/chat/validation.jsonl",
-    }
+    sample_files: ClassVar[dict[str, str]] = shipped_files("language_modeling", "txt")
+    required_callbacks: ClassVar[tuple[type[Callback], ...]] = (SeparationCheck,)
+    chat_sample_files: ClassVar[dict[str, str]] = shipped_files("chat")
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, **hyperparameters: Any) -> None:
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, **hyperparameters: object) -> None:
         super().__init__(tokenizer, **hyperparameters)
         if self.chat_template is not None:
             # A checkpoint has the text: the file may be elsewhere by then.
@@ -72,18 +68,11 @@ class LanguageModelingDataModule(TextDataModule):
         return self.chat_sample_files if self.messages_column else self.sample_files
 
     def setup(self, stage: str) -> None:
-        """Build the dataset, and have the trainer check what tokens of it the model sees."""
+        """Build the dataset; warn once if its rows are taken for documents that do not end."""
+        is_first = self.dataset is None
         super().setup(stage)
-        if self.trainer is not None:
-            callbacks: list[Any] = self.trainer.callbacks  # type: ignore[attr-defined]
-            if not any(isinstance(callback, SeparationCheck) for callback in callbacks):
-                callbacks.insert(0, SeparationCheck())
-                self.warn_of_open_ends()
-
-    def warn_of_open_ends(self) -> None:
-        """Say so if the rows are taken for documents that do not end."""
         packed = self.packing == "documents" and self.messages_column is None
-        if packed and not self.append_eos:
+        if is_first and packed and not self.append_eos:
             log.warning(
                 "dataset.append_eos=false: of each row, taken for a document, no end is learned; "
                 "if the rows are lines of one text, set dataset.packing=blocks"
@@ -121,17 +110,11 @@ class LanguageModelingDataModule(TextDataModule):
 
     def prompts(self, split: str, rows: Rows) -> Rows:
         """Return the `input_ids` of texts to continue, or of conversations to answer."""
+        function: Callable[..., Columns] = encode_prompts
+        column: Row = {"messages_column": self.messages_column}
         if self.messages_column is None:
-            return self.map_rows(
-                split, rows, tokenize, tokenizer=self.tokenizer, text_column=self.text_column
-            )
-        return self.map_rows(
-            split,
-            rows,
-            encode_prompts,
-            tokenizer=self.tokenizer,
-            messages_column=self.messages_column,
-        )
+            function, column = tokenize, {"text_column": self.text_column}
+        return self.map_rows(split, rows, function, tokenizer=self.tokenizer, **column)
 
     def blocks(self, split: str, rows: Rows) -> Rows:
         """Return the texts, one after another, cut into blocks."""
@@ -190,14 +173,14 @@ class LanguageModelingDataModule(TextDataModule):
         """Return the collator, which pads with the padding token or, without one, the end."""
         return CausalCollator(self.tokenizer)
 
-    def predict_rows(self, inputs: Sequence[Any]) -> list[dict[str, Any]]:
+    def predict_rows(self, inputs: Sequence[object]) -> list[Row]:
         """Return texts, lines and mappings as rows; for a chat, lists of messages as well."""
         column = self.messages_column
         if column is None:
             return super().predict_rows(inputs)
         return [as_row(value, column) for value in without_lines(inputs)]
 
-    def predict_dataset(self, inputs: Sequence[Any]) -> Dataset:
+    def predict_dataset(self, inputs: Sequence[object]) -> Dataset:
         """Return inputs as a dataset; messages need not have the same keys, nor kind of content."""
         if self.messages_column is None:
             return super().predict_dataset(inputs)
@@ -205,10 +188,6 @@ class LanguageModelingDataModule(TextDataModule):
         return Dataset.from_list(
             rows, features=Features(dict.fromkeys(next(iter(rows), ()), Json()))
         )
-
-    def input_column(self) -> str:
-        """Return the column of the text."""
-        return self.text_column
 
     def longest_block(self) -> int:
         """Return `block_size`, or by default the longest input that the model takes."""

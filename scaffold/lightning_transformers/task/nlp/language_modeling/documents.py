@@ -2,7 +2,6 @@
 
 from bisect import bisect_left, insort
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -11,8 +10,8 @@ from datasets import Dataset
 from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
-from lightning_transformers.core.packing import text_tokens
-from lightning_transformers.core.sources import Rows
+from lightning_transformers.data.loading import Rows
+from lightning_transformers.data.packing import text_tokens
 
 Integers = NDArray[np.int64]
 TOKENS = pa.list_(pa.int32())
@@ -83,7 +82,7 @@ def arrange_documents(table: pa.Table, *, block_size: int, together: bool) -> pa
     starts, sizes = starts[order], sizes[order]
     ends = offsets(np.array([len(row) for row in rows], np.int64))
     tokens = ranges(starts, sizes)
-    columns: dict[str, Any] = {
+    columns: dict[str, pa.ListArray] = {
         name: pa.ListArray.from_arrays(
             pa.array(offsets(sizes)[ends], pa.int32()),
             pc.list_flatten(table[name]).combine_chunks().take(pa.array(tokens)),

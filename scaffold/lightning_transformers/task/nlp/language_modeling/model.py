@@ -1,7 +1,7 @@
 """The causal language model."""
 
 from inspect import unwrap
-from typing import Any, ClassVar, cast
+from typing import ClassVar
 
 import torch
 from pydantic import PositiveInt
@@ -11,11 +11,13 @@ from torchmetrics import Metric
 from transformers import PreTrainedModel
 from transformers.utils.generic import ModelOutput
 
-from lightning_transformers.core import Batch, Loss, TaskTransformer
-from lightning_transformers.core.collate import padding_token_id
-from lightning_transformers.core.losses import unmasked
-from lightning_transformers.core.metrics import Perplexity
-from lightning_transformers.errors import ConfigurationError
+from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.base.types import Batch, Loss
+from lightning_transformers.core import TaskTransformer
+from lightning_transformers.data.collators import padding_token_id
+from lightning_transformers.models.backbone import generate
+from lightning_transformers.training.loss import unmasked
+from lightning_transformers.training.metrics import Perplexity
 
 
 class LanguageModelingTransformer(TaskTransformer):
@@ -25,9 +27,7 @@ class LanguageModelingTransformer(TaskTransformer):
     """Tokens that `predict` adds to a text at most."""
 
     default_model_type: ClassVar[str] = "transformers.AutoModelForCausalLM"
-    data_module_type: ClassVar[str] = (
-        "lightning_transformers.task.nlp.language_modeling.LanguageModelingDataModule"
-    )
+    data_module_type: ClassVar[str] = f"{__package__}.LanguageModelingDataModule"
     hf_pipeline_task: ClassVar[str | None] = "text-generation"
 
     def build_model(self) -> PreTrainedModel:
@@ -92,13 +92,14 @@ class LanguageModelingTransformer(TaskTransformer):
         positions = getattr(self.model.config, "max_position_embeddings", None)
         longest = max(positions - self.max_new_tokens, 1) if positions else ids.shape[1]
         ids, mask = ids[:, -longest:], mask[:, -longest:]
-        output = cast(Any, self.model).generate(
+        output = generate(
+            self.model,
             input_ids=ids,
             attention_mask=mask,
             pad_token_id=padding_token_id(self.data.tokenizer),
             max_new_tokens=self.max_new_tokens,
         )
-        return cast(Tensor, output[:, ids.shape[1] :])
+        return output[:, ids.shape[1] :]
 
 
 def takes_its_loss_from_transformers(model: PreTrainedModel) -> bool:

@@ -1,25 +1,20 @@
 """Text for masked language modeling: rows, or blocks cut from all of them."""
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 from datasets import Dataset
 from pydantic import Field
 from transformers import PreTrainedTokenizerBase
 
-from lightning_transformers.core.sources import Rows
-from lightning_transformers.core.text import PaddedTextDataModule
-from lightning_transformers.errors import ConfigurationError
-from lightning_transformers.task.nlp.masked_language_modeling.encoding import (
-    encode,
-    encode_prompts,
-)
+from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.data.loading import Rows, shipped_files
+from lightning_transformers.task.nlp.masked_language_modeling.encoding import encode, encode_prompts
 from lightning_transformers.task.nlp.masked_language_modeling.masking import (
     MaskingCollator,
     TokenMasker,
 )
 from lightning_transformers.task.nlp.masked_language_modeling.tokens import tells_words_apart
-
-ASSETS = "pkg://lightning_transformers/assets/summarization"
+from lightning_transformers.task.shared.text import PaddedTextDataModule
 
 
 class MaskedLanguageModelingDataModule(PaddedTextDataModule):
@@ -38,12 +33,9 @@ class MaskedLanguageModelingDataModule(PaddedTextDataModule):
     """Hide all tokens of a word, which are those that the tokenizer's first step leaves together,
     instead of single tokens."""
 
-    sample_files: ClassVar[dict[str, str]] = {
-        "train": f"{ASSETS}/train.jsonl",
-        "validation": f"{ASSETS}/validation.jsonl",
-    }
+    sample_files: ClassVar[dict[str, str]] = shipped_files("summarization")
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, **hyperparameters: Any) -> None:
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, **hyperparameters: object) -> None:
         super().__init__(tokenizer, **hyperparameters)
         if tokenizer.mask_token_id is None:
             raise ConfigurationError(
@@ -94,7 +86,3 @@ class MaskedLanguageModelingDataModule(PaddedTextDataModule):
         """Return the collator, which hides words of the examples to train on."""
         length = self.longest_input() if self.padding == "max_length" else None
         return MaskingCollator(self.tokenizer, length, self.token_masker())
-
-    def input_column(self) -> str:
-        """Return the column of the text."""
-        return self.text_column

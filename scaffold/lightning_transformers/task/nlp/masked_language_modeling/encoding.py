@@ -7,8 +7,9 @@ import numpy as np
 import torch
 from transformers import PreTrainedTokenizerBase
 
-from lightning_transformers.core.text import tokenize
-from lightning_transformers.errors import ConfigurationError
+from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.base.types import Columns
+from lightning_transformers.data.texts import tokenize
 from lightning_transformers.task.nlp.masked_language_modeling.masking import (
     NEVER,
     TokenMasker,
@@ -36,7 +37,7 @@ def encode(
     truncation: bool,
     whole_word_mask: bool,
     mask: TokenMasker | None,
-) -> dict[str, list[Any]]:
+) -> Columns:
     """Return the examples of a batch of rows, for `Dataset.map(batched=True)`.
 
     Args:
@@ -86,7 +87,7 @@ def encode_prompts(
     text_column: str,
     max_length: int,
     truncation: bool,
-) -> dict[str, Any]:
+) -> Columns:
     """Return texts to fill in as the model's inputs, for `Dataset.map(batched=True)`.
 
     Raises:
@@ -110,7 +111,7 @@ def encode_prompts(
     return encoded
 
 
-def as_columns(examples: Sequence[Tokens], mask: TokenMasker | None) -> dict[str, list[Any]]:
+def as_columns(examples: Sequence[Tokens], mask: TokenMasker | None) -> Columns:
     """Return the examples as columns, with words hidden where `mask` is given."""
     columns: dict[str, list[Any]] = {"attention_mask": [[1] * e.shape[1] for e in examples]}
     if mask is None:

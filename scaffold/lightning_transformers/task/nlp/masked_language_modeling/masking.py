@@ -2,16 +2,16 @@
 
 import hashlib
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from lightning_transformers.core.collate import IGNORED, PaddingCollator
-from lightning_transformers.core.types import Batch
+from lightning_transformers.base.types import Batch, Row
+from lightning_transformers.data.collators import IGNORE_INDEX, PaddingCollator
 
 NEVER = -1
 """The word of a token that is never hidden."""
@@ -54,7 +54,7 @@ class TokenMasker:
         other = torch.randint(self.vocab_size, input_ids.shape, generator=generator)
         inputs = torch.where(fate < MASKED + RANDOM, other, input_ids)
         inputs[fate < MASKED] = self.mask_token_id
-        labels = torch.where(hidden, input_ids, IGNORED)
+        labels = torch.where(hidden, input_ids, IGNORE_INDEX)
         return torch.where(hidden, inputs, input_ids), labels
 
 
@@ -73,11 +73,11 @@ class MaskingCollator(PaddingCollator):
         super().__init__(tokenizer, length)
         self.mask = mask
 
-    def __call__(self, examples: Sequence[Mapping[str, Any]]) -> Batch:
+    def __call__(self, examples: Sequence[Row]) -> Batch:
         """Return `input_ids`, `attention_mask` and, unless to predict on, `labels`."""
         return super().__call__([self.masked(example) for example in examples])
 
-    def masked(self, example: Mapping[str, Any]) -> Mapping[str, Any]:
+    def masked(self, example: Row) -> Row:
         """Return an example with words hidden, if it has the column `word_ids`."""
         if "word_ids" not in example:
             return example
@@ -87,7 +87,7 @@ class MaskingCollator(PaddingCollator):
         return {**rest, "input_ids": input_ids, "labels": labels}
 
 
-def generator_for(input_ids: np.ndarray[Any, Any]) -> torch.Generator:
+def generator_for(input_ids: NDArray[np.int32]) -> torch.Generator:
     """Return a generator whose stream depends on the tokens of an example alone."""
     digest = hashlib.blake2b(input_ids.astype(np.int64).tobytes(), digest_size=8).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest, "big") >> 1)

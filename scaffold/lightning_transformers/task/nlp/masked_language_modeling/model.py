@@ -1,22 +1,21 @@
 """The masked language model."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from torchmetrics import Metric
 from transformers.utils.generic import ModelOutput
 
-from lightning_transformers.core import Batch, Loss, TaskTransformer
-from lightning_transformers.core.collate import IGNORED
-from lightning_transformers.core.metrics import Accuracy, Perplexity
+from lightning_transformers.base.types import Batch, Loss, Row
+from lightning_transformers.core import TaskTransformer
+from lightning_transformers.data.collators import IGNORE_INDEX
+from lightning_transformers.training.metrics import Accuracy, MetricInputs, Perplexity
 
 
 class MaskedLanguageModelingTransformer(TaskTransformer):
     """Predicts hidden tokens; reports their loss, perplexity and accuracy."""
 
     default_model_type: ClassVar[str] = "transformers.AutoModelForMaskedLM"
-    data_module_type: ClassVar[str] = (
-        "lightning_transformers.task.nlp.masked_language_modeling.MaskedLanguageModelingDataModule"
-    )
+    data_module_type: ClassVar[str] = f"{__package__}.MaskedLanguageModelingDataModule"
     hf_pipeline_task: ClassVar[str | None] = "fill-mask"
 
     def configure_metrics(self, stage: str) -> dict[str, Metric]:
@@ -27,18 +26,14 @@ class MaskedLanguageModelingTransformer(TaskTransformer):
             "accuracy": Accuracy(average="micro", validate_args=False),
         }
 
-    def metric_inputs(self, loss: Loss, outputs: ModelOutput, batch: Batch) -> dict[str, Any]:
+    def metric_inputs(self, loss: Loss, outputs: ModelOutput, batch: Batch) -> MetricInputs:
         """Return the predicted and the true tokens as well, of those that were hidden."""
-        hidden = batch["labels"] != IGNORED
-        return {
-            **super().metric_inputs(loss, outputs, batch),
-            "preds": outputs["logits"][hidden].argmax(-1),
-            "target": batch["labels"][hidden],
-        }
+        hidden = batch["labels"] != IGNORE_INDEX
+        predicted = outputs["logits"][hidden].argmax(-1)
+        compared = {"preds": predicted, "target": batch["labels"][hidden]}
+        return super().metric_inputs(loss, outputs, batch) | compared
 
-    def predict_step(
-        self, batch: Batch, batch_idx: int, dataloader_idx: int = 0
-    ) -> list[dict[str, Any]]:
+    def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> list[Row]:
         """Return each text with its masks filled in, and the tokens with their probabilities."""
         tokenizer = self.data.tokenizer
         input_ids = batch["input_ids"]

@@ -2,15 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import chain
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
-from lightning_transformers.core.packing import token_ids
+from lightning_transformers.data.packing import token_ids
 from lightning_transformers.task.nlp.masked_language_modeling.masking import NEVER
 
-Tokens = np.ndarray[Any, np.dtype[np.int32]]
+Tokens = NDArray[np.int32]
 """Tokens as two rows of numbers, (2, length): their ids, and the words they are part of."""
 
 

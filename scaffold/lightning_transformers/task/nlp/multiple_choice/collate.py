@@ -1,18 +1,17 @@
 """From examples with a list of inputs, one for each choice, to batches."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 
-from lightning_transformers.core.collate import PaddingCollator
-from lightning_transformers.core.types import Batch
+from lightning_transformers.base.types import Batch, Row
+from lightning_transformers.data.collators import PaddingCollator
 
 
 class ChoiceCollator(PaddingCollator):
     """Pad the inputs of all choices to one length, and all examples to one number of choices."""
 
-    def __call__(self, examples: Sequence[Mapping[str, Any]]) -> Batch:
+    def __call__(self, examples: Sequence[Row]) -> Batch:
         """Return inputs of (batch, choices, length), and `labels`, unless to predict on.
 
         Where the examples differ in their number of choices, `choice_mask` of (batch, choices)

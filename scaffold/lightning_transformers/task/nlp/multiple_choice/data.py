@@ -1,16 +1,17 @@
 """Questions with choices, one of them right."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from lightning_transformers.core.labels import is_unlabelled
-from lightning_transformers.core.sources import Rows, column_names
-from lightning_transformers.core.text import PaddedTextDataModule
-from lightning_transformers.errors import ConfigurationError
+from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.base.types import Row
+from lightning_transformers.data.collators import PaddingCollator
+from lightning_transformers.data.labels import is_unlabelled
+from lightning_transformers.data.loading import Rows, column_names, shipped_files
 from lightning_transformers.task.nlp.multiple_choice.collate import ChoiceCollator
 from lightning_transformers.task.nlp.multiple_choice.encoding import choices_of, encode
+from lightning_transformers.task.shared.text import PaddedTextDataModule
 
-ASSETS = "pkg://lightning_transformers/assets/multiple_choice"
 EXAMPLE = "+x='{context: some text, question: a question, choices: [one, another]}'"
 
 
@@ -31,10 +32,8 @@ class MultipleChoiceDataModule(PaddedTextDataModule):
     label_column: str = "label"
     """The column of the right choice: its number from 0, its letter from A, or its text."""
 
-    sample_files: ClassVar[dict[str, str]] = {
-        "train": f"{ASSETS}/train.jsonl",
-        "validation": f"{ASSETS}/validation.jsonl",
-    }
+    collator_type: ClassVar[type[PaddingCollator]] = ChoiceCollator
+    sample_files: ClassVar[dict[str, str]] = shipped_files("multiple_choice")
 
     def is_unlabelled(self, rows: Rows) -> bool:
         """Tell whether no row has a label to test with."""
@@ -87,17 +86,11 @@ class MultipleChoiceDataModule(PaddedTextDataModule):
             )
         return column
 
-    @property
-    def collate_fn(self) -> ChoiceCollator:
-        """Return the collator, which pads inputs with the padding token."""
-        length = self.longest_input() if self.padding == "max_length" else None
-        return ChoiceCollator(self.tokenizer, length)
-
     def input_column(self) -> str:
         """Return the column of the context."""
         return self.context_column
 
-    def predict_rows(self, inputs: Sequence[Any]) -> list[dict[str, Any]]:
+    def predict_rows(self, inputs: Sequence[object]) -> list[Row]:
         """Return inputs as rows.
 
         Args:
@@ -116,20 +109,20 @@ class MultipleChoiceDataModule(PaddedTextDataModule):
             rows.append(row)
         return rows
 
-    def is_complete(self, row: Mapping[str, Any]) -> bool:
+    def is_complete(self, row: Row) -> bool:
         """Tell whether a row to predict on has all texts, and choices in one form or the other."""
         texts = {self.context_column, self.question_column} - {None}
         is_list = isinstance(row.get(self.choices_column), list)
         are_columns = self.choice_columns is not None and row.keys() >= set(self.choice_columns)
         return row.keys() >= texts and (is_list or are_columns)
 
-    def predicted_choices(self, inputs: Sequence[Any]) -> list[list[str]]:
+    def predicted_choices(self, inputs: Sequence[object]) -> list[list[str]]:
         """Return the choices of each input to predict on."""
         rows = self.predict_dataset(inputs)
         return choices_of(rows[:], self.choices_in("predict", rows), "the inputs")
 
 
-def as_text(value: Any) -> Any:
+def as_text(value: object) -> object:
     """Return a value, or each of a list, as text: the command line reads `1` as a number."""
     if isinstance(value, list):
         return [as_text(part) for part in value]

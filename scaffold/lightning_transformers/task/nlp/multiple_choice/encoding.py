@@ -1,21 +1,24 @@
 """From a context, a question and choices to one input for each choice."""
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TypeVar
 
 from transformers import PreTrainedTokenizerBase
 
-from lightning_transformers.core.packing import token_ids
-from lightning_transformers.core.text import tokenize
-from lightning_transformers.errors import ConfigurationError
+from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.base.types import Columns
+from lightning_transformers.data.packing import token_ids
+from lightning_transformers.data.texts import tokenize
 
 BLANK = re.compile(r" *(?:(?<!\w)_+|_+(?!\w)) *")
 """Underscores that stand for a missing word, and not within a name, with the spaces around."""
 
+T = TypeVar("T")
+
 
 def encode(
-    columns: Mapping[str, list[Any]],
+    columns: Columns,
     *,
     tokenizer: PreTrainedTokenizerBase,
     context: str,
@@ -25,7 +28,7 @@ def encode(
     truncation: bool,
     label: str | None,
     place: str,
-) -> dict[str, Any]:
+) -> Columns:
     """Return the model's inputs for `Dataset.map(batched=True)`; see the data module.
 
     Returns:
@@ -53,9 +56,7 @@ def encode(
     return {**grouped, "labels": [label_of(value, row, where) for value, row in labels]}
 
 
-def choices_of(
-    columns: Mapping[str, list[Any]], choices: str | list[str], place: str
-) -> list[list[str]]:
+def choices_of(columns: Columns, choices: str | list[str], place: str) -> list[list[str]]:
     """Return the choices of each row, from a column of lists or a column for each.
 
     Raises:
@@ -93,13 +94,13 @@ def check_room(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], max_len
         )
 
 
-def regrouped(values: Sequence[Any], groups: Sequence[Sequence[Any]]) -> list[list[Any]]:
+def regrouped(values: Sequence[T], groups: Sequence[Sequence[object]]) -> list[list[T]]:
     """Return a flat list as lists of the lengths of `groups`."""
     rest = iter(values)
     return [[next(rest) for _ in group] for group in groups]
 
 
-def label_of(value: Any, choices: Sequence[str], place: str) -> int:
+def label_of(value: object, choices: Sequence[str], place: str) -> int:
     """Return the number of the choice that a label names: by its text, by a letter or a number.
 
     Args:

@@ -1,24 +1,23 @@
 """The chooser among several choices."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 from torch.nn.functional import cross_entropy
 from torchmetrics import Metric
 from transformers.utils.generic import ModelOutput
 
-from lightning_transformers.core import Batch, Loss, TaskTransformer
-from lightning_transformers.core.metrics import Accuracy
+from lightning_transformers.base.types import Batch, Loss, Row
+from lightning_transformers.core import TaskTransformer
 from lightning_transformers.task.nlp.multiple_choice.data import MultipleChoiceDataModule
+from lightning_transformers.training.metrics import Accuracy, MetricInputs
 
 
 class MultipleChoiceTransformer(TaskTransformer):
     """Tells which choice is right; reports the accuracy."""
 
     default_model_type: ClassVar[str] = "transformers.AutoModelForMultipleChoice"
-    data_module_type: ClassVar[str] = (
-        "lightning_transformers.task.nlp.multiple_choice.MultipleChoiceDataModule"
-    )
+    data_module_type: ClassVar[str] = f"{__package__}.MultipleChoiceDataModule"
 
     def forward(self, batch: Batch) -> ModelOutput:
         """Run the model on a batch, among the choices that each example has."""
@@ -37,30 +36,26 @@ class MultipleChoiceTransformer(TaskTransformer):
         accuracy = Accuracy(average="micro", validate_args=False)
         return {**super().configure_metrics(stage), "accuracy": accuracy}
 
-    def metric_inputs(self, loss: Loss, outputs: ModelOutput, batch: Batch) -> dict[str, Any]:
+    def metric_inputs(self, loss: Loss, outputs: ModelOutput, batch: Batch) -> MetricInputs:
         """Return the chosen and the right numbers as well."""
-        return {
-            **super().metric_inputs(loss, outputs, batch),
-            "preds": outputs["logits"].argmax(-1),
-            "target": batch["labels"],
-        }
+        compared = {"preds": outputs["logits"].argmax(-1), "target": batch["labels"]}
+        return super().metric_inputs(loss, outputs, batch) | compared
 
-    def finish_predictions(self, predictions: list[Any], inputs: Sequence[Any]) -> list[Any]:
+    def finish_predictions(self, predictions: list[Any], inputs: Sequence[object]) -> list[Any]:
         """Return for each input the text of the best choice, its number and its probability.
 
         Args:
             predictions: the number and the probability of the best choice of each input.
             inputs: mappings with `context`, `question` and `choices`, a list.
         """
-        choices = cast(MultipleChoiceDataModule, self.data).predicted_choices(inputs)
+        data: MultipleChoiceDataModule = self.data
+        choices = data.predicted_choices(inputs)
         return [
             {"choice": row[best["index"]], **best}
             for row, best in zip(choices, predictions, strict=True)
         ]
 
-    def predict_step(
-        self, batch: Batch, batch_idx: int, dataloader_idx: int = 0
-    ) -> list[dict[str, Any]]:
+    def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> list[Row]:
         """Return the number and the probability of the best choice of each example."""
         scores, indices = self(batch)["logits"].float().softmax(-1).max(-1)
         return [

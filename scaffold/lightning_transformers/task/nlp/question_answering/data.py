@@ -6,36 +6,18 @@ from typing import Any, ClassVar
 
 from datasets import Dataset, DatasetDict
 from pydantic import NonNegativeInt, PositiveInt
-from transformers import PreTrainedTokenizerBase
 
-from lightning_transformers.core.collate import PaddingCollator
-from lightning_transformers.core.sources import Rows, column_names
-from lightning_transformers.core.text import PaddedTextDataModule
-from lightning_transformers.core.types import Batch
-from lightning_transformers.errors import ConfigurationError
+from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.base.types import Row
+from lightning_transformers.data.collators import PaddingCollator
+from lightning_transformers.data.loading import Rows, column_names, shipped_files
 from lightning_transformers.task.nlp.question_answering.examples import ID_COLUMN, encode
 from lightning_transformers.task.nlp.question_answering.squad import answers_of, flatten
+from lightning_transformers.task.shared.text import PaddedTextDataModule
 
-ASSETS = "pkg://lightning_transformers/assets/question_answering"
 ANSWERS_COLUMNS = ("answers", "answer_text")
 LONGEST_STRIDE = 128
 BATCH = 1000
-
-
-class WindowCollator(PaddingCollator):
-    """Pads on the right, whatever the tokenizer says, so that positions stay what they are."""
-
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, length: int | None = None) -> None:
-        super().__init__(tokenizer, length)
-        self.left = False
-
-    def __call__(self, examples: Sequence[Mapping[str, Any]]) -> Batch:
-        """Return each key as a tensor (batch, …), and `window` as a list."""
-        inputs = [{k: v for k, v in example.items() if k != "window"} for example in examples]
-        batch: dict[str, Any] = super().__call__(inputs)
-        if "window" in examples[0]:
-            batch["window"] = [example["window"] for example in examples]
-        return batch
 
 
 class QuestionAnsweringDataModule(PaddedTextDataModule):
@@ -64,10 +46,7 @@ class QuestionAnsweringDataModule(PaddedTextDataModule):
     null_score_diff_threshold: float = 0.0
     """By how much no answer has to score more than the best one, to be predicted."""
 
-    sample_files: ClassVar[dict[str, str]] = {
-        "train": f"{ASSETS}/train.jsonl",
-        "validation": f"{ASSETS}/validation.jsonl",
-    }
+    sample_files: ClassVar[dict[str, str]] = shipped_files("question_answering")
 
     def load_dataset(self) -> DatasetDict:
         """Return the raw splits, of SQuAD's original json a row for each question."""
@@ -142,11 +121,13 @@ class QuestionAnsweringDataModule(PaddedTextDataModule):
             )
 
     @property
-    def collate_fn(self) -> WindowCollator:
-        """Return the collator, which pads and passes `window` on."""
-        return WindowCollator(self.tokenizer, super().collate_fn.length)
+    def collate_fn(self) -> PaddingCollator:
+        """Return the collator, which pads on the right, so that positions stay what they are."""
+        collator = super().collate_fn
+        collator.left = False
+        return collator
 
-    def predict_rows(self, inputs: Sequence[Any]) -> list[dict[str, Any]]:
+    def predict_rows(self, inputs: Sequence[Any]) -> list[Row]:
         """Return mappings with a context and a question as rows, each with an id of its own."""
         columns = (self.context_column, self.question_column)
         for value in inputs:

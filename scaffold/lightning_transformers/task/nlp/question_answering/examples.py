@@ -2,12 +2,11 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
-from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
-from lightning_transformers.errors import ConfigurationError
+from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.base.types import Columns
 from lightning_transformers.task.nlp.question_answering.squad import (
     Answer,
     answers_of,
@@ -21,7 +20,7 @@ START_COLUMN = "answer_start"
 
 
 def encode(
-    columns: Mapping[str, list[Any]],
+    columns: Columns,
     *,
     tokenizer: PreTrainedTokenizerBase,
     context: str,
@@ -31,7 +30,7 @@ def encode(
     stride: int,
     truncation: bool,
     scored: bool,
-) -> dict[str, list[Any]]:
+) -> Columns:
     """Return the model's inputs for `Dataset.map(batched=True)`; see the data module.
 
     Of several answers the first gives the labels. With `scored`, the column `window` has what
@@ -68,9 +67,7 @@ def encode(
     return result
 
 
-def answers_in(
-    columns: Mapping[str, list[Any]], column: str | None, count: int
-) -> list[list[Answer]]:
+def answers_in(columns: Columns, column: str | None, count: int) -> list[list[Answer]]:
     """Return the answers of each row, none for rows without such a column."""
     if column is None:
         return [[]] * count
@@ -78,6 +75,6 @@ def answers_in(
     return [answers_of(*parts) for parts in zip(columns[column], starts, strict=True)]
 
 
-def question_key(*parts: Any) -> str:
+def question_key(*parts: object) -> str:
     """Return what tells a question from every other: by its id alone, files mix them up."""
     return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()[:32]

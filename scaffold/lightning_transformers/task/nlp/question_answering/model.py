@@ -1,32 +1,34 @@
 """The question answerer."""
 
 import json
-from typing import Any, ClassVar, cast
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 from torchmetrics import Metric
 from transformers.utils.generic import ModelOutput
 
-from lightning_transformers.core import Batch, Loss, TaskTransformer
-from lightning_transformers.core.collate import IGNORED
-from lightning_transformers.core.losses import unmasked
+from lightning_transformers.base.types import Batch, Loss
+from lightning_transformers.core import TaskTransformer
+from lightning_transformers.data.collators import IGNORE_INDEX
+from lightning_transformers.data.texts import decode_texts
 from lightning_transformers.task.nlp.question_answering.scores import SquadScores
 from lightning_transformers.task.nlp.question_answering.spans import (
     Candidates,
+    Span,
     candidates,
     choose,
-    merged,
+    merge_windows,
 )
+from lightning_transformers.training.loss import unmasked
+from lightning_transformers.training.metrics import MetricInputs
 
 
 class QuestionAnsweringTransformer(TaskTransformer):
     """Finds the part of a context that answers a question; reports exact match and F1."""
 
     default_model_type: ClassVar[str] = "transformers.AutoModelForQuestionAnswering"
-    data_module_type: ClassVar[str] = (
-        "lightning_transformers.task.nlp.question_answering.QuestionAnsweringDataModule"
-    )
+    data_module_type: ClassVar[str] = f"{__package__}.QuestionAnsweringDataModule"
 
     def forward(self, batch: Batch) -> ModelOutput:
         """Run the model on its inputs, which `window` is none of."""
@@ -41,25 +43,27 @@ class QuestionAnsweringTransformer(TaskTransformer):
         logits = torch.cat([outputs["start_logits"], outputs["end_logits"]])
         labels = torch.cat([batch["start_positions"], batch["end_positions"]])
         # What lies beyond the window has no logit, and the model leaves it out of its loss, too.
-        return unmasked(logits, labels.masked_fill(labels >= logits.shape[1], IGNORED))
+        return unmasked(logits, labels.masked_fill(labels >= logits.shape[1], IGNORE_INDEX))
 
     def configure_metrics(self, stage: str) -> dict[str, Metric]:
         """Return the loss and SQuAD's scores."""
         return {**super().configure_metrics(stage), "squad": SquadScores()}
 
-    def metric_inputs(self, loss: Loss, outputs: ModelOutput, batch: Batch) -> dict[str, Any]:
+    def metric_inputs(self, loss: Loss, outputs: ModelOutput, batch: Batch) -> MetricInputs:
         """Return the best candidate of each window as well."""
         found = self.candidates(outputs, batch)
         records = [{**window, "spans": window["spans"][:1]} for window in found]
         return {**super().metric_inputs(loss, outputs, batch), "records": records}
 
-    def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> list[Any]:
+    def predict_step(
+        self, batch: Batch, batch_idx: int, dataloader_idx: int = 0
+    ) -> list[Candidates]:
         """Return the candidates of each window."""
         return self.candidates(self(batch), batch)
 
-    def merge_predictions(self, predictions: list[Any]) -> list[Any]:
+    def merge_predictions(self, predictions: list[Candidates]) -> list[Span]:
         """Return the answer to each question: text, probability, first character, end."""
-        return [choose(question, self.data.n_best_size) for question in merged(predictions)]
+        return [choose(question, self.data.n_best_size) for question in merge_windows(predictions)]
 
     def candidates(self, outputs: ModelOutput, batch: Batch) -> list[Candidates]:
         """Return what the hyperparameters of the data let through, of each window."""
@@ -74,7 +78,7 @@ class QuestionAnsweringTransformer(TaskTransformer):
                 null_threshold=threshold,
             )
             for window, *logits in zip(
-                cast(list[str], batch["window"]),
+                decode_texts(batch["window"]),
                 outputs["start_logits"].float().cpu(),
                 outputs["end_logits"].float().cpu(),
                 strict=True,

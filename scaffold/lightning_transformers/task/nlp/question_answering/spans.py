@@ -1,11 +1,13 @@
 """From the model's scores of tokens to an answer, over all windows of a question."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any, TypedDict
+from collections.abc import Iterable
+from typing import TypedDict
 
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
+
+from lightning_transformers.base.types import Row
 
 
 class Span(TypedDict):
@@ -55,7 +57,7 @@ def best_spans(
 
 
 def candidates(
-    window: Mapping[str, Any],
+    window: Row,
     start_logits: Tensor,
     end_logits: Tensor,
     *,
@@ -89,7 +91,7 @@ def candidates(
     }
 
 
-def span(window: Mapping[str, Any], first: int, last: int, score: float) -> Span:
+def span(window: Row, first: int, last: int, score: float) -> Span:
     """Return the text from a token of a window's context to another, without space around it."""
     start, end = window["starts"][first], window["ends"][last]
     text = window["context"][start:end]
@@ -98,7 +100,7 @@ def span(window: Mapping[str, Any], first: int, last: int, score: float) -> Span
     return {"answer": text, "score": score, "start": start, "end": start + len(text)}
 
 
-def merged(windows: Iterable[Candidates]) -> list[Candidates]:
+def merge_windows(windows: Iterable[Candidates]) -> list[Candidates]:
     """Return one item a question, in order of appearance, its spans the best first.
 
     A span that two windows have counts once, with its higher score. No answer has the lowest score

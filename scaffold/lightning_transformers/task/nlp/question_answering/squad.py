@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import Any, NamedTuple
 
-from lightning_transformers.errors import ConfigurationError
+from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.base.types import Columns, Row
 
 SHOWN = 60
 
@@ -22,7 +23,7 @@ class Answer(NamedTuple):
     start: int | None
 
 
-def flatten(columns: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
+def flatten(columns: Columns) -> Columns:
     """Return SQuAD's original json as rows, for `Dataset.map(batched=True)`.
 
     Args:
@@ -41,7 +42,7 @@ def flatten(columns: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
     return {key: [row[key] for row in rows] for key in ("id", "context", "question", "answers")}
 
 
-def _rows(article: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def _rows(article: Row) -> Iterator[Row]:
     for paragraph in article.get("paragraphs", [article]):
         for question in paragraph.get("qas", [paragraph]):
             answers = answers_of(question.get("answers"))
@@ -53,7 +54,7 @@ def _rows(article: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             }
 
 
-def answers_of(value: Any, start: Any = None) -> list[Answer]:
+def answers_of(value: object, start: object = None) -> list[Answer]:
     """Return the answers in a value of their column; an unanswerable question has none.
 
     Args:
@@ -116,13 +117,13 @@ def required(texts: list[Any], column: str) -> list[str]:
     return texts
 
 
-def _listed(value: Any) -> list[Any]:
+def _listed(value: object) -> list[object]:
     if value is None:
         return []
     return value if isinstance(value, list) else [value]
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     """Return a value as it stands in a text: a csv of years, some missing, is one of floats."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)

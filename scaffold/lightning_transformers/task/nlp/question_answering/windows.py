@@ -7,7 +7,8 @@ from typing import Any
 
 from transformers import BatchEncoding, PreTrainedTokenizerBase
 
-from lightning_transformers.errors import ConfigurationError
+from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.base.types import Row
 from lightning_transformers.task.nlp.question_answering.squad import shortened
 
 
@@ -45,7 +46,7 @@ class Window:
             return self.null, self.null
         return self.first + start, self.first + end
 
-    def legend(self, context: str) -> dict[str, Any]:
+    def legend(self, context: str) -> Row:
         """Return what the text of a span of tokens is read from.
 
         Args:

@@ -2,11 +2,10 @@
 
 from typing import ClassVar
 
-from lightning_transformers.core.seq2seq import Field, Seq2SeqDataModule
-from lightning_transformers.core.sources import Rows, column_names
-from lightning_transformers.errors import ConfigurationError
+from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.data.loading import Rows, column_names, shipped_files
+from lightning_transformers.task.shared.seq2seq import Field, Seq2SeqDataModule
 
-ASSETS = "pkg://lightning_transformers/assets/summarization"
 KNOWN_COLUMNS = (
     ("text", "summary"),
     ("article", "highlights"),
@@ -23,10 +22,7 @@ class SummarizationDataModule(Seq2SeqDataModule):
     """The column of the text; by default that of a known pair, such as `text` and `summary`."""
     summary_column: str | None = None
 
-    sample_files: ClassVar[dict[str, str]] = {
-        "train": f"{ASSETS}/train.jsonl",
-        "validation": f"{ASSETS}/validation.jsonl",
-    }
+    sample_files: ClassVar[dict[str, str]] = shipped_files("summarization")
 
     def fields(self, split: str, rows: Rows) -> tuple[Field, Field | None]:
         """Return the columns of the text and of the summary."""
@@ -67,7 +63,3 @@ class SummarizationDataModule(Seq2SeqDataModule):
     def t5_prefix(self) -> str:
         """Return T5's prefix (Raffel et al., 2020, appendix D)."""
         return "summarize: "
-
-    def input_column(self) -> str:
-        """Return the column of the text."""
-        return self.text_column or "text"

@@ -1,12 +1,12 @@
 """The summarizer."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import regex
 from torchmetrics.functional.text import rouge_score
 
-from lightning_transformers.core.metrics import Records
-from lightning_transformers.core.seq2seq import Seq2SeqTransformer
+from lightning_transformers.task.shared.seq2seq import Seq2SeqTransformer
+from lightning_transformers.training.metrics import TextMetric
 
 WORD = regex.compile(r"[^\W_\p{M}][^\W_]*")
 """Letters and digits with their marks, such as the vowel signs of Hindi, which `re` splits at."""
@@ -16,16 +16,14 @@ ROUGE = ("rouge1", "rouge2", "rougeL")
 class SummarizationTransformer(Seq2SeqTransformer):
     """Summarizes a text; reports the loss per token and ROUGE."""
 
-    data_module_type: ClassVar[str] = (
-        "lightning_transformers.task.nlp.summarization.SummarizationDataModule"
-    )
+    data_module_type: ClassVar[str] = f"{__package__}.SummarizationDataModule"
 
-    def text_metric(self) -> Records:
+    def text_metric(self) -> TextMetric:
         """Return ROUGE."""
         return Rouge()
 
 
-class Rouge(Records):
+class Rouge(TextMetric):
     """ROUGE-1, ROUGE-2 and ROUGE-L of pairs of a summary and its reference (Lin, 2004).
 
     F-measures from 0 to 100, each the mean over the pairs, of lower-case words without their
@@ -33,7 +31,7 @@ class Rouge(Records):
     Letters of every script count, where the reference implementation sees ASCII alone.
     """
 
-    def score(self, records: list[Any]) -> dict[str, float]:
+    def score(self, records: list[list[str]]) -> dict[str, float]:
         """Return the scores by name."""
         summaries = [summary for summary, _ in records]
         references = [reference for _, reference in records]

@@ -1,24 +1,21 @@
 """Texts, or pairs of texts, with labels."""
 
 import reprlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from itertools import chain
 from typing import Any, ClassVar, Literal
 
 from transformers import PreTrainedTokenizerBase
 
-from lightning_transformers.core.labels import LabelEncoder, LabelledData
-from lightning_transformers.core.sources import Rows, column_names
-from lightning_transformers.core.text import TEXT_TYPES, PaddedTextDataModule, tokenize
-from lightning_transformers.errors import ConfigurationError
+from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.base.types import Columns
+from lightning_transformers.data.labels import LabelEncoder
+from lightning_transformers.data.loading import Rows, column_names, shipped_files
+from lightning_transformers.data.texts import TEXT_TYPES, tokenize
+from lightning_transformers.task.shared.labels import LabelledData
+from lightning_transformers.task.shared.text import PaddedTextDataModule
 
-ASSETS = "pkg://lightning_transformers/assets/text_classification"
 ProblemType = Literal["single_label_classification", "multi_label_classification", "regression"]
-LABELS = {
-    "single_label_classification": "label (a class)",
-    "multi_label_classification": "label (a list of classes)",
-    "regression": "label (a number)",
-}
 
 
 class TextClassificationDataModule(LabelledData, PaddedTextDataModule):
@@ -36,10 +33,7 @@ class TextClassificationDataModule(LabelledData, PaddedTextDataModule):
     problem_type: ProblemType | None = None
     """What the labels are; by default told by their type."""
 
-    sample_files: ClassVar[dict[str, str]] = {
-        "train": f"{ASSETS}/train.csv",
-        "validation": f"{ASSETS}/validation.csv",
-    }
+    sample_files: ClassVar[dict[str, str]] = shipped_files("text_classification", "csv")
 
     def process_split(self, split: str, rows: Rows) -> Rows:
         """Return the rows as inputs with `labels`."""
@@ -94,10 +88,6 @@ class TextClassificationDataModule(LabelledData, PaddedTextDataModule):
             )
         return texts[0], pair or (texts[1] if len(texts) == 2 else None)
 
-    def input_column(self) -> str:
-        """Return the column of the text."""
-        return self.text_column or "text"
-
     def kind_of_labels(self) -> ProblemType:
         """Return `problem_type`, or tell it by the type of the labels, once."""
         if self.problem_type is None:
@@ -130,7 +120,7 @@ class TextClassificationDataModule(LabelledData, PaddedTextDataModule):
         return {**super().model_data_kwargs, "problem_type": kind}
 
 
-def problem_type_of(feature: Any, has_classes: bool) -> ProblemType:
+def problem_type_of(feature: object, has_classes: bool) -> ProblemType:
     """Return what labels of a type ask for: a list several classes, a float a number.
 
     Args:
@@ -144,7 +134,7 @@ def problem_type_of(feature: Any, has_classes: bool) -> ProblemType:
 
 
 def encode(
-    columns: Mapping[str, list[Any]],
+    columns: Columns,
     *,
     tokenizer: PreTrainedTokenizerBase,
     text: str,
@@ -154,7 +144,7 @@ def encode(
     label: str | None,
     labels: LabelEncoder | None,
     place: str,
-) -> dict[str, Any]:
+) -> Columns:
     """Return the model's inputs for `Dataset.map(batched=True)`; see the data module."""
     require_values(columns, (text, pair, label), place)
     pairs = columns[pair] if pair else None
@@ -164,9 +154,7 @@ def encode(
     return encoded
 
 
-def require_values(
-    columns: Mapping[str, list[Any]], names: Iterable[str | None], place: str
-) -> None:
+def require_values(columns: Columns, names: Iterable[str | None], place: str) -> None:
     """Raise ConfigurationError, which shows the row, if a column that is used lacks a value."""
     for name in names:
         if name is None or None not in columns[name]:

@@ -8,10 +8,11 @@ from torchmetrics import MeanSquaredError, Metric, PearsonCorrCoef, SpearmanCorr
 from torchmetrics.classification import MultilabelF1Score
 from transformers.utils.generic import ModelOutput
 
-from lightning_transformers.core import Batch, Loss, TaskTransformer
-from lightning_transformers.core.labels import class_names, likely_classes
-from lightning_transformers.core.metrics import class_metrics
-from lightning_transformers.errors import ConfigurationError
+from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.base.types import Batch, Loss
+from lightning_transformers.core import TaskTransformer
+from lightning_transformers.data.labels import class_names, likely_classes
+from lightning_transformers.training.metrics import MetricInputs, class_metrics
 
 
 class TextClassificationTransformer(TaskTransformer):
@@ -22,9 +23,7 @@ class TextClassificationTransformer(TaskTransformer):
     """
 
     default_model_type: ClassVar[str] = "transformers.AutoModelForSequenceClassification"
-    data_module_type: ClassVar[str] = (
-        "lightning_transformers.task.nlp.text_classification.TextClassificationDataModule"
-    )
+    data_module_type: ClassVar[str] = f"{__package__}.TextClassificationDataModule"
     hf_pipeline_task: ClassVar[str | None] = "text-classification"
 
     @property
@@ -69,18 +68,15 @@ class TextClassificationTransformer(TaskTransformer):
             }
         return class_metrics(classes)
 
-    def metric_inputs(self, loss: Loss, outputs: ModelOutput, batch: Batch) -> dict[str, Any]:
+    def metric_inputs(self, loss: Loss, outputs: ModelOutput, batch: Batch) -> MetricInputs:
         """Return the predictions and the labels as well."""
         preds, labels = outputs["logits"], batch["labels"]
         if self.problem_type == "regression":
             preds = preds.squeeze(-1)
         if self.problem_type == "multi_label_classification":
             preds, labels = preds.sigmoid(), labels.int()
-        return {
-            **super().metric_inputs(loss, outputs, batch),
-            "preds": preds.float(),
-            "target": labels,
-        }
+        compared = {"preds": preds.float(), "target": labels}
+        return super().metric_inputs(loss, outputs, batch) | compared
 
     def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> list[Any]:
         """Return the label with its probability, the labels with theirs, or the number."""

@@ -6,23 +6,20 @@ from typing import Any, ClassVar
 from datasets import Dataset, DatasetDict
 from transformers import PreTrainedTokenizerBase
 
-from lightning_transformers.core.collate import IGNORED, PaddingCollator
-from lightning_transformers.core.labels import LabelledData
-from lightning_transformers.core.sources import Rows, column_names
-from lightning_transformers.core.text import TEXT_TYPES, PaddedTextDataModule
-from lightning_transformers.errors import ConfigurationError
-from lightning_transformers.task.nlp.token_classification.encoding import (
-    NO_WORD,
-    encode,
-)
+from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.base.types import Row
+from lightning_transformers.data.collators import IGNORE_INDEX, PaddingCollator
+from lightning_transformers.data.loading import Rows, column_names, shipped_files
+from lightning_transformers.data.texts import TEXT_TYPES
+from lightning_transformers.task.nlp.token_classification.encoding import NO_WORD, encode
 from lightning_transformers.task.nlp.token_classification.sentences import (
     SEPARATED,
     Sentence,
     listed,
     read_lines,
 )
-
-ASSETS = "pkg://lightning_transformers/assets/token_classification"
+from lightning_transformers.task.shared.labels import LabelledData
+from lightning_transformers.task.shared.text import PaddedTextDataModule
 
 
 class TokenClassificationDataModule(LabelledData, PaddedTextDataModule):
@@ -40,10 +37,7 @@ class TokenClassificationDataModule(LabelledData, PaddedTextDataModule):
     label_all_tokens: bool = False
     """Label all tokens of a word; after the first, the tag `B-…` becomes `I-…`."""
 
-    sample_files: ClassVar[dict[str, str]] = {
-        "train": f"{ASSETS}/train.jsonl",
-        "validation": f"{ASSETS}/validation.jsonl",
-    }
+    sample_files: ClassVar[dict[str, str]] = shipped_files("token_classification")
 
     def load_dataset(self) -> DatasetDict:
         """Return the raw splits, those from txt files as sentences with tags."""
@@ -112,10 +106,10 @@ class TokenClassificationDataModule(LabelledData, PaddedTextDataModule):
         """Return the collator, which pads what tells of words as well."""
         collator = super().collate_fn
         collator.left = False  # the first words have to stand side by side
-        collator.padding |= {"word_ids": NO_WORD, "word_tags": IGNORED}
+        collator.padding |= {"word_ids": NO_WORD, "word_tags": IGNORE_INDEX}
         return collator
 
-    def predict_rows(self, inputs: Sequence[Any]) -> list[dict[str, Any]]:
+    def predict_rows(self, inputs: Sequence[object]) -> list[Row]:
         """Return texts, and mappings with words or a text, as rows of words."""
         return [{self.tokens_column: self.sentence(value).words} for value in inputs]
 

@@ -1,14 +1,15 @@
 """From words with tags to tokens with labels."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
-from lightning_transformers.core.collate import IGNORED
-from lightning_transformers.core.labels import LabelEncoder
-from lightning_transformers.core.text import require_length
-from lightning_transformers.errors import ConfigurationError
+from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.base.types import Columns
+from lightning_transformers.data.collators import IGNORE_INDEX
+from lightning_transformers.data.labels import LabelEncoder
+from lightning_transformers.data.texts import require_length
 from lightning_transformers.task.nlp.token_classification.sentences import listed
 
 NO_WORD = -1
@@ -16,7 +17,7 @@ NO_WORD = -1
 
 
 def encode(
-    columns: Mapping[str, list[Any]],
+    columns: Columns,
     *,
     tokenizer: PreTrainedTokenizerBase,
     tokens: str,
@@ -25,7 +26,7 @@ def encode(
     label: str | None,
     labels: LabelEncoder | None,
     label_all_tokens: bool,
-) -> dict[str, Any]:
+) -> Columns:
     """Return the model's inputs for `Dataset.map(batched=True)`; see the data module.
 
     Besides, `word_ids` says for each token which word it belongs to, `word_tags` the number of the
@@ -44,7 +45,7 @@ def encode(
         token_labels(ids, row, following)
         for ids, row in zip(encoded["word_ids"], encoded["word_tags"], strict=True)
     ]
-    kept = [any(number != IGNORED for number in row) for row in encoded["labels"]]
+    kept = [any(number != IGNORE_INDEX for number in row) for row in encoded["labels"]]
     return {
         key: [value for value, keep in zip(values, kept, strict=True) if keep]
         for key, values in encoded.items()
@@ -92,11 +93,11 @@ def token_labels(
     before = NO_WORD
     for word in word_ids:
         if word == NO_WORD:
-            labels.append(IGNORED)
+            labels.append(IGNORE_INDEX)
         elif word != before:
             labels.append(tags[word])
         else:
-            labels.append(IGNORED if following is None else following[tags[word]])
+            labels.append(IGNORE_INDEX if following is None else following[tags[word]])
         before = word
     return labels
 
@@ -110,7 +111,7 @@ def continuations(names: Sequence[str]) -> list[int]:
     ]
 
 
-def require_as_many(words: Sequence[str], tags: Sequence[Any]) -> None:
+def require_as_many(words: Sequence[str], tags: Sequence[object]) -> None:
     """Raise ConfigurationError if a sentence has not a tag for each word."""
     if len(words) != len(tags):
         raise ConfigurationError(

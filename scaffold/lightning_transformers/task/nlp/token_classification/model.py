@@ -4,23 +4,20 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import torch
-from seqeval.metrics import (
-    f1_score,
-    precision_score,
-    recall_score,
-)
+from seqeval.metrics import f1_score, precision_score, recall_score
 from seqeval.metrics.sequence_labeling import get_entities
 from torch import Tensor
 from torch.nn.functional import pad
 from torchmetrics import Metric
 from transformers.utils.generic import ModelOutput
 
-from lightning_transformers.core import Batch, Loss, TaskTransformer
-from lightning_transformers.core.collate import IGNORED
-from lightning_transformers.core.labels import class_names
-from lightning_transformers.core.metrics import Records, class_metrics
+from lightning_transformers.base.types import Batch, Loss, Row
+from lightning_transformers.core import TaskTransformer
+from lightning_transformers.data.collators import IGNORE_INDEX
+from lightning_transformers.data.labels import class_names
 from lightning_transformers.task.nlp.token_classification.encoding import NO_WORD
 from lightning_transformers.task.nlp.token_classification.sentences import Sentence
+from lightning_transformers.training.metrics import MetricInputs, TextMetric, class_metrics
 
 OUTSIDE = "O"
 """The tag of a word that belongs to no entity."""
@@ -28,13 +25,13 @@ UNSEEN = -1
 """What stands for the tag of a word that was cut off, or that has no token."""
 
 
-class EntityScores(Records):
+class EntityScores(TextMetric):
     """Precision, recall and F1 of entities, which count as found if type, start and end agree.
 
     Micro averages, as the CoNLL-2003 shared task has them (Tjong Kim Sang and De Meulder, 2003).
     """
 
-    def score(self, records: list[Any]) -> dict[str, float]:
+    def score(self, records: list[list[list[str]]]) -> dict[str, float]:
         """Return the scores of pairs of the true and the predicted tags of a sentence."""
         true, predicted = [record[0] for record in records], [record[1] for record in records]
         scores = {"precision": precision_score, "recall": recall_score, "f1": f1_score}
@@ -51,9 +48,7 @@ class TokenClassificationTransformer(TaskTransformer):
     """
 
     default_model_type: ClassVar[str] = "transformers.AutoModelForTokenClassification"
-    data_module_type: ClassVar[str] = (
-        "lightning_transformers.task.nlp.token_classification.TokenClassificationDataModule"
-    )
+    data_module_type: ClassVar[str] = f"{__package__}.TokenClassificationDataModule"
     hf_pipeline_task: ClassVar[str | None] = "token-classification"
 
     @property
@@ -67,25 +62,19 @@ class TokenClassificationTransformer(TaskTransformer):
 
     def configure_metrics(self, stage: str) -> dict[str, Metric]:
         """Return the metrics that fit the tags."""
-        metrics = {
-            **super().configure_metrics(stage),
-            **class_metrics(len(class_names(self.model))),
-        }
+        metrics = super().configure_metrics(stage) | class_metrics(len(class_names(self.model)))
         if self.tags_entities:
             del metrics["f1"]
             metrics["entities"] = EntityScores()
         return metrics
 
-    def metric_inputs(self, loss: Loss, outputs: ModelOutput, batch: Batch) -> dict[str, Any]:
+    def metric_inputs(self, loss: Loss, outputs: ModelOutput, batch: Batch) -> MetricInputs:
         """Return the true and the predicted tags as well."""
         true = batch["word_tags"]
         predicted = word_tags(outputs["logits"].argmax(-1), batch["word_ids"], true)
         seen = predicted != UNSEEN
-        inputs = {
-            **super().metric_inputs(loss, outputs, batch),
-            "preds": predicted[seen],
-            "target": true[seen],
-        }
+        inputs = super().metric_inputs(loss, outputs, batch)
+        inputs |= {"preds": predicted[seen], "target": true[seen]}
         if self.tags_entities:
             inputs["records"] = self.named_tags(true, predicted)
         return inputs
@@ -93,7 +82,7 @@ class TokenClassificationTransformer(TaskTransformer):
     def named_tags(self, true: Tensor, predicted: Tensor) -> list[list[list[str]]]:
         """Return the names of the true and of the predicted tags of each sentence."""
         names = {UNSEEN: OUTSIDE, **dict(enumerate(class_names(self.model)))}
-        lengths = (true != IGNORED).sum(1).tolist()
+        lengths = (true != IGNORE_INDEX).sum(1).tolist()
         return [
             [[names[tag] for tag in tags[:length]] for tags in pair]
             for *pair, length in zip(true.tolist(), predicted.tolist(), lengths, strict=True)
@@ -110,7 +99,7 @@ class TokenClassificationTransformer(TaskTransformer):
             for row in rows
         ]
 
-    def finish_predictions(self, predictions: list[Any], inputs: Sequence[Any]) -> list[Any]:
+    def finish_predictions(self, predictions: list[Any], inputs: Sequence[object]) -> list[Any]:
         """Return the entities of each text, or where tags are of another kind those of its words.
 
         Args:
@@ -153,7 +142,7 @@ def word_tags(tags: Tensor, word_ids: Tensor, like: Tensor) -> Tensor:
     return result
 
 
-def entity_spans(sentence: Sentence, tagged: Sequence[tuple[int, str, float]]) -> list[Any]:
+def entity_spans(sentence: Sentence, tagged: Sequence[tuple[int, str, float]]) -> list[Row]:
     """Return the entities of a sentence.
 
     Args:
@@ -173,7 +162,7 @@ def entity_spans(sentence: Sentence, tagged: Sequence[tuple[int, str, float]]) -
     ]
 
 
-def word_spans(sentence: Sentence, tagged: Sequence[tuple[int, str, float]]) -> list[Any]:
+def word_spans(sentence: Sentence, tagged: Sequence[tuple[int, str, float]]) -> list[Row]:
     """Return the words of a sentence, as `entity_spans` does entities."""
     return [
         {"tag": tag, "score": score, **sentence.span(word, word)} for word, tag, score in tagged

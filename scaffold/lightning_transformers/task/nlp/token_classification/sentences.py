@@ -6,7 +6,8 @@ from typing import Any
 
 import regex
 
-from lightning_transformers.errors import ConfigurationError
+from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.base.types import Row
 
 WORDS_AND_SIGNS = regex.compile(r"(?:\b[^\W\d_]\.)+|\b(?:Mr|Mrs|Ms|Dr|St)\.|\w+|[^\w\s]\p{M}*")
 """Words, initials and titles with their periods, and other signs one by one; marks, such as the
@@ -37,12 +38,12 @@ class Sentence:
         return cls([match[0] for match in found], [match.span() for match in found], text)
 
     @classmethod
-    def of_words(cls, words: Iterable[Any]) -> "Sentence":
+    def of_words(cls, words: Iterable[object]) -> "Sentence":
         """Return a sentence that comes as a list of its words."""
         listed = [str(word) for word in words]
         return cls(listed, [(place, place + 1) for place in range(len(listed))])
 
-    def span(self, first: int, last: int) -> dict[str, Any]:
+    def span(self, first: int, last: int) -> Row:
         """Return `text`, `start` and `end` of the words from the first to the last."""
         start, end = self.spans[first][0], self.spans[last][1]
         text = " ".join(self.words[start:end]) if self.text is None else self.text[start:end]

@@ -6,12 +6,12 @@ from typing import Any, ClassVar
 
 from transformers import PreTrainedTokenizerBase
 
-from lightning_transformers.core.seq2seq import Field, Seq2SeqDataModule
-from lightning_transformers.core.sources import Rows, column_names
-from lightning_transformers.core.text import TEXT_TYPES
-from lightning_transformers.errors import ConfigurationError, did_you_mean
+from lightning_transformers.base.errors import ConfigurationError, did_you_mean
+from lightning_transformers.base.types import Row
+from lightning_transformers.data.loading import Rows, column_names, shipped_files
+from lightning_transformers.data.texts import TEXT_TYPES
+from lightning_transformers.task.shared.seq2seq import Field, Seq2SeqDataModule
 
-ASSETS = "pkg://lightning_transformers/assets/translation"
 TRANSLATION = "translation"
 """The column of mappings from languages to texts, as the hub's data sets have it."""
 T5_LANGUAGES = {"de": "German", "en": "English", "fr": "French", "ro": "Romanian"}
@@ -33,12 +33,9 @@ class TranslationDataModule(Seq2SeqDataModule):
     language itself, or the only code that begins with it (`en_XX`)."""
     target_language_code: str | None = None
 
-    sample_files: ClassVar[dict[str, str]] = {
-        "train": f"{ASSETS}/train.jsonl",
-        "validation": f"{ASSETS}/validation.jsonl",
-    }
+    sample_files: ClassVar[dict[str, str]] = shipped_files("translation")
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, **hyperparameters: Any) -> None:
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, **hyperparameters: object) -> None:
         super().__init__(tokenizer, **hyperparameters)
         # Wherever the languages are known: the tokenizer may be exported before any row is read.
         if self.source_language is not None and self.target_language is not None:
@@ -147,7 +144,7 @@ class TranslationDataModule(Seq2SeqDataModule):
             f"the tokenizer has no language '{wanted}'{hint}: set dataset.{hyperparameter}=<code>"
         )
 
-    def predict_rows(self, inputs: Sequence[Any]) -> list[dict[str, Any]]:
+    def predict_rows(self, inputs: Sequence[object]) -> list[Row]:
         """Return texts and mappings as rows; a mapping may be that of `translation`."""
         self.languages()
         flat = [

@@ -6,9 +6,9 @@ from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
 from transformers import PreTrainedModel
 
-from lightning_transformers.core.metrics import Records
-from lightning_transformers.core.seq2seq import Seq2SeqTransformer
-from lightning_transformers.errors import ConfigurationError
+from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.task.shared.seq2seq import Seq2SeqTransformer
+from lightning_transformers.training.metrics import TextMetric
 
 
 class TranslationTransformer(Seq2SeqTransformer):
@@ -17,9 +17,7 @@ class TranslationTransformer(Seq2SeqTransformer):
     bleu_tokenizer: Literal["13a", "intl", "zh", "ja-mecab", "ko-mecab", "char", "none"] = "13a"
     """How sacreBLEU cuts texts into words: `zh` for Chinese as the target, and so on."""
 
-    data_module_type: ClassVar[str] = (
-        "lightning_transformers.task.nlp.translation.TranslationDataModule"
-    )
+    data_module_type: ClassVar[str] = f"{__package__}.TranslationDataModule"
 
     def build_model(self) -> PreTrainedModel:
         """Return the model; a multilingual one begins its texts with the target language."""
@@ -29,12 +27,12 @@ class TranslationTransformer(Seq2SeqTransformer):
         cast(Any, model.generation_config).update(**generation)
         return model
 
-    def text_metric(self) -> Records:
+    def text_metric(self) -> TextMetric:
         """Return BLEU and chrF."""
         return TranslationScores(self.bleu_tokenizer)
 
 
-class TranslationScores(Records):
+class TranslationScores(TextMetric):
     """BLEU and chrF2 of the whole set of translations and their references, from 0 to 100.
 
     As sacreBLEU computes them (Post, 2018) on texts as people write them, so that they compare
@@ -59,7 +57,7 @@ class TranslationScores(Records):
             ) from error
         self.chrf = CHRF()
 
-    def score(self, records: list[Any]) -> dict[str, float]:
+    def score(self, records: list[list[str]]) -> dict[str, float]:
         """Return the scores by name."""
         translations = [translation for translation, _ in records]
         references = [[reference for _, reference in records]]

@@ -12,20 +12,19 @@ from PIL import ImageOps
 from PIL.Image import Image as PILImage
 from transformers import BaseImageProcessor
 
+from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.base.package_data import local_path
+from lightning_transformers.base.types import Batch, Columns, Row
 from lightning_transformers.core.data import TransformerDataModule
-from lightning_transformers.core.fingerprints import fingerprint
-from lightning_transformers.core.labels import LabelEncoder, LabelledData, distinct
-from lightning_transformers.core.resources import local_path
-from lightning_transformers.core.sources import Rows
-from lightning_transformers.core.text import TEXT_TYPES
-from lightning_transformers.core.types import Batch
-from lightning_transformers.errors import ConfigurationError
+from lightning_transformers.data.cache import fingerprint
+from lightning_transformers.data.labels import LabelEncoder, distinct
+from lightning_transformers.data.loading import Rows, shipped_files
+from lightning_transformers.data.texts import TEXT_TYPES
+from lightning_transformers.task.shared.labels import LabelledData
 from lightning_transformers.task.vision.image_classification.reading import (
     absolute_paths,
     read_image,
 )
-
-ASSETS = "pkg://lightning_transformers/assets/image_classification"
 
 
 class ImageClassificationDataModule(LabelledData):
@@ -40,10 +39,7 @@ class ImageClassificationDataModule(LabelledData):
     random_flip: bool = False
     """Mirror every other training image, drawn anew each time."""
 
-    sample_files: ClassVar[dict[str, str]] = {
-        "train": f"{ASSETS}/train.parquet",
-        "validation": f"{ASSETS}/validation.parquet",
-    }
+    sample_files: ClassVar[dict[str, str]] = shipped_files("image_classification", "parquet")
 
     def load_dataset(self) -> DatasetDict:
         """Return the raw splits, their images not read yet and their paths absolute."""
@@ -100,11 +96,11 @@ class ImageClassificationDataModule(LabelledData):
         return rows.with_transform(partial(encode, **arguments))
 
     @property
-    def collate_fn(self) -> Callable[[Sequence[dict[str, Any]]], Batch]:
+    def collate_fn(self) -> Callable[[Sequence[Row]], Batch]:
         """Return the function that makes a batch of `pixel_values` and `labels`."""
         return partial(collate, processor=self.processor)
 
-    def predict_rows(self, inputs: Sequence[Any]) -> list[dict[str, Any]]:
+    def predict_rows(self, inputs: Sequence[object]) -> list[Row]:
         """Return images, paths to images and mappings with either as rows.
 
         Args:
@@ -114,13 +110,13 @@ class ImageClassificationDataModule(LabelledData):
 
 
 def encode(
-    columns: Mapping[str, list[Any]],
+    columns: Columns,
     *,
     image: str,
     label: str | None,
     labels: LabelEncoder | None,
     random_flip: bool,
-) -> dict[str, list[Any]]:
+) -> Columns:
     """Return the images of rows, in RGB, and the numbers of their classes."""
     images = [read_image(value) for value in columns[image]]
     if random_flip:
@@ -130,7 +126,7 @@ def encode(
     return {"image": images, "labels": [labels(value) for value in columns[label]]}
 
 
-def collate(examples: Sequence[Mapping[str, Any]], processor: BaseImageProcessor) -> Batch:
+def collate(examples: Sequence[Row], processor: BaseImageProcessor) -> Batch:
     """Return `pixel_values` (batch, channels, height, width) and, where known, `labels` (batch)."""
     images = [example["image"] for example in examples]
     batch: Batch = dict(processor(images, return_tensors="pt"))
@@ -139,7 +135,7 @@ def collate(examples: Sequence[Mapping[str, Any]], processor: BaseImageProcessor
     return batch
 
 
-def stored(value: Any, column: str) -> dict[str, Any]:
+def stored(value: object, column: str) -> Row:
     """Return an image to predict on as `datasets` stores it: its bytes, or its path."""
     if isinstance(value, Mapping) and column in value:
         value = value[column]
@@ -152,4 +148,5 @@ def stored(value: Any, column: str) -> dict[str, Any]:
             f"nothing to predict on in {value!r}: give +x=<path of an image>, or a mapping with "
             f"'{column}'"
         )
-    return Image().encode_example(value)  # type: ignore[no-any-return]
+    row: Row = Image().encode_example(value)
+    return row

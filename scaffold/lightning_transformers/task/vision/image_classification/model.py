@@ -6,31 +6,27 @@ from torchmetrics import Metric
 from transformers import BaseImageProcessor
 from transformers.utils.generic import ModelOutput
 
-from lightning_transformers.core import Batch, Loss, TaskTransformer
-from lightning_transformers.core.labels import class_names, likely_classes
-from lightning_transformers.core.metrics import class_metrics
+from lightning_transformers.base.types import Batch, Loss
+from lightning_transformers.core import TaskTransformer
+from lightning_transformers.data.labels import class_names, likely_classes
+from lightning_transformers.training.metrics import MetricInputs, class_metrics
 
 
 class ImageClassificationTransformer(TaskTransformer):
     """Classifies an image; reports accuracy and macro F1."""
 
     default_model_type: ClassVar[str] = "transformers.AutoModelForImageClassification"
-    data_module_type: ClassVar[str] = (
-        "lightning_transformers.task.vision.image_classification.ImageClassificationDataModule"
-    )
+    data_module_type: ClassVar[str] = f"{__package__}.ImageClassificationDataModule"
     hf_pipeline_task: ClassVar[str | None] = "image-classification"
 
     def configure_metrics(self, stage: str) -> dict[str, Metric]:
         """Return the loss, the accuracy and macro F1."""
         return {**super().configure_metrics(stage), **class_metrics(len(class_names(self.model)))}
 
-    def metric_inputs(self, loss: Loss, outputs: ModelOutput, batch: Batch) -> dict[str, Any]:
+    def metric_inputs(self, loss: Loss, outputs: ModelOutput, batch: Batch) -> MetricInputs:
         """Return the predictions and the labels as well."""
-        return {
-            **super().metric_inputs(loss, outputs, batch),
-            "preds": outputs["logits"].float(),
-            "target": batch["labels"],
-        }
+        compared = {"preds": outputs["logits"].float(), "target": batch["labels"]}
+        return super().metric_inputs(loss, outputs, batch) | compared
 
     def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> list[Any]:
         """Return the label of each image with its probability."""

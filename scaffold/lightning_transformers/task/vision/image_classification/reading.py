@@ -7,12 +7,11 @@ from typing import Any, cast
 
 from PIL import Image, ImageOps
 
-from lightning_transformers.errors import ConfigurationError, first_line
+from lightning_transformers.base.errors import ConfigurationError, first_line
+from lightning_transformers.base.types import Columns
 
 
-def absolute_paths(
-    columns: Mapping[str, list[Any]], *, column: str, base: str
-) -> dict[str, list[Any]]:
+def absolute_paths(columns: Columns, *, column: str, base: str) -> Columns:
     """Return a column of paths as absolute ones, for `Dataset.map(batched=True)`.
 
     Args:
@@ -41,7 +40,7 @@ def read_image(value: Any) -> Image.Image:
     fields = value if isinstance(value, Mapping) else {"path": value, "bytes": value}
     content, path = fields.get("bytes"), fields.get("path")
     if isinstance(content, bytes):
-        source: Any = BytesIO(content)
+        source: BytesIO | str = BytesIO(content)
     elif isinstance(path, str):
         source = existing(Path(path))
     else:

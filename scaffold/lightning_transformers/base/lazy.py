@@ -1,0 +1,36 @@
+"""Names of a package that are imported when they are first used (PEP 562)."""
+
+import ast
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+
+
+def lazy_exports(package: str, file: str) -> tuple[Callable[[str], object], list[str]]:
+    """Return the `__getattr__` and the `__all__` of a package.
+
+    They have the names that the package imports below `if TYPE_CHECKING:`, where type checkers
+    and editors find them.
+
+    Args:
+        package: `__name__` of the package.
+        file: its `__file__`.
+    """
+    body = ast.parse(Path(file).read_text(encoding="utf-8")).body
+    imports = [node for part in body if isinstance(part, ast.If) for node in ast.walk(part)]
+    modules = {
+        alias.name: node.module or ""
+        for node in imports
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+
+    def load(name: str) -> object:
+        if name not in modules:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        value = getattr(import_module(modules[name]), name)
+        setattr(sys.modules[package], name, value)
+        return value
+
+    return load, sorted(modules)

@@ -1,0 +1,71 @@
+"""What the config files hold: the options of groups, and names of keys."""
+
+import os
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.object_type import ObjectType
+from omegaconf import DictConfig, ListConfig, OmegaConf
+
+PACKAGED_CONFIGS = Path(__file__).parents[1] / "conf"
+CONFIG = "config"
+"""Name of the primary config."""
+
+BASE_OPTION = "default"
+"""Last part of the options of the group `task` that tasks are built on."""
+
+
+def to_dict(
+    config: DictConfig | ListConfig, *, resolve: bool = True, throw_on_missing: bool = False
+) -> dict[str, Any]:
+    """Return a config of keys as plain Python."""
+    values = OmegaConf.to_container(config, resolve=resolve, throw_on_missing=throw_on_missing)
+    assert isinstance(values, dict)
+    return {str(key): value for key, value in values.items()}
+
+
+@cache
+def names_of(file: str) -> frozenset[str]:
+    """Return the keys that a config file of the package gives, those of its defaults among them."""
+    config = OmegaConf.load(PACKAGED_CONFIGS / file)
+    assert isinstance(config, DictConfig)
+    chosen = [name for entry in config.pop("defaults", []) if entry != "_self_" for name in entry]
+    return frozenset({*map(str, config), *(name.removeprefix("optional ") for name in chosen)})
+
+
+def group_names() -> list[str]:
+    """Return the config groups of the project and of the package, while Hydra is initialized."""
+    loader = GlobalHydra.instance().config_loader()
+    return sorted({*loader.get_group_options("", ObjectType.GROUP, CONFIG)} - {"hydra"})
+
+
+def options_of(group: str) -> list[str]:
+    """Return the options of a group, such as `nlp/gpt2`, as `group_names` does the groups.
+
+    The defaults of the group `task` are left out: they name no class.
+    """
+    loader = GlobalHydra.instance().config_loader()
+    options = loader.get_group_options(group, ObjectType.CONFIG, CONFIG)
+    if group.partition("/")[0] == "task":
+        options = [option for option in options if option != BASE_OPTION]
+    for folder in loader.get_group_options(group, ObjectType.GROUP, CONFIG):
+        options += [f"{folder}/{option}" for option in options_of(f"{group}/{folder}")]
+    return sorted(options)
+
+
+def file_with(text: str, folder: Path, typed: Sequence[str]) -> str:
+    """Return `<file>: ` for the config file that a text occurs in, or nothing if several might be.
+
+    Args:
+        text: what to look for.
+        folder: of `config.yaml`.
+        typed: the overrides; a file that they choose comes before all others.
+    """
+    files = [file for file in folder.rglob("*.yaml") if text in file.read_text()]
+    names = {file: file.relative_to(folder).with_suffix("").as_posix() for file in files}
+    chosen = [file for file in files if names[file].replace("/", "=", 1) in typed]
+    one = chosen[:1] or (files if len(files) == 1 else [])
+    return "".join(f"{os.path.relpath(file)}: " for file in one)

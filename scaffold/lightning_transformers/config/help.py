@@ -1,0 +1,38 @@
+"""What `--help` prints."""
+
+from collections.abc import Sequence
+from textwrap import fill
+
+from lightning_transformers.config.config_tree import group_names, options_of
+
+WIDTH = 100
+FLAGS = (
+    ("-m, --multirun", "one run for each value of those with commas: optimizer.lr=1e-5,1e-4"),
+    ("--cfg job", "print the config instead of running; with --resolve, its interpolations too"),
+    ("--hydra-help", "more about Hydra, which composes the config"),
+)
+
+
+def help_text(command: str, examples: Sequence[str]) -> str:
+    """Return the help of a command. Hydra has to be initialized.
+
+    Args:
+        command: what is typed to start it.
+        examples: the rest of example command lines.
+    """
+    flags = "\n".join(f"  {flag:<16}{meaning}" for flag, meaning in FLAGS)
+    groups = "\n".join(_group(name) for name in group_names())
+    shown = "\n".join(f"  {command} {example}" for example in examples)
+    return (
+        f"usage: {command} +task=<task> [<group>=<option> ...] [<key>=<value> ...]\n\n"
+        f"Examples:\n{shown}\n\n"
+        f"Groups and their options, of this project and of the package:\n{groups}\n\n"
+        f"Flags:\n{flags}"
+    )
+
+
+def _group(name: str) -> str:
+    indent = " " * 14
+    return fill(
+        ", ".join(options_of(name)), WIDTH, initial_indent=f"  {name:<12}", subsequent_indent=indent
+    )

@@ -1,0 +1,123 @@
+"""Import paths of version 0.1, and where their names are now.
+
+A former path works until the next minor version, and warns once with the new one. What a run
+folder records is mapped for good, without a warning.
+"""
+
+import sys
+import warnings
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+
+ROOT = __name__.partition(".")[0]
+
+MOVED = {
+    ("", "runs"): "build logged_metrics rerun rerun_command",
+    ("core", "models"): "adapters backbone freezing layers sharding",
+    ("core", "recipes"): "adversarial generation predictions",
+    ("core", "training"): "checkpoint_io metrics schedules",
+    ("core", "base"): "hub hyperparameters types",
+    ("core", "data"): "packing source_code",
+    ("", "base"): "errors run_folder",
+    ("hydra_app", "config"): "arguments checks legacy targets",
+    ("manifest", "runs.manifest"): "code config differences digests environment git record sources",
+}
+"""The modules that keep their name: those of a former package, by the package that has them now."""
+MODULES: Mapping[str, Sequence[str]] = {
+    f"{former}.{name}".lstrip("."): [f"{package}.{name}"]
+    for (former, package), names in MOVED.items()
+    for name in names.split()
+} | {
+    "callbacks.signals": ["training.lightning_internals"],
+    "checkpoints": ["training.checkpoint"],
+    "core.collate": ["data.collators"],
+    "core.families": ["training.checkpoint_identity"],
+    "core.fingerprints": ["data.cache"],
+    "core.gradients": ["recipes.gradient_noise"],
+    "core.heads": ["models.output_head"],
+    "core.invariants": ["core.exactness_callback"],
+    "core.labels": ["data.labels", "task.shared.labels"],
+    "core.losses": ["training.loss"],
+    "core.modes": ["models.eval_mode"],
+    "core.optimizers": ["recipes.lion"],
+    "core.randomness": ["base.seeding"],
+    "core.resources": ["base.package_data"],
+    "core.resuming": ["training.resume"],
+    "core.sampling": ["data.dataloaders", "base.seeding"],
+    "core.seq2seq": ["task.shared.seq2seq"],
+    "core.sources": ["data.loading"],
+    "core.text": ["data.texts", "task.shared.text"],
+    "core.weighting": ["training.loss_normalization"],
+    "hydra_app": [],
+    "hydra_app.app": ["config.app", "config.compose", "config.config_tree"],
+    "hydra_app.config_tree": ["config.config_tree", "config.provenance"],
+    "hydra_app.handover": ["config.launcher"],
+    "hydra_app.job": ["config.job", "config.exit_status"],
+    "hydra_app.mistakes": ["config.error_messages"],
+    "hydra_app.origins": ["config.provenance"],
+    "hydra_app.processes": ["config.launcher", "config.exit_status"],
+    "hydra_app.usage": ["config.help"],
+    "manifest": [],
+    "task.nlp.language_modeling.probe": ["task.nlp.language_modeling.packing_probe"],
+    "task.nlp.language_modeling.separation": ["task.nlp.language_modeling.packing_check"],
+    "task.nlp.language_modeling.templates": ["task.nlp.language_modeling.chat_template"],
+}
+"""The modules that have the names of a former one, relative to the runtime.
+
+`train`, `evaluate`, `predict` and `export` are left out: these are names of functions now.
+"""
+RECORDED = {
+    "core.backbone.load_image_processor",
+    "core.backbone.load_tokenizer",
+    "core.sharding.FullyShardedStrategy",
+}
+"""`_target_`s in the configs of runs."""
+
+
+class FormerPaths(MetaPathFinder, Loader):
+    """Finds former modules; each looks up its names in the modules that have them now."""
+
+    @classmethod
+    def install(cls) -> None:
+        """Have Python ask this finder for what no other finds."""
+        if not any(isinstance(finder, cls) for finder in sys.meta_path):
+            sys.meta_path.append(cls())
+
+    def find_spec(self, fullname: str, *arguments: object) -> ModuleSpec | None:
+        """Return the spec of a former module."""
+        root, _, name = fullname.partition(".")
+        if root != ROOT or name not in MODULES:
+            return None
+        return ModuleSpec(fullname, self, is_package=not MODULES[name])
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Give a former module the names of those in its place."""
+        former = module.__name__.partition(".")[2]
+
+        def look_up(name: str) -> object:
+            for place in MODULES[former]:
+                found = import_module(f"{ROOT}.{place}")
+                if hasattr(found, name):
+                    warn(f"{former}.{name}", f"{place}.{name}")
+                    return getattr(found, name)
+            raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
+
+        module.__getattr__ = look_up  # type: ignore[method-assign]
+
+
+warned: set[str] = set()
+
+
+def warn(former: str, name: str) -> None:
+    """Warn of a former path with the new one, once a name."""
+    if former in RECORDED or former in warned or former.rpartition(".")[2].startswith("__"):
+        return
+    warned.add(former)
+    warnings.warn(
+        f"{ROOT}.{former} is {ROOT}.{name} now; the former path goes with the next minor version",
+        FutureWarning,
+        stacklevel=3,
+    )

@@ -1,0 +1,196 @@
+"""Loading of pretrained models, configs and tokenizers."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import torch
+from hydra.utils import get_class
+from torch import Tensor, nn
+from transformers import (
+    AutoConfig,
+    AutoImageProcessor,
+    AutoTokenizer,
+    BaseImageProcessor,
+    PreTrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+
+from lightning_transformers.base.errors import ConfigurationError, first_line
+from lightning_transformers.base.hub import prepare_hub_access
+from lightning_transformers.base.package_data import local_path
+from lightning_transformers.base.types import Settings
+
+T = TypeVar("T")
+DTYPE = torch.float32
+"""Of the weights, whatever their files have: the trainer's precision casts down, never up."""
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """Which pretrained model to start from.
+
+    Attributes:
+        pretrained_model_name_or_path: id on the Hugging Face hub, a folder, or `pkg://…`.
+        tokenizer_name_or_path: where the tokenizer comes from, if from elsewhere.
+        random_weights: build the model from its config instead of loading its weights.
+        revision: branch, tag or commit on the hub.
+        trust_remote_code: run code that the repository ships.
+        config: values that replace those of the model's own config.
+        attn_implementation: how attention is computed: `eager`, `sdpa`, `flex_attention`,
+            `flash_attention_2` …; what transformers thinks best by default.
+    """
+
+    pretrained_model_name_or_path: str
+    tokenizer_name_or_path: str | None = None
+    random_weights: bool = False
+    revision: str | None = None
+    trust_remote_code: bool = False
+    config: Settings = field(default_factory=dict)
+    attn_implementation: str | None = None
+
+    def load_model(self, model_type: str, model_data_kwargs: Settings) -> PreTrainedModel:
+        """Return the model in training mode, its embedding large enough for the tokenizer.
+
+        Args:
+            model_type: import path of an Auto class, such as `transformers.AutoModelForCausalLM`.
+            model_data_kwargs: what the data determines: `vocab_size`, and config values such as
+                `num_labels`.
+
+        Raises:
+            ConfigurationError: if the model is not found, cannot be reached, or does not have the
+                implementation of attention.
+        """
+        values = dict(model_data_kwargs)
+        vocab_size = values.pop("vocab_size", 0)
+        auto_class: Any = get_class(model_type)
+        config = self._load_config(values)
+        model: PreTrainedModel
+        if self.random_weights:
+            model = auto_class.from_config(
+                config, dtype=DTYPE, trust_remote_code=self.trust_remote_code
+            )
+        else:
+            model = self._load_weights(auto_class, config)
+        if self.attn_implementation is not None:
+            set_attention(model, self.attn_implementation)
+        if vocab_size and vocab_size > embedding_rows(model):
+            mark_new(model.resize_token_embeddings(vocab_size).weight)
+            if (output := model.get_output_embeddings()) is not None:
+                mark_new(output.weight)
+        # from_pretrained returns evaluation mode, which Lightning keeps: no dropout in the fit.
+        model.train()
+        return model
+
+    def load_tokenizer(self, use_fast: bool = True) -> PreTrainedTokenizerBase:
+        """Return the tokenizer; raises ConfigurationError as `load_model` does."""
+        name = self.tokenizer_name_or_path or self.pretrained_model_name_or_path
+        return self._load(AutoTokenizer.from_pretrained, name, use_fast=use_fast)
+
+    def load_image_processor(self) -> BaseImageProcessor:
+        """Return the image processor; raises ConfigurationError as `load_model` does."""
+        load: Callable[..., BaseImageProcessor] = AutoImageProcessor.from_pretrained
+        return self._load(load)
+
+    def _load_weights(self, auto_class: Any, config: PreTrainedConfig) -> PreTrainedModel:
+        """Return the model with its weights; a head of another size is new."""
+        model: PreTrainedModel
+        model, report = self._load(
+            auto_class.from_pretrained,
+            config=config,
+            dtype=DTYPE,
+            ignore_mismatched_sizes=True,
+            output_loading_info=True,
+        )
+        of_backbone = f"{model.base_model_prefix}."
+        for name, *shapes in sorted(report["mismatched_keys"]):
+            if name.startswith(of_backbone):
+                has, needs = ("x".join(map(str, shape)) for shape in shapes)
+                raise ConfigurationError(
+                    f"the weights of '{self.pretrained_model_name_or_path}' do not fit "
+                    f"backbone.config: {name} is {has}, not {needs}"
+                )
+        for name in (*report["missing_keys"], *(name for name, *_ in report["mismatched_keys"])):
+            mark_new(model.get_parameter_or_buffer(name))
+        return model
+
+    def _load_config(self, values: Settings) -> PreTrainedConfig:
+        load: Callable[..., PreTrainedConfig] = AutoConfig.from_pretrained
+        return self._load(load, **self.config, **values)
+
+    def _load(self, loader: Callable[..., T], name: str | None = None, **kwargs: Any) -> T:
+        name = name or self.pretrained_model_name_or_path
+        path = local_path(name)
+        if not Path(path).exists():
+            prepare_hub_access()
+        if self.revision and name == self.pretrained_model_name_or_path:
+            kwargs["revision"] = self.revision
+        try:
+            return loader(path, trust_remote_code=self.trust_remote_code, **kwargs)
+        except (OSError, ValueError) as error:
+            reason, advice = first_line(error), "offline? backbone=tiny needs no network"
+            if "trust_remote_code" in str(error):
+                reason, advice = (
+                    "it brings code of its own",
+                    "read it; backbone.trust_remote_code=true runs it",
+                )
+            raise ConfigurationError(
+                f"cannot load the backbone '{name}': {reason} ({advice})"
+            ) from error
+
+
+def load_tokenizer(backbone: Settings, use_fast: bool = True) -> PreTrainedTokenizerBase:
+    """Return the tokenizer of a backbone that is given as the fields of `Backbone`."""
+    return Backbone(**backbone).load_tokenizer(use_fast)
+
+
+def load_image_processor(backbone: Settings) -> BaseImageProcessor:
+    """Return the image processor of a backbone that is given as the fields of `Backbone`."""
+    return Backbone(**backbone).load_image_processor()
+
+
+def set_attention(model: PreTrainedModel, name: str) -> None:
+    """Have a model compute its attention by another implementation.
+
+    Raises:
+        ConfigurationError: if there is none of that name for the model on this machine.
+    """
+    default = model.config._attn_implementation
+    reason = "it has its own alone"
+    try:
+        model.set_attn_implementation(name)
+    except (ValueError, ImportError) as error:
+        reason = first_line(error)
+    if name != default == model.config._attn_implementation:
+        raise ConfigurationError(
+            f"backbone.attn_implementation={name} is nothing for {type(model).__name__}: {reason} "
+            f"(leave it out for '{default}')"
+        )
+
+
+def mark_new(parameter: Tensor) -> None:
+    """Record that a parameter, or a part of it, does not come from the files of the backbone."""
+    parameter.is_new = True  # type: ignore[attr-defined]
+
+
+def is_new(parameter: Tensor) -> bool:
+    """Tell whether `mark_new` was called with a parameter."""
+    return getattr(parameter, "is_new", False)
+
+
+def generate(model: Any, **arguments: object) -> Tensor:
+    """Return the tokens that a model of transformers generates, (batch, at most max_new_tokens)."""
+    tokens: Tensor = model.generate(**arguments)
+    return tokens
+
+
+def model_of(task: nn.Module) -> PreTrainedModel:
+    """Return the model of a task, which callbacks are given as any module of Lightning."""
+    return cast(PreTrainedModel, task.model)
+
+
+def embedding_rows(model: PreTrainedModel) -> int:
+    """Return how many tokens the input embedding of a model has a vector for."""
+    return len(cast(Tensor, model.get_input_embeddings().weight))

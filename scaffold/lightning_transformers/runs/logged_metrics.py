@@ -1,0 +1,65 @@
+"""The metrics that a run has logged, and where those of two runs differ."""
+
+import csv
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from lightning_transformers.base.run_folder import METRICS, earlier
+
+MEASURED = ("throughput/", "DeviceStatsMonitor.")
+"""What metrics begin with that tell of the machine: times and memory, which never repeat."""
+END = math.inf
+"""The step of a last value."""
+
+Logged = dict[tuple[float, str], list[str]]
+"""The values, as they are written, by step and name."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Where the values of a metric first differ."""
+
+    metric: str
+    step: float
+    then: str
+    now: str
+
+    def __str__(self) -> str:
+        at = "at the end" if self.step == END else f"at step {self.step}"
+        return f"{self.metric} {at}: {self.then} then, {self.now} now"
+
+
+def logged(folder: Path, last: Mapping[str, float]) -> Logged:
+    """Return the metrics in the tables of a run folder, and the last value of each.
+
+    A run that went on has several tables, of which the later one may begin before the earlier one
+    ends: what is there twice counts once.
+    """
+    found: dict[tuple[float, str], dict[str, None]] = {}
+    for name, number in last.items():
+        found[END, name] = {repr(float(number)): None}
+    for table in (*earlier(folder / METRICS), folder / METRICS):
+        for at, name, value in _cells(table):
+            found.setdefault((at, name), {})[value] = None
+    return {key: [*values] for key, values in found.items() if not key[1].startswith(MEASURED)}
+
+
+def compare(then: Logged, now: Logged) -> list[Difference]:
+    """Return the first difference of each metric, that of the earliest step first."""
+    first: dict[str, Difference] = {}
+    for step, name in sorted({*then, *now}):
+        values = [", ".join(run.get((step, name), ["none"])) for run in (then, now)]
+        if values[0] != values[1]:
+            first.setdefault(name, Difference(name, step, *values))
+    return list(first.values())
+
+
+def _cells(table: Path) -> Iterator[tuple[int, str, str]]:
+    if not table.is_file():
+        return
+    with table.open(newline="") as stream:
+        for row in csv.DictReader(stream):
+            step = int(row.pop("step"))
+            yield from ((step, name, value) for name, value in row.items() if value)

@@ -1,0 +1,66 @@
+"""Where a run takes place: versions, machine, devices."""
+
+import platform
+import sys
+from importlib.metadata import PackageNotFoundError, packages_distributions, version
+from pathlib import Path
+
+import torch
+from pytorch_lightning import Trainer
+
+STACK = (
+    "ltscaffold",
+    "torch",
+    "pytorch-lightning",
+    "transformers",
+    "datasets",
+    "tokenizers",
+    "peft",
+)
+
+
+def versions() -> dict[str, str | None]:
+    """Return the versions of Python, the stack, and all packages that are imported."""
+    modules = {name.partition(".")[0] for name in sys.modules}
+    owners = packages_distributions()
+    imported = {name for module in modules for name in owners.get(module, ())}
+    return versions_of(["python", *STACK, *sorted(imported - {*STACK})])
+
+
+def versions_of(names: list[str]) -> dict[str, str | None]:
+    """Return the installed version of each package, None for one that is not there."""
+    return {
+        name: platform.python_version() if name == "python" else _version(name) for name in names
+    }
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def machine() -> dict[str, str]:
+    """Return the system and the processor, on which the last bits of a sum depend."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.is_file() else []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return {
+        "system": " ".join([platform.system(), platform.machine(), *platform.libc_ver()]).strip(),
+        "processor": models[0] if models else platform.processor(),
+        "instructions": torch.backends.cpu.get_cpu_capability(),
+    }
+
+
+def training(trainer: Trainer) -> dict[str, str | int]:
+    """Return how many threads, processes and devices of what kind a training has."""
+    device = trainer.strategy.root_device
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+    return {
+        "threads": torch.get_num_threads(),
+        "device": name,
+        "processes": trainer.world_size,
+        "nodes": trainer.num_nodes,
+        "strategy": type(trainer.strategy).__name__,
+    }

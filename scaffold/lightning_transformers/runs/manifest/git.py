@@ -1,0 +1,41 @@
+"""The state of the git repository that a run was started in."""
+
+import hashlib
+import os
+import subprocess
+from pathlib import Path
+
+from lightning_transformers.runs.manifest.digests import digest_of_all
+
+SOURCES = "*.py"
+"""Untracked files that count: data would take too long, and configs are in the run's own."""
+
+
+def git_state(folder: Path) -> dict[str, str | None] | None:
+    """Return the commit of a folder and a digest of what is not committed below it.
+
+    Returns:
+        `commit`, None before the first one, and `changes`, None if all is committed. None outside
+        of git, or where there is no git.
+    """
+    if _git(folder, "rev-parse", "--is-inside-work-tree") is None:
+        return None
+    commit = _git(folder, "rev-parse", "--verify", "--quiet", "HEAD")
+    tree = "HEAD" if commit else "--cached"
+    changed = _git(folder, "diff", "--no-ext-diff", "--no-textconv", "--binary", tree, "--", ".")
+    untracked = _git(folder, "ls-files", "-z", "--others", "--exclude-standard", "--", SOURCES)
+    files = [folder / os.fsdecode(name) for name in (untracked or b"").split(b"\0") if name]
+    changes = hashlib.sha256((changed or b"") + digest_of_all(folder, files).encode())
+    return {
+        "commit": commit.decode().strip() if commit else None,
+        "changes": changes.hexdigest() if changed or untracked else None,
+    }
+
+
+def _git(folder: Path, *arguments: str) -> bytes | None:
+    """Return what git prints, or None if it fails."""
+    try:
+        done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, check=False)
+    except FileNotFoundError:
+        return None
+    return done.stdout if done.returncode == 0 else None

@@ -1,0 +1,61 @@
+"""What a run reads: data, pretrained files, a checkpoint."""
+
+from pathlib import Path
+
+from datasets import Dataset
+from hydra.utils import to_absolute_path
+from omegaconf import DictConfig
+
+from lightning_transformers.base.package_data import local_path
+from lightning_transformers.core import TaskTransformer, TransformerDataModule
+from lightning_transformers.runs.manifest.digests import digest_of, digest_of_all, digest_of_rows
+
+
+def data_of(data: TransformerDataModule) -> dict[str, dict[str, str | int | None]]:
+    """Return for each split where its rows come from, how many there are, and a digest.
+
+    The digest is that of the files that the split is read from, else of its rows as the model
+    gets them. A stream that comes from no file has none. Of data that a `setup` of the user's keeps
+    elsewhere nothing is known.
+    """
+    return {split: _split(data, split, rows) for split, rows in (data.dataset or {}).items()}
+
+
+def _split(data: TransformerDataModule, split: str, rows: object) -> dict[str, str | int | None]:
+    files = [Path(to_absolute_path(file)) for file in data.files_of(split)]
+    if len(files) == 1:
+        digest = digest_of(files[0])
+    elif files:
+        digest = digest_of_all(files[0].parent, files)
+    else:
+        digest = digest_of_rows(rows) if isinstance(rows, Dataset) else None
+    return {
+        "source": _source(data, split),
+        "rows": len(rows) if isinstance(rows, Dataset) else None,
+        "digest": digest,
+    }
+
+
+def _source(data: TransformerDataModule, split: str) -> str:
+    if files := data.named_files():
+        return files.get(split, "held out")
+    hub = [data.dataset_name, data.dataset_config_name, data.revision]
+    return ":".join(filter(None, hub)) or type(data).__name__
+
+
+def inputs(config: DictConfig, model: TaskTransformer) -> dict[str, str | None]:
+    """Return what tells the content of the backbone, the tokenizer and the checkpoint.
+
+    For a file or a folder a digest, for a model of the hub its commit.
+    """
+    backbone = model.backbone
+    names = {backbone.pretrained_model_name_or_path, backbone.tokenizer_name_or_path}
+    names.add(config.get("checkpoint_path"))
+    found = {}
+    for name in sorted(filter(None, names)):
+        path = Path(to_absolute_path(local_path(name)))
+        found[name] = digest_of(path) if path.exists() else None
+    if found[backbone.pretrained_model_name_or_path] is None:
+        commit = getattr(model.model.config, "_commit_hash", None)
+        found[backbone.pretrained_model_name_or_path] = commit
+    return found

@@ -1,0 +1,108 @@
+"""Train again what a run folder has recorded, and compare the metrics bit for bit."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+
+from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.base.run_folder import (
+    CONFIG,
+    MANIFEST,
+    earlier,
+    finished_run,
+    read_manifest,
+    rebase_paths,
+)
+from lightning_transformers.config.arguments import check_targets
+from lightning_transformers.config.checks import resolved
+from lightning_transformers.config.config_tree import to_dict
+from lightning_transformers.config.launcher import is_rank_zero
+from lightning_transformers.runs.logged_metrics import Difference, Logged, compare, logged
+from lightning_transformers.runs.manifest.differences import (
+    early_differences,
+    late_differences,
+    state_before,
+)
+from lightning_transformers.runs.train import train_and_record
+
+READ = {"backbone", "checkpoint_path", "dataset", "tokenizer"}
+"""Keys of what a run reads: a path in these stays as it is."""
+
+
+def rerun(folder: Path, into: Path) -> list[Difference]:
+    """Train again what a run has trained, and return where the metrics differ.
+
+    What is other than it was, in versions, code or data, is printed before the training. The
+    config is that of the run as it was resolved then, whatever `conf/` says now; what followed from
+    an environment variable does again. The number of threads is that of the run, too. On processes
+    other than the first, nothing is compared.
+
+    Args:
+        folder: the run folder.
+        into: the new one, which must not exist.
+
+    Raises:
+        ConfigurationError: for a folder without a run that has come to its end, or an environment
+            variable that is not set.
+    """
+    manifest = finished_run(folder)
+    expected = logged(folder, manifest["metrics"])
+    if not expected:
+        raise ConfigurationError(f"the run in '{folder}' has logged no metric to compare")
+    for file in earlier(folder / MANIFEST):
+        earlier_part = read_manifest(file)
+        lines = [*early_differences(earlier_part, manifest)]
+        lines += late_differences(earlier_part, manifest)
+        print_rank_zero(lines, "differed in the run")
+    use_threads(int(manifest["training"]["threads"]))
+    print_rank_zero(early_differences(manifest, state_before(manifest, folder, Path.cwd())))
+    config = config_of(folder, into)
+    # Other checks would refuse keys that interpolations alone have read.
+    check_targets(resolved(config))
+    metrics = train_and_record(config, lambda now: print_rank_zero(late_differences(manifest, now)))
+    if not is_rank_zero():
+        return []
+    found = compare(expected, logged(into, metrics))
+    print(summary(expected, found))
+    if found and manifest["training"]["device"] != "cpu" and not config.trainer.deterministic:
+        print("  some operations on a GPU repeat with trainer.deterministic=true alone")
+    return found
+
+
+def config_of(folder: Path, into: Path) -> DictConfig:
+    """Return the resolved config of a run, with another folder to write into."""
+    config = to_dict(OmegaConf.load(folder / CONFIG), resolve=False)
+    former = config["training"]["run_dir"]
+    return OmegaConf.create(
+        {
+            key: value if key in READ else rebase_paths(value, former, str(into))
+            for key, value in config.items()
+        }
+    )
+
+
+def use_threads(number: int) -> None:
+    """Compute with as many threads as the run has; sums come out otherwise with others."""
+    os.environ["OMP_NUM_THREADS"] = str(number)  # for the processes that this one starts
+    torch.set_num_threads(number)
+
+
+def print_rank_zero(lines: Iterable[str], what: str = "differs") -> None:
+    """Print what is other than it was, on the first process."""
+    if is_rank_zero():
+        for line in lines:
+            print(f"{what}: {line}", flush=True)
+
+
+def summary(expected: Logged, found: list[Difference]) -> str:
+    """Return what has come of the comparison, with a line for each metric that differs."""
+    if not found:
+        return f"metrics are equal, bit for bit ({len(expected)} values)"
+    return "\n".join(
+        [f"metrics differ, first {found[0]}", *(f"  and {more}" for more in found[1:])]
+    )

@@ -1,0 +1,5 @@
+"""What a step computes and a checkpoint holds: losses, metrics, schedules, checkpoints, resume.
+
+Functions and small classes; the hooks that call them are in `core`. Imports `base`, `models` and
+`data`.
+"""

@@ -1,0 +1,86 @@
+"""Writing checkpoints that load safely, and that a kill cannot spoil."""
+
+import os
+from collections import OrderedDict
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+
+import torch
+from lightning_fabric.plugins import TorchCheckpointIO
+from torch import Tensor
+from torch.nn import Parameter
+
+from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.base.types import Checkpoint
+
+LOADABLE = (Tensor, Parameter, dict, OrderedDict, list, tuple, set)
+"""What loads if its parts do; these may be too many to try that in memory."""
+
+
+class SafeCheckpointIO(TorchCheckpointIO):
+    """Writes a checkpoint beside its place, reads it back, and puts it there at once.
+
+    The file is read with `weights_only=True`, as `torch.load` does by default: what needs more to
+    be loaded is refused when it is written, and not when it is needed.
+    """
+
+    def save_checkpoint(
+        self, checkpoint: Checkpoint, path: str | Path, storage_options: object = None
+    ) -> None:
+        """Write a checkpoint; raises ConfigurationError for one that could not be loaded."""
+        if "://" in str(path):  # an object store, which takes a file as a whole
+            refuse(checkpoint)
+            super().save_checkpoint(checkpoint, path, storage_options)
+            return
+        try:
+            write(checkpoint, Path(path))
+        except Exception as error:  # of pickle, or of what a value does when it is pickled
+            refuse(checkpoint, error)
+            raise
+
+
+def write(checkpoint: Checkpoint, target: Path) -> None:
+    """Write a checkpoint to a file, which is there as a whole or as it was before."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    beside = target.with_name(f".{target.name}.part")
+    try:
+        with beside.open("wb") as file:
+            torch.save(checkpoint, file)
+            file.flush()
+            os.fsync(file.fileno())
+        torch.load(beside, map_location="cpu", mmap=True, weights_only=True)
+        os.replace(beside, target)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def refuse(checkpoint: Checkpoint, cause: Exception | None = None) -> None:
+    """Raise ConfigurationError if a part of a checkpoint does not load safely, naming the first."""
+    for key, value in refused(checkpoint, "checkpoint"):
+        raise ConfigurationError(
+            f"the checkpoint would not load safely: {key} is a {type(value).__name__}; keep "
+            "tensors and plain Python values in hyperparameters and states"
+        ) from cause
+
+
+def refused(value: object, key: str) -> Iterator[tuple[str, object]]:
+    """Yield the innermost parts of a structure that do not load, with the keys to them."""
+    if isinstance(value, dict):
+        parts = [(f"{key}[{name!r}]", part) for name, part in value.items()]
+        parts += [(f"{key}.keys()", name) for name in value]
+    elif isinstance(value, list | tuple | set):
+        parts = [(f"{key}[{index}]", part) for index, part in enumerate(value)]
+    else:
+        parts = []
+    inner = [found for name, part in parts for found in refused(part, name)]
+    yield from inner
+    if inner or type(value) in LOADABLE:
+        return
+    try:
+        content = BytesIO()
+        torch.save(value, content)
+        content.seek(0)
+        torch.load(content, map_location="cpu", weights_only=True)
+    except Exception:
+        yield key, value

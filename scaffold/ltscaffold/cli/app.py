@@ -1,0 +1,342 @@
+"""The command line. Each command imports what it needs, so that --help stays fast."""
+
+import sys
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ltscaffold.cli import completion, template
+from ltscaffold.cli.options import (
+    FINDINGS,
+    Diff,
+    DryRun,
+    Hooks,
+    ItemKind,
+    ItemName,
+    Json,
+    Listing,
+    MakePlan,
+    Merging,
+    Package,
+    Project,
+    Recipes,
+    execute,
+    report,
+    writes,
+)
+from ltscaffold.errors import ScaffoldError
+
+app = typer.Typer(
+    help="Generate custom fine-tuning tasks for Lightning and Transformers.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(template.app, name="template")
+
+INTERRUPTED = 130
+
+
+def main() -> None:
+    """Run the command line; a mistake of the user ends in one line and its exit status."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        typer.echo("interrupted", err=True)
+        raise SystemExit(INTERRUPTED) from None
+    except ScaffoldError as error:
+        from ltscaffold.cli.output import show_error
+
+        show_error(error, as_json="--json" in sys.argv)
+        raise SystemExit(error.exit_status) from None
+
+
+@app.callback(invoke_without_command=True)
+def options(
+    show_version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)
+    ] = False,
+) -> None:
+    """Options that stand before a command."""
+    if show_version:
+        from importlib.metadata import version
+
+        typer.echo(f"ltscaffold {version('ltscaffold')}")
+        raise typer.Exit
+
+
+@app.command()
+def new_project(
+    path: Annotated[Path, typer.Argument(help="Folder of the project; created if need be.")],
+    package: Annotated[str, typer.Option(help="Folder of the tasks.")] = "tasks",
+    template: Annotated[
+        str | None,
+        typer.Option(
+            help="Templates of your own: gh:owner/name, a git URL, or the folder of a repository.",
+            show_default="those of ltscaffold",
+        ),
+    ] = None,
+    dry_run: DryRun = False,
+    diff: Diff = False,
+    as_json: Json = False,
+) -> None:
+    """Write the skeleton of a project: train.py, predict.py, conf/config.yaml."""
+    from ltscaffold.commands.create.new_project import plan_new_project
+    from ltscaffold.templating.source import SOURCE_URL
+
+    url = SOURCE_URL if template is None else template
+    execute(path, partial(plan_new_project, path, package, url), dry_run, diff, as_json)
+
+
+@app.command()
+def new_task(
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="Name of the task, in snake_case.")
+    ] = None,
+    base: Annotated[
+        str | None,
+        typer.Option(
+            help="Task to build on: ltscaffold list bases, or one of the project.",
+            autocompletion=completion.bases,
+        ),
+    ] = None,
+    hook: Hooks = None,
+    recipe: Recipes = None,
+    package: Package = None,
+    project: Project = Path(),
+    dry_run: DryRun = False,
+    diff: Diff = False,
+    as_json: Json = False,
+) -> None:
+    """Write a task: its class, its config and its test. At a terminal, ask for what is missing."""
+    from ltscaffold.commands.create.new_component import NewComponent, plan_new_component
+    from ltscaffold.record.component_types import TASK
+
+    recipes = recipe or []
+    if name is None or base is None:
+        if as_json or not _is_at_terminal():
+            raise ScaffoldError(
+                "new-task needs a name and a base: "
+                "ltscaffold new-task my_task --base language_modeling (see: ltscaffold list bases)"
+            )
+        from ltscaffold.cli.prompts import ask_task
+
+        asked = ask_task(project, name, base)
+        name, base, recipes = asked.name, asked.base, [*recipes, *asked.recipes]
+    new = NewComponent(TASK, name, base, hook or (), recipes)
+    make_plan = partial(plan_new_component, project, new, package)
+    execute(project, make_plan, dry_run, diff, as_json)
+
+
+@app.command()
+@writes
+def new_dataset(
+    project: Path,
+    name: Annotated[str, typer.Argument(help="Name of the dataset, in snake_case.")],
+    base: Annotated[str, typer.Option(help="Task that it is for: ltscaffold list bases.")],
+    hook: Hooks = None,
+    package: Package = None,
+) -> MakePlan:
+    """Write a dataset: its data module, its config and its test."""
+    from ltscaffold.commands.create.new_component import NewComponent, plan_new_component
+    from ltscaffold.record.component_types import DATASET
+
+    new = NewComponent(DATASET, name, base, hook or ())
+    return partial(plan_new_component, project, new, package)
+
+
+@app.command()
+@writes
+def new_callback(
+    project: Path,
+    name: Annotated[str, typer.Argument(help="Name of the callback, in snake_case.")],
+    hook: Hooks = None,
+    package: Package = None,
+) -> MakePlan:
+    """Write a callback: its class, its config and its test."""
+    from ltscaffold.commands.create.new_component import NewComponent, plan_new_component
+    from ltscaffold.record.component_types import CALLBACK, CALLBACK_BASE
+
+    new = NewComponent(CALLBACK, name, CALLBACK_BASE, hook or ())
+    return partial(plan_new_component, project, new, package)
+
+
+@app.command()
+@writes
+def add(
+    project: Path,
+    name: ItemName,
+    hook: Hooks = None,
+    recipe: Recipes = None,
+) -> MakePlan:
+    """Give an item more hooks and recipes; they are merged into the files as you edited them."""
+    from ltscaffold.commands.edit.add import plan_add
+
+    return partial(plan_add, project, name, hook or (), recipe or ())
+
+
+@app.command()
+@writes
+def remove(
+    project: Path,
+    name: ItemName,
+    force: Annotated[
+        bool, typer.Option("--force", help="Delete edited files, too; undo brings them back.")
+    ] = False,
+) -> MakePlan:
+    """Delete the files of an item, unless you edited one."""
+    from ltscaffold.commands.edit.remove import plan_remove
+
+    return partial(plan_remove, project, name, force)
+
+
+@app.command()
+@writes
+def rename(
+    project: Path,
+    name: ItemName,
+    new_name: Annotated[str, typer.Argument(help="What it is to be called, in snake_case.")],
+) -> MakePlan:
+    """Rename an item: module, class, config and test, and where the project's configs name it."""
+    from ltscaffold.commands.edit.rename import plan_rename
+
+    return partial(plan_rename, project, name, new_name)
+
+
+@app.command()
+def update(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[NAME]...",
+            help="Items; by default all, and the project's own files.",
+            autocompletion=completion.items,
+        ),
+    ] = None,
+    to: Annotated[
+        str | None, typer.Option(metavar="VERSION", help="Version of the templates; the newest.")
+    ] = None,
+    merge: Annotated[
+        Merging, typer.Option(help="By member of a class, or by line, as copier update merges.")
+    ] = "members",
+    check_only: Annotated[
+        bool, typer.Option("--check", help="Exit with 1 if there is an update; write nothing.")
+    ] = False,
+    project: Project = Path(),
+    dry_run: DryRun = False,
+    diff: Diff = False,
+    as_json: Json = False,
+) -> None:
+    """Bring the project to the newest templates; what you edited is merged."""
+    from ltscaffold.commands.update.update import plan_update
+
+    make_plan = partial(plan_update, project, names or (), to, merge)
+    plan = execute(project, make_plan, dry_run or check_only, diff, as_json)
+    if check_only and plan.changes:
+        raise typer.Exit(FINDINGS)
+
+
+@app.command()
+@writes
+def undo(
+    project: Path,
+) -> MakePlan:
+    """Take the last command back; once more, the one before it."""
+    from ltscaffold.commands.edit.undo import plan_undo
+
+    return partial(plan_undo, project)
+
+
+@app.command()
+def status(project: Project = Path(), as_json: Json = False) -> None:
+    """Show what was generated, what of it was edited, and the stubs that are not filled in."""
+    from ltscaffold.cli.output import show_status
+    from ltscaffold.project.status import status
+    from ltscaffold.writing.transaction import finish_interrupted
+
+    finish_interrupted(project)
+    show_status(status(project), as_json)
+
+
+@app.command()
+def check(
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[NAME]",
+            help="Item; all of them by default.",
+            autocompletion=completion.items,
+        ),
+    ] = None,
+    run: Annotated[
+        bool, typer.Option("--run", help="Also train a batch of each on the tiny backbone.")
+    ] = False,
+    project: Project = Path(),
+    as_json: Json = False,
+) -> None:
+    """Find what does not fit together: files, names, targets, signatures, unfilled stubs."""
+    from ltscaffold.commands.inspect.check import check
+    from ltscaffold.writing.transaction import finish_interrupted
+
+    finish_interrupted(project)
+    report(check(project, name, run), as_json)
+
+
+@app.command()
+def explain(name: ItemName, project: Project = Path(), as_json: Json = False) -> None:
+    """Show every key of an item's config, with its value and the file that it comes from."""
+    from ltscaffold.cli.output import show_keys
+    from ltscaffold.commands.inspect.explain import explain
+
+    show_keys(explain(project, name), as_json)
+
+
+@app.command()
+def harvest(
+    name: ItemName,
+    output: Annotated[
+        Path | None, typer.Option("--output", help="File for the patch.", show_default="print it")
+    ] = None,
+    project: Project = Path(),
+    as_json: Json = False,
+) -> None:
+    """Turn your edits of an item's files into a patch of the templates, for git apply."""
+    from ltscaffold.cli.output import show_findings, show_json, show_patch
+    from ltscaffold.commands.templates.harvest import harvest, write_patch
+
+    harvested = harvest(project, name)
+    if output is not None and harvested.patch:
+        write_patch(output, harvested.patch)
+    if as_json:
+        show_json(asdict(harvested))
+    else:
+        show_findings(harvested.findings, as_json)
+        show_patch("" if output else harvested.patch)
+    if harvested.findings:
+        raise typer.Exit(FINDINGS)
+
+
+@app.command("list")
+def list_(
+    what: Annotated[Listing, typer.Argument(help="What to list.")],
+    base: Annotated[
+        str | None, typer.Option(help="Task that the hooks are to fit, of the runtime or your own.")
+    ] = None,
+    kind: Annotated[ItemKind, typer.Option(help="Whose hooks to list.")] = "task",
+    project: Project = Path(),
+    as_json: Json = False,
+) -> None:
+    """List the bases, hooks and recipes that a new item takes, or the items of the project."""
+    from ltscaffold.cli.output import show_rows
+    from ltscaffold.commands.inspect.listing import hook_rows, rows
+
+    listed = hook_rows(project, kind, base) if what == "hooks" else rows(project, what)
+    show_rows(listed, as_json, key=what)
+
+
+def _is_at_terminal() -> bool:
+    """Tell whether somebody can be asked; a closed stream is None."""
+    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))

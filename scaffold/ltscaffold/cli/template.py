@@ -1,0 +1,57 @@
+"""`ltscaffold template`: for those who change what projects are rendered from."""
+
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ltscaffold.cli import completion
+from ltscaffold.cli.options import Json, MakePlan, report, writes
+
+app = typer.Typer(help="Change what is rendered from.", no_args_is_help=True)
+
+
+@app.command()
+@writes
+def eject(
+    project: Path,
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="PARTIAL",
+            help="Such as hooks/training_step or recipes/lora.",
+            autocompletion=completion.partials,
+        ),
+    ],
+) -> MakePlan:
+    """Copy a partial of the templates into the project, which then renders with the copy."""
+    from ltscaffold.commands.templates.eject import plan_eject
+
+    return partial(plan_eject, project, name)
+
+
+@app.command("test")
+def template_test(
+    templates: Annotated[
+        Path, typer.Argument(metavar="[PATH]", help="Folder of the templates.", show_default="here")
+    ] = Path(),
+    run: Annotated[
+        bool, typer.Option("--run/--no-run", help="Run the generated tests, too.")
+    ] = True,
+    accept: Annotated[
+        bool, typer.Option("--accept", help="Write what is rendered to goldens/, to compare with.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Render what templates can give; lint it, run its tests, compare it with the goldens."""
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    from ltscaffold.commands.templates.test import template_test
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        step = partial(progress.update, progress.add_task("starting"))
+        findings = template_test(templates, run, accept, lambda name: step(description=name))
+    report(findings, as_json)

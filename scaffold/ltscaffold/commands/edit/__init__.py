@@ -1,0 +1,1 @@
+"""Commands that change or remove a component, and `undo`. See `commands`."""

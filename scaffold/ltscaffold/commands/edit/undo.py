@@ -1,0 +1,56 @@
+"""`ltscaffold undo`: take the last command back."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from ltscaffold.errors import EditsInTheWayError, ScaffoldError
+from ltscaffold.merge.lines import merge_lines
+from ltscaffold.writing.plan import Change, Plan, changes_of, read
+from ltscaffold.writing.transaction import last
+
+
+def plan_undo(project: Path) -> Plan:
+    """Plan to take back the last command that was not taken back yet.
+
+    What was edited since then is kept where the two do not meet.
+
+    Raises:
+        EditsInTheWayError: if a file was edited that would go, or in the same place.
+        ScaffoldError: if there is nothing to undo.
+    """
+    entry = last(project)
+    if entry is None:
+        raise ScaffoldError(f"there is nothing to undo in {project.resolve()}")
+    undone = entry.plan
+    contents: dict[str, bytes | None] = {}
+    lost: list[Change] = []
+    for change in undone.changes:
+        ours = read(project, change.path)
+        if ours == change.before:
+            continue
+        back, conflict = reverted(ours, change)
+        if conflict:
+            lost.append(Change(change.path, change.after, ours))
+        else:
+            contents[change.path] = back
+    if lost:
+        raise EditsInTheWayError(
+            f"{', '.join(edit.path for edit in lost)}: edited since '{undone.command}'; "
+            "take the edit back, or move the file away",
+            "".join(edit.diff() for edit in lost),
+        )
+    modes = {change.path: change.mode for change in undone.changes}
+    changes = [
+        replace(change, mode=modes[change.path]) if change.before is None else change
+        for change in changes_of(project, contents)
+    ]
+    return Plan(f"undo {undone.command}", changes, undoes=entry.name)
+
+
+def reverted(ours: bytes | None, change: Change) -> tuple[bytes | None, bool]:
+    """Return a file's content without a change, and whether that would lose an edit."""
+    if ours == change.after:
+        return change.before, False
+    if ours is None or change.before is None or change.after is None:
+        return ours, True
+    return merge_lines(ours, change.after, change.before)

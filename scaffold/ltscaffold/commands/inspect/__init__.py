@@ -1,0 +1,1 @@
+"""Commands that read a project and change nothing. See `commands`."""

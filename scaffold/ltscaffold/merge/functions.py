@@ -1,0 +1,156 @@
+"""The merge of a method: what surrounds its body, and the body by statement."""
+
+import ast
+from collections.abc import Sequence
+from difflib import SequenceMatcher
+
+from ltscaffold.merge.draft import Draft, conflict, joined, review
+from ltscaffold.merge.syntax import DOCSTRING, Source
+from ltscaffold.merge.units import Unit
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+Version = tuple[Source, Function]
+
+
+def merge_function(name: str, ours: Version, base: Version, theirs: Version) -> Draft:
+    """Return a function that both changed: the body of a hook that was filled in is the user's."""
+    versions = (ours, base, theirs)
+    if any(source.is_one_line(node) for source, node in versions):
+        source, node = ours
+        text = source.text(source.start(node), source.end(node))
+        return review(text, f"{name}: the template changed it; yours is kept")
+    parts, bodies = map(_parts, versions), [_body(version) for version in versions]
+    head, changed, kept = Draft(), [], False
+    for what, (mine, own), (old, before), (new, after) in zip(
+        ("decorators", "signature", DOCSTRING), *parts, strict=True
+    ):
+        clash = len({own, before, after}) == 3
+        if clash or (before != after and what != DOCSTRING):
+            changed.append(what)
+        head.append(Draft(new if mine == old or own == before != after else mine))
+        kept = kept or clash
+    filled = _forms(bodies[0]) != _forms(bodies[1])
+    if filled and _is_stub(bodies[1]):
+        body = joined(unit.merged for unit in bodies[0])
+        if _forms(bodies[1]) != _forms(bodies[2]) != _forms(bodies[0]):
+            changed.append("body")
+    else:
+        body = _merge_bodies(name, *bodies)
+    head.append(body)
+    if (filled and changed) or kept:
+        head.marks[:0] = review("", _message(name, changed, theirs)).marks
+    return head
+
+
+def _parts(version: Version) -> list[tuple[str, str]]:
+    """Return text and meaning of what surrounds the body: decorators, signature, docstring."""
+    source, node = version
+    decorators = [ast.dump(decorator) for decorator in node.decorator_list]
+    returns = "" if node.returns is None else ast.dump(node.returns)
+    docstring = ast.get_docstring(node)
+    signature = f"{type(node)} {node.name} {ast.dump(node.args)} {returns}"
+    return [
+        (source.text(source.start(node), node.lineno - 1), repr(decorators)),
+        (source.text(node.lineno, source.header_end(node)), signature),
+        (source.members(node)[0].merged.text if docstring is not None else "", repr(docstring)),
+    ]
+
+
+def _body(version: Version) -> list[Unit]:
+    """Return the statements below the docstring."""
+    source, node = version
+    return source.members(node)[ast.get_docstring(node) is not None :]
+
+
+def _is_stub(body: Sequence[Unit]) -> bool:
+    """Tell whether a body does what the base class does, and nothing else."""
+    first = body[0].node if body else None
+    returned = len(body) == 1 or (len(body) == 2 and isinstance(body[1].node, ast.Return))
+    value = getattr(first, "value", None)
+    return value is not None and returned and "super()" in ast.unparse(value)
+
+
+def _message(name: str, changed: Sequence[str], theirs: Version) -> str:
+    _, node = theirs
+    if "signature" in changed:
+        returns = "" if node.returns is None else f" -> {ast.unparse(node.returns)}"
+        return f"{name}: the template now has the parameters ({ast.unparse(node.args)}){returns}"
+    if "decorators" in changed:
+        names = ", ".join(f"@{ast.unparse(decorator)}" for decorator in node.decorator_list)
+        return f"{name}: the template now has the decorators {names or 'none'}"
+    what = " and ".join(changed)
+    return f"{name}: the template changed the {what}; yours is kept"
+
+
+def _forms(units: Sequence[Unit]) -> list[object]:
+    return [_form(unit) for unit in units]
+
+
+def _form(unit: Unit) -> tuple[object, ...]:
+    """Return what a statement and the comments above it say."""
+    return (unit.form, tuple(line.strip("# \t") for line in unit.lead.split("\n")))
+
+
+def _merge_bodies(
+    name: str, ours: Sequence[Unit], base: Sequence[Unit], theirs: Sequence[Unit]
+) -> Draft:
+    """Merge statements as diff3 merges lines."""
+    result, places = Draft(), (0, 0, 0)
+    for mine, old, new in _synchronised(ours, base, theirs):
+        parts = ours[places[0] : mine], base[places[1] : old], theirs[places[2] : new]
+        result.append(_merge_stretch(name, *parts))
+        if old < len(base):
+            same = ours[mine].text == base[old].text
+            result.append((theirs[new] if same else ours[mine]).merged)
+        places = (mine + 1, old + 1, new + 1)
+    return result
+
+
+def _synchronised(
+    ours: Sequence[Unit], base: Sequence[Unit], theirs: Sequence[Unit]
+) -> list[tuple[int, int, int]]:
+    """Return where the statements of base stand in all three, and the ends."""
+    mine, new = _places(base, ours), _places(base, theirs)
+    both = [(mine[old], old, new[old]) for old in sorted(mine.keys() & new.keys())]
+    return [*both, (len(ours), len(base), len(theirs))]
+
+
+def _places(base: Sequence[Unit], other: Sequence[Unit]) -> dict[int, int]:
+    matcher = SequenceMatcher(None, _forms(base), _forms(other), autojunk=False)
+    return {
+        block.a + index: block.b + index
+        for block in matcher.get_matching_blocks()
+        for index in range(block.size)
+    }
+
+
+def _merge_stretch(
+    name: str, ours: Sequence[Unit], base: Sequence[Unit], theirs: Sequence[Unit]
+) -> Draft:
+    """Merge statements of which no version has one unchanged."""
+    mine, old, new = map(_forms, (ours, base, theirs))
+    texts = [joined(unit.merged for unit in units) for units in (ours, base, theirs)]
+    if old == new or (new and _index(mine, new) is not None):
+        return texts[0]
+    if mine == old:
+        return texts[2]
+    if not old:
+        message = f"{name}: you and the template added statements here; check their order"
+        return joined([review(texts[0].text, message), texts[2]])
+    if old and (start := _index(mine, old)) is not None:
+        around = (ours[:start], theirs, ours[start + len(old) :])
+        return joined(unit.merged for units in around for unit in units)
+    if old and (start := _index(new, old)) is not None:
+        above, below = theirs[:start], theirs[start + len(old) :]
+        above = () if mine[:start] == new[:start] else above  # they are there already
+        below = () if below and mine[-len(below) :] == new[-len(below) :] else below
+        return joined(unit.merged for units in (above, ours, below) for unit in units)
+    marked = [text.text for text in texts]
+    return conflict(marked[0], marked[1], marked[2], f"{name}: choose between the marked lines")
+
+
+def _index(long: Sequence[object], short: Sequence[object]) -> int | None:
+    """Return where a sequence stands in another."""
+    size = len(short)
+    starts = range(len(long) - size + 1)
+    return next((i for i in starts if list(long[i : i + size]) == list(short)), None)

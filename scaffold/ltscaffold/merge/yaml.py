@@ -1,0 +1,165 @@
+"""The merge of YAML by its keys."""
+
+import re
+from collections.abc import Hashable
+from dataclasses import dataclass
+from itertools import repeat
+from typing import TypeGuard
+
+import yaml
+
+from ltscaffold.merge.draft import Draft, joined, review
+from ltscaffold.merge.units import Unit, merge_units, numbered, pick, with_comments
+
+DEFAULTS = "defaults"
+"""Hydra's list of what a config is composed of: the one list that is united."""
+REMARK = re.compile(r"(?:^|\s)#\s*(.*)$", re.MULTILINE)
+
+
+Entry = tuple[yaml.Node, yaml.Node | None]
+"""A key and its value, or an item of a list and None."""
+
+
+class LayoutError(Exception):
+    """A file has more to it than keys on lines of their own."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """A mapping or list of a file, one entry a line or more.
+
+    Attributes:
+        lines: those of the whole file.
+        node: what the parser made of it.
+        first: the line that it begins at, comments included, counted from 0.
+        last: the line behind it.
+        prefix: what the names of its entries begin with.
+    """
+
+    lines: list[str]
+    node: yaml.CollectionNode
+    first: int
+    last: int
+    prefix: str = ""
+
+    @property
+    def entries(self) -> list[Entry]:
+        """The entries; those of a list have no value."""
+        value = self.node.value
+        return list(value if isinstance(self.node, yaml.MappingNode) else zip(value, repeat(None)))
+
+    def units(self) -> list[Unit]:
+        """Return the entries."""
+        marks = [key.start_mark for key, _ in self.entries]
+        if not all(re.fullmatch(r" *(- +)?", self.lines[m.line][: m.column]) for m in marks):
+            raise LayoutError
+        starts = [mark.line for mark in marks]
+        units, following = [], self.first
+        for (key, value), start, end in zip(
+            self.entries, starts, [*starts[1:], self.last], strict=True
+        ):
+            last, name = self._end(start, end), self._name(key)
+            text = "".join(self.lines[start:last])
+            form = (_data(key), value and _data(value), *REMARK.findall(text))
+            node = None
+            if _is_block(value):
+                node = Block(self.lines, value, start + 1, last, f"{name}.")
+            unit = Unit(name, "", "", text, form, node, _is_divisible(node))
+            units += with_comments(self.lines[following:start], unit)
+            following = last
+        return numbered(units + with_comments(self.lines[following : self.last], None))
+
+    @property
+    def column(self) -> int:
+        """Where its entries stand."""
+        return self.entries[0][0].start_mark.column
+
+    def _end(self, start: int, end: int) -> int:
+        """Return the line behind an entry: comments at its depth lead the next one."""
+        while end > start + 1:
+            line = self.lines[end - 1]
+            code = line.lstrip()
+            if code and (not code.startswith("#") or len(line) - len(code) > self.column):
+                break
+            end -= 1
+        return end
+
+    def _name(self, key: yaml.Node) -> str:
+        if isinstance(key, yaml.MappingNode) and len(key.value) == 1:
+            ((key, _),) = key.value
+        return f"{self.prefix}{key.value if isinstance(key, yaml.ScalarNode) else _data(key)}"
+
+
+def merge_yaml(ours: str, base: str, theirs: str) -> Draft | None:
+    """Return a config with the template's change, or None if a version is not simple YAML.
+
+    Args:
+        ours: the file as the user has it, with line feeds alone.
+        base: what was rendered.
+        theirs: what is rendered now.
+    """
+    try:
+        draft = _merge_blocks(*map(_parsed, (ours, base, theirs)))
+        if not ours.endswith("\n"):
+            draft.text = draft.text.removesuffix("\n")
+        _parsed(draft.text)
+    except (yaml.YAMLError, LayoutError, RecursionError):
+        return None
+    return draft
+
+
+def _parsed(text: str) -> Block:
+    root = yaml.compose(text, yaml.SafeLoader)
+    events = yaml.parse(text, yaml.SafeLoader)
+    if (
+        not _is_block(root)
+        or not isinstance(root, yaml.MappingNode)
+        or re.search(r"^(---|\.\.\.|%)", text, re.MULTILINE)
+        or any(getattr(event, "anchor", None) for event in events)
+    ):
+        raise LayoutError
+    lines = re.findall(r"[^\n]*\n|[^\n]+", text)
+    return Block(lines, root, 0, len(lines))
+
+
+def _merge_blocks(ours: Block, base: Block, theirs: Block) -> Draft:
+    merged, notes = merge_units(ours.units(), base.units(), theirs.units(), _combine)
+    return joined([*(unit.merged for unit in merged), Draft(notes=notes)])
+
+
+def _combine(ours: Unit, base: Unit, theirs: Unit) -> Draft:
+    """Merge an entry that both changed."""
+    blocks = [unit.node for unit in (ours, base, theirs)]
+    shown = " ".join(theirs.text.split())
+    kept = f"{ours.key}: the template changed it, too: {shown}; yours is kept"
+    if not _mergeable(blocks):
+        return review(ours.text, kept)
+    heads = [unit.text.partition("\n")[0] + "\n" for unit in (ours, base, theirs)]
+    head = Draft(pick(*heads)) if len(set(heads)) < 3 else review(heads[0], kept)
+    return joined([head, _merge_blocks(*blocks)])
+
+
+def _mergeable(blocks: list[Block | None]) -> bool:
+    """Tell whether blocks are all mappings, or all defaults, of the same depth."""
+    shapes = {(type(block.node), block.column) for block in blocks if block is not None}
+    return all(map(_is_divisible, blocks)) and len(shapes) == 1
+
+
+def _is_divisible(block: Block | None) -> bool:
+    """Tell whether a block is a mapping, or the defaults; other lists are values."""
+    return block is not None and (
+        isinstance(block.node, yaml.MappingNode) or block.prefix == f"{DEFAULTS}."
+    )
+
+
+def _is_block(node: yaml.Node | None) -> TypeGuard[yaml.CollectionNode]:
+    """Tell whether a value has its entries on lines of their own."""
+    return isinstance(node, yaml.CollectionNode) and not node.flow_style and bool(node.value)
+
+
+def _data(node: yaml.Node) -> Hashable:
+    """Return what a node says, whatever its layout."""
+    if isinstance(node, yaml.ScalarNode):
+        return node.value if node.tag.endswith(":str") else (node.tag, node.value)
+    pairs = node.value if isinstance(node, yaml.MappingNode) else [node.value]
+    return (node.tag, *(tuple(map(_data, nodes)) for nodes in pairs))

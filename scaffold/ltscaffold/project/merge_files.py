@@ -1,0 +1,113 @@
+"""The merge of a project's files."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePath
+from typing import Literal
+
+from ltscaffold.merge.draft import Draft
+from ltscaffold.merge.lines import conflict_lines, merge_lines
+from ltscaffold.merge.python import merge_python
+from ltscaffold.merge.yaml import merge_yaml
+from ltscaffold.templating.render import Files
+from ltscaffold.writing.plan import SourceLocation, check_free, read
+
+FACES: Mapping[str, Callable[[str, str, str], Draft | None]] = {
+    ".py": merge_python,
+    ".yaml": merge_yaml,
+}
+"""What merges files by their members, by the suffix of their names."""
+How = Literal["members", "text"]
+"""By the members of classes and the keys of YAML, or by line, as `copier update` merges."""
+
+
+@dataclass
+class Merge:
+    """What becomes of a project's files.
+
+    Attributes:
+        contents: what to write, by path; None: the file goes.
+        conflicts: where an edit and the template's change meet, with markers in the file.
+        reviews: where the edit stays, and the template's change may call for another.
+        notes: what was left as it is.
+    """
+
+    contents: dict[str, bytes | None] = field(default_factory=dict)
+    conflicts: list[SourceLocation] = field(default_factory=list)
+    reviews: list[SourceLocation] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def merge_files(project: Path, base: Files, theirs: Files, how: How = "members") -> Merge:
+    """Return how a project takes over what templates changed, with its edits kept.
+
+    Args:
+        project: the folder of the project.
+        base: files as they were rendered.
+        theirs: the same files as they are rendered now.
+        how: what the unit of a merge is.
+
+    Raises:
+        ScaffoldError: if a new file is there already.
+    """
+    merge = Merge()
+    check_free(project, theirs.keys() - base.keys())
+    for path, text in theirs.items():
+        if path in base:
+            _merge_one(project, path, base[path], text, how, merge)
+        else:
+            merge.contents[path] = text.encode()
+    for path in base.keys() - theirs.keys():
+        if is_edited(project, path, base[path]):
+            merge.notes.append(f"{path}: no longer generated; kept, since it was edited")
+        else:
+            merge.contents[path] = None
+    return merge
+
+
+def is_edited(project: Path, path: str, rendered: str) -> bool:
+    """Tell whether a file differs from what was rendered; one that is gone does not."""
+    ours = read(project, path)
+    return ours is not None and ours != _like(ours, rendered)
+
+
+def _merge_one(project: Path, path: str, base: str, theirs: str, how: How, merge: Merge) -> None:
+    ours = read(project, path)
+    if ours is None:
+        merge.notes.append(f"{path}: was deleted, and stays so")
+        return
+    old, new = _like(ours, base), _like(ours, theirs)
+    if ours == old or old == new:
+        merge.contents[path] = new if ours == old else ours
+    elif how == "text" or not _merge_members(path, ours, base, theirs, merge):
+        merged, _ = merge_lines(ours, old, new, show_base=how != "text")
+        merge.contents[path] = merged
+        for line in conflict_lines(merged):
+            merge.conflicts.append(SourceLocation(path, line, "choose between the marked lines"))
+
+
+def _merge_members(path: str, ours: bytes, base: str, theirs: str, merge: Merge) -> bool:
+    """Merge a file by its members, or return False where that cannot be."""
+    try:
+        text = ours.decode("utf-8-sig")
+    except ValueError:
+        return False
+    ends, merge_text = text.count("\r\n"), FACES.get(PurePath(path).suffix)
+    mixed = text.count("\r") != ends or ends not in (0, text.count("\n"))
+    if mixed or merge_text is None:
+        return False
+    draft = merge_text(text.replace("\r\n", "\n"), base, theirs)
+    if draft is None:
+        return False
+    bom = ours[: len(ours) - len(text.encode())]
+    merge.contents[path] = bom + _like(ours, draft.text)
+    for mark in draft.marks:
+        places = merge.conflicts if mark.kind == "conflict" else merge.reviews
+        places.append(SourceLocation(path, mark.line + 1, mark.message))
+    merge.notes += [f"{path}: {note}" for note in draft.notes]
+    return True
+
+
+def _like(ours: bytes, text: str) -> bytes:
+    """Return text with the line ends that a file has."""
+    return (text.replace("\n", "\r\n") if b"\r\n" in ours else text).encode()

@@ -1,0 +1,84 @@
+"""The kinds of items: what sets a task, a dataset and a callback apart for the generator."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ComponentType:
+    """What the commands have to know about a kind.
+
+    Attributes:
+        name: as the answers record it.
+        suffix: what the name of its class ends in.
+        hooks: folder of the partials of its hooks.
+        option: its config within the groups, in terms of an item's `group`, `base` and `name`.
+        usage: what follows `python train.py` to use it, likewise.
+        since: the first version of the templates that has it.
+        mentions: patterns of its config in other configs, each with a group for what stands before.
+        taken: names that mean something else there: options of the runtime, imported classes.
+    """
+
+    name: str
+    suffix: str
+    hooks: str
+    option: str
+    usage: str
+    since: str
+    mentions: tuple[str, ...] = (r"((?<![\w.-]))OPTION(?![\w/-])",)
+    taken: frozenset[str] = frozenset()
+
+    @property
+    def items(self) -> str:
+        """The variable that paths of templates loop over."""
+        return f"lts_{self.name}s"
+
+    def class_name(self, name: str) -> str:
+        """Return the name of an item's class."""
+        return "".join(word.capitalize() for word in name.split("_")) + self.suffix
+
+    def part(self, hook: str) -> str:
+        """Return the path of the partial of a hook."""
+        return f"{self.hooks}/{hook}"
+
+
+CALLBACK_BASE = "Callback"
+"""What a callback records as its base: no name that an item can have."""
+CHAINING_SINCE = "v1.1.0"
+"""The first version of the templates in which a task can be based on one of the project."""
+
+TASK = ComponentType(
+    "task", "Transformer", "hooks", "{group}/{name}", "+task={group}/{name}", "v1.0.0"
+)
+DATASET = ComponentType(
+    "dataset",
+    "DataModule",
+    "data_hooks",
+    "{group}/{base}/{name}",
+    "+task={group}/{base} dataset={group}/{base}/{name}",
+    "v1.1.0",
+    taken=frozenset(
+        {"beans", "chat", "cifar10", "cnn_dailymail", "conll", "emotion", "glue", "race"}
+    )
+    | {"sample", "squad", "squad_v2", "swag", "wikitext", "wmt16", "xnli", "xsum"},
+)
+CALLBACK = ComponentType(
+    "callback",
+    "",
+    "callback_hooks",
+    "{name}",
+    "+task=nlp/language_modeling 'callbacks=[default,{name}]'",
+    "v1.1.0",
+    mentions=(  # its name alone may be any word
+        r"(\bcallbacks[./])OPTION(?![\w-])",
+        r"(\bcallbacks:[ \t]*(?:\[(?:[^]\n]*[ ,])?)?)OPTION(?=[ \t]*(?:[],]|#|$))",
+        r"(\bcallbacks:[ \t]*\n(?:[ \t]+.*\n)*?[ \t]+(?:- )?)OPTION(?=[ \t]*:?[ \t]*(?:#.*)?$)",
+    ),
+    taken=frozenset({"any", "autosave", "batch", "callback", "lightning_module", "optimizer"})
+    | {"trainer", "checkpoint", "compile", "early_stopping", "ema_weights", "epoch_statistics"}
+    | {"freeze_embeddings", "gradient_checkpointing", "gradual_unfreezing", "loss_curve"}
+    | {"lr_monitor", "none", "progress_bar", "pruning", "tensor", "throughput", "weight_noise"},
+)
+COMPONENT_TYPES: Mapping[str, ComponentType] = {
+    kind.name: kind for kind in (TASK, DATASET, CALLBACK)
+}

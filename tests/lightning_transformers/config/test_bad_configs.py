@@ -1,0 +1,397 @@
+"""Any mistake on a command line or in a config file: one line, status 2, nothing left behind."""
+
+import copy
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import hydra
+import pytest
+import torch
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+
+from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.config.app import run_app
+from lightning_transformers.config.checks import check_config
+from lightning_transformers.config.compose import compose, normalize_overrides
+from lightning_transformers.config.config_tree import PACKAGED_CONFIGS
+from lightning_transformers.config.error_messages import explain
+from lightning_transformers.task.nlp.language_modeling import LanguageModelingTransformer
+from tests.conftest import Run
+from tests.helpers.tree import tree
+
+TASK = "task=nlp/language_modeling"
+SAMPLE = "dataset.dataset_name=sample"
+QUIET = ("hydra/job_logging=none", "hydra/hydra_logging=none")
+"""A handler of Hydra's would outlive the stream that pytest gives to a test."""
+Start = Callable[..., tuple[object, str]]
+
+
+@pytest.fixture
+def start(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Start]:
+    """Return a function that runs `train.py` in this process: its exit status and its errors."""
+
+    def start(
+        *arguments: str, function: Callable[[DictConfig], object] = check_config
+    ) -> tuple[object, str]:
+        monkeypatch.setattr(sys, "argv", ["train.py", *arguments, *QUIET])
+        status: object = 0
+        try:
+            run_app(function)
+        except SystemExit as stop:
+            status = stop.code
+        return status, capsys.readouterr().err
+
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    yield start
+    GlobalHydra.instance().clear()
+    HydraConfig.instance().cfg = None
+
+
+@pytest.fixture(scope="module")
+def composed(tmp_path_factory: pytest.TempPathFactory) -> DictConfig:
+    run_dir = tmp_path_factory.mktemp("run")
+    return compose([TASK, SAMPLE, f"training.run_dir={run_dir}"])
+
+
+@pytest.fixture
+def config(composed: DictConfig) -> DictConfig:
+    """Return a composed config without a mistake, open to further keys."""
+    config = copy.deepcopy(composed)
+    OmegaConf.set_struct(config, False)
+    return config
+
+
+@pytest.fixture
+def experiment(project: Path) -> Callable[[str], None]:
+    """Return a function that writes `conf/experiment/mine.yaml` of a project."""
+
+    def write(text: str) -> None:
+        folder = project / "conf/experiment"
+        folder.mkdir(parents=True)
+        (folder / "mine.yaml").write_text(text)
+        (project / "conf/config.yaml").write_bytes((PACKAGED_CONFIGS / "config.yaml").read_bytes())
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("typed", "line"),
+    [
+        ("optimizer=admw", "optimizer=admw: no such option (did you mean 'adamw'?)"),
+        ("task=nlp/langage_modeling", "(did you mean 'nlp/language_modeling'?)"),
+        ("task=language_modeling", "(did you mean 'nlp/language_modeling'?)"),
+        ("dataset=emotion", "no such option (did you mean 'nlp/text_classification/emotion'?)"),
+        ("dataset=emotoin", "no such option (did you mean 'nlp/text_classification/emotion'?)"),
+        ("dataset=xyz", "no such option (known: "),
+        ("dataset=wikitext", "'nlp/language_modeling/wikitext' or 'nlp/masked_language_modeling/"),
+        ("trainer=null", "trainer=null: no such option (known: "),
+        ("optimiser=adamw", "no key 'optimiser' (did you mean 'optimizer'?)"),
+        ("batch_size=3", "no key 'batch_size' (did you mean 'training.batch_size'?)"),
+        ("trainer.max_epoch=3", "trainer has no key 'max_epoch' (did you mean 'max_epochs'?)"),
+        ("dataset.blok_size=3", "dataset has no key 'blok_size' (did you mean 'block_size'?)"),
+        ("task.hed=1", "task has no key 'hed' (to add it: +task.hed=1)"),
+        ("trainer.gpus=2", "trainer.gpus=2 is now trainer.devices=2"),
+        ("trainer=sharded", "trainer=sharded is now trainer=fsdp"),
+        (
+            "+trainer.max_epochs=3",
+            "trainer.max_epochs is in the config already: leave out the plus",
+        ),
+        ("trainer.max_epochs=1,2", "trainer.max_epochs=1,2: commas separate the values of a sweep"),
+        ("trainer.devices=[0", "cannot read trainer.devices=[0: "),
+        ("dataset.train_file=a=b.csv", "dataset.train_file='\"…\"'"),
+        ("gpt2", "'gpt2' sets nothing: write <key>=<value>"),
+        ("~callbacks.foo", "~callbacks.foo: the config has no callbacks.foo"),
+        ("~optimizer=sgd", "~optimizer=sgd: optimizer=sgd is not chosen"),
+        ("experiment=mine", "experiment=mine: no such option (known: "),
+    ],
+)
+def test_mistake_that_hydra_finds(typed: str, line: str) -> None:
+    overrides = normalize_overrides([TASK, SAMPLE, typed])
+    with hydra.initialize_config_dir(str(PACKAGED_CONFIGS), version_base="1.3"):
+        with pytest.raises(Exception, match=r".") as caught:
+            hydra.compose("config", overrides=overrides)
+        explained = explain(caught.value, overrides, PACKAGED_CONFIGS)
+    assert line in explained
+    assert "\n" not in explained
+    assert len(explained) < 180
+
+
+@pytest.mark.parametrize(
+    ("typed", "line"),
+    [
+        (TASK, "error: no dataset: give dataset.train_file="),
+        (SAMPLE, "error: no task: give +task="),
+        (f"{SAMPLE} task.hed=1", "error: task.hed=1: no task is chosen (known: "),
+        (
+            f"{SAMPLE} task=default",
+            "error: task=default is what tasks are built on, and none: give +ta",
+        ),
+        (f"{SAMPLE} {TASK} +epochs=3", "error: nothing reads epochs (known: "),
+        (f"{SAMPLE} {TASK} +training.run_fit=no", "reads training.run_fit (known: batch_size, "),
+        (f"{SAMPLE} {TASK} +trainer/logger=wandb", "trainer/logger=wandb is now logger=wandb"),
+        (f"{SAMPLE} {TASK} optimizer=admw", "optimizer=admw: no such option (did you mean 'ada"),
+        (f"{TASK} hydra.run.dir=${{foo}}", "hydra.run.dir: Interpolation key 'foo' not found"),
+        ("--lr=3", "no flag --lr=3: settings are given as lr=<value>"),
+        ("--cfg=jbo", "invalid choice: 'jbo'"),
+    ],
+)
+def test_mistake_ends_in_one_line_and_leaves_nothing_behind(
+    typed: str, line: str, project: Path, start: Start
+) -> None:
+    status, errors = start(*typed.split())
+    assert status == 2
+    assert errors.startswith("error: ")
+    assert errors.count("\n") == 1
+    assert line in errors
+    assert tree(project) == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        (
+            "# @package _global_\ntrainer:\n  max_epoch: 3\n",
+            "trainer.max_epoch: Trainer takes no 'max_epoch' (did you mean 'max_epochs'?)",
+        ),
+        ("# @package _global_\noptimiser:\n  lr: 1\n", "nothing reads optimiser (did you mean"),
+        ("trainer:\n  max_epochs: 3\n", "the first line has to be `# @package _global_`"),
+        ("# @package _global_\ntrainer: 3\n", "trainer=3 is no group of keys"),
+        ("# @package _global_\ntrainer:\n  max_epochs: ${foo}\n", "Interpolation key 'foo' not"),
+        ("# @package _global_\ntrainer:\n  max_epochs: ${foo\n", "no viable alternative at input"),
+        (
+            "# @package _global_\ndefaults:\n  - override /backbone: nlp/tny\n",
+            "backbone=nlp/tny: no such option (did you mean 'nlp/tiny'?)",
+        ),
+        (
+            "# @package _global_\ndefaults:\n  - override /bckbone: nlp/tiny\n",
+            "No match in the defaults list. (did you mean 'backbone'?)",
+        ),
+        ("# @package _global_\ntrainer: {max_epochs: 3\n", "line 3: expected ',' or '}'"),
+    ],
+)
+def test_mistake_in_an_experiment_names_the_file(
+    text: str,
+    line: str,
+    project: Path,
+    start: Start,
+    experiment: Callable[[str], None],
+) -> None:
+    experiment(text)
+    status, errors = start(TASK, SAMPLE, "experiment=mine")
+    assert status == 2
+    assert re.match("error: conf/experiment/mine.yaml[:,] ", errors)
+    assert errors.count("\n") == 1
+    assert line in errors
+    assert not (project / "outputs").exists()
+
+
+@pytest.mark.parametrize(
+    ("typed", "line"),
+    [
+        ("trainer.max_epochs=${foo}", "trainer.max_epochs: Interpolation key 'foo' not found"),
+        ("trainer=3", "trainer=3 is no group of keys"),
+        ("trainer.max_epoch=3", "Trainer takes no 'max_epoch' (did you mean 'max_epochs'?)"),
+        ("trainer.gpus=2", "trainer.gpus=2 is now trainer.devices=2"),
+        ("training.btch_size=3", "nothing reads training.btch_size (did you mean 'batch_size'?)"),
+        ("optimizer._target_=torch.optim.AdmW", "no class 'AdmW' (did you mean 'AdamW'?)"),
+        ("optimizer._target_=torch.optm.AdamW", "no module or function 'optm' (did you mean"),
+        ("optimizer._target_=troch.optim.AdamW", "there is no module 'troch' for optimizer"),
+        ("optimizer._target_=torch.__version__", "is no class and no function"),
+        ("optimizer._target_=deepspeed.ops.adam.FusedAdam", "`deepspeed` is not installed (opti"),
+        (
+            "logger.csv._target_=pytorch_lightning.loggers.CometLogger",
+            "`comet-ml` is not installed (logger.csv): pip install comet-ml",
+        ),
+        ("optimizer.learning_rate=1", "optimizer.learning_rate: AdamW takes no 'learning_rate'"),
+        ("optimizer.lr=abc", "optimizer.lr=abc is no number"),
+        ("scheduler.num_warmup=1", "(did you mean 'num_warmup_steps'?)"),
+        ("tokenizer.use_fst=1", "load_tokenizer takes no 'use_fst' (did you mean 'use_fast'?)"),
+        ("backbone.revison=x", "backbone.revison: a backbone takes no 'revison'"),
+        ("trainer.callbacks={}", "trainer.callbacks={} is now callbacks.<name>={}"),
+        ("callbacks.mine.path=x", "callbacks.mine names no class: give callbacks.mine._target_="),
+        (
+            "callbacks.loss_curve._target_=pytorch_lightning.callbacks.EarlyStopping",
+            "callbacks.loss_curve.path: EarlyStopping takes no 'path'",
+        ),
+        (
+            "callbacks.stop._target_=pytorch_lightning.callbacks.EarlyStopping",
+            "EarlyStopping needs a value: give +callbacks.stop.monitor=<value>",
+        ),
+        (
+            "trainer.plugins=[{_target_: pytorch_lightning.plugins.MixedPrecision, x: 1}]",
+            "trainer.plugins.0.x: MixedPrecision takes no 'x'",
+        ),
+        ("task.nose=1", "task.nose: LanguageModelingTransformer takes no 'nose'"),
+        ("task.downstream_model_type=transformers.AutoModl", "no class 'AutoModl' (did you mean"),
+        ("dataset.train_fil=x", "takes no 'train_fil' (did you mean 'train_file'?)"),
+        ("dataset.train_file=[a,b]", "dataset.train_file=['a', 'b']: Input should be a valid str"),
+        ("training.batch_size=0", "dataset.batch_size=0: Input should be greater than 0"),
+    ],
+)
+def test_wrong_value_in_a_config(typed: str, line: str, config: DictConfig) -> None:
+    config.merge_with_dotlist([typed])
+    with pytest.raises(ConfigurationError, match=re.escape(line)):
+        check_config(config)
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "trainer.overfit_batches=1",
+        "callbacks.stop={_target_: pytorch_lightning.callbacks.EarlyStopping, monitor: val/loss}",
+        "logger.more={_target_: pytorch_lightning.loggers.CSVLogger, save_dir: x}",
+        "dataset.text_column=3",
+        "optimizer._partial_=true",
+    ],
+)
+def test_no_mistake(typed: str, config: DictConfig) -> None:
+    config.merge_with_dotlist([typed])
+    check_config(config)
+
+
+def test_what_an_interpolation_reads_is_no_mistake(
+    start: Start, experiment: Callable[[str], None]
+) -> None:
+    experiment("# @package _global_\nvars: {n: 3}\ntrainer:\n  max_epochs: ${vars.n}\n")
+    assert start(TASK, SAMPLE, "experiment=mine") == (0, "")
+
+
+class Noisy(LanguageModelingTransformer):
+    """A task of a project with a hyperparameter."""
+
+    noise_std: float = 0.1
+
+
+class Strict(LanguageModelingTransformer):
+    """A task of a project that names what it takes."""
+
+    def __init__(self, backbone: str, noise_std: float) -> None:
+        super().__init__(backbone)
+
+
+class Open(LanguageModelingTransformer):
+    """A task of a project that takes anything."""
+
+    def __init__(self, **kwargs: object) -> None:
+        super().__init__(kwargs.pop("name"))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("task", "typed", "line"),
+    [
+        (Noisy, "task.noise_std=abc", "task.noise_std=abc: Input should be a valid number"),
+        (Noisy, "task.noise=1", "task.noise: Noisy takes no 'noise' (did you mean 'noise_std'?)"),
+        (Noisy, "task.noise_std=1", None),
+        (Strict, "task.noise_std=1", "Strict takes no 'optimizer'"),
+        (Open, "task.name=gpt2", None),
+    ],
+)
+def test_arguments_of_a_task_of_the_project(
+    task: type, typed: str, line: str | None, config: DictConfig
+) -> None:
+    config.merge_with_dotlist([f"task._target_={__name__}.{task.__name__}", typed])
+    if line is None:
+        check_config(config)
+        return
+    with pytest.raises(ConfigurationError, match=re.escape(line)):
+        check_config(config)
+
+
+def test_an_interrupt_ends_in_one_line_that_names_the_run_folder(
+    project: Path, start: Start
+) -> None:
+    def interrupted(config: DictConfig) -> None:
+        """As Lightning does it: it turns the interrupt into an exit."""
+        folder = Path(config.training.run_dir, "checkpoints")
+        folder.mkdir()
+        torch.save({"state_dict": {}, "optimizer_states": []}, folder / "autosave.ckpt")
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt:
+            sys.exit(1)
+
+    arguments = (TASK, SAMPLE, "hydra.run.dir=outputs/run")
+    status, errors = start(*arguments, function=interrupted)
+    assert status == 130
+    assert errors == (
+        "interrupted, the run folder is outputs/run: "
+        "go on with resume=auto hydra.run.dir=outputs/run\n"
+    )
+
+
+def test_an_early_interrupt_leaves_nothing_behind(project: Path, start: Start) -> None:
+    def interrupted(config: DictConfig) -> None:
+        raise KeyboardInterrupt
+
+    assert start(TASK, function=interrupted) == (130, "interrupted\n")
+    assert tree(project) == {}
+
+
+def test_an_exit_of_the_function_stays(start: Start) -> None:
+    status, errors = start(TASK, function=lambda config: sys.exit(7))
+    assert (status, errors) == (7, "")
+
+
+def test_what_a_library_refuses_is_a_mistake_and_a_bug_is_not(start: Start) -> None:
+    def build(config: DictConfig) -> None:
+        from hydra.utils import instantiate
+
+        instantiate(config.trainer)
+
+    arguments = (TASK, "trainer.precision=17")
+    status, errors = start(*arguments, function=build)
+    assert status == 2
+    assert errors.startswith("error: trainer: Precision 17 is invalid")
+    with pytest.raises(ZeroDivisionError):
+        start(TASK, function=lambda config: 1 / 0)
+
+
+def test_the_help_names_options_and_examples(
+    start: Start,
+    experiment: Callable[[str], None],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    experiment("# @package _global_\n")
+    monkeypatch.setattr(sys, "argv", ["pl-transformers-train", "--help"])
+    run_app(check_config, examples=["task=nlp/language_modeling experiment=smoke"])
+    shown = capsys.readouterr().out
+    assert "  pl-transformers-train task=nlp/language_modeling experiment=smoke" in shown
+    assert "  experiment  mine, smoke\n" in shown
+    assert re.search(r"^  task +nlp/language_modeling, ", shown, re.MULTILINE)
+    assert re.search(r"^  optimizer +adadelta, ", shown, re.MULTILINE)
+
+
+def test_a_sweep_runs_and_reports_each_job(project: Path, start: Start) -> None:
+    seen = []
+
+    def train(config: DictConfig) -> None:
+        seen.append(config.trainer.max_epochs)
+        if config.trainer.max_epochs == 2:
+            raise ConfigurationError("two is too many")
+
+    status, errors = start(TASK, "-m", "trainer.max_epochs=1,2,3", function=train)
+    assert seen == [1, 2, 3]
+    assert status == 2
+    assert errors.startswith("error: two is too many\n")
+
+
+def test_mistakes_are_found_without_torch(project: Path, run: Run) -> None:
+    code = (
+        "import sys\n"
+        "from lightning_transformers.config.app import run_app\n"
+        "from lightning_transformers.config.checks import check_config\n"
+        "try: run_app(check_config)\n"
+        "finally: print('torch' in sys.modules)"
+    )
+    comet = "logger.csv._target_=pytorch_lightning.loggers.CometLogger"
+    done = run("env", "python", "-c", code, TASK, SAMPLE, comet)
+    assert done.returncode == 2
+    assert done.stdout == "False\n"
+    assert done.stderr == "error: `comet-ml` is not installed (logger.csv): pip install comet-ml\n"

@@ -1,0 +1,91 @@
+"""Values that are not what an annotation says, and files that are no checkpoints."""
+
+from pathlib import Path
+from typing import ClassVar, Literal
+
+import pytest
+import torch
+from omegaconf import OmegaConf
+from pydantic import PositiveInt
+
+from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.base.hyperparameters import set_hyperparameters, validated
+from lightning_transformers.training.checkpoint import read_checkpoint
+
+
+class Root:
+    """What declares the hyperparameters of all."""
+
+    rate: float = 0.1
+    rows: PositiveInt | None = None
+    __private: int = 0
+    files: ClassVar[dict[str, str]] = {}
+
+
+class Child(Root):
+    """What declares more, one of them by a name that is nowhere."""
+
+    policy: "Literal['keep', 'untie']" = "keep"
+    unknown: "Nowhere" = None  # type: ignore[name-defined]  # noqa: F821
+    names: list[str]
+
+
+def test_hyperparameters_become_what_the_annotation_says() -> None:
+    given = {"rate": 1, "rows": "3", "unknown": object(), "names": OmegaConf.create([1, "b"])}
+    values = validated(Child, Root, given, owner="task")
+    assert values == given | {"rate": 1.0, "rows": 3, "names": ["1", "b"]}
+    assert isinstance(values["rate"], float)
+    assert type(values["names"]) is list
+
+
+@pytest.mark.parametrize(
+    ("given", "line"),
+    [
+        ({"rate": "abc"}, "Child.rate=abc: Input should be a valid number"),
+        ({"rows": 0}, "Child.rows=0: Input should be greater than 0"),
+        ({"policy": "kep"}, "Child.policy=kep: Input should be 'keep' or 'untie'"),
+        ({"names": "a"}, "Child.names=a: Input should be a valid list"),
+        ({"file": {}}, "Child has no hyperparameter 'file'"),
+        ({"rows": None}, "Child needs a value for names"),
+    ],
+)
+def test_hyperparameter_of_a_wrong_type(given: dict[str, object], line: str) -> None:
+    with pytest.raises(ConfigurationError, match=line):
+        set_hyperparameters(Child(), Root, given)
+
+
+@pytest.mark.parametrize("content", [b"text", b"", b"PK\x03\x04 and no zip"])
+def test_file_that_is_no_checkpoint(content: bytes, tmp_path: Path) -> None:
+    file = tmp_path / "a.ckpt"
+    file.write_bytes(content)
+    with pytest.raises(ConfigurationError, match=r"a\.ckpt is no checkpoint, or was not"):
+        read_checkpoint(str(file))
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        ({"weight": torch.ones(2)}, "is no checkpoint of a run"),
+        ({"state_dict": {}, "hparams": OmegaConf.create({})}, "holds more than tensors and plain"),
+        ({"state_dict": {}}, None),
+    ],
+)
+def test_checkpoint_of_something_else(
+    content: dict[str, object], line: str | None, tmp_path: Path
+) -> None:
+    torch.save(content, tmp_path / "a.ckpt")
+    if line is None:
+        assert read_checkpoint(str(tmp_path / "a.ckpt")) == content
+        return
+    with pytest.raises(ConfigurationError, match=line):
+        read_checkpoint(str(tmp_path / "a.ckpt"))
+
+
+def test_checkpoint_that_was_cut_off(tmp_path: Path) -> None:
+    file = tmp_path / "a.ckpt"
+    torch.save({"state_dict": {"weight": torch.ones(2000)}}, file)
+    data = file.read_bytes()
+    # The list of what a zip holds is at its end.
+    file.write_bytes(data[:200] + data[4000:])
+    with pytest.raises(ConfigurationError, match=r"a\.ckpt cannot be read: ."):
+        read_checkpoint(str(file))

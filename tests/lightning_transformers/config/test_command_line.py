@@ -1,0 +1,224 @@
+"""The generated commands: what they print and leave behind, for a run and for a mistake."""
+
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.conftest import Run
+from tests.helpers.corpus import TEXTS, write_csv
+from tests.helpers.projects import new_task
+from tests.helpers.tree import tree
+
+TRAIN = ("python", "train.py", "+task=nlp/mine", "backbone=nlp/tiny")
+
+
+@pytest.fixture
+def project(project: Path) -> Path:
+    """Return a project with one task, and a file to train on."""
+    new_task(project, "mine", "language_modeling", recipes=["freeze_backbone", "weight_noise"])
+    write_csv(project / "train.csv")
+    return project
+
+
+def test_commands_that_new_task_prints_run_as_printed(project: Path, run: Run) -> None:
+    (project / "again").mkdir()
+    words = ("ltscaffold", "new-task", "again", "--base", "language_modeling", "-C", "again")
+    printed = run(*words).stdout.partition("Next:\n")[2]
+    first_words = [line.split()[0] for line in printed.splitlines()]
+    assert first_words == ["cd", "python", "pytest", "git", "copier"]
+    done = run("sh", "-c", "set -e\n" + printed)
+    assert done.returncode == 0, done.stderr
+    (folder,) = (project / "again/outputs/nlp/again").iterdir()
+    assert {path.name for path in folder.iterdir()} == {
+        ".hydra",
+        "checkpoints",
+        "config.yaml",
+        "loss_curve.png",
+        "manifest.yaml",
+        "metrics.csv",
+        "train.log",
+    }
+    manifest = yaml.safe_load((folder / "manifest.yaml").read_text())
+    assert manifest["versions"]["torch"] == version("torch")
+
+
+def test_settings_of_this_machine_win_over_those_of_the_package(project: Path, run: Run) -> None:
+    (project / "conf/local").mkdir()
+    (project / "conf/local/default.yaml").write_text(
+        "# @package _global_\ntrainer:\n  log_every_n_steps: 7\n  precision: 64-true\n"
+    )
+    done = run(*TRAIN, "trainer.precision=32-true", "--cfg", "job", "--package", "trainer")
+    assert done.returncode == 0, done.stderr
+    assert "log_every_n_steps: 7" in done.stdout
+    assert "precision: 32-true" in done.stdout, "the command line wins over both"
+    assert "/conf/local/" in (project / ".gitignore").read_text().splitlines()
+
+
+def test_train_then_predict(project: Path, run: Run) -> None:
+    write_csv(project / "valid.csv", TEXTS[:20])
+    files = ("dataset.train_file=train.csv", "dataset.validation_file=valid.csv")
+    done = run(*TRAIN, *files, "hydra.run.dir=outputs/here", "trainer.accelerator=cpu")
+    assert done.returncode == 0, done.stderr
+    assert "outputs/here" in done.stdout
+    assert "noise_std: 0.01" in (project / "outputs/here/config.yaml").read_text()
+    done = run(
+        *TRAIN,
+        *files,
+        "trainer.accelerator=cpu",
+        "resume=auto",
+        "trainer.max_epochs=2",
+        "hydra.run.dir=outputs/here",
+    )
+    assert done.returncode == 0, done.stderr
+    assert "the run goes on from" in done.stdout
+    former = (project / "outputs/here/metrics-1.csv").read_text().splitlines()
+    assert former[-1].startswith("0,"), "what was logged before is kept"
+    metrics = (project / "outputs/here/metrics.csv").read_text().splitlines()
+    assert metrics[-1].startswith("1,"), "it goes on with the second epoch"
+    again = {line for line in metrics if line.startswith("0,")}
+    assert again <= {*former}, "the end of the first comes after its checkpoint"
+    before = tree(project)
+    checkpoint = "+checkpoint_path=outputs/here/checkpoints/best.ckpt"
+    done = run("python", "predict.py", "+task=nlp/mine", checkpoint, "+x=The cat")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("The cat")
+    assert tree(project) == before, "a prediction leaves nothing behind"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "no dataset: give dataset.train_file="),
+        (("dataset.train_file=nowhere.csv",), "the train file 'nowhere.csv' is not there"),
+        (
+            ("dataset.train_file=train.csv", "dataset.text_column=body"),
+            "no column 'body' (its columns: number, text)",
+        ),
+        (
+            ("dataset.train_file=train.csv", "backbone.pretrained_model_name_or_path=no/such"),
+            "cannot load the backbone 'no/such'",
+        ),
+        (("dataset.train_file=train.csv", "checkpoint_path=no.ckpt"), "no checkpoint at 'no.ckpt'"),
+        (("dataset.train_file=train.csv", "resume=yes"), "resume=yes: 'auto' goes on from"),
+        (("dataset.train_file=train.csv", "+task.nose_std=1"), "did you mean 'noise_std'?"),
+    ],
+    ids=[
+        "no dataset",
+        "missing file",
+        "missing column",
+        "unreachable backbone",
+        "checkpoint",
+        "resume",
+        "typo",
+    ],
+)
+def test_mistake_ends_in_one_line_and_leaves_nothing_behind(
+    arguments: tuple[str, ...], message: str, project: Path, run: Run
+) -> None:
+    before = tree(project)
+    done = run(*TRAIN, *arguments, "trainer.accelerator=cpu")
+    assert done.returncode == 2
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert message in line
+    assert "Traceback" not in done.stderr
+    assert tree(project) == before
+
+
+def test_unreachable_hub_is_said_with_what_to_do(project: Path, run: Run) -> None:
+    """The client by itself tries again for 46 seconds; nothing listens on port 9."""
+    offline = {"HF_HUB_OFFLINE": "0", "HF_ENDPOINT": "http://127.0.0.1:9"}
+    gpt2 = ("python", "train.py", "task=nlp/mine", "dataset.train_file=train.csv")
+    done = run("timeout", "30", *gpt2, **offline)
+    assert done.returncode == 2, done.stderr
+    assert "cannot load the backbone 'gpt2'" in done.stderr
+    assert "backbone=tiny" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "status", "message"),
+    [
+        ("class Mine", "import nosuchmodule\n\n\nclass Mine", 1, "No module named 'nosuchmodule'"),
+        ("class Mine", "class Mine(\n", 1, "SyntaxError"),
+        ("class Mine", "class Yours", 2, "no class 'MineTransformer' (did you mean 'YoursTrans"),
+    ],
+)
+def test_mistake_in_the_users_module_is_shown(
+    old: str, new: str, status: int, message: str, project: Path, run: Run
+) -> None:
+    module = project / "tasks/mine/model.py"
+    module.write_text(module.read_text().replace(old, new))
+    done = run(*TRAIN, "experiment=smoke")
+    assert done.returncode == status
+    assert message in done.stderr
+    assert str(module) in done.stderr or status == 2
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        ((), 'give +x="some text"'),
+        (("x=a", "checkpoint_path=no.ckpt"), "no checkpoint at 'no.ckpt'"),
+    ],
+)
+def test_mistake_in_predict(x: tuple[str, ...], message: str, project: Path, run: Run) -> None:
+    done = run("python", "predict.py", "task=nlp/mine", *x)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert set(tree(project)).isdisjoint({"outputs"})
+
+
+def test_the_console_command_finds_the_project(project: Path, run: Run) -> None:
+    done = run("pl-transformers-train", "task=nlp/mine", "--cfg", "job", "--package", "task")
+    assert done.returncode == 0, done.stderr
+    assert "_target_: tasks.mine.model.MineTransformer" in done.stdout
+    done = run("pl-transformers-train", "--help")
+    assert done.returncode == 0
+    assert "nlp/mine" in done.stdout
+
+
+@pytest.mark.parametrize("words", ["--help", "+task=nlp/mine --cfg job"])
+def test_a_reader_that_closes_the_pipe_ends_the_command_silently(
+    words: str, project: Path, run: Run
+) -> None:
+    done = run("bash", "-c", f"set -o pipefail; python predict.py {words} | true")
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+def test_multirun_runs_every_job(project: Path, run: Run) -> None:
+    """A mistake in one job does not keep the next from running."""
+    quick = ("experiment=smoke", "trainer.limit_train_batches=1", "trainer.limit_val_batches=1")
+    sweep = ("-m", "+task=nlp/mine", "dataset.block_size=1,8", "trainer.max_epochs=1", *quick)
+    done = run("python", "train.py", *sweep)
+    assert "error: dataset.block_size=1 leaves no token" in done.stderr
+    assert len(list(project.glob("outputs/multirun/*/1/metrics.csv"))) == 1
+
+
+def test_a_mistake_takes_no_folder_of_the_user_away(project: Path, run: Run) -> None:
+    (project / "elsewhere/mine").mkdir(parents=True)
+    for folder in (project.parent / "beside", Path()):
+        done = run(*TRAIN, "dataset.train_file=no.csv", f"hydra.run.dir={folder}")
+        assert "is not there" in done.stderr
+    assert (project.parent / "beside").is_dir()
+    assert (project / "elsewhere/mine").is_dir()
+
+
+def test_from_another_folder(project: Path, run: Run) -> None:
+    """The project is where the script is; files are relative to where the command is typed."""
+    (project / "data").mkdir()
+    words = "task=nlp/mine backbone=nlp/tiny dataset.train_file=train.csv"
+    done = run("sh", "-c", f"cd data && python ../train.py {words}")
+    assert f"looked for {project}/data/train.csv" in done.stderr
+
+
+def test_without_the_training_stack_one_line_says_what_to_install(project: Path, run: Run) -> None:
+    """As after `pip install ltscaffold` without the extra: hydra cannot be found."""
+    code = (
+        "import sys, importlib.util as u; find = u.find_spec;"
+        "u.find_spec = lambda name: None if name in ('hydra', 'torch') else find(name);"
+        "from lightning_transformers import cli; cli.find_spec = u.find_spec; cli.train()"
+    )
+    done = run("python", "-c", code)
+    assert done.returncode == 2
+    assert done.stderr == 'error: hydra, torch not installed: pip install "ltscaffold[train]"\n'

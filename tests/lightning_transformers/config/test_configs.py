@@ -1,0 +1,118 @@
+"""The config tree of the package: every option composes, and names arguments that there are."""
+
+from itertools import zip_longest
+from pathlib import Path
+
+import pytest
+from omegaconf import OmegaConf
+
+from lightning_transformers.config.arguments import check_call, check_task_and_data
+from lightning_transformers.config.compose import compose, normalize_overrides
+from lightning_transformers.config.config_tree import PACKAGED_CONFIGS
+from lightning_transformers.config.targets import ArgumentError, check_installed, targets
+
+GROUPS = {path.name for path in PACKAGED_CONFIGS.iterdir() if path.is_dir()} - {"__pycache__"}
+TABLES = {"tiny"}
+"""Groups with a table for another, to which an option of that one belongs."""
+OVERLAYS = {"experiment", "debug"}
+OPTIONS = {
+    group: [
+        f"{group}={path.relative_to(PACKAGED_CONFIGS / group).with_suffix('').as_posix()}"
+        for path in sorted((PACKAGED_CONFIGS / group).rglob("*.yaml"))
+    ]
+    for group in sorted(GROUPS - TABLES)
+}
+ABSTRACT = {f"task={name}" for name in ("default", "nlp/default", "vision/default")} | {
+    "dataset=nlp/default"
+}
+"""What options of a task and of its data have in common, and are none by themselves."""
+
+
+@pytest.mark.parametrize("options", list(zip_longest(*OPTIONS.values())), ids=lambda options: None)
+def test_options_compose_and_resolve(options: tuple[str | None, ...], tmp_path: Path) -> None:
+    """One option of each group at a time, as long as each has more of them."""
+    given = [option for option in options if option and option not in ABSTRACT]
+    task = [] if any(o.startswith("task=") for o in given) else ["task=nlp/language_modeling"]
+    config = compose([*task, *given, f"training.run_dir={tmp_path}"])
+    assert {option.partition("=")[0] for option in given} - OVERLAYS <= set(config)
+    values = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(values, dict)
+    for group, content in values.items():
+        for key, mapping in targets(str(group), content):
+            if key not in ("task", "dataset") and is_installed(mapping["_target_"]):
+                check_call(key, mapping)
+    check_task_and_data(values)
+
+
+def is_installed(target: str) -> bool:
+    try:
+        check_installed(target, "")
+    except ArgumentError:
+        return False
+    return True
+
+
+def test_every_group_has_a_default() -> None:
+    config = OmegaConf.load(PACKAGED_CONFIGS / "config.yaml")
+    named = {key for entry in config.defaults if entry != "_self_" for key in entry}
+    assert named - {"optional local"} == GROUPS - TABLES
+
+
+def test_what_the_user_says_wins() -> None:
+    config = compose(
+        [
+            "task=nlp/language_modeling",
+            "experiment=smoke",
+            "dataset=nlp/language_modeling/wikitext",
+            "backbone=nlp/gpt2",
+            "optimizer.lr=7",
+        ]
+    )
+    assert config.dataset.dataset_config_name == "wikitext-2-raw-v1"
+    assert config.backbone.pretrained_model_name_or_path == "gpt2"
+    assert config.optimizer.lr == 7
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("+task=nlp/x", "task=nlp/x"),
+        ("++task=nlp/x", "task=nlp/x"),
+        ("task=nlp/x", "task=nlp/x"),
+        ("+x='a=b'", "x='a=b'"),
+        ("+x=a", 'x="a"'),
+        ("x", "x"),
+        ("+optimizer=sgd", "optimizer=sgd"),
+        ("+mine=x", "+mine=x"),
+        ("+trainer.x=1", "+trainer.x=1"),
+        ("+task.lr=1", "+task.lr=1"),
+        ("~task", "~task"),
+    ],
+)
+def test_spelling(typed: str, meant: str) -> None:
+    assert normalize_overrides([typed]) == [meant]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "100% of it",
+        "It's a truth",
+        "Hello, world",
+        'and "double" ones',
+        "a\\b, c: [d] {e}",
+        "",
+        "=",
+        "ends with \\",
+        "ends with two \\\\",
+        'a \\" b',
+        '"Hello," she said, "bye"',
+    ],
+)
+def test_text_to_predict_on_needs_no_quotes_of_hydra(text: str) -> None:
+    assert compose([f"+x={text}"]).x == text
+
+
+def test_quoted_text_and_mappings_are_read_as_hydra_reads_them() -> None:
+    assert compose(["x='a, b'"]).x == "a, b"
+    assert compose(['+x={context: "a, b", question: "c?"}']).x.question == "c?"

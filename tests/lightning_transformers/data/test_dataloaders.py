@@ -1,0 +1,145 @@
+"""The order of training rows follows from seed and epoch, on any number of processes."""
+
+import math
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from datasets import Dataset
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.utils.data import DataLoader
+
+from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.base.seeding import random_numbers_from
+from lightning_transformers.data.dataloaders import (
+    EpochSampler,
+    SeededCollate,
+    SeededRows,
+    batches_per_process,
+)
+from lightning_transformers.data.loading import Rows
+from lightning_transformers.task.nlp.language_modeling import LanguageModelingDataModule
+from tests.helpers.language_modeling import TOKENIZER, model, sample, trainer
+
+sizes = {"rows": st.integers(1, 200), "processes": st.integers(1, 4), "batch": st.integers(1, 9)}
+
+
+def indices(rows: int, batch: int, epoch: int = 0, done: int = 0, **process: int) -> list[int]:
+    data = Dataset.from_dict({"x": list(range(rows))})
+    return list(EpochSampler(data, batch, 0, lambda: epoch, lambda: done, **process))
+
+
+@settings(deadline=None)
+@given(**sizes)
+def test_processes_share_the_rows_in_equally_many_batches(
+    rows: int, processes: int, batch: int
+) -> None:
+    if rows < processes:
+        with pytest.raises(ConfigurationError, match=rf"{rows} rows to train on .*devices={rows}$"):
+            indices(rows, batch, num_replicas=processes, rank=0)
+        return
+    shares = [indices(rows, batch, num_replicas=processes, rank=r) for r in range(processes)]
+    together = [row for share in shares for row in share]
+    assert len(set(together)) == len(together), "no row twice"
+    assert rows - len(together) < processes, "fewer rows left out than there are processes"
+    counts = {math.ceil(len(share) / batch) for share in shares}
+    assert counts == {batches_per_process(rows, processes, batch)}
+
+
+@settings(deadline=None)
+@given(st.integers(1, 60), st.integers(1, 7), st.integers(0, 3))
+def test_a_resumed_epoch_has_the_rest_of_the_same_order(rows: int, batch: int, epoch: int) -> None:
+    whole = indices(rows, batch, epoch)
+    for done in range(len(whole) // batch + 1):
+        assert indices(rows, batch, epoch, done) == whole[done * batch :]
+    assert rows < 8 or whole != indices(rows, batch, epoch + 1)
+
+
+def test_random_numbers_of_a_batch_are_the_same_in_workers_and_after_a_resume() -> None:
+    def collate(examples: object) -> list[float]:
+        return [torch.rand(()).item(), float(np.random.rand()), random.random()]
+
+    rows = Dataset.from_dict({"x": list(range(12))})
+
+    def numbers(workers: int, done: int = 0) -> list[list[float]]:
+        sampler = EpochSampler(rows, 4, 0, lambda: 0, lambda: done)
+        loader = DataLoader(
+            SeededRows(rows),
+            sampler=sampler,
+            batch_size=4,
+            num_workers=workers,
+            collate_fn=SeededCollate(collate),
+        )
+        return list(loader)
+
+    whole = numbers(0)
+    assert len({tuple(batch) for batch in whole}) == 3
+    assert numbers(2) == whole
+    assert numbers(0, done=2) == whole[2:]
+    assert numbers(2, done=1) == whole[1:]
+
+
+def test_seeding_for_a_while_leaves_the_random_state_alone() -> None:
+    def draw() -> list[float]:
+        return [torch.rand(()).item(), float(np.random.rand()), random.random()]
+
+    def seed() -> None:
+        torch.manual_seed(0)
+        np.random.seed(0)
+        random.seed(0)
+
+    seed()
+    expected = draw()
+    seed()
+    with random_numbers_from(7):
+        within = draw()
+    assert draw() == expected != within
+
+
+def test_no_rows_are_an_error_too() -> None:
+    with pytest.raises(ConfigurationError, match=r"0 rows to train on .* give more$"):
+        indices(0, 2)
+
+
+class OwnRows(torch.utils.data.Dataset[Any]):
+    """Rows of a user, of torch's class."""
+
+    def __init__(self, rows: Rows) -> None:
+        self.rows = rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, place: int) -> Any:
+        return self.rows[place]
+
+
+class OwnRowsDataModule(LanguageModelingDataModule):
+    """Makes them."""
+
+    def process_split(self, split: str, rows: Rows) -> Any:
+        return OwnRows(super().process_split(split, rows))
+
+
+def test_rows_may_be_of_a_class_of_torch() -> None:
+    def batches(cls: type[LanguageModelingDataModule]) -> list[list[int]]:
+        data = cls(TOKENIZER, dataset_name="sample", block_size=64, limit_train_samples=40)
+        data.prepare_data = lambda: None
+        data.dataset = data.build_dataset()
+        return [batch["input_ids"].tolist() for batch in data.train_dataloader()]
+
+    assert batches(OwnRowsDataModule) == batches(LanguageModelingDataModule)
+
+
+def test_batches_to_overfit_are_the_same_in_each_epoch(tmp_path: Path) -> None:
+    run = trainer(tmp_path, overfit_batches=2, max_epochs=3, limit_val_batches=0)
+    seen: list[Any] = []
+    task = model()
+    task.training_step = lambda batch, batch_idx: seen.append(batch["input_ids"].tolist())
+    run.fit(task, sample())
+    assert len(seen) == 6
+    assert seen[:2] == seen[2:4] == seen[4:]

@@ -1,0 +1,107 @@
+"""Rows that are read as they are needed train as those that are processed beforehand."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from pytorch_lightning import Callback, LightningModule, Trainer
+
+from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.base.package_data import local_path
+from lightning_transformers.runs.train import train
+from lightning_transformers.task.nlp.language_modeling import LanguageModelingDataModule
+from lightning_transformers.task.nlp.multiple_choice import MultipleChoiceDataModule
+from lightning_transformers.task.nlp.text_classification import TextClassificationDataModule
+from tests.helpers.corpus import write_jsonl
+from tests.helpers.language_modeling import TOKENIZER, model, trainer
+
+VERSES = "pkg://lightning_transformers/assets/text_classification"
+
+
+def text(**hyperparameters: Any) -> LanguageModelingDataModule:
+    values = {"dataset_name": "sample", "block_size": 64, "streaming": True}
+    return LanguageModelingDataModule(TOKENIZER, **values | hyperparameters)
+
+
+def test_a_stream_trains_until_max_steps(tmp_path: Path) -> None:
+    run = trainer(tmp_path, max_epochs=-1, max_steps=5, val_check_interval=5, limit_val_batches=2)
+    metrics = train(model(), text(), run)
+    assert run.global_step == 5
+    assert metrics["val/loss"] > 0
+
+
+def test_a_stream_has_the_rows_of_the_table() -> None:
+    def blocks(streaming: bool) -> list[list[int]]:
+        data = text(streaming=streaming)
+        data.setup("fit")
+        return [row["input_ids"].tolist() for row in data.dataset["validation"]]
+
+    assert blocks(streaming=True) == blocks(streaming=False)
+
+
+def test_train_rows_are_shuffled_anew_with_each_seed() -> None:
+    def first_batch(seed: int) -> list[list[int]]:
+        data = text(seed=seed)
+        data.setup("fit")
+        return next(iter(data.train_dataloader()))["input_ids"].tolist()  # type: ignore[no-any-return]
+
+    assert first_batch(0) == first_batch(0)
+    assert first_batch(0) != first_batch(1)
+
+
+class Order(Callback):
+    """Keeps the batches of each epoch."""
+
+    def __init__(self) -> None:
+        self.epochs: dict[int, list[Any]] = {}
+
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        self.epochs.setdefault(trainer.current_epoch, []).append(batch["input_ids"].tolist())
+
+
+@pytest.mark.parametrize("num_workers", [0, 1])
+def test_each_epoch_has_an_order_of_its_own(num_workers: int, tmp_path: Path) -> None:
+    def order() -> dict[int, list[Any]]:
+        recorder = Order()
+        data = text(limit_train_samples=200, num_workers=num_workers)
+        limits = {"max_epochs": 3, "limit_val_batches": 0}
+        trainer(tmp_path, **limits, callbacks=[recorder]).fit(model(), data)
+        return recorder.epochs
+
+    first, second, third = order().values()
+    assert first != second != third != first
+    assert list(order().values()) == [first, second, third]
+
+
+def test_choices_of_different_lengths_can_be_streamed() -> None:
+    data = MultipleChoiceDataModule(TOKENIZER, dataset_name="sample", streaming=True, batch_size=2)
+    data.setup("fit")
+    batch = next(iter(data.train_dataloader()))
+    assert batch["input_ids"].ndim == 3
+
+
+def test_a_stream_is_not_shared_by_processes() -> None:
+    data = text()
+    data.setup("fit")
+    data.trainer = SimpleNamespace(world_size=2, current_epoch=0)
+    with pytest.raises(ConfigurationError, match=r"with 2 processes.*dataset\.streaming=false"):
+        data.train_dataloader()
+
+
+def test_labels_of_a_stream_have_to_be_given() -> None:
+    file = local_path(f"{VERSES}/train.csv")
+    values = {"train_file": file, "validation_file": file, "streaming": True, "max_length": 16}
+    with pytest.raises(ConfigurationError, match=r"set dataset\.labels="):
+        _ = TextClassificationDataModule(TOKENIZER, **values).model_data_kwargs
+    labels = ["gospel", "history", "letter", "wisdom"]
+    data = TextClassificationDataModule(TOKENIZER, labels=labels, **values)
+    assert list(data.model_data_kwargs["id2label"].values()) == labels
+
+
+def test_a_stream_cannot_be_split(tmp_path: Path) -> None:
+    file = write_jsonl(tmp_path / "train.jsonl")
+    with pytest.raises(ConfigurationError, match="a stream cannot be split"):
+        text(train_file=str(file)).setup("fit")

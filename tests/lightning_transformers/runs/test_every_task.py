@@ -1,0 +1,260 @@
+"""Every task from its config on its sample: trains, learns, evaluates, predicts and exports."""
+
+import csv
+import json
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import datasets
+import pytest
+import torch
+from hydra.utils import get_class
+from PIL import Image
+
+from lightning_transformers.base.package_data import local_path
+from lightning_transformers.config.app import silence_noise
+from lightning_transformers.config.compose import compose
+from lightning_transformers.config.config_tree import PACKAGED_CONFIGS
+from lightning_transformers.runs.build import load_checkpoint, restore, task_class
+from lightning_transformers.runs.evaluate import evaluate_from_config
+from lightning_transformers.runs.export import export_from_config
+from lightning_transformers.runs.predict import predict_from_config
+from lightning_transformers.runs.train import train_from_config
+
+Row = dict[str, Any]
+QUIET = ("logger=csv", "callbacks=checkpoint", "+trainer.enable_progress_bar=false")
+
+
+@dataclass(frozen=True)
+class Case:
+    """How a task is shown to learn its sample.
+
+    Attributes:
+        metric: what its users report; more is better, unless it is a perplexity.
+        margin: by how much it gets better than with a training on shuffled labels, at least.
+        x: an input to predict on, as it is typed.
+        shuffle: takes the training rows and a random generator, and breaks the tie between inputs
+            and labels in place.
+        settings: overrides for a training of seconds.
+    """
+
+    metric: str
+    margin: float
+    x: str
+    shuffle: Callable[[list[Row], random.Random], None]
+    settings: tuple[str, ...] = ()
+
+
+def permute(column: str) -> Callable[[list[Row], random.Random], None]:
+    """Deal the values of a column out anew."""
+
+    def shuffle(rows: list[Row], generator: random.Random) -> None:
+        values = [row[column] for row in rows]
+        generator.shuffle(values)
+        for row, value in zip(rows, values, strict=True):
+            row[column] = value
+
+    return shuffle
+
+
+def permute_within(column: str) -> Callable[[list[Row], random.Random], None]:
+    """Shuffle the list, or the words of the text, in each row."""
+
+    def shuffle(rows: list[Row], generator: random.Random) -> None:
+        for row in rows:
+            value = row[column]
+            parts = value.split() if isinstance(value, str) else list(value)
+            generator.shuffle(parts)
+            row[column] = " ".join(parts) if isinstance(value, str) else parts
+
+    return shuffle
+
+
+def permute_targets(rows: list[Row], generator: random.Random) -> None:
+    """Deal the German sides of translations out anew."""
+    targets = [row["translation"]["de"] for row in rows]
+    generator.shuffle(targets)
+    for row, target in zip(rows, targets, strict=True):
+        row["translation"] = {**row["translation"], "de": target}
+
+
+def random_answers(rows: list[Row], generator: random.Random) -> None:
+    """Let another word of the context be the answer."""
+    for row in rows:
+        if row["answers"]["text"]:
+            word = generator.choice(row["context"].split())
+            start = row["context"].index(word)
+            row["answers"] = {"text": [word], "answer_start": [start]}
+
+
+CASES = {
+    "nlp/language_modeling": Case(
+        "val/perplexity",
+        0.3,
+        "It is a truth",
+        permute_within("text"),
+        ("dataset.block_size=64", "trainer.max_epochs=3"),
+    ),
+    "nlp/masked_language_modeling": Case(
+        "val/perplexity",
+        1.0,
+        "It is a <mask>.",
+        permute_within("text"),
+        ("trainer.max_epochs=8", "dataset.line_by_line=true"),
+    ),
+    "nlp/multiple_choice": Case(
+        "val/accuracy",
+        0.1,
+        '{context: "A", question: "B", choices: [c, d]}',
+        permute("label"),
+        ("trainer.max_epochs=12", "optimizer.lr=2e-3"),
+    ),
+    "nlp/question_answering": Case(
+        "val/has_answer_f1",
+        15.0,
+        '{context: "Anna sat.", question: "Who sat?"}',
+        random_answers,
+        ("trainer.max_epochs=8",),
+    ),
+    "nlp/summarization": Case("val/rougeL", 30.0, "It rained in Rome.", permute("summary")),
+    "nlp/text_classification": Case("val/accuracy", 0.1, "And Moses said", permute("label")),
+    "nlp/token_classification": Case("val/f1", 0.2, "Mr. Darcy sat.", permute_within("ner_tags")),
+    "nlp/translation": Case(
+        "val/bleu", 3.0, "the big dog", permute_targets, ("trainer.max_epochs=5",)
+    ),
+    "vision/image_classification": Case("val/accuracy", 0.2, "digit.png", permute("label")),
+}
+
+
+def overrides(task: str, run_dir: Path, *more: str) -> list[str]:
+    """Return the command line of a run on the sample of a task."""
+    settings = CASES[task].settings
+    return [
+        *(f"task={task}", "experiment=smoke", f"training.run_dir={run_dir}"),
+        *(*QUIET, *settings, *more),
+    ]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _quiet() -> None:
+    silence_noise()
+
+
+# Both tests of a task in one process, which trains it once.
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(task, marks=pytest.mark.xdist_group(task)) for task in CASES],
+)
+def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Return a task, the folder of its training on the sample, and the last metrics."""
+    run_dir = tmp_path_factory.mktemp("run")
+    config = compose(overrides(request.param, run_dir))
+    return request.param, run_dir, train_from_config(config)
+
+
+def test_every_task_has_a_case() -> None:
+    tasks = {
+        path.relative_to(PACKAGED_CONFIGS / "task").with_suffix("").as_posix()
+        for path in (PACKAGED_CONFIGS / "task").glob("*/*.yaml")
+        if path.stem != "default"
+    }
+    assert set(CASES) == tasks
+
+
+def test_it_learns_what_shuffled_labels_do_not_teach(trained: Any, tmp_path: Path) -> None:
+    task, run_dir, after = trained
+    case = CASES[task]
+    before = first_metrics(run_dir)
+    file = shuffled_sample(task, tmp_path)
+    config = compose(overrides(task, tmp_path, *file, "training.validate_before_fit=false"))
+    shuffled = gain(case, before, train_from_config(config))
+    assert gain(case, before, after) > max(shuffled, 0.0) + case.margin
+
+
+def test_it_evaluates_predicts_and_exports(
+    trained: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task, run_dir, _ = trained
+    monkeypatch.chdir(tmp_path)
+    checkpoint = f"checkpoint_path={run_dir}/checkpoints/best.ckpt"
+    metrics = evaluate_from_config(compose(overrides(task, tmp_path, checkpoint)))
+    logged = [row["val/loss"] for row in rows_of(run_dir) if row.get("val/loss")]
+    assert metrics["val/loss"] == pytest.approx(min(map(float, logged[1:])), rel=1e-4)
+
+    x = input_of(task, tmp_path)
+    config = compose([f"task={task}", checkpoint, f"+x={x}", f"training.run_dir={tmp_path}"])
+    (prediction,) = predict_from_config(config)
+    assert json.dumps(prediction)
+
+    export = compose([f"task={task}", checkpoint, "export_dir=exported", "training.run_dir=."])
+    folder = export_from_config(export)
+    model = load_checkpoint(task_class(config), f"{run_dir}/checkpoints/best.ckpt").model.eval()
+    exported = get_class(config.task.downstream_model_type).from_pretrained(folder).eval()
+    batch = a_batch(task, config)
+    weights = exported.state_dict()
+    assert all(torch.equal(value, weights[name]) for name, value in model.state_dict().items())
+    with torch.no_grad():
+        # How the weights lie in memory moves the last bit of a convolution.
+        torch.testing.assert_close(model(**batch)[0], exported(**batch)[0], rtol=0, atol=1e-6)
+
+
+def a_batch(task: str, config: Any) -> dict[str, torch.Tensor]:
+    """Return the model's inputs, with decoder inputs, of an example to predict on."""
+    _, data = restore(config)
+    (batch,) = data.predict_batches([config_x(config)], 1)
+    taken = {k: v for k, v in batch.items() if k in ("input_ids", "attention_mask", "pixel_values")}
+    if "Seq2Seq" in config.task.downstream_model_type:
+        taken["decoder_input_ids"] = batch["input_ids"]
+    return taken
+
+
+def config_x(config: Any) -> Any:
+    """Return the input of a config as plain Python."""
+    from omegaconf import OmegaConf
+
+    return OmegaConf.to_container(config.x) if OmegaConf.is_config(config.x) else config.x
+
+
+def rows_of(run_dir: Path) -> list[dict[str, str]]:
+    """Return the rows of `metrics.csv`."""
+    with (run_dir / "metrics.csv").open() as stream:
+        return list(csv.DictReader(stream))
+
+
+def first_metrics(run_dir: Path) -> dict[str, float]:
+    """Return the validation metrics of the untrained model."""
+    return {name: float(value) for name, value in rows_of(run_dir)[0].items() if value}
+
+
+def gain(case: Case, before: dict[str, float], after: dict[str, float]) -> float:
+    """Return by how much a metric got better, of a perplexity in nats."""
+    if case.metric.endswith("perplexity"):
+        return before["val/loss"] - after["val/loss"]
+    return after[case.metric] - before[case.metric]
+
+
+def shuffled_sample(task: str, folder: Path) -> list[str]:
+    """Write the sample with shuffled labels and return the overrides that train on it."""
+    config = compose([f"task={task}", f"training.run_dir={folder}"])
+    files = get_class(config.dataset._target_).sample_files
+    kind = files["train"].rpartition(".")[2]
+    builder = {"txt": "text", "jsonl": "json"}.get(kind, kind)
+    table = datasets.load_dataset(builder, data_files=local_path(files["train"]), split="train")
+    rows = table.to_list()
+    CASES[task].shuffle(rows, random.Random(0))
+    path = folder / f"shuffled.{'parquet' if kind == 'parquet' else 'jsonl'}"
+    shuffled = datasets.Dataset.from_list(rows, table.features)
+    shuffled.to_parquet(path) if kind == "parquet" else shuffled.to_json(path)
+    return [f"dataset.train_file={path}", f"dataset.validation_file={files['validation']}"]
+
+
+def input_of(task: str, folder: Path) -> str:
+    """Return an input to predict on as it is typed; an image is written first."""
+    x = CASES[task].x
+    if x.endswith(".png"):
+        image = torch.arange(64, dtype=torch.uint8).reshape(8, 8).numpy()
+        Image.fromarray(image).save(folder / x)
+    return x

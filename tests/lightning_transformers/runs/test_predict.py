@@ -1,0 +1,42 @@
+"""Predicting from a config: the device, the batches and the seed are those of the config."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+import torch
+
+from lightning_transformers.config.compose import compose
+from lightning_transformers.core.task import TaskTransformer
+from lightning_transformers.runs import predict
+from lightning_transformers.runs.build import first_device
+
+CLASSIFIER = ("task=nlp/text_classification", "experiment=smoke", "training.run_dir=.", "x=a")
+
+
+def test_the_first_device_predicts_in_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Any] = []
+
+    def record(task: TaskTransformer, inputs: Any, data: Any, batch_size: int) -> Sequence[Any]:
+        seen.append((task.device, batch_size))
+        return []
+
+    monkeypatch.setattr(TaskTransformer, "predict", record)
+    monkeypatch.setattr(predict, "first_device", lambda config: torch.device("meta"))
+    predict.predict_from_config(compose([*CLASSIFIER, "dataset.batch_size=2"]))
+    assert seen == [(torch.device("meta"), 2)]
+
+
+@pytest.mark.parametrize("devices", ["auto", "4"])
+def test_several_devices_are_asked_for_one(devices: str) -> None:
+    cpu = ("trainer.accelerator=cpu", f"trainer.devices={devices}", "trainer.strategy=ddp")
+    assert first_device(compose([*CLASSIFIER, *cpu])) == torch.device("cpu")
+
+
+def test_new_weights_follow_from_the_seed() -> None:
+    """Of a backbone whose head no file has."""
+    scores = [
+        predict.predict_from_config(compose([*CLASSIFIER, f"training.seed={seed}"]))[0]["score"]
+        for seed in (0, 0, 1)
+    ]
+    assert scores[0] == scores[1] != scores[2]

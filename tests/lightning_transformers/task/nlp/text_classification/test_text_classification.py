@@ -1,0 +1,144 @@
+"""Text classification: classes, columns and labels as users' files have them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.models.backbone import Backbone
+from lightning_transformers.runs.evaluate import evaluate
+from lightning_transformers.task.nlp.text_classification import (
+    TextClassificationDataModule,
+    TextClassificationTransformer,
+)
+from tests.helpers.language_modeling import TINY, trainer
+
+TOKENIZER = Backbone(f"{TINY}/bert").load_tokenizer()
+ROWS = [{"text": f"text number {n}", "label": "ab"[n % 2]} for n in range(20)]
+
+
+def write(path: Path, rows: list[dict[str, Any]]) -> str:
+    """Write rows as json, one a line, and return the path."""
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return str(path)
+
+
+def data_module(train: str, **hyperparameters: Any) -> TextClassificationDataModule:
+    files = {"train_file": train, "validation_file": train, "max_length": 32}
+    return TextClassificationDataModule(TOKENIZER, **files | hyperparameters)
+
+
+def model(data: TextClassificationDataModule) -> TextClassificationTransformer:
+    backbone = {"pretrained_model_name_or_path": f"{TINY}/bert", "random_weights": True}
+    return TextClassificationTransformer(backbone, model_data_kwargs=data.model_data_kwargs)
+
+
+def texts(data: TextClassificationDataModule, split: str) -> list[str]:
+    """Return the inputs of a split as texts."""
+    data.setup("fit")
+    return [TOKENIZER.decode(row["input_ids"]) for row in (data.dataset or {})[split]]
+
+
+def test_a_test_set_without_labels_is_left_out_of_an_evaluation(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    secret = write(tmp_path / "test.jsonl", [{**row, "label": None} for row in ROWS])
+    data = data_module(write(tmp_path / "rows.jsonl", ROWS), test_file=secret)
+    metrics = evaluate(model(data), data, trainer(tmp_path))
+    assert "val/accuracy" in metrics
+    left_out = "no row of the test set has a label: the test set is left out"
+    assert caplog.messages.count(left_out) == 1
+
+
+def test_a_class_of_a_single_row_is_known_wherever_the_row_goes(tmp_path: Path) -> None:
+    rows = [{"text": f"text {n}", "label": f"class {n}"} for n in range(10)]
+    data = data_module(write(tmp_path / "rows.jsonl", rows), validation_file=None)
+    data.setup("fit")
+    assert len(data.labels or []) == 10
+
+
+def pair(first: str, second: str) -> dict[str, str]:
+    """Return a row with the columns in this order."""
+    return {name: f"{name} text" for name in (first, second)} | {"label": "a"}
+
+
+@pytest.mark.parametrize(
+    ("names", "keys"),
+    [
+        (("premise", "hypothesis"), {}),
+        (("premise", "hypothesis"), {"text_pair_column": "hypothesis"}),
+        (("text_pair", "text"), {}),
+    ],
+)
+def test_the_columns_of_a_pair_are_those_of_the_training_set(
+    names: tuple[str, str], keys: dict[str, str], tmp_path: Path
+) -> None:
+    """Whatever their order in the other files."""
+    train = write(tmp_path / "train.jsonl", [pair(*names), {**pair(*names), "label": "b"}])
+    other = write(tmp_path / "other.jsonl", [pair(*reversed(names))])
+    data = data_module(train, validation_file=other, **keys)
+    assert texts(data, "validation")[0] == texts(data, "train")[0]
+    assert TOKENIZER.sep_token in texts(data, "train")[0].removesuffix(TOKENIZER.sep_token)
+    assert data.hparams["text_column"] == data.text_column
+    row = {name: value for name, value in pair(*names).items() if name != "label"}
+    (batch,) = data.predict_batches([row], 1)
+    assert TOKENIZER.decode(batch["input_ids"][0]) == texts(data, "train")[0]
+
+
+def test_a_line_of_a_txt_file_is_the_text_whatever_its_column_was_called(tmp_path: Path) -> None:
+    rows = [{"sentence": row["text"], "label": row["label"]} for row in ROWS]
+    data = data_module(write(tmp_path / "rows.jsonl", rows))
+    data.setup("fit")
+    (line,) = data.predict_batches([{"text": "a line"}], 1)
+    (text,) = data.predict_batches(["a line"], 1)
+    assert line["input_ids"].tolist() == text["input_ids"].tolist()
+
+
+HOLES: dict[str, tuple[str, str]] = {
+    "csv without a text": ("text,label\na text,0\n,1\n", "'text' (the rest of it: {'label': 1})"),
+    "csv of integers and a blank": (
+        "text,label\na text,0\nanother,\nthird,1\n",
+        "'label' (the rest of it: {'text': 'another'})",
+    ),
+    "lists and null": (
+        '{"text": "a", "label": ["x", "y"]}\n{"text": "b", "label": null}\n',
+        "'label' (the rest of it: {'text': 'b'})",
+    ),
+    "half a pair": (
+        '{"text": "a", "text_pair": null, "label": 0.5}\n'
+        '{"text": "b", "text_pair": "c", "label": 1}\n',
+        "'text_pair' (the rest of it: {'label': 0.5, 'text': 'a'})",
+    ),
+}
+
+
+@pytest.mark.parametrize("hole", HOLES)
+def test_a_row_without_a_value_is_shown(hole: str, tmp_path: Path) -> None:
+    content, message = HOLES[hole]
+    path = tmp_path / f"rows.{'csv' if hole.startswith('csv') else 'jsonl'}"
+    path.write_text(content)
+    data = data_module(str(path))
+    with pytest.raises(ConfigurationError) as caught:
+        data.setup("fit")
+    assert f"a row of the train set has nothing in column {message}" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_classes_that_are_called_none_in_a_csv(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("text,label\na,None\nb,NA\nnull,US\n")
+    data = data_module(str(path))
+    assert len(texts(data, "train")) == 3
+    assert data.labels == ["NA", "None", "US"]
+
+
+def test_given_classes_make_numbers_those_of_classes(tmp_path: Path) -> None:
+    rows = [{"text": f"text {n}", "label": float(n % 2)} for n in range(4)]
+    file = write(tmp_path / "rows.jsonl", rows)
+    data = data_module(file, labels=["neg", "pos"])
+    data.setup("fit")
+    assert data.kind_of_labels() == "single_label_classification"
+    assert list((data.dataset or {})["train"]["labels"]) == [0, 1, 0, 1]
+    assert data_module(file).kind_of_labels() == "regression"

@@ -1,0 +1,124 @@
+"""Images in one's own folders and files: the formats, the modes, and what can be wrong."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from datasets import ClassLabel, Dataset, Features, Image
+from PIL import Image as Images
+
+from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.task.vision.image_classification.reading import read_image
+from tests.helpers.images import (
+    CLASSES,
+    PROCESSOR,
+    data_module,
+    image,
+    validation_batches,
+    write_photos,
+)
+
+
+def write(kind: str, photos: Path) -> str:
+    """Write a file that names the images, beside their folder, and return its path."""
+    rows = [
+        {"image": str(file.relative_to(photos.parent)), "label": file.parent.name}
+        for file in sorted(photos.rglob("*.png"))
+    ]
+    path = photos.parent / f"own.{kind}"
+    if kind == "parquet":
+        kinds = Features({"image": Image(), "label": ClassLabel(names=CLASSES)})
+        stored = [row | {"image": str(photos.parent / row["image"])} for row in rows]
+        Dataset.from_list(stored, features=kinds).to_parquet(path)
+    elif kind == "csv":
+        with path.open("w", newline="") as stream:
+            writer = csv.DictWriter(stream, ["image", "label"])
+            writer.writeheader()
+            writer.writerows(rows)
+    else:
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return str(path)
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+@pytest.mark.parametrize("kind", ["folder", "csv", "jsonl", "parquet"])
+def test_every_source_gives_the_same_batches(kind: str, streaming: bool, project: Path) -> None:
+    photos = write_photos(project)
+    file = str(photos) if kind == "folder" else write(kind, photos)
+    labels = CLASSES if streaming else None  # a stream does not know the classes beforehand
+    data = data_module(train_file=file, validation_file=file, streaming=streaming, labels=labels)
+    batches = validation_batches(data)
+    numbers = [number for start in range(3) for number in range(start, 30, 3)]
+    expected = PROCESSOR([image(number) for number in numbers], return_tensors="pt")
+    pixels, numbers_of_classes = (
+        torch.cat([batch[key] for batch in batches]) for key in ("pixel_values", "labels")
+    )
+    assert torch.equal(pixels, expected["pixel_values"])
+    assert numbers_of_classes.tolist() == [number % 3 for number in numbers]
+    assert data.class_names() == CLASSES
+
+
+def test_every_kind_of_image_becomes_rgb(tmp_path: Path) -> None:
+    """A picture of 16 bits keeps its greys, one that a camera has turned is turned back."""
+    grey = np.arange(4, dtype=np.uint8).reshape(2, 2) * 60
+    for mode in ("L", "RGB", "RGBA", "P", "LA"):
+        picture = read_image(Images.fromarray(grey).convert(mode))
+        assert picture.mode == "RGB"
+        assert np.asarray(picture)[..., 0].tolist() == grey.tolist(), mode
+    Images.fromarray(grey.astype(np.uint16) * 256).save(tmp_path / "16.png")
+    deep = read_image({"bytes": None, "path": str(tmp_path / "16.png")})
+    assert np.asarray(deep)[..., 1].tolist() == grey.tolist()
+    for mode, kind in (("I;16", "<u2"), ("I;16B", ">u2"), ("I", "<i4")):
+        deep = Images.frombytes(mode, (2, 2), (grey * np.array(256, kind)).astype(kind).tobytes())
+        assert np.asarray(read_image(deep))[..., 1].tolist() == grey.tolist(), mode
+    shallow = Images.fromarray(grey.astype(np.int32))
+    assert np.asarray(read_image(shallow))[..., 1].tolist() == grey.tolist()
+    turned = Images.Exif()
+    turned[0x0112] = 3
+    Images.fromarray(grey).save(tmp_path / "turned.png", exif=turned)
+    upright = np.asarray(read_image((tmp_path / "turned.png").read_bytes()))
+    assert upright[..., 2].tolist() == grey[::-1, ::-1].tolist()
+
+
+MISTAKES: dict[str, tuple[str, str]] = {
+    "missing image": ("image,label\nno.png,train\n", "there is no image '{folder}/no.png'"),
+    "unknown class": ("image,label\nok.png,trian\n", "(did you mean 'train'?)"),
+    "no label": ("image,label\nok.png,\n", "the label 'None' in column 'label'"),
+    "other column": ("img,label\nok.png,train\n", "no column 'image' (its columns: img, label)"),
+    "numbers": ("image,label\n1,train\n", "1 is no image and no path to one"),
+    "broken image": ("image,label\nbad.png,train\n", "cannot read the image '{folder}/bad.png': "),
+}
+WHEN_READ = ("numbers", "broken image")
+"""What no run tells before it reads the images."""
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_mistake(mistake: str, project: Path) -> None:
+    photos = write_photos(project)
+    content, message = MISTAKES[mistake]
+    folder = photos.parent
+    image(0).save(folder / "ok.png")
+    (folder / "bad.png").write_bytes((folder / "ok.png").read_bytes()[:80])
+    (folder / "own.csv").write_text(content)
+    data = data_module(train_file=str(photos), validation_file=str(folder / "own.csv"))
+    with pytest.raises(ConfigurationError) as caught:
+        validation_batches(data) if mistake in WHEN_READ else data.setup("fit")
+    assert message.format(folder=folder) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_mistake_of_folders(project: Path) -> None:
+    photos = write_photos(project)
+    (photos.parent / "empty").mkdir()
+    for folder, message in {
+        photos / "train": "must have a folder of images for each class",
+        photos.parent / "empty": "holds no images",
+    }.items():
+        with pytest.raises(ConfigurationError, match=message):
+            data_module(train_file=str(folder)).setup("fit")
+    (photos / "bus" / "00.png").write_bytes(b"no image")
+    with pytest.raises(ConfigurationError, match=r"cannot read the image '.*/bus/00.png'"):
+        validation_batches(data_module(train_file=str(photos), validation_file=str(photos)))

@@ -1,0 +1,107 @@
+"""The test that is generated beside a task: it names what trains and should not, or should."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from omegaconf import DictConfig
+
+from lightning_transformers.config.compose import compose
+from lightning_transformers.task.nlp.language_modeling import LanguageModelingTransformer
+from lightning_transformers.testing import SMOKE, TaskContract
+
+NORM = "model.transformer.ln_f.weight"
+
+
+class Plain(LanguageModelingTransformer):
+    """A task, and one parameter of it."""
+
+    def named(self) -> torch.nn.Parameter:
+        return dict(self.named_parameters())[NORM]
+
+
+class Frozen(Plain):
+    def setup(self, stage: str) -> None:
+        super().setup(stage)
+        self.named().requires_grad = False
+
+
+class ChangesFrozen(Frozen):
+    def on_train_batch_end(self, *_: Any) -> None:
+        self.named().data += 1
+
+
+class LeavesOut(Plain):
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        return [
+            {**group, "params": [p for p in group["params"] if p is not self.named()]}
+            for group in super().parameter_groups()
+        ]
+
+
+class TakesBack(Plain):
+    def on_train_start(self) -> None:
+        self.before = self.named().detach().clone()
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        self.named().data.copy_(self.before)
+
+
+class StandsStill(LeavesOut):
+    """A group of its own, at a learning rate of 0."""
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        return [*super().parameter_groups(), {"params": [self.named()], "lr": 0.0}]
+
+
+def contract(cls: type[Plain]) -> TaskContract:
+    """Return the test of a task; pytest is not to collect it."""
+
+    class Contract(TaskContract):
+        task_class = cls
+
+        def compose(self, run_dir: Path) -> DictConfig:
+            target = f"task._target_={cls.__module__}.{cls.__name__}"
+            overrides = ("task=nlp/language_modeling", target, f"training.run_dir={run_dir}")
+            return compose([*SMOKE, *overrides])
+
+    return Contract()
+
+
+def test_task_passes(tmp_path: Path) -> None:
+    contract(Plain).test_trains(tmp_path)
+
+
+FAULTS = {
+    ChangesFrozen: "changed by no optimizer",
+    LeavesOut: "a gradient, but in no group of the optimizer",
+    TakesBack: "a gradient, but no change",
+}
+
+
+@pytest.mark.parametrize("cls", FAULTS)
+def test_fault_is_named(cls: type[Plain], tmp_path: Path) -> None:
+    with pytest.raises(AssertionError) as failed:
+        contract(cls).test_trains(tmp_path)
+    assert f"{FAULTS[cls]}: ['{NORM}']" in str(failed.value)
+
+
+MEANT: dict[type[Plain], Callable[[set[str]], set[str]]] = {
+    ChangesFrozen: lambda due: due | {NORM},
+    LeavesOut: lambda due: due - {NORM},
+    TakesBack: lambda due: due - {NORM},
+}
+
+
+@pytest.mark.parametrize("cls", MEANT)
+def test_task_may_mean_it(cls: type[Plain], tmp_path: Path, monkeypatch: Any) -> None:
+    test = contract(cls)
+    monkeypatch.setattr(test, "parameters_to_change", MEANT[cls])
+    test.test_trains(tmp_path)
+
+
+@pytest.mark.parametrize("cls", [StandsStill, Frozen])
+def test_what_is_not_to_move_is_no_fault(cls: type[Plain], tmp_path: Path) -> None:
+    contract(cls).test_trains(tmp_path)

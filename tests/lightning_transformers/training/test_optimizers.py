@@ -1,0 +1,220 @@
+"""Every optimizer and every schedule takes a step with every task."""
+
+import io
+import math
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import pytest
+import torch
+from omegaconf import OmegaConf
+from torch import nn
+from torch.optim import LBFGS, Optimizer
+
+from lightning_transformers.config.compose import compose
+from lightning_transformers.config.config_tree import PACKAGED_CONFIGS
+from lightning_transformers.core import TaskTransformer
+from lightning_transformers.runs.build import build_data, build_model, seed_everything
+
+STEPS = 20
+WARMUP = 2
+
+
+def options(group: str) -> list[str]:
+    """Return the options of a config group, but for defaults and what needs another package."""
+    folder = PACKAGED_CONFIGS / group
+    names = [p.relative_to(folder).with_suffix("").as_posix() for p in folder.rglob("*.yaml")]
+    return sorted(n for n in names if n.split("/")[-1] != "default" and "deepspeed" not in n)
+
+
+TASKS, OPTIMIZERS, SCHEDULERS = options("task"), options("optimizer"), options("scheduler")
+
+
+@cache
+def option_of(group: str, name: str) -> dict[str, Any]:
+    """Return what the task gets of an option; composing it takes a hundred times as long."""
+    container = OmegaConf.to_container(OmegaConf.load(PACKAGED_CONFIGS / group / f"{name}.yaml"))
+    assert isinstance(container, dict)
+    return {str(key): value for key, value in container.items()}
+
+
+@pytest.fixture(scope="module")
+def example(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], TaskTransformer]:
+    """Return a function from a task's name to the task on a tiny backbone, with its gradients."""
+
+    @cache
+    def build(name: str) -> TaskTransformer:
+        run_dir = tmp_path_factory.mktemp("run")
+        limits = ["dataset.limit_train_samples=8", "training.batch_size=2"]
+        config = compose(
+            [f"task={name}", "experiment=smoke", *limits, f"training.run_dir={run_dir}"]
+        )
+        seed_everything(0)
+        data = build_data(config)
+        data.prepare_data()
+        data.setup("fit")
+        task = build_model(config, data)
+        task.shared_step(next(iter(data.train_dataloader())), "train")[0].mean.backward()  # type: ignore[no-untyped-call]
+        return task
+
+    return build
+
+
+def configured(
+    task: TaskTransformer, optimizer: str, scheduler: str, steps: int = STEPS
+) -> tuple[Optimizer, Any]:
+    """Return the optimizer and the schedule that the task configures for a fit of some steps."""
+    task.optimizer_config = option_of("optimizer", optimizer)
+    task.scheduler_config = option_of("scheduler", scheduler)
+    task.num_training_steps = lambda: steps  # type: ignore[method-assign]
+    result = task.configure_optimizers()
+    if isinstance(result, Optimizer):
+        return result, None
+    assert result["lr_scheduler"]["interval"] == "step"
+    return result["optimizer"], result["lr_scheduler"]["scheduler"]
+
+
+@pytest.mark.parametrize("optimizer_name", OPTIMIZERS)
+@pytest.mark.parametrize("name", TASKS)
+def test_step(name: str, optimizer_name: str, example: Callable[[str], TaskTransformer]) -> None:
+    """With each of the schedules; the first step of a short fit is past its warm-up."""
+    task = example(name)
+    trained = [p for p in task.parameters() if p.grad is not None]
+    before = [p.detach().clone() for p in trained]
+    gradients = [p.grad.clone() for p in trained if p.grad is not None]
+
+    @torch.no_grad()
+    def closure() -> torch.Tensor:
+        """Return a loss with the batch's gradient here, and a minimum: LBFGS looks for one."""
+        loss = torch.zeros(())
+        for parameter, start, gradient in zip(trained, before, gradients, strict=True):
+            moved = parameter - start
+            parameter.grad = gradient + moved
+            loss += (moved * (gradient + moved / 2)).sum()
+        return loss
+
+    for scheduler_name in SCHEDULERS:
+        optimizer, scheduler = configured(task, optimizer_name, scheduler_name, steps=3)
+        assert (scheduler is None) == (scheduler_name == "none")
+        optimizer.step(closure)  # type: ignore[arg-type]
+        if scheduler is not None:
+            scheduler.step()
+        assert torch.isfinite(nn.utils.get_total_norm(trained)), scheduler_name
+        assert any(not torch.equal(a, b) for a, b in zip(trained, before, strict=True))
+        with torch.no_grad():
+            for parameter, start, gradient in zip(trained, before, gradients, strict=True):
+                parameter.copy_(start)
+                parameter.grad = gradient
+
+
+@pytest.mark.parametrize("optimizer_name", OPTIMIZERS)
+def test_state_loads_with_weights_only(
+    optimizer_name: str, example: Callable[[str], TaskTransformer]
+) -> None:
+    optimizer, _ = configured(example("nlp/language_modeling"), optimizer_name, "none")
+    state = io.BytesIO()
+    torch.save(optimizer.state_dict(), state)
+    state.seek(0)
+    torch.load(state, weights_only=True)
+
+
+@pytest.mark.parametrize("optimizer_name", OPTIMIZERS)
+@pytest.mark.parametrize("name", TASKS)
+def test_matrices_decay_and_biases_and_norms_do_not(
+    name: str, optimizer_name: str, example: Callable[[str], TaskTransformer]
+) -> None:
+    task = example(name)
+    optimizer, _ = configured(task, optimizer_name, "none")
+    decay = {id(p): g.get("weight_decay") for g in optimizer.param_groups for p in g["params"]}
+    assert decay.keys() == {id(p) for p in task.parameters() if p.requires_grad}
+    if isinstance(optimizer, LBFGS):
+        return
+    weight_decay = option_of("optimizer", optimizer_name).get("weight_decay")
+    modules = list(task.modules())
+    kept = [m.bias for m in modules if getattr(m, "bias", None) is not None]
+    kept += [m.weight for m in modules if "Norm" in type(m).__name__]
+    assert kept
+    assert all(decay[id(p)] == 0 for p in kept)
+    matrices = [m.weight for m in modules if isinstance(m, nn.Linear | nn.Embedding)]
+    assert all(decay[id(p)] == weight_decay for p in matrices)
+
+
+def warmed_up(step: int) -> float:
+    return min(step / WARMUP, 1.0)
+
+
+def progress(step: int) -> float:
+    return max(0.0, (step - WARMUP) / (STEPS - WARMUP))
+
+
+def linear(step: int) -> float:
+    return warmed_up(step) * (1 - progress(step))
+
+
+def cosine(step: int) -> float:
+    return warmed_up(step) * (1 + math.cos(math.pi * progress(step))) / 2
+
+
+CURVES: dict[str, Callable[[int], float]] = {
+    "constant_schedule": lambda step: 1.0,
+    "constant_schedule_with_warmup": warmed_up,
+    "linear_schedule_with_warmup": linear,
+    "cosine_schedule_with_warmup": cosine,
+    "cosine_with_hard_restarts_schedule_with_warmup": cosine,
+    "polynomial_decay_schedule_with_warmup": linear,
+}
+
+
+@pytest.mark.parametrize("name", [name for name in SCHEDULERS if name != "none"])
+def test_learning_rate(name: str, example: Callable[[str], TaskTransformer]) -> None:
+    """Warm-up over a tenth of the steps, and then down to 0 at their end."""
+    task = example("nlp/language_modeling")
+    optimizer, scheduler = configured(task, "sgd", name)
+    base = option_of("optimizer", "sgd")["lr"]
+    rates = []
+    for _ in range(STEPS):
+        rates.append(scheduler.get_last_lr()[0] / base)
+        optimizer.step()
+        scheduler.step()
+    expected = [CURVES[name](step) for step in range(STEPS)]
+    if name.startswith("cosine_with_hard_restarts"):
+        expected[-1] = rates[-1]
+    assert rates == pytest.approx(expected, abs=2e-4)
+
+
+def test_hard_restarts_and_power(example: Callable[[str], TaskTransformer]) -> None:
+    task = example("nlp/language_modeling")
+    restarts = option_of("scheduler", "cosine_with_hard_restarts_schedule_with_warmup")
+    polynomial = option_of("scheduler", "polynomial_decay_schedule_with_warmup")
+    optimizer, _ = configured(task, "sgd", "none")
+    base = option_of("optimizer", "sgd")["lr"]
+    task.scheduler_config = restarts | {"num_cycles": 3}
+    scheduler: Any = task.build_scheduler(optimizer)
+    optimizer.step()
+    rates = [scheduler.get_last_lr()[0] / base]
+    for _ in range(STEPS):
+        scheduler.step()
+        rates.append(scheduler.get_last_lr()[0] / base)
+    assert [step for step in range(STEPS) if rates[step] == 1.0] == [2, 8, 14]
+    task.scheduler_config = polynomial | {"power": 2.0, "lr_end": base / 10}
+    scheduler = task.build_scheduler(optimizer)
+    for _ in range(11):
+        scheduler.step()
+    assert scheduler.get_last_lr()[0] == pytest.approx(base * (0.9 * 0.5**2 + 0.1))
+
+
+@pytest.mark.parametrize(("typed", "steps"), [(0, 0), (0.25, 5), (7, 7), (7.0, 7), (0.0, 0)])
+def test_warm_up(typed: float, steps: int, example: Callable[[str], TaskTransformer]) -> None:
+    """A number below 1 is a share of the steps, any other their number."""
+    task = example("nlp/language_modeling")
+    optimizer, _ = configured(task, "sgd", "none")
+    schedule = option_of("scheduler", "constant_schedule_with_warmup")
+    task.scheduler_config = schedule | {"num_warmup_steps": typed}
+    scheduler: Any = task.build_scheduler(optimizer)
+    optimizer.step()
+    base = option_of("optimizer", "sgd")["lr"]
+    for _ in range(steps):
+        assert scheduler.get_last_lr()[0] < base
+        scheduler.step()
+    assert scheduler.get_last_lr()[0] == base

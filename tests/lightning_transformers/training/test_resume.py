@@ -1,0 +1,70 @@
+"""A run that was killed goes on as if nothing had been; `benchmarks/resume.py` has all kills."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from build_tools.release_templates import ROOT
+from tests.conftest import Run
+from tests.helpers.resume_runs import BATCHES, Case, differences, killed_and_resumed, uninterrupted
+
+RECIPES = ("weight_noise", "ema_weights", "gradual_unfreezing")
+OWN = {"every": BATCHES, "own_hooks": True}
+CASES = {
+    "map, random masks, 2 workers, mid-step": (Case("map", workers=2, accumulate=3), 13),
+    "images, random transforms, 2 workers": (Case("images", workers=2), 13),
+    "packed, recipes, mid-step": (Case("packed", accumulate=3, recipes=RECIPES), 21),
+    "stream": (Case("streaming"), 8),
+    "stream of images, random transforms": (Case("image stream"), 19),
+    "stream of images, random transforms, 2 workers": (Case("image stream", workers=2), 19),
+    "stream of several shards, 2 workers, mid-step": (Case("shards", workers=2, accumulate=3), 19),
+    "SIGTERM, mid-step": (Case("packed", accumulate=3, told=True), 13),
+    "SIGTERM, before a validation": (Case("packed", told=True, at="validation"), 4),
+    "SIGTERM, before the last validation": (
+        Case("packed", told=True, at="validation", every=BATCHES, by_steps=True),
+        2 * BATCHES - 1,
+    ),
+    "SIGTERM, in a validation": (Case("packed", told=True, in_validation=True), 0),
+    "validation, mid-step": (Case("packed", accumulate=3, at="validation"), 7),
+    "batch before a validation": (Case("packed", validates=True), 8),
+    "own hooks, mid-step": (Case("packed", accumulate=3, own_hooks=True), 13),
+    "overfitting": (Case("packed", arguments={"overfit_batches": BATCHES}), 8),
+    "batches in a step by epoch": (Case("packed", scheduled=True), 19),
+    "manual optimization, mid-step": (Case("packed", manual=True), 8),
+    "schedule by a metric, last validation of an epoch": (
+        Case("packed", at="validation", every=BATCHES, plateau=True),
+        17,
+    ),
+    "schedule by a metric, mid-epoch": (Case("packed", plateau=True), 8),
+    "last batch of an epoch": (Case("packed", **OWN), 17),
+    "last batch of an epoch of a stream": (Case("streaming", **OWN), 17),
+    "last validation of an epoch": (Case("packed", at="validation", **OWN), 17),
+    "end of an epoch": (Case("packed", at="epoch", **OWN), 17),
+    "end of an epoch of a stream": (Case("streaming", at="epoch", **OWN), 17),
+    "end of an epoch, max_steps": (Case("packed", at="epoch", by_steps=True, **OWN), 17),
+    "in the write": (Case("packed", in_write=True), 8),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_killed_run_ends_as_the_one_that_was_not(name: str, tmp_path: Path) -> None:
+    case, kill_at = CASES[name]
+    expected = uninterrupted(case, tmp_path / "whole")
+    assert not differences(killed_and_resumed(case, tmp_path / "killed", kill_at), expected)
+
+
+def test_plain_loader_goes_on_with_other_samples(tmp_path: Path) -> None:
+    case = Case("packed", plain=True)
+    expected = uninterrupted(case, tmp_path / "whole")
+    found = differences(killed_and_resumed(case, tmp_path / "killed", 8), expected)
+    assert found == ["order of the samples", "parameters", "optimizer", "validations"]
+
+
+def test_two_processes_go_on_as_they_would_have(run: Run) -> None:
+    paths = os.pathsep.join([str(ROOT / "scaffold"), str(ROOT)])
+    done = run("python", "-m", "tests.helpers.ranks", "tests.helpers.ddp_resume", PYTHONPATH=paths)
+    assert done.returncode == 0, done.stderr
+    # Two processes write, on one line maybe.
+    assert done.stdout.count("ddp: equal") == 2, done.stdout
+    assert done.stdout.count("sharded: equal") == 2, done.stdout

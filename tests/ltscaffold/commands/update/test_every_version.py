@@ -1,0 +1,97 @@
+"""From every version of the templates that was released to the newest, by plain `copier update`."""
+
+import os
+import random
+import shutil
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from ltscaffold.record.answers import Answers, Item
+from ltscaffold.templating.render import render
+from ltscaffold.templating.source import SOURCE_URL, checkout, versions
+from tests.conftest import Run
+from tests.helpers.projects import update
+from tests.helpers.tree import tree
+
+RELEASED = versions(SOURCE_URL)
+MODEL = "tasks/mine/model.py"
+STUB = "        return super().training_step(batch, batch_idx)\n"
+FILLED = "        batch = dict(batch)\n" + STUB
+TRIALS = int(os.environ.get("LTSCAFFOLD_UPDATES", "12"))
+EDITS = (
+    (STUB, FILLED),
+    ('"""Return the loss of one training batch."""', '"""Train on a batch."""'),
+    ("noise_std: 0.01", "noise_std: 0.02"),
+    ("class MineTransformer", "SCALE = 2.0\n\n\nclass MineTransformer"),
+    ("    # New hooks go below this line.\n", "    # Hooks.\n"),
+    (
+        "self,\n        outputs: Any,\n        batch: Batch,\n        batch_idx: int,\n"
+        "        dataloader_idx: int = 0,\n",
+        "self, outputs: Any, *rest: Any\n",
+    ),
+    ("_self_\n", "_self_\n  - extra: more\n"),
+    ("  - debug: null\n", ""),
+)
+
+
+def project_at(project: Path, version: str) -> None:
+    """Write a project with a task as a version of the templates gave it, under git."""
+    parts = ["recipes/weight_noise", "hooks/on_predict_batch_end", "hooks/training_step"]
+    item = Item("task", "mine", "nlp", "language_modeling", parts, version)
+    answers = Answers(version, SOURCE_URL, "tasks", [item])
+    for path, text in render(checkout(SOURCE_URL, version), answers).items():
+        (project / path).parent.mkdir(parents=True, exist_ok=True)
+        (project / path).write_text(text)
+
+
+def commit(run: Run) -> None:
+    run("git", "init", "--quiet")
+    run("git", "add", "--all")
+    assert run("git", "commit", "--quiet", "--message", "work").returncode == 0
+
+
+def edit(project: Path, *edits: tuple[str, str]) -> None:
+    """Replace words wherever the project has them."""
+    for path in [MODEL, "conf/task/nlp/mine.yaml", "conf/config.yaml"]:
+        text = (project / path).read_text()
+        for old, new in edits:
+            text = text.replace(old, new)
+        (project / path).write_text(text)
+
+
+@pytest.mark.parametrize("version", RELEASED[:-1])
+def test_direct_and_stepwise_come_to_the_same_and_its_tests_pass(
+    version: str, project: Path, run: Run, tmp_path: Path
+) -> None:
+    project_at(project, version)
+    edit(project, (STUB, FILLED))
+    commit(run)
+    shutil.copytree(project, tmp_path / "direct")
+    for before, after in pairwise(RELEASED[RELEASED.index(version) :]):
+        assert run("copier", "update", "--vcs-ref", after).returncode == 0, (before, after)
+        commit(run)
+    assert FILLED in (project / MODEL).read_text()
+    update(tmp_path / "direct", how="text")
+    assert tree(tmp_path / "direct") == tree(project)
+    done = run("pytest", "-q", "-p", "no:cacheprovider")
+    assert done.returncode == 0, done.stdout
+    run("git", "checkout", "--quiet", ".")
+    assert run("copier", "update").returncode == 0
+    assert not run("git", "status", "--porcelain").stdout
+
+
+@pytest.mark.parametrize("seed", range(TRIALS))
+def test_plain_copier_update_gives_what_a_text_merge_gives(
+    seed: int, project: Path, tmp_path: Path, run: Run
+) -> None:
+    dice = random.Random(seed)
+    project_at(project, dice.choice(RELEASED[:-1]))
+    edit(project, *dice.sample(EDITS, dice.randint(1, 4)))
+    commit(run)
+    shutil.copytree(project, tmp_path / "own")
+    update(tmp_path / "own", how="text")
+    done = run("copier", "update")
+    assert done.returncode == 0, done.stderr
+    assert tree(tmp_path / "own") == tree(project)

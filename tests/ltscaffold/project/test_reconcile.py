@@ -1,0 +1,215 @@
+"""Branches of a project that git merged: the record is valid, or `ltscaffold update` heals it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ltscaffold.commands.inspect.check import check
+from ltscaffold.errors import ScaffoldError
+from ltscaffold.record.answers import ANSWERS_FILE, read_project
+from ltscaffold.templating.source import BUNDLE_VARIABLE
+from tests.conftest import Run
+from tests.helpers.projects import add, new_task, rename, update
+from tests.helpers.releases import NEXT, next_release
+from tests.helpers.tree import tree
+
+MODEL = "tasks/mine/model.py"
+FILLED = "        return 2 * super().training_step(batch, batch_idx)\n"
+EARLIER = "v98.0.0"
+
+
+@pytest.fixture
+def branches(
+    project: Path, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., list[str]]:
+    """Return a function that does one thing on a branch, one on another, and merges them."""
+    new_task(project, "mine", "language_modeling", hooks=["training_step"])
+    model = project / MODEL
+    model.write_text(model.read_text().replace("return super().t", "return 2 * super().t"))
+    monkeypatch.setenv(BUNDLE_VARIABLE, str(next_release(tmp_path)))
+    run("git", "init", "--quiet", "--initial-branch=main")
+    commit(run)
+
+    def merge(ours: Callable[[], object], theirs: Callable[[], object]) -> list[str]:
+        """Return the files in which git found a conflict."""
+        run("git", "checkout", "--quiet", "-b", "theirs")
+        theirs()
+        commit(run)
+        run("git", "checkout", "--quiet", "main")
+        ours()
+        commit(run)
+        run("git", "merge", "theirs", "--no-edit")
+        return run("git", "diff", "--name-only", "--diff-filter=U").stdout.split()
+
+    return merge
+
+
+def commit(run: Run) -> None:
+    run("git", "add", "--all")
+    assert run("git", "commit", "--quiet", "--message", "work").returncode == 0
+
+
+def assert_whole(project: Path, *names: str) -> None:
+    """The record holds these items at the newest version, the tree is theirs, the edit is kept."""
+    answers = read_project(project)
+    assert sorted(item.name for item in answers.items) == sorted(names)
+    assert {answers.version, *(item.v for item in answers.items)} == {NEXT}
+    assert {finding.code for finding in check(project)} <= {"unfilled-stub"}
+    for item in answers.items:
+        text = (project / f"tasks/{item.name}/model.py").read_text()
+        assert "improved" in text
+    assert not update(project).changes
+
+
+def assert_copier_stops(project: Path, run: Run) -> None:
+    run("git", "add", "--all")
+    run("git", "commit", "--quiet", "--message", "merged")
+    before = tree(project)
+    done = run("copier", "update")
+    assert done.returncode != 0
+    assert "run ltscaffold update" in done.stderr
+    assert tree(project) == before
+
+
+def test_both_add_a_task(project: Path, branches: Callable[..., list[str]], run: Run) -> None:
+    conflicts = branches(
+        lambda: new_task(project, "ours", "language_modeling"),
+        lambda: new_task(project, "theirs", "language_modeling"),
+    )
+    assert conflicts == []
+    assert run("copier", "update").returncode == 0
+    assert_whole(project, "mine", "ours", "theirs")
+    assert FILLED in (project / MODEL).read_text()
+
+
+@pytest.mark.parametrize("updated", ["ours", "theirs"])
+def test_one_adds_a_task_and_the_other_updates(
+    updated: str, project: Path, branches: Callable[..., list[str]], run: Run
+) -> None:
+    steps = [lambda: new_task(project, "added", "language_modeling"), lambda: update(project)]
+    assert branches(*(steps if updated == "theirs" else steps[::-1])) == []
+    assert_copier_stops(project, run)
+    update(project)
+    assert_whole(project, "mine", "added")
+    assert FILLED in (project / MODEL).read_text()
+
+
+def test_both_add_hooks_to_one_task(
+    project: Path, branches: Callable[..., list[str]], run: Run
+) -> None:
+    conflicts = branches(
+        lambda: add(project, "mine", ["setup"], ["weight_noise"]),
+        lambda: add(project, "mine", ["on_fit_end"]),
+    )
+    assert conflicts == [MODEL]
+    resolved = run("git", "diff").stdout
+    assert "def setup" in resolved
+    keep_both_sides(project / MODEL)
+    assert_copier_stops(project, run)
+    with pytest.raises(ScaffoldError, match=r"names mine twice .*`ltscaffold update` puts that"):
+        add(project, "mine", ["on_fit_start"])
+    update(project)
+    assert_whole(project, "mine")
+    (item,) = read_project(project).items
+    assert set(item.parts) == {
+        "hooks/training_step",
+        "hooks/setup",
+        "recipes/weight_noise",
+        "hooks/on_fit_end",
+    }
+    text = (project / MODEL).read_text()
+    for method in ("setup", "on_fit_end", "configure_callbacks", "training_step"):
+        assert text.count(f"def {method}(") == 1
+    assert FILLED in text
+
+
+def test_one_renames_and_the_other_updates(
+    project: Path, branches: Callable[..., list[str]], run: Run
+) -> None:
+    branches(lambda: rename(project, "mine", "yours"), lambda: update(project))
+    for path in run("git", "diff", "--name-only", "--diff-filter=U").stdout.split():
+        run("git", "checkout", "--ours", path)
+    assert_copier_stops(project, run)
+    update(project)
+    assert_whole(project, "yours")
+    assert FILLED in (project / "tasks/yours/model.py").read_text()
+
+
+def test_one_renames_and_the_other_adds_a_hook(
+    project: Path, branches: Callable[..., list[str]], run: Run
+) -> None:
+    conflicts = branches(
+        lambda: rename(project, "mine", "yours"), lambda: add(project, "mine", ["setup"])
+    )
+    assert conflicts == []
+    plan = update(project)
+    assert "mine: its package is gone, so it is off the record" in plan.notes
+    assert_whole(project, "yours")
+    (item,) = read_project(project).items
+    assert item.parts == ["hooks/training_step", "hooks/setup"]
+
+
+def test_both_update_to_different_versions(
+    project: Path,
+    branches: Callable[..., list[str]],
+    run: Run,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    change = ("Tests of the", "Own tests of the")
+    earlier = next_release(tmp_path / "1", EARLIER, change, path="**/*task from*.py.jinja")
+    monkeypatch.setenv(BUNDLE_VARIABLE, str(next_release(tmp_path / "2", bundle=earlier)))
+    conflicts = branches(lambda: update(project, to=EARLIER), lambda: update(project))
+    for path in conflicts:
+        keep_both_sides(project / path)
+    assert (project / ANSWERS_FILE).read_text().count("_commit:") == 2
+    assert_copier_stops(project, run)
+    with pytest.raises(ScaffoldError, match="names _commit, mine twice"):
+        new_task(project, "other", "language_modeling")
+    update(project)
+    assert_whole(project, "mine")
+    assert FILLED in (project / MODEL).read_text()
+
+
+def test_two_different_items_of_one_name_are_not_made_one(
+    project: Path, branches: Callable[..., list[str]], run: Run
+) -> None:
+    conflicts = branches(
+        lambda: new_task(project, "twin", "language_modeling"),
+        lambda: new_task(project, "twin", "translation"),
+    )
+    for path in conflicts:
+        keep_both_sides(project / path)
+    assert_copier_stops(project, run)
+    before = tree(project)
+    with pytest.raises(ScaffoldError, match=r"two different items twin .*undo the merge"):
+        update(project)
+    assert tree(project) == before
+
+
+def test_conflict_markers_in_the_record(
+    project: Path, branches: Callable[..., list[str]], run: Run
+) -> None:
+    """Where a project has its own .gitattributes, git does not unite lines."""
+    (project / ".gitattributes").unlink()
+    commit(run)
+    conflicts = branches(
+        lambda: add(project, "mine", ["setup"]), lambda: add(project, "mine", ["on_fit_end"])
+    )
+    assert ANSWERS_FILE in conflicts
+    before = tree(project)
+    with pytest.raises(ScaffoldError, match=r"has conflict markers: .*keep those between them"):
+        update(project)
+    assert tree(project) == before
+    for path in conflicts:
+        keep_both_sides(project / path)
+    update(project)
+    assert_whole(project, "mine")
+
+
+def keep_both_sides(path: Path) -> None:
+    """Take the markers of a conflict out, and let the lines of both sides be."""
+    marks = ("<<<<<<<", "=======", ">>>>>>>", "|||||||")
+    lines = [line for line in path.read_text().splitlines(True) if not line.startswith(marks)]
+    path.write_text("".join(lines))

@@ -1,0 +1,50 @@
+"""The command line starts fast: it imports nothing that it does not need."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HEAVY = {"torch", "transformers", "pytorch_lightning", "datasets", "hydra", "omegaconf", "copier"}
+RUN = """
+import sys
+from ltscaffold.cli.app import main
+sys.argv = ["ltscaffold", *{arguments!r}]
+try:
+    main()
+except SystemExit as done:
+    assert not done.code, done.code
+print("imported:", *{{name.partition(".")[0] for name in sys.modules}}, file=sys.stderr)
+"""
+
+
+def imported(arguments: list[str], folder: Path) -> set[str]:
+    """Return the top-level modules that a command imports."""
+    code = RUN.format(arguments=arguments)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=True
+    )
+    return set(done.stderr.rpartition("imported:")[2].split())
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["--version"],
+        ["list", "hooks"],
+        ["new-dataset", "mine", "--base", "language_modeling", "--hook", "process_data"],
+        ["new-callback", "mine", "--hook", "on_train_end"],
+        ["new-task", "mine", "--base", "language_modeling", "--recipe", "weight_noise"],
+    ],
+    ids=" ".join,
+)
+def test_command_imports_nothing_heavy(arguments: list[str], tmp_path: Path) -> None:
+    modules = imported(arguments, tmp_path)
+    assert "typer" in modules
+    assert not modules & HEAVY
+
+
+def test_help_needs_neither_jinja_nor_yaml(tmp_path: Path) -> None:
+    assert not imported(["--help"], tmp_path) & {"jinja2", "yaml", "filelock"}
