@@ -5,6 +5,7 @@ checkout, and finds one thing in a counterexample that is written into a tempora
 """
 
 import ast
+import re
 import runpy
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,7 +23,7 @@ PRIVATE_LIGHTNING = {
     f"{RUNTIME}/training/lightning_internals.py",
 }
 # Where sys.argv is changed all the same, and why.
-ARGV_EXCEPTIONS: dict[str, str] = {
+ARGV_EXCEPTIONS = {
     f"{RUNTIME}/__main__.py": "the program takes its first argument for the name of a command",
     f"{RUNTIME}/runs/rerun_command.py": "Lightning starts processes by the command line, elsewhere",
 }
@@ -30,8 +31,8 @@ ARGV_EXCEPTIONS: dict[str, str] = {
 REGISTERED = {
     f"{RUNTIME}/__init__.py": "import paths of former versions are found by a finder of Python's",
 }
-# What generated code may import from; `recipes` re-exports what only templates need.
-PUBLIC = {"callbacks", "cli", "core", "recipes", "task", "testing"}
+# What generated code may import from, or name in a config.
+PUBLIC = {"callbacks", "cli", "conf", "recipes", "task", "testing"}
 
 HOUSE = runpy.run_path(str(ROOT / "benchmarks/house.py"))
 
@@ -183,7 +184,7 @@ def private_lightning(node: ast.AST) -> Iterator[str]:
             ast.Name("getattr" | "setattr" | "hasattr"), [owner, ast.Constant(str(name)), *_]
         ):
             words = ast.unparse(owner).split(".")
-            parts = ("trainer", "loop", "strategy", "connector", "fetcher")
+            parts = ("trainer", "loop", "strategy", "connector", "fetcher", "observer")
             if name[0] == "_" and name[:2] != "__" and words[-1].endswith(parts):
                 yield f"{words[-1]}.{name}"
 
@@ -232,15 +233,18 @@ def nothing_is_registered_at_import(root: Path) -> Iterator[str]:
                 yield f"{path}:{node.lineno} calls a function at import"
 
 
-@broken_by({"generated_examples/x/m.py": "from lightning_transformers.data import loading\n"})
+@broken_by(
+    {
+        "generated_examples/x/m.py": "from lightning_transformers.recipes import Lion\n",
+        "templates/hooks/h.jinja": '{% set imports = {"lightning_transformers.data": ["x"]} %}',
+    }
+)
 def generated_code_imports_public_names(root: Path) -> Iterator[str]:
-    for path, tree in modules(root, "generated_examples"):
-        for node, names in imports(tree):
-            for package, *inner in (name.split(".") for name in names):
-                if package != "lightning_transformers" or len(inner) < 2:
-                    continue
-                if inner[0] not in PUBLIC or any(part.startswith("_") for part in inner):
-                    yield f"{path}:{node.lineno} imports {'.'.join(inner)}"
+    files = [*root.glob("generated_examples/*/**/*.py"), *root.glob("templates/**/*.jinja")]
+    for path in sorted(files):
+        for name in re.findall(r"\blightning_transformers\.(\w+)", path.read_text("utf-8")):
+            if name not in PUBLIC:
+                yield f"{path.relative_to(root)} names lightning_transformers.{name}"
 
 
 def named(rule: Rule | dict[str, str]) -> str:
