@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers import warm
+
 CACHE = tempfile.mkdtemp(prefix="ltscaffold-tests-")
 ISOLATED = {
     "XDG_STATE_HOME": f"{CACHE}/state",
@@ -45,14 +47,6 @@ def run(project: Path) -> Run:
     """Return a function that runs a command in the project and returns what it did."""
 
     def run(*command: object, **environment: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [str(word) for word in command],
-            cwd=project,
-            env=os.environ | environment,
-            capture_output=True,
-            stdin=subprocess.DEVNULL,
-            text=True,
-            check=False,
-        )
+        return warm.run(command, project, os.environ | environment)
 
     return run

@@ -6,80 +6,61 @@ folder records is mapped for good, without a warning.
 
 import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Any
 
 ROOT = __name__.partition(".")[0]
 
-MODULES: Mapping[str, list[str]] = {
-    "build": ["runs.build"],
+MOVED = {
+    ("", "runs"): "build logged_metrics rerun rerun_command",
+    ("core", "models"): "adapters backbone freezing layers sharding",
+    ("core", "recipes"): "adversarial generation predictions",
+    ("core", "training"): "checkpoint_io metrics schedules",
+    ("core", "base"): "hub hyperparameters types",
+    ("core", "data"): "packing source_code",
+    ("", "base"): "errors run_folder",
+    ("hydra_app", "config"): "arguments checks legacy targets",
+    ("manifest", "runs.manifest"): "code config differences digests environment git record sources",
+}
+"""The modules that keep their name: those of a former package, by the package that has them now."""
+MODULES: Mapping[str, Sequence[str]] = {
+    f"{former}.{name}".lstrip("."): [f"{package}.{name}"]
+    for (former, package), names in MOVED.items()
+    for name in names.split()
+} | {
     "callbacks.signals": ["training.lightning_internals"],
     "checkpoints": ["training.checkpoint"],
-    "core.adapters": ["models.adapters"],
-    "core.adversarial": ["recipes.adversarial"],
-    "core.backbone": ["models.backbone"],
-    "core.checkpoint_io": ["training.checkpoint_io"],
     "core.collate": ["data.collators"],
     "core.families": ["training.checkpoint_identity"],
     "core.fingerprints": ["data.cache"],
-    "core.freezing": ["models.freezing"],
-    "core.generation": ["recipes.generation"],
     "core.gradients": ["recipes.gradient_noise"],
     "core.heads": ["models.output_head"],
-    "core.hub": ["base.hub"],
-    "core.hyperparameters": ["base.hyperparameters"],
     "core.invariants": ["core.exactness_callback"],
     "core.labels": ["data.labels", "task.shared.labels"],
-    "core.layers": ["models.layers"],
     "core.losses": ["training.loss"],
-    "core.metrics": ["training.metrics"],
     "core.modes": ["models.eval_mode"],
     "core.optimizers": ["recipes.lion"],
-    "core.packing": ["data.packing"],
-    "core.predictions": ["recipes.predictions"],
     "core.randomness": ["base.seeding"],
     "core.resources": ["base.package_data"],
     "core.resuming": ["training.resume"],
     "core.sampling": ["data.dataloaders", "base.seeding"],
-    "core.schedules": ["training.schedules"],
     "core.seq2seq": ["task.shared.seq2seq"],
-    "core.sharding": ["models.sharding"],
-    "core.source_code": ["data.source_code"],
     "core.sources": ["data.loading"],
     "core.text": ["data.texts", "task.shared.text"],
-    "core.types": ["base.types"],
     "core.weighting": ["training.loss_normalization"],
-    "errors": ["base.errors"],
     "hydra_app": [],
     "hydra_app.app": ["config.app", "config.compose", "config.config_tree"],
-    "hydra_app.arguments": ["config.arguments"],
-    "hydra_app.checks": ["config.checks"],
-    "hydra_app.config_tree": ["config.config_tree"],
-    "hydra_app.handover": ["config.handover"],
-    "hydra_app.job": ["config.job"],
-    "hydra_app.legacy": ["config.legacy"],
+    "hydra_app.config_tree": ["config.config_tree", "config.provenance"],
+    "hydra_app.handover": ["config.launcher"],
+    "hydra_app.job": ["config.job", "config.exit_status"],
     "hydra_app.mistakes": ["config.error_messages"],
     "hydra_app.origins": ["config.provenance"],
-    "hydra_app.processes": ["config.launcher"],
-    "hydra_app.targets": ["config.targets"],
+    "hydra_app.processes": ["config.launcher", "config.exit_status"],
     "hydra_app.usage": ["config.help"],
-    "logged_metrics": ["runs.logged_metrics"],
     "manifest": [],
-    "manifest.code": ["runs.manifest.code"],
-    "manifest.config": ["runs.manifest.config"],
-    "manifest.differences": ["runs.manifest.differences"],
-    "manifest.digests": ["runs.manifest.digests"],
-    "manifest.environment": ["runs.manifest.environment"],
-    "manifest.git": ["runs.manifest.git"],
-    "manifest.record": ["runs.manifest.record"],
-    "manifest.sources": ["runs.manifest.sources"],
-    "rerun": ["runs.rerun"],
-    "rerun_command": ["runs.rerun_command"],
-    "run_folder": ["base.run_folder"],
     "task.nlp.language_modeling.probe": ["task.nlp.language_modeling.packing_probe"],
     "task.nlp.language_modeling.separation": ["task.nlp.language_modeling.packing_check"],
     "task.nlp.language_modeling.templates": ["task.nlp.language_modeling.chat_template"],
@@ -105,7 +86,7 @@ class FormerPaths(MetaPathFinder, Loader):
         if not any(isinstance(finder, cls) for finder in sys.meta_path):
             sys.meta_path.append(cls())
 
-    def find_spec(self, fullname: str, *arguments: Any) -> ModuleSpec | None:
+    def find_spec(self, fullname: str, *arguments: object) -> ModuleSpec | None:
         """Return the spec of a former module."""
         root, _, name = fullname.partition(".")
         if root != ROOT or name not in MODULES:
@@ -116,7 +97,7 @@ class FormerPaths(MetaPathFinder, Loader):
         """Give a former module the names of those in its place."""
         former = module.__name__.partition(".")[2]
 
-        def look_up(name: str) -> Any:
+        def look_up(name: str) -> object:
             for place in MODULES[former]:
                 found = import_module(f"{ROOT}.{place}")
                 if hasattr(found, name):

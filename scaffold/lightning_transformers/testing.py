@@ -3,14 +3,14 @@
 import ast
 import inspect
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
 from textwrap import dedent
 from types import FunctionType
-from typing import Any, ClassVar
+from typing import ClassVar
 from unittest.mock import patch
 
 import torch
@@ -91,22 +91,9 @@ class TaskContract:
 
         A stub that does what the base does is named in a warning.
         """
-        silence_noise()
         name_stubs(self.task_class)
-        config = unpacked(self.compose(tmp_path))
-        seed_everything(config.training.seed)
-        expected = {name for name in own_hooks(self.task_class) if "predict" not in name}
-        expected -= NOT_IN_EVERY_RUN
-        with calls_recorded(self.task_class, expected) as called:
-            data = build_data(config)
-            model = build_model(config, data)
-            trainer = build_trainer(config)
-            train(model, data, trainer)
-            checkpoint = str(tmp_path / "last.ckpt")
-            trainer.save_checkpoint(checkpoint)
-            trainer.test(model, data.val_dataloader(), verbose=False)
-            train(model, data, trainer, checkpoint_path=checkpoint)
-        assert called == expected, f"never called: {sorted(expected - called)}"
+        hooks = {name for name in own_hooks(self.task_class) if "predict" not in name}
+        assert_called(self.task_class, hooks, self.compose(tmp_path), predicts=False)
 
     def compose(self, run_dir: Path) -> DictConfig:
         """Return the config of a run that takes seconds."""
@@ -169,22 +156,9 @@ class CallbackContract:
 
     def test_overridden_hooks_are_called(self, tmp_path: Path) -> None:
         """A fit, a resumed one, a test and a prediction call each but those of an error."""
-        silence_noise()
         name_stubs(self.callback_class)
-        config = unpacked(self.compose(tmp_path))
-        seed_everything(config.training.seed)
-        data = build_data(config)
-        model = build_model(config, data)
-        trainer = build_trainer(config)
-        expected = overridden_hooks(self.callback_class) - NOT_IN_EVERY_RUN
-        with calls_recorded(self.callback_class, expected) as called:
-            train(model, data, trainer)
-            checkpoint = str(tmp_path / "last.ckpt")
-            trainer.save_checkpoint(checkpoint)
-            trainer.test(model, data.val_dataloader(), verbose=False)
-            trainer.predict(model, data.val_dataloader())
-            train(model, data, trainer, checkpoint_path=checkpoint)
-        assert called == expected, f"never called: {sorted(expected - called)}"
+        hooks = overridden_hooks(self.callback_class)
+        assert_called(self.callback_class, hooks, self.compose(tmp_path), predicts=True)
 
     def compose(self, run_dir: Path) -> DictConfig:
         """Return the config of a run that takes seconds."""
@@ -198,14 +172,37 @@ def smoke_config(test: type, run_dir: Path, *overrides: str) -> DictConfig:
     return compose(typed, project_of(test) / "conf")
 
 
-def unpacked(config: DictConfig) -> DictConfig:
-    """Return a config with each document in a row of its own.
+def assert_called(cls: type, hooks: set[str], config: DictConfig, *, predicts: bool) -> None:
+    """Fit, test, predict and resume the fit; all hooks of a class have to be called.
 
-    Packed ones are not continued by a prediction, and their check calls hooks by itself.
+    Args:
+        cls: a task or a callback.
+        hooks: names of its methods; those that not every run calls are left out.
+        config: of a run that takes seconds.
+        predicts: predict as well.
     """
     if "packing" in config.dataset:
+        # Packed documents are not continued by a prediction, and their check calls hooks by itself.
         config.dataset.packing = "none"
-    return config
+    expected = hooks - NOT_IN_EVERY_RUN
+    with calls_recorded(cls, expected) as called:
+        data, model, trainer = built(config)
+        train(model, data, trainer)
+        checkpoint = str(Path(config.training.run_dir) / "last.ckpt")
+        trainer.save_checkpoint(checkpoint)
+        trainer.test(model, data.val_dataloader(), verbose=False)
+        if predicts:
+            trainer.predict(model, data.val_dataloader())
+        train(model, data, trainer, checkpoint_path=checkpoint)
+    assert called == expected, f"never called: {sorted(expected - called)}"
+
+
+def built(config: DictConfig) -> tuple[TransformerDataModule, TaskTransformer, Trainer]:
+    """Return the data, the task and the trainer of a config, from its seed."""
+    silence_noise()
+    seed_everything(config.training.seed)
+    data = build_data(config)
+    return data, build_model(config, data), build_trainer(config)
 
 
 def overridden_hooks(cls: type[Callback]) -> set[str]:
@@ -226,9 +223,9 @@ def calls_recorded(cls: type, hooks: Iterable[str]) -> Iterator[set[str]]:
     """Give a set that gets the name of each method of a class that is called meanwhile."""
     called: set[str] = set()
 
-    def recorded(name: str, method: Any) -> Any:
+    def recorded(name: str, method: Callable[..., object]) -> Callable[..., object]:
         @wraps(method)
-        def record(*args: Any, **kwargs: Any) -> Any:
+        def record(*args: object, **kwargs: object) -> object:
             called.add(name)
             return method(*args, **kwargs)
 
@@ -275,7 +272,7 @@ class Steps(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Look at each step after it, when hooks and clipping are done with the gradients."""
 
-        def record(*_: Any) -> None:
+        def record(*_: object) -> None:
             self._record(pl_module, trainer.optimizers)
 
         for optimizer in trainer.optimizers:
@@ -313,11 +310,8 @@ class RecordedRun:
 
 def train_recorded(config: DictConfig) -> RecordedRun:
     """Train as a config says; the validation loss has to be a number."""
-    silence_noise()
-    seed_everything(config.training.seed)
-    data = build_data(config)
-    model = build_model(config, data)
-    trainer, steps = build_trainer(config), Steps()
+    data, model, trainer = built(config)
+    steps = Steps()
     trainer.callbacks.append(steps)  # type: ignore[attr-defined]
     before = {name: p.detach().clone() for name, p in model.named_parameters()}
     metrics = train(model, data, trainer)

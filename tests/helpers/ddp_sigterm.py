@@ -1,4 +1,4 @@
-"""Runs on two processes of which some get SIGTERM, and go on; started by `test_hydra_ddp.py`.
+"""Runs on two processes of which some get SIGTERM, and go on; started by `test_launcher_ddp.py`.
 
 The argument is the ranks that get it, one run each: `0 1 01`. With `plain`, Lightning is as it is.
 """

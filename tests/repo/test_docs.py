@@ -63,7 +63,7 @@ def test_python_runs(project: Path, run: Run, tmp_path: Path) -> None:
     with Hub() as hub:
         hub.add_model("gpt2", tmp_path / "gpt2")
         environment = hub.environment(tmp_path / "cache") | {"HF_HUB_OFFLINE": "0"}
-        done = run("python", "-c", code + "\nprint(metrics['val/loss'])", **environment)
+        done = run("env", "python", "-c", code + "\nprint(metrics['val/loss'])", **environment)
     assert done.returncode == 0, done.stderr
     assert float(done.stdout.splitlines()[-1]) > 0
     assert {path.name for path in project.iterdir()} == {"train.csv", "outputs"}, "git ignores it"

@@ -25,6 +25,7 @@ pytestmark = pytest.mark.xdist_group("lint")  # they share a project
 LINTERS = [
     ("ruff", "format", "--isolated", "--check", "."),
     ("ruff", "check", "--isolated", "--select", "B,E,F,I,N,UP,SIM", "."),
+    ("mypy", "--config-file", str(Path(__file__).with_name("mypy.ini")), "."),
     ("mypy", "--strict", "--cache-dir=/dev/null", "."),
 ]
 BASE = "language_modeling"
@@ -82,7 +83,11 @@ def every_item(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return project
 
 
-@pytest.mark.parametrize("linter", LINTERS, ids=["format", "style", "types"])
+@pytest.mark.parametrize(
+    "linter",
+    [*LINTERS[:-1], pytest.param(LINTERS[-1], marks=pytest.mark.slow)],
+    ids=["format", "style", "types", "every type"],
+)
 def test_linter_finds_nothing(linter: tuple[str, ...], every_item: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", *linter], cwd=every_item, capture_output=True, text=True, check=False

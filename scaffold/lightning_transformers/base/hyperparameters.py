@@ -14,8 +14,11 @@ from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
 
 from lightning_transformers.base.errors import ConfigurationError, did_you_mean
 
+PLAIN = (list, tuple, set, frozenset)
+"""Types whose values a checkpoint holds as they are."""
 
-def set_hyperparameters(instance: object, root: type, values: Mapping[str, Any]) -> None:
+
+def set_hyperparameters(instance: object, root: type, values: Mapping[str, object]) -> None:
     """Set `values` as attributes of `instance`, where its class declares them.
 
     Args:
@@ -40,7 +43,7 @@ def set_hyperparameters(instance: object, root: type, values: Mapping[str, Any])
         raise ConfigurationError(f"{cls.__name__} needs a value for {', '.join(missing)}")
 
 
-def validated(cls: type, root: type, values: Mapping[str, Any], owner: str) -> dict[str, Any]:
+def validated(cls: type, root: type, values: Mapping[str, object], owner: str) -> dict[str, object]:
     """Return `values` as the annotations of `cls` have them: for a float, 1 becomes 1.0.
 
     Args:
@@ -69,13 +72,13 @@ def plain(value: Any) -> Any:
     return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
 
 
-def hyperparameters_of(instance: object, root: type) -> dict[str, Any]:
+def hyperparameters_of(instance: object, root: type) -> dict[str, object]:
     """Return the declared hyperparameters of an instance by name, as a config could give them."""
     names = sorted(declared_hyperparameters(type(instance), root))
     return {name: written(getattr(instance, name)) for name in names}
 
 
-def written(value: Any) -> Any:
+def written(value: object) -> object:
     """Return a value with enums and paths in it as they are written in YAML.
 
     A checkpoint with one of these does not load; the annotation makes of it what it was.
@@ -87,13 +90,13 @@ def written(value: Any) -> Any:
             return str(value)
         case dict():
             return {written(key): written(part) for key, part in value.items()}
-        case _ if type(value) in (list, tuple, set, frozenset):
+        case list() | tuple() | set() | frozenset() if type(value) in PLAIN:
             return type(value)(map(written, value))
     return value
 
 
 @cache
-def _annotations(cls: type, root: type) -> dict[str, Any]:
+def _annotations(cls: type, root: type) -> dict[str, object]:
     return {
         name: _resolved(base, name, annotation)
         for base in reversed(cls.__mro__[: cls.__mro__.index(root) + 1])
@@ -102,18 +105,18 @@ def _annotations(cls: type, root: type) -> dict[str, Any]:
     }
 
 
-def _resolved(cls: type, name: str, annotation: Any) -> Any:
-    """Return an annotation without strings in it, or Any where a name in it is not to be found."""
+def _resolved(cls: type, name: str, annotation: object) -> object:
+    """Return an annotation without strings in it, or `object` if a name in it is not found."""
     # Of the class as a whole, one name that only a type checker sees would hide all the others.
     holder = SimpleNamespace(__annotations__={name: annotation})
     scope = vars(sys.modules[cls.__module__])
     try:
         return get_type_hints(holder, scope, dict(vars(cls)), include_extras=True)[name]
     except (NameError, AttributeError, TypeError, SyntaxError):
-        return Any
+        return object
 
 
-def _fitted(key: str, annotation: Any, value: Any) -> Any:
+def _fitted(key: str, annotation: object, value: object) -> object:
     try:
         return _adapter(annotation).validate_python(value)
     except ValidationError as error:
@@ -121,7 +124,7 @@ def _fitted(key: str, annotation: Any, value: Any) -> Any:
         raise ConfigurationError(f"{key}={value}: {', or '.join(wrong)}") from None
 
 
-def _adapter(annotation: Any) -> TypeAdapter[Any]:
+def _adapter(annotation: Any) -> TypeAdapter[object]:
     """Return what validates against an annotation: anything goes where pydantic cannot tell."""
     # A name of digits, of a column or a revision, is a number to the command line.
     config = ConfigDict(arbitrary_types_allowed=True, coerce_numbers_to_str=True)
@@ -130,7 +133,7 @@ def _adapter(annotation: Any) -> TypeAdapter[Any]:
             return TypeAdapter(annotation, config=settings)
         except (PydanticUserError, TypeError):
             continue
-    return TypeAdapter(Any)
+    return TypeAdapter(object)
 
 
 def _is_class_variable(annotation: object) -> bool:

@@ -1,14 +1,14 @@
 """The files of a run folder."""
 
 import logging
-import os
 import shutil
 from itertools import count
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NotRequired, TypeAlias, TypedDict
 
 import yaml
 
+from lightning_transformers.base.atomic import write_atomically
 from lightning_transformers.base.errors import ConfigurationError
 
 log = logging.getLogger(__name__)
@@ -18,23 +18,28 @@ CONFIG = "config.yaml"
 MANIFEST = "manifest.yaml"
 METRICS = "metrics.csv"
 WRITTEN_BEFORE_THE_RUN = {".hydra", CONFIG, MANIFEST}
-PARTS = (
-    "command",
-    "directory",
-    "config",
-    "seeds",
-    "versions",
-    "machine",
-    "training",
-    "git",
-    "code",
-    "inputs",
-    "data",
-)
-"""What each manifest has."""
+Digests: TypeAlias = dict[str, str | None]
 
-Manifest: TypeAlias = dict[str, Any]
-"""What a run depends on, and when it has come to its end, its `metrics`."""
+
+class Manifest(TypedDict):
+    """What a run depends on, and when it has come to its end, its `metrics`."""
+
+    command: list[str]
+    directory: str
+    config: str | None
+    seeds: dict[str, int]
+    versions: dict[str, str | None]
+    machine: dict[str, str]
+    training: dict[str, str | int]
+    git: dict[str, str | None] | None
+    code: Digests
+    inputs: Digests
+    data: dict[str, dict[str, str | int | None]]
+    metrics: NotRequired[dict[str, float]]
+
+
+PARTS = [part for part in Manifest.__annotations__ if part in Manifest.__required_keys__]
+"""What each manifest has."""
 
 
 def set_aside(file: Path) -> None:
@@ -120,6 +125,7 @@ def discard_if_empty(folder: Path, *logs: str) -> bool:
 
 def read_manifest(file: Path) -> Manifest:
     """Return what a manifest holds; raises ConfigurationError if it is none, or lacks a part."""
+    manifest: Manifest | None
     try:
         manifest = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError):
@@ -137,9 +143,8 @@ def read_manifest(file: Path) -> Manifest:
 def write_manifest(file: Path, manifest: Manifest) -> None:
     """Write a manifest, in the order of its keys: all of it, or nothing."""
     text = yaml.safe_dump(manifest, sort_keys=False, allow_unicode=True, width=100)
-    beside = file.with_name(f".{file.name}.part")
-    beside.write_text(text, encoding="utf-8")
-    os.replace(beside, file)
+    with write_atomically(file) as beside:
+        beside.write_text(text, encoding="utf-8")
 
 
 def finished_run(folder: Path) -> Manifest:

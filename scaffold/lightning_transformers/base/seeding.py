@@ -5,7 +5,6 @@ import os
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 import torch
@@ -22,7 +21,7 @@ def keyed_generator(purpose: str, step: int, device: torch.device) -> torch.Gene
     return torch.Generator(device=device).manual_seed(_hashed(key))
 
 
-def seed_of(*key: Any) -> int:
+def seed_of(*key: object) -> int:
     """Return a seed that follows from a key of plain values."""
     return _hashed(repr(key))
 

@@ -6,6 +6,7 @@ the rooms below.
 
 from lightning_transformers.callbacks.autosave import Autosave
 from lightning_transformers.callbacks.compile_model import CompileModel
+from lightning_transformers.callbacks.console import ParameterTable, ProgressBar
 from lightning_transformers.callbacks.ema_weights import EMAWeights
 from lightning_transformers.callbacks.epoch_statistics import EpochStatistics
 from lightning_transformers.callbacks.freeze_embeddings import FreezeEmbeddings
@@ -26,6 +27,8 @@ __all__ = [
     "GradualUnfreezing",
     "LossCurve",
     "MagnitudePruning",
+    "ParameterTable",
+    "ProgressBar",
     "Throughput",
     "WeightNoise",
 ]

@@ -4,18 +4,23 @@ import logging
 import os
 import sys
 import warnings
+from argparse import Namespace
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import hydra
+from hydra import version
+from hydra._internal.utils import _run_hydra, get_args_parser
 from hydra.core.utils import env_override
 from omegaconf import DictConfig
 
+from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.config.compose import find_config_dir, normalize_overrides, parse_flags
 from lightning_transformers.config.error_messages import explain, mistake_in
+from lightning_transformers.config.exit_status import MISTAKE, exit_on_error
 from lightning_transformers.config.help import help_text
 from lightning_transformers.config.job import Job
-from lightning_transformers.config.launcher import INTERRUPTED, dismiss, join, joins
+from lightning_transformers.config.launcher import is_worker, release_workers, run_worker
 
 NOISE = (
     r".*exists and is not empty",  # the run folder, which Hydra has just written to
@@ -37,9 +42,9 @@ def run_app(
 ) -> None:
     """Compose the config from the command line and call `function` with it.
 
-    A mistake, be it of the command line, of a config file or a `ConfigurationError` of the
-    function, ends the program with one line and exit status 2; Ctrl-C with one and status 130.
-    Of several processes the first composes, and the others take its config over.
+    A mistake on the command line or in a config file, and a `ConfigurationError` of the function,
+    end the program with one line and exit status 2; Ctrl-C ends it with one and status 130.
+    With several processes rank 0 composes the config, and the other ranks receive it.
     With HYDRA_FULL_ERROR=1 in the environment, an error in composing shows its traceback.
 
     Args:
@@ -51,52 +56,52 @@ def run_app(
     """
     silence_noise()
     config_dir = find_config_dir(script)
-    if joins():
-        join(function)
+    if is_worker():
+        with exit_on_error():
+            run_worker(function)
         return
-    try:
-        _compose_and_run(Job(function, keeps_files), config_dir, script, examples)
-    finally:
-        dismiss()
+    with exit_on_error(tracebacks=_shows_tracebacks()):
+        try:
+            _compose_and_run(Job(function, keeps_files), config_dir, script, examples)
+        finally:
+            release_workers()
 
 
 def _compose_and_run(
     job: Job, config_dir: Path, script: str | None, examples: Sequence[str]
 ) -> None:
-    sys.argv[1:] = normalize_overrides(sys.argv[1:])
-    shows_tracebacks = os.environ.get("HYDRA_FULL_ERROR") == "1"
+    overrides: list[str] = []
     try:
         flags = parse_flags(sys.argv[1:])
-        # Hydra takes no flag in the midst of overrides.
-        for override in flags.overrides:
-            sys.argv.remove(override)
-        sys.argv += flags.overrides
+        flags.overrides = overrides = normalize_overrides(flags.overrides)
         if flags.help:
             print_help(config_dir, script, examples)
-            return
-        # Hydra then raises what it would print, on several lines.
-        with env_override({"HYDRA_FULL_ERROR": "1"}):
-            hydra.main(version_base="1.3", config_path=str(config_dir), config_name="config")(job)()
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        sys.exit(INTERRUPTED)
+        else:
+            _run_job(job, flags, config_dir)
     except Exception as error:
-        if shows_tracebacks:
+        if _shows_tracebacks() or isinstance(error, BrokenPipeError):
             raise
-        _give_up_after(job, error)
+        for failure, traceback in job.failures:
+            if failure is error and mistake_in(error):
+                sys.exit(MISTAKE)  # the job has printed it
+            if failure is error:
+                error.__traceback__ = traceback  # without the frames of Hydra
+                raise
         with hydra.initialize_config_dir(str(config_dir), version_base="1.3"):
-            line = explain(error, sys.argv[1:], config_dir)
-        print(f"error: {line}", file=sys.stderr)
-        sys.exit(2)
+            line = explain(error, overrides, config_dir)
+        raise ConfigurationError(line) from error
 
 
-def _give_up_after(job: Job, error: Exception) -> None:
-    """End the program if it is the job that has failed with this error, and return otherwise."""
-    for failure, traceback in job.failures:
-        if failure is error and mistake_in(error):
-            sys.exit(2)  # the job has said so
-        if failure is error:
-            raise error.with_traceback(traceback)  # without the frames of Hydra
+def _run_job(job: Job, flags: Namespace, config_dir: Path) -> None:
+    """Do what `hydra.main` does, with flags that are parsed already."""
+    version.setbase("1.3")
+    # Hydra then raises what it would print, on several lines.
+    with env_override({"HYDRA_FULL_ERROR": "1"}):
+        _run_hydra(flags, get_args_parser(), job, str(config_dir), "config")
+
+
+def _shows_tracebacks() -> bool:
+    return os.environ.get("HYDRA_FULL_ERROR") == "1"
 
 
 def silence_noise() -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
@@ -20,8 +19,9 @@ from lightning_transformers.base.errors import (
     first_line,
 )
 from lightning_transformers.config.arguments import check_targets
-from lightning_transformers.config.config_tree import GROUND, names_of, origin
+from lightning_transformers.config.config_tree import BASE_OPTION, names_of, to_dict
 from lightning_transformers.config.legacy import hint
+from lightning_transformers.config.provenance import origin
 from lightning_transformers.config.targets import PACKAGE, ArgumentError
 
 SOURCES = ("train_file", "validation_file", "test_file", "dataset_name")
@@ -54,7 +54,7 @@ def check_config(config: DictConfig, *, needs_dataset: bool = True) -> None:
     if not isinstance(config.get("task"), DictConfig):
         raise ConfigurationError(f"no task: {GIVE_TASK}")
     choice = choices(config).get("task")
-    if OmegaConf.is_missing(config.task, "_target_") and str(choice).endswith(GROUND):
+    if OmegaConf.is_missing(config.task, "_target_") and str(choice).endswith(BASE_OPTION):
         raise ConfigurationError(f"task={choice} is what tasks are built on, and none: {GIVE_TASK}")
     values = resolved(config)
     check_known_keys(config)
@@ -65,27 +65,25 @@ def check_config(config: DictConfig, *, needs_dataset: bool = True) -> None:
         raise ConfigurationError(said) from None
 
 
-def choices(config: DictConfig) -> Mapping[str, Any]:
+def choices(config: DictConfig) -> Mapping[str, object]:
     """Return which option of each group was chosen, or outside of a run the config itself."""
-    chosen: Any = HydraConfig.get().runtime.choices if HydraConfig.initialized() else config
-    return chosen  # type: ignore[no-any-return]
+    return HydraConfig.get().runtime.choices if HydraConfig.initialized() else config
 
 
-def resolved(config: DictConfig) -> dict[str, Any]:
+def resolved(config: DictConfig) -> dict[str, object]:
     """Return a config as plain Python, its interpolations resolved.
 
     Raises:
         ConfigurationError: for a value that is missing or cannot be worked out.
     """
     try:
-        values: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+        return to_dict(config, throw_on_missing=True)
     except MissingMandatoryValue as error:
         key = str(error.full_key)
         raise ConfigurationError(f"{origin(key)}{key} has no value: give {key}=<value>") from error
     except OmegaConfBaseException as error:
         key = str(error.full_key)
         raise ConfigurationError(f"{origin(key)}{key}: {first_line(error)}") from error
-    return values  # type: ignore[no-any-return]
 
 
 def check_known_keys(config: DictConfig) -> None:

@@ -16,8 +16,8 @@ from omegaconf import DictConfig
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.run_folder import CHECKPOINTS, discard_if_empty
 from lightning_transformers.config.error_messages import mistake_in
-from lightning_transformers.config.handover import is_first_process, is_torchrun
-from lightning_transformers.config.launcher import INTERRUPTED, shared
+from lightning_transformers.config.exit_status import MISTAKE, is_interruption, print_mistake
+from lightning_transformers.config.launcher import is_rank_zero, is_torchrun, share_job
 from lightning_transformers.training.checkpoint import newest_checkpoint
 
 
@@ -39,13 +39,12 @@ class Job:
         """Run the function; end the program at a mistake, unless other jobs follow."""
         job = HydraConfig.get()
         try:
-            with shared(config):
+            with share_job(config):
                 self.function(config)
         except BaseException as error:
             if is_interruption(error):
                 _discard_empty_run(job)
-                print(interruption(Path(job.runtime.output_dir)), file=sys.stderr)
-                sys.exit(INTERRUPTED)
+                raise KeyboardInterrupt(interruption(Path(job.runtime.output_dir))) from None
             if isinstance(error, Exception):
                 self._end_unless_others_follow(error, job)
             raise
@@ -53,31 +52,21 @@ class Job:
             _discard_empty_run(job)
 
     def _end_unless_others_follow(self, error: Exception, job: HydraConf) -> None:
-        """Say a mistake in one line and end the program, if no other job follows, or can.
+        """Report a mistake in one line, and end the program if no other job can follow.
 
-        The processes of torchrun cannot join another job: one that has not failed may be anywhere
-        in this one.
+        The processes of torchrun cannot start another job: a rank that has not failed may be
+        anywhere in this one.
         """
         self.failures.append((error, error.__traceback__))
         mistake = mistake_in(error)
         if mistake is not None:
             _discard_empty_run(job)
-            print(f"error: {mistake}", file=sys.stderr)
+            print_mistake(mistake)
             if job.mode == RunMode.RUN or is_torchrun():
-                sys.exit(2)
+                sys.exit(MISTAKE)
         elif is_torchrun():
             print_exc()
             sys.exit(1)
-
-
-def is_interruption(error: BaseException | None) -> bool:
-    """Tell whether Ctrl-C is behind an error.
-
-    Lightning turns it into an exit with status 1, and torch into another error where it is writing.
-    """
-    while error is not None and not isinstance(error, KeyboardInterrupt):
-        error = error.__context__
-    return error is not None
 
 
 def interruption(run_dir: Path) -> str:
@@ -94,11 +83,8 @@ def interruption(run_dir: Path) -> str:
 def _discard_empty_run(job: HydraConf) -> None:
     """Remove a run folder below this one in which nothing was done, and empty ones above it."""
     run_dir = Path(job.runtime.output_dir)
-    if Path.cwd() not in run_dir.parents or not is_first_process():
-        return
-    if not discard_if_empty(run_dir, f"{job.job.name}.log"):
-        return
-    for parent in run_dir.parents:
-        if parent == Path.cwd() or any(parent.iterdir()):
-            break
-        parent.rmdir()
+    is_below = Path.cwd() in run_dir.parents
+    if is_below and is_rank_zero() and discard_if_empty(run_dir, f"{job.job.name}.log"):
+        with suppress(OSError):  # of the first that is not empty
+            for parent in run_dir.parents[: run_dir.parents.index(Path.cwd())]:
+                parent.rmdir()

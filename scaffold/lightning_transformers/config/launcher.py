@@ -1,7 +1,7 @@
-"""A run on several processes: the first composes the config, the others run what it has composed.
+"""A run on several processes: rank 0 composes the config, the other ranks run what it has composed.
 
-A process that Lightning starts has the command line of the first. If it composed the config again,
-it would have a run folder and a log of its own, and in a multirun it would start the whole sweep.
+A process that Lightning starts has the command line of rank 0. If it composed the config again, it
+would have a run folder and a log of its own, and in a multirun it would start the whole sweep.
 """
 
 import logging
@@ -14,91 +14,137 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import setup_globals
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from lightning_transformers.config.error_messages import mistake_in
-from lightning_transformers.config.handover import (
-    JOB,
-    LightningsJob,
-    is_first_process,
-    is_torchrun,
-    torchruns_jobs,
-)
+JOB_FILE = "LIGHTNING_TRANSFORMERS_JOB"
+"""The environment variable with the file of a job; the file is named after rank 0's process id."""
+TIMEOUT_S = 60.0
+"""Seconds that the other ranks have to end after rank 0."""
+GRACE_S = 3.0
+"""Seconds that rank 0 has to fail of the same error as another rank, and report it for both."""
 
-INTERRUPTED = 130
-"""The exit status of a command that Ctrl-C has ended."""
-SET_BY_LIGHTNING = ("LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT", "NODE_RANK", "WORLD_SIZE")
-"""Environment variables by which Lightning takes processes for started."""
-PATIENCE = 60.0
-"""Seconds in which the other processes have to end after the first."""
-GRACE = 3.0
-"""Seconds in which the first process can fail of the same as another, and say so for both."""
+
+def is_rank_zero() -> bool:
+    """Tell whether this process is the one that writes, prints and logs for all."""
+    ranks = (os.environ.get(name) for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID"))
+    return next((rank for rank in ranks if rank is not None), "0") == "0"
+
+
+def is_torchrun() -> bool:
+    """Tell whether torchrun has started this process and others."""
+    return "TORCHELASTIC_RUN_ID" in os.environ and os.environ.get("WORLD_SIZE") != "1"
+
+
+def is_worker() -> bool:
+    """Tell whether this process was started to run what rank 0 has composed."""
+    return not is_rank_zero() and (JOB_FILE in os.environ or is_torchrun())
+
+
+class JobStore:
+    """The jobs of processes that torchrun has started, in the key-value store that they share.
+
+    It works across nodes. A multirun has several jobs, and ends with the first that fails.
+    """
+
+    def __init__(self) -> None:
+        from torch.distributed.distributed_c10d import PrefixStore
+        from torch.distributed.rendezvous import rendezvous
+
+        store, _, _ = next(rendezvous("env://"))
+        restarts = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+        self.store = PrefixStore(f"lightning_transformers/{restarts}", store)
+        self.number = 0
+
+    def put(self, job: bytes) -> None:
+        """Hand the next job to the other ranks; an empty one ends them."""
+        self.store.set(str(self.number), job)  # type: ignore[arg-type]  # the stub lacks bytes
+        self.number += 1
+
+    def take(self) -> bytes:
+        """Wait for the next job and return it."""
+        key = str(self.number)
+        # A process that waits in the store does not react to signals.
+        while not self.store.check([key]):
+            time.sleep(0.05)
+        self.number += 1
+        return self.store.get(key)
+
+
+@cache
+def job_store() -> JobStore:
+    """Return the store of this process, if torchrun has started it."""
+    return JobStore()
 
 
 @contextmanager
-def shared(config: DictConfig) -> Iterator[None]:
-    """Have the other processes join a job, which this one has composed.
+def share_job(config: DictConfig) -> Iterator[None]:
+    """Hand a job that this process has composed to the other ranks.
 
     Args:
         config: the config of the job.
     """
-    with suppress(OmegaConfBaseException):  # the checks find it, too
-        OmegaConf.to_container(config, resolve=True)  # times are noted, and handed over
+    with suppress(OmegaConfBaseException):  # the checks report it
+        OmegaConf.to_container(config, resolve=True)  # fixes the times, for all ranks
     job = pickle.dumps((HydraConfig.instance().cfg, config))
     if is_torchrun():
-        torchruns_jobs().give(job)
-        yield  # the group of the processes serves the next job as well
+        job_store().put(job)
+        yield  # the process group serves the next job as well
         return
-    with TemporaryDirectory(prefix="lightning-transformers-") as folder, launches():
-        file = Path(folder, "job")
+    with TemporaryDirectory(prefix="lightning-transformers-") as folder, launch_scope():
+        file = Path(folder, str(os.getpid()))
         file.write_bytes(job)
-        os.environ[JOB] = f"{os.getpid()}:{file}"
+        os.environ[JOB_FILE] = str(file)
         yield
 
 
-def dismiss() -> None:
-    """Let the other processes end that torchrun has started: there is no other job."""
+def release_workers() -> None:
+    """Let the other ranks that torchrun has started end: no job follows."""
     if is_torchrun():
-        torchruns_jobs().give(b"")
+        job_store().put(b"")
 
 
 @contextmanager
-def launches() -> Iterator[None]:
-    """Leave everything as it was before Lightning started processes, so that it can again.
+def launch_scope() -> Iterator[None]:
+    """Restore the state before Lightning started processes, so that the next job can start its own.
 
-    There is then no other process, no process group and no variable of Lightning's in the
-    environment.
+    No other process and no process group is left, and the environment variables are as before:
+    Lightning sets some that tell it that the processes are started.
 
     Raises:
-        RuntimeError: if another process failed, and this one did not.
+        RuntimeError: if another rank failed, and this one did not.
     """
-    before = {name: os.environ.get(name) for name in (*SET_BY_LIGHTNING, JOB)}
+    before = os.environ.copy()
     try:
         yield
-        _expect_success(end_processes(PATIENCE))
+        for rank, status in enumerate(end_processes(TIMEOUT_S), 1):
+            if status != 0:
+                raise RuntimeError(f"process {rank} of the run ended with status {status}")
     except BaseException as error:
-        # SIGTERM and the like end all of them in order.
-        end_processes(PATIENCE if isinstance(error, SystemExit) else 0)
+        # SIGTERM and the like end all ranks in order.
+        end_processes(TIMEOUT_S if isinstance(error, SystemExit) else 0)
         raise
     finally:
-        _leave_group()
-        for name, value in before.items():
-            os.environ.pop(name, None)
-            os.environ.update({name: value} if value is not None else {})
+        if "torch" in sys.modules:
+            from torch import distributed
+
+            if distributed.is_available() and distributed.is_initialized():
+                distributed.destroy_process_group()
+        os.environ.clear()
+        os.environ.update(before)
 
 
-def end_processes(patience: float) -> list[int]:
+def end_processes(timeout_s: float) -> list[int]:
     """Wait for the processes that Lightning has started, and kill those that take too long.
 
     Args:
-        patience: how long to wait, in seconds.
+        timeout_s: how long to wait, in seconds.
 
     Returns:
         The exit statuses.
@@ -106,52 +152,33 @@ def end_processes(patience: float) -> list[int]:
     processes: list[subprocess.Popen[bytes]] = []
     for thread in threading.enumerate():
         if thread.name == "child-process-observer":
-            observer: Any = thread
             # It would kill this process at the first status that is not 0.
-            processes += observer._child_processes
-            observer._child_processes = []
-    deadline = time.monotonic() + patience
-    return [_end(process, deadline) for process in processes]
-
-
-def _end(process: subprocess.Popen[bytes], deadline: float) -> int:
-    try:
-        return process.wait(max(0.0, deadline - time.monotonic()))
-    except subprocess.TimeoutExpired:
+            processes += vars(thread)["_child_processes"]
+            vars(thread)["_child_processes"] = []
+    deadline = time.monotonic() + timeout_s
+    for process in processes:
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(max(0.0, deadline - time.monotonic()))
         process.kill()
-        return process.wait()
+    return [process.wait() for process in processes]
 
 
-def _expect_success(statuses: list[int]) -> None:
-    for rank, status in enumerate(statuses, 1):
-        if status != 0:
-            raise RuntimeError(f"process {rank} of the run ended with status {status}")
+def run_worker(function: Callable[[DictConfig], object]) -> None:
+    """Run a function with the config of each job that rank 0 has composed.
 
-
-def _leave_group() -> None:
-    torch: Any = sys.modules.get("torch")
-    if torch and torch.distributed.is_available() and torch.distributed.is_initialized():
-        torch.distributed.destroy_process_group()
-
-
-def joins() -> bool:
-    """Tell whether this process was started for what another has composed."""
-    return not is_first_process() and (JOB in os.environ or is_torchrun())
-
-
-def join(function: Callable[[DictConfig], object]) -> None:
-    """Run a function with the config of each job that the first process has composed.
-
-    This process logs nothing but warnings, and to the console alone. What the first would say as
-    well, it leaves to that one.
+    This process logs warnings only, and only to the console. An error that rank 0 meets, too, is
+    left to rank 0 to report.
 
     Args:
-        function: what the first process runs.
+        function: what rank 0 runs.
     """
-    jobs = torchruns_jobs() if is_torchrun() else LightningsJob()
-    threading.Thread(target=_end_with, args=(jobs.starter,), daemon=True).start()
-    if not is_torchrun():
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process decides on Ctrl-C
+    if is_torchrun():
+        starter, jobs = os.getppid(), iter(job_store().take, b"")
+    else:
+        file = Path(os.environ[JOB_FILE])
+        starter, jobs = int(file.name), iter([file.read_bytes()])
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # rank 0 decides on Ctrl-C
+    threading.Thread(target=_exit_after, args=(starter,), daemon=True).start()
     rank = os.environ.get("RANK", os.environ["LOCAL_RANK"])
     layout = f"[%(asctime)s][rank {rank}][%(name)s][%(levelname)s] - %(message)s"
     logging.basicConfig(format=layout, stream=sys.stdout)
@@ -159,20 +186,14 @@ def join(function: Callable[[DictConfig], object]) -> None:
     setup_globals()
     try:
         for job in jobs:
-            with _taken_over(job) as config:
+            with _restored(job) as config:
                 function(config)
-    except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
-    except Exception as error:
-        time.sleep(GRACE)
-        mistake = mistake_in(error)
-        if mistake is None:
-            raise
-        print(f"error: {mistake}", file=sys.stderr)
-        sys.exit(2)
+    except Exception:
+        time.sleep(GRACE_S)
+        raise
 
 
-def _end_with(starter: int) -> None:
+def _exit_after(starter: int) -> None:
     """End this process when the one that has started it is gone."""
     while os.getppid() == starter:
         time.sleep(1)
@@ -180,8 +201,8 @@ def _end_with(starter: int) -> None:
 
 
 @contextmanager
-def _taken_over(job: bytes) -> Iterator[DictConfig]:
-    """Give the config of a job, and have Hydra as it is in the process that has composed it."""
+def _restored(job: bytes) -> Iterator[DictConfig]:
+    """Give the config of a job, with Hydra in the state that it has in rank 0."""
     HydraConfig.instance().cfg, config = pickle.loads(job)
     before, run = Path.cwd(), HydraConfig.get()
     if run.job.chdir:

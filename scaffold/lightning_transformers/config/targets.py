@@ -31,13 +31,13 @@ class ArgumentError(ConfigurationError):
         value: what stands there.
     """
 
-    def __init__(self, key: str, message: str, value: Any = None) -> None:
+    def __init__(self, key: str, message: str, value: object = None) -> None:
         super().__init__(message)
         self.key = key
         self.value = value
 
 
-def targets(key: str, value: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+def targets(key: str, value: object) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield each mapping with a `_target_` in a value of a config, and its key, outermost first."""
     if isinstance(value, dict):
         if value.get("_target_") is not None:
@@ -49,7 +49,7 @@ def targets(key: str, value: Any) -> Iterator[tuple[str, dict[str, Any]]]:
             yield from targets(f"{key}.{index}", below)
 
 
-def arguments_of(mapping: Mapping[str, Any]) -> dict[str, Any]:
+def arguments_of(mapping: Mapping[str, object]) -> dict[str, object]:
     """Return what Hydra passes on: all but `_target_` and its other settings."""
     return {
         name: value
@@ -73,7 +73,7 @@ def check_installed(target: str, key: str) -> None:
     raise ArgumentError(key, f"there is no module '{package}' for {key}={target}")
 
 
-def locate(target: str, key: str) -> Callable[..., Any]:
+def locate(target: str, key: str) -> Callable[..., object]:
     """Return the class or function of an import path.
 
     Args:
@@ -86,7 +86,7 @@ def locate(target: str, key: str) -> Callable[..., Any]:
     """
     check_installed(target, key)
     path, *names = target.split(".")
-    found = import_module(path)
+    found: object = import_module(path)
     for name in names:
         found = getattr(found, name, None) or _submodule(found, path, name, key)
         path += f".{name}"
@@ -95,7 +95,7 @@ def locate(target: str, key: str) -> Callable[..., Any]:
     return found
 
 
-def _submodule(parent: Any, path: str, name: str, key: str) -> Any:
+def _submodule(parent: object, path: str, name: str, key: str) -> object:
     try:
         return import_module(f"{path}.{name}")
     except ModuleNotFoundError as error:
@@ -106,7 +106,7 @@ def _submodule(parent: Any, path: str, name: str, key: str) -> Any:
     raise ArgumentError(key, f"'{path}' has no {kind} '{name}'{hint}, for {key}")
 
 
-def parameters_of(function: Callable[..., Any]) -> list[Parameter]:
+def parameters_of(function: Callable[..., object]) -> list[Parameter]:
     """Return the parameters of a function, or of the constructor of a class."""
     try:
         return list(signature(function).parameters.values())
@@ -117,7 +117,7 @@ def parameters_of(function: Callable[..., Any]) -> list[Parameter]:
 def check_arguments(
     name: str,
     parameters: Iterable[Parameter],
-    given: Mapping[str, Any],
+    given: Mapping[str, object],
     key: str,
     positional: int = 0,
     supplied: Collection[str] = (),
@@ -152,7 +152,7 @@ def check_arguments(
             raise ArgumentError(where, f"{name} needs a value: give +{where}=<value>")
 
 
-def is_no_number(value: Any, annotation: Any) -> bool:
+def is_no_number(value: object, annotation: object) -> bool:
     """Tell whether a value is a text where the annotation has numbers, and no text."""
     kinds = set(get_args(annotation)) or {annotation}
     return isinstance(value, str) and bool(kinds & {int, float}) and str not in kinds

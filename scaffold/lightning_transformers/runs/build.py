@@ -11,6 +11,7 @@ from hydra.utils import get_class, instantiate, to_absolute_path
 from omegaconf import DictConfig, OmegaConf
 
 from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.config.config_tree import to_dict
 from lightning_transformers.config.targets import locate
 from lightning_transformers.training.checkpoint import read_checkpoint
 
@@ -34,7 +35,7 @@ def seed_everything(seed: int) -> None:
 
 
 def build_data(
-    config: DictConfig, processor: Any = None, recorded: Mapping[str, Any] | None = None
+    config: DictConfig, processor: object = None, recorded: Mapping[str, object] | None = None
 ) -> TransformerDataModule:
     """Return the data module of the `dataset` group, or the task's own where it names none.
 
@@ -45,17 +46,17 @@ def build_data(
             the config leaves at their defaults, except for where rows come from.
     """
     target = config.dataset.get("_target_") or task_class(config).data_module_type
-    cls: Any = get_class(target)
-    keys: Any = OmegaConf.to_container(config.dataset, resolve=True)
+    cls: type[TransformerDataModule] = get_class(target)
+    keys = to_dict(config.dataset)
     keys.pop("_target_", None)
     if recorded is not None:
         keys |= processing(cls, recorded, keys)
-    return cls(processor or instantiate(config.tokenizer), **keys)  # type: ignore[no-any-return]
+    return cls(processor or instantiate(config.tokenizer), **keys)
 
 
 def processing(
-    cls: type[TransformerDataModule], recorded: Mapping[str, Any], given: Mapping[str, Any]
-) -> dict[str, Any]:
+    cls: type[TransformerDataModule], recorded: Mapping[str, object], given: Mapping[str, object]
+) -> dict[str, object]:
     """Return the recorded hyperparameters of how rows are processed that the config leaves open.
 
     Those of the split are among them: with others, rows of the training would validate.
@@ -75,30 +76,36 @@ def processing(
 def build_model(config: DictConfig, data: TransformerDataModule) -> TaskTransformer:
     """Return the task, which fits the data."""
     task_class(config)
-    model = instantiate(config.task, model_data_kwargs=data.model_data_kwargs)
-    return model  # type: ignore[no-any-return]
+    model: TaskTransformer = instantiate(config.task, model_data_kwargs=data.model_data_kwargs)
+    return model
 
 
 def build_trainer(config: DictConfig, *first: Callback) -> Trainer:
     """Return the trainer with the loggers and, after those given, callbacks of the config."""
-    from pytorch_lightning.callbacks import Checkpoint
+    from pytorch_lightning.callbacks import Checkpoint, ModelSummary
+
+    from lightning_transformers.callbacks import ParameterTable
 
     callbacks = [*first, *(instantiate(callback) for callback in config.callbacks.values())]
     loggers = [instantiate(logger) for logger in config.logger.values()]
-    # Lightning would add a checkpoint callback of its own.
+    # Lightning would add a table and a checkpoint callback of its own.
+    summarizes = any(isinstance(callback, ModelSummary) for callback in callbacks)
+    if config.trainer.get("enable_model_summary", True) and not summarizes:
+        callbacks.append(ParameterTable())
     saves = any(isinstance(callback, Checkpoint) for callback in callbacks)
-    return instantiate(  # type: ignore[no-any-return]
+    trainer: Trainer = instantiate(
         config.trainer,
         callbacks=callbacks,
         logger=loggers or False,
         enable_checkpointing=config.trainer.get("enable_checkpointing", saves),
     )
+    return trainer
 
 
 def first_device(config: DictConfig) -> torch.device:
     """Return the first of the trainer's devices, for what one process does alone."""
     devices = config.trainer.get("devices")
-    trainer = instantiate(
+    trainer: Trainer = instantiate(
         config.trainer,
         devices=list(devices[:1]) if OmegaConf.is_list(devices) else 1,
         num_nodes=1,
@@ -106,7 +113,7 @@ def first_device(config: DictConfig) -> torch.device:
         logger=False,
         enable_checkpointing=False,
     )
-    return trainer.strategy.root_device  # type: ignore[no-any-return]
+    return trainer.strategy.root_device
 
 
 def restore(config: DictConfig) -> tuple[TaskTransformer, TransformerDataModule]:
@@ -149,12 +156,12 @@ def load(
     return model, data_class(model.load_processor(), **recorded)
 
 
-def stated_hyperparameters(cls: type[TaskTransformer], config: DictConfig) -> dict[str, Any]:
+def stated_hyperparameters(cls: type[TaskTransformer], config: DictConfig) -> dict[str, object]:
     """Return the hyperparameters of the task that the config sets to another value than it has."""
     from lightning_transformers.base.hyperparameters import declared_hyperparameters
     from lightning_transformers.core import TaskTransformer
 
-    values: Any = OmegaConf.to_container(config.task, resolve=True)
+    values = to_dict(config.task)
     declared = declared_hyperparameters(cls, TaskTransformer) & values.keys()
     return {name: values[name] for name in declared if values[name] != getattr(cls, name, None)}
 
@@ -189,7 +196,7 @@ def load_checkpoint(
     return cls.load_from_checkpoint(path, map_location="cpu", weights_only=True, **hyperparameters)
 
 
-def recorded_hyperparameters(path: str) -> dict[str, Any]:
+def recorded_hyperparameters(path: str) -> dict[str, object]:
     """Return the hyperparameters of the data that a checkpoint's model was trained on."""
     from pytorch_lightning import LightningDataModule
 

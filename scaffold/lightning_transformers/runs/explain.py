@@ -5,15 +5,14 @@ import json
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from lightning_transformers.config.config_tree import to_dict
 from lightning_transformers.config.provenance import leaves, origins
 
 
 def explain_from_config(config: DictConfig) -> None:
     """Print a JSON object a key: its name, its value, resolved, and the file that gives it."""
     files = origins(config)
-    raw = OmegaConf.to_container(config)
-    assert isinstance(raw, dict)
-    for key, value in leaves(raw):
+    for key, value in leaves(to_dict(config, resolve=False)):
         print(json.dumps({"key": key, "value": _resolved(config, key, value), "file": files[key]}))
 
 

@@ -1,7 +1,6 @@
 """Predict with a trained task: from Python with `TaskTransformer.predict`, from a config here."""
 
 import json
-from typing import Any
 
 from datasets import disable_progress_bars
 from omegaconf import DictConfig, OmegaConf
@@ -11,7 +10,7 @@ from lightning_transformers.config.checks import check_config
 from lightning_transformers.runs.build import first_device, restore, seed_everything
 
 
-def predict_from_config(config: DictConfig) -> list[Any]:
+def predict_from_config(config: DictConfig) -> list[object]:
     """Print and return the task's prediction on `x`, or on each row of `dataset.predict_file`.
 
     A prediction that is no text is printed as JSON, one a line. The first of the trainer's devices

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import torch
 from omegaconf import DictConfig, OmegaConf
@@ -21,17 +20,18 @@ from lightning_transformers.base.run_folder import (
 )
 from lightning_transformers.config.arguments import check_targets
 from lightning_transformers.config.checks import resolved
-from lightning_transformers.config.handover import is_first_process
+from lightning_transformers.config.config_tree import to_dict
+from lightning_transformers.config.launcher import is_rank_zero
 from lightning_transformers.runs.logged_metrics import Difference, Logged, compare, logged
-from lightning_transformers.runs.manifest.differences import differences, state_before
+from lightning_transformers.runs.manifest.differences import (
+    early_differences,
+    late_differences,
+    state_before,
+)
 from lightning_transformers.runs.train import train_and_record
 
 READ = {"backbone", "checkpoint_path", "dataset", "tokenizer"}
 """Keys of what a run reads: a path in these stays as it is."""
-EARLY = ("config", "versions", "machine", "git", "code")
-"""Parts of a manifest that are compared before anything of the run is imported."""
-LATE = ("training", "inputs", "data")
-"""Those that are compared when data, model and trainer are there."""
 
 
 def rerun(folder: Path, into: Path) -> list[Difference]:
@@ -55,17 +55,20 @@ def rerun(folder: Path, into: Path) -> list[Difference]:
     if not expected:
         raise ConfigurationError(f"the run in '{folder}' has logged no metric to compare")
     for file in earlier(folder / MANIFEST):
-        tell(differences(read_manifest(file), manifest, [*EARLY, *LATE]), "differed in the run")
-    use_threads(manifest["training"]["threads"])
-    tell(differences(manifest, state_before(manifest, folder, Path.cwd()), EARLY))
+        earlier_part = read_manifest(file)
+        lines = [*early_differences(earlier_part, manifest)]
+        lines += late_differences(earlier_part, manifest)
+        print_rank_zero(lines, "differed in the run")
+    use_threads(int(manifest["training"]["threads"]))
+    print_rank_zero(early_differences(manifest, state_before(manifest, folder, Path.cwd())))
     config = config_of(folder, into)
     # Other checks would refuse keys that interpolations alone have read.
     check_targets(resolved(config))
-    metrics = train_and_record(config, lambda now: tell(differences(manifest, now, LATE)))
-    if not is_first_process():
+    metrics = train_and_record(config, lambda now: print_rank_zero(late_differences(manifest, now)))
+    if not is_rank_zero():
         return []
     found = compare(expected, logged(into, metrics))
-    print(verdict(expected, found))
+    print(summary(expected, found))
     if found and manifest["training"]["device"] != "cpu" and not config.trainer.deterministic:
         print("  some operations on a GPU repeat with trainer.deterministic=true alone")
     return found
@@ -73,7 +76,7 @@ def rerun(folder: Path, into: Path) -> list[Difference]:
 
 def config_of(folder: Path, into: Path) -> DictConfig:
     """Return the resolved config of a run, with another folder to write into."""
-    config: Any = OmegaConf.to_container(OmegaConf.load(folder / CONFIG))
+    config = to_dict(OmegaConf.load(folder / CONFIG), resolve=False)
     former = config["training"]["run_dir"]
     return OmegaConf.create(
         {
@@ -89,14 +92,14 @@ def use_threads(number: int) -> None:
     torch.set_num_threads(number)
 
 
-def tell(lines: Iterable[str], what: str = "differs") -> None:
+def print_rank_zero(lines: Iterable[str], what: str = "differs") -> None:
     """Print what is other than it was, on the first process."""
-    if is_first_process():
+    if is_rank_zero():
         for line in lines:
             print(f"{what}: {line}", flush=True)
 
 
-def verdict(expected: Logged, found: list[Difference]) -> str:
+def summary(expected: Logged, found: list[Difference]) -> str:
     """Return what has come of the comparison, with a line for each metric that differs."""
     if not found:
         return f"metrics are equal, bit for bit ({len(expected)} values)"

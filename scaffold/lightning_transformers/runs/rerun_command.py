@@ -13,9 +13,8 @@ from lightning_transformers.base.run_folder import discard_if_empty, finished_ru
 from lightning_transformers.config.app import silence_noise
 from lightning_transformers.config.compose import find_config_dir
 from lightning_transformers.config.error_messages import mistake_in
-from lightning_transformers.config.handover import is_first_process
-from lightning_transformers.config.job import is_interruption
-from lightning_transformers.config.launcher import INTERRUPTED
+from lightning_transformers.config.exit_status import exit_on_error
+from lightning_transformers.config.launcher import is_rank_zero
 
 DESCRIPTION = (
     "Train again what a run has trained, with the config in its folder, and compare the metrics "
@@ -43,27 +42,20 @@ def run_command(script: str | None) -> None:
         script: the file that was started; its folder is that of the project.
     """
     silence_noise()
-    into = None
-    try:
+    with exit_on_error():
         options = parsed(script)
         directory = Path(finished_run(options.run_folder)["directory"])
         folder, into = absolute(options.run_folder), new_folder(options)
         script = script and str(absolute(Path(script)))
-        pass_on(folder, into)
-        sys.exit(repeat(folder, into, directory, script))
-    except (KeyboardInterrupt, SystemExit) as stop:
-        if not is_interruption(stop):
+        # Lightning starts processes by the command line, from another directory.
+        sys.argv = [str(absolute(Path(sys.argv[0]))), str(folder), "--into", str(into)]
+        try:
+            status = repeat(folder, into, directory, script)
+        except Exception as error:
+            if mistake_in(error) and is_rank_zero():
+                discard_if_empty(into)
             raise
-        print("interrupted", file=sys.stderr)
-        sys.exit(INTERRUPTED)
-    except Exception as error:
-        mistake = mistake_in(error)
-        if mistake is None:
-            raise
-        if into is not None and is_first_process():
-            discard_if_empty(into)
-        print(f"error: {mistake}", file=sys.stderr)
-        sys.exit(2)
+    sys.exit(status)
 
 
 def parsed(script: str | None) -> Namespace:
@@ -84,7 +76,7 @@ def new_folder(options: Namespace) -> Path:
     """Return the folder of the new run; raises ConfigurationError if something is in it."""
     run = absolute(options.run_folder)
     folder = absolute(options.into or free_name(run.with_name(f"{run.name}-rerun")))
-    if is_first_process() and folder.exists() and not is_empty(folder):
+    if is_rank_zero() and (folder.is_file() or (folder.is_dir() and any(folder.iterdir()))):
         raise ConfigurationError(f"'{options.into}' is not empty: give another folder with --into")
     return folder
 
@@ -92,19 +84,6 @@ def new_folder(options: Namespace) -> Path:
 def absolute(path: Path) -> Path:
     """Return a path that holds in any directory, without `..` in it."""
     return Path(os.path.abspath(path))
-
-
-def is_empty(folder: Path) -> bool:
-    """Tell whether a path is a folder with nothing in it."""
-    return folder.is_dir() and not any(folder.iterdir())
-
-
-def pass_on(folder: Path, into: Path) -> None:
-    """Rewrite the command line for the processes that Lightning starts by it.
-
-    They get the same new folder, and paths that hold in any directory.
-    """
-    sys.argv = [str(absolute(Path(sys.argv[0]))), str(folder), "--into", str(into)]
 
 
 def repeat(folder: Path, into: Path, directory: Path, script: str | None) -> int:
@@ -120,4 +99,4 @@ def repeat(folder: Path, into: Path, directory: Path, script: str | None) -> int
     find_config_dir(script)
     from lightning_transformers.runs.rerun import rerun  # imports torch
 
-    return 1 if rerun(folder, into) else 0
+    return int(bool(rerun(folder, into)))

@@ -81,10 +81,9 @@ def evaluate_best(
 
 def best_checkpoint(trainer: Trainer) -> str | None:
     """Return the best checkpoint by the metric that one of the trainer's callbacks monitors."""
-    for callback in trainer.checkpoint_callbacks:
-        if getattr(callback, "monitor", None) and callback.best_model_path:  # type: ignore[attr-defined]
-            return str(callback.best_model_path)  # type: ignore[attr-defined]
-    return None
+    callbacks = [vars(callback) for callback in trainer.checkpoint_callbacks]
+    best = (callback.get("best_model_path") for callback in callbacks if callback.get("monitor"))
+    return next(filter(None, best), None)
 
 
 def train_from_config(config: DictConfig) -> dict[str, float]:
@@ -106,11 +105,13 @@ def train_and_record(
     from lightning_transformers.runs.manifest.record import Recorder  # imports torch
 
     resumed = checkpoint_to_resume(config)
-    checkpoint = resumed or checkpoint_to_start_from(config)
+    checkpoint = resumed or checkpoint_path(config)
+    if checkpoint and not resumed:
+        check_resumable(checkpoint, config)
     seed_everything(config.training.seed)
     data = build_data(config)
     model = build_model(config, data)
-    recorder = Recorder(config, announce)
+    recorder = Recorder(config, model, data, announce)
     trainer = build_trainer(config, recorder)
     if trainer.is_global_zero:
         record_config(config, checkpoint, goes_on=resumed is not None)
@@ -156,14 +157,6 @@ def checkpoint_to_resume(config: DictConfig) -> str | None:
         check_resumable(found, config)
         log.info("resume=auto: the run goes on from %s", found)
     return found
-
-
-def checkpoint_to_start_from(config: DictConfig) -> str | None:
-    """Return the checkpoint of `checkpoint_path`, if no training can go on from it an error."""
-    path = checkpoint_path(config)
-    if path is not None:
-        check_resumable(path, config)
-    return path
 
 
 def in_one_line(metrics: Mapping[str, float]) -> str:

@@ -391,7 +391,7 @@ def test_mistakes_are_found_without_torch(project: Path, run: Run) -> None:
         "finally: print('torch' in sys.modules)"
     )
     comet = "logger.csv._target_=pytorch_lightning.loggers.CometLogger"
-    done = run("python", "-c", code, TASK, SAMPLE, comet)
+    done = run("env", "python", "-c", code, TASK, SAMPLE, comet)
     assert done.returncode == 2
     assert done.stdout == "False\n"
     assert done.stderr == "error: `comet-ml` is not installed (logger.csv): pip install comet-ml\n"

@@ -7,7 +7,6 @@ import pytest
 import yaml
 
 from tests.conftest import Run
-from tests.helpers.command_worker import Execute
 from tests.helpers.corpus import TEXTS, write_csv
 from tests.helpers.projects import new_task
 from tests.helpers.tree import tree
@@ -88,7 +87,6 @@ def test_train_then_predict(project: Path, run: Run) -> None:
     assert tree(project) == before, "a prediction leaves nothing behind"
 
 
-@pytest.mark.xdist_group("mistakes")  # they share a process
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -117,14 +115,14 @@ def test_train_then_predict(project: Path, run: Run) -> None:
     ],
 )
 def test_mistake_ends_in_one_line_and_leaves_nothing_behind(
-    arguments: tuple[str, ...], message: str, project: Path, execute: Execute
+    arguments: tuple[str, ...], message: str, project: Path, run: Run
 ) -> None:
     before = tree(project)
-    done = execute(project, *TRAIN[1:], *arguments, "trainer.accelerator=cpu")
-    assert done["status"] == 2
-    (line,) = [line for line in done["stderr"].splitlines() if line.startswith("error: ")]
+    done = run(*TRAIN, *arguments, "trainer.accelerator=cpu")
+    assert done.returncode == 2
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     assert message in line
-    assert "Traceback" not in done["stderr"]
+    assert "Traceback" not in done.stderr
     assert tree(project) == before
 
 
@@ -157,7 +155,6 @@ def test_mistake_in_the_users_module_is_shown(
     assert str(module) in done.stderr or status == 2
 
 
-@pytest.mark.xdist_group("mistakes")  # they share a process
 @pytest.mark.parametrize(
     ("x", "message"),
     [
@@ -165,12 +162,10 @@ def test_mistake_in_the_users_module_is_shown(
         (("x=a", "checkpoint_path=no.ckpt"), "no checkpoint at 'no.ckpt'"),
     ],
 )
-def test_mistake_in_predict(
-    x: tuple[str, ...], message: str, project: Path, execute: Execute
-) -> None:
-    done = execute(project, "predict.py", "task=nlp/mine", *x)
-    assert done["status"] == 2
-    assert message in done["stderr"]
+def test_mistake_in_predict(x: tuple[str, ...], message: str, project: Path, run: Run) -> None:
+    done = run("python", "predict.py", "task=nlp/mine", *x)
+    assert done.returncode == 2
+    assert message in done.stderr
     assert set(tree(project)).isdisjoint({"outputs"})
 
 
@@ -181,6 +176,14 @@ def test_the_console_command_finds_the_project(project: Path, run: Run) -> None:
     done = run("pl-transformers-train", "--help")
     assert done.returncode == 0
     assert "nlp/mine" in done.stdout
+
+
+@pytest.mark.parametrize("words", ["--help", "+task=nlp/mine --cfg job"])
+def test_a_reader_that_closes_the_pipe_ends_the_command_silently(
+    words: str, project: Path, run: Run
+) -> None:
+    done = run("bash", "-c", f"set -o pipefail; python predict.py {words} | true")
+    assert (done.returncode, done.stderr) == (141, "")
 
 
 def test_multirun_runs_every_job(project: Path, run: Run) -> None:

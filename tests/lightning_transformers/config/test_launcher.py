@@ -14,10 +14,9 @@ from hydra.core.utils import setup_globals
 from lightning_fabric.strategies.launchers.subprocess_script import _ChildProcessObserver
 from omegaconf import OmegaConf
 
-from lightning_transformers.config import launcher as processes
-from lightning_transformers.config.handover import JOB
-from lightning_transformers.config.job import is_interruption
-from lightning_transformers.config.launcher import launches
+from lightning_transformers.config import launcher
+from lightning_transformers.config.exit_status import is_interruption
+from lightning_transformers.config.launcher import JOB_FILE, launch_scope
 
 Start = Callable[[str], subprocess.Popen[bytes]]
 
@@ -25,7 +24,7 @@ Start = Callable[[str], subprocess.Popen[bytes]]
 @pytest.fixture
 def start(monkeypatch: pytest.MonkeyPatch) -> Start:
     """Return a function that starts a process as Lightning does, with variables and a watch."""
-    monkeypatch.setattr(processes, "PATIENCE", 1.0)
+    monkeypatch.setattr(launcher, "TIMEOUT_S", 1.0)
 
     def start(code: str) -> subprocess.Popen[bytes]:
         os.environ.update(LOCAL_RANK="0", WORLD_SIZE="2", MASTER_PORT="12345")
@@ -39,7 +38,7 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Start:
 def ends(error: BaseException, begin: Callable[[], subprocess.Popen[bytes]]) -> int:
     """Return the exit status of a process of a job that ends with an error in the first one."""
     begun = []
-    with suppress(type(error)), launches():
+    with suppress(type(error)), launch_scope():
         begun.append(begin())
         raise error
     return int(begun[0].returncode)
@@ -52,21 +51,21 @@ def test_the_others_have_the_times_of_the_first(monkeypatch: pytest.MonkeyPatch)
     hydra_config = OmegaConf.structured({"hydra": HydraConf()})
     hydra_config.hydra.job.num = 3
     monkeypatch.setattr(HydraConfig.instance(), "cfg", hydra_config)
-    with processes.shared(config):
-        handed = Path(os.environ[JOB].partition(":")[2]).read_bytes()
-    with processes._taken_over(handed) as taken:
+    with launcher.share_job(config):
+        handed = Path(os.environ[JOB_FILE]).read_bytes()
+    with launcher._restored(handed) as taken:
         assert taken.later == config.name
         assert taken.run == 3
         assert taken is not config
     assert OmegaConf.create({"name": "${now:%f}"}).name != config.name
-    assert JOB not in os.environ
+    assert JOB_FILE not in os.environ
 
 
 def test_environment_and_processes_are_as_before(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MASTER_PORT", "1")
-    with launches():
+    with launch_scope():
         process = start("")
     assert process.returncode == 0
     assert os.environ["MASTER_PORT"] == "1"
@@ -74,19 +73,25 @@ def test_environment_and_processes_are_as_before(
 
 
 def test_failure_of_another_process_is_an_error(start: Start) -> None:
-    with pytest.raises(RuntimeError, match="process 1 of the run ended with status 7"), launches():
+    with (
+        pytest.raises(RuntimeError, match="process 1 of the run ended with status 7"),
+        launch_scope(),
+    ):
         start("raise SystemExit(7)")
 
 
 def test_process_that_does_not_end_is_killed(start: Start) -> None:
-    with pytest.raises(RuntimeError, match="process 1 of the run ended with status -9"), launches():
+    with (
+        pytest.raises(RuntimeError, match="process 1 of the run ended with status -9"),
+        launch_scope(),
+    ):
         start("import time; time.sleep(60)")
 
 
 def test_processes_end_with_the_first_that_fails(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(processes, "PATIENCE", 60.0)
+    monkeypatch.setattr(launcher, "TIMEOUT_S", 60.0)
     assert ends(ZeroDivisionError(), lambda: start("import time; time.sleep(60)")) == -9
 
 

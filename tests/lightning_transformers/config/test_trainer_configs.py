@@ -101,7 +101,7 @@ def test_half_precision_on_a_cpu_is_bfloat16(tmp_path: Path) -> None:
 
 def test_two_processes(run: Run, project: Path) -> None:
     """The ranks agree with every callback, and shards train as copies do."""
-    command = ("python", "-m", "tests.helpers.strategies_example")
+    command = ("python", "-m", "tests.helpers.ranks", "tests.helpers.strategies_example")
     done = run(*command, PYTHONPATH=str(ROOT), OMP_NUM_THREADS="1")
     assert done.returncode == 0, done.stderr
     facts = json.loads((project / "facts.json").read_text())

@@ -8,13 +8,16 @@ from build_tools.release_templates import ROOT
 from tests.conftest import Run
 from tests.helpers.rendered import suitable
 
+TWO_RANKS = ("python", "-m", "tests.helpers.ranks")
+PATHS = os.pathsep.join([str(ROOT / "scaffold"), str(ROOT)])
+
 
 @pytest.mark.parametrize(
     ("hook", "trains", "message"),
     [("setup", True, "ranks agree"), ("on_fit_start", False, "unfrozen in on_fit_start")],
 )
 def test_freezing_in(hook: str, trains: bool, message: str, run: Run) -> None:
-    done = run("python", "-m", "tests.helpers.ddp_example", hook, PYTHONPATH=str(ROOT))
+    done = run(*TWO_RANKS, "tests.helpers.ddp_example", hook, PYTHONPATH=PATHS)
     # After an error gloo may abort as the processes end: the status is 1 or that of a signal.
     assert (done.returncode == 0) == trains, done.stderr
     assert message in done.stdout + done.stderr
@@ -28,7 +31,6 @@ EVERY = suitable("language_modeling")
     "recipes", [EVERY, [r for r in EVERY if r not in FREEZING]], ids=["all", "nothing frozen"]
 )
 def test_ranks_agree_after_training_with(recipes: list[str], run: Run) -> None:
-    paths = os.pathsep.join([str(ROOT / "scaffold"), str(ROOT)])
-    done = run("python", "-m", "tests.helpers.ddp_recipes", *recipes, PYTHONPATH=paths)
+    done = run(*TWO_RANKS, "tests.helpers.ddp_recipes", *recipes, PYTHONPATH=PATHS)
     assert done.returncode == 0, done.stderr
-    assert "ranks agree" in done.stdout
+    assert done.stdout.count("ranks agree") == 2

@@ -5,19 +5,18 @@ interface that serves parquet files, and models with the names of the documented
 """
 
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.helpers import command_worker
-from tests.helpers.command_worker import Execute
+from tests.conftest import Run
+from tests.helpers import warm
 from tests.helpers.corpus import TEXTS, write_csv, write_json, write_txt
 from tests.helpers.hub import Hub
 from tests.helpers.hub_content import add_datasets, add_models
 from tests.helpers.projects import new_project
 
-pytestmark = pytest.mark.xdist_group("documented commands")  # they share a hub and a process
+pytestmark = pytest.mark.xdist_group("documented commands")  # they share a hub
 
 QUICK = ("trainer.accelerator=cpu", "hydra.run.dir=outputs/run")
 B = "backbone.pretrained_model_name_or_path"
@@ -69,21 +68,21 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def execute(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Execute]:
+def run(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     """Return a function that runs a command of the project with the hub at hand."""
     folder = tmp_path_factory.mktemp("hub")
     with Hub() as hub:
         add_datasets(hub)
         add_models(hub, folder / "models")
-        with command_worker.started(hub.environment(folder / "cache")) as execute:
-            yield partial(execute, project)
+        environment = hub.environment(folder / "cache")
+        yield lambda *command: warm.run(command, project, environment)
 
 
 @pytest.mark.parametrize("command", TRAINED)
-def test_command_trains(command: str, execute: Execute, project: Path) -> None:
-    done = execute("train.py", *command.split(), *QUICK)
-    assert done["status"] == 0, done["stderr"]
-    assert "Run folder: " in done["stdout"]
+def test_command_trains(command: str, run: Run, project: Path) -> None:
+    done = run("python", "train.py", *command.split(), *QUICK)
+    assert done.returncode == 0, done.stderr
+    assert "Run folder: " in done.stdout
     if "tensorboard" in command:
         assert list((project / "my_dir").rglob("events.out.tfevents*"))
     else:
@@ -103,16 +102,16 @@ PREDICTED = {
 
 
 @pytest.mark.parametrize("task", PREDICTED)
-def test_backbone_predicts(task: str, execute: Execute) -> None:
+def test_backbone_predicts(task: str, run: Run) -> None:
     """`predict.py task=nlp/X +x=…` with the weights of the hub, without data."""
-    done = execute("predict.py", *task.split(), f"+x={PREDICTED[task]}")
-    assert done["status"] == 0, done["stderr"]
-    assert done["stdout"].strip()
+    done = run("python", "predict.py", *task.split(), f"+x={PREDICTED[task]}")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
 
 
 @pytest.mark.parametrize("arguments", [(), ("optimizer=sgd",)], ids=["bare", "optimizer"])
-def test_without_a_dataset(arguments: tuple[str, ...], execute: Execute) -> None:
-    done = execute("train.py", *arguments)
-    assert done["status"] == 2
-    (line,) = done["stderr"].strip().splitlines()
+def test_without_a_dataset(arguments: tuple[str, ...], run: Run) -> None:
+    done = run("python", "train.py", *arguments)
+    assert done.returncode == 2
+    (line,) = done.stderr.strip().splitlines()
     assert line.startswith("error: no dataset: give dataset.train_file=")

@@ -73,7 +73,7 @@ def test_a_run_is_recorded(project: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def recorded(data: LanguageModelingDataModule | ImageClassificationDataModule) -> dict[str, Any]:
-    data.prepare_data()
+    data.setup("fit")
     return data_of(data)
 
 

@@ -1,8 +1,8 @@
 """A run that is repeated has the same metrics, bit for bit; what has changed is said first."""
 
-import subprocess
+import shutil
 from pathlib import Path
-from typing import Any
+from subprocess import CompletedProcess
 
 import pytest
 import yaml
@@ -12,14 +12,12 @@ from pytorch_lightning.loggers import CSVLogger
 from lightning_transformers.runs.logged_metrics import compare, logged
 from lightning_transformers.task.nlp.language_modeling import LanguageModelingTransformer
 from tests.conftest import Run
-from tests.helpers.command_worker import Execute
+from tests.helpers import warm
 from tests.helpers.corpus import write_csv
 from tests.helpers.language_modeling import ADAMW, BACKBONE, sample, trainer
 from tests.helpers.projects import new_task
 from tests.helpers.rendered import task_class
 from tests.helpers.tree import tree
-
-pytestmark = pytest.mark.xdist_group("reruns")  # they share a process
 
 EQUAL = "metrics are equal, bit for bit"
 SHORT = (
@@ -55,9 +53,9 @@ def project(project: Path) -> Path:
     return project
 
 
-def lines_of(done: dict[str, Any], beginning: str) -> list[str]:
+def lines_of(done: CompletedProcess[str], beginning: str) -> list[str]:
     """Return the lines that a command has printed with a beginning."""
-    return [line for line in done["stdout"].splitlines() if line.startswith(beginning)]
+    return [line for line in done.stdout.splitlines() if line.startswith(beginning)]
 
 
 @pytest.mark.parametrize(
@@ -76,14 +74,14 @@ def lines_of(done: dict[str, Any], beginning: str) -> list[str]:
         " dataset.train_file=${oc.env:FILE_OF_THIS_TEST,train.csv}",
     ],
 )
-def test_metrics_are_equal(options: str, project: Path, execute: Execute) -> None:
+def test_metrics_are_equal(options: str, project: Path, run: Run) -> None:
     """With dropout, noise, a shuffle, workers, masks that are drawn; without a table as well."""
-    done = execute(project, "train.py", *SHORT, *options.split())
-    assert done["status"] == 0, done["stderr"]
+    done = run("python", "train.py", *SHORT, *options.split())
+    assert done.returncode == 0, done.stderr
     before = tree(project / "outputs/run")
-    done = execute(project, "rerun.py", "outputs/run")
-    assert done["status"] == 0, done
-    assert EQUAL in done["stdout"]
+    done = run("python", "rerun.py", "outputs/run")
+    assert done.returncode == 0, done
+    assert EQUAL in done.stdout
     assert lines_of(done, "differ") == []
     assert tree(project / "outputs/run") == before, "the run itself is left alone"
     assert (project / "outputs/run-rerun/checkpoints/best.ckpt").is_file()
@@ -109,34 +107,34 @@ def test_plain_trainings_differ(recipes: tuple[str, ...], tmp_path: Path) -> Non
     assert {difference.metric for difference in compare(one, other)} >= {"train/loss", "val/loss"}
 
 
-def test_what_draws_from_a_generator_of_its_own_is_found(project: Path, execute: Execute) -> None:
+def test_what_draws_from_a_generator_of_its_own_is_found(project: Path, run: Run) -> None:
     """`numpy.random.default_rng()` has no seed, whatever Lightning seeds."""
     (project / "unseeded.py").write_text(UNSEEDED)
     options = ("task=nlp/mine", "task._target_=unseeded.Unseeded", "experiment=smoke", *SHORT)
-    done = execute(project, "train.py", *options)
-    assert done["status"] == 0, done["stderr"]
-    done = execute(project, "rerun.py", "outputs/run")
-    assert done["status"] == 1, done
+    done = run("python", "train.py", *options)
+    assert done.returncode == 0, done.stderr
+    done = run("python", "rerun.py", "outputs/run")
+    assert done.returncode == 1, done
     assert lines_of(done, "metrics differ, first ")
     assert lines_of(done, "differs: ") == [], "versions, code and data are the same"
 
 
-def test_an_edited_file_is_said_before_the_training(project: Path, execute: Execute) -> None:
+def test_an_edited_file_is_said_before_the_training(project: Path, run: Run) -> None:
     """It has the same name and length as before."""
-    done = execute(project, "train.py", "task=nlp/mine", *OWN_FILE)
-    assert done["status"] == 0, done["stderr"]
+    done = run("python", "train.py", "task=nlp/mine", *OWN_FILE)
+    assert done.returncode == 0, done.stderr
     file = project / "train.csv"
     file.write_text(file.read_text().replace("cat", "hen"))
     recorded = project / "outputs/run/manifest.yaml"
     recorded.write_text(recorded.read_text().replace("device: cpu", "device: Some GPU"))
-    done = execute(project, "rerun.py", "outputs/run")
-    device, train, *_ = done["stdout"].splitlines()
+    done = run("python", "rerun.py", "outputs/run")
+    device, train, *_ = done.stdout.splitlines()
     assert device == "differs: device Some GPU then, cpu now"
     assert train.startswith("differs: the train set (train.csv) has changed: ")
-    assert "differs: the validation set (held out) has changed: " in done["stdout"]
-    assert done["status"] == 1, done
-    assert "metrics differ, first " in done["stdout"]
-    assert done["stdout"].endswith("on a GPU repeat with trainer.deterministic=true alone\n")
+    assert "differs: the validation set (held out) has changed: " in done.stdout
+    assert done.returncode == 1, done
+    assert "metrics differ, first " in done.stdout
+    assert done.stdout.endswith("on a GPU repeat with trainer.deterministic=true alone\n")
 
 
 def test_edited_code_is_said_and_found(project: Path, run: Run) -> None:
@@ -176,8 +174,8 @@ def test_two_processes_have_equal_metrics(project: Path, run: Run) -> None:
     assert "differs: " not in done.stdout
 
 
-def test_other_versions_threads_and_data_are_said(project: Path, execute: Execute) -> None:
-    execute(project, "train.py", "task=nlp/mine", *OWN_FILE)
+def test_other_versions_threads_and_data_are_said(project: Path, run: Run) -> None:
+    run("python", "train.py", "task=nlp/mine", *OWN_FILE)
     file = project / "outputs/run/manifest.yaml"
     manifest = yaml.safe_load(file.read_text())
     manifest["versions"] |= {"torch": "2.0.0", "gone": "1.0"}
@@ -185,69 +183,69 @@ def test_other_versions_threads_and_data_are_said(project: Path, execute: Execut
     manifest["training"]["processes"] = 2
     manifest["git"] = {"commit": "a" * 40, "changes": None}
     file.write_text(yaml.safe_dump(manifest))
-    done = execute(project, "rerun.py", "outputs/run")
+    done = run("python", "rerun.py", "outputs/run")
     said = "\n".join(lines_of(done, "differs: "))
     assert "torch 2.0.0 then, 2." in said
     assert "gone 1.0 then, none now" in said
     assert "processor Z80 then, " in said
     assert "processes 2 then, 1 now" in said
     assert f"git: commit {'a' * 12} then, none now" in said
-    assert done["status"] == 0, "none of it has made a difference"
+    assert done.returncode == 0, "none of it has made a difference"
 
 
-def test_the_config_is_the_one_of_the_run(project: Path, execute: Execute) -> None:
+def test_the_config_is_the_one_of_the_run(project: Path, run: Run) -> None:
     """As it was resolved: what `conf/` says now does not count, nor where one stands."""
     (project / "data").mkdir()
     (project / "train.csv").rename(project / "data/train.csv")
     options = ("-m", "task=nlp/mine", "optimizer.lr=1e-3,1e-2", *OWN_FILE[:-1])
-    done = execute(project / "data", "../train.py", *options, "hydra.sweep.dir=sweep")
-    assert done["status"] == 0, done["stderr"]
+    done = warm.run(("python", "../train.py", *options, "hydra.sweep.dir=sweep"), project / "data")
+    assert done.returncode == 0, done.stderr
     (project / "conf/task/nlp/mine.yaml").unlink()
-    done = execute(project, "rerun.py", "data/sweep/1")
-    assert done["status"] == 0, done
-    assert EQUAL in done["stdout"]
-    done = execute(project, "rerun.py", "data/sweep/1-rerun", "--into", "outputs/third")
-    assert EQUAL in done["stdout"], "a rerun is a run"
+    done = run("python", "rerun.py", "data/sweep/1")
+    assert done.returncode == 0, done
+    assert EQUAL in done.stdout
+    done = run("python", "rerun.py", "data/sweep/1-rerun", "--into", "outputs/third")
+    assert EQUAL in done.stdout, "a rerun is a run"
     assert "lr: 0.01" in (project / "data/sweep/1-rerun/config.yaml").read_text()
 
 
-def test_a_project_may_be_moved(project: Path, execute: Execute) -> None:
-    done = execute(project, "train.py", "task=nlp/language_modeling", *OWN_FILE)
-    assert done["status"] == 0, done["stderr"]
+def test_a_project_may_be_moved(project: Path, run: Run) -> None:
+    done = run("python", "train.py", "task=nlp/language_modeling", *OWN_FILE)
+    assert done.returncode == 0, done.stderr
     elsewhere = project.rename(project.with_name("elsewhere"))
-    done = execute(elsewhere, "rerun.py", "outputs/run")
+    done = warm.run(("python", "rerun.py", "outputs/run"), elsewhere)
     assert lines_of(done, "differs: ") == [
         f"differs: {project} is gone, paths are relative to {elsewhere}"
     ]
-    assert EQUAL in done["stdout"]
+    assert EQUAL in done.stdout
 
 
-def test_a_run_that_went_on_is_repeated_at_once(project: Path, execute: Execute) -> None:
+def test_a_run_that_went_on_is_repeated_at_once(project: Path, run: Run) -> None:
     options = ("task=nlp/mine", "scheduler=constant_schedule", *OWN_FILE, "resume=auto")
     for epochs in (1, 2):
-        done = execute(project, "train.py", *options, f"trainer.max_epochs={epochs}")
-        assert done["status"] == 0, done["stderr"]
+        done = run("python", "train.py", *options, f"trainer.max_epochs={epochs}")
+        assert done.returncode == 0, done.stderr
     assert {"manifest-1.yaml", "metrics-1.csv"} <= {
         p.name for p in (project / "outputs/run").iterdir()
     }
-    done = execute(project, "rerun.py", "outputs/run")
+    done = run("python", "rerun.py", "outputs/run")
     assert lines_of(done, "differ") == ["differed in the run: config.yaml of the run has changed"]
-    assert done["status"] == 0, done
-    assert EQUAL in done["stdout"]
+    assert done.returncode == 0, done
+    assert EQUAL in done.stdout
     assert not (project / "outputs/run-rerun/metrics-1.csv").exists()
 
 
-def test_mistakes_end_in_one_line(project: Path, execute: Execute) -> None:
-    done = execute(project, "train.py", "task=nlp/mine", *OWN_FILE)
-    assert done["status"] == 0, done["stderr"]
+def test_mistakes_end_in_one_line(project: Path, run: Run) -> None:
+    done = run("python", "train.py", "task=nlp/mine", *OWN_FILE)
+    assert done.returncode == 0, done.stderr
     (project / "other").mkdir()
     unfinished = project / "unfinished"
-    subprocess.run(["cp", "-r", project / "outputs/run", unfinished], check=True)
+    shutil.copytree(project / "outputs/run", unfinished)
     manifest = yaml.safe_load((unfinished / "manifest.yaml").read_text())
     manifest.pop("metrics")
     (unfinished / "manifest.yaml").write_text(yaml.safe_dump(manifest))
     variable = project / "variable"
-    subprocess.run(["cp", "-r", project / "outputs/run", variable], check=True)
+    shutil.copytree(project / "outputs/run", variable)
     config = (variable / "config.yaml").read_text()
     (variable / "config.yaml").write_text(config.replace("revision: null", "revision: ${oc.env:A}"))
     (project / "train.csv").unlink()
@@ -264,9 +262,9 @@ def test_mistakes_end_in_one_line(project: Path, execute: Execute) -> None:
         ("outputs/run", "seed=1"): "unrecognized arguments: seed=1",
         ("outputs/run",): "the train file 'train.csv' is not there",
     }.items():
-        done = execute(project, "rerun.py", *arguments)
-        assert done["status"] == 2, done
-        (line,) = done["stderr"].splitlines()
+        done = run("python", "rerun.py", *arguments)
+        assert done.returncode == 2, done
+        (line,) = done.stderr.splitlines()
         assert line.startswith("error: ")
         assert message in line
     assert tree(project) == before

@@ -2,8 +2,6 @@
 
 import math
 import os
-import subprocess
-import sys
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,6 +22,7 @@ from lightning_transformers.core import Batch, Loss, TaskTransformer
 from lightning_transformers.data.dataloaders import even_batch_size
 from lightning_transformers.task.nlp.language_modeling import LanguageModelingTransformer
 from lightning_transformers.training.loss_normalization import TokenWeighting
+from tests.helpers import warm
 from tests.helpers.ddp_weighting import ODD
 from tests.helpers.language_modeling import Recorder, model, sample, trainer
 from tests.helpers.rendered import BASES, suitable
@@ -242,11 +241,9 @@ def test_optimizer_that_evaluates_a_batch_again_has_steps_of_one(tmp_path: Path)
 @pytest.fixture(scope="module")
 def two_processes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("two_processes")
-    command = [sys.executable, "-m", "tests.helpers.ddp_weighting", str(folder / "results.pt")]
+    command = ("python", "-m", "tests.helpers.ranks", "tests.helpers.ddp_weighting", "results.pt")
     paths = os.pathsep.join([str(ROOT / "scaffold"), str(ROOT)])
-    done = subprocess.run(
-        command, env=os.environ | {"PYTHONPATH": paths}, cwd=folder, capture_output=True, text=True
-    )
+    done = warm.run(command, folder, os.environ | {"PYTHONPATH": paths})
     assert done.returncode == 0, done.stderr
     return torch.load(folder / "results.pt")  # type: ignore[no-any-return]
 

@@ -63,7 +63,7 @@ def test_plain_loader_goes_on_with_other_samples(tmp_path: Path) -> None:
 
 def test_two_processes_go_on_as_they_would_have(run: Run) -> None:
     paths = os.pathsep.join([str(ROOT / "scaffold"), str(ROOT)])
-    done = run("python", "-m", "tests.helpers.ddp_resume", PYTHONPATH=paths)
+    done = run("python", "-m", "tests.helpers.ranks", "tests.helpers.ddp_resume", PYTHONPATH=paths)
     assert done.returncode == 0, done.stderr
     # Two processes write, on one line maybe.
     assert done.stdout.count("ddp: equal") == 2, done.stdout

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.resolvers import oc
 
 
@@ -15,19 +15,18 @@ def without_environment(config: DictConfig) -> DictConfig:
     is written, however many interpolations are between them.
     """
     with _variables() as read:
-        kept: DictConfig = OmegaConf.create(_plain(config, read))
-        return kept
+        return OmegaConf.create({str(key): _value(config, key, read) for key in config})
 
 
-def _plain(node: Any, read: list[str]) -> Any:
-    if OmegaConf.is_dict(node):
+def _plain(node: object, read: list[str]) -> object:
+    if isinstance(node, DictConfig):
         return {key: _value(node, key, read) for key in node}
-    if OmegaConf.is_list(node):
+    if isinstance(node, ListConfig):
         return [_value(node, index, read) for index in range(len(node))]
     return node
 
 
-def _value(parent: Any, key: Any, read: list[str]) -> Any:
+def _value(parent: Any, key: Any, read: list[str]) -> object:
     written = parent._get_node(key)._value()
     if OmegaConf.is_missing(parent, key):
         return written
@@ -45,7 +44,7 @@ def _variables() -> Iterator[list[str]]:
     """Give a list of the environment variables that are read by interpolations from now on."""
     read: list[str] = []
 
-    def env(name: str, *default: Any) -> Any:
+    def env(name: str, *default: object) -> object:
         read.append(name)
         return oc.env(name, *default)
 

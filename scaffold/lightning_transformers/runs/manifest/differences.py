@@ -1,8 +1,7 @@
 """What a later state has other than the one that was recorded, one line each."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from lightning_transformers.base.run_folder import CONFIG, Manifest
 from lightning_transformers.runs.manifest.code import code_now
@@ -15,7 +14,7 @@ SHORT = 12
 
 
 def state_before(recorded: Manifest, folder: Path, directory: Path) -> Manifest:
-    """Return the parts of a manifest that are known before anything of the run is imported.
+    """Return a manifest with what is known now, before anything of the run is imported.
 
     Args:
         recorded: the manifest of a run.
@@ -23,6 +22,7 @@ def state_before(recorded: Manifest, folder: Path, directory: Path) -> Manifest:
         directory: where the run is to be repeated, as its command was typed in one.
     """
     return {
+        **recorded,
         "config": digest_of(folder / CONFIG),
         "versions": versions_of([*recorded["versions"]]),
         "machine": machine(),
@@ -31,29 +31,35 @@ def state_before(recorded: Manifest, folder: Path, directory: Path) -> Manifest:
     }
 
 
-def differences(recorded: Manifest, now: Manifest, parts: Collection[str]) -> Iterator[str]:
-    """Yield a line for whatever is not as it was recorded, among parts of the manifests."""
-    for part in parts:
-        yield from COMPARED[part](recorded[part], now[part])
+def early_differences(recorded: Manifest, now: Manifest) -> Iterator[str]:
+    """Yield a line for each difference that is known before anything of the run is imported."""
+    file = f"{CONFIG} of the run"
+    yield from changed_files({file: recorded["config"]}, {file: now["config"]})
+    yield from changed_values(recorded["versions"], now["versions"])
+    yield from changed_values(recorded["machine"], now["machine"])
+    yield from changed_git(recorded["git"], now["git"])
+    yield from changed_files(recorded["code"], now["code"])
 
 
-def changed_values(recorded: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+def late_differences(recorded: Manifest, now: Manifest) -> Iterator[str]:
+    """Yield a line for each difference that is known with the data, the model and the trainer."""
+    yield from changed_values(recorded["training"], now["training"])
+    yield from changed_files(recorded["inputs"], now["inputs"])
+    yield from changed_data(recorded["data"], now["data"])
+
+
+def changed_values(recorded: Mapping[str, object], now: Mapping[str, object]) -> Iterator[str]:
     """Yield a line for each value that is another one now."""
     for name, value in recorded.items():
         if now.get(name) != value:
             yield f"{name} {_shown(value)} then, {_shown(now.get(name))} now"
 
 
-def changed_files(recorded: Mapping[str, str | None], now: Mapping[str, Any]) -> Iterator[str]:
+def changed_files(recorded: Mapping[str, str | None], now: Mapping[str, object]) -> Iterator[str]:
     """Yield a line for each file that has another content now, or is gone."""
     for name, digest in recorded.items():
         if name in now and now[name] != digest:
             yield f"{name} {'is gone' if now[name] is None else 'has changed'}"
-
-
-def changed_config(recorded: str, now: str | None) -> Iterator[str]:
-    """Yield a line if the config that the run folder holds is not the one that was trained."""
-    yield from changed_files({f"{CONFIG} of the run": recorded}, {f"{CONFIG} of the run": now})
 
 
 def changed_git(
@@ -73,7 +79,7 @@ def changed_git(
 
 
 def changed_data(
-    recorded: Mapping[str, Mapping[str, Any]], now: Mapping[str, Mapping[str, Any]]
+    recorded: Mapping[str, Mapping[str, object]], now: Mapping[str, Mapping[str, object]]
 ) -> Iterator[str]:
     """Yield a line for each split whose rows are others now."""
     for split, then in recorded.items():
@@ -84,7 +90,7 @@ def changed_data(
             yield f"the {split} set ({now[split]['source']}) has changed: {values}"
 
 
-def _rows(split: Mapping[str, Any]) -> str:
+def _rows(split: Mapping[str, object]) -> str:
     count = "rows" if split["rows"] is None else f"{split['rows']} rows"
     return f"{count} {_shown(split['digest'])}"
 
@@ -93,22 +99,9 @@ def _repository(state: Mapping[str, str | None] | None) -> str:
     return "none" if state is None else f"commit {_shown(state['commit'])}"
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     if value is None:
         return "none"
     text = str(value)
     is_digest = len(text) >= 40 and " " not in text and "/" not in text
     return text[:SHORT] if is_digest else text
-
-
-COMPARED: Mapping[str, Callable[[Any, Any], Iterator[str]]] = {
-    "config": changed_config,
-    "versions": changed_values,
-    "machine": changed_values,
-    "git": changed_git,
-    "code": changed_files,
-    "training": changed_values,
-    "inputs": changed_files,
-    "data": changed_data,
-}
-"""How each part of a manifest is compared."""

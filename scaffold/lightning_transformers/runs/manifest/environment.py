@@ -4,7 +4,6 @@ import platform
 import sys
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from pathlib import Path
-from typing import Any
 
 import torch
 from pytorch_lightning import Trainer
@@ -54,7 +53,7 @@ def machine() -> dict[str, str]:
     }
 
 
-def training(trainer: Trainer) -> dict[str, Any]:
+def training(trainer: Trainer) -> dict[str, str | int]:
     """Return how many threads, processes and devices of what kind a training has."""
     device = trainer.strategy.root_device
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type

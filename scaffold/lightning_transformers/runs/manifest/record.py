@@ -3,7 +3,6 @@
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from hydra.utils import to_absolute_path
 from omegaconf import DictConfig
@@ -16,6 +15,7 @@ from lightning_transformers.base.run_folder import (
     read_manifest,
     write_manifest,
 )
+from lightning_transformers.core import TaskTransformer, TransformerDataModule
 from lightning_transformers.runs.manifest.code import code
 from lightning_transformers.runs.manifest.digests import digest_of
 from lightning_transformers.runs.manifest.environment import machine, training, versions
@@ -30,11 +30,19 @@ class Recorder(Callback):
 
     Args:
         config: the composed config, which lies resolved in the run folder.
+        model: the task that is trained.
+        data: its data.
         announce: is called with the manifest, on the first process.
     """
 
-    def __init__(self, config: DictConfig, announce: Callable[[Manifest], None] | None) -> None:
-        self.config, self.announce = config, announce
+    def __init__(
+        self,
+        config: DictConfig,
+        model: TaskTransformer,
+        data: TransformerDataModule,
+        announce: Callable[[Manifest], None] | None,
+    ) -> None:
+        self.config, self.model, self.data, self.announce = config, model, data, announce
         self.file = Path(config.training.run_dir) / MANIFEST
         self.is_done = False
 
@@ -43,7 +51,7 @@ class Recorder(Callback):
         if self.is_done or not trainer.is_global_zero:
             return
         self.is_done = True
-        manifest = describe(self.config, trainer)
+        manifest = describe(self.config, self.model, self.data, trainer)
         write_manifest(self.file, manifest)
         if self.announce:
             self.announce(manifest)
@@ -53,14 +61,14 @@ class Recorder(Callback):
         write_manifest(self.file, read_manifest(self.file) | {"metrics": metrics})
 
 
-def describe(config: DictConfig, trainer: Trainer) -> Manifest:
+def describe(
+    config: DictConfig, model: TaskTransformer, data: TransformerDataModule, trainer: Trainer
+) -> Manifest:
     """Return all that the metrics of a run follow from, as plain values.
 
     Nothing is taken from the environment variables, which may hold secrets.
     """
     directory = Path(to_absolute_path("."))
-    model: Any = trainer.lightning_module
-    data: Any = trainer.datamodule  # type: ignore[attr-defined]
     return {
         "command": sys.argv,
         "directory": str(directory),

@@ -1,7 +1,6 @@
 """What a run reads: data, pretrained files, a checkpoint."""
 
 from pathlib import Path
-from typing import Any
 
 from datasets import Dataset
 from hydra.utils import to_absolute_path
@@ -12,7 +11,7 @@ from lightning_transformers.core import TaskTransformer, TransformerDataModule
 from lightning_transformers.runs.manifest.digests import digest_of, digest_of_all, digest_of_rows
 
 
-def data_of(data: TransformerDataModule) -> dict[str, dict[str, Any]]:
+def data_of(data: TransformerDataModule) -> dict[str, dict[str, str | int | None]]:
     """Return for each split where its rows come from, how many there are, and a digest.
 
     The digest is that of the files that the split is read from, else of its rows as the model
@@ -22,18 +21,17 @@ def data_of(data: TransformerDataModule) -> dict[str, dict[str, Any]]:
     return {split: _split(data, split, rows) for split, rows in (data.dataset or {}).items()}
 
 
-def _split(data: TransformerDataModule, split: str, rows: Any) -> dict[str, Any]:
+def _split(data: TransformerDataModule, split: str, rows: object) -> dict[str, str | int | None]:
     files = [Path(to_absolute_path(file)) for file in data.files_of(split)]
-    is_stream = not isinstance(rows, Dataset)
     if len(files) == 1:
         digest = digest_of(files[0])
     elif files:
         digest = digest_of_all(files[0].parent, files)
     else:
-        digest = None if is_stream else digest_of_rows(rows)
+        digest = digest_of_rows(rows) if isinstance(rows, Dataset) else None
     return {
         "source": _source(data, split),
-        "rows": None if is_stream else len(rows),
+        "rows": len(rows) if isinstance(rows, Dataset) else None,
         "digest": digest,
     }
 

@@ -1,0 +1,48 @@
+"""What a training shows on the console: its progress, and the parts of the model."""
+
+from pytorch_lightning.callbacks import ModelSummary, RichProgressBar
+from pytorch_lightning.utilities.model_summary.model_summary import get_human_readable_count
+from rich import get_console
+from rich.table import Table
+
+
+class ProgressBar(RichProgressBar):
+    """The progress bar of Lightning; it counts epochs from 1, as `trainer.max_epochs` does."""
+
+    def _get_train_description(self, current_epoch: int) -> str:
+        limit = self.trainer.max_epochs
+        text = f"Epoch {current_epoch + 1}" + (f"/{limit}" if limit and limit > 0 else "")
+        return text.ljust(len(self.validation_description))  # the bars below each other do not jump
+
+
+class ParameterTable(ModelSummary):
+    """The table of Lightning without FLOPs, which it shows as 0: a batch of texts is no example.
+
+    It stands in for the one that Lightning adds by itself.
+    """
+
+    @staticmethod
+    def summarize(  # type: ignore[override]  # the rest is Lightning's
+        summary_data: list[tuple[str, list[str]]],
+        total_parameters: int,
+        trainable_parameters: int,
+        model_size: float,
+        total_training_modes: dict[str, int],
+        **_: object,
+    ) -> None:
+        """Print the table."""
+        columns = {name: cells for name, cells in summary_data if name != "FLOPs"}
+        table = Table(*columns, header_style="bold magenta")
+        for row in zip(*columns.values(), strict=True):
+            table.add_row(*row)
+        counts = {
+            "Trainable params": trainable_parameters,
+            "Non-trainable params": total_parameters - trainable_parameters,
+            "Total params": total_parameters,
+        }
+        totals = {name: get_human_readable_count(count) for name, count in counts.items()}
+        totals["Total estimated model params size (MB)"] = f"{model_size:,.3f}"
+        totals |= {f"Modules in {mode} mode": str(n) for mode, n in total_training_modes.items()}
+        get_console().print(
+            table, *(f"[bold]{name}[/]: {n}" for name, n in totals.items()), sep="\n"
+        )
