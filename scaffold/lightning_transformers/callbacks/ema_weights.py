@@ -72,11 +72,11 @@ class EMAWeights(Callback):
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Put the weights back."""
-        self.restore(pl_module)
+        self.restore_weights(pl_module)
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, *_: object) -> None:
         """Put the weights back before the emergency checkpoint."""
-        self.restore(pl_module)
+        self.restore_weights(pl_module)
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Leave the average in the model, now that the last checkpoint is written."""
@@ -104,7 +104,7 @@ class EMAWeights(Callback):
         if trainer.state.fn == TrainerFn.FITTING and TRAINING_WEIGHTS in checkpoint:
             self.resumed = checkpoint
 
-    def restore(self, pl_module: LightningModule) -> None:
+    def restore_weights(self, pl_module: LightningModule) -> None:
         """Put the weights of the training back, if the average is in their place."""
         copy_into(pl_module, self.set_aside)
         self.set_aside = {}

@@ -38,22 +38,22 @@ class WeightNoise(Callback):
 
     def on_after_backward(self, *_: object) -> None:
         """Take the noise off before the optimizer steps."""
-        self.restore()
+        self.remove_noise()
 
     def on_train_batch_end(self, *_: object) -> None:
         """Take the noise off after a step that returned no loss, and so had no backward."""
-        self.restore()
+        self.remove_noise()
 
     def on_train_epoch_end(self, *_: object) -> None:
         """Take the noise off after a hook that skipped the rest of the epoch."""
-        self.restore()
+        self.remove_noise()
 
     def on_exception(self, *_: object) -> None:
         """Take the noise off before the emergency checkpoint."""
-        self.restore()
+        self.remove_noise()
 
     @torch.no_grad()
-    def restore(self) -> None:
+    def remove_noise(self) -> None:
         """Put the clean weights back."""
         for weight, clean in self.clean:
             weight.copy_(clean)

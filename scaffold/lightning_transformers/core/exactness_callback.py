@@ -78,7 +78,7 @@ class ExactnessCallback(Callback):
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Restore the state of a resumed run."""
         if self.resumed is not None and not trainer.sanity_checking:
-            resume.restore(self.task, self.resumed)
+            resume.restore_state(self.task, self.resumed)
             self.resumed = None
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

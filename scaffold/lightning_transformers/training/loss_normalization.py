@@ -73,7 +73,7 @@ class TokenWeighting:
         """Return the number of loss terms of a step that is not done."""
         return 0.0 if self.total is None else self.total.item()
 
-    def restore(self, total: float, trainer: Trainer, device: torch.device) -> None:
+    def resume_step(self, total: float, trainer: Trainer, device: torch.device) -> None:
         """Go on with the step that the last batch of a resumed run belongs to."""
         wide = torch.float32 if device.type == "mps" else torch.float64
         self.total = torch.tensor(total, dtype=wide, device=device)

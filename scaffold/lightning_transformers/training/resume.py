@@ -131,7 +131,7 @@ def has_stopped(trainer: Trainer) -> bool:
     )
 
 
-def restore(task: ExactTask, states: Sequence[Checkpoint]) -> None:
+def restore_state(task: ExactTask, states: Sequence[Checkpoint]) -> None:
     """Restore what `capture_state` returned, if there are as many processes as there were."""
     trainer = task.trainer
     for callback in fields(trainer).callbacks:
@@ -148,7 +148,7 @@ def restore(task: ExactTask, states: Sequence[Checkpoint]) -> None:
         if name in state["gradients"]:
             gradient = state["gradients"][name].to(parameter.device)
             parameter.grad = distribute_like(parameter, gradient)
-    task.weighting.restore(state["targets"], trainer, task.device)
+    task.weighting.resume_step(state["targets"], trainer, task.device)
 
 
 def local(value: Tensor) -> Tensor:

@@ -62,7 +62,7 @@ class Seq2SeqDataModule(TextDataModule):
         examples = self.map_rows(
             split,
             rows,
-            encode,
+            encode_pairs,
             tokenizer=self.tokenizer,
             source=source,
             target=target,
@@ -197,7 +197,7 @@ class Seq2SeqTransformer(TaskTransformer):
         )
 
 
-def encode(
+def encode_pairs(
     columns: Columns,
     *,
     tokenizer: PreTrainedTokenizerBase,

@@ -19,7 +19,7 @@ from lightning_transformers.task.nlp.summarization import (
     SummarizationTransformer,
 )
 from lightning_transformers.task.nlp.summarization.model import Rouge
-from lightning_transformers.task.shared.seq2seq import encode, tokenize_targets
+from lightning_transformers.task.shared.seq2seq import encode_pairs, tokenize_targets
 from tests.helpers.language_modeling import TINY, trainer
 from tests.helpers.text_to_text import BACKBONE, ROWS, TOKENIZER, data_module, files
 
@@ -147,6 +147,6 @@ def test_exported_model_gives_the_same_logits(tmp_path: Path) -> None:
     columns = {"text": ["The cat sat."], "summary": ["A cat."]}
     arguments = {"prefix": "", "max_source_length": 9, "max_target_length": 9, "truncation": True}
     fields = {"source": ("text",), "target": ("summary",), "references": False}
-    examples = encode(columns, tokenizer=TOKENIZER, **arguments, **fields)
+    examples = encode_pairs(columns, tokenizer=TOKENIZER, **arguments, **fields)
     batch = {key: torch.tensor(value) for key, value in examples.items()}
     assert torch.equal(task.eval()(batch)["logits"], loaded.eval()(**batch).logits)

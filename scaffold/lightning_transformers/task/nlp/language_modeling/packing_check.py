@@ -48,16 +48,16 @@ class SeparationCheck(Callback):
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Check before the first batch, also before that of the sanity check."""
-        self.packed = check(trainer, pl_module)
+        self.packed = check_run(trainer, pl_module)
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Check where nothing is fitted."""
         if trainer.state.fn != TrainerFn.FITTING:
-            check(trainer, pl_module)
+            check_run(trainer, pl_module)
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Check before a test."""
-        check(trainer, pl_module)
+        check_run(trainer, pl_module)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Watch the calls of the model: a training step of one's own is not in the check."""
@@ -122,7 +122,7 @@ def are_from(batch: Any, ids: Tensor | None) -> bool:
     return 2 * common > rows.shape[-1] and bool(same)
 
 
-def check(trainer: Trainer, task: Any) -> bool:
+def check_run(trainer: Trainer, task: Any) -> bool:
     """Check a task that predicts the next token on data for that, before the first batch.
 
     Returns:
@@ -244,8 +244,7 @@ def check_task(task: Any, trainer: Trainer, batches: Sequence[Sequence[Example]]
         log.warning(
             "whether packed documents see each other in %s cannot be tried out (%s): in training "
             "the calls of its model are watched",
-            name,
-            first_line(error),
+            *(name, first_line(error)),
         )
         return
     logits = [out for out in outputs if isinstance(out, Tensor) and out.ndim == 3]

@@ -8,7 +8,10 @@ from transformers import PreTrainedTokenizerBase
 
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.data.loading import Rows, shipped_files
-from lightning_transformers.task.nlp.masked_language_modeling.encoding import encode, encode_prompts
+from lightning_transformers.task.nlp.masked_language_modeling.encoding import (
+    encode_blocks,
+    encode_prompts,
+)
 from lightning_transformers.task.nlp.masked_language_modeling.masking import (
     MaskingCollator,
     TokenMasker,
@@ -64,7 +67,7 @@ class MaskedLanguageModelingDataModule(PaddedTextDataModule):
         examples = self.map_rows(
             split,
             rows,
-            encode,
+            encode_blocks,
             tokenizer=self.tokenizer,
             text_column=self.text_column,
             line_by_line=self.line_by_line,

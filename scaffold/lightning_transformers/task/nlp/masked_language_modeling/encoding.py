@@ -27,7 +27,7 @@ MASKS = ("[MASK]", "<mask>")
 """What stands for the mask token in a text to predict on, whatever the tokenizer calls it."""
 
 
-def encode(
+def encode_blocks(
     columns: Mapping[str, list[str | None]],
     *,
     tokenizer: PreTrainedTokenizerBase,

@@ -9,7 +9,7 @@ from lightning_transformers.data.collators import PaddingCollator
 from lightning_transformers.data.labels import is_unlabelled
 from lightning_transformers.data.loading import Rows, column_names, shipped_files
 from lightning_transformers.task.nlp.multiple_choice.collate import ChoiceCollator
-from lightning_transformers.task.nlp.multiple_choice.encoding import choices_of, encode
+from lightning_transformers.task.nlp.multiple_choice.encoding import choices_of, encode_choices
 from lightning_transformers.task.shared.text import PaddedTextDataModule
 
 EXAMPLE = "+x='{context: some text, question: a question, choices: [one, another]}'"
@@ -50,7 +50,7 @@ class MultipleChoiceDataModule(PaddedTextDataModule):
         return self.map_rows(
             split,
             rows,
-            encode,
+            encode_choices,
             tokenizer=self.tokenizer,
             context=self.context_column,
             question=self.question_column,

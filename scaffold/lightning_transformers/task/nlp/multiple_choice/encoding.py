@@ -17,7 +17,7 @@ BLANK = re.compile(r" *(?:(?<!\w)_+|_+(?!\w)) *")
 T = TypeVar("T")
 
 
-def encode(
+def encode_choices(
     columns: Columns,
     *,
     tokenizer: PreTrainedTokenizerBase,

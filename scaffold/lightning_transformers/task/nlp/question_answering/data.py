@@ -11,7 +11,7 @@ from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.types import Row
 from lightning_transformers.data.collators import PaddingCollator
 from lightning_transformers.data.loading import Rows, column_names, shipped_files
-from lightning_transformers.task.nlp.question_answering.examples import ID_COLUMN, encode
+from lightning_transformers.task.nlp.question_answering.examples import ID_COLUMN, encode_windows
 from lightning_transformers.task.nlp.question_answering.squad import answers_of, flatten
 from lightning_transformers.task.shared.text import PaddedTextDataModule
 
@@ -76,7 +76,7 @@ class QuestionAnsweringDataModule(PaddedTextDataModule):
         return self.map_rows(
             split,
             rows,
-            encode,
+            encode_windows,
             tokenizer=self.tokenizer,
             context=context,
             question=question,

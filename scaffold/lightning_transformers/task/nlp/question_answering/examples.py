@@ -19,7 +19,7 @@ ID_COLUMN = "id"
 START_COLUMN = "answer_start"
 
 
-def encode(
+def encode_windows(
     columns: Columns,
     *,
     tokenizer: PreTrainedTokenizerBase,

@@ -68,7 +68,7 @@ def candidates(
     """Return the best answers in a window.
 
     Args:
-        window: what the column `window` of an example holds, see `examples.encode`.
+        window: what the column `window` of an example holds, see `examples.encode_windows`.
         start_logits: of each position of the input, (length,).
         end_logits: of each position of the input.
         n_best: how many answers at most.

@@ -45,7 +45,7 @@ class TextClassificationDataModule(LabelledData, PaddedTextDataModule):
         return self.map_rows(
             split,
             rows,
-            encode,
+            encode_texts_with_labels,
             tokenizer=self.tokenizer,
             text=text,
             pair=pair,
@@ -133,7 +133,7 @@ def problem_type_of(feature: object, has_classes: bool) -> ProblemType:
     return "regression" if is_number else "single_label_classification"
 
 
-def encode(
+def encode_texts_with_labels(
     columns: Columns,
     *,
     tokenizer: PreTrainedTokenizerBase,

@@ -11,7 +11,7 @@ from lightning_transformers.base.types import Row
 from lightning_transformers.data.collators import IGNORE_INDEX, PaddingCollator
 from lightning_transformers.data.loading import Rows, column_names, shipped_files
 from lightning_transformers.data.texts import TEXT_TYPES
-from lightning_transformers.task.nlp.token_classification.encoding import NO_WORD, encode
+from lightning_transformers.task.nlp.token_classification.encoding import NO_WORD, encode_words
 from lightning_transformers.task.nlp.token_classification.sentences import (
     SEPARATED,
     Sentence,
@@ -63,7 +63,7 @@ class TokenClassificationDataModule(LabelledData, PaddedTextDataModule):
         encoded = self.map_rows(
             split,
             rows,
-            encode,
+            encode_words,
             tokenizer=self.word_tokenizer(),
             tokens=self.tokens_column,
             max_length=self.longest_input(),

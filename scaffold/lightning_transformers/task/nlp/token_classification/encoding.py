@@ -16,7 +16,7 @@ NO_WORD = -1
 """Number of the word that a special token belongs to."""
 
 
-def encode(
+def encode_words(
     columns: Columns,
     *,
     tokenizer: PreTrainedTokenizerBase,

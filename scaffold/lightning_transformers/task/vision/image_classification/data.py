@@ -82,18 +82,16 @@ class ImageClassificationDataModule(LabelledData):
         label = self.label_column if split != "predict" else None
         self.require_columns(split, rows, image_column=self.image_column, label_column=label)
         labels = self.label_encoder(split, rows) if label else None
-        arguments: dict[str, Any] = {
-            "image": self.image_column,
-            "label": label,
-            "labels": labels,
-            "random_flip": self.random_flip and split == "train",
-        }
+        random_flip, image = self.random_flip and split == "train", self.image_column
+        encode = partial(
+            encode_images, image=image, label=label, labels=labels, random_flip=random_flip
+        )
         if isinstance(rows, IterableDataset):
-            return self.map_rows(split, rows, encode, **arguments)
+            return self.map_rows(split, rows, encode)
         if labels is not None:  # a label outside the classes is to be said before the first step
             for value in distinct(rows, self.label_column):
                 labels(value)
-        return rows.with_transform(partial(encode, **arguments))
+        return rows.with_transform(encode)
 
     @property
     def collate_fn(self) -> Callable[[Sequence[Row]], Batch]:
@@ -109,7 +107,7 @@ class ImageClassificationDataModule(LabelledData):
         return [{self.image_column: stored(value, self.image_column)} for value in inputs]
 
 
-def encode(
+def encode_images(
     columns: Columns,
     *,
     image: str,

@@ -18,7 +18,7 @@ from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.models.backbone import Backbone
 from lightning_transformers.runs.build import seed_everything
 from lightning_transformers.task.nlp import masked_language_modeling as mlm
-from lightning_transformers.task.nlp.masked_language_modeling.encoding import encode
+from lightning_transformers.task.nlp.masked_language_modeling.encoding import encode_blocks
 from lightning_transformers.task.nlp.masked_language_modeling.masking import NEVER, TokenMasker
 from tests.helpers.language_modeling import TINY, trainer
 
@@ -45,7 +45,7 @@ def model() -> mlm.MaskedLanguageModelingTransformer:
 def encoded(texts: list[str | None], tokenizer: Any = TOKENIZER, **arguments: Any) -> Any:
     values = {"line_by_line": False, "max_length": 16, "truncation": True, "whole_word_mask": False}
     values |= {"text_column": "text", "mask": None} | arguments
-    return encode({"text": texts}, tokenizer=tokenizer, **values)
+    return encode_blocks({"text": texts}, tokenizer=tokenizer, **values)
 
 
 @given(st.lists(st.integers(NEVER, 9), min_size=1, max_size=40), st.integers(0, 1000))

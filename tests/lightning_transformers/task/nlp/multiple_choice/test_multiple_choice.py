@@ -13,7 +13,11 @@ from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.models.backbone import Backbone
 from lightning_transformers.runs.build import seed_everything
 from lightning_transformers.task.nlp.multiple_choice.data import MultipleChoiceDataModule
-from lightning_transformers.task.nlp.multiple_choice.encoding import encode, joined, label_of
+from lightning_transformers.task.nlp.multiple_choice.encoding import (
+    encode_choices,
+    joined,
+    label_of,
+)
 from lightning_transformers.task.nlp.multiple_choice.model import MultipleChoiceTransformer
 from tests.helpers.language_modeling import TINY, trainer
 
@@ -95,7 +99,7 @@ def test_context_is_cut_and_choices_stay_whole() -> None:
     longest = max(map(len, TOKENIZER(texts)["input_ids"]))
     names = {"context": "context", "question": "question", "choices": "choices", "label": "label"}
     values: Any = {"max_length": longest + 2, "truncation": True, "place": ""}
-    encoded = encode(columns, tokenizer=TOKENIZER, **names, **values)
+    encoded = encode_choices(columns, tokenizer=TOKENIZER, **names, **values)
     inputs = [ids for row in encoded["input_ids"] for ids in row]
     assert {len(ids) for ids in inputs} == {longest + 2}
     pairs = [TOKENIZER.decode(ids).removeprefix("<s>").split("</s>") for ids in inputs]

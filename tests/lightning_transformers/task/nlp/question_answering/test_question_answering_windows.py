@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lightning_transformers.task.nlp.question_answering.examples import encode
+from lightning_transformers.task.nlp.question_answering.examples import encode_windows
 from lightning_transformers.task.nlp.question_answering.scores import SquadScores
 from lightning_transformers.task.nlp.question_answering.spans import (
     Candidates,
@@ -29,7 +29,7 @@ def windows(rows: Sequence[dict[str, Any]], max_length: int, stride: int) -> lis
     columns = {key: [row[key] for row in rows] for key in rows[0]}
     names = {"context": "context", "question": "question", "answers": "answers"}
     lengths = {"max_length": max_length, "stride": stride, "truncation": True, "scored": True}
-    result = encode(columns, tokenizer=TOKENIZER, **names, **lengths)  # type: ignore[arg-type]
+    result = encode_windows(columns, tokenizer=TOKENIZER, **names, **lengths)  # type: ignore[arg-type]
     result["window"] = [json.loads(window) for window in result["window"]]
     return [dict(zip(result, values, strict=True)) for values in zip(*result.values(), strict=True)]
 
