@@ -17,18 +17,19 @@ $(VENV)/installed: pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable ".[dev]"
 	touch $@
 
-demo: install  ## Generate a task into demo/my-project, test it, train it, let it write.
+demo: install  ## Generate a task into demo/my-project, test it, train it, let it predict.
 	rm -rf $(DEMO)
 	mkdir -p $(DEMO)
 	cd $(DEMO) && export PATH="$(CURDIR)/$(BIN):$$PATH" && set -ex; \
-	ltscaffold new-task my_language_modeling --base language_modeling \
-		--recipe freeze_backbone --recipe weight_noise; \
+	ltscaffold new-task my_classifier --base text_classification --recipe label_smoothing; \
 	pytest --quiet; \
-	python train.py +task=nlp/my_language_modeling experiment=smoke hydra.run.dir=outputs/demo; \
-	python predict.py +task=nlp/my_language_modeling \
-		+checkpoint_path=outputs/demo/checkpoints/best.ckpt +x="It is a truth"; \
+	python train.py +task=nlp/my_classifier experiment=smoke trainer.max_epochs=4 \
+		hydra.run.dir=outputs/demo; \
 	cat outputs/demo/metrics.csv; \
-	ls outputs/demo
+	python predict.py +task=nlp/my_classifier +checkpoint_path=outputs/demo/checkpoints/best.ckpt \
+		+x="A soft answer turneth away wrath: but grievous words stir up anger."; \
+	python predict.py +task=nlp/my_classifier +checkpoint_path=outputs/demo/checkpoints/best.ckpt \
+		+x="And Jesus went about all Galilee, teaching in their synagogues."
 
 test: install  ## Run the tests.
 	$(BIN)/python -m pytest -n auto --dist loadgroup

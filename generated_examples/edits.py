@@ -79,8 +79,8 @@ LANGUAGE_MODELING = Example(
     hooks=("setup", "training_step"),
     package="examples",
     imports=(
-        "from lightning_transformers.core",
-        "import torch\nfrom lightning_transformers.core",
+        "from lightning_transformers import",
+        "import torch\nfrom lightning_transformers import",
     ),
     fields={"noise_std": ("float", "0.1")},
     bodies={
@@ -204,7 +204,7 @@ TOKEN_CLASSIFICATION = Example(
     hooks=("parameter_groups",),
     imports=(
         "from lightning_transformers.task",
-        "from lightning_transformers.core.freezing import head_parameters\n"
+        "from lightning_transformers.recipes import head_parameters\n"
         "from lightning_transformers.task",
     ),
     fields={"head_lr": ("float", "1e-3")},
@@ -243,8 +243,8 @@ IMAGE_CLASSIFICATION = Example(
     hooks=("on_after_batch_transfer",),
     group="vision",
     imports=(
-        "from lightning_transformers.core",
-        "import torch\nfrom lightning_transformers.core",
+        "from lightning_transformers import",
+        "import torch\nfrom lightning_transformers import",
     ),
     fields={"max_shift": ("int", "1")},
     bodies={

@@ -6,41 +6,20 @@ The names below are public, beside `task.nlp.<task>`, `task.vision.<task>`, `cal
 
 from typing import TYPE_CHECKING
 
-from lightning_transformers.base.lazy import lazy_names
+from lightning_transformers.base.lazy import lazy_exports
 from lightning_transformers.former_paths import FormerPaths
 
 if TYPE_CHECKING:
-    from lightning_transformers.base.types import Batch, Loss
-    from lightning_transformers.core.data import TransformerDataModule
-    from lightning_transformers.core.task import TaskTransformer
-    from lightning_transformers.data.loading import Rows, Splits
-    from lightning_transformers.models.backbone import Backbone
-    from lightning_transformers.runs.evaluate import evaluate
-    from lightning_transformers.runs.train import train
+    from lightning_transformers.base.types import Batch as Batch
+    from lightning_transformers.base.types import Loss as Loss
+    from lightning_transformers.core.data import TransformerDataModule as TransformerDataModule
+    from lightning_transformers.core.task import TaskTransformer as TaskTransformer
+    from lightning_transformers.data.loading import Rows as Rows
+    from lightning_transformers.data.loading import Splits as Splits
+    from lightning_transformers.models.backbone import Backbone as Backbone
+    from lightning_transformers.runs.evaluate import evaluate as evaluate
+    from lightning_transformers.runs.train import train as train
 
-__all__ = [
-    "Backbone",
-    "Batch",
-    "Loss",
-    "Rows",
-    "Splits",
-    "TaskTransformer",
-    "TransformerDataModule",
-    "evaluate",
-    "train",
-]
-
-__getattr__ = lazy_names(
-    __name__,
-    {
-        "base.types": ("Batch", "Loss"),
-        "core.data": ("TransformerDataModule",),
-        "core.task": ("TaskTransformer",),
-        "data.loading": ("Rows", "Splits"),
-        "models.backbone": ("Backbone",),
-        "runs.evaluate": ("evaluate",),
-        "runs.train": ("train",),
-    },
-)
+__getattr__, __all__ = lazy_exports(__name__, __file__)
 
 FormerPaths.install()

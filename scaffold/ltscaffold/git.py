@@ -3,8 +3,10 @@
 import os
 import signal
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 from ltscaffold.errors import ScaffoldError
 
@@ -25,17 +27,43 @@ def git(*arguments: str | Path, cwd: Path | None = None, **environment: str) -> 
     Raises:
         ScaffoldError: if git is missing or fails.
     """
+    done = run_git(*arguments, cwd=cwd, environment=environment)
+    if done.returncode:
+        raise failure(done)
+    return done.stdout
+
+
+def run_git(
+    *arguments: str | Path,
+    cwd: Path | None = None,
+    stdin: bytes = b"",
+    environment: Mapping[str, str] = MappingProxyType({}),
+) -> subprocess.CompletedProcess[bytes]:
+    """Run git as `git` does, and return its exit status and output."""
     command = ["git", *map(str, arguments)]
-    try:
-        done = subprocess.run(
-            command, cwd=cwd, env=clean_environment() | environment, capture_output=True
+    with _git_on_path():
+        return subprocess.run(
+            command,
+            cwd=cwd,
+            input=stdin,
+            env={**clean_environment(), **environment},
+            capture_output=True,
+            check=False,
         )
+
+
+def failure(done: subprocess.CompletedProcess[bytes]) -> ScaffoldError:
+    """Return the error for a run of git that failed."""
+    reason = done.stderr.decode(errors="replace").strip()
+    return ScaffoldError(f"`{' '.join(done.args)}` failed: {reason}")
+
+
+@contextmanager
+def _git_on_path() -> Iterator[None]:
+    try:
+        yield
     except FileNotFoundError:
         raise ScaffoldError("git is not on PATH: install it, and try again") from None
-    if done.returncode:
-        reason = done.stderr.decode(errors="replace").strip()
-        raise ScaffoldError(f"`{' '.join(command)}` failed: {reason}")
-    return done.stdout
 
 
 def git_over_network(*arguments: str | Path) -> None:
@@ -45,7 +73,7 @@ def git_over_network(*arguments: str | Path) -> None:
         ScaffoldError: if git is missing, or fails, or takes longer than `TIMEOUT_S`.
     """
     inherited = {name: value for name, value in os.environ.items() if name not in OF_A_REPOSITORY}
-    try:
+    with _git_on_path():
         running = subprocess.Popen(
             ["git", *map(str, arguments)],
             env=inherited | {"GIT_TERMINAL_PROMPT": "0"},
@@ -54,8 +82,6 @@ def git_over_network(*arguments: str | Path) -> None:
             stderr=subprocess.PIPE,
             start_new_session=True,  # without a terminal ssh does not ask, either
         )
-    except FileNotFoundError:
-        raise ScaffoldError("git is not on PATH: install it, and try again") from None
     try:
         _, said = running.communicate(timeout=TIMEOUT_S)
     except BaseException as error:
@@ -81,17 +107,9 @@ def clean_environment() -> dict[str, str]:
 
 def ignored(project: Path, paths: Iterable[str]) -> list[str]:
     """Return those of a project's paths that git ignores; outside of a repository, none."""
-    command = ["git", "check-ignore", "--no-index", "-z", "--stdin"]
+    listed = "\0".join(paths).encode()
     try:
-        done = subprocess.run(
-            command,
-            input="\0".join(paths),
-            cwd=project,
-            env=clean_environment(),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    except FileNotFoundError:
+        done = run_git("check-ignore", "--no-index", "-z", "--stdin", cwd=project, stdin=listed)
+    except ScaffoldError:
         return []
-    return done.stdout.split("\0")[:-1]
+    return done.stdout.decode().split("\0")[:-1]

@@ -7,8 +7,9 @@ folder in which git merges, whose files are removed relative to it.
 
 import signal
 import subprocess
-import sys
 from pathlib import Path
+
+from tests.helpers import warm
 
 COMMANDS = [
     ["new-task", "third", "--base", "language_modeling", "--recipe", "weight_noise"],
@@ -22,6 +23,7 @@ COMMANDS = [
 
 CHILD = """
 import os, signal, sys
+sys.dont_write_bytecode = True
 import ltscaffold.cli.output, ltscaffold.commands.create.new_component
 import ltscaffold.commands.update.update
 from ltscaffold.commands.edit import add, remove, rename, undo
@@ -70,10 +72,4 @@ def run_and_die(command: list[str], project: Path, point: int) -> None:
 
 
 def _run(command: list[str], project: Path, point: int) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-B", "-c", CHILD, str(point), *command],
-        cwd=project,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return warm.run(["python", "-c", CHILD, point, *command], project, loaded=warm.LIGHT)

@@ -8,7 +8,7 @@ from functools import lru_cache
 import yaml
 
 from build_tools.release_templates import TEMPLATES
-from ltscaffold.project.skeleton import first_answers
+from ltscaffold.project.first_answers import first_answers
 from ltscaffold.record.answers import Item
 from ltscaffold.record.component_types import CALLBACK, CALLBACK_BASE, DATASET
 from ltscaffold.templating.render import Files, render

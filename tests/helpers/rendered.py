@@ -8,7 +8,7 @@ from typing import Any
 
 from build_tools.release_templates import TEMPLATES
 from lightning_transformers.core import TaskTransformer
-from ltscaffold.project.skeleton import first_answers
+from ltscaffold.project.first_answers import first_answers
 from ltscaffold.record.answers import Item
 from ltscaffold.templating.catalog import Catalog
 from ltscaffold.templating.render import Files, render

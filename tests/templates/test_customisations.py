@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Run
+from tests.helpers.line_counts import LINES_OF_PYTHON, LINES_OF_YAML, added
 from tests.helpers.projects import new_dataset
-from tests.templates.test_recipes import LINES_OF_PYTHON, LINES_OF_YAML, added
 
 MODULE = "tasks/mine/data.py"
 CONFIG = "conf/dataset/nlp/text_classification/mine.yaml"

@@ -1,26 +1,36 @@
 """Names of a package that are imported when they are first used (PEP 562)."""
 
+import ast
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from importlib import import_module
+from pathlib import Path
 
-ROOT = __name__.partition(".")[0]
 
+def lazy_exports(package: str, file: str) -> tuple[Callable[[str], object], list[str]]:
+    """Return the `__getattr__` and the `__all__` of a package.
 
-def lazy_names(package: str, names: Mapping[str, Sequence[str]]) -> Callable[[str], object]:
-    """Return the `__getattr__` of a package whose names are defined in other modules.
+    They have the names that the package imports below `if TYPE_CHECKING:`, where type checkers
+    and editors find them.
 
     Args:
-        package: its `__name__`.
-        names: the public names by the module that defines them, relative to the runtime.
+        package: `__name__` of the package.
+        file: its `__file__`.
     """
-    modules = {name: module for module, defined in names.items() for name in defined}
+    body = ast.parse(Path(file).read_text(encoding="utf-8")).body
+    imports = [node for part in body if isinstance(part, ast.If) for node in ast.walk(part)]
+    modules = {
+        alias.name: node.module or ""
+        for node in imports
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
 
     def load(name: str) -> object:
         if name not in modules:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        value = getattr(import_module(f"{ROOT}.{modules[name]}"), name)
+        value = getattr(import_module(modules[name]), name)
         setattr(sys.modules[package], name, value)
         return value
 
-    return load
+    return load, sorted(modules)

@@ -10,6 +10,7 @@ from pytorch_lightning.trainer.states import TrainerFn
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from lightning_transformers.training.lightning_internals import AgreedSIGTERM, is_within_step
+from lightning_transformers.training.trainer_fields import fields
 
 
 class Autosave(Checkpoint):
@@ -94,7 +95,7 @@ class Autosave(Checkpoint):
 
     def save(self, trainer: Trainer) -> None:
         """Write the file, on all processes together, and start the clock anew."""
-        if not trainer.fast_dev_run:  # type: ignore[attr-defined]
+        if not fields(trainer).fast_dev_run:
             trainer.save_checkpoint(self.file, weights_only=False)
         self.due_at = time.monotonic() + self.seconds
         self.saved_after = trainer.fit_loop.total_batch_idx

@@ -6,6 +6,8 @@ from typing import Any
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.utilities import rank_zero_only
 
+from lightning_transformers.training.trainer_fields import fields
+
 
 class LossCurve(Callback):
     """Draw the training and validation losses into a PNG whenever the fit ends.
@@ -22,7 +24,7 @@ class LossCurve(Callback):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Note the training loss where it was logged."""
-        every = trainer.log_every_n_steps  # type: ignore[attr-defined]
+        every = fields(trainer).log_every_n_steps
         if every and trainer.global_step % every == 0:
             self._note(trainer, "train/loss")
 

@@ -11,6 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from lightning_transformers.base.types import Batch
 from lightning_transformers.core import TaskTransformer
+from lightning_transformers.training.trainer_fields import fields
 
 
 class Throughput(Callback):
@@ -68,7 +69,7 @@ class Throughput(Callback):
         self.samples += len(next(iter(batch.values())))
         if (count := number_of_tokens(batch)) is not None:
             self.tokens = count if self.tokens is None else self.tokens + count
-        stepped, every = trainer.global_step != self.step, trainer.log_every_n_steps  # type: ignore[attr-defined]
+        stepped, every = trainer.global_step != self.step, fields(trainer).log_every_n_steps
         if stepped and every and trainer.global_step % every == 0:
             pl_module.log_dict(self.rates(trainer))
             self.restart(trainer)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import torch
 from datasets import Dataset, DatasetDict, IterableDataset
 from pydantic import NonNegativeInt, PositiveInt
-from pytorch_lightning import LightningDataModule
+from pytorch_lightning import Callback, LightningDataModule
 from pytorch_lightning.overrides.distributed import UnrepeatedDistributedSampler
 from torch.utils.data import DataLoader
 
@@ -39,6 +39,7 @@ from lightning_transformers.data.loading import (
     named_splits,
 )
 from lightning_transformers.training.resume import batches_done, epochs_done
+from lightning_transformers.training.trainer_fields import fields
 
 log = logging.getLogger(__name__)
 
@@ -93,6 +94,8 @@ class TransformerDataModule(LightningDataModule):
 
     sample_files: ClassVar[dict[str, str]]
     """The sample's file per split, as `pkg://…`."""
+    required_callbacks: ClassVar[tuple[type[Callback], ...]] = ()
+    """Callbacks that every run on these data has; a `TaskTransformer` gives them to its trainer."""
 
     def __init__(self, processor: Any, **hyperparameters: Any) -> None:
         super().__init__()
@@ -238,7 +241,7 @@ class TransformerDataModule(LightningDataModule):
         if isinstance(rows, IterableDataset):
             shuffled = rows.shuffle(self.seed, buffer_size=SHUFFLE_BUFFER)
             return self._dataloader(shuffled, done=self._batches_done)
-        if self.trainer and self.trainer.overfit_batches:  # type: ignore[attr-defined]
+        if self.trainer and fields(self.trainer).overfit_batches:
             return self._dataloader(
                 rows, sampler=InOrder(rows, self.batch_size, self._batches_done)
             )

@@ -19,6 +19,7 @@ from lightning_transformers.training.lightning_internals import (
     finish_epoch,
     replace_checkpoint_io,
 )
+from lightning_transformers.training.trainer_fields import fields
 
 
 class ExactnessCallback(Callback):
@@ -40,15 +41,16 @@ class ExactnessCallback(Callback):
         self.epoch = -1
 
     @classmethod
-    def attach(cls, trainer: Trainer, task: resume.ExactTask) -> None:
-        """Put a callback for the task before all others, in place of that of an earlier fit."""
-        others = [c for c in trainer.callbacks if not isinstance(c, cls)]  # type: ignore[attr-defined]
-        trainer.callbacks[:] = [cls(task), *others]  # type: ignore[attr-defined]
+    def attach(cls, trainer: Trainer, task: resume.ExactTask, *others: type[Callback]) -> None:
+        """Put a callback for the task, and `others`, first, in place of those of earlier runs."""
+        callbacks = fields(trainer).callbacks
+        kept = [c for c in callbacks if not isinstance(c, (cls, *others))]
+        callbacks[:] = [cls(task), *(other() for other in others), *kept]
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Have checkpoints written safely; check that each token of the data has an embedding."""
         replace_checkpoint_io(trainer, SafeCheckpointIO())
-        tokenizer = getattr(trainer.datamodule, "tokenizer", None)  # type: ignore[attr-defined]
+        tokenizer = getattr(fields(trainer).datamodule, "tokenizer", None)
         if not isinstance(tokenizer, PreTrainedTokenizerBase):
             return
         rows = embedding_rows(self.task.model)

@@ -24,16 +24,22 @@ from lightning_transformers.base.types import Batch, Loss
 from lightning_transformers.core.data import TransformerDataModule
 from lightning_transformers.core.exactness_callback import ExactnessCallback
 from lightning_transformers.core.pipelines import build_pipeline
-from lightning_transformers.models.adapters import add_adapter, has_adapter, merged, trained_state
+from lightning_transformers.models.adapters import (
+    add_adapter,
+    has_adapter,
+    merge_adapters,
+    trained_state,
+)
 from lightning_transformers.models.backbone import Backbone
 from lightning_transformers.models.eval_mode import evaluation_mode
 from lightning_transformers.models.freezing import nothing_trains
 from lightning_transformers.models.output_head import tell_of_own_layer
 from lightning_transformers.training.checkpoint_identity import record_task
 from lightning_transformers.training.loss import unmasked
-from lightning_transformers.training.loss_normalization import TokenWeighting, counted
+from lightning_transformers.training.loss_normalization import TokenWeighting, records_loss_count
 from lightning_transformers.training.metrics import MeanLoss, StageMetrics
 from lightning_transformers.training.schedules import schedule_arguments, training_steps
+from lightning_transformers.training.trainer_fields import fields
 
 ADAMW = {"_target_": "torch.optim.AdamW", "lr": 5e-5, "weight_decay": 0.01}
 
@@ -43,18 +49,23 @@ def attaching(configure: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(configure)
     def attach_and_configure(task: "TaskTransformer") -> Any:
-        trainer = task.trainer
-        ExactnessCallback.attach(trainer, task)
-        data = trainer.datamodule  # type: ignore[attr-defined]
+        data = fields(task.trainer).datamodule
+        required: tuple[type[Callback], ...] = ()
         if isinstance(data, TransformerDataModule):
             task.attach_data(data)
+            required = data.required_callbacks
+        ExactnessCallback.attach(task.trainer, task, *required)
         return configure(task)
 
     attach_and_configure.is_wrapped = True  # type: ignore[attr-defined]
     return attach_and_configure
 
 
-WRAPPED = {"compute_loss": counted, "shared_step": counted, "configure_callbacks": attaching}
+WRAPPED = {
+    "compute_loss": records_loss_count,
+    "shared_step": records_loss_count,
+    "configure_callbacks": attaching,
+}
 """Methods that `TaskTransformer` wraps, and that of a subclass need not call `super()` for it."""
 
 
@@ -69,8 +80,8 @@ class TaskTransformer(LightningModule):
 
     Three methods of every subclass are wrapped. `compute_loss` and `shared_step` record how many
     terms the loss has; `configure_callbacks` also puts the `ExactnessCallback` before all other
-    callbacks, and hands the model's config to the data module. A subclass need not call `super()`
-    for that.
+    callbacks, and after it the `required_callbacks` of the data module, and hands the model's
+    config to that. A subclass need not call `super()` for that.
 
     Args:
         backbone: the pretrained model, as a hub id or folder, or as the fields of `Backbone`.
@@ -158,13 +169,13 @@ class TaskTransformer(LightningModule):
 
     # -- the loss
 
-    @counted
+    @records_loss_count
     def shared_step(self, batch: Batch, stage: str) -> tuple[Loss, ModelOutput]:
         """Return the loss of a batch and the model's outputs; `stage` is train, val or test."""
         outputs = self(batch)
         return self.compute_loss(outputs, batch, stage), outputs
 
-    @counted
+    @records_loss_count
     def compute_loss(self, outputs: ModelOutput, batch: Batch, stage: str) -> Loss:
         """Return the model's own loss as the sum over its targets and their number."""
         count, mean = self.count_targets(batch), outputs["loss"]
@@ -188,7 +199,7 @@ class TaskTransformer(LightningModule):
         loss, _ = self.shared_step(batch, "train")
         if not loss.total.requires_grad:
             raise ConfigurationError(nothing_trains(self.model))
-        every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
+        every = fields(self.trainer).log_every_n_steps
         due = every and (self.global_step + 1) % every == 0
         if due:
             self.log("train/loss", loss.mean.detach(), prog_bar=True)
@@ -356,7 +367,7 @@ class TaskTransformer(LightningModule):
             processor: the tokenizer or image processor.
         """
         tell_of_own_layer(self.model)
-        merged(self.model).save_pretrained(folder)
+        merge_adapters(self.model).save_pretrained(folder)
         processor.save_pretrained(folder)
 
     def load_processor(self) -> Any:

@@ -7,17 +7,23 @@ import logging
 import re
 from collections.abc import Callable, Mapping
 from functools import cached_property, partial
+from io import BytesIO
 from pathlib import PurePath
 from typing import Any
 from uuid import uuid4
 
 from datasets import Dataset
 from datasets.fingerprint import Hasher
-from datasets.utils._dill import pklregister
+from datasets.utils._dill import Pickler
 from transformers import BaseImageProcessor, PreTrainedConfig, PreTrainedTokenizerBase
 
 from lightning_transformers.base.hyperparameters import hyperparameters_of
-from lightning_transformers.data.source_code import is_typed, module_of, releases_of, texts_of
+from lightning_transformers.data.source_code import (
+    is_interactive,
+    module_of,
+    module_sources,
+    package_versions,
+)
 
 log = logging.getLogger(__name__)
 
@@ -78,8 +84,8 @@ def fingerprint(
     description = Description(root)
     parts = [rows._fingerprint, description.code(function), description.value(dict(arguments))]
     modules = description.modules
-    releases = releases_of(*modules, "transformers", "tokenizers")
-    return digest_of([*parts, texts_of(*modules), releases])
+    releases = package_versions(*modules, "transformers", "tokenizers")
+    return digest_of([*parts, module_sources(*modules), releases])
 
 
 class Description:
@@ -154,7 +160,7 @@ class Description:
         module = module_of(part)
         self.modules.add(module)
         # datasets itself sees what was typed at a prompt or in a notebook, with all that it uses.
-        return [module, part.__qualname__, hash_of(part) if is_typed(module) else None]
+        return [module, part.__qualname__, hash_of(part) if is_interactive(module) else None]
 
     def _class(self, cls: type) -> list[Any]:
         """Return the names of a class and its bases, of one that a function made its members."""
@@ -220,16 +226,28 @@ def is_plain(value: Any) -> bool:
     return isinstance(value, PLAIN) or inspect.isroutine(value)
 
 
-@pklregister(frozenset)  # type: ignore[untyped-decorator]
-def save_frozenset(pickler: Any, values: frozenset[Any]) -> None:
-    """Pickle a frozen set in a lasting order, as `datasets` does a set; code has one for `{…}`."""
-    pickler.save_reduce(frozenset, (sorted(values, key=Hasher.hash),), obj=values)
+class OrderedPickler(Pickler):  # type: ignore[misc]
+    """The pickler of `datasets`, which orders frozen sets as well; code has one for `{…}`."""
+
+    def save(self, obj: object, *arguments: object, **kwargs: object) -> None:
+        """Write an object, a frozen set in the order of its members' hashes."""
+        if type(obj) is frozenset and id(obj) not in self.memo:
+            self.save_reduce(frozenset, (sorted(obj, key=stable_hash),), obj=obj)
+        else:
+            super().save(obj, *arguments, **kwargs)
+
+
+def stable_hash(value: object) -> str:
+    """Return the hash of `datasets` of what `OrderedPickler` writes."""
+    content = BytesIO()
+    OrderedPickler(content, recurse=True).dump(value)
+    return str(Hasher.hash_bytes(content.getvalue()))
 
 
 def hash_of(value: Any) -> str:
     """Return a hash of any value; of one that cannot be hashed, another each time."""
     try:
-        return str(Hasher.hash(value))
+        return stable_hash(value)
     except Exception as error:  # of pickle, or of what it calls
         log.warning("rows are processed anew, not looked up: %r has no hash (%s)", value, error)
         return uuid4().hex

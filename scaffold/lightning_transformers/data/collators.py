@@ -9,8 +9,9 @@ from torch.nn.functional import pad
 from transformers import PreTrainedTokenizerBase
 
 from lightning_transformers.base.types import Batch
+from lightning_transformers.data.texts import encode_texts
 
-IGNORED = -100
+IGNORE_INDEX = -100
 """The label that torch's cross entropy leaves out."""
 
 
@@ -23,7 +24,7 @@ class PaddingCollator:
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, length: int | None = None) -> None:
-        self.padding = {"input_ids": padding_token_id(tokenizer), "labels": IGNORED}
+        self.padding = {"input_ids": padding_token_id(tokenizer), "labels": IGNORE_INDEX}
         self.left = tokenizer.padding_side == "left"
         self.length = length
 
@@ -32,7 +33,9 @@ class PaddingCollator:
         return {key: self.stack(key, [example[key] for example in examples]) for key in examples[0]}
 
     def stack(self, key: str, values: Sequence[Any]) -> Tensor:
-        """Return the values of a key as one tensor, the last dimension padded."""
+        """Return the values of a key as one tensor, the last dimension padded; texts as bytes."""
+        if isinstance(values[0], str):
+            return encode_texts(values)
         tensors = [torch.as_tensor(value) for value in values]
         if tensors[0].ndim == 0:
             return torch.stack(tensors)
@@ -74,7 +77,7 @@ def causal_example(example: Mapping[str, Any]) -> Batch:
         return {"input_ids": ids, "attention_mask": torch.ones_like(ids), "labels": labels}
     positions = restarting_positions(torch.as_tensor(example["lengths"]).long())
     # The first token of a document is predicted by none of its own.
-    labels = labels.where(positions > 0, IGNORED)
+    labels = labels.where(positions > 0, IGNORE_INDEX)
     return {"input_ids": ids, "position_ids": positions, "labels": labels}
 
 

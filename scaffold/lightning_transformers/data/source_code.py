@@ -4,7 +4,7 @@ import ast
 import inspect
 import sys
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import cache
 from importlib import metadata
@@ -18,7 +18,7 @@ INSTALLED = {"site-packages", "dist-packages"}
 """Folders of packages that change with their version alone."""
 
 
-def texts_of(*modules: str) -> dict[str, str]:
+def module_sources(*modules: str) -> dict[str, str]:
     """Return the text of modules and of all that they import, wherever in them, by name.
 
     Installed packages are left out, except for the runtime. A module without a file has no text,
@@ -36,14 +36,14 @@ def texts_of(*modules: str) -> dict[str, str]:
     return dict(sorted(texts.items()))
 
 
-def releases_of(*modules: str) -> dict[str, list[Any]]:
+def package_versions(*modules: str) -> dict[str, list[Any]]:
     """Return the releases of the installed packages that modules are in, by name of the package.
 
     Each is a version and the digests of the code that was installed, since a version may be
     installed again with other code. The runtime and the standard library are left out.
     """
     packages = {name.partition(".")[0] for name in modules} - sys.stdlib_module_names
-    return {name: release_of(name) for name in sorted(packages) if not is_own(name)}
+    return {name: release_of(name) for name in sorted(packages) if not is_first_party(name)}
 
 
 distributions = cache(metadata.packages_distributions)
@@ -64,7 +64,7 @@ def module_of(part: Any) -> str:
     return "__main__" if module == "__mp_main__" else module
 
 
-def is_typed(module: str) -> bool:
+def is_interactive(module: str) -> bool:
     """Tell whether a module has no file since it was typed at a prompt, or in a notebook."""
     loaded = sys.modules.get(module)
     file = Path(getattr(loaded, "__file__", None) or "")
@@ -74,7 +74,7 @@ def is_typed(module: str) -> bool:
 def names_in(module: str) -> Iterator[str]:
     """Yield the modules that the names in a module come from, if that was typed."""
     values = list(vars(sys.modules[module]).values()) if module in sys.modules else []
-    for value in values if is_typed(module) else ():
+    for value in values if is_interactive(module) else ():
         if inspect.ismodule(value):
             yield value.__name__
         else:
@@ -86,7 +86,7 @@ def own_file(module: str) -> Path | None:
     """Return the file of a module, or None if it has none, or comes with an installed package."""
     if module == "__main__":
         origin = getattr(sys.modules[module], "__file__", None)
-    elif is_own(module.partition(".")[0]):
+    elif is_first_party(module.partition(".")[0]):
         spec = spec_of(module)
         origin = spec and spec.origin
     else:
@@ -103,7 +103,7 @@ def package_of(module: str, file: Path) -> str:
 
 
 @cache
-def is_own(package: str) -> bool:
+def is_first_party(package: str) -> bool:
     """Tell whether a top-level package is the runtime, or was not installed."""
     spec = spec_of(package)
     if spec is None or package == RUNTIME:
@@ -131,17 +131,16 @@ def spec_of(module: str) -> ModuleSpec | None:
         return None
 
 
-def imports_in(text: str, package: str) -> Iterator[str]:
-    """Yield the modules that a text imports, and names that might be modules of a package."""
-    try:
-        nodes = list(ast.walk(ast.parse(text)))
-    except SyntaxError:
-        return
-    for node in nodes:
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            with suppress(ImportError):  # what is relative, and tried where there is no package
-                source = resolve_name("." * node.level + (node.module or ""), package or None)
-                yield source
-                yield from (f"{source}.{alias.name}" for alias in node.names)
+@cache  # parsing takes most of the time, and each split asks for the same modules again
+def imports_in(text: str, package: str) -> Sequence[str]:
+    """Return the modules that a text imports, and names that might be modules of a package."""
+    found: list[str] = []
+    with suppress(SyntaxError):
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.Import):
+                found += [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                with suppress(ImportError):  # what is relative, and tried where there is no package
+                    source = resolve_name("." * node.level + (node.module or ""), package or None)
+                    found += [source, *(f"{source}.{alias.name}" for alias in node.names)]
+    return found

@@ -1,8 +1,10 @@
-"""What the data modules on text share: the tokenizer, lengths, checks of columns, padding."""
+"""What the data modules on text share: tokenization, lengths, texts in a batch, lines of files."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
+from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from lightning_transformers.base.errors import ConfigurationError
@@ -50,6 +52,23 @@ def require_length(encoded: Mapping[str, Any], max_length: int) -> None:
             f"an input has {longest} tokens, the model takes {max_length}: set "
             "dataset.truncation=true"
         )
+
+
+def encode_texts(texts: Sequence[str]) -> Tensor:
+    """Return texts as a tensor, which a batch can hold and move to a device.
+
+    Returns:
+        The texts in UTF-8, padded with zeros on the right: (batch, bytes), uint8.
+    """
+    rows = [text.encode() for text in texts]
+    longest = max(1, *map(len, rows))
+    content = bytearray(b"".join(row.ljust(longest, b"\0") for row in rows))
+    return torch.frombuffer(content, dtype=torch.uint8).view(len(rows), longest)
+
+
+def decode_texts(encoded: Tensor) -> list[str]:
+    """Return the texts in a result of `encode_texts`, on whatever device it is."""
+    return [row.tobytes().rstrip(b"\0").decode() for row in encoded.cpu().numpy()]
 
 
 def is_line(value: Any) -> bool:

@@ -102,7 +102,7 @@ def trained_state(module: nn.Module, state: Mapping[str, Tensor]) -> dict[str, T
     return {name: value for name, value in state.items() if name not in in_files}
 
 
-def merged(model: PreTrainedModel) -> PreTrainedModel:
+def merge_adapters(model: PreTrainedModel) -> PreTrainedModel:
     """Return the model without adapters, their change added to its weights."""
     if not has_adapter(model):
         return model

@@ -6,56 +6,27 @@ their rooms. Each name is loaded when it is first used.
 
 from typing import TYPE_CHECKING
 
-from lightning_transformers.base.lazy import lazy_names
+from lightning_transformers.base.lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from lightning_transformers.models.adapters import add_lora
-    from lightning_transformers.models.freezing import (
-        TiedEmbeddings,
-        freeze_backbone,
-        head_parameters,
+    from lightning_transformers.models.adapters import add_lora as add_lora
+    from lightning_transformers.models.freezing import TiedEmbeddings as TiedEmbeddings
+    from lightning_transformers.models.freezing import freeze_backbone as freeze_backbone
+    from lightning_transformers.models.freezing import head_parameters as head_parameters
+    from lightning_transformers.models.layers import decayed_by_layer as decayed_by_layer
+    from lightning_transformers.models.output_head import output_layer as output_layer
+    from lightning_transformers.models.output_head import (
+        replace_output_layer as replace_output_layer,
     )
-    from lightning_transformers.models.layers import decayed_by_layer
-    from lightning_transformers.models.output_head import output_layer, replace_output_layer
-    from lightning_transformers.recipes.adversarial import adversarial_step
-    from lightning_transformers.recipes.generation import set_generation
-    from lightning_transformers.recipes.gradient_noise import add_gradient_noise
-    from lightning_transformers.recipes.lion import Lion
-    from lightning_transformers.recipes.predictions import tidy
-    from lightning_transformers.training.loss import r_drop, smoothing_term
-    from lightning_transformers.training.metrics import Perplexity
+    from lightning_transformers.recipes.adversarial import adversarial_step as adversarial_step
+    from lightning_transformers.recipes.generation import set_generation as set_generation
+    from lightning_transformers.recipes.gradient_noise import (
+        add_gradient_noise as add_gradient_noise,
+    )
+    from lightning_transformers.recipes.lion import Lion as Lion
+    from lightning_transformers.recipes.predictions import tidy as tidy
+    from lightning_transformers.training.loss import r_drop as r_drop
+    from lightning_transformers.training.loss import smoothing_term as smoothing_term
+    from lightning_transformers.training.metrics import Perplexity as Perplexity
 
-__all__ = [
-    "Lion",
-    "Perplexity",
-    "TiedEmbeddings",
-    "add_gradient_noise",
-    "add_lora",
-    "adversarial_step",
-    "decayed_by_layer",
-    "freeze_backbone",
-    "head_parameters",
-    "output_layer",
-    "r_drop",
-    "replace_output_layer",
-    "set_generation",
-    "smoothing_term",
-    "tidy",
-]
-
-__getattr__ = lazy_names(
-    __name__,
-    {
-        "models.adapters": ("add_lora",),
-        "models.freezing": ("TiedEmbeddings", "freeze_backbone", "head_parameters"),
-        "models.layers": ("decayed_by_layer",),
-        "models.output_head": ("output_layer", "replace_output_layer"),
-        "recipes.adversarial": ("adversarial_step",),
-        "recipes.generation": ("set_generation",),
-        "recipes.gradient_noise": ("add_gradient_noise",),
-        "recipes.lion": ("Lion",),
-        "recipes.predictions": ("tidy",),
-        "training.loss": ("r_drop", "smoothing_term"),
-        "training.metrics": ("Perplexity",),
-    },
-)
+__getattr__, __all__ = lazy_exports(__name__, __file__)

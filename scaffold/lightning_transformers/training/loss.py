@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy, log_softmax
 
 from lightning_transformers.base.types import Loss
-from lightning_transformers.data.collators import IGNORED
+from lightning_transformers.data.collators import IGNORE_INDEX
 
 
 def unmasked(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -20,7 +20,7 @@ def unmasked(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         logits: of any shape that ends with the classes.
         labels: of the same shape without the classes; -100 marks a masked one.
     """
-    kept = labels != IGNORED
+    kept = labels != IGNORE_INDEX
     wide = torch.promote_types(logits.dtype, torch.float32)
     return logits[kept].to(wide), labels[kept]
 

@@ -96,7 +96,7 @@ class TokenWeighting:
         return torch.zeros_like(like) if first or self.total is None else self.total
 
 
-def counted(step: Method) -> Method:
+def records_loss_count(step: Method) -> Method:
     """Have a method of a task note how many terms the loss has that it returns, maybe among others.
 
     So a batch is weighed by what its loss is the mean of, be it that of `training_step` or of a

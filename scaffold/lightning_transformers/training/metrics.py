@@ -11,7 +11,7 @@ from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 from torchmetrics.utilities import dim_zero_cat
 
 
-class Precise(nn.Module):
+class KeepFloat64(nn.Module):
     """A metric that keeps its precision when a trainer casts the model.
 
     Sums in bfloat16 stand still at 256 terms.
@@ -27,7 +27,7 @@ class Precise(nn.Module):
         return super()._apply(moved, *args, **kwargs)  # type: ignore[no-untyped-call]
 
 
-class StageMetrics(Precise, MetricCollection):
+class StageMetrics(KeepFloat64, MetricCollection):
     """The metrics of a stage, each of which gets all batches.
 
     torchmetrics would let one metric stand in for another with the same state after a batch.
@@ -37,7 +37,7 @@ class StageMetrics(Precise, MetricCollection):
         super().__init__(metrics, prefix=prefix, compute_groups=False)  # type: ignore[arg-type]
 
 
-class MeanLoss(Precise, Metric):
+class MeanLoss(KeepFloat64, Metric):
     """Mean loss per term (token or example) over all batches and ranks."""
 
     full_state_update = False
@@ -68,7 +68,7 @@ class Perplexity(MeanLoss):
         return super().compute().exp()
 
 
-class OfSomeLabels(Metric):
+class SkipEmptyBatches(Metric):
     """A metric of torchmetrics that takes a batch without labels, which it would fail on."""
 
     def update(self, preds: Tensor, target: Tensor) -> None:
@@ -77,11 +77,11 @@ class OfSomeLabels(Metric):
             super().update(preds, target)  # type: ignore[safe-super]
 
 
-class Accuracy(OfSomeLabels, MulticlassAccuracy):
+class Accuracy(SkipEmptyBatches, MulticlassAccuracy):
     """Accuracy over classes."""
 
 
-class F1Score(OfSomeLabels, MulticlassF1Score):
+class F1Score(SkipEmptyBatches, MulticlassF1Score):
     """F1 over classes."""
 
 
@@ -93,7 +93,7 @@ def class_metrics(classes: int) -> dict[str, Metric]:
     }
 
 
-class Records(Metric):
+class TextMetric(Metric):
     """What a score over texts needs of each example, collected over all batches and ranks.
 
     torchmetrics gathers tensors alone, so the records are kept as lines of JSON in a tensor of

@@ -21,6 +21,7 @@ from lightning_transformers.training.lightning_internals import (
     restore_logged_metrics,
 )
 from lightning_transformers.training.loss_normalization import TokenWeighting
+from lightning_transformers.training.trainer_fields import fields
 
 KEY = "exact_resume"
 """Key of a checkpoint: for each process, what `capture_state` returns."""
@@ -125,14 +126,14 @@ def has_stopped(trainer: Trainer) -> bool:
     return any(
         isinstance(callback, EarlyStopping)
         and callback.stopping_reason != EarlyStoppingReason.NOT_STOPPED
-        for callback in trainer.callbacks  # type: ignore[attr-defined]
+        for callback in fields(trainer).callbacks
     )
 
 
 def restore(task: ExactTask, states: Sequence[State]) -> None:
     """Restore what `capture_state` returned, if there are as many processes as there were."""
     trainer = task.trainer
-    for callback in trainer.callbacks:  # type: ignore[attr-defined]
+    for callback in fields(trainer).callbacks:
         if isinstance(callback, GradientAccumulationScheduler):
             # Within an epoch, Lightning does not tell it which one that is.
             callback.on_train_epoch_start(trainer)

@@ -7,6 +7,7 @@ from typing import Any
 from pytorch_lightning import Trainer
 
 from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.training.trainer_fields import fields
 
 
 def training_steps(trainer: Trainer) -> int:
@@ -18,7 +19,7 @@ def training_steps(trainer: Trainer) -> int:
     Raises:
         ConfigurationError: if the fit has no end that is known beforehand.
     """
-    data: Any = getattr(trainer, "datamodule", None)
+    data = fields(trainer).datamodule
     if data is None:
         return int(trainer.estimated_stepping_batches)
     limits = [trainer.max_steps] if trainer.max_steps >= 0 else []

@@ -1,7 +1,6 @@
 """The command line. Each command imports what it needs, so that --help stays fast."""
 
 import sys
-from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -10,8 +9,24 @@ from typing import Annotated
 import typer
 
 from ltscaffold.cli import completion, template
-from ltscaffold.cli.options import FINDINGS, Diff, DryRun, ItemKind, Json, Listing, Merging, Project
-from ltscaffold.cli.options import execute as _execute
+from ltscaffold.cli.options import (
+    FINDINGS,
+    Diff,
+    DryRun,
+    Hooks,
+    ItemKind,
+    ItemName,
+    Json,
+    Listing,
+    MakePlan,
+    Merging,
+    Package,
+    Project,
+    Recipes,
+    execute,
+    report,
+    writes,
+)
 from ltscaffold.errors import ScaffoldError
 
 app = typer.Typer(
@@ -24,28 +39,6 @@ app.add_typer(template.app, name="template")
 
 INTERRUPTED = 130
 
-Hooks = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--hook", help="Method to override; repeat it for more.", autocompletion=completion.hooks
-    ),
-]
-Recipes = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--recipe",
-        help="Ready-made customisation; repeat it for more.",
-        autocompletion=completion.recipes,
-    ),
-]
-ItemName = Annotated[
-    str,
-    typer.Argument(
-        metavar="NAME", help="Item: ltscaffold list items.", autocompletion=completion.items
-    ),
-]
-Package = Annotated[str | None, typer.Option(help="Folder of the tasks.", show_default="tasks")]
-
 
 def main() -> None:
     """Run the command line; a mistake of the user ends in one line and its exit status."""
@@ -55,9 +48,9 @@ def main() -> None:
         typer.echo("interrupted", err=True)
         raise SystemExit(INTERRUPTED) from None
     except ScaffoldError as error:
-        from ltscaffold.cli.output import Format, show_error
+        from ltscaffold.cli.output import show_error
 
-        show_error(error, Format.json if "--json" in sys.argv else Format.text)
+        show_error(error, as_json="--json" in sys.argv)
         raise SystemExit(error.exit_status) from None
 
 
@@ -95,7 +88,7 @@ def new_project(
     from ltscaffold.templating.source import SOURCE_URL
 
     url = SOURCE_URL if template is None else template
-    _execute(path, partial(plan_new_project, path, package, url), dry_run, diff, as_json)
+    execute(path, partial(plan_new_project, path, package, url), dry_run, diff, as_json)
 
 
 @app.command()
@@ -122,7 +115,7 @@ def new_task(
     from ltscaffold.commands.create.new_component import NewComponent, plan_new_component
     from ltscaffold.record.component_types import TASK
 
-    recipes: Sequence[str] = recipe or ()
+    recipes = recipe or []
     if name is None or base is None:
         if as_json or not _is_at_terminal():
             raise ScaffoldError(
@@ -135,95 +128,82 @@ def new_task(
         name, base, recipes = asked.name, asked.base, [*recipes, *asked.recipes]
     new = NewComponent(TASK, name, base, hook or (), recipes)
     make_plan = partial(plan_new_component, project, new, package)
-    _execute(project, make_plan, dry_run, diff, as_json)
+    execute(project, make_plan, dry_run, diff, as_json)
 
 
 @app.command()
+@writes
 def new_dataset(
+    project: Path,
     name: Annotated[str, typer.Argument(help="Name of the dataset, in snake_case.")],
     base: Annotated[str, typer.Option(help="Task that it is for: ltscaffold list bases.")],
     hook: Hooks = None,
     package: Package = None,
-    project: Project = Path(),
-    dry_run: DryRun = False,
-    diff: Diff = False,
-    as_json: Json = False,
-) -> None:
+) -> MakePlan:
     """Write a dataset: its data module, its config and its test."""
     from ltscaffold.commands.create.new_component import NewComponent, plan_new_component
     from ltscaffold.record.component_types import DATASET
 
     new = NewComponent(DATASET, name, base, hook or ())
-    make_plan = partial(plan_new_component, project, new, package)
-    _execute(project, make_plan, dry_run, diff, as_json)
+    return partial(plan_new_component, project, new, package)
 
 
 @app.command()
+@writes
 def new_callback(
+    project: Path,
     name: Annotated[str, typer.Argument(help="Name of the callback, in snake_case.")],
     hook: Hooks = None,
     package: Package = None,
-    project: Project = Path(),
-    dry_run: DryRun = False,
-    diff: Diff = False,
-    as_json: Json = False,
-) -> None:
+) -> MakePlan:
     """Write a callback: its class, its config and its test."""
     from ltscaffold.commands.create.new_component import NewComponent, plan_new_component
     from ltscaffold.record.component_types import CALLBACK, CALLBACK_BASE
 
     new = NewComponent(CALLBACK, name, CALLBACK_BASE, hook or ())
-    make_plan = partial(plan_new_component, project, new, package)
-    _execute(project, make_plan, dry_run, diff, as_json)
+    return partial(plan_new_component, project, new, package)
 
 
 @app.command()
+@writes
 def add(
+    project: Path,
     name: ItemName,
     hook: Hooks = None,
     recipe: Recipes = None,
-    project: Project = Path(),
-    dry_run: DryRun = False,
-    diff: Diff = False,
-    as_json: Json = False,
-) -> None:
+) -> MakePlan:
     """Give an item more hooks and recipes; they are merged into the files as you edited them."""
     from ltscaffold.commands.edit.add import plan_add
 
-    make_plan = partial(plan_add, project, name, hook or (), recipe or ())
-    _execute(project, make_plan, dry_run, diff, as_json)
+    return partial(plan_add, project, name, hook or (), recipe or ())
 
 
 @app.command()
+@writes
 def remove(
+    project: Path,
     name: ItemName,
     force: Annotated[
         bool, typer.Option("--force", help="Delete edited files, too; undo brings them back.")
     ] = False,
-    project: Project = Path(),
-    dry_run: DryRun = False,
-    diff: Diff = False,
-    as_json: Json = False,
-) -> None:
+) -> MakePlan:
     """Delete the files of an item, unless you edited one."""
     from ltscaffold.commands.edit.remove import plan_remove
 
-    _execute(project, partial(plan_remove, project, name, force), dry_run, diff, as_json)
+    return partial(plan_remove, project, name, force)
 
 
 @app.command()
+@writes
 def rename(
+    project: Path,
     name: ItemName,
     new_name: Annotated[str, typer.Argument(help="What it is to be called, in snake_case.")],
-    project: Project = Path(),
-    dry_run: DryRun = False,
-    diff: Diff = False,
-    as_json: Json = False,
-) -> None:
+) -> MakePlan:
     """Rename an item: module, class, config and test, and where the project's configs name it."""
     from ltscaffold.commands.edit.rename import plan_rename
 
-    _execute(project, partial(plan_rename, project, name, new_name), dry_run, diff, as_json)
+    return partial(plan_rename, project, name, new_name)
 
 
 @app.command()
@@ -241,7 +221,7 @@ def update(
     ] = None,
     merge: Annotated[
         Merging, typer.Option(help="By member of a class, or by line, as copier update merges.")
-    ] = Merging.members,
+    ] = "members",
     check_only: Annotated[
         bool, typer.Option("--check", help="Exit with 1 if there is an update; write nothing.")
     ] = False,
@@ -253,38 +233,32 @@ def update(
     """Bring the project to the newest templates; what you edited is merged."""
     from ltscaffold.commands.update.update import plan_update
 
-    make_plan = partial(plan_update, project, names or (), to, merge.value)
-    plan = _execute(project, make_plan, dry_run or check_only, diff, as_json)
+    make_plan = partial(plan_update, project, names or (), to, merge)
+    plan = execute(project, make_plan, dry_run or check_only, diff, as_json)
     if check_only and plan.changes:
         raise typer.Exit(FINDINGS)
 
 
 @app.command()
+@writes
 def undo(
-    project: Project = Path(),
-    dry_run: DryRun = False,
-    diff: Diff = False,
-    as_json: Json = False,
-) -> None:
+    project: Path,
+) -> MakePlan:
     """Take the last command back; once more, the one before it."""
     from ltscaffold.commands.edit.undo import plan_undo
 
-    _execute(project, partial(plan_undo, project), dry_run, diff, as_json)
+    return partial(plan_undo, project)
 
 
 @app.command()
 def status(project: Project = Path(), as_json: Json = False) -> None:
     """Show what was generated, what of it was edited, and the stubs that are not filled in."""
-    from ltscaffold.cli.output import show_json, show_status
+    from ltscaffold.cli.output import show_status
     from ltscaffold.project.status import status
     from ltscaffold.writing.transaction import finish_interrupted
 
     finish_interrupted(project)
-    found = status(project)
-    if as_json:
-        show_json({"status": asdict(found)})
-    else:
-        show_status(found)
+    show_status(status(project), as_json)
 
 
 @app.command()
@@ -304,31 +278,20 @@ def check(
     as_json: Json = False,
 ) -> None:
     """Find what does not fit together: files, names, targets, signatures, unfilled stubs."""
-    from ltscaffold.cli.output import show_findings, show_json
     from ltscaffold.commands.inspect.check import check
     from ltscaffold.writing.transaction import finish_interrupted
 
     finish_interrupted(project)
-    findings = check(project, name, run)
-    if as_json:
-        show_json({"findings": [asdict(finding) for finding in findings]})
-    else:
-        show_findings(findings)
-    if findings:
-        raise typer.Exit(FINDINGS)
+    report(check(project, name, run), as_json)
 
 
 @app.command()
 def explain(name: ItemName, project: Project = Path(), as_json: Json = False) -> None:
     """Show every key of an item's config, with its value and the file that it comes from."""
-    from ltscaffold.cli.output import show_json, show_keys
+    from ltscaffold.cli.output import show_keys
     from ltscaffold.commands.inspect.explain import explain
 
-    keys = explain(project, name)
-    if as_json:
-        show_json({"keys": keys})
-    else:
-        show_keys(keys)
+    show_keys(explain(project, name), as_json)
 
 
 @app.command()
@@ -350,7 +313,7 @@ def harvest(
     if as_json:
         show_json(asdict(harvested))
     else:
-        show_findings(harvested.findings)
+        show_findings(harvested.findings, as_json)
         show_patch("" if output else harvested.patch)
     if harvested.findings:
         raise typer.Exit(FINDINGS)
@@ -362,19 +325,16 @@ def list_(
     base: Annotated[
         str | None, typer.Option(help="Task that the hooks are to fit, of the runtime or your own.")
     ] = None,
-    kind: Annotated[ItemKind, typer.Option(help="Whose hooks to list.")] = ItemKind.task,
+    kind: Annotated[ItemKind, typer.Option(help="Whose hooks to list.")] = "task",
     project: Project = Path(),
     as_json: Json = False,
 ) -> None:
     """List the bases, hooks and recipes that a new item takes, or the items of the project."""
-    from ltscaffold.cli.output import show_json, show_rows
+    from ltscaffold.cli.output import show_rows
     from ltscaffold.commands.inspect.listing import hook_rows, rows
 
-    listed = hook_rows(project, kind, base) if what is Listing.hooks else rows(project, what)
-    if as_json:
-        show_json({what.value: listed})
-    else:
-        show_rows(listed)
+    listed = hook_rows(project, kind, base) if what == "hooks" else rows(project, what)
+    show_rows(listed, as_json, key=what)
 
 
 def _is_at_terminal() -> bool:

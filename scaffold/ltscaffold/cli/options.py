@@ -1,15 +1,18 @@
-"""What commands of the command line share: options, statuses, and how a plan is carried out."""
+"""Options that commands share, and how a plan is carried out."""
 
-from collections.abc import Callable
-from enum import StrEnum
+import inspect
+from collections.abc import Callable, Sequence
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from ltscaffold.cli import completion
 from ltscaffold.errors import ScaffoldError
 
 if TYPE_CHECKING:
+    from ltscaffold.project.diagnostics import Finding
     from ltscaffold.writing.plan import Plan
 
 FINDINGS = 1
@@ -21,45 +24,79 @@ Project = Annotated[
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done; write nothing.")]
 Diff = Annotated[bool, typer.Option("--diff", help="Print a patch for git apply; write nothing.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+Hooks = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--hook", help="Method to override; repeat it for more.", autocompletion=completion.hooks
+    ),
+]
+Recipes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--recipe",
+        help="Ready-made customisation; repeat it for more.",
+        autocompletion=completion.recipes,
+    ),
+]
+ItemName = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME", help="Item: ltscaffold list items.", autocompletion=completion.items
+    ),
+]
+Package = Annotated[str | None, typer.Option(help="Folder of the tasks.", show_default="tasks")]
+Listing = Literal["bases", "hooks", "recipes", "items"]
+Merging = Literal["members", "text"]
+ItemKind = Literal["task", "dataset", "callback"]
+
+MakePlan = Callable[[], "Plan"]
 
 
-class Listing(StrEnum):
-    """What `ltscaffold list` lists."""
+def writes(command: Callable[..., MakePlan]) -> Callable[..., None]:
+    """Turn a function of a project that returns how to make a plan into a command of Typer.
 
-    bases = "bases"
-    hooks = "hooks"
-    recipes = "recipes"
-    items = "items"
+    The command has the options of the function, and --project, --dry-run, --diff and --json.
+    """
+
+    @wraps(command, assigned=("__name__", "__doc__"))
+    def run(
+        *,
+        project: Project = Path(),
+        dry_run: DryRun = False,
+        diff: Diff = False,
+        as_json: Json = False,
+        **options: object,
+    ) -> None:
+        execute(project, command(project, **options), dry_run, diff, as_json)
+
+    _, *own = inspect.signature(command).parameters.values()
+    *shared, _ = inspect.signature(run, follow_wrapped=False).parameters.values()
+    vars(run)["__signature__"] = inspect.Signature([*own, *shared])
+    return run
 
 
-class Merging(StrEnum):
-    """What the unit of a merge is, for options."""
-
-    members = "members"
-    text = "text"
-
-
-class ItemKind(StrEnum):
-    """The kinds of items, for options."""
-
-    task = "task"
-    dataset = "dataset"
-    callback = "callback"
-
-
-def execute(
-    project: Path, make_plan: "Callable[[], Plan]", dry_run: bool, diff: bool, as_json: bool
-) -> "Plan":
+def execute(project: Path, make_plan: MakePlan, dry_run: bool, diff: bool, as_json: bool) -> "Plan":
     """Carry out a plan, or show it alone; leave with the status that conflicts call for."""
-    from ltscaffold.cli.output import Format, show_plan
+    from ltscaffold.cli.output import show_patch, show_plan
     from ltscaffold.writing.transaction import apply, preview
 
     if diff and as_json:
         raise ScaffoldError("--diff and --json exclude each other: --json has the patches, too")
     dry_run = dry_run or diff
     plan = (preview if dry_run else apply)(project, make_plan)
-    form = Format.diff if diff else Format.json if as_json else Format.text
-    show_plan(plan, form, dry_run)
+    if diff:
+        show_patch(plan.diff())
+    else:
+        show_plan(plan, dry_run, as_json)
     if plan.conflicts:
         raise typer.Exit(FINDINGS)
     return plan
+
+
+def report(findings: "Sequence[Finding]", as_json: bool) -> None:
+    """Print findings; leave with the status that they call for."""
+    from ltscaffold.cli.output import show_findings
+
+    show_findings(findings, as_json)
+    if findings:
+        raise typer.Exit(FINDINGS)

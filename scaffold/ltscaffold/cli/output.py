@@ -6,10 +6,8 @@ would have to.
 
 import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from enum import StrEnum
-from typing import Any
 
 import typer
 
@@ -18,7 +16,7 @@ from ltscaffold.project.diagnostics import Finding
 from ltscaffold.project.status import Status
 from ltscaffold.record.answers import OWN_PARTIALS
 from ltscaffold.templating.render import SUFFIX
-from ltscaffold.writing.plan import Change, Plan, SourceLocation
+from ltscaffold.writing.plan import Plan, SourceLocation
 
 SCHEMA = 2
 SIGNS = {
@@ -28,34 +26,24 @@ SIGNS = {
 }
 
 
-class Format(StrEnum):
-    """What a command prints."""
-
-    text = "text"
-    diff = "diff"
-    json = "json"
-
-
-def show_plan(plan: Plan, form: Format, dry_run: bool) -> None:
+def show_plan(plan: Plan, dry_run: bool, as_json: bool) -> None:
     """Print what a plan does, or did."""
-    if form is Format.diff:
-        show_patch(plan.diff())
-    elif form is Format.json:
+    if as_json:
         show_json(_plan_object(plan, dry_run))
-    else:
-        for change in plan.changes:
-            sign, color = SIGNS[change.action]
-            typer.secho(f"  {sign} {change.path}", fg=color)
-        if not plan.changes:
-            typer.echo("nothing to change")
-        for note in plan.notes:
-            typer.echo(f"note: {note}")
-        if plan.next_steps and not dry_run:
-            typer.echo("\nNext:")
-            for command in plan.next_steps:
-                typer.echo(f"  {command}")
-        _show_places("REVIEW", plan.reviews, typer.colors.YELLOW)
-        _show_places("CONFLICT", plan.conflicts, typer.colors.RED)
+        return
+    for change in plan.changes:
+        sign, color = SIGNS[change.action]
+        typer.secho(f"  {sign} {change.path}", fg=color)
+    if not plan.changes:
+        typer.echo("nothing to change")
+    for note in plan.notes:
+        typer.echo(f"note: {note}")
+    if plan.next_steps and not dry_run:
+        typer.echo("\nNext:")
+        for command in plan.next_steps:
+            typer.echo(f"  {command}")
+    _show_places("REVIEW", plan.reviews, typer.colors.YELLOW)
+    _show_places("CONFLICT", plan.conflicts, typer.colors.RED)
 
 
 def _show_places(word: str, places: Iterable[SourceLocation], color: str) -> None:
@@ -63,15 +51,17 @@ def _show_places(word: str, places: Iterable[SourceLocation], color: str) -> Non
         typer.secho(f"{word} {place.path}:{place.line} {place.message}", fg=color)
 
 
-def show_error(error: ScaffoldError, form: Format) -> None:
+def show_error(error: ScaffoldError, as_json: bool) -> None:
     """Print an error in one line, and the edits that are in the way."""
     edits = error.diff if isinstance(error, EditsInTheWayError) else ""
-    if form is Format.json:
-        details = {"message": str(error), "exit_status": error.exit_status}
-        show_json({"error": details | ({"diff": printable(edits)} if edits else {})})
-        return
-    show_patch(edits)
-    typer.echo(f"error: {error}", err=True)
+    if as_json:
+        details: dict[str, str | int] = {"message": str(error), "exit_status": error.exit_status}
+        if edits:
+            details["diff"] = printable(edits)
+        show_json({"error": details})
+    else:
+        show_patch(edits)
+        typer.echo(f"error: {error}", err=True)
 
 
 def show_patch(text: str) -> None:
@@ -81,13 +71,16 @@ def show_patch(text: str) -> None:
     sys.stdout.buffer.flush()
 
 
-def show_json(content: Mapping[str, Any]) -> None:
+def show_json(content: Mapping[str, object]) -> None:
     """Print an object with the version of the schema."""
     typer.echo(json.dumps({"schema": SCHEMA, **content}, indent=2))
 
 
-def show_status(status: Status) -> None:
+def show_status(status: Status, as_json: bool) -> None:
     """Print a line a file, and one for each stub that is not filled in."""
+    if as_json:
+        show_json({"status": asdict(status)})
+        return
     newer = "" if status.newest == status.version else f" ({status.newest} is there)"
     typer.echo(f"templates {status.version}{newer}")
     for name in status.ejected:
@@ -101,22 +94,37 @@ def show_status(status: Status) -> None:
             typer.secho(f"  not filled in: {stub.path}:{stub.line} {stub.name}", fg="yellow")
 
 
-def show_findings(findings: Iterable[Finding]) -> None:
+def show_findings(findings: Iterable[Finding], as_json: bool) -> None:
     """Print a line a finding, as compilers do."""
+    if as_json:
+        show_json({"findings": [asdict(finding) for finding in findings]})
+        return
     for finding in findings:
         line = f":{finding.line}" if finding.line else ""
         place = f"{finding.path}{line}: " if finding.path else ""
         typer.echo(f"{place}{finding.message} [{finding.code}]")
 
 
-def show_keys(keys: Iterable[Mapping[str, Any]]) -> None:
+def show_keys(keys: Sequence[Mapping[str, object]], as_json: bool) -> None:
     """Print a line a key: its name, its value, and the file that gives it."""
-    show_rows(
-        {"name": key["key"], "value": json.dumps(key["value"]), "file": key["file"]} for key in keys
+    if as_json:
+        show_json({"keys": keys})
+        return
+    show_table(
+        {"name": str(key["key"]), "value": json.dumps(key["value"]), "file": str(key["file"])}
+        for key in keys
     )
 
 
-def show_rows(rows: Iterable[Mapping[str, str]]) -> None:
+def show_rows(rows: Sequence[Mapping[str, str]], as_json: bool, key: str) -> None:
+    """Print what was listed."""
+    if as_json:
+        show_json({key: rows})
+    else:
+        show_table(rows)
+
+
+def show_table(rows: Iterable[Mapping[str, str]]) -> None:
     """Print a table without lines, the column `name` in bold."""
     from rich.console import Console
     from rich.table import Table
@@ -130,20 +138,19 @@ def show_rows(rows: Iterable[Mapping[str, str]]) -> None:
     Console(width=None if sys.stdout.isatty() else 400).print(table)
 
 
-def _plan_object(plan: Plan, dry_run: bool) -> dict[str, Any]:
+def _plan_object(plan: Plan, dry_run: bool) -> dict[str, object]:
     return {
         "command": plan.command,
         "dry_run": dry_run,
-        "changes": [_change_object(change) for change in plan.changes],
+        "changes": [
+            {"path": change.path, "action": change.action, "diff": printable(change.diff())}
+            for change in plan.changes
+        ],
         "conflicts": [asdict(place) for place in plan.conflicts],
         "reviews": [asdict(place) for place in plan.reviews],
         "notes": plan.notes,
         "next": plan.next_steps,
     }
-
-
-def _change_object(change: Change) -> dict[str, str]:
-    return {"path": change.path, "action": change.action, "diff": printable(change.diff())}
 
 
 def printable(text: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import questionary
 
 from ltscaffold.errors import ScaffoldError
-from ltscaffold.project.skeleton import answers_of
+from ltscaffold.project.first_answers import answers_of
 from ltscaffold.record.names import check_name
 from ltscaffold.templating.catalog import Catalog, catalog_of
 

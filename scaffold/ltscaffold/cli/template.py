@@ -1,6 +1,5 @@
 """`ltscaffold template`: for those who change what projects are rendered from."""
 
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -8,13 +7,15 @@ from typing import Annotated
 import typer
 
 from ltscaffold.cli import completion
-from ltscaffold.cli.options import FINDINGS, Diff, DryRun, Json, Project, execute
+from ltscaffold.cli.options import Json, MakePlan, report, writes
 
 app = typer.Typer(help="Change what is rendered from.", no_args_is_help=True)
 
 
 @app.command()
+@writes
 def eject(
+    project: Path,
     name: Annotated[
         str,
         typer.Argument(
@@ -23,15 +24,11 @@ def eject(
             autocompletion=completion.partials,
         ),
     ],
-    project: Project = Path(),
-    dry_run: DryRun = False,
-    diff: Diff = False,
-    as_json: Json = False,
-) -> None:
+) -> MakePlan:
     """Copy a partial of the templates into the project, which then renders with the copy."""
     from ltscaffold.commands.templates.eject import plan_eject
 
-    execute(project, partial(plan_eject, project, name), dry_run, diff, as_json)
+    return partial(plan_eject, project, name)
 
 
 @app.command("test")
@@ -51,16 +48,10 @@ def template_test(
     from rich.console import Console
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    from ltscaffold.cli.output import show_findings, show_json
     from ltscaffold.commands.templates.test import template_test
 
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         step = partial(progress.update, progress.add_task("starting"))
         findings = template_test(templates, run, accept, lambda name: step(description=name))
-    if as_json:
-        show_json({"findings": [asdict(finding) for finding in findings]})
-    else:
-        show_findings(findings)
-    if findings:
-        raise typer.Exit(FINDINGS)
+    report(findings, as_json)

@@ -19,53 +19,41 @@ def merge_function(name: str, ours: Version, base: Version, theirs: Version) -> 
         source, node = ours
         text = source.text(source.start(node), source.end(node))
         return review(text, f"{name}: the template changed it; yours is kept")
-    parts = [_parts(version) for version in versions]
-    bodies = [_body(version) for version in versions]
-    head, changed = Draft(), []
-    for what in ("decorators", "signature", DOCSTRING):
-        (mine, own), (old, before), (new, after) = (part[what] for part in parts)
-        applied = mine == old or before == after or own == after
-        if (before != after and what != DOCSTRING) or not applied:
+    parts, bodies = map(_parts, versions), [_body(version) for version in versions]
+    head, changed, kept = Draft(), [], False
+    for what, (mine, own), (old, before), (new, after) in zip(
+        ("decorators", "signature", DOCSTRING), *parts, strict=True
+    ):
+        clash = len({own, before, after}) == 3
+        if clash or (before != after and what != DOCSTRING):
             changed.append(what)
         head.append(Draft(new if mine == old or own == before != after else mine))
-    stub = _is_stub(bodies[1])
+        kept = kept or clash
     filled = _forms(bodies[0]) != _forms(bodies[1])
-    if stub and filled:
+    if filled and _is_stub(bodies[1]):
         body = joined(unit.merged for unit in bodies[0])
         if _forms(bodies[1]) != _forms(bodies[2]) != _forms(bodies[0]):
             changed.append("body")
     else:
         body = _merge_bodies(name, *bodies)
     head.append(body)
-    if (filled and changed) or _kept_ours(parts):
+    if (filled and changed) or kept:
         head.marks[:0] = review("", _message(name, changed, theirs)).marks
     return head
 
 
-def _kept_ours(parts: Sequence[dict[str, tuple[str, str]]]) -> bool:
-    """Tell whether both changed the same part around the body in different ways."""
-    return any(
-        len({part[what][1] for part in parts}) == 3
-        for what in ("decorators", "signature", DOCSTRING)
-    )
-
-
-def _parts(version: Version) -> dict[str, tuple[str, str]]:
-    """Return text and meaning of what surrounds the body."""
+def _parts(version: Version) -> list[tuple[str, str]]:
+    """Return text and meaning of what surrounds the body: decorators, signature, docstring."""
     source, node = version
     decorators = [ast.dump(decorator) for decorator in node.decorator_list]
     returns = "" if node.returns is None else ast.dump(node.returns)
     docstring = ast.get_docstring(node)
-    units = source.members(node)
-    written = units[0].merged.text if docstring is not None else ""
-    return {
-        "decorators": (source.text(source.start(node), node.lineno - 1), repr(decorators)),
-        "signature": (
-            source.text(node.lineno, source.header_end(node)),
-            f"{type(node)} {node.name} {ast.dump(node.args)} {returns}",
-        ),
-        DOCSTRING: (written, repr(docstring)),
-    }
+    signature = f"{type(node)} {node.name} {ast.dump(node.args)} {returns}"
+    return [
+        (source.text(source.start(node), node.lineno - 1), repr(decorators)),
+        (source.text(node.lineno, source.header_end(node)), signature),
+        (source.members(node)[0].merged.text if docstring is not None else "", repr(docstring)),
+    ]
 
 
 def _body(version: Version) -> list[Unit]:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from ltscaffold.merge.syntax import Source, is_import
+from ltscaffold.merge.syntax import DOCSTRING, Source, is_import
 from ltscaffold.merge.units import Unit
 
 WIDTH = 88
@@ -193,24 +193,21 @@ def _insert(units: list[Unit], name: Name, own: set[str]) -> None:
     text = _from_import([name], split=False) if name.name else f"import {name.written}\n"
     new = Unit("import", "", "", text, "", ast.parse(text).body[0])
     key = _place(new, own)
-    before = [place for place, unit in imports if _place(unit, own) <= key]
-    if not imports:
-        place = int(bool(units) and units[0].key == "docstring")
-        units.insert(place, replace(new, gap="\n" if place else ""))
-        if len(units) > place + 1 and not units[place + 1].gap:
-            units[place + 1] = replace(units[place + 1], gap="\n")
-        return
-    if before:
-        place = before[-1] + 1
+    earlier = [place for place, unit in imports if _place(unit, own) <= key]
+    if earlier:
+        place = earlier[-1] + 1
         gap = "" if _place(units[place - 1], own)[0] == key[0] else "\n"
-        units.insert(place, replace(new, gap=gap))
-    else:
+    elif imports:
         place = imports[0][0]
-        units.insert(place, replace(new, gap=units[place].gap))
+        gap = units[place].gap
+    else:
+        place = int(bool(units) and units[0].key == DOCSTRING)
+        gap = "\n" * place
+    units.insert(place, replace(new, gap=gap))
     following = units[place + 1] if place + 1 < len(units) else None
-    if following is not None and is_import(following):
-        gap = "" if _place(following, own)[0] == key[0] else following.gap or "\n"
-        units[place + 1] = replace(following, gap=gap)
+    if following is not None and (is_import(following) or not imports):
+        same = is_import(following) and _place(following, own)[0] == key[0]
+        units[place + 1] = replace(following, gap="" if same else following.gap or "\n")
 
 
 def _place(unit: Unit, own: set[str]) -> tuple[int, bool, str]:

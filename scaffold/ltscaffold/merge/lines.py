@@ -1,11 +1,9 @@
 """Merges by line, as git makes them, and so `copier update`, too."""
 
-import subprocess
 import tempfile
 from pathlib import Path
 
-from ltscaffold.errors import ScaffoldError
-from ltscaffold.git import clean_environment
+from ltscaffold.git import failure, run_git
 
 LABELS = ("before updating", "last update", "after updating")
 """Of the markers in a conflict; `copier update` names them so."""
@@ -28,15 +26,9 @@ def merge_lines(
             (Path(folder) / name).write_bytes(content)
         labels = [word for label in LABELS for word in ("-L", label)]
         style = ["--diff3"] if show_base else []
-        command = ["git", "merge-file", "-p", *style, *labels, *names]
-        try:
-            done = subprocess.run(
-                command, cwd=folder, env=clean_environment(), capture_output=True, check=False
-            )
-        except FileNotFoundError:
-            raise ScaffoldError("git is not on PATH: install it, and try again") from None
+        done = run_git("merge-file", "-p", *style, *labels, *names, cwd=Path(folder))
     if not 0 <= done.returncode < 128:  # else it is the number of conflicts
-        raise ScaffoldError(f"git merge-file failed: {done.stderr.decode(errors='replace')}")
+        raise failure(done)
     return done.stdout, done.returncode > 0
 
 

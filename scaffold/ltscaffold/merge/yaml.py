@@ -3,7 +3,8 @@
 import re
 from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import Any, TypeGuard
+from itertools import repeat
+from typing import TypeGuard
 
 import yaml
 
@@ -13,6 +14,10 @@ from ltscaffold.merge.units import Unit, merge_units, numbered, pick, with_comme
 DEFAULTS = "defaults"
 """Hydra's list of what a config is composed of: the one list that is united."""
 REMARK = re.compile(r"(?:^|\s)#\s*(.*)$", re.MULTILINE)
+
+
+Entry = tuple[yaml.Node, yaml.Node | None]
+"""A key and its value, or an item of a list and None."""
 
 
 class LayoutError(Exception):
@@ -37,24 +42,29 @@ class Block:
     last: int
     prefix: str = ""
 
+    @property
+    def entries(self) -> list[Entry]:
+        """The entries; those of a list have no value."""
+        value = self.node.value
+        return list(value if isinstance(self.node, yaml.MappingNode) else zip(value, repeat(None)))
+
     def units(self) -> list[Unit]:
         """Return the entries."""
-        marks = [_first(entry).start_mark for entry in self.node.value]
+        marks = [key.start_mark for key, _ in self.entries]
         if not all(re.fullmatch(r" *(- +)?", self.lines[m.line][: m.column]) for m in marks):
             raise LayoutError
         starts = [mark.line for mark in marks]
         units, following = [], self.first
-        for entry, start, end in zip(
-            self.node.value, starts, [*starts[1:], self.last], strict=True
+        for (key, value), start, end in zip(
+            self.entries, starts, [*starts[1:], self.last], strict=True
         ):
-            last = self._end(start, end)
+            last, name = self._end(start, end), self._name(key)
             text = "".join(self.lines[start:last])
-            form = (_data(entry), *REMARK.findall(text))
-            value = _value(entry)
+            form = (_data(key), value and _data(value), *REMARK.findall(text))
             node = None
             if _is_block(value):
-                node = Block(self.lines, value, start + 1, last, f"{self._name(entry)}.")
-            unit = Unit(self._name(entry), "", "", text, form, node, _is_divisible(node))
+                node = Block(self.lines, value, start + 1, last, f"{name}.")
+            unit = Unit(name, "", "", text, form, node, _is_divisible(node))
             units += with_comments(self.lines[following:start], unit)
             following = last
         return numbered(units + with_comments(self.lines[following : self.last], None))
@@ -62,7 +72,7 @@ class Block:
     @property
     def column(self) -> int:
         """Where its entries stand."""
-        return _first(self.node.value[0]).start_mark.column
+        return self.entries[0][0].start_mark.column
 
     def _end(self, start: int, end: int) -> int:
         """Return the line behind an entry: comments at its depth lead the next one."""
@@ -74,12 +84,10 @@ class Block:
             end -= 1
         return end
 
-    def _name(self, entry: Any) -> str:
-        if isinstance(entry, tuple):
-            return f"{self.prefix}{entry[0].value}"
-        if isinstance(entry, yaml.MappingNode) and len(entry.value) == 1:
-            return f"{self.prefix}{entry.value[0][0].value}"
-        return f"{self.prefix}{_data(entry)}"
+    def _name(self, key: yaml.Node) -> str:
+        if isinstance(key, yaml.MappingNode) and len(key.value) == 1:
+            ((key, _),) = key.value
+        return f"{self.prefix}{key.value if isinstance(key, yaml.ScalarNode) else _data(key)}"
 
 
 def merge_yaml(ours: str, base: str, theirs: str) -> Draft | None:
@@ -144,25 +152,14 @@ def _is_divisible(block: Block | None) -> bool:
     )
 
 
-def _first(entry: Any) -> yaml.Node:
-    """Return what an entry begins with: a key, or an item of a list."""
-    node: yaml.Node = entry[0] if isinstance(entry, tuple) else entry
-    return node
-
-
-def _value(entry: Any) -> yaml.Node | None:
-    return entry[1] if isinstance(entry, tuple) else None
-
-
 def _is_block(node: yaml.Node | None) -> TypeGuard[yaml.CollectionNode]:
     """Tell whether a value has its entries on lines of their own."""
     return isinstance(node, yaml.CollectionNode) and not node.flow_style and bool(node.value)
 
 
-def _data(entry: Any) -> Hashable:
-    """Return what an entry says, whatever its layout."""
-    if isinstance(entry, tuple):
-        return tuple(map(_data, entry))
-    if isinstance(entry, yaml.ScalarNode):
-        return entry.value if entry.tag.endswith(":str") else (entry.tag, entry.value)
-    return (entry.tag, *map(_data, entry.value))
+def _data(node: yaml.Node) -> Hashable:
+    """Return what a node says, whatever its layout."""
+    if isinstance(node, yaml.ScalarNode):
+        return node.value if node.tag.endswith(":str") else (node.tag, node.value)
+    pairs = node.value if isinstance(node, yaml.MappingNode) else [node.value]
+    return (node.tag, *(tuple(map(_data, nodes)) for nodes in pairs))

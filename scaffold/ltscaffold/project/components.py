@@ -1,13 +1,12 @@
 """The files of items, and the plan that leads from one list of items to another."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from ltscaffold.project.merge_files import How, merge_files
 from ltscaffold.record.answers import ANSWERS_FILE, Answers, Item
 from ltscaffold.record.component_types import COMPONENT_TYPES
 from ltscaffold.templating import source
-from ltscaffold.templating.render import Files, render, render_answers, render_items
+from ltscaffold.templating.render import Files, render, render_answers
 from ltscaffold.writing.plan import Plan, changes_of
 
 KEPT = (".gitattributes", ".gitignore")
@@ -19,7 +18,8 @@ def item_files(answers: Answers, *items: Item) -> Files:
     files: Files = {}
     for version in sorted({item.v for item in items}):
         at_version = [item for item in items if item.v == version]
-        files |= render_items(source.checkout(answers.source, version), answers, at_version)
+        templates = source.checkout(answers.source, version)
+        files |= render(templates, answers, at_version, skeleton=False)
     return files
 
 
@@ -50,19 +50,21 @@ def _filled(text: str, item: Item) -> str:
 
 
 def item_plan(
-    command: str, project: Path, old: Answers, new: Answers, how: How = "members"
+    command: str, project: Path, old: Answers | None, new: Answers, how: How = "members"
 ) -> Plan:
     """Plan what changes in a project's files from one list of items to another; edits are kept.
 
     Args:
         command: what is done, for messages.
         project: the folder of the project.
-        old: what it records now.
+        old: what it records now; None: it is not written yet.
         new: what it is to record.
         how: what the unit of a merge is.
+
+    Raises:
+        ScaffoldError: if a new file is there already.
     """
-    before = skeleton_files(old) | item_files(old, *_without(old.items, new.items))
-    after = skeleton_files(new) | item_files(new, *_without(new.items, old.items))
+    before, after = _changed(old, new), _changed(new, old)
     same = {path for path in before if before[path] == after.get(path)}
     kept = {path for path in KEPT if (project / path).exists()}
     for path in same | kept:
@@ -70,10 +72,13 @@ def item_plan(
         after.pop(path, None)
     merge = merge_files(project, before, after, how)
     answers_file = render_answers(source.checkout(new.source, new.version), new).encode()
-    contents = merge.contents | {ANSWERS_FILE: answers_file}
-    changes = changes_of(project, contents)
+    changes = changes_of(project, merge.contents | {ANSWERS_FILE: answers_file})
     return Plan(command, changes, merge.conflicts, merge.reviews, merge.notes)
 
 
-def _without(items: Sequence[Item], others: Sequence[Item]) -> list[Item]:
-    return [item for item in items if item not in others]
+def _changed(answers: Answers | None, other: Answers | None) -> Files:
+    """Return the files of a project that may differ from those of other answers."""
+    if answers is None:
+        return {}
+    items = [item for item in answers.items if other is None or item not in other.items]
+    return skeleton_files(answers) | item_files(answers, *items)

@@ -1,4 +1,4 @@
-"""The runtime, in a process of its own: the generator does not import it."""
+"""Python in a process of its own: the generator imports neither the runtime nor other tools."""
 
 import subprocess
 import sys
@@ -7,15 +7,24 @@ from pathlib import Path
 from ltscaffold.errors import ScaffoldError
 
 
+def python(folder: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run Python in a folder and return its exit status and what it prints."""
+    command = [sys.executable, *map(str, arguments)]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
 def run_python(project: Path, *arguments: str) -> str:
     """Run Python in a project and return what it prints.
 
     Raises:
         ScaffoldError: if it fails, with the last line that it says of it.
     """
-    command = [sys.executable, *arguments]
-    done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
+    done = python(project, *arguments)
     if done.returncode:
-        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise ScaffoldError(reason.removeprefix("error: "))
+        raise ScaffoldError(reason(done.stderr).removeprefix("error: "))
     return done.stdout
+
+
+def reason(printed: str) -> str:
+    """Return the last line that a failed program printed."""
+    return (printed.strip().splitlines() or ["no reason given"])[-1]

@@ -1,15 +1,22 @@
 """The merge of a project's files."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Literal
 
 from ltscaffold.merge.draft import Draft
 from ltscaffold.merge.lines import conflict_lines, merge_lines
+from ltscaffold.merge.python import merge_python
+from ltscaffold.merge.yaml import merge_yaml
 from ltscaffold.templating.render import Files
 from ltscaffold.writing.plan import SourceLocation, check_free, read
 
+FACES: Mapping[str, Callable[[str, str, str], Draft | None]] = {
+    ".py": merge_python,
+    ".yaml": merge_yaml,
+}
+"""What merges files by their members, by the suffix of their names."""
 How = Literal["members", "text"]
 """By the members of classes and the keys of YAML, or by line, as `copier update` merges."""
 
@@ -81,15 +88,13 @@ def _merge_one(project: Path, path: str, base: str, theirs: str, how: How, merge
 
 def _merge_members(path: str, ours: bytes, base: str, theirs: str, merge: Merge) -> bool:
     """Merge a file by its members, or return False where that cannot be."""
-    merge_text = _merge_of(path)
-    if merge_text is None:
-        return False
     try:
         text = ours.decode("utf-8-sig")
     except ValueError:
         return False
-    ends = text.count("\r\n")
-    if text.count("\r") != ends or ends not in (0, text.count("\n")):
+    ends, merge_text = text.count("\r\n"), FACES.get(PurePath(path).suffix)
+    mixed = text.count("\r") != ends or ends not in (0, text.count("\n"))
+    if mixed or merge_text is None:
         return False
     draft = merge_text(text.replace("\r\n", "\n"), base, theirs)
     if draft is None:
@@ -101,19 +106,6 @@ def _merge_members(path: str, ours: bytes, base: str, theirs: str, merge: Merge)
         places.append(SourceLocation(path, mark.line + 1, mark.message))
     merge.notes += [f"{path}: {note}" for note in draft.notes]
     return True
-
-
-def _merge_of(path: str) -> Callable[[str, str, str], Draft | None] | None:
-    """Return how files of this kind are merged, or None for by line."""
-    if path.endswith(".py"):
-        from ltscaffold.merge.python import merge_python
-
-        return merge_python
-    if path.endswith(".yaml"):
-        from ltscaffold.merge.yaml import merge_yaml
-
-        return merge_yaml
-    return None
 
 
 def _like(ours: bytes, text: str) -> bytes:

@@ -5,27 +5,19 @@ and one that a branch renamed is named under both names.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 from ltscaffold.errors import ScaffoldError
-from ltscaffold.record.answers import ANSWERS_FILE, Answers, Item, recorded_versions
+from ltscaffold.record.answers import ANSWERS_FILE, Answers, Item
 from ltscaffold.templating import source
 
 Age = Callable[[str], int]
 """The place of a version among all of them, the oldest first."""
 
 
-@dataclass
-class Reconciled:
-    """A record in which everything stands once, and what was decided for it."""
-
-    answers: Answers
-    notes: list[str] = field(default_factory=list)
-
-
-def reconcile(project: Path, answers: Answers) -> Reconciled:
-    """Return the record of a project with the lines of merged branches made one.
+def reconcile(project: Path, answers: Answers) -> tuple[Answers, list[str]]:
+    """Return the record of a project with the lines of merged branches made one, and notes.
 
     Where branches were at different versions the older counts: what the newer templates changed
     is in the files, and a change that is there already merges with itself.
@@ -34,25 +26,18 @@ def reconcile(project: Path, answers: Answers) -> Reconciled:
         ScaffoldError: if the branches have different items of one name.
     """
     age = source.versions(answers.source).index
-    version = min(recorded_versions(project), key=age)
-    result = Reconciled(replace(answers, version=version))
-    gone = [item for item in _distinct(answers.items) if _is_gone(project, answers, item)]
-    names = list(dict.fromkeys(item.name for item in answers.items))
+    version = min(answers.versions, key=age)
+    notes: list[str] = []
+    lines: dict[str, list[Item]] = {}
+    for item in answers.items:
+        lines.setdefault(item.name, []).append(item)
+    gone = [item for item in answers.items if _is_gone(project, answers, item)]
     present = {item.name for item in answers.items if item not in gone}
-    items = [
-        _united([i for i in answers.items if i.name == name], present, age)
-        for name in names
-        if name in present
-    ]
-    for item in gone:
-        if item.name not in present:
-            items = _without_gone(item, items, age, result.notes)
-    result.answers = replace(result.answers, items=items)
-    return result
-
-
-def _distinct(items: Sequence[Item]) -> list[Item]:
-    return [item for place, item in enumerate(items) if item not in items[:place]]
+    items = [_united(same, present, age) for name, same in lines.items() if name in present]
+    for position, item in enumerate(gone):
+        if item.name not in present and item not in gone[:position]:
+            items = _without_gone(item, items, age, notes)
+    return replace(answers, version=version, items=items), notes
 
 
 def _is_gone(project: Path, answers: Answers, item: Item) -> bool:

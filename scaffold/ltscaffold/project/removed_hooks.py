@@ -3,10 +3,10 @@
 https://lightning.ai/docs/pytorch/stable/upgrade/migration_guide.html
 """
 
-import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from ltscaffold.project.python_code import methods
 from ltscaffold.record.component_types import CALLBACK, DATASET, TASK
 from ltscaffold.writing.plan import SourceLocation
 
@@ -29,14 +29,11 @@ _LOADERS = {
     f"on_{stage}_dataloader": RemovedHook("1.7", f"{stage}_dataloader")
     for stage in ("train", "val", "test", "predict")
 }
+_STEPS = {"training": "train", "validation": "validation", "test": "test"}
 REMOVED_HOOKS: Mapping[str, Mapping[str, RemovedHook]] = {
     TASK.name: {
-        "training_epoch_end": RemovedHook("2.0", "on_train_epoch_end"),
-        "validation_epoch_end": RemovedHook("2.0", "on_validation_epoch_end"),
-        "test_epoch_end": RemovedHook("2.0", "on_test_epoch_end"),
-        "training_step_end": RemovedHook("2.0", "on_train_batch_end"),
-        "validation_step_end": RemovedHook("2.0", "on_validation_batch_end"),
-        "test_step_end": RemovedHook("2.0", "on_test_batch_end"),
+        **{f"{s}_epoch_end": RemovedHook("2.0", f"on_{on}_epoch_end") for s, on in _STEPS.items()},
+        **{f"{s}_step_end": RemovedHook("2.0", f"on_{on}_batch_end") for s, on in _STEPS.items()},
         "on_hpc_save": RemovedHook("1.8", "on_save_checkpoint"),
         "on_hpc_load": RemovedHook("1.8", "on_load_checkpoint"),
         **_EPOCHS,
@@ -57,29 +54,21 @@ REMOVED_HOOKS: Mapping[str, Mapping[str, RemovedHook]] = {
         **_EPOCHS,
     },
 }
-"""By kind of item and name of the hook."""
+"""By component type and name of the hook."""
 
 
-def removed_hooks(path: str, code: bytes, kinds: Mapping[str, str]) -> Iterator[SourceLocation]:
+def removed_hooks(
+    path: str, code: bytes | None, kinds: Mapping[str, str]
+) -> Iterator[SourceLocation]:
     """Yield the methods of classes that Lightning used to call.
 
     Args:
-        path: the file, as the places are to name it.
+        path: the file, as the locations are to name it.
         code: its content; what is no Python gives nothing.
-        kinds: of the items, by the names of their classes.
+        kinds: the component types by the names of their classes.
     """
-    try:
-        classes = [node for node in ast.parse(code).body if isinstance(node, ast.ClassDef)]
-    except (SyntaxError, ValueError):
-        return
-    for cls in classes:
-        hooks = REMOVED_HOOKS.get(kinds.get(cls.name, ""), {})
-        for method in cls.body:
-            if isinstance(method, ast.FunctionDef) and method.name in hooks:
-                removed = hooks[method.name]
-                yield SourceLocation(
-                    path,
-                    method.lineno,
-                    f"Lightning has not called {method.name} since {removed.since}: "
-                    f"override {removed.instead}",
-                )
+    for class_name, method in methods(code):
+        hook = REMOVED_HOOKS.get(kinds.get(class_name, ""), {}).get(method.name)
+        if hook is not None:
+            fact = f"Lightning has not called {method.name} since {hook.since}"
+            yield SourceLocation(path, method.lineno, f"{fact}: override {hook.instead}")

@@ -4,6 +4,8 @@ import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from ltscaffold.project.python_code import methods
+
 
 @dataclass(frozen=True)
 class Stub:
@@ -23,18 +25,10 @@ def unfilled(path: str, ours: bytes | None, rendered: str, hooks: Sequence[str])
         rendered: the content that was generated.
         hooks: the methods that were generated as stubs.
     """
-    generated = {method.name: _body(method) for method in _methods(rendered)}
-    try:
-        methods = _methods((ours or b"").decode())
-    except (SyntaxError, ValueError):
-        return
-    for method in methods:
+    generated = {method.name: _body(method) for _, method in methods(rendered)}
+    for _, method in methods(ours):
         if method.name in hooks and _body(method) == generated.get(method.name):
             yield Stub(path, method.lineno, method.name)
-
-
-def _methods(code: str) -> list[ast.FunctionDef]:
-    return [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.FunctionDef)]
 
 
 def _body(method: ast.FunctionDef) -> list[str]:

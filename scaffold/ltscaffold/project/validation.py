@@ -56,17 +56,21 @@ def check_new_name(catalog: Catalog, answers: Answers, kind: ComponentType, name
         raise ScaffoldError(f"there is a {taken[0]} '{name}' in this project: choose another name")
 
 
-def check_parts(
+def checked_parts(
     catalog: Catalog, answers: Answers, item: Item, hooks: Sequence[str], recipes: Sequence[str]
-) -> None:
-    """Raise ScaffoldError for a hook or recipe that does not exist or does not fit the item.
+) -> list[str]:
+    """Return the paths of the partials of hooks and recipes, each once.
 
     A recipe goes in once: a task inherits those of the tasks that it is based on.
+
+    Raises:
+        ScaffoldError: for a hook or recipe that does not exist or does not fit the item.
     """
-    if recipes and item.kind != TASK.name:
+    kind = COMPONENT_TYPES[item.kind]
+    if recipes and kind is not TASK:
         raise ScaffoldError(f"a {item.kind} has no recipes: leave --recipe out")
     for hook in hooks:
-        catalog.hook(COMPONENT_TYPES[item.kind], hook)
+        catalog.hook(kind, hook)
     line = answers.ancestors(item.base)
     base = line[-1].base if line else item.base
     heirs = [other for other in answers.items if item in answers.ancestors(other.base)]
@@ -81,10 +85,6 @@ def check_parts(
                     f"recipe '{recipe}' would apply twice: {item.name} {relation} {other.name}, "
                     "which has it; leave it out"
                 )
-
-
-def parts_of(kind: ComponentType, hooks: Sequence[str], recipes: Sequence[str]) -> list[str]:
-    """Return the paths of the partials of hooks and recipes, each once."""
     parts = [f"recipes/{recipe}" for recipe in recipes] + [kind.part(hook) for hook in hooks]
     return list(dict.fromkeys(parts))
 

@@ -1,10 +1,10 @@
 """The record of what was generated into a project: `.copier-answers.yml`."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -44,11 +44,23 @@ class Item:
     v: str
 
 
+Fields = dict[str, object]
+"""The fields of an item, or of Copier, as templates see them."""
+Variables = dict[str, str | Fields | list[Fields]]
+"""What templates see, by name."""
+
+
 @dataclass(frozen=True)
 class Answers:
     """What a project records: the template source and version, the package folder, the items.
 
-    Its folder of partials of its own is no record, but decides as much what is rendered.
+    Attributes:
+        version: of the templates.
+        source: URL of the templates.
+        package: the folder of the items.
+        items: what was generated.
+        own_partials: the project's folder of partials; not recorded, but decides what is rendered.
+        versions: every version on record; more than one where branches were merged.
     """
 
     version: str
@@ -56,17 +68,14 @@ class Answers:
     package: str
     items: list[Item] = field(default_factory=list)
     own_partials: Path | None = field(default=None, compare=False)
-
-    def with_item(self, item: Item) -> "Answers":
-        """Return these answers with one more item."""
-        return replace(self, items=[*self.items, item])
+    versions: Sequence[str] = field(default=(), compare=False)
 
     def item(self, name: str) -> Item:
         """Return the item of a name; raises ScaffoldError, with the nearest, if there is none."""
-        for item in self.items:
-            if item.name == name:
-                return item
-        raise unknown("item", name, (item.name for item in self.items), "ltscaffold list items")
+        items = self._by_name()
+        if name not in items:
+            raise unknown("item", name, items, "ltscaffold list items")
+        return items[name]
 
     def with_replaced(self, item: Item, *others: Item) -> "Answers":
         """Return these answers with other items, or none, in the place of one."""
@@ -75,29 +84,31 @@ class Answers:
 
     def ancestors(self, base: str) -> list[Item]:
         """Return the items that a base stands on, itself the first; none for one of the runtime."""
-        by_name = {item.name: item for item in self.items}
-        found: list[Item] = []
-        while base in by_name and by_name[base] not in found:
-            found.append(by_name[base])
+        items, found = self._by_name(), list[Item]()
+        while base in items and items[base] not in found:
+            found.append(items[base])
             base = found[-1].base
         return found
 
-    def variables(self, only: Sequence[Item] | None = None) -> dict[str, Any]:
+    def variables(self, only: Sequence[Item] | None = None) -> Variables:
         """Return what templates see, under the names that Copier gives it.
 
         Args:
             only: the items that paths stand for, in place of all.
         """
-        rendered = [asdict(item) for item in (self.items if only is None else only)]
-        return {
+        variables: Variables = {
             "_copier_answers": {"_commit": self.version, "_src_path": self.source},
             "_copier_conf": {"answers_file": ANSWERS_FILE},
             "lts_package": self.package,
             "lts_items": [asdict(item) for item in self.items],
-        } | {
-            kind.items: [item for item in rendered if item["kind"] == kind.name]
-            for kind in COMPONENT_TYPES.values()
         }
+        for kind in COMPONENT_TYPES.values():
+            items = self.items if only is None else only
+            variables[kind.items] = [asdict(item) for item in items if item.kind == kind.name]
+        return variables
+
+    def _by_name(self) -> dict[str, Item]:
+        return {item.name: item for item in self.items}
 
 
 def read_answers(project: Path) -> Answers | None:
@@ -110,19 +121,7 @@ def read_answers(project: Path) -> Answers | None:
     if not path.exists():
         return None
     try:
-        text = path.read_text(encoding="utf-8")
-        if CONFLICT.search(text):
-            raise ScaffoldError(
-                f"{path} has conflict markers: delete the lines with <<<<<<<, ======= and >>>>>>>, "
-                "keep those between them, and run `ltscaffold update`"
-            )
-        recorded = yaml.load(text, LOADER)
-        if "_src_path" in recorded and "lts_items" not in recorded:
-            raise ScaffoldError(
-                f"{path} belongs to another template ({recorded['_src_path']}): "
-                "use another folder, see --project"
-            )
-        return replace(_parse(recorded), own_partials=project.resolve() / OWN_PARTIALS)
+        return _parsed(path)
     except (yaml.YAMLError, ValueError, TypeError, KeyError, AttributeError, OSError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ScaffoldError(
@@ -134,7 +133,7 @@ def read_answers(project: Path) -> Answers | None:
 def read_project(project: Path) -> Answers:
     """Return what a project records; raises ScaffoldError where there is none or two, too."""
     answers = read_merged(project)
-    check_merged(project, answers)
+    check_merged(answers)
     return answers
 
 
@@ -155,12 +154,11 @@ def read_merged(project: Path) -> Answers:
     return answers
 
 
-def check_merged(project: Path, answers: Answers) -> None:
+def check_merged(answers: Answers) -> None:
     """Raise ScaffoldError where merged branches left two lines for one thing."""
-    names = [item.name for item in answers.items]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if len(recorded_versions(project)) > 1:
-        twice = ["_commit", *twice]
+    counts = Counter(item.name for item in answers.items)
+    twice = ["_commit"] * (len(answers.versions) > 1)
+    twice += sorted(name for name, count in counts.items() if count > 1)
     if twice:
         raise ScaffoldError(
             f"{ANSWERS_FILE} names {', '.join(twice)} twice (merged branches?): "
@@ -168,28 +166,38 @@ def check_merged(project: Path, answers: Answers) -> None:
         )
 
 
-def recorded_versions(project: Path) -> list[str]:
-    """Return the versions that a project's record names: more than one after some merges."""
-    text = (project / ANSWERS_FILE).read_text(encoding="utf-8")
-    return list(dict.fromkeys(VERSION_LINE.findall(text)))
-
-
-def _parse(recorded: Mapping[str, Any]) -> Answers:
-    missing = KEYS - set(recorded)
-    if missing:
+def _parsed(path: Path) -> Answers:
+    text = path.read_text(encoding="utf-8")
+    if CONFLICT.search(text):
+        raise ScaffoldError(
+            f"{path} has conflict markers: delete the lines with <<<<<<<, ======= and >>>>>>>, "
+            "keep those between them, and run `ltscaffold update`"
+        )
+    recorded = yaml.load(text, LOADER)
+    if "_src_path" in recorded and "lts_items" not in recorded:
+        raise ScaffoldError(
+            f"{path} belongs to another template ({recorded['_src_path']}): "
+            "use another folder, see --project"
+        )
+    keys = set(recorded)
+    if missing := KEYS - keys:
         raise ValueError(f"it lacks {', '.join(sorted(missing))}")
     known = {field.name for field in fields(Item)}
-    strange = set(recorded) - KEYS | {key for item in recorded["lts_items"] for key in item} - known
+    strange = keys - KEYS | {key for item in recorded["lts_items"] for key in item} - known
     if strange:
         raise ScaffoldError(
             f"{ANSWERS_FILE} has keys that this ltscaffold does not know "
             f"({', '.join(sorted(strange))}): delete them, or pip install --upgrade ltscaffold"
         )
-    items = [Item(**item) for item in recorded["lts_items"]]
+    items, package = [Item(**item) for item in recorded["lts_items"]], recorded["lts_package"]
     for item in items:
         if item.kind not in COMPONENT_TYPES:
             raise ValueError(f"{item.kind!r} is no kind of item that this ltscaffold knows")
-    for name in (recorded["lts_package"], *(item.name for item in items)):
+    for name in (package, *(item.name for item in items)):
         if not SNAKE_CASE.fullmatch(name):
             raise ValueError(f"{name!r} is not a name that ltscaffold gives")
-    return Answers(recorded["_commit"], recorded["_src_path"], recorded["lts_package"], items)
+    own_partials = path.parent.resolve() / OWN_PARTIALS
+    versions = list(dict.fromkeys(VERSION_LINE.findall(text)))
+    return Answers(
+        recorded["_commit"], recorded["_src_path"], package, items, own_partials, versions
+    )

@@ -38,18 +38,15 @@ def check_name(what: str, name: str) -> None:
         raise ScaffoldError(
             f"the {what} name {name!r} is not in snake_case (a-z, 0-9 and single _){_suggest(name)}"
         )
-    if keyword.iskeyword(name):
-        raise ScaffoldError(f"the {what} name '{name}' is a keyword of Python: choose another")
-    if name in sys.stdlib_module_names:
-        raise ScaffoldError(
-            f"the {what} name '{name}' is a module of the standard library: choose another"
-        )
-    if name in RESERVED:
-        raise ScaffoldError(f"the {what} name '{name}' means something else here: choose another")
-    if name in TRAINING_STACK or is_installed(name):
-        raise ScaffoldError(
-            f"the {what} name '{name}' is an installed Python package: choose another"
-        )
+    reasons = {
+        "is a keyword of Python": keyword.iskeyword(name),
+        "is a module of the standard library": name in sys.stdlib_module_names,
+        "means something else here": name in RESERVED,
+        "is an installed Python package": name in TRAINING_STACK or is_installed(name),
+    }
+    for reason, applies in reasons.items():
+        if applies:
+            raise ScaffoldError(f"the {what} name '{name}' {reason}: choose another")
 
 
 def is_installed(name: str) -> bool:

@@ -5,7 +5,6 @@ The protocol is that of gitremote-helpers(7), with the one capability `connect`.
 
 import os
 import sys
-from typing import BinaryIO
 
 from ltscaffold.errors import ScaffoldError
 from ltscaffold.git import clean_environment
@@ -16,7 +15,7 @@ def main() -> None:
     """Answer git's commands on standard input until it connects or hangs up."""
     # Unbuffered: what follows `connect` belongs to the process that takes over the pipe.
     with os.fdopen(0, "rb", buffering=0, closefd=False) as commands:
-        while command := _read_line(commands):
+        while command := commands.readline().decode().removesuffix("\n"):
             if command == "capabilities":
                 _reply("connect\n")
             elif command == "connect git-upload-pack":
@@ -39,12 +38,3 @@ def _serve() -> None:
 def _reply(text: str) -> None:
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
-
-
-def _read_line(stream: BinaryIO) -> str:
-    line = bytearray()
-    while byte := stream.read(1):
-        if byte == b"\n":
-            break
-        line += byte
-    return line.decode()

@@ -1,12 +1,11 @@
 """From templates and answers to files, as Copier renders them, without importing Copier."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePath
 from traceback import extract_tb
-from typing import Any
 
 from jinja2 import (
     Environment,
@@ -18,7 +17,7 @@ from jinja2 import (
 )
 
 from ltscaffold.errors import ScaffoldError
-from ltscaffold.record.answers import ANSWERS_FILE, Answers, Item
+from ltscaffold.record.answers import ANSWERS_FILE, Answers, Item, Variables
 from ltscaffold.record.component_types import CALLBACK_BASE
 
 Files = dict[str, str]
@@ -55,43 +54,30 @@ def _environment(folders: tuple[Path, ...], files: tuple[Path, ...]) -> Environm
     )
 
 
-def render(templates: Path, answers: Answers, only: Sequence[Item] | None = None) -> Files:
-    """Return every file of the project that the answers describe, the answers file included.
+def render(
+    templates: Path, answers: Answers, only: Sequence[Item] | None = None, skeleton: bool = True
+) -> Files:
+    """Return the files of the project that the answers describe.
 
     Args:
         templates: the folder of the templates.
         answers: what the project records.
         only: the items whose files are wanted, in place of all.
+        skeleton: whether files that belong to no item are wanted, the answers file included.
 
     Raises:
         ScaffoldError: if an item is based on what there is not.
     """
     items = answers.items if only is None else only
-    return _rendered(templates, answers, items, _sources(templates))
-
-
-def render_items(templates: Path, answers: Answers, items: Sequence[Item]) -> Files:
-    """Return the files of items, without the skeleton; raises as `render` does."""
-    sources = [source for source in _sources(templates) if LOOP.search(source)]
-    return _rendered(templates, answers, items, sources)
-
-
-def _sources(templates: Path) -> list[str]:
-    """Return the paths of the templates that files are rendered from."""
-    project = templates / "project"
-    paths = (path.relative_to(project) for path in project.rglob("*") if path.is_file())
-    return [path.as_posix() for path in sorted(paths)]
-
-
-def _rendered(
-    templates: Path, answers: Answers, items: Sequence[Item], sources: Sequence[str]
-) -> Files:
     for item in items:
         _check_base(templates, answers, item)
     jinja, variables = environment(templates, answers.own_partials), answers.variables(items)
+    project = templates / "project"
+    paths = (path.relative_to(project) for path in project.rglob("*") if path.is_file())
     return {
         path: _text(jinja, f"project/{source}", seen)
-        for source in sources
+        for source in map(PurePath.as_posix, sorted(paths))
+        if skeleton or LOOP.search(source)
         for path, seen in _targets(jinja, source, variables)
     }
 
@@ -118,15 +104,17 @@ def render_answers(templates: Path, answers: Answers) -> str:
 
 
 def _targets(
-    jinja: Environment, path: str, variables: Mapping[str, Any]
-) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    jinja: Environment, path: str, variables: Variables
+) -> Iterator[tuple[str, Variables]]:
     """Yield the paths that a template path stands for, each with the variables it sees."""
     loop = LOOP.search(path)
     if loop is None:
         yield _compiled(jinja, path.removesuffix(SUFFIX)).render(variables), variables
         return
     once = path[: loop.start()] + loop["body"] + path[loop.end() :]
-    for item in variables[loop["items"]]:
+    items = variables[loop["items"]]
+    assert isinstance(items, list)
+    for item in items:
         yield from _targets(jinja, once, {**variables, loop["name"]: item})
 
 
@@ -135,7 +123,7 @@ def _compiled(jinja: Environment, text: str) -> Template:
     return jinja.from_string(text)
 
 
-def _text(jinja: Environment, template: str, variables: Mapping[str, Any]) -> str:
+def _text(jinja: Environment, template: str, variables: Variables) -> str:
     """Return a file's text: rendered if its name ends in `.jinja`, else as it is."""
     if template.endswith(SUFFIX):
         with one_line_errors(template):

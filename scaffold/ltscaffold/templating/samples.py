@@ -8,7 +8,7 @@ from ltscaffold.errors import ScaffoldError
 from ltscaffold.record.answers import Answers, Item
 from ltscaffold.record.component_types import CALLBACK, CALLBACK_BASE, DATASET, TASK
 from ltscaffold.templating.catalog import Catalog
-from ltscaffold.templating.render import Files, render_items
+from ltscaffold.templating.render import Files, render
 
 VERSION = "v0.0.0"
 
@@ -37,16 +37,13 @@ def samples(catalog: Catalog) -> list[Item]:
 
 def recipe_samples(catalog: Catalog) -> list[Item]:
     """Return a task for each recipe alone, on a base that it fits."""
-    bases = catalog.names("base")
-    fitting = {
-        f"recipes/{recipe}": base
-        for recipe in catalog.names("recipe")
-        for base in reversed(bases)
-        if f"recipes/{recipe}" in recipes_of(catalog, base)
-    }
+    first: dict[str, str] = {}
+    for base in catalog.names("base"):
+        for recipe in recipes_of(catalog, base):
+            first.setdefault(recipe, base)
     return [
         _task(catalog, f"with_{recipe.removeprefix('recipes/')}", base, [recipe])
-        for recipe, base in fitting.items()
+        for recipe, base in sorted(first.items())
     ]
 
 
@@ -77,7 +74,7 @@ def render_each(templates: Path, answers: Answers) -> Iterator[tuple[Item, Files
     """Yield each item with its files, or with what is wrong with them."""
     for item in answers.items:
         try:
-            files = render_items(templates, answers, [item])
+            files = render(templates, answers, [item], skeleton=False)
         except ScaffoldError as error:
             yield item, str(error)
         else:

@@ -19,6 +19,7 @@ from platformdirs import user_cache_path
 
 from ltscaffold.errors import ScaffoldError
 from ltscaffold.git import git, git_over_network
+from ltscaffold.writing.plan import user_folder
 
 SOURCE_URL = "ltscaffold::templates.git"
 """What answers record as `_src_path`: no path of a machine; git asks `git-remote-ltscaffold`."""
@@ -115,12 +116,11 @@ def checkout(url: str, version: str) -> Path:
         refresh(url)  # somebody else updated the project
         commit = _commit(repo, version)
     if not commit:
-        cure = "update it with pip install --upgrade ltscaffold"
-        if url != SOURCE_URL:
-            cure = "the project needs that tag there"
+        place, cure = url, "the project needs that tag there"
+        if url == SOURCE_URL:
+            place, cure = "this ltscaffold", "update it with pip install --upgrade ltscaffold"
         raise ScaffoldError(
-            f"there are no templates of version {version} in "
-            f"{'this ltscaffold' if url == SOURCE_URL else url} "
+            f"there are no templates of version {version} in {place} "
             f"(its newest is {versions(url)[-1]}): {cure}"
         )
 
@@ -214,13 +214,4 @@ def _cached(name: str, make: Callable[[Path], object]) -> Path:
 
 @cache
 def _cache_root() -> Path:
-    root = user_cache_path("ltscaffold")
-    try:
-        if not root.is_dir():
-            root.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ScaffoldError(
-            f"cannot write to the cache folder {root} ({error.strerror}): "
-            "set XDG_CACHE_HOME to a folder that you may write to"
-        ) from None
-    return root
+    return user_folder("cache", user_cache_path("ltscaffold"))

@@ -2,7 +2,8 @@
 
 import difflib
 import os
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -34,10 +35,6 @@ class Change:
             return "create"
         return "delete" if self.after is None else "change"
 
-    def reversed(self) -> "Change":
-        """Return the change that undoes this one."""
-        return Change(self.path, self.after, self.before, self.mode)
-
     def diff(self) -> str:
         """Return the change as `git apply` takes it."""
         old, new = quoted(f"a/{self.path}"), quoted(f"b/{self.path}")
@@ -49,7 +46,10 @@ class Change:
             "/dev/null" if self.before is None else old,
             "/dev/null" if self.after is None else new,
         )
-        hunks = "".join(_with_newline(line) for line in lines)
+        hunks = "".join(
+            line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
+            for line in lines
+        )
         return f"diff --git {old} {new}\n{header.get(self.action, '')}{hunks}"
 
 
@@ -115,6 +115,30 @@ def read(project: Path, path: str) -> bytes | None:
         raise ScaffoldError(f"cannot read {path}: {error.strerror}") from None
 
 
+def user_folder(kind: str, folder: Path) -> Path:
+    """Return a folder of the user's, "cache" or "state" in kind, which is made if need be.
+
+    Raises:
+        ScaffoldError: if it cannot be made.
+    """
+    try:
+        if not folder.is_dir():
+            folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ScaffoldError(
+            f"cannot write to the {kind} folder {folder} ({error.strerror}): "
+            f"set XDG_{kind.upper()}_HOME to a folder that you may write to"
+        ) from None
+    return folder
+
+
+def write_files(folder: Path, files: Mapping[str, str]) -> None:
+    """Write files into a folder that is no project: without a journal, nothing to undo."""
+    for path, text in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text, encoding="utf-8", errors="surrogateescape")
+
+
 def check_free(project: Path, paths: Iterable[str]) -> None:
     """Raise ScaffoldError if a file that is to be created is there already."""
     taken = sorted(path for path in paths if os.path.lexists(project / path))
@@ -140,8 +164,8 @@ def check_place(project: Path, path: str) -> None:
 
 
 def as_lines(content: bytes | None) -> list[str]:
-    """Return lines with their ends; a byte that is no UTF-8 survives as a surrogate."""
-    return [] if content is None else list(_split(content.decode("utf-8", "surrogateescape")))
+    """Return lines as git counts them; a byte that is no UTF-8 survives as a surrogate."""
+    return re.findall(r"[^\n]*\n|[^\n]+", (content or b"").decode("utf-8", "surrogateescape"))
 
 
 def quoted(path: str) -> str:
@@ -153,16 +177,3 @@ def quoted(path: str) -> str:
         for byte in path.encode("utf-8", "surrogateescape")
     )
     return f'"{"".join(escaped)}"'
-
-
-def _split(text: str) -> Iterator[str]:
-    """Yield lines that end at line feeds alone, as git counts them."""
-    start = 0
-    while start < len(text):
-        end = text.find("\n", start) + 1 or len(text)
-        yield text[start:end]
-        start = end
-
-
-def _with_newline(line: str) -> str:
-    return line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"

@@ -19,7 +19,7 @@ from platformdirs import user_state_path
 
 from ltscaffold.errors import ScaffoldError
 from ltscaffold.record.answers import ANSWERS_FILE
-from ltscaffold.writing.plan import NEW_FILE, Change, Plan, read
+from ltscaffold.writing.plan import NEW_FILE, Change, Plan, read, user_folder
 
 HISTORY_LENGTH = 50
 """How many commands can be undone."""
@@ -28,7 +28,8 @@ HISTORY_LENGTH = 50
 @contextmanager
 def locked(project: Path) -> Iterator[None]:
     """Let one command at a time write to a project, with nothing left half done before it."""
-    with FileLock(_make_state_folder(project) / "lock"):
+    history = user_folder("state", state_folder(project) / "history")
+    with FileLock(history.with_name("lock")):
         recover(project)
         yield
 
@@ -99,9 +100,8 @@ def recover(project: Path) -> None:
         return
     plan = _loaded(_journal(project))
     try:
-        for change in plan.changes:
-            if _is_unfinished(project, change):
-                _put(project, change)
+        unfinished = [change for change in plan.changes if _is_unfinished(project, change)]
+        _replace_all(project, unfinished, ExitStack())  # which is not closed: there is no way back
         _finish(project, plan)
     except OSError as error:
         raise ScaffoldError(
@@ -122,18 +122,6 @@ def state_folder(project: Path) -> Path:
     return user_state_path("ltscaffold") / digest
 
 
-def _make_state_folder(project: Path) -> Path:
-    folder = state_folder(project)
-    try:
-        (folder / "history").mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ScaffoldError(
-            f"cannot write to the state folder {folder} ({error.strerror}): "
-            "set XDG_STATE_HOME to a folder that you may write to"
-        ) from None
-    return folder
-
-
 def _replace_all(project: Path, changes: list[Change], rollback: ExitStack) -> None:
     """Write all new contents beside their places, then rename; `rollback` gets the steps back."""
     for change in changes:
@@ -141,7 +129,7 @@ def _replace_all(project: Path, changes: list[Change], rollback: ExitStack) -> N
             _stage(project, change, change.after, rollback)
     for change in changes:
         target = project / change.path
-        if change.before is not None:
+        if target.exists():
             os.replace(target, _backup(target))
             rollback.callback(os.replace, _backup(target), target)
         if change.after is not None:
@@ -167,17 +155,6 @@ def _is_unfinished(project: Path, change: Change) -> bool:
     if now == change.after and not _backup(target).exists():
         return False
     return now in (change.before, change.after) or (now is None and _backup(target).exists())
-
-
-def _put(project: Path, change: Change) -> None:
-    target = project / change.path
-    if change.after is None:
-        target.unlink(missing_ok=True)
-        return
-    with ExitStack() as rollback:
-        _stage(project, change, change.after, rollback)
-        rollback.pop_all()
-    os.replace(_staging(target), target)
 
 
 def _finish(project: Path, plan: Plan) -> None:
@@ -206,15 +183,14 @@ def _finish(project: Path, plan: Plan) -> None:
 
 
 def _write_journal(project: Path, plan: Plan) -> None:
-    changes = [
-        asdict(change) | {"before": _text(change.before), "after": _text(change.after)}
-        for change in plan.changes
-    ]
+    changes = [asdict(change) for change in plan.changes]
     record = {"command": plan.command, "undoes": plan.undoes, "changes": changes}
     journal = _journal(project)
-    _write(_staging(journal), json.dumps(record).encode())
+    _write(_staging(journal), json.dumps(record, default=_text).encode())
     os.replace(_staging(journal), journal)
-    _sync_folder(journal.parent)
+    folder = os.open(journal.parent, os.O_RDONLY)
+    os.fsync(folder)
+    os.close(folder)
 
 
 def _loaded(journal: Path) -> Plan:
@@ -233,16 +209,8 @@ def _write(path: Path, content: bytes) -> None:
         os.fsync(stream.fileno())
 
 
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _text(content: bytes | None) -> str | None:
-    return None if content is None else content.decode("utf-8", "surrogateescape")
+def _text(content: bytes) -> str:
+    return content.decode("utf-8", "surrogateescape")
 
 
 def _content(text: str | None) -> bytes | None:

@@ -21,7 +21,7 @@ from build_tools.release_templates import ROOT
 from lightning_transformers.core import TransformerDataModule
 from lightning_transformers.data import source_code
 from lightning_transformers.data.cache import fingerprint
-from lightning_transformers.data.source_code import texts_of
+from lightning_transformers.data.source_code import module_sources
 from lightning_transformers.task.nlp.language_modeling import LanguageModelingDataModule
 from tests.helpers.language_modeling import TOKENIZER
 
@@ -196,7 +196,7 @@ def test_all_that_a_module_imports_counts(tmp_path: Path, monkeypatch: pytest.Mo
         "import numpy\n\ndef cut(columns):\n    from .sizes import LENGTH\n    return columns\n"
     )
     function = importlib.import_module("mine.rows").cut
-    assert list(texts_of("mine.rows")) == ["mine.rows", "mine.sizes"]
+    assert list(module_sources("mine.rows")) == ["mine.rows", "mine.sizes"]
     before = name_of(function=function)
     (package / "sizes.py").write_text("LENGTH = 4\n")
     assert name_of(function=function) != before
@@ -301,7 +301,7 @@ def test_a_module_that_is_imported_is_not_run(
     (tmp_path / "scripted" / "__init__.py").write_text("raise RuntimeError('it runs')\n")
     (tmp_path / "scripted" / "x.py").write_text("")
     (tmp_path / "lazy.py").write_text("def f(columns):\n    from script import main\n")
-    assert list(texts_of("lazy")) == ["lazy", "script", "scripted", "scripted.x"]
+    assert list(module_sources("lazy")) == ["lazy", "script", "scripted", "scripted.x"]
     assert not {"script", "scripted"} & sys.modules.keys()
 
 
@@ -311,7 +311,7 @@ def test_a_relative_import_may_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     (tmp_path / "alone.py").write_text(
         "try:\n    from .helper import x\nexcept ImportError:\n    from helper import x\n"
     )
-    assert list(texts_of("alone")) == ["alone", "helper"]
+    assert list(module_sources("alone")) == ["alone", "helper"]
 
 
 def test_imports_of_a_module_that_runs_as_the_main_one_are_relative_to_its_package(
@@ -324,7 +324,7 @@ def test_imports_of_a_module_that_runs_as_the_main_one_are_relative_to_its_packa
     main = ModuleType("__main__")
     main.__file__, main.__package__ = str(tmp_path / "ours" / "run.py"), "ours"
     monkeypatch.setitem(sys.modules, "__main__", main)
-    assert list(texts_of("__main__")) == ["__main__", "ours.sizes"]
+    assert list(module_sources("__main__")) == ["__main__", "ours.sizes"]
 
 
 CELLS = {

@@ -3,7 +3,6 @@
 import os
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,6 +19,7 @@ from ltscaffold.writing.transaction import (
     locked,
     state_folder,
 )
+from tests.helpers import warm
 from tests.helpers.faults import COMMANDS, run_and_die, writes_of
 from tests.helpers.projects import add, new_project, new_task, undo
 from tests.helpers.releases import NEXT, next_release
@@ -174,9 +174,7 @@ if os.geteuid() == 0:  # whom no permission stops
 def python(setup: str, command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
     code = f"{setup}\nimport sys\nsys.argv = ['ltscaffold', *{command}]\n"
     code += "from ltscaffold.cli.app import main\nmain()"
-    return subprocess.run(
-        [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=False
-    )
+    return warm.run(["python", "-c", code], folder, loaded=warm.LIGHT)
 
 
 @pytest.mark.parametrize("moment", [1, 2, 3, 4, 5, 6])

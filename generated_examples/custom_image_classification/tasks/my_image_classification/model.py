@@ -3,7 +3,7 @@
 from typing import Any
 
 import torch
-from lightning_transformers.core import Batch
+from lightning_transformers import Batch
 from lightning_transformers.task.vision.image_classification import (
     ImageClassificationTransformer,
 )

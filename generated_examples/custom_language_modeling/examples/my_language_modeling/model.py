@@ -1,7 +1,7 @@
 """The my_language_modeling task."""
 
 import torch
-from lightning_transformers.core import Batch
+from lightning_transformers import Batch
 from lightning_transformers.task.nlp.language_modeling import (
     LanguageModelingTransformer,
 )

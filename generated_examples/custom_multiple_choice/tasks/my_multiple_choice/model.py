@@ -1,6 +1,6 @@
 """The my_multiple_choice task."""
 
-from lightning_transformers.core import Batch, Loss
+from lightning_transformers import Batch, Loss
 from lightning_transformers.task.nlp.multiple_choice import MultipleChoiceTransformer
 from torch.nn.functional import multi_margin_loss
 from transformers.utils.generic import ModelOutput

@@ -1,6 +1,6 @@
 """The my_question_answering task."""
 
-from lightning_transformers.core import Batch, Loss
+from lightning_transformers import Batch, Loss
 from lightning_transformers.task.nlp.question_answering import (
     QuestionAnsweringTransformer,
 )

@@ -1,6 +1,6 @@
 """The my_summarization task."""
 
-from lightning_transformers.core import Batch, Loss
+from lightning_transformers import Batch, Loss
 from lightning_transformers.task.nlp.summarization import SummarizationTransformer
 from torch.nn.functional import cross_entropy
 from transformers.utils.generic import ModelOutput

@@ -1,6 +1,6 @@
 """The my_text_classification task."""
 
-from lightning_transformers.core import Batch, Loss
+from lightning_transformers import Batch, Loss
 from lightning_transformers.task.nlp.text_classification import (
     TextClassificationTransformer,
 )

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from lightning_transformers.core.freezing import head_parameters
+from lightning_transformers.recipes import head_parameters
 from lightning_transformers.task.nlp.token_classification import (
     TokenClassificationTransformer,
 )

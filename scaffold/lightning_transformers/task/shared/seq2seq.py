@@ -4,7 +4,6 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal, TypeAlias, cast
 
-import numpy as np
 import torch
 from datasets import Dataset
 from pydantic import PositiveInt
@@ -18,14 +17,14 @@ from transformers.utils.generic import ModelOutput
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.types import Batch, Loss
 from lightning_transformers.core.task import TaskTransformer
-from lightning_transformers.data.collators import IGNORED, PaddingCollator
+from lightning_transformers.data.collators import IGNORE_INDEX, PaddingCollator
 from lightning_transformers.data.loading import Rows
-from lightning_transformers.data.texts import tokenize
+from lightning_transformers.data.texts import decode_texts, tokenize
 from lightning_transformers.task.shared.text import TextDataModule
-from lightning_transformers.training.metrics import Records
+from lightning_transformers.training.metrics import TextMetric
 
 REFERENCES = "references"
-"""Key of a batch: the targets as UTF-8 (batch, bytes), which tokens need not give back."""
+"""Key of a batch: the targets, see `encode_texts`; tokens need not give them back."""
 PRETRAINED_LENGTH = 512
 """Tokens of a source where nobody knows a limit (mT5): what T5 was pretrained with."""
 Field: TypeAlias = tuple[str, ...]
@@ -133,9 +132,9 @@ class Seq2SeqCollator(PaddingCollator):
         if key != "labels":
             return super().stack(key, values)
         rows = [torch.as_tensor(value) for value in values]
-        labels = pad_sequence(rows, batch_first=True, padding_value=IGNORED)
+        labels = pad_sequence(rows, batch_first=True, padding_value=IGNORE_INDEX)
         missing = max(self.target_length - labels.shape[1], 0)
-        return pad(labels, (0, missing), value=IGNORED)
+        return pad(labels, (0, missing), value=IGNORE_INDEX)
 
 
 class Seq2SeqTransformer(TaskTransformer):
@@ -150,7 +149,7 @@ class Seq2SeqTransformer(TaskTransformer):
 
     default_model_type: ClassVar[str] = "transformers.AutoModelForSeq2SeqLM"
 
-    def text_metric(self) -> Records:
+    def text_metric(self) -> TextMetric:
         """Return the scores of pairs of a generated text and its reference."""
         raise NotImplementedError(f"{type(self).__name__} must define text_metric")
 
@@ -170,7 +169,7 @@ class Seq2SeqTransformer(TaskTransformer):
         inputs = super().metric_inputs(loss, outputs, batch)
         if self.trainer.testing or self.generate_in_validation:
             inputs["records"] = list(
-                zip(self.generated_texts(batch), references_of(batch), strict=True)
+                zip(self.generated_texts(batch), decode_texts(batch[REFERENCES]), strict=True)
             )
         return inputs
 
@@ -225,7 +224,7 @@ def encode(
     encoded = tokenize(tokenizer, prefixed, None, max_source_length, truncation)
     encoded["labels"] = tokenize_targets(tokenizer, targets, max_target_length, truncation)
     if references:
-        encoded[REFERENCES] = [np.frombuffer(text.encode(), np.uint8) for text in targets]
+        encoded[REFERENCES] = targets
     return encoded
 
 
@@ -279,8 +278,3 @@ def check_left_out(split: str, rows: Rows, examples: Rows, source: Field, target
         split,
         names,
     )
-
-
-def references_of(batch: Batch) -> list[str]:
-    """Return the targets of a batch as they were, before the tokenizer."""
-    return [bytes(row.tolist()).strip(b"\0").decode() for row in batch[REFERENCES]]

@@ -8,13 +8,12 @@ from pathlib import Path
 
 from ltscaffold.errors import ScaffoldError
 from ltscaffold.project.components import item_plan, usage_of
-from ltscaffold.project.skeleton import new_answers, skeleton_plan
+from ltscaffold.project.first_answers import PACKAGE, first_answers
 from ltscaffold.project.validation import (
     check_new_name,
-    check_parts,
     check_version,
+    checked_parts,
     group_of,
-    parts_of,
 )
 from ltscaffold.record.answers import Answers, Item, check_merged, read_answers
 from ltscaffold.record.component_types import ComponentType
@@ -48,16 +47,15 @@ def plan_new_component(project: Path, request: NewComponent, package: str | None
     check_name(request.kind.name, request.name)
     check_folder(project)
     recorded = read_answers(project)
-    answers = recorded or new_answers(package)
-    check_package(answers, package)
-    if recorded is not None:
-        check_merged(project, recorded)
-    item = make_item(catalog_of(answers), answers, request)
-    command, new = f"new-{item.kind} {item.name}", answers.with_item(item)
     if recorded is None:
-        plan = skeleton_plan(command, project, new)
+        check_name("package", package or PACKAGE)
     else:
-        plan = item_plan(command, project, answers, new)
+        check_package(recorded, package)
+        check_merged(recorded)
+    answers = recorded or first_answers(package or PACKAGE)
+    item = make_item(catalog_of(answers), answers, request)
+    new = replace(answers, items=[*answers.items, item])
+    plan = item_plan(f"new-{item.kind} {item.name}", project, recorded, new)
     return replace(plan, next_steps=next_steps(project, item))
 
 
@@ -81,11 +79,10 @@ def make_item(catalog: Catalog, answers: Answers, request: NewComponent) -> Item
             "or add them there"
         )
     group = group_of(catalog, answers, kind, request.base)
-    parts = parts_of(kind, request.hooks, request.recipes)
-    item = Item(kind.name, request.name, group, request.base, parts, answers.version)
-    check_parts(catalog, answers, item, request.hooks, request.recipes)
+    item = Item(kind.name, request.name, group, request.base, [], answers.version)
+    parts = checked_parts(catalog, answers, item, request.hooks, request.recipes)
     check_new_name(catalog, answers, kind, request.name)
-    return item
+    return replace(item, parts=parts)
 
 
 def check_package(answers: Answers, package: str | None) -> None:

@@ -5,7 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from ltscaffold.errors import ScaffoldError
-from ltscaffold.project.skeleton import PACKAGE, first_answers, skeleton_plan
+from ltscaffold.project.components import item_plan
+from ltscaffold.project.first_answers import PACKAGE, first_answers
 from ltscaffold.record.answers import ANSWERS_FILE, read_answers
 from ltscaffold.record.names import check_name
 from ltscaffold.templating import source
@@ -34,7 +35,7 @@ def plan_new_project(
         raise ScaffoldError(f"{project} holds a project already: see {ANSWERS_FILE}")
     url = template if template == source.SOURCE_URL else source.address(template)
     source.refresh(url)
-    plan = skeleton_plan(f"new-project {project.name}", project, first_answers(package, url))
+    plan = item_plan(f"new-project {project.name}", project, None, first_answers(package, url))
     only_here = (
         f"others cannot read the templates in {url}: give a URL for a project that is shared"
     )

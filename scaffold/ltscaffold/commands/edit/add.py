@@ -6,9 +6,8 @@ from pathlib import Path
 
 from ltscaffold.errors import ScaffoldError
 from ltscaffold.project.components import item_plan
-from ltscaffold.project.validation import check_parts, parts_of
+from ltscaffold.project.validation import checked_parts
 from ltscaffold.record.answers import read_project
-from ltscaffold.record.component_types import COMPONENT_TYPES
 from ltscaffold.templating.catalog import catalog_of
 from ltscaffold.writing.plan import Plan
 
@@ -30,8 +29,7 @@ def plan_add(
     answers = read_project(project)
     item = answers.item(name)
     catalog = catalog_of(answers, item.v)
-    check_parts(catalog, answers, item, hooks, recipes)
-    parts = parts_of(COMPONENT_TYPES[item.kind], hooks, recipes)
+    parts = checked_parts(catalog, answers, item, hooks, recipes)
     if not parts:
         raise ScaffoldError("there is nothing to add: name a --hook or a --recipe")
     taken = [part.rpartition("/")[2] for part in parts if part in item.parts]

@@ -6,7 +6,7 @@ All of it is read, nothing is imported or run, so it takes a moment.
 import shlex
 import tempfile
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, distribution
+from importlib.metadata import distributions
 from pathlib import Path
 
 from ltscaffold.errors import ScaffoldError, unknown
@@ -71,22 +71,14 @@ def check_ejected(project: Path, answers: Answers) -> Iterator[Finding]:
 
 def check_item(project: Path, catalog: Catalog, entry: ItemStatus) -> Iterator[Finding]:
     """Yield what is wrong with the files of an item."""
+    name = entry.item.name
     for path, state in entry.files.items():
         if state == "missing":
-            yield Finding(
-                "missing-file",
-                path,
-                0,
-                f"generated for {entry.item.name}, and gone: restore it, or "
-                f"ltscaffold remove {entry.item.name}",
-            )
+            message = f"generated for {name}, and gone: restore it, or ltscaffold remove {name}"
+            yield Finding("missing-file", path, 0, message)
     for stub in entry.stubs:
-        yield Finding(
-            "unfilled-stub",
-            stub.path,
-            stub.line,
-            f"{stub.name} does what the base does: fill it in",
-        )
+        message = f"{stub.name} does what the base does: fill it in"
+        yield Finding("unfilled-stub", stub.path, stub.line, message)
     for path in entry.files:
         content = read(project, path)
         if content is not None and path.endswith(".py"):
@@ -114,14 +106,9 @@ def check_ignored(project: Path, answers: Answers) -> Iterator[Finding]:
 
 def check_abandoned() -> Iterator[Finding]:
     """Yield a finding if the distribution is installed that has the runtime's import name."""
-    try:
-        distribution(ABANDONED)
-    except PackageNotFoundError:
-        return
-    yield Finding(
-        "abandoned-package",
-        "",
-        0,
-        f"{ABANDONED} is installed, whose import name is that of the runtime: "
-        f"pip uninstall {ABANDONED}, then reinstall ltscaffold",
-    )
+    if list(distributions(name=ABANDONED)):
+        message = (
+            f"{ABANDONED} is installed, whose import name is that of the runtime: "
+            f"pip uninstall {ABANDONED}, then reinstall ltscaffold"
+        )
+        yield Finding("abandoned-package", "", 0, message)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ltscaffold.errors import ScaffoldError
-from ltscaffold.project.skeleton import answers_of
+from ltscaffold.project.first_answers import answers_of
 from ltscaffold.project.validation import check_version, group_of
 from ltscaffold.record.answers import read_project
 from ltscaffold.record.component_types import CALLBACK, COMPONENT_TYPES

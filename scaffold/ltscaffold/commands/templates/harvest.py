@@ -12,10 +12,10 @@ from ltscaffold.project.diagnostics import Finding
 from ltscaffold.record.answers import ANSWERS_FILE, Answers, Item, read_project
 from ltscaffold.templating import source
 from ltscaffold.templating.catalog import PARTIALS, Catalog
-from ltscaffold.templating.render import Files, render, render_items
+from ltscaffold.templating.render import Files, render
 from ltscaffold.templating.reverse_render import Hunk, edits, hunks
 from ltscaffold.templating.samples import render_each, sample_answers, samples
-from ltscaffold.writing.plan import Change, read
+from ltscaffold.writing.plan import Change, read, write_files
 
 TRIALS = 25
 """How many likely edits of templates are tried for one place."""
@@ -91,8 +91,8 @@ class _Press:
     def rendered(self, texts: Mapping[str, str]) -> Files:
         """Return the files that may be edited, with other texts of some templates."""
         answers = replace(self._answers, own_partials=self._overlay(texts))
-        every = render_items if self._item.v != answers.version else render
-        files = every(self._templates, answers, [self._item])
+        whole = self._item.v == answers.version
+        files = render(self._templates, answers, [self._item], skeleton=whole)
         return {path: text for path, text in files.items() if path not in (ANSWERS_FILE, *KEPT)}
 
     def pressed(self, edited: Files) -> tuple[dict[str, str], list[Finding]]:
@@ -151,9 +151,7 @@ class _Press:
         """Return a new folder with the templates that differ; Jinja may keep what it read."""
         self._trials += 1
         folder = self._folder / str(self._trials)
-        for path, text in texts.items():
-            (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            (folder / path).write_text(text, encoding="utf-8", errors="surrogateescape")
+        write_files(folder, texts)
         return folder
 
 

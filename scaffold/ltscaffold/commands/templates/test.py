@@ -2,12 +2,10 @@
 
 import re
 import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
-from itertools import takewhile
+from itertools import zip_longest
 from pathlib import Path
 
 import yaml
@@ -15,7 +13,8 @@ import yaml
 from ltscaffold.errors import ScaffoldError
 from ltscaffold.git import git
 from ltscaffold.project.diagnostics import Finding
-from ltscaffold.record.answers import ANSWERS_FILE, Answers, Item
+from ltscaffold.project.interpreter import python, reason
+from ltscaffold.record.answers import ANSWERS_FILE, Item
 from ltscaffold.templating.catalog import Catalog
 from ltscaffold.templating.render import Files, render
 from ltscaffold.templating.samples import (
@@ -27,7 +26,7 @@ from ltscaffold.templating.samples import (
     samples,
 )
 from ltscaffold.templating.source import check_templates
-from ltscaffold.writing.plan import read
+from ltscaffold.writing.plan import read, write_files
 
 GOLDENS = "goldens"
 """Folder of templates with what they are to give. It is beside `project`, so in no project."""
@@ -65,16 +64,24 @@ def template_test(
     shown = [*tested, *recipe_samples(catalog)]
     step("rendering")
     answers = sample_answers(str(templates), [*shown, *pairs(catalog)])
-    rendered, findings = render_all(templates, answers)
+    rendered: Rendered = {SKELETON: render(templates, answers, [])}
+    findings = []
+    for item, files in render_each(templates, answers):
+        if isinstance(files, str):
+            findings.append(Finding("template-error", item.name, 0, files))
+        else:
+            rendered[item.name] = files
+    names = [name for name in (SKELETON, *(item.name for item in shown)) if name in rendered]
+    goldens = {name: golden(rendered[name]) for name in names}
     with tempfile.TemporaryDirectory(prefix="ltscaffold-test") as folder:
         project = Path(folder) / "generated"
-        write(project, rendered)
+        for files in rendered.values():
+            write_files(project, files)
         step("linting")
         findings += lint(project)
         step("comparing with Copier")
         findings += compare_with_copier(templates, shown, Path(folder))
         step("comparing with the goldens")
-        goldens = {name: golden(rendered[name]) for name in kept(rendered, shown)}
         findings += update_goldens(templates, goldens) if accept else differing(templates, goldens)
         if run:
             step("running the generated tests")
@@ -90,26 +97,6 @@ def check_tools(run: bool) -> None:
         raise ScaffoldError(
             "pytest or torch is not installed: pip install pytest 'ltscaffold[train]', or --no-run"
         )
-
-
-def render_all(templates: Path, answers: Answers) -> tuple[Rendered, list[Finding]]:
-    """Return the files of each item and of the project, and what does not render."""
-    rendered: Rendered = {SKELETON: render(templates, answers, [])}
-    findings = []
-    for item, files in render_each(templates, answers):
-        if isinstance(files, str):
-            findings.append(Finding("template-error", item.name, 0, files))
-        else:
-            rendered[item.name] = files
-    return rendered, findings
-
-
-def write(project: Path, rendered: Rendered) -> None:
-    """Write all files into a new folder."""
-    for files in rendered.values():
-        for path, text in files.items():
-            (project / path).parent.mkdir(parents=True, exist_ok=True)
-            (project / path).write_text(text, encoding="utf-8")
 
 
 def lint(project: Path) -> Iterator[Finding]:
@@ -147,21 +134,16 @@ def compare_with_copier(templates: Path, items: Sequence[Item], folder: Path) ->
     last = {item.kind: item for item in items}
     answers = sample_answers(str(copy), list(last.values()))
     data = {name: value for name, value in answers.variables().items() if name[0] != "_"}
-    (folder / "data.yml").write_text(yaml.safe_dump(data), encoding="utf-8")
+    write_files(folder, {"data.yml": yaml.safe_dump(data)})
     options = ("--defaults", "--quiet", "--vcs-ref", VERSION, "--data-file", folder / "data.yml")
     said = output(folder, "copier", "copy", *options, copy, project)
     if not project.is_dir():
-        reason = (said.strip().splitlines() or ["no reason given"])[-1]
-        yield Finding("copier", "copier.yml", 0, f"Copier does not render them: {reason}")
+        message = f"Copier does not render them: {reason(said)}"
+        yield Finding("copier", "copier.yml", 0, message)
         return
     for path, text in render(templates, answers).items():
         if read(project, path) != text.encode():
             yield Finding("copier", path, 0, "Copier renders it differently")
-
-
-def kept(rendered: Rendered, items: Sequence[Item]) -> list[str]:
-    """Return the names of what has a golden."""
-    return [name for name in (SKELETON, *(item.name for item in items)) if name in rendered]
 
 
 def golden(files: Files) -> str:
@@ -178,30 +160,23 @@ def differing(templates: Path, goldens: dict[str, str]) -> Iterator[Finding]:
     for name, text in goldens.items():
         was = (read(folder, f"{name}.txt") or b"").decode(errors="replace")
         if was != text:
-            same = takewhile(
-                lambda pair: pair[0] == pair[1],
-                zip(was.splitlines(), text.splitlines(), strict=False),
-            )
-            line = len(list(same)) + 1
+            lines = zip_longest(was.splitlines(), text.splitlines())
+            differences = (number for number, (a, b) in enumerate(lines, 1) if a != b)
             message = "is rendered differently: see git diff after --accept"
-            yield Finding("golden", f"{GOLDENS}/{name}.txt", line, message)
+            yield Finding("golden", f"{GOLDENS}/{name}.txt", next(differences, 0), message)
     for name in sorted({path.stem for path in folder.glob("*.txt")} - goldens.keys()):
         yield Finding("golden", f"{GOLDENS}/{name}.txt", 0, "is no longer rendered: --accept")
 
 
 def update_goldens(templates: Path, goldens: dict[str, str]) -> list[Finding]:
     """Write the goldens, and delete others; nothing is left to find."""
-    folder = templates / GOLDENS
-    folder.mkdir(exist_ok=True)
-    for path in folder.glob("*.txt"):
+    for path in (templates / GOLDENS).glob("*.txt"):
         path.unlink()
-    for name, text in goldens.items():
-        (folder / f"{name}.txt").write_text(text, encoding="utf-8")
+    write_files(templates / GOLDENS, {f"{name}.txt": text for name, text in goldens.items()})
     return []
 
 
 def output(folder: Path, module: str, *arguments: str | Path) -> str:
     """Return what a Python module prints when it is run in a folder."""
-    command = [sys.executable, "-m", module, *map(str, arguments)]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    done = python(folder, "-m", module, *arguments)
     return done.stdout + done.stderr

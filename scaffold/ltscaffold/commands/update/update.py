@@ -9,7 +9,7 @@ from ltscaffold.errors import ScaffoldError
 from ltscaffold.project.components import item_plan
 from ltscaffold.project.merge_files import How
 from ltscaffold.project.reconcile import reconcile
-from ltscaffold.record.answers import Answers, Item, check_merged, read_merged, recorded_versions
+from ltscaffold.record.answers import Answers, Item, check_merged, read_merged
 from ltscaffold.templating import source
 from ltscaffold.writing.plan import Plan
 
@@ -35,15 +35,14 @@ def plan_update(
     target = target_version(recorded, to)
     command = " ".join(["update", *names, "to", target])
     if names:
-        check_merged(project, recorded)
+        check_merged(recorded)
     chosen = [recorded.item(name) for name in names] or recorded.items
-    if is_current(project, chosen, [] if names else recorded_versions(project), target):
+    if is_current(chosen, [] if names else recorded.versions, target):
         return Plan(command)
-    old = reconcile(project, recorded)
-    new = updated(old.answers, set(names), target)
-    plan = item_plan(command, project, old.answers, new, how)
-    plan = replace(plan, notes=[*old.notes, *plan.notes])
-    return with_remarks(project, plan, old.answers, new)
+    old, notes = reconcile(project, recorded)
+    new = updated(old, set(names), target)
+    plan = item_plan(command, project, old, new, how)
+    return with_remarks(project, replace(plan, notes=[*notes, *plan.notes]), old, new)
 
 
 def target_version(answers: Answers, to: str | None) -> str:
@@ -64,9 +63,7 @@ def target_version(answers: Answers, to: str | None) -> str:
     return target
 
 
-def is_current(
-    project: Path, items: Sequence[Item], project_versions: Sequence[str], target: str
-) -> bool:
+def is_current(items: Sequence[Item], project_versions: Sequence[str], target: str) -> bool:
     """Tell whether items, and a project unless it has no part in it, are at a version, once."""
     names = {item.name for item in items}
     versions = {*project_versions, *(item.v for item in items)}

@@ -10,7 +10,8 @@ from torch.nn.functional import cross_entropy
 from transformers import AutoModelForSeq2SeqLM, BartConfig, MT5Config
 
 from lightning_transformers.base.errors import ConfigurationError
-from lightning_transformers.data.collators import IGNORED
+from lightning_transformers.data.collators import IGNORE_INDEX
+from lightning_transformers.data.texts import decode_texts
 from lightning_transformers.models.backbone import Backbone
 from lightning_transformers.runs.build import seed_everything
 from lightning_transformers.task.nlp.summarization import (
@@ -18,7 +19,7 @@ from lightning_transformers.task.nlp.summarization import (
     SummarizationTransformer,
 )
 from lightning_transformers.task.nlp.summarization.model import Rouge
-from lightning_transformers.task.shared.seq2seq import encode, references_of, tokenize_targets
+from lightning_transformers.task.shared.seq2seq import encode, tokenize_targets
 from tests.helpers.language_modeling import TINY, trainer
 from tests.helpers.text_to_text import BACKBONE, ROWS, TOKENIZER, data_module, files
 
@@ -61,11 +62,11 @@ def test_labels_are_padded_on_the_right_and_references_whole(tmp_path: Path) -> 
     assert labels.shape == (7, 16)
     assert batches[0]["input_ids"].shape == (1, 20)
     assert batches[0]["attention_mask"].diff().min() == 0, "sources are padded on the left"
-    for row, kept in zip(labels, labels != IGNORED, strict=True):
+    for row, kept in zip(labels, labels != IGNORE_INDEX, strict=True):
         assert kept.int().diff().max() <= 0, "no token after the padding"
         assert row[kept][-1] == tokenizer.eos_token_id, "the end survives the cut"
-    assert {int(kept.sum()) < 16 for kept in labels != IGNORED} == {True, False}
-    references = [text for batch in batches for text in references_of(batch)]
+    assert {int(kept.sum()) < 16 for kept in labels != IGNORE_INDEX} == {True, False}
+    references = [text for batch in batches for text in decode_texts(batch["references"])]
     assert references == [row["summary"] for row in ROWS]
     assert "references" not in next(iter(data.train_dataloader()))
 

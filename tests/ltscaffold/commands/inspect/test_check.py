@@ -108,6 +108,7 @@ def test_command_prints_findings_and_leaves_with_status_1(mine: Path, run: Run) 
     assert tree(mine) == before
 
 
+@pytest.mark.usefixtures("warm_interpreter")
 def test_run_trains_a_batch_and_names_what_fails(mine: Path) -> None:
     assert check(mine, run=True) == []
     damaged(MODEL, "callbacks.append(", "callbacks.appendix(")(mine)

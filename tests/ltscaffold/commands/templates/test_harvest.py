@@ -9,7 +9,7 @@ import pytest
 from ltscaffold.commands.templates.harvest import harvest
 from ltscaffold.errors import ScaffoldError
 from ltscaffold.record.answers import read_project
-from ltscaffold.templating.render import render_items
+from ltscaffold.templating.render import render
 from ltscaffold.templating.source import SOURCE_URL, checkout, versions
 from tests.conftest import Run
 from tests.helpers.projects import new_task
@@ -59,7 +59,7 @@ def test_edit_becomes_a_patch_that_gives_it(
     done = run("git", "-C", templates, "apply", tmp_path / "patch")
     assert done.returncode == 0, done.stderr
     answers = read_project(project)
-    for path, text in render_items(templates, answers, answers.items).items():
+    for path, text in render(templates, answers, skeleton=False).items():
         assert text == (project / path).read_text()
     assert "mine" not in found.patch.replace("determined", "").lower()
 

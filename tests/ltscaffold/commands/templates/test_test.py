@@ -21,6 +21,8 @@ KEPT = {
     "callback_hooks": ["on_fit_end"],
     "recipes": ["weight_noise"],
 }
+pytestmark = pytest.mark.usefixtures("warm_interpreter")
+
 CONTRACT = "from lightning_transformers.testing import TaskContract\n"
 
 

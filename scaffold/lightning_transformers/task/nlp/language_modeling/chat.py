@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
 from lightning_transformers.base.errors import ConfigurationError
-from lightning_transformers.data.collators import IGNORED
+from lightning_transformers.data.collators import IGNORE_INDEX
 from lightning_transformers.task.nlp.language_modeling.chat_template import (
     ASSISTANT,
     SHOWN,
@@ -51,7 +51,7 @@ def encode_conversations(
     used = [name for name in (messages_column, TOOLS) if name in table.column_names]
     chats = conversations(Dataset(table.select(used))[:], messages_column)
     found = [
-        (ids[:max_length], np.where(learned, ids, IGNORED)[:max_length], len(ids) > max_length)
+        (ids[:max_length], np.where(learned, ids, IGNORE_INDEX)[:max_length], len(ids) > max_length)
         for ids, learned in encoded(tokenizer, chats)
         if learned[1:max_length].any()  # nothing predicts the first token
     ]

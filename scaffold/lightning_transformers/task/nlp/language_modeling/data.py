@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 from datasets import Dataset, Features, Json
+from pytorch_lightning import Callback
 from transformers import PreTrainedTokenizerBase
 
 from lightning_transformers.base.errors import ConfigurationError
@@ -55,6 +56,7 @@ class LanguageModelingDataModule(TextDataModule):
         "train": f"{ASSETS}/language_modeling/train.txt",
         "validation": f"{ASSETS}/language_modeling/validation.txt",
     }
+    required_callbacks: ClassVar[tuple[type[Callback], ...]] = (SeparationCheck,)
     chat_sample_files: ClassVar[dict[str, str]] = {
         "train": f"{ASSETS}/chat/train.jsonl",
         "validation": f"{ASSETS}/chat/validation.jsonl",
@@ -73,18 +75,11 @@ class LanguageModelingDataModule(TextDataModule):
         return self.chat_sample_files if self.messages_column else self.sample_files
 
     def setup(self, stage: str) -> None:
-        """Build the dataset, and have the trainer check what tokens of it the model sees."""
+        """Build the dataset; warn once if its rows are taken for documents that do not end."""
+        is_first = self.dataset is None
         super().setup(stage)
-        if self.trainer is not None:
-            callbacks: list[Any] = self.trainer.callbacks  # type: ignore[attr-defined]
-            if not any(isinstance(callback, SeparationCheck) for callback in callbacks):
-                callbacks.insert(0, SeparationCheck())
-                self.warn_of_open_ends()
-
-    def warn_of_open_ends(self) -> None:
-        """Say so if the rows are taken for documents that do not end."""
         packed = self.packing == "documents" and self.messages_column is None
-        if packed and not self.append_eos:
+        if is_first and packed and not self.append_eos:
             log.warning(
                 "dataset.append_eos=false: of each row, taken for a document, no end is learned; "
                 "if the rows are lines of one text, set dataset.packing=blocks"

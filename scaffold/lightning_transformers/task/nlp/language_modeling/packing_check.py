@@ -27,6 +27,7 @@ from lightning_transformers.task.nlp.language_modeling.packing_probe import (
     require_equal,
     with_other_columns,
 )
+from lightning_transformers.training.trainer_fields import fields
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +38,7 @@ class SeparationCheck(Callback):
     """Checks that tokens see neither what is to be predicted nor other documents of their row.
 
     Before a fit or an evaluation, when the model is on its device, and in each step. The data
-    module brings it along, so that no override of a task drops it.
+    module requires it, so that no override of a task drops it.
     """
 
     def __init__(self) -> None:
@@ -131,7 +132,7 @@ def check(trainer: Trainer, task: Any) -> bool:
     Raises:
         ConfigurationError: naming what is wrong, and what to set instead.
     """
-    data = trainer.datamodule  # type: ignore[attr-defined]
+    data = fields(trainer).datamodule
     if not hasattr(data, "packing"):  # a trainer may have had other data before
         return False
     with (
@@ -147,7 +148,7 @@ def check(trainer: Trainer, task: Any) -> bool:
 
 def check_causality(trainer: Trainer, task: Any) -> None:
     """Check that a model sees no token that it is to predict, as encoders such as BERT do."""
-    tokenizer = trainer.datamodule.tokenizer  # type: ignore[attr-defined]
+    tokenizer = fields(trainer).datamodule.tokenizer
     examples = continued(*documents(len(tokenizer), tokenizer.all_special_ids))
     name = type(task.model).__name__
     try:
@@ -176,7 +177,7 @@ def check_separation(trainer: Trainer, task: Any) -> bool:
     Raises:
         ConfigurationError: naming what lets them, and what to set instead.
     """
-    data = trainer.datamodule  # type: ignore[attr-defined]
+    data = fields(trainer).datamodule
     row = packed_row(data)
     if row is None:
         return False
@@ -235,7 +236,7 @@ def check_model(model: Any, trainer: Trainer, batches: Sequence[Mapping[str, Ten
 
 def check_task(task: Any, trainer: Trainer, batches: Sequence[Sequence[Example]]) -> None:
     """Check a task with the collator of its data; where that tells nothing, calls are watched."""
-    data = trainer.datamodule  # type: ignore[attr-defined]
+    data = fields(trainer).datamodule
     name = f"{type(task).__name__} with {type(data).__name__}"
     try:
         with without_traces(task):

@@ -11,7 +11,7 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from lightning_transformers.base.types import Batch
-from lightning_transformers.data.collators import IGNORED, PaddingCollator
+from lightning_transformers.data.collators import IGNORE_INDEX, PaddingCollator
 
 NEVER = -1
 """The word of a token that is never hidden."""
@@ -54,7 +54,7 @@ class TokenMasker:
         other = torch.randint(self.vocab_size, input_ids.shape, generator=generator)
         inputs = torch.where(fate < MASKED + RANDOM, other, input_ids)
         inputs[fate < MASKED] = self.mask_token_id
-        labels = torch.where(hidden, input_ids, IGNORED)
+        labels = torch.where(hidden, input_ids, IGNORE_INDEX)
         return torch.where(hidden, inputs, input_ids), labels
 
 

@@ -7,7 +7,7 @@ from transformers.utils.generic import ModelOutput
 
 from lightning_transformers.base.types import Batch, Loss
 from lightning_transformers.core import TaskTransformer
-from lightning_transformers.data.collators import IGNORED
+from lightning_transformers.data.collators import IGNORE_INDEX
 from lightning_transformers.training.metrics import Accuracy, Perplexity
 
 
@@ -30,7 +30,7 @@ class MaskedLanguageModelingTransformer(TaskTransformer):
 
     def metric_inputs(self, loss: Loss, outputs: ModelOutput, batch: Batch) -> dict[str, Any]:
         """Return the predicted and the true tokens as well, of those that were hidden."""
-        hidden = batch["labels"] != IGNORED
+        hidden = batch["labels"] != IGNORE_INDEX
         return {
             **super().metric_inputs(loss, outputs, batch),
             "preds": outputs["logits"][hidden].argmax(-1),

@@ -9,7 +9,6 @@ from pydantic import NonNegativeInt, PositiveInt
 from transformers import PreTrainedTokenizerBase
 
 from lightning_transformers.base.errors import ConfigurationError
-from lightning_transformers.base.types import Batch
 from lightning_transformers.data.collators import PaddingCollator
 from lightning_transformers.data.loading import Rows, column_names
 from lightning_transformers.task.nlp.question_answering.examples import ID_COLUMN, encode
@@ -28,14 +27,6 @@ class WindowCollator(PaddingCollator):
     def __init__(self, tokenizer: PreTrainedTokenizerBase, length: int | None = None) -> None:
         super().__init__(tokenizer, length)
         self.left = False
-
-    def __call__(self, examples: Sequence[Mapping[str, Any]]) -> Batch:
-        """Return each key as a tensor (batch, …), and `window` as a list."""
-        inputs = [{k: v for k, v in example.items() if k != "window"} for example in examples]
-        batch: dict[str, Any] = super().__call__(inputs)
-        if "window" in examples[0]:
-            batch["window"] = [example["window"] for example in examples]
-        return batch
 
 
 class QuestionAnsweringDataModule(PaddedTextDataModule):
@@ -143,7 +134,7 @@ class QuestionAnsweringDataModule(PaddedTextDataModule):
 
     @property
     def collate_fn(self) -> WindowCollator:
-        """Return the collator, which pads and passes `window` on."""
+        """Return the collator, which pads."""
         return WindowCollator(self.tokenizer, super().collate_fn.length)
 
     def predict_rows(self, inputs: Sequence[Any]) -> list[dict[str, Any]]:

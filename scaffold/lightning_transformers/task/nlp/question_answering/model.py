@@ -1,7 +1,7 @@
 """The question answerer."""
 
 import json
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -10,13 +10,14 @@ from transformers.utils.generic import ModelOutput
 
 from lightning_transformers.base.types import Batch, Loss
 from lightning_transformers.core import TaskTransformer
-from lightning_transformers.data.collators import IGNORED
+from lightning_transformers.data.collators import IGNORE_INDEX
+from lightning_transformers.data.texts import decode_texts
 from lightning_transformers.task.nlp.question_answering.scores import SquadScores
 from lightning_transformers.task.nlp.question_answering.spans import (
     Candidates,
     candidates,
     choose,
-    merged,
+    merge_windows,
 )
 from lightning_transformers.training.loss import unmasked
 
@@ -42,7 +43,7 @@ class QuestionAnsweringTransformer(TaskTransformer):
         logits = torch.cat([outputs["start_logits"], outputs["end_logits"]])
         labels = torch.cat([batch["start_positions"], batch["end_positions"]])
         # What lies beyond the window has no logit, and the model leaves it out of its loss, too.
-        return unmasked(logits, labels.masked_fill(labels >= logits.shape[1], IGNORED))
+        return unmasked(logits, labels.masked_fill(labels >= logits.shape[1], IGNORE_INDEX))
 
     def configure_metrics(self, stage: str) -> dict[str, Metric]:
         """Return the loss and SQuAD's scores."""
@@ -60,7 +61,7 @@ class QuestionAnsweringTransformer(TaskTransformer):
 
     def merge_predictions(self, predictions: list[Any]) -> list[Any]:
         """Return the answer to each question: text, probability, first character, end."""
-        return [choose(question, self.data.n_best_size) for question in merged(predictions)]
+        return [choose(question, self.data.n_best_size) for question in merge_windows(predictions)]
 
     def candidates(self, outputs: ModelOutput, batch: Batch) -> list[Candidates]:
         """Return what the hyperparameters of the data let through, of each window."""
@@ -75,7 +76,7 @@ class QuestionAnsweringTransformer(TaskTransformer):
                 null_threshold=threshold,
             )
             for window, *logits in zip(
-                cast(list[str], batch["window"]),
+                decode_texts(batch["window"]),
                 outputs["start_logits"].float().cpu(),
                 outputs["end_logits"].float().cpu(),
                 strict=True,

@@ -5,11 +5,15 @@ from typing import Any
 
 from torchmetrics.functional.text import squad
 
-from lightning_transformers.task.nlp.question_answering.spans import Candidates, choose, merged
-from lightning_transformers.training.metrics import Records
+from lightning_transformers.task.nlp.question_answering.spans import (
+    Candidates,
+    choose,
+    merge_windows,
+)
+from lightning_transformers.training.metrics import TextMetric
 
 
-class SquadScores(Records):
+class SquadScores(TextMetric):
     """Exact match and F1 in percent (Rajpurkar et al. 2016), over the questions of all windows.
 
     Of a set with questions that have no answer, also those of the questions that have one, and
@@ -18,7 +22,7 @@ class SquadScores(Records):
 
     def score(self, records: list[Any]) -> dict[str, float]:
         """Return the scores of the candidates of windows, by name."""
-        questions = merged(records)
+        questions = merge_windows(records)
         parts = {
             "has_answer": [question for question in questions if question["answers"]],
             "no_answer": [question for question in questions if not question["answers"]],

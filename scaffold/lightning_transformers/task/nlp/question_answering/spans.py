@@ -98,7 +98,7 @@ def span(window: Mapping[str, Any], first: int, last: int, score: float) -> Span
     return {"answer": text, "score": score, "start": start, "end": start + len(text)}
 
 
-def merged(windows: Iterable[Candidates]) -> list[Candidates]:
+def merge_windows(windows: Iterable[Candidates]) -> list[Candidates]:
     """Return one item a question, in order of appearance, its spans the best first.
 
     A span that two windows have counts once, with its higher score. No answer has the lowest score

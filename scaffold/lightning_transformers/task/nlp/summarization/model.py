@@ -6,7 +6,7 @@ import regex
 from torchmetrics.functional.text import rouge_score
 
 from lightning_transformers.task.shared.seq2seq import Seq2SeqTransformer
-from lightning_transformers.training.metrics import Records
+from lightning_transformers.training.metrics import TextMetric
 
 WORD = regex.compile(r"[^\W_\p{M}][^\W_]*")
 """Letters and digits with their marks, such as the vowel signs of Hindi, which `re` splits at."""
@@ -20,12 +20,12 @@ class SummarizationTransformer(Seq2SeqTransformer):
         "lightning_transformers.task.nlp.summarization.SummarizationDataModule"
     )
 
-    def text_metric(self) -> Records:
+    def text_metric(self) -> TextMetric:
         """Return ROUGE."""
         return Rouge()
 
 
-class Rouge(Records):
+class Rouge(TextMetric):
     """ROUGE-1, ROUGE-2 and ROUGE-L of pairs of a summary and its reference (Lin, 2004).
 
     F-measures from 0 to 100, each the mean over the pairs, of lower-case words without their

@@ -7,7 +7,7 @@ from datasets import Dataset, DatasetDict
 from transformers import PreTrainedTokenizerBase
 
 from lightning_transformers.base.errors import ConfigurationError
-from lightning_transformers.data.collators import IGNORED, PaddingCollator
+from lightning_transformers.data.collators import IGNORE_INDEX, PaddingCollator
 from lightning_transformers.data.loading import Rows, column_names
 from lightning_transformers.data.texts import TEXT_TYPES
 from lightning_transformers.task.nlp.token_classification.encoding import NO_WORD, encode
@@ -110,7 +110,7 @@ class TokenClassificationDataModule(LabelledData, PaddedTextDataModule):
         """Return the collator, which pads what tells of words as well."""
         collator = super().collate_fn
         collator.left = False  # the first words have to stand side by side
-        collator.padding |= {"word_ids": NO_WORD, "word_tags": IGNORED}
+        collator.padding |= {"word_ids": NO_WORD, "word_tags": IGNORE_INDEX}
         return collator
 
     def predict_rows(self, inputs: Sequence[Any]) -> list[dict[str, Any]]:

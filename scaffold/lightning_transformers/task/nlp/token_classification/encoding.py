@@ -6,7 +6,7 @@ from typing import Any
 from transformers import PreTrainedTokenizerBase
 
 from lightning_transformers.base.errors import ConfigurationError
-from lightning_transformers.data.collators import IGNORED
+from lightning_transformers.data.collators import IGNORE_INDEX
 from lightning_transformers.data.labels import LabelEncoder
 from lightning_transformers.data.texts import require_length
 from lightning_transformers.task.nlp.token_classification.sentences import listed
@@ -44,7 +44,7 @@ def encode(
         token_labels(ids, row, following)
         for ids, row in zip(encoded["word_ids"], encoded["word_tags"], strict=True)
     ]
-    kept = [any(number != IGNORED for number in row) for row in encoded["labels"]]
+    kept = [any(number != IGNORE_INDEX for number in row) for row in encoded["labels"]]
     return {
         key: [value for value, keep in zip(values, kept, strict=True) if keep]
         for key, values in encoded.items()
@@ -92,11 +92,11 @@ def token_labels(
     before = NO_WORD
     for word in word_ids:
         if word == NO_WORD:
-            labels.append(IGNORED)
+            labels.append(IGNORE_INDEX)
         elif word != before:
             labels.append(tags[word])
         else:
-            labels.append(IGNORED if following is None else following[tags[word]])
+            labels.append(IGNORE_INDEX if following is None else following[tags[word]])
         before = word
     return labels
 

@@ -17,11 +17,11 @@ from transformers.utils.generic import ModelOutput
 
 from lightning_transformers.base.types import Batch, Loss
 from lightning_transformers.core import TaskTransformer
-from lightning_transformers.data.collators import IGNORED
+from lightning_transformers.data.collators import IGNORE_INDEX
 from lightning_transformers.data.labels import class_names
 from lightning_transformers.task.nlp.token_classification.encoding import NO_WORD
 from lightning_transformers.task.nlp.token_classification.sentences import Sentence
-from lightning_transformers.training.metrics import Records, class_metrics
+from lightning_transformers.training.metrics import TextMetric, class_metrics
 
 OUTSIDE = "O"
 """The tag of a word that belongs to no entity."""
@@ -29,7 +29,7 @@ UNSEEN = -1
 """What stands for the tag of a word that was cut off, or that has no token."""
 
 
-class EntityScores(Records):
+class EntityScores(TextMetric):
     """Precision, recall and F1 of entities, which count as found if type, start and end agree.
 
     Micro averages, as the CoNLL-2003 shared task has them (Tjong Kim Sang and De Meulder, 2003).
@@ -94,7 +94,7 @@ class TokenClassificationTransformer(TaskTransformer):
     def named_tags(self, true: Tensor, predicted: Tensor) -> list[list[list[str]]]:
         """Return the names of the true and of the predicted tags of each sentence."""
         names = {UNSEEN: OUTSIDE, **dict(enumerate(class_names(self.model)))}
-        lengths = (true != IGNORED).sum(1).tolist()
+        lengths = (true != IGNORE_INDEX).sum(1).tolist()
         return [
             [[names[tag] for tag in tags[:length]] for tags in pair]
             for *pair, length in zip(true.tolist(), predicted.tolist(), lengths, strict=True)

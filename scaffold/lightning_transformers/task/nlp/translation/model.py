@@ -8,7 +8,7 @@ from transformers import PreTrainedModel
 
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.task.shared.seq2seq import Seq2SeqTransformer
-from lightning_transformers.training.metrics import Records
+from lightning_transformers.training.metrics import TextMetric
 
 
 class TranslationTransformer(Seq2SeqTransformer):
@@ -29,12 +29,12 @@ class TranslationTransformer(Seq2SeqTransformer):
         cast(Any, model.generation_config).update(**generation)
         return model
 
-    def text_metric(self) -> Records:
+    def text_metric(self) -> TextMetric:
         """Return BLEU and chrF."""
         return TranslationScores(self.bleu_tokenizer)
 
 
-class TranslationScores(Records):
+class TranslationScores(TextMetric):
     """BLEU and chrF2 of the whole set of translations and their references, from 0 to 100.
 
     As sacreBLEU computes them (Post, 2018) on texts as people write them, so that they compare

@@ -17,7 +17,7 @@ from torch import Tensor
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.callbacks.throughput import number_of_tokens
 from lightning_transformers.core import Batch
-from lightning_transformers.data.collators import IGNORED, CausalCollator
+from lightning_transformers.data.collators import IGNORE_INDEX, CausalCollator
 from lightning_transformers.models.backbone import Backbone
 from lightning_transformers.task.nlp.language_modeling import (
     LanguageModelingDataModule,
@@ -233,7 +233,7 @@ def test_positions_restart_and_what_no_token_predicts_is_masked() -> None:
     batch, _ = packed([[5, 6, 7], [8, 9], [10, 11, 12]], 6)
     assert batch["input_ids"].tolist() == [[5, 6, 7, 10, 11, 12], [8, 9, 0, 0, 0, 0]]
     assert batch["position_ids"].tolist() == [[0, 1, 2, 0, 1, 2], [0, 1, 0, 0, 0, 0]]
-    no = IGNORED
+    no = IGNORE_INDEX
     assert batch["labels"].tolist() == [[no, 6, 7, no, 11, 12], [no, 9, no, no, no, no]]
     assert number_of_tokens(batch) == 8
     assert "attention_mask" not in batch

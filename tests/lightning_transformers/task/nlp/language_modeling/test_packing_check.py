@@ -291,6 +291,10 @@ def mistakes(base: type[Any]) -> dict[str, type[Any]]:
         def on_fit_start(self) -> None:
             """Override without super."""
 
+        def configure_callbacks(self) -> list[Any]:
+            """Override without super."""
+            return []
+
     return {
         c.__name__: c
         for c in (MaskInStep, MaskInForward, MaskAfterTransfer, WithCache, NoPositions)

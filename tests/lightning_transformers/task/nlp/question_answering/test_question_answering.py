@@ -10,6 +10,7 @@ from torch.nn.functional import cross_entropy
 from transformers import AutoModelForQuestionAnswering, CanineTokenizer
 
 from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.data.texts import decode_texts
 from lightning_transformers.models.backbone import Backbone
 from lightning_transformers.runs.build import seed_everything
 from lightning_transformers.task.nlp.question_answering import (
@@ -84,9 +85,10 @@ def test_gpt2_has_its_first_token_for_no_answer(tmp_path: Path) -> None:
     trainer(tmp_path, limit_val_batches=1).validate(task("gpt2"), data, verbose=False)
     batch = next(iter(data.val_dataloader()))
     assert not batch["attention_mask"][:, -1].all()
-    assert {json.loads(window)["null"] for window in batch["window"]} == {0}
-    keys = ("input_ids", "start_positions", "end_positions", "window")
-    for ids, start, end, window in zip(*(batch[key] for key in keys), strict=True):
+    assert {json.loads(window)["null"] for window in decode_texts(batch["window"])} == {0}
+    columns = [batch[key] for key in ("input_ids", "start_positions", "end_positions")]
+    windows = decode_texts(batch["window"])
+    for ids, start, end, window in zip(*columns, windows, strict=True):
         answers = json.loads(window)["answers"]
         assert not answers or tokenizer.decode(ids[start : end + 1]).strip() == answers[0]
 

@@ -17,7 +17,7 @@ from lightning_transformers.task.nlp.question_answering.spans import (
     best_spans,
     candidates,
     choose,
-    merged,
+    merge_windows,
     span,
 )
 from tests.helpers.windows import CONTEXT, QUESTION, TOKENIZER, expected, row
@@ -106,7 +106,7 @@ def part(key: str, null: float | None, *answers: str, **scores: float) -> Candid
 def test_windows_merge() -> None:
     """The best span of all windows wins; no answer has the score of the least willing window."""
     parts = [part("1", 9.0, a=3, b=1), part("2", 2.0, c=1), part("1", 2.0, d=4, a=2)]
-    one, two = merged([*parts, parts[0]])
+    one, two = merge_windows([*parts, parts[0]])
     assert [(s["answer"], s["score"]) for s in one["spans"]] == [("d", 4), ("a", 3), ("b", 1)]
     probability = float(torch.tensor([4.0, 3.0, 2.0]).softmax(0)[0])
     best = {"answer": "d", "score": pytest.approx(probability), "start": ord("d"), "end": 0}

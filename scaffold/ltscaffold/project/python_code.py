@@ -1,0 +1,34 @@
+"""What a Python file of a project defines; of a file that is no Python, nothing."""
+
+import ast
+from collections.abc import Iterator
+
+
+def parsed(code: bytes | str | None) -> ast.Module:
+    """Return the syntax tree of code, an empty one for code with an error."""
+    try:
+        return ast.parse(code or "")
+    except (SyntaxError, ValueError):
+        return ast.Module([], [])
+
+
+def methods(code: bytes | str | None) -> Iterator[tuple[str, ast.FunctionDef]]:
+    """Yield the methods of the classes in a module, each with the name of its class."""
+    for node in parsed(code).body:
+        if isinstance(node, ast.ClassDef):
+            functions = (each for each in node.body if isinstance(each, ast.FunctionDef))
+            yield from ((node.name, function) for function in functions)
+
+
+def defined(code: bytes) -> set[str]:
+    """Return the names that a module defines or imports."""
+    names = set()
+    for node in parsed(code).body:
+        match node:
+            case ast.ClassDef() | ast.FunctionDef():
+                names.add(node.name)
+            case ast.ImportFrom() | ast.Import():
+                names |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}
+            case ast.Assign():
+                names |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+    return names

@@ -1,0 +1,114 @@
+"""Import paths of version 0.1 give what is elsewhere now, and say where."""
+
+import subprocess
+import sys
+import warnings
+from importlib import import_module
+
+import pytest
+from hydra.utils import get_class, get_method
+
+from lightning_transformers import former_paths
+from lightning_transformers.former_paths import MODULES, RECORDED, ROOT, places_of
+from lightning_transformers.models import backbone, freezing, sharding
+from lightning_transformers.task.shared.labels import LabelledData
+
+SAME_NAMES = {
+    "core": (
+        "adapters",
+        "adversarial",
+        "backbone",
+        "checkpoint_io",
+        "freezing",
+        "generation",
+        "hub",
+        "hyperparameters",
+        "layers",
+        "metrics",
+        "packing",
+        "predictions",
+        "schedules",
+        "sharding",
+        "source_code",
+        "types",
+    ),
+    "hydra_app": ("arguments", "checks", "legacy", "targets"),
+    "manifest": (
+        "code",
+        "config",
+        "differences",
+        "digests",
+        "environment",
+        "git",
+        "record",
+        "sources",
+    ),
+}
+FORMER = [*MODULES, *(f"{package}.{m}" for package, ms in SAME_NAMES.items() for m in ms)]
+
+
+@pytest.mark.parametrize("former", FORMER)
+def test_former_module_has_the_names_of_those_in_its_place(former: str) -> None:
+    places = [import_module(f"{ROOT}.{place}") for place in places_of(former)]
+    found = import_module(f"{ROOT}.{former}")
+    for place in places:
+        names = [n for n, value in vars(place).items() if belongs_to(place.__name__, value)]
+        assert names
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            assert all(getattr(found, name) is getattr(place, name) for name in names)
+    with pytest.raises(AttributeError, match="no_such_name"):
+        _ = found.no_such_name
+
+
+def belongs_to(module: str, value: object) -> bool:
+    """Tell whether a class or function is defined in a module."""
+    return getattr(value, "__module__", None) == module
+
+
+def test_former_path_warns_once_with_the_new_one() -> None:
+    """In a process of its own, where nothing has warned yet."""
+    code = (
+        "from lightning_transformers.core.freezing import freeze_backbone\n"
+        "import lightning_transformers.core.freezing as former\n"
+        "assert former.freeze_backbone is freeze_backbone\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    line = "lightning_transformers.core.freezing.freeze_backbone is "
+    assert done.stderr.count(line + "lightning_transformers.models.freezing.freeze_backbone") == 1
+    assert done.stderr.count("FutureWarning") == 1
+
+
+def test_recorded_targets_are_found_without_a_warning() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert get_method(f"{ROOT}.core.backbone.load_tokenizer") is backbone.load_tokenizer
+        image_processor = get_method(f"{ROOT}.core.backbone.load_image_processor")
+        assert image_processor is backbone.load_image_processor
+        strategy = get_class(f"{ROOT}.core.sharding.FullyShardedStrategy")
+        assert strategy is sharding.FullyShardedStrategy
+    assert len(RECORDED) == 3
+
+
+def test_a_module_that_was_divided_has_the_names_of_both_parts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(former_paths, "warned", set())
+    former = import_module(f"{ROOT}.core.labels")
+    with pytest.warns(FutureWarning, match=r"task\.shared\.labels\.LabelledData now"):
+        assert former.LabelledData is LabelledData
+    with pytest.raises(ModuleNotFoundError):
+        import_module(f"{ROOT}.core.never_there")
+    assert freezing.__spec__ is not None
+    assert freezing.__spec__.name == f"{ROOT}.models.freezing"
+
+
+def test_the_package_loads_no_torch() -> None:
+    code = (
+        "import sys, lightning_transformers, lightning_transformers.recipes\n"
+        "assert not {'torch', 'transformers', 'pytorch_lightning', 'datasets'} & {*sys.modules}\n"
+        "from lightning_transformers import TaskTransformer\n"
+        "from lightning_transformers.recipes import freeze_backbone\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,61 @@
+"""The private parts of Lightning that the runtime uses are there, in the installed version."""
+
+import inspect
+from pathlib import Path
+
+import pytest
+from lightning_fabric.plugins import TorchCheckpointIO
+from lightning_fabric.strategies.launchers.subprocess_script import _ChildProcessObserver
+from pytorch_lightning import Trainer, __version__
+from pytorch_lightning.loops.fit_loop import RestartStage
+from pytorch_lightning.plugins.io import AsyncCheckpointIO
+from pytorch_lightning.trainer.connectors.signal_connector import _SignalConnector
+
+from lightning_transformers.training.checkpoint_io import SafeCheckpointIO
+from lightning_transformers.training.lightning_internals import replace_checkpoint_io
+
+
+def test_private_parts_of_lightning_are_there(tmp_path: Path) -> None:
+    trainer = Trainer(default_root_dir=tmp_path, logger=False, accelerator="cpu")
+    fit, epoch = trainer.fit_loop, trainer.fit_loop.epoch_loop
+    observer = inspect.getsource(_ChildProcessObserver)
+    parts = {
+        "trainer.fit_loop._should_accumulate": hasattr(fit, "_should_accumulate"),
+        "trainer.fit_loop._data_fetcher": hasattr(fit, "_data_fetcher"),
+        "trainer.fit_loop._iteration_based_training": hasattr(fit, "_iteration_based_training"),
+        "trainer.fit_loop._restart_stage": hasattr(fit, "_restart_stage"),
+        "trainer.fit_loop._restarting": hasattr(fit, "_restarting"),
+        "epoch_loop._should_check_val_fx": hasattr(epoch, "_should_check_val_fx"),
+        "epoch_loop._should_accumulate": hasattr(epoch, "_should_accumulate"),
+        "epoch_loop.state_dict()['_batches_that_stepped']": (
+            "_batches_that_stepped" in epoch.on_save_checkpoint()
+        ),
+        "RestartStage.RESUMED_ON_EPOCH_END": hasattr(RestartStage, "RESUMED_ON_EPOCH_END"),
+        "trainer._logger_connector._callback_metrics": isinstance(
+            trainer._logger_connector._callback_metrics, dict
+        ),
+        "trainer._signal_connector": type(trainer._signal_connector) is _SignalConnector,
+        "_SignalConnector._sigterm_notifier_fn": hasattr(_SignalConnector, "_sigterm_notifier_fn"),
+        "_SignalConnector.received_sigterm": "received_sigterm" in vars(trainer._signal_connector),
+        "AsyncCheckpointIO._checkpoint_io": "_checkpoint_io" in vars(AsyncCheckpointIO()),
+        "_ChildProcessObserver._child_processes": "self._child_processes" in observer,
+        "_ChildProcessObserver's name": "child-process-observer" in observer,
+    }
+    missing = [name for name, is_there in parts.items() if not is_there]
+    assert not missing, (
+        f"Lightning {__version__} has no {', '.join(missing)}: see where "
+        "training/lightning_internals.py or config/launcher.py use it"
+    )
+
+
+@pytest.mark.parametrize("in_thread", [False, True])
+def test_a_checkpoint_io_of_the_users_own_stays(in_thread: bool, tmp_path: Path) -> None:
+    class Own(TorchCheckpointIO):
+        """Somebody's own."""
+
+    for inner, expected in ((TorchCheckpointIO(), SafeCheckpointIO), (Own(), Own)):
+        plugin = AsyncCheckpointIO(inner) if in_thread else inner
+        trainer = Trainer(default_root_dir=tmp_path, logger=False, plugins=[plugin])
+        replace_checkpoint_io(trainer, SafeCheckpointIO())
+        used = trainer.strategy.checkpoint_io
+        assert type(getattr(used, "checkpoint_io", used)) is expected
