@@ -6,31 +6,17 @@ folder records is mapped for good, without a warning.
 
 import sys
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
 from types import ModuleType
 
 ROOT = __name__.partition(".")[0]
 
-MOVED = {
-    ("", "runs"): "build logged_metrics rerun rerun_command",
-    ("core", "models"): "adapters backbone freezing layers sharding",
-    ("core", "recipes"): "adversarial generation predictions",
-    ("core", "training"): "checkpoint_io metrics schedules",
-    ("core", "base"): "hub hyperparameters types",
-    ("core", "data"): "packing source_code",
-    ("", "base"): "errors run_folder",
-    ("hydra_app", "config"): "arguments checks legacy targets",
-    ("manifest", "runs.manifest"): "code config differences digests environment git record sources",
-}
-"""The modules that keep their name: those of a former package, by the package that has them now."""
-MODULES: Mapping[str, Sequence[str]] = {
-    f"{former}.{name}".lstrip("."): [f"{package}.{name}"]
-    for (former, package), names in MOVED.items()
-    for name in names.split()
-} | {
+MODULES: Mapping[str, list[str]] = {
+    "build": ["runs.build"],
     "callbacks.signals": ["training.lightning_internals"],
     "checkpoints": ["training.checkpoint"],
     "core.collate": ["data.collators"],
@@ -51,7 +37,7 @@ MODULES: Mapping[str, Sequence[str]] = {
     "core.sources": ["data.loading"],
     "core.text": ["data.texts", "task.shared.text"],
     "core.weighting": ["training.loss_normalization"],
-    "hydra_app": [],
+    "errors": ["base.errors"],
     "hydra_app.app": ["config.app", "config.compose", "config.config_tree"],
     "hydra_app.config_tree": ["config.config_tree", "config.provenance"],
     "hydra_app.handover": ["config.launcher"],
@@ -60,7 +46,10 @@ MODULES: Mapping[str, Sequence[str]] = {
     "hydra_app.origins": ["config.provenance"],
     "hydra_app.processes": ["config.launcher", "config.exit_status"],
     "hydra_app.usage": ["config.help"],
-    "manifest": [],
+    "logged_metrics": ["runs.logged_metrics"],
+    "rerun": ["runs.rerun"],
+    "rerun_command": ["runs.rerun_command"],
+    "run_folder": ["base.run_folder"],
     "task.nlp.language_modeling.probe": ["task.nlp.language_modeling.packing_probe"],
     "task.nlp.language_modeling.separation": ["task.nlp.language_modeling.packing_check"],
     "task.nlp.language_modeling.templates": ["task.nlp.language_modeling.chat_template"],
@@ -69,6 +58,12 @@ MODULES: Mapping[str, Sequence[str]] = {
 
 `train`, `evaluate`, `predict` and `export` are left out: these are names of functions now.
 """
+PACKAGES = {
+    "core": ["base", "data", "models", "recipes", "training"],
+    "hydra_app": ["config"],
+    "manifest": ["runs.manifest"],
+}
+"""Packages whose modules are in others now, under the same names unless listed above."""
 RECORDED = {
     "core.backbone.load_image_processor",
     "core.backbone.load_tokenizer",
@@ -89,23 +84,32 @@ class FormerPaths(MetaPathFinder, Loader):
     def find_spec(self, fullname: str, *arguments: object) -> ModuleSpec | None:
         """Return the spec of a former module."""
         root, _, name = fullname.partition(".")
-        if root != ROOT or name not in MODULES:
+        if root != ROOT or not (name in PACKAGES or places_of(name)):
             return None
-        return ModuleSpec(fullname, self, is_package=not MODULES[name])
+        return ModuleSpec(fullname, self, is_package=name in PACKAGES)
 
     def exec_module(self, module: ModuleType) -> None:
         """Give a former module the names of those in its place."""
         former = module.__name__.partition(".")[2]
 
         def look_up(name: str) -> object:
-            for place in MODULES[former]:
+            for place in places_of(former):
                 found = import_module(f"{ROOT}.{place}")
                 if hasattr(found, name):
                     warn(f"{former}.{name}", f"{place}.{name}")
                     return getattr(found, name)
             raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
 
-        module.__getattr__ = look_up  # type: ignore[method-assign]
+        vars(module)["__getattr__"] = look_up
+
+
+def places_of(former: str) -> list[str]:
+    """Return the modules that have the names of a former one; none for a package."""
+    package, _, name = former.partition(".")
+    if former in MODULES or not name:
+        return MODULES.get(former, [])
+    places = [f"{room}.{name}" for room in PACKAGES.get(package, [])]
+    return [place for place in places if find_spec(f"{ROOT}.{place}")]
 
 
 warned: set[str] = set()

@@ -30,6 +30,7 @@ from lightning_transformers.runs.build import (
     task_class,
 )
 from lightning_transformers.runs.train import train
+from lightning_transformers.training.trainer_fields import fields
 
 SMOKE = (
     "experiment=smoke",
@@ -312,7 +313,7 @@ def train_recorded(config: DictConfig) -> RecordedRun:
     """Train as a config says; the validation loss has to be a number."""
     data, model, trainer = built(config)
     steps = Steps()
-    trainer.callbacks.append(steps)  # type: ignore[attr-defined]
+    fields(trainer).callbacks.append(steps)
     before = {name: p.detach().clone() for name, p in model.named_parameters()}
     metrics = train(model, data, trainer)
     assert torch.isfinite(torch.tensor(metrics["val/loss"]))

@@ -9,14 +9,47 @@ import pytest
 from hydra.utils import get_class, get_method
 
 from lightning_transformers import former_paths
-from lightning_transformers.former_paths import MODULES, RECORDED, ROOT
+from lightning_transformers.former_paths import MODULES, RECORDED, ROOT, places_of
 from lightning_transformers.models import backbone, freezing, sharding
 from lightning_transformers.task.shared.labels import LabelledData
 
+SAME_NAMES = {
+    "core": (
+        "adapters",
+        "adversarial",
+        "backbone",
+        "checkpoint_io",
+        "freezing",
+        "generation",
+        "hub",
+        "hyperparameters",
+        "layers",
+        "metrics",
+        "packing",
+        "predictions",
+        "schedules",
+        "sharding",
+        "source_code",
+        "types",
+    ),
+    "hydra_app": ("arguments", "checks", "legacy", "targets"),
+    "manifest": (
+        "code",
+        "config",
+        "differences",
+        "digests",
+        "environment",
+        "git",
+        "record",
+        "sources",
+    ),
+}
+FORMER = [*MODULES, *(f"{package}.{m}" for package, ms in SAME_NAMES.items() for m in ms)]
 
-@pytest.mark.parametrize("former", [name for name, places in MODULES.items() if places])
+
+@pytest.mark.parametrize("former", FORMER)
 def test_former_module_has_the_names_of_those_in_its_place(former: str) -> None:
-    places = [import_module(f"{ROOT}.{place}") for place in MODULES[former]]
+    places = [import_module(f"{ROOT}.{place}") for place in places_of(former)]
     found = import_module(f"{ROOT}.{former}")
     for place in places:
         names = [n for n, value in vars(place).items() if belongs_to(place.__name__, value)]
