@@ -11,6 +11,7 @@ from lightning_fabric.plugins import TorchCheckpointIO
 from torch import Tensor
 from torch.nn import Parameter
 
+from lightning_transformers.base.atomic import write_atomically
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.types import Checkpoint
 
@@ -43,16 +44,12 @@ class SafeCheckpointIO(TorchCheckpointIO):
 def write(checkpoint: Checkpoint, target: Path) -> None:
     """Write a checkpoint to a file, which is there as a whole or as it was before."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    beside = target.with_name(f".{target.name}.part")
-    try:
+    with write_atomically(target) as beside:
         with beside.open("wb") as file:
             torch.save(checkpoint, file)
             file.flush()
             os.fsync(file.fileno())
         torch.load(beside, map_location="cpu", mmap=True, weights_only=True)
-        os.replace(beside, target)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def refuse(checkpoint: Checkpoint, cause: Exception | None = None) -> None:
