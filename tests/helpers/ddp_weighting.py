@@ -1,4 +1,4 @@
-"""Steps and validations on two processes; started by `test_ddp.py`, which names the file to write.
+"""Steps and validations on two ranks, for `test_loss_normalization.py`, which names the file.
 
 The file gets the updates by the number of batches that each process has in a step, and the
 metrics, of this stack and of plain Lightning.

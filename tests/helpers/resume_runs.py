@@ -328,6 +328,7 @@ def in_child(function: Callable[[], Any], file: Path) -> int:
 def uninterrupted(case: Case, folder: Path) -> dict[str, Any]:
     """Return what a run ends with that nothing disturbs."""
     folder.mkdir(parents=True)
+    task_class(DATA[case.data][0], *case.recipes)  # rendered here, and not in each child
     assert in_child(lambda: train(case, folder, None, False), folder / "end.pt") == 0
     return torch.load(folder / "end.pt")  # type: ignore[no-any-return]
 

@@ -9,11 +9,14 @@ modules loaded. It leaves out the start of an interpreter and of a console scrip
 import gc
 import importlib
 import json
+import logging
 import os
 import runpy
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Mapping, Sequence
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -37,6 +40,8 @@ FORKED = {
 """Programs, and the modules that they find loaded; the other programs are started."""
 READ_AT_IMPORT = ("HF_ENDPOINT", "HF_HOME", "HF_HUB_OFFLINE")
 """Variables that a library reads once: a server is started for each setting of them."""
+TIMEOUT_S = 300.0
+"""After which a command is killed, with the processes that it has started."""
 MOST_SERVERS = 3
 """Of half a gigabyte each; the oldest one ends when another is started."""
 
@@ -76,7 +81,11 @@ def run(
         assert server.stdout is not None
         server.stdin.write(json.dumps(request) + "\n")
         server.stdin.flush()
+        group = int(server.stdout.readline())
+        limit = threading.Timer(TIMEOUT_S, os.killpg, (group, signal.SIGKILL))
+        limit.start()
         status = int(server.stdout.readline())
+        limit.cancel()
         out, err = ((Path(streams) / name).read_text() for name in ("1", "2"))
     return subprocess.CompletedProcess(words, status, out, err)
 
@@ -103,7 +112,7 @@ def _server(loaded: tuple[str, ...], settings: Settings) -> subprocess.Popen[str
 
 
 def _serve() -> None:
-    """Answer requests, a line of JSON each, with the exit status of a process that is forked."""
+    """Answer requests, a line of JSON each: the id of a forked process, and its exit status."""
     del sys.path[0]
     for module in sys.argv[1:]:
         importlib.import_module(module)
@@ -113,7 +122,9 @@ def _serve() -> None:
     for line in sys.stdin:
         child = os.fork()
         if not child:
+            os.setpgid(0, 0)
             return _become(scripts, *json.loads(line))
+        replies.write(f"{child}\n")
         _, status = os.waitpid(child, 0)
         replies.write(f"{os.waitstatus_to_exitcode(status)}\n")
     return None
@@ -143,8 +154,13 @@ def _become(
     if "PYTHONPATH" in environment:
         sys.path[:0] = environment["PYTHONPATH"].split(os.pathsep)
     program, *arguments = command
+    if arguments[:1] not in (["-c"], ["-m"]):
+        # Commands and pytest configure logging before they import Lightning; it logs there, then.
+        for name in ("lightning_fabric", "pytorch_lightning"):
+            logging.getLogger(name).handlers.clear()
+            logging.getLogger(name).propagate = True
     if program != "python":
-        sys.argv = command
+        sys.argv = [str(Path(sys.executable).with_name(program)), *arguments]
         sys.exit(scripts[program].load()())
     option, *rest = arguments
     if option == "-c":

@@ -1,6 +1,8 @@
 """Optimizer steps on one batch of a task's sample, whole or in parts of uneven size."""
 
+import copy
 import tempfile
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,16 @@ def task_and_batch(base: str, *recipes: str, plain: bool = False) -> tuple[TaskT
         recipes: its recipes.
         plain: weigh the batches as Lightning does.
     """
+    task, batch = copy.deepcopy(_built(base, *recipes))
+    seed_everything(0)
+    if plain:
+        task.weighting.weigh = lambda *_: None  # type: ignore[method-assign]
+    return task, batch
+
+
+@cache
+def _built(base: str, *recipes: str) -> tuple[TaskTransformer, Batch]:
+    """Return the task and the rows that are copied for each test."""
     cls = task_class(base, *recipes)
     group = CATALOG.entry("base", base)["group"]
     overrides = [
@@ -43,8 +55,6 @@ def task_and_batch(base: str, *recipes: str, plain: bool = False) -> tuple[TaskT
     seed_everything(0)
     data = build_data(config)
     task = build_model(config, data)
-    if plain:
-        task.weighting.weigh = lambda *_: None  # type: ignore[method-assign]
     task.model.eval()
     data.model_config = task.model.config
     data.setup("fit")

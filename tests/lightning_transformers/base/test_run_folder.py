@@ -2,6 +2,9 @@
 
 import math
 import re
+import shutil
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +55,32 @@ def trained(*overrides: str) -> dict[str, float]:
     return train_from_config(compose(["task=nlp/language_modeling", *short, *overrides]))
 
 
+@pytest.fixture(scope="module")
+def project_after(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Return a function that trains in a project, once, and returns the project."""
+
+    @cache
+    def project_after(*overrides: str) -> Path:
+        project = tmp_path_factory.mktemp("trained")
+        write_csv(project / "train.csv")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(project)
+            trained(*overrides)
+        return project
+
+    return project_after
+
+
+@pytest.fixture
+def after(project: Path, project_after: Callable[..., Path]) -> Callable[..., None]:
+    """Return a function that makes the project a copy of one that was trained."""
+
+    def after(*overrides: str) -> None:
+        shutil.copytree(project_after(*overrides), project, dirs_exist_ok=True)
+
+    return after
+
+
 @pytest.mark.parametrize("task", TASKS.values(), ids=[*TASKS])
 def test_a_run_that_begins_leaves_what_a_former_one_has_recorded(
     task: tuple[str, ...], project: Path
@@ -91,9 +120,10 @@ def test_a_run_has_a_best_checkpoint_of_its_own(project: Path) -> None:
     assert (project / "run/checkpoints/best.ckpt").is_file()
 
 
-def test_checkpoint_of_random_states_alone_can_be_gone_on_from(project: Path) -> None:
-    write_csv(project / "train.csv")
-    trained()
+def test_checkpoint_of_random_states_alone_can_be_gone_on_from(
+    project: Path, after: Callable[..., None]
+) -> None:
+    after()
     file = project / "run/checkpoints/last.ckpt"
     content = torch.load(file, weights_only=True)
     content[resuming.KEY] = [{"random": content[resuming.KEY][0]["random"]}]
@@ -112,10 +142,11 @@ def test_a_run_leaves_the_checkpoints_of_a_former_one(project: Path) -> None:
     assert newest_checkpoint(project / "run/former/checkpoints")
 
 
-def test_a_checkpoint_that_a_run_begins_from_stays(project: Path) -> None:
+def test_a_checkpoint_that_a_run_begins_from_stays(
+    project: Path, after: Callable[..., None]
+) -> None:
     """Of those of a former run in the folder, which has all of them, that one alone."""
-    write_csv(project / "train.csv")
-    trained()
+    after()
     with pytest.raises(ConfigurationError, match="nothing of the kind"):
         trained("checkpoint_path=run/checkpoints/best.ckpt", *BROKEN, "trainer.max_epochs=2")
     names = {path.name for path in (project / "run/former/checkpoints").iterdir()}
@@ -134,19 +165,17 @@ def test_a_checkpoint_that_a_run_begins_from_stays(project: Path) -> None:
 )
 @pytest.mark.parametrize("start", ["resume=auto", "checkpoint_path=run/checkpoints/last.ckpt"])
 def test_a_run_that_cannot_go_on_is_an_error_beforehand(
-    start: str, change: str, message: str, project: Path
+    start: str, change: str, message: str, project: Path, after: Callable[..., None]
 ) -> None:
-    write_csv(project / "train.csv")
-    trained("trainer.max_epochs=2")
+    after("trainer.max_epochs=2")
     before = tree(project)
     with pytest.raises(ConfigurationError, match=message):
         trained(start, "trainer.max_epochs=2", change)
     assert tree(project) == before
 
 
-def test_weights_of_another_model_are_an_error(project: Path) -> None:
-    write_csv(project / "train.csv")
-    trained()
+def test_weights_of_another_model_are_an_error(after: Callable[..., None]) -> None:
+    after()
     with pytest.raises(ConfigurationError, match=r"does not fit .*: .*transformer\.h\.1"):
         trained("resume=auto", "trainer.max_epochs=2", "+backbone.config.n_layer=1")
 

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from tests.conftest import Run
+from tests.helpers import warm
 from tests.helpers.corpus import TEXTS, write_csv
 from tests.helpers.projects import new_task
 from tests.helpers.tree import tree
@@ -204,11 +205,11 @@ def test_a_mistake_takes_no_folder_of_the_user_away(project: Path, run: Run) -> 
     assert (project / "elsewhere/mine").is_dir()
 
 
-def test_from_another_folder(project: Path, run: Run) -> None:
+def test_from_another_folder(project: Path) -> None:
     """The project is where the script is; files are relative to where the command is typed."""
     (project / "data").mkdir()
-    words = "task=nlp/mine backbone=nlp/tiny dataset.train_file=train.csv"
-    done = run("sh", "-c", f"cd data && python ../train.py {words}")
+    words = ("task=nlp/mine", "backbone=nlp/tiny", "dataset.train_file=train.csv")
+    done = warm.run(("python", "../train.py", *words), project / "data")
     assert f"looked for {project}/data/train.csv" in done.stderr
 
 

@@ -54,7 +54,7 @@ def logs(folder: Path) -> Iterator[Path]:
 
 def test_generated_task_has_one_run_folder_and_one_log(project: Path, run: Run) -> None:
     new_task(project, "mine", "language_modeling", recipes=["freeze_backbone", "weight_noise"])
-    done = run(*LIMIT, "python", "train.py", "+task=nlp/mine", *TWO)
+    done = run("python", "train.py", "+task=nlp/mine", *TWO)
     assert done.returncode == 0, done.stderr
     (folder,) = (project / "outputs/nlp/mine").iterdir()
     assert {path.name for path in folder.iterdir()} == FILES
@@ -70,7 +70,7 @@ def test_generated_task_has_one_run_folder_and_one_log(project: Path, run: Run) 
 def test_multirun_reaches_its_tests_and_ends(project: Path, run: Run) -> None:
     sweep = ("optimizer.lr=1e-3,3e-3", "hydra.sweep.dir=sweep", "training.run_test_after_fit=true")
     command = ("pl-transformers-train", "-m", "+task=nlp/language_modeling", *TWO, *sweep)
-    done = run(*LIMIT, *command)
+    done = run(*command)
     assert done.returncode == 0, done.stderr
     assert {path.name for path in (project / "sweep").iterdir()} == {"0", "1", "multirun.yaml"}
     assert len(list(logs(project))) == 2
@@ -99,7 +99,6 @@ def test_multirun_of_torchrun_has_one_run_folder_and_one_log_a_job(project: Path
 def test_mistake_on_both_processes_is_said_once_and_leaves_nothing(project: Path, run: Run) -> None:
     write_csv(project / "train.csv")
     done = run(
-        *LIMIT,
         *("pl-transformers-train", "task=nlp/language_modeling", *TWO),
         *("dataset.train_file=train.csv", "dataset.text_column=body"),
     )
@@ -117,7 +116,7 @@ def test_plain_hydra_and_lightning_sweep_twice(project: Path, run: Run) -> None:
 
 def test_sigterm_to_any_of_two_processes_saves_and_they_go_on(run: Run) -> None:
     who = ("0", "1", "01")
-    done = run(*LIMIT, "python", "-m", "tests.helpers.ddp_sigterm", *who, PYTHONPATH=PATHS)
+    done = run("python", "-m", "tests.helpers.ddp_sigterm", *who, PYTHONPATH=PATHS)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert [lines.count(f"{ranks} equal") for ranks in who] == [2, 2, 2], done.stdout
@@ -126,7 +125,7 @@ def test_sigterm_to_any_of_two_processes_saves_and_they_go_on(run: Run) -> None:
 
 def test_plain_lightning_hangs_when_one_process_gets_sigterm(run: Run) -> None:
     script = ("python", "-m", "tests.helpers.ddp_sigterm", "plain", "0")
-    done = run(*LIMIT, *script, PYTHONPATH=PATHS)
+    done = run(*script, PYTHONPATH=PATHS)
     assert done.returncode != 0
     assert "[rank: 0] Received SIGTERM" in done.stderr
     assert "hangs" in done.stdout

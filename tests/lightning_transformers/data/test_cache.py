@@ -24,6 +24,7 @@ from lightning_transformers.data import source_code
 from lightning_transformers.data.cache import fingerprint
 from lightning_transformers.data.source_code import module_sources
 from lightning_transformers.task.nlp.language_modeling import LanguageModelingDataModule
+from tests.helpers import warm
 from tests.helpers.language_modeling import TOKENIZER
 
 MODULE = '''
@@ -67,12 +68,10 @@ def process(tmp_path: Path) -> Any:
     calls = iter(range(1, 100))
 
     def process(*values: str) -> tuple[str, bool]:
-        command = [sys.executable, "-c", SCRIPT, str(tmp_path / "cache"), str(next(calls)), *values]
+        command = ("python", "-c", SCRIPT, tmp_path / "cache", next(calls), *values)
         paths = os.pathsep.join([str(tmp_path), str(ROOT / "scaffold"), str(ROOT)])
-        environment = os.environ | {"PYTHONPATH": paths}
-        done = subprocess.run(
-            command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
-        )
+        done = warm.run(command, tmp_path, os.environ | {"PYTHONPATH": paths})
+        assert done.returncode == 0, done.stderr
         return done.stdout.strip(), "processing" in done.stderr
 
     return process

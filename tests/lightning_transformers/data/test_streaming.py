@@ -66,7 +66,7 @@ class Order(Callback):
 def test_each_epoch_has_an_order_of_its_own(num_workers: int, tmp_path: Path) -> None:
     def order() -> dict[int, list[Any]]:
         recorder = Order()
-        data = text(limit_train_samples=200, num_workers=num_workers)
+        data = text(limit_train_samples=40, num_workers=num_workers)
         limits = {"max_epochs": 3, "limit_val_batches": 0}
         trainer(tmp_path, **limits, callbacks=[recorder]).fit(model(), data)
         return recorder.epochs

@@ -168,7 +168,7 @@ def test_two_processes_have_equal_metrics(project: Path, run: Run) -> None:
     done = run("python", "train.py", "+task=nlp/mine", *options)
     assert done.returncode == 0, done.stderr
     (project / "below").mkdir()
-    done = run("sh", "-c", "cd below && python ../rerun.py ../outputs/run")
+    done = warm.run(("python", "../rerun.py", "../outputs/run"), project / "below")
     assert done.returncode == 0, done.stderr
     assert done.stdout.count(EQUAL) == 1
     assert "differs: " not in done.stdout

@@ -248,6 +248,10 @@ def two_processes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return torch.load(folder / "results.pt")  # type: ignore[no-any-return]
 
 
+on_two_ranks = pytest.mark.xdist_group("loss normalization on two ranks")  # they share a launch
+
+
+@on_two_ranks
 @pytest.mark.parametrize(
     ("kind", "recipes"),
     [("updates", ()), ("recipes", ("label_smoothing", "custom_loss")), ("sharded", ())],
@@ -261,17 +265,20 @@ def test_two_processes_give_the_update_of_one(
         assert relative_error(changes, whole) < precise, batches
 
 
+@on_two_ranks
 @pytest.mark.parametrize("base", BASES)
 def test_two_processes_give_the_update_of_one_for(base: str, two_processes: dict[str, Any]) -> None:
     assert relative_error(two_processes["bases"][base], update_of(base, 1, "64-true")) < 1e-6
 
 
+@on_two_ranks
 def test_two_processes_of_plain_lightning_give_another(two_processes: dict[str, Any]) -> None:
     whole = update_of("language_modeling", 1, "64-true")
     for changes in two_processes["plain updates"].values():
         assert not relative_error(changes, whole) < 0.05
 
 
+@on_two_ranks
 def test_two_processes_validate_each_row_once(
     two_processes: dict[str, Any], tmp_path: Path
 ) -> None:

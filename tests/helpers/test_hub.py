@@ -95,7 +95,7 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Session:
 def run(script: str, environment: dict[str, str]) -> dict[str, Any]:
     """Run a script in a process of its own; return what it prints as JSON."""
     command = [sys.executable, "-c", script]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     loaded: dict[str, Any] = json.loads(done.stdout)
     return loaded
