@@ -274,14 +274,16 @@ class TaskTransformer(LightningModule):
         if self.optimizer_config["_target_"] == "torch.optim.LBFGS":  # it takes one group
             groups = [{"params": [p for group in groups for p in group["params"]]}]
         # OmegaConf's lists, such as betas, would keep a checkpoint from loading.
-        return instantiate(self.optimizer_config, groups, _convert_="all")  # type: ignore[no-any-return]
+        optimizer: Optimizer = instantiate(self.optimizer_config, groups, _convert_="all")
+        return optimizer
 
     def build_scheduler(self, optimizer: Optimizer) -> LRScheduler | None:
         """Return the learning-rate schedule, which steps with the optimizer, or None."""
         if not self.scheduler_config:
             return None
         config = schedule_arguments(self.scheduler_config, self.num_training_steps)
-        return instantiate(config, optimizer)  # type: ignore[no-any-return]
+        scheduler: LRScheduler = instantiate(config, optimizer)
+        return scheduler
 
     def configure_optimizers(self) -> Any:
         """Return what the three steps above build, in the form that Lightning takes."""

@@ -71,7 +71,8 @@ def token_ids(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> Seque
     """
     backend: Any = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None:
-        return tokenizer(list(texts), add_special_tokens=False)["input_ids"]  # type: ignore[no-any-return]
+        ids: list[list[int]] = tokenizer(list(texts), add_special_tokens=False)["input_ids"]
+        return ids
     # An earlier call with truncation or padding leaves its settings behind.
     backend.no_truncation()
     backend.no_padding()
