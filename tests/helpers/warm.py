@@ -40,8 +40,8 @@ FORKED = {
 """Programs, and the modules that they find loaded; the other programs are started."""
 READ_AT_IMPORT = ("HF_ENDPOINT", "HF_HOME", "HF_HUB_OFFLINE")
 """Variables that a library reads once: a server is started for each setting of them."""
-TIMEOUT_S = 300.0
-"""After which a command is killed, with the processes that it has started."""
+TIMEOUT_S = 1800.0
+"""After which a command hangs, and is killed with the processes that it has started."""
 MOST_SERVERS = 3
 """Of half a gigabyte each; the oldest one ends when another is started."""
 
