@@ -6,7 +6,6 @@ import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from types import MappingProxyType
 
 from ltscaffold.errors import ScaffoldError
 
@@ -37,18 +36,13 @@ def run_git(
     *arguments: str | Path,
     cwd: Path | None = None,
     stdin: bytes = b"",
-    environment: Mapping[str, str] = MappingProxyType({}),
+    environment: Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess[bytes]:
     """Run git as `git` does, and return its exit status and output."""
-    command = ["git", *map(str, arguments)]
+    command, env = ["git", *map(str, arguments)], {**clean_environment(), **(environment or {})}
     with _git_on_path():
         return subprocess.run(
-            command,
-            cwd=cwd,
-            input=stdin,
-            env={**clean_environment(), **environment},
-            capture_output=True,
-            check=False,
+            command, cwd=cwd, input=stdin, env=env, capture_output=True, check=False
         )
 
 

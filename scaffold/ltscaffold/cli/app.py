@@ -4,7 +4,7 @@ import sys
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,7 +18,6 @@ from ltscaffold.cli.options import (
     ItemName,
     Json,
     Listing,
-    MakePlan,
     Merging,
     Package,
     Project,
@@ -28,6 +27,9 @@ from ltscaffold.cli.options import (
     writes,
 )
 from ltscaffold.errors import ScaffoldError
+
+if TYPE_CHECKING:
+    from ltscaffold.writing.plan import Plan
 
 app = typer.Typer(
     help="Generate custom fine-tuning tasks for Lightning and Transformers.",
@@ -68,9 +70,11 @@ def options(
         raise typer.Exit
 
 
-@app.command()
+@writes(app)
 def new_project(
-    path: Annotated[Path, typer.Argument(help="Folder of the project; created if need be.")],
+    project: Annotated[
+        Path, typer.Argument(metavar="path", help="Folder of the project; created if need be.")
+    ],
     package: Annotated[str, typer.Option(help="Folder of the tasks.")] = "tasks",
     template: Annotated[
         str | None,
@@ -79,16 +83,12 @@ def new_project(
             show_default="those of ltscaffold",
         ),
     ] = None,
-    dry_run: DryRun = False,
-    diff: Diff = False,
-    as_json: Json = False,
-) -> None:
+) -> "Plan":
     """Write the skeleton of a project: train.py, predict.py, conf/config.yaml."""
     from ltscaffold.commands.create.new_project import plan_new_project
     from ltscaffold.templating.source import SOURCE_URL
 
-    url = SOURCE_URL if template is None else template
-    execute(path, partial(plan_new_project, path, package, url), dry_run, diff, as_json)
+    return plan_new_project(project, package, SOURCE_URL if template is None else template)
 
 
 @app.command()
@@ -124,86 +124,76 @@ def new_task(
             )
         from ltscaffold.cli.prompts import ask_task
 
-        asked = ask_task(project, name, base)
-        name, base, recipes = asked.name, asked.base, [*recipes, *asked.recipes]
+        name, base, chosen = ask_task(project, name, base)
+        recipes = [*recipes, *chosen]
     new = NewComponent(TASK, name, base, hook or (), recipes)
     make_plan = partial(plan_new_component, project, new, package)
     execute(project, make_plan, dry_run, diff, as_json)
 
 
-@app.command()
-@writes
+@writes(app)
 def new_dataset(
     project: Path,
     name: Annotated[str, typer.Argument(help="Name of the dataset, in snake_case.")],
     base: Annotated[str, typer.Option(help="Task that it is for: ltscaffold list bases.")],
     hook: Hooks = None,
     package: Package = None,
-) -> MakePlan:
+) -> "Plan":
     """Write a dataset: its data module, its config and its test."""
     from ltscaffold.commands.create.new_component import NewComponent, plan_new_component
     from ltscaffold.record.component_types import DATASET
 
     new = NewComponent(DATASET, name, base, hook or ())
-    return partial(plan_new_component, project, new, package)
+    return plan_new_component(project, new, package)
 
 
-@app.command()
-@writes
+@writes(app)
 def new_callback(
     project: Path,
     name: Annotated[str, typer.Argument(help="Name of the callback, in snake_case.")],
     hook: Hooks = None,
     package: Package = None,
-) -> MakePlan:
+) -> "Plan":
     """Write a callback: its class, its config and its test."""
     from ltscaffold.commands.create.new_component import NewComponent, plan_new_component
     from ltscaffold.record.component_types import CALLBACK, CALLBACK_BASE
 
     new = NewComponent(CALLBACK, name, CALLBACK_BASE, hook or ())
-    return partial(plan_new_component, project, new, package)
+    return plan_new_component(project, new, package)
 
 
-@app.command()
-@writes
-def add(
-    project: Path,
-    name: ItemName,
-    hook: Hooks = None,
-    recipe: Recipes = None,
-) -> MakePlan:
+@writes(app)
+def add(project: Path, name: ItemName, hook: Hooks = None, recipe: Recipes = None) -> "Plan":
     """Give an item more hooks and recipes; they are merged into the files as you edited them."""
     from ltscaffold.commands.edit.add import plan_add
 
-    return partial(plan_add, project, name, hook or (), recipe or ())
+    return plan_add(project, name, hook or (), recipe or ())
 
 
-@app.command()
-@writes
+@writes(app)
 def remove(
     project: Path,
     name: ItemName,
     force: Annotated[
         bool, typer.Option("--force", help="Delete edited files, too; undo brings them back.")
     ] = False,
-) -> MakePlan:
+) -> "Plan":
     """Delete the files of an item, unless you edited one."""
     from ltscaffold.commands.edit.remove import plan_remove
 
-    return partial(plan_remove, project, name, force)
+    return plan_remove(project, name, force)
 
 
-@app.command()
-@writes
+@writes(app)
 def rename(
     project: Path,
     name: ItemName,
     new_name: Annotated[str, typer.Argument(help="What it is to be called, in snake_case.")],
-) -> MakePlan:
+) -> "Plan":
     """Rename an item: module, class, config and test, and where the project's configs name it."""
     from ltscaffold.commands.edit.rename import plan_rename
 
-    return partial(plan_rename, project, name, new_name)
+    return plan_rename(project, name, new_name)
 
 
 @app.command()
@@ -239,15 +229,12 @@ def update(
         raise typer.Exit(FINDINGS)
 
 
-@app.command()
-@writes
-def undo(
-    project: Path,
-) -> MakePlan:
+@writes(app)
+def undo(project: Path) -> "Plan":
     """Take the last command back; once more, the one before it."""
     from ltscaffold.commands.edit.undo import plan_undo
 
-    return partial(plan_undo, project)
+    return plan_undo(project)
 
 
 @app.command()
@@ -288,10 +275,10 @@ def check(
 @app.command()
 def explain(name: ItemName, project: Project = Path(), as_json: Json = False) -> None:
     """Show every key of an item's config, with its value and the file that it comes from."""
-    from ltscaffold.cli.output import show_keys
+    from ltscaffold.cli.output import show_rows
     from ltscaffold.commands.inspect.explain import explain
 
-    show_keys(explain(project, name), as_json)
+    show_rows(explain(project, name), as_json, "keys")
 
 
 @app.command()
@@ -334,7 +321,7 @@ def list_(
     from ltscaffold.commands.inspect.listing import hook_rows, rows
 
     listed = hook_rows(project, kind, base) if what == "hooks" else rows(project, what)
-    show_rows(listed, as_json, key=what)
+    show_rows(listed, as_json, what)
 
 
 def _is_at_terminal() -> bool:

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Sequence
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -49,30 +49,37 @@ Listing = Literal["bases", "hooks", "recipes", "items"]
 Merging = Literal["members", "text"]
 ItemKind = Literal["task", "dataset", "callback"]
 
-MakePlan = Callable[[], "Plan"]
+MakePlan = Callable[..., "Plan"]
 
 
-def writes(command: Callable[..., MakePlan]) -> Callable[..., None]:
-    """Turn a function of a project that returns how to make a plan into a command of Typer.
+def writes(app: typer.Typer) -> Callable[[MakePlan], MakePlan]:
+    """Register a function of a project that returns a plan as a command that carries it out.
 
-    The command has the options of the function, and --project, --dry-run, --diff and --json.
+    The command has the options of the function, and --project, --dry-run, --diff and --json; an
+    annotated `project` of the function stands for --project.
     """
 
-    @wraps(command, assigned=("__name__", "__doc__"))
-    def run(
-        *,
-        project: Project = Path(),
-        dry_run: DryRun = False,
-        diff: Diff = False,
-        as_json: Json = False,
-        **options: object,
-    ) -> None:
-        execute(project, command(project, **options), dry_run, diff, as_json)
+    def register(command: MakePlan) -> MakePlan:
+        @wraps(command, assigned=("__name__", "__doc__"))
+        def run(
+            *,
+            project: Project = Path(),
+            dry_run: DryRun = False,
+            diff: Diff = False,
+            as_json: Json = False,
+            **options: object,
+        ) -> None:
+            execute(project, partial(command, project, **options), dry_run, diff, as_json)
 
-    _, *own = inspect.signature(command).parameters.values()
-    *shared, _ = inspect.signature(run, follow_wrapped=False).parameters.values()
-    vars(run)["__signature__"] = inspect.Signature([*own, *shared])
-    return run
+        own = inspect.signature(command).parameters
+        *shared, _ = inspect.signature(run, follow_wrapped=False).parameters.values()
+        first = [option for option in own.values() if option.annotation is not Path]
+        last = [option for option in shared if option.name not in {each.name for each in first}]
+        vars(run)["__signature__"] = inspect.Signature([*first, *last])
+        app.command()(run)
+        return command
+
+    return register
 
 
 def execute(project: Path, make_plan: MakePlan, dry_run: bool, diff: bool, as_json: bool) -> "Plan":

@@ -16,14 +16,10 @@ from ltscaffold.project.diagnostics import Finding
 from ltscaffold.project.status import Status
 from ltscaffold.record.answers import OWN_PARTIALS
 from ltscaffold.templating.render import SUFFIX
-from ltscaffold.writing.plan import Plan, SourceLocation
+from ltscaffold.writing.plan import Plan
 
 SCHEMA = 2
-SIGNS = {
-    "create": ("+", typer.colors.GREEN),
-    "change": ("~", typer.colors.YELLOW),
-    "delete": ("-", typer.colors.RED),
-}
+SIGNS = {"create": ("+", "green"), "change": ("~", "yellow"), "delete": ("-", "red")}
 
 
 def show_plan(plan: Plan, dry_run: bool, as_json: bool) -> None:
@@ -42,13 +38,10 @@ def show_plan(plan: Plan, dry_run: bool, as_json: bool) -> None:
         typer.echo("\nNext:")
         for command in plan.next_steps:
             typer.echo(f"  {command}")
-    _show_places("REVIEW", plan.reviews, typer.colors.YELLOW)
-    _show_places("CONFLICT", plan.conflicts, typer.colors.RED)
-
-
-def _show_places(word: str, places: Iterable[SourceLocation], color: str) -> None:
-    for place in places:
-        typer.secho(f"{word} {place.path}:{place.line} {place.message}", fg=color)
+    for place in plan.reviews:
+        typer.secho(f"REVIEW {place.path}:{place.line} {place.message}", fg="yellow")
+    for place in plan.conflicts:
+        typer.secho(f"CONFLICT {place.path}:{place.line} {place.message}", fg="red")
 
 
 def show_error(error: ScaffoldError, as_json: bool) -> None:
@@ -105,35 +98,28 @@ def show_findings(findings: Iterable[Finding], as_json: bool) -> None:
         typer.echo(f"{place}{finding.message} [{finding.code}]")
 
 
-def show_keys(keys: Sequence[Mapping[str, object]], as_json: bool) -> None:
-    """Print a line a key: its name, its value, and the file that gives it."""
+def show_rows(rows: Sequence[Mapping[str, object]], as_json: bool, name: str) -> None:
+    """Print rows of named columns as a table without lines, or as JSON.
+
+    Args:
+        rows: what to print; the columns `key` and `name` are bold, and `value` is written as JSON.
+        as_json: print JSON.
+        name: the key of the rows in the JSON.
+    """
     if as_json:
-        show_json({"keys": keys})
+        show_json({name: rows})
         return
-    show_table(
-        {"name": str(key["key"]), "value": json.dumps(key["value"]), "file": str(key["file"])}
-        for key in keys
-    )
-
-
-def show_rows(rows: Sequence[Mapping[str, str]], as_json: bool, key: str) -> None:
-    """Print what was listed."""
-    if as_json:
-        show_json({key: rows})
-    else:
-        show_table(rows)
-
-
-def show_table(rows: Iterable[Mapping[str, str]]) -> None:
-    """Print a table without lines, the column `name` in bold."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=None, show_header=False, pad_edge=False)
     for row in rows:
-        cells = (Text(text, "bold" if key == "name" else "") for key, text in row.items())
-        table.add_row(*cells)
+        texts = {
+            key: json.dumps(cell) if key == "value" else str(cell) for key, cell in row.items()
+        }
+        bold = ("key", "name")
+        table.add_row(*(Text(text, "bold" * (key in bold)) for key, text in texts.items()))
     # In a pipe a line has to stay whole, for grep.
     Console(width=None if sys.stdout.isatty() else 400).print(table)
 

@@ -1,7 +1,6 @@
 """What `new-task` asks at a terminal; every question has a flag."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import questionary
@@ -12,33 +11,25 @@ from ltscaffold.record.names import check_name
 from ltscaffold.templating.catalog import Catalog, catalog_of
 
 
-@dataclass(frozen=True)
-class TaskAnswers:
-    """What was typed or chosen."""
+def ask_task(project: Path, name: str | None, base: str | None) -> tuple[str, str, list[str]]:
+    """Ask for the missing values of a new task; Ctrl-C raises KeyboardInterrupt.
 
-    name: str
-    base: str
-    recipes: Sequence[str]
-
-
-def ask_task(project: Path, name: str | None, base: str | None) -> TaskAnswers:
-    """Ask for what is missing of a new task; Ctrl-C raises KeyboardInterrupt."""
+    Returns:
+        The name, the base and the recipes.
+    """
     catalog = catalog_of(answers_of(project))
-    base = base or questionary.select("Base", choices=_choices(catalog, "base")).unsafe_ask()
+    if base is None:
+        bases = _choices(catalog, "base", catalog.names("base"))
+        base = str(questionary.select("Base", choices=bases).unsafe_ask())
     name = name or questionary.text("Name", default=f"my_{base}", validate=_fault).unsafe_ask()
-    suitable = [
-        choice
-        for choice in _choices(catalog, "recipe")
-        if base not in catalog.entry("recipe", str(choice.value)).get("unsuitable", {})
-    ]
+    suitable = _choices(catalog, "recipe", catalog.recipes_for(base))
     recipes = questionary.checkbox("Recipes", choices=suitable).unsafe_ask()
-    return TaskAnswers(name, base, recipes)
+    return str(name), base, recipes
 
 
-def _choices(catalog: Catalog, kind: str) -> list[questionary.Choice]:
-    """Return the names of a kind, each with a word on it."""
-    names = catalog.names(kind)
-    width = max(map(len, names))
+def _choices(catalog: Catalog, kind: str, names: Sequence[str]) -> list[questionary.Choice]:
+    """Return the choice of each name of a kind, with its summary."""
+    width = max(map(len, catalog.names(kind)))
     return [
         questionary.Choice(f"{name:{width}}  {catalog.entry(kind, name)['summary']}", name)
         for name in names

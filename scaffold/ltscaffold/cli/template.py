@@ -2,18 +2,20 @@
 
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ltscaffold.cli import completion
-from ltscaffold.cli.options import Json, MakePlan, report, writes
+from ltscaffold.cli.options import Json, report, writes
+
+if TYPE_CHECKING:
+    from ltscaffold.writing.plan import Plan
 
 app = typer.Typer(help="Change what is rendered from.", no_args_is_help=True)
 
 
-@app.command()
-@writes
+@writes(app)
 def eject(
     project: Path,
     name: Annotated[
@@ -24,11 +26,11 @@ def eject(
             autocompletion=completion.partials,
         ),
     ],
-) -> MakePlan:
+) -> "Plan":
     """Copy a partial of the templates into the project, which then renders with the copy."""
     from ltscaffold.commands.templates.eject import plan_eject
 
-    return partial(plan_eject, project, name)
+    return plan_eject(project, name)
 
 
 @app.command("test")

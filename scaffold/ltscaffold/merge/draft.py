@@ -52,12 +52,6 @@ def review(text: str, message: str) -> Draft:
 def conflict(ours: str, base: str, theirs: str, message: str) -> Draft:
     """Return three texts between the markers that git sets."""
     before, last, after = LABELS
-    marked = Draft(f"<<<<<<< {before}\n", [Mark(0, "conflict", message)])
-    for text, line in (
-        (ours, f"||||||| {last}"),
-        (base, "======="),
-        (theirs, f">>>>>>> {after}"),
-    ):
-        marked.append(Draft(text))
-        marked.append(Draft(f"{line}\n"))
-    return marked
+    start = Draft(f"<<<<<<< {before}\n", [Mark(0, "conflict", message)])
+    rest = (ours, f"||||||| {last}\n", base, "=======\n", theirs, f">>>>>>> {after}\n")
+    return joined([start, *map(Draft, rest)])

@@ -4,7 +4,7 @@ import ast
 from collections.abc import Sequence
 from difflib import SequenceMatcher
 
-from ltscaffold.merge.draft import Draft, conflict, joined, review
+from ltscaffold.merge.draft import Draft, Mark, conflict, joined, review
 from ltscaffold.merge.syntax import DOCSTRING, Source
 from ltscaffold.merge.units import Unit
 
@@ -15,10 +15,6 @@ Version = tuple[Source, Function]
 def merge_function(name: str, ours: Version, base: Version, theirs: Version) -> Draft:
     """Return a function that both changed: the body of a hook that was filled in is the user's."""
     versions = (ours, base, theirs)
-    if any(source.is_one_line(node) for source, node in versions):
-        source, node = ours
-        text = source.text(source.start(node), source.end(node))
-        return review(text, f"{name}: the template changed it; yours is kept")
     parts, bodies = map(_parts, versions), [_body(version) for version in versions]
     head, changed, kept = Draft(), [], False
     for what, (mine, own), (old, before), (new, after) in zip(
@@ -38,7 +34,7 @@ def merge_function(name: str, ours: Version, base: Version, theirs: Version) -> 
         body = _merge_bodies(name, *bodies)
     head.append(body)
     if (filled and changed) or kept:
-        head.marks[:0] = review("", _message(name, changed, theirs)).marks
+        head.marks.insert(0, Mark(0, "review", _message(name, changed, theirs)))
     return head
 
 
@@ -137,10 +133,10 @@ def _merge_stretch(
     if not old:
         message = f"{name}: you and the template added statements here; check their order"
         return joined([review(texts[0].text, message), texts[2]])
-    if old and (start := _index(mine, old)) is not None:
+    if (start := _index(mine, old)) is not None:
         around = (ours[:start], theirs, ours[start + len(old) :])
         return joined(unit.merged for units in around for unit in units)
-    if old and (start := _index(new, old)) is not None:
+    if (start := _index(new, old)) is not None:
         above, below = theirs[:start], theirs[start + len(old) :]
         above = () if mine[:start] == new[:start] else above  # they are there already
         below = () if below and mine[-len(below) :] == new[-len(below) :] else below

@@ -44,7 +44,8 @@ def merge_imports(
         theirs: as it is rendered now.
     """
     mine, old, new = (set(_bindings(source.tree.body)) for source in (ours, base, theirs))
-    text = "".join(unit.merged.text for unit in units if not is_import(unit))
+    others = [unit for unit in units if not is_import(unit)]
+    text = "".join(unit.merged.text for unit in others)
     used, used_before, used_there = _used_in(text), _used(ours.tree), _used(theirs.tree)
     gone = {
         name
@@ -52,7 +53,7 @@ def merge_imports(
         if (name not in new and any(other.bound == name.bound for other in new - old))
         or (name.bound not in used and (name not in new or name.bound in used_before))
     }
-    bound = {name.bound for name in mine - gone} | _defined(units)
+    bound = {name.bound for name in mine - gone} | {unit.key for unit in others if unit.node}
     more = sorted(
         (
             name
@@ -84,7 +85,7 @@ def merge_imports(
     return result, notes
 
 
-def _names(node: ast.stmt) -> Iterator[Name]:
+def _names(node: ast.AST) -> Iterator[Name]:
     """Yield what a statement imports."""
     if isinstance(node, ast.Import):
         yield from (Name(alias.name, None, alias.asname) for alias in node.names)
@@ -93,15 +94,12 @@ def _names(node: ast.stmt) -> Iterator[Name]:
         yield from (Name(module, alias.name, alias.asname) for alias in node.names)
 
 
-def _bindings(body: Iterable[ast.stmt]) -> Iterator[Name]:
+def _bindings(nodes: Iterable[ast.AST]) -> Iterator[Name]:
     """Yield what is imported into the module, in branches as well."""
-    for node in body:
+    for node in nodes:
         yield from _names(node)
-        if isinstance(node, ast.If | ast.Try | ast.With):
-            for part in ("body", "orelse", "finalbody"):
-                yield from _bindings(getattr(node, part, ()))
-            for handler in getattr(node, "handlers", ()):
-                yield from _bindings(handler.body)
+        if isinstance(node, ast.If | ast.Try | ast.ExceptHandler | ast.With):
+            yield from _bindings(ast.iter_child_nodes(node))
 
 
 def _used(tree: ast.AST) -> set[str]:
@@ -121,10 +119,6 @@ def _used_in(text: str) -> set[str]:
         return _used(ast.parse(text))
     except SyntaxError:
         return set(re.findall(r"\w+", text))
-
-
-def _defined(units: Iterable[Unit]) -> set[str]:
-    return {unit.key for unit in units if unit.node is not None and not is_import(unit)}
 
 
 def _without(unit: Unit, gone: set[Name]) -> Iterator[Unit]:

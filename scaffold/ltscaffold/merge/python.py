@@ -5,7 +5,7 @@ import re
 from functools import partial
 
 from ltscaffold.merge.draft import Draft, conflict, joined, review
-from ltscaffold.merge.functions import merge_function
+from ltscaffold.merge.functions import Function, merge_function
 from ltscaffold.merge.imports import merge_imports
 from ltscaffold.merge.syntax import DOCSTRING, Source, is_import
 from ltscaffold.merge.units import Unit, merge_units
@@ -36,7 +36,7 @@ def _merge_module(ours: Source, base: Source, theirs: Source) -> Draft:
     united, more = merge_imports(_with_imports(merged, units[0]), ours, base, theirs)
     draft = joined(unit.merged for unit in united)
     draft.notes[:0] = [*notes, *more]
-    if not ours.lines[-1].endswith("\n"):
+    if ours.lines and not ours.lines[-1].endswith("\n"):
         draft.text = draft.text.removesuffix("\n")
     return draft
 
@@ -59,11 +59,12 @@ def _with_imports(merged: list[Unit], ours: list[Unit]) -> list[Unit]:
 def _combine(sources: tuple[Source, Source, Source], ours: Unit, base: Unit, theirs: Unit) -> Draft:
     """Merge a statement that both changed."""
     mine, old, new = zip(sources, (ours.node, base.node, theirs.node), strict=True)
-    nodes = (ours.node, base.node, theirs.node)
-    if all(isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) for node in nodes):
-        return merge_function(ours.key, mine, old, new)
-    if all(isinstance(node, ast.ClassDef) for node in nodes):
-        return _merge_class(mine, old, new)
+    versions = (mine, old, new)
+    is_function = all(isinstance(node, Function) for _, node in versions)
+    if is_function or all(isinstance(node, ast.ClassDef) for _, node in versions):
+        if any(source.is_one_line(node) for source, node in versions):
+            return review(ours.text, f"{ours.key}: the template changed it; yours is kept")
+        return merge_function(ours.key, *versions) if is_function else _merge_class(*versions)
     if ours.key == DOCSTRING or isinstance(ours.node, ast.Assign | ast.AnnAssign):
         shown = "" if ours.key == DOCSTRING else f": {' '.join(theirs.text.split())}"
         return review(ours.text, f"{ours.key}: the template changed it, too{shown}; yours is kept")
@@ -72,20 +73,14 @@ def _combine(sources: tuple[Source, Source, Source], ours: Unit, base: Unit, the
 
 
 def _merge_class(*versions: tuple[Source, ast.ClassDef]) -> Draft:
-    ours, node = versions[0]
-    if any(source.is_one_line(each) for source, each in versions):
-        text = ours.text(ours.start(node), ours.end(node))
-        return review(text, f"{node.name}: the template changed it; yours is kept")
+    sources, nodes = zip(*versions, strict=True)
     heads = [source.text(source.start(each), source.header_end(each)) for source, each in versions]
-    said = [_said_by_header(each) for _, each in versions]
-    head = Draft(heads[0])
-    if said[0] == said[1] != said[2]:
-        head = Draft(heads[2])
-    elif len(set(said)) == 3:
+    said = list(map(_said_by_header, nodes))
+    head = Draft(heads[2] if said[0] == said[1] != said[2] else heads[0])
+    if len(set(said)) == 3:
         line = heads[2].strip()
-        head = review(heads[0], f"{node.name}: the template now has {line}; yours is kept")
+        head = review(heads[0], f"{nodes[0].name}: the template now has {line}; yours is kept")
     mine, old, new = (source.members(each) for source, each in versions)
-    sources = (ours, versions[1][0], versions[2][0])
     merged, notes = merge_units(mine, old, new, partial(_combine, sources))
     return joined([head, *(unit.merged for unit in merged), Draft(notes=notes)])
 

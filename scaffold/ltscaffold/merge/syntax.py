@@ -90,14 +90,9 @@ class Source:
         before = self.lines[first.lineno - 1].encode()[: first.col_offset]
         return self.start(first) == first.lineno and bool(before.strip())
 
-    def remarks(self, first: int, last: int) -> tuple[str, ...]:
-        """Return the comments in a range of lines."""
-        return tuple(
-            self.comments[line] for line in range(first, last + 1) if line in self.comments
-        )
-
     def _unit(self, group: list[ast.stmt], first: int, start: int, end: int) -> list[Unit]:
-        form = (*map(ast.dump, group), self.remarks(start, end))
+        remarks = (self.comments[line] for line in range(start, end + 1) if line in self.comments)
+        form = (*map(ast.dump, group), tuple(remarks))
         key = "; ".join(map(key_of, group))
         node = group[0] if len(group) == 1 else None
         divisible = isinstance(node, ast.ClassDef)

@@ -37,16 +37,12 @@ def project_files(answers: Answers) -> Files:
 
 def option_of(item: Item) -> str:
     """Return what chooses an item in its config group."""
-    return _filled(COMPONENT_TYPES[item.kind].option, item)
+    return COMPONENT_TYPES[item.kind].option.format_map(vars(item))
 
 
 def usage_of(item: Item) -> str:
     """Return what follows `python train.py` to train with an item, as typed in a shell."""
-    return _filled(COMPONENT_TYPES[item.kind].usage, item)
-
-
-def _filled(text: str, item: Item) -> str:
-    return text.format(group=item.group, base=item.base, name=item.name)
+    return COMPONENT_TYPES[item.kind].usage.format_map(vars(item))
 
 
 def item_plan(

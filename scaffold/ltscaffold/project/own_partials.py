@@ -26,8 +26,8 @@ def ejected(project: Path) -> list[str]:
     return sorted(path.removesuffix(SUFFIX) for path in paths)
 
 
-def ejected_changes(project: Path, answers: Answers, old: str, new: str) -> list[str]:
-    """Return a line for each partial of the project's own that the templates change, too.
+def ejected_changes(project: Path, answers: Answers, old: str, new: str) -> Iterator[str]:
+    """Yield a line for each partial of the project's own that the templates change, too.
 
     Args:
         project: the folder of the project.
@@ -36,11 +36,7 @@ def ejected_changes(project: Path, answers: Answers, old: str, new: str) -> list
         new: the version that it is brought to.
     """
     before, after = (source.checkout(answers.source, version) for version in (old, new))
-    return [*_changes(ejected(project), before, after, new)]
-
-
-def _changes(names: list[str], before: Path, after: Path, new: str) -> Iterator[str]:
-    for name in names:
+    for name in ejected(project):
         path = f"{name}{SUFFIX}"
         old_text, new_text = read(before, path), read(after, path)
         if old_text is not None and new_text is None:

@@ -32,6 +32,13 @@ class Catalog:
         """Return the names of the hooks of a kind of items, sorted."""
         return self._names_in(kind.hooks)
 
+    def recipes_for(self, base: str) -> list[str]:
+        """Return the names of the recipes that fit a base, sorted."""
+        names = self.names("recipe")
+        return [
+            name for name in names if base not in self.entry("recipe", name).get("unsuitable", {})
+        ]
+
     def has(self, kind: ComponentType) -> bool:
         """Tell whether there are templates for items of a kind."""
         paths = (self.templates / "project").rglob("*")

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from itertools import takewhile
 from os.path import commonprefix
 
 EXPRESSION = re.compile(r"\{\{-? (.+?) -?\}\}")
@@ -76,14 +77,10 @@ def _places(lines: list[str], hunk: Hunk) -> Iterator[tuple[int, int, int, int]]
         above = _matching(lines[:start][::-1], hunk.before[::-1])
         below = _matching(lines[end:], hunk.after)
         if hunk.old or above or below:
-            pair = (
-                (lines[start], hunk.old[0])
-                if hunk.old
-                else (lines[start - 1], hunk.before[-1])
-                if above
-                else (lines[end], hunk.after[0])
-            )
-            shift = _indentation(pair[0]) - _indentation(pair[1])
+            line, given = start, hunk.old[:1]
+            if not hunk.old:
+                line, given = (start - 1, hunk.before[-1:]) if above else (end, hunk.after[:1])
+            shift = _indentation(lines[line]) - _indentation(given[0])
             yield 1000 + sum(map(len, (*hunk.old, *above, *below))), start, end, shift
 
 
@@ -132,19 +129,15 @@ def _as_template(text: str, expressions: dict[str, str], name: str) -> str | Non
 
 def _gives(line: str, rendered: str) -> bool:
     """Tell whether a line of a template can be rendered so, indented or not."""
-    if line.strip() == rendered.strip():
-        return True
-    return _own_letters(line) >= LEAST and bool(_pattern(line).fullmatch(rendered.strip()))
+    line, given = line.strip(), rendered.strip()
+    return line == given or (_own_letters(line) >= LEAST and bool(_pattern(line).fullmatch(given)))
 
 
 def _matching(lines: list[str], rendered: list[str]) -> list[str]:
     """Return the lines from the first on that can be rendered as given; empty if all are blank."""
-    count = 0
-    for line, given in zip(lines, rendered, strict=False):
-        if not _gives(line, given):
-            break
-        count += 1
-    return rendered[:count] if "".join(rendered[:count]).strip() else []
+    pairs = takewhile(lambda pair: _gives(*pair), zip(lines, rendered, strict=False))
+    same = [given for _, given in pairs]
+    return same if "".join(same).strip() else []
 
 
 def _pattern(line: str) -> re.Pattern[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ltscaffold.errors import ScaffoldError
 from ltscaffold.record.answers import Answers, Item
-from ltscaffold.record.component_types import CALLBACK, CALLBACK_BASE, DATASET, TASK
+from ltscaffold.record.component_types import CALLBACK, CALLBACK_BASE, DATASET, TASK, ComponentType
 from ltscaffold.templating.catalog import Catalog
 from ltscaffold.templating.render import Files, render
 
@@ -15,34 +15,28 @@ VERSION = "v0.0.0"
 
 def samples(catalog: Catalog) -> list[Item]:
     """Return tasks with all hooks and with all recipes of each base, datasets and a callback."""
-    bases, hooks = catalog.names("base"), catalog.hook_names(TASK)
     items = []
-    for base in bases:
+    for base in catalog.names("base"):
         items += [
-            _task(catalog, f"hooks_of_{base}", base, [TASK.part(hook) for hook in hooks]),
-            _task(catalog, f"recipes_of_{base}", base, recipes_of(catalog, base)),
+            _item(catalog, TASK, f"hooks_of_{base}", base, _hooks(catalog, TASK)),
+            _item(catalog, TASK, f"recipes_of_{base}", base, recipes_of(catalog, base)),
         ]
     if catalog.has(DATASET):
-        parts = [DATASET.part(hook) for hook in catalog.hook_names(DATASET)]
-        groups = {base: str(catalog.entry("base", base)["group"]) for base in bases}
-        items += [
-            Item(DATASET.name, f"data_of_{base}", groups[base], base, parts, VERSION)
-            for base in bases
-        ]
+        hooks = _hooks(catalog, DATASET)
+        bases = catalog.names("base")
+        items += [_item(catalog, DATASET, f"data_of_{base}", base, hooks) for base in bases]
     if catalog.has(CALLBACK):
-        parts = [CALLBACK.part(hook) for hook in catalog.hook_names(CALLBACK)]
-        items += [Item(CALLBACK.name, "hooks_of_callbacks", "", CALLBACK_BASE, parts, VERSION)]
+        hooks = _hooks(catalog, CALLBACK)
+        items += [_item(catalog, CALLBACK, "hooks_of_callbacks", CALLBACK_BASE, hooks)]
     return items
 
 
 def recipe_samples(catalog: Catalog) -> list[Item]:
     """Return a task for each recipe alone, on a base that it fits."""
-    first: dict[str, str] = {}
-    for base in catalog.names("base"):
-        for recipe in recipes_of(catalog, base):
-            first.setdefault(recipe, base)
+    bases = reversed(catalog.names("base"))
+    first = {recipe: base for base in bases for recipe in catalog.recipes_for(base)}
     return [
-        _task(catalog, f"with_{recipe.removeprefix('recipes/')}", base, [recipe])
+        _item(catalog, TASK, f"with_{recipe}", base, [f"recipes/{recipe}"])
         for recipe, base in sorted(first.items())
     ]
 
@@ -50,19 +44,15 @@ def recipe_samples(catalog: Catalog) -> list[Item]:
 def pairs(catalog: Catalog) -> list[Item]:
     """Return a task for each base with each of its recipes alone."""
     return [
-        _task(catalog, f"pair_{number}_{one}", base, [recipe])
+        _item(catalog, TASK, f"pair_{number}_{one}", base, [recipe])
         for one, base in enumerate(catalog.names("base"))
         for number, recipe in enumerate(recipes_of(catalog, base))
     ]
 
 
 def recipes_of(catalog: Catalog, base: str) -> list[str]:
-    """Return the parts of the recipes that make sense on a base."""
-    return [
-        f"recipes/{recipe}"
-        for recipe in catalog.names("recipe")
-        if base not in catalog.entry("recipe", recipe).get("unsuitable", {})
-    ]
+    """Return the parts of the recipes that fit a base."""
+    return [f"recipes/{recipe}" for recipe in catalog.recipes_for(base)]
 
 
 def sample_answers(url: str, items: Sequence[Item], own_partials: Path | None = None) -> Answers:
@@ -91,5 +81,10 @@ def _syntax_error(files: Files) -> str:
     return ""
 
 
-def _task(catalog: Catalog, name: str, base: str, parts: list[str]) -> Item:
-    return Item(TASK.name, name, str(catalog.entry("base", base)["group"]), base, parts, VERSION)
+def _hooks(catalog: Catalog, kind: ComponentType) -> list[str]:
+    return [kind.part(hook) for hook in catalog.hook_names(kind)]
+
+
+def _item(catalog: Catalog, kind: ComponentType, name: str, base: str, parts: list[str]) -> Item:
+    group = "" if kind is CALLBACK else str(catalog.entry("base", base)["group"])
+    return Item(kind.name, name, group, base, parts, VERSION)

@@ -11,7 +11,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 from filelock import FileLock
@@ -53,14 +53,6 @@ def finish_interrupted(project: Path) -> None:
 def is_interrupted(project: Path) -> bool:
     """Tell whether a command was killed while it wrote, and none has finished its work since."""
     return _journal(project).is_file()
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A command in the history: its file, and what it did."""
-
-    name: str
-    plan: Plan
 
 
 def apply(project: Path, make_plan: Callable[[], Plan]) -> Plan:
@@ -110,10 +102,10 @@ def recover(project: Path) -> None:
         ) from None
 
 
-def last(project: Path) -> Entry | None:
-    """Return the last command that was not taken back."""
+def last(project: Path) -> tuple[str, Plan] | None:
+    """Return the entry of the history for the last command that was not undone, and its plan."""
     entries = _history(project)
-    return Entry(entries[-1].name, _loaded(entries[-1])) if entries else None
+    return (entries[-1].name, _loaded(entries[-1])) if entries else None
 
 
 def state_folder(project: Path) -> Path:

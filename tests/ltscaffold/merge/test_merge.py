@@ -67,3 +67,7 @@ def is_named(name: str, message: str) -> bool:
     """Tell whether a message is of a name, or of what it is nested in."""
     about = message.partition(": ")[0].partition(" (")[0]
     return name == about or name.startswith(f"{about}.")
+
+
+def test_an_emptied_module_stays_empty() -> None:
+    assert merged("model.py", "", "x = 1\n", "x = 2\n").text == ""

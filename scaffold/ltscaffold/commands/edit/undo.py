@@ -21,7 +21,7 @@ def plan_undo(project: Path) -> Plan:
     entry = last(project)
     if entry is None:
         raise ScaffoldError(f"there is nothing to undo in {project.resolve()}")
-    undone = entry.plan
+    name, undone = entry
     contents: dict[str, bytes | None] = {}
     lost: list[Change] = []
     for change in undone.changes:
@@ -44,7 +44,7 @@ def plan_undo(project: Path) -> Plan:
         replace(change, mode=modes[change.path]) if change.before is None else change
         for change in changes_of(project, contents)
     ]
-    return Plan(f"undo {undone.command}", changes, undoes=entry.name)
+    return Plan(f"undo {undone.command}", changes, undoes=name)
 
 
 def reverted(ours: bytes | None, change: Change) -> tuple[bytes | None, bool]:

@@ -1,6 +1,5 @@
 """`ltscaffold template eject`: let a project have a partial of its templates for its own."""
 
-from dataclasses import replace
 from pathlib import Path
 
 from ltscaffold.errors import ScaffoldError, unknown
@@ -31,5 +30,5 @@ def plan_eject(project: Path, name: str) -> Plan:
         raise ScaffoldError(f"{path} is the project's own already: edit it, or delete it")
     check_free(project, [path])
     contents: dict[str, bytes | None] = {path: (templates / f"{name}{SUFFIX}").read_bytes()}
-    plan = Plan(f"template eject {name}", changes_of(project, contents))
-    return replace(plan, next_steps=["ltscaffold check", f"git add {path}"])
+    steps = ["ltscaffold check", f"git add {path}"]
+    return Plan(f"template eject {name}", changes_of(project, contents), next_steps=steps)

@@ -45,7 +45,7 @@ def harvest(project: Path, name: str) -> Harvest:
     with tempfile.TemporaryDirectory(prefix="ltscaffold-harvest") as folder:
         press = _Press(templates, answers, item, Path(folder))
         edited = _edited(project, press.rendered({}))
-        if all(not hunks(text, edited[path]) for path, text in press.rendered({}).items()):
+        if not _differences(press.rendered({}), edited):
             raise ScaffoldError(f"{name} is as it was generated: edit a file of it first")
         texts, left = press.pressed(edited)
         findings = [*left] or [*press.broken(texts)]
@@ -66,13 +66,12 @@ def write_patch(path: Path, patch: str) -> None:
 
 def _edited(project: Path, rendered: Files) -> Files:
     """Return the files as they are in the project; one that is gone is as rendered."""
-    contents = {path: read(project, path) for path in rendered}
-    return {
-        path: rendered[path]
-        if content is None
-        else content.decode("utf-8", "surrogateescape").replace("\r\n", "\n")
-        for path, content in contents.items()
-    }
+    files = dict(rendered)
+    for path in rendered:
+        content = read(project, path)
+        if content is not None:
+            files[path] = content.decode("utf-8", "surrogateescape").replace("\r\n", "\n")
+    return files
 
 
 class _Press:
@@ -99,23 +98,20 @@ class _Press:
         """Return the templates that give the edited files, or what of these cannot be given."""
         texts: dict[str, str] = {}
         left: list[Finding] = []
-        given, stuck = self.rendered(texts), set()
-        while True:
-            open_hunks = [
-                (path, hunk)
-                for path, text in given.items()
-                for hunk in hunks(text, edited[path])
-                if (path, *hunk.old, None, *hunk.new) not in stuck
-            ]
-            if not open_hunks:
-                return texts, left
-            path, hunk = open_hunks[0]
+        given, stuck = self.rendered(texts), list[tuple[str, list[str], list[str]]]()
+        while places := [
+            (path, hunk)
+            for path, hunk in _differences(given, edited)
+            if (path, hunk.old, hunk.new) not in stuck
+        ]:
+            path, hunk = places[0]
             found = self._step(texts, hunk, given, edited)
             if found is None:
-                stuck.add((path, *hunk.old, None, *hunk.new))
+                stuck.append((path, hunk.old, hunk.new))
                 left.append(_not_turned_back(path, hunk))
             else:
                 texts, given = found
+        return texts, left
 
     def _step(
         self, texts: dict[str, str], hunk: Hunk, given: Files, edited: Files
@@ -155,16 +151,19 @@ class _Press:
         return folder
 
 
+def _differences(given: Files, edited: Files) -> list[tuple[str, Hunk]]:
+    """Return where files differ, each place with the path of its file."""
+    return [(path, hunk) for path, text in given.items() for hunk in hunks(text, edited[path])]
+
+
 def _far(given: Files, edited: Files) -> int:
-    return sum(hunk.size for path, text in given.items() for hunk in hunks(text, edited[path]))
+    return sum(hunk.size for _, hunk in _differences(given, edited))
 
 
 def _not_turned_back(path: str, hunk: Hunk) -> Finding:
     shown = next((line.strip() for line in (*hunk.new, *hunk.old) if line.strip()), "a blank line")
-    return Finding(
-        "not-harvested",
-        path,
-        hunk.line,
+    message = (
         f"no template has a place for '{shown}': it is computed or filled from an answer there, or "
-        "it is about this item alone",
+        "it is about this item alone"
     )
+    return Finding("not-harvested", path, hunk.line, message)
