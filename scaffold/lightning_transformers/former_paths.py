@@ -64,6 +64,18 @@ PACKAGES = {
     "manifest": ["runs.manifest"],
 }
 """Packages whose modules are in others now, under the same names unless listed above."""
+NAMES = {
+    "core.adapters.merged": "models.adapters.merge_adapters",
+    "core.collate.IGNORED": "data.collators.IGNORE_INDEX",
+    "core.invariants.Invariants": "core.exactness_callback.ExactnessCallback",
+    "core.metrics.OfSomeLabels": "training.metrics.SkipEmptyBatches",
+    "core.metrics.Precise": "training.metrics.KeepFloat64",
+    "core.metrics.Records": "training.metrics.TextMetric",
+    "core.weighting.counted": "training.loss_normalization.records_loss_count",
+    "hydra_app.handover.is_first_process": "config.launcher.is_rank_zero",
+    "run_folder.moved": "base.run_folder.rebase_paths",
+}
+"""Names that are others now, of those that a subclass may use."""
 RECORDED = {
     "core.backbone.load_image_processor",
     "core.backbone.load_tokenizer",
@@ -93,11 +105,14 @@ class FormerPaths(MetaPathFinder, Loader):
         former = module.__name__.partition(".")[2]
 
         def look_up(name: str) -> object:
-            for place in places_of(former):
-                found = import_module(f"{ROOT}.{place}")
-                if hasattr(found, name):
-                    warn(f"{former}.{name}", f"{place}.{name}")
-                    return getattr(found, name)
+            renamed = NAMES.get(f"{former}.{name}")
+            paths = [renamed] if renamed else [f"{place}.{name}" for place in places_of(former)]
+            for path in paths:
+                module_name, _, now = path.rpartition(".")
+                found = import_module(f"{ROOT}.{module_name}")
+                if hasattr(found, now):
+                    warn(f"{former}.{name}", path)
+                    return getattr(found, now)
             raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
 
         vars(module)["__getattr__"] = look_up

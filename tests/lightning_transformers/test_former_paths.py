@@ -9,7 +9,7 @@ import pytest
 from hydra.utils import get_class, get_method
 
 from lightning_transformers import former_paths
-from lightning_transformers.former_paths import MODULES, RECORDED, ROOT, places_of
+from lightning_transformers.former_paths import MODULES, NAMES, RECORDED, ROOT, places_of
 from lightning_transformers.models import backbone, freezing, sharding
 from lightning_transformers.task.shared.labels import LabelledData
 
@@ -64,6 +64,15 @@ def test_former_module_has_the_names_of_those_in_its_place(former: str) -> None:
 def belongs_to(module: str, value: object) -> bool:
     """Tell whether a class or function is defined in a module."""
     return getattr(value, "__module__", None) == module
+
+
+@pytest.mark.parametrize(("former", "now"), NAMES.items())
+def test_former_name_is_another_one_now(former: str, now: str) -> None:
+    (old, name), (module, new) = (path.rsplit(".", 1) for path in (former, now))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        found = getattr(import_module(f"{ROOT}.{old}"), name)
+    assert found is getattr(import_module(f"{ROOT}.{module}"), new)
 
 
 def test_former_path_warns_once_with_the_new_one() -> None:

@@ -2,6 +2,7 @@
 
 import time
 from pathlib import Path
+from typing import Any
 
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Checkpoint
@@ -44,7 +45,9 @@ class Autosave(Checkpoint):
         self.due_at = time.monotonic() + self.seconds
         self.saved_after = trainer.fit_loop.total_batch_idx
 
-    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: object) -> None:
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
         """Save if it is time, and end if a process is to end; not in the midst of a step.
 
         A checkpoint would have to hold its gradients, of all processes.

@@ -1,5 +1,7 @@
 """An average of the weights over the steps of the training."""
 
+from typing import Any
+
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.trainer.states import TrainerFn
@@ -57,7 +59,9 @@ class EMAWeights(Callback):
             copy_into(pl_module, self.resumed[TRAINING_WEIGHTS])
             self.resumed = None
 
-    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: object) -> None:
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
         """Move the average towards the weights, if the optimizer has stepped."""
         if trainer.global_step != self.step:
             self.step = trainer.global_step
@@ -74,7 +78,9 @@ class EMAWeights(Callback):
         """Put the weights back."""
         self.restore_weights(pl_module)
 
-    def on_exception(self, trainer: Trainer, pl_module: LightningModule, *_: object) -> None:
+    def on_exception(
+        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
+    ) -> None:
         """Put the weights back before the emergency checkpoint."""
         self.restore_weights(pl_module)
 

@@ -3,6 +3,7 @@
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.strategies import DeepSpeedStrategy, FSDPStrategy
 from torch import nn
+from torch.optim import Optimizer
 
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.models.backbone import model_of
@@ -48,7 +49,9 @@ class GradualUnfreezing(Callback):
         """Find the units, once the strategy has put the parameters where they stay."""
         self.units = units_from_the_head(model_of(pl_module))
 
-    def on_before_optimizer_step(self, trainer: Trainer, *_: object) -> None:
+    def on_before_optimizer_step(
+        self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer
+    ) -> None:
         """Drop the gradients of the units whose time has not come."""
         for unit in self.units[self.unlocked(trainer) :]:
             for parameter in unit:

@@ -1,6 +1,7 @@
 """A picture of the losses."""
 
 from pathlib import Path
+from typing import Any
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.utilities import rank_zero_only
@@ -20,7 +21,9 @@ class LossCurve(Callback):
         self.path = Path(path)
         self.points: dict[str, list[tuple[int, float]]] = {"train/loss": [], "val/loss": []}
 
-    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: object) -> None:
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
         """Note the training loss where it was logged."""
         every = fields(trainer).log_every_n_steps
         if every and trainer.global_step % every == 0:

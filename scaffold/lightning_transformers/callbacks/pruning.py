@@ -3,6 +3,7 @@
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.models.adapters import has_adapter
@@ -57,7 +58,9 @@ class MagnitudePruning(Callback):
         for parameter, kept in self.kept:
             parameter.mul_(kept)
 
-    def on_before_optimizer_step(self, trainer: Trainer, *_: object) -> None:
+    def on_before_optimizer_step(
+        self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer
+    ) -> None:
         """Drop the gradients of what is zero: no optimizer moves a zero that has never had one."""
         for parameter, kept in self.kept:
             if parameter.grad is not None:

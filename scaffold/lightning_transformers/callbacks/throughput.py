@@ -47,7 +47,9 @@ class Throughput(Callback):
         """Start to measure."""
         self.restart(trainer)
 
-    def on_train_batch_start(self, trainer: Trainer, *_: object) -> None:
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
+    ) -> None:
         """Count the operations of the first batch."""
         wanted = self.peak_flops is not None and self.flops_per_element is None
         if wanted and self.counter is None:
@@ -81,7 +83,9 @@ class Throughput(Callback):
         """Leave the time of the validation out."""
         self.restart(trainer)
 
-    def on_exception(self, trainer: Trainer, pl_module: LightningModule, *_: object) -> None:
+    def on_exception(
+        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
+    ) -> None:
         """Count no more: the counter sees every operation of the process."""
         if self.counter is not None:
             self.stop_counting()

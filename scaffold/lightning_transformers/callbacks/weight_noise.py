@@ -1,5 +1,7 @@
 """Gaussian noise on the weights while the gradient is taken."""
 
+from typing import Any
+
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor
@@ -36,19 +38,23 @@ class WeightNoise(Callback):
                 noise = torch.empty_like(weight).normal_(generator=generator)
                 weight.add_(noise, alpha=self.std)
 
-    def on_after_backward(self, *_: object) -> None:
+    def on_after_backward(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Take the noise off before the optimizer steps."""
         self.remove_noise()
 
-    def on_train_batch_end(self, *_: object) -> None:
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
         """Take the noise off after a step that returned no loss, and so had no backward."""
         self.remove_noise()
 
-    def on_train_epoch_end(self, *_: object) -> None:
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Take the noise off after a hook that skipped the rest of the epoch."""
         self.remove_noise()
 
-    def on_exception(self, *_: object) -> None:
+    def on_exception(
+        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
+    ) -> None:
         """Take the noise off before the emergency checkpoint."""
         self.remove_noise()
 
