@@ -17,12 +17,12 @@ from tests.helpers.language_modeling import trainer
 ADAMW = {"_target_": "torch.optim.AdamW", "lr": 2e-4}
 
 
-def accuracy(folder: Path, steps: int = 15, **backbone: object) -> float:
+def accuracy(folder: Path, steps: int = 20, **backbone: object) -> float:
     """Return the accuracy of a MiniLM after some steps on verses of four kinds of books."""
     seed_everything(0)
     fields = {"pretrained_model_name_or_path": str(get_model_path()), **backbone}
     data = TextClassificationDataModule(
-        Backbone(**fields).load_tokenizer(), dataset_name="sample", max_length=32
+        Backbone(**fields).load_tokenizer(), dataset_name="sample", max_length=48
     )
     model = TextClassificationTransformer(
         fields, optimizer=ADAMW, model_data_kwargs=data.model_data_kwargs
