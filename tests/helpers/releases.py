@@ -1,6 +1,8 @@
 """Template histories with one more version, for tests of updates."""
 
 import shutil
+import tempfile
+from functools import cache
 from pathlib import Path
 
 from build_tools.release_templates import BUNDLE, TEMPLATES, release
@@ -10,7 +12,7 @@ NEXT = "v99.0.0"
 BETTER = ("with the overrides below", "improved")
 
 
-def next_release(
+def build_release(
     folder: Path,
     version: str = NEXT,
     change: tuple[str, str] = BETTER,
@@ -29,3 +31,15 @@ def next_release(
     template.write_text(template.read_text().replace(*change))
     release(templates, grown)
     return grown
+
+
+@cache
+def next_release(
+    version: str = NEXT,
+    change: tuple[str, str] = BETTER,
+    bundle: Path = BUNDLE,
+    path: str = MODEL,
+) -> Path:
+    """Return the bundle that `build_release` makes; all tests share it, so none may change it."""
+    folder = Path(tempfile.mkdtemp(prefix="ltscaffold-release-"))
+    return build_release(folder, version, change, bundle, path)

@@ -20,14 +20,12 @@ EARLIER = "v98.0.0"
 
 
 @pytest.fixture
-def branches(
-    project: Path, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., list[str]]:
+def branches(project: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
     """Return a function that does one thing on a branch, one on another, and merges them."""
     new_task(project, "mine", "language_modeling", hooks=["training_step"])
     model = project / MODEL
     model.write_text(model.read_text().replace("return super().t", "return 2 * super().t"))
-    monkeypatch.setenv(BUNDLE_VARIABLE, str(next_release(tmp_path)))
+    monkeypatch.setenv(BUNDLE_VARIABLE, str(next_release()))
     run("git", "init", "--quiet", "--initial-branch=main")
     commit(run)
 
@@ -154,12 +152,11 @@ def test_both_update_to_different_versions(
     project: Path,
     branches: Callable[..., list[str]],
     run: Run,
-    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     change = ("Tests of the", "Own tests of the")
-    earlier = next_release(tmp_path / "1", EARLIER, change, path="**/*task from*.py.jinja")
-    monkeypatch.setenv(BUNDLE_VARIABLE, str(next_release(tmp_path / "2", bundle=earlier)))
+    earlier = next_release(EARLIER, change, path="**/*task from*.py.jinja")
+    monkeypatch.setenv(BUNDLE_VARIABLE, str(next_release(bundle=earlier)))
     conflicts = branches(lambda: update(project, to=EARLIER), lambda: update(project))
     for path in conflicts:
         keep_both_sides(project / path)

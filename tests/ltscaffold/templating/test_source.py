@@ -9,7 +9,7 @@ from build_tools.release_templates import BUNDLE, TEMPLATES, newest_version, rel
 from ltscaffold.errors import ScaffoldError
 from ltscaffold.templating import source
 from tests.conftest import Run
-from tests.helpers.releases import NEXT, next_release
+from tests.helpers.releases import NEXT, build_release
 from tests.helpers.tree import tree
 
 
@@ -84,7 +84,7 @@ def test_newest_version_is_the_templates_folder() -> None:
 def test_release_is_reproducible(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
-    first, second = next_release(tmp_path / "a"), next_release(tmp_path / "b")
+    first, second = build_release(tmp_path / "a"), build_release(tmp_path / "b")
     assert first.read_bytes() == second.read_bytes()
     assert first.read_bytes() != BUNDLE.read_bytes()
 
@@ -94,7 +94,7 @@ def test_release_only_appends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         version: tree(source.checkout(source.SOURCE_URL, version))
         for version in source.versions(source.SOURCE_URL)
     }
-    bundle = next_release(tmp_path)
+    bundle = build_release(tmp_path)
     monkeypatch.setenv(source.BUNDLE_VARIABLE, str(bundle))
     assert source.versions(source.SOURCE_URL) == [*before, NEXT]
     assert {
@@ -103,7 +103,7 @@ def test_release_only_appends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_release_refuses_to_change_a_released_version(tmp_path: Path) -> None:
-    bundle = next_release(tmp_path)
+    bundle = build_release(tmp_path)
     before = bundle.read_bytes()
     (tmp_path / "templates/project/train.py").write_text("# changed\n")
     with pytest.raises(SystemExit, match="is released: add a heading"):
@@ -114,7 +114,7 @@ def test_release_refuses_to_change_a_released_version(tmp_path: Path) -> None:
 
 
 def test_release_without_a_change_does_nothing(tmp_path: Path) -> None:
-    bundle = next_release(tmp_path)
+    bundle = build_release(tmp_path)
     before = bundle.read_bytes()
     assert "unchanged" in release(tmp_path / "templates", bundle)
     assert bundle.read_bytes() == before

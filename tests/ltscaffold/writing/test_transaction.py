@@ -49,7 +49,7 @@ def test_killed_before_any_write_the_tree_is_as_before_or_as_after(
 ) -> None:
     """SIGKILL before each open for writing, rename, unlink, mkdir and rmdir in turn."""
     if command == ["update"]:
-        monkeypatch.setenv(BUNDLE_VARIABLE, str(next_release(tmp_path / "release")))
+        monkeypatch.setenv(BUNDLE_VARIABLE, str(next_release()))
         versions(SOURCE_URL)  # unpacks the history, which is no write of the command
         checkout(SOURCE_URL, NEXT)
         checkout(SOURCE_URL, RELEASED)

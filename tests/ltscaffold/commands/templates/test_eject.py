@@ -99,9 +99,9 @@ def test_status_lists_it_and_calls_the_files_unchanged(generated: Path) -> None:
 
 
 def test_update_keeps_its_text_and_brings_the_rest(
-    generated: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    generated: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(BUNDLE_VARIABLE, str(next_release(tmp_path)))
+    monkeypatch.setenv(BUNDLE_VARIABLE, str(next_release()))
     assert update(generated).conflicts == []
     text = (generated / MODEL).read_text()
     assert OWN in text
@@ -109,13 +109,11 @@ def test_update_keeps_its_text_and_brings_the_rest(
     assert read_project(generated).version == NEXT
 
 
-def test_plain_copier_update_keeps_its_text_and_brings_the_rest(
-    generated: Path, run: Run, tmp_path: Path
-) -> None:
+def test_plain_copier_update_keeps_its_text_and_brings_the_rest(generated: Path, run: Run) -> None:
     run("git", "init", "--quiet")
     run("git", "add", "--all")
     run("git", "commit", "--quiet", "--message", "work")
-    done = run("copier", "update", **{BUNDLE_VARIABLE: str(next_release(tmp_path))})
+    done = run("copier", "update", **{BUNDLE_VARIABLE: str(next_release())})
     assert done.returncode == 0, done.stderr
     text = (generated / MODEL).read_text()
     assert OWN in text

@@ -38,14 +38,12 @@ def edit(project: Path) -> None:
     model.write_text(model.read_text().replace(STUB, EDIT))
 
 
-def test_update_keeps_the_edit_and_brings_the_improvement(
-    project: Path, run: Run, tmp_path: Path
-) -> None:
+def test_update_keeps_the_edit_and_brings_the_improvement(project: Path, run: Run) -> None:
     new_task(project, "mine", "language_modeling", hooks=["training_step"])
     new_task(project, "other", "language_modeling", recipes=["weight_noise"])
     edit(project)
     commit_all(run)
-    bundle = next_release(tmp_path)
+    bundle = next_release()
     done = run("copier", "update", **{BUNDLE_VARIABLE: str(bundle)})
     assert done.returncode == 0, done.stderr
     for name in ("mine", "other"):
@@ -58,16 +56,14 @@ def test_update_keeps_the_edit_and_brings_the_improvement(
     assert {answers.version, *(item.v for item in answers.items)} == {NEXT}
 
 
-def test_update_reaches_items_of_every_kind_and_chains(
-    project: Path, run: Run, tmp_path: Path
-) -> None:
+def test_update_reaches_items_of_every_kind_and_chains(project: Path, run: Run) -> None:
     new_task(project, "zeta", "language_modeling")
     new_task(project, "alpha", "zeta", hooks=["setup"])
     new_dataset(project, "rows", "language_modeling", ["process_data"])
     new_callback(project, "watch", ["on_fit_end"])
     commit_all(run)
     before = tree(project)
-    done = run("copier", "update", **{BUNDLE_VARIABLE: str(next_release(tmp_path))})
+    done = run("copier", "update", **{BUNDLE_VARIABLE: str(next_release())})
     assert done.returncode == 0, done.stderr
     after = tree(project)
     assert {path for path in before | after if before.get(path) != after.get(path)} == {
@@ -81,14 +77,14 @@ def test_update_reaches_items_of_every_kind_and_chains(
 
 
 def test_own_update_gives_what_copier_gives_also_without_git(
-    project: Path, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    project: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     new_task(project, "mine", "language_modeling", hooks=["training_step"])
     new_task(project, "other", "language_modeling", recipes=["weight_noise"])
     new_dataset(project, "rows", "translation")
     edit(project)
     before = tree(project)
-    bundle = next_release(tmp_path)
+    bundle = next_release()
     monkeypatch.setenv(BUNDLE_VARIABLE, str(bundle))
     plan = update(project)
     assert not plan.conflicts
@@ -111,10 +107,10 @@ def test_update_at_the_same_version_changes_nothing(project: Path, run: Run) -> 
 
 
 def test_new_items_render_at_the_version_of_the_project(
-    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     new_task(project, "mine", "language_modeling")
-    monkeypatch.setenv(BUNDLE_VARIABLE, str(next_release(tmp_path)))
+    monkeypatch.setenv(BUNDLE_VARIABLE, str(next_release()))
     new_task(project, "other", "language_modeling")
     first, second = (project / f"tasks/{name}/model.py" for name in ("mine", "other"))
     swapped = second.read_text().replace("other", "mine").replace("Other", "Mine")
@@ -156,7 +152,7 @@ def test_from_a_wheel_in_a_fresh_environment_with_another_home(
     new_task(project, "mine", "language_modeling", hooks=["training_step"])
     edit(project)
     commit_all(run)
-    wheel = build_wheel(tmp_path, next_release(tmp_path / "release"))
+    wheel = build_wheel(tmp_path, next_release())
     scripts = install(wheel, tmp_path / "venv")
     (tmp_path / "home").mkdir()
     environment = {

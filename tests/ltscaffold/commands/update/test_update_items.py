@@ -25,11 +25,11 @@ MODEL = "tasks/mine/model.py"
 
 
 @pytest.fixture
-def mine(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def mine(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a project with two tasks, for which there is a newer version."""
     new_task(project, "mine", "language_modeling", hooks=["training_step"])
     new_task(project, "other", "language_modeling")
-    monkeypatch.setenv(BUNDLE_VARIABLE, str(next_release(tmp_path)))
+    monkeypatch.setenv(BUNDLE_VARIABLE, str(next_release()))
     return project
 
 
@@ -81,12 +81,10 @@ def test_copier_refuses_items_of_several_versions(mine: Path, run: Run) -> None:
     assert tree(mine) == before
 
 
-def test_a_version_may_be_chosen(
-    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_version_may_be_chosen(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     new_task(project, "mine", "language_modeling")
-    first = next_release(tmp_path / "1", "v98.0.0", ("overrides below", "overrides there"))
-    monkeypatch.setenv(BUNDLE_VARIABLE, str(next_release(tmp_path / "2", bundle=first)))
+    first = next_release("v98.0.0", ("overrides below", "overrides there"))
+    monkeypatch.setenv(BUNDLE_VARIABLE, str(next_release(bundle=first)))
     update(project, to="v98.0.0")
     assert set(recorded(project).values()) == {"v98.0.0"}
     assert "overrides there" in (project / MODEL).read_text()
@@ -238,11 +236,11 @@ def test_a_record_that_cannot_be_right_is_left_alone(
 
 
 def test_callbacks_are_updated_without_a_base(
-    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     new_callback(project, "watch", ["on_fit_end"])
     path = "**/callback.py.jinja"
-    bundle = next_release(tmp_path, change=('"""', '"""Better. '), path=path)
+    bundle = next_release(change=('"""', '"""Better. '), path=path)
     monkeypatch.setenv(BUNDLE_VARIABLE, str(bundle))
     update(project, ["watch"])
     assert '"""Better. ' in (project / "tasks/watch/callback.py").read_text()
