@@ -6,7 +6,7 @@ the rooms below.
 
 from lightning_transformers.callbacks.autosave import Autosave
 from lightning_transformers.callbacks.compile_model import CompileModel
-from lightning_transformers.callbacks.console import ParameterTable, ProgressBar
+from lightning_transformers.callbacks.console import ParameterTable
 from lightning_transformers.callbacks.ema_weights import EMAWeights
 from lightning_transformers.callbacks.epoch_statistics import EpochStatistics
 from lightning_transformers.callbacks.freeze_embeddings import FreezeEmbeddings
@@ -16,6 +16,7 @@ from lightning_transformers.callbacks.loss_curve import LossCurve
 from lightning_transformers.callbacks.pruning import MagnitudePruning
 from lightning_transformers.callbacks.throughput import Throughput
 from lightning_transformers.callbacks.weight_noise import WeightNoise
+from lightning_transformers.training.lightning_internals import ProgressBar
 
 __all__ = [
     "Autosave",

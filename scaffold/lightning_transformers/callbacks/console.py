@@ -1,18 +1,9 @@
-"""What a training shows on the console: its progress, and the parts of the model."""
+"""The table of the model that a training shows on the console."""
 
-from pytorch_lightning.callbacks import ModelSummary, RichProgressBar
+from pytorch_lightning.callbacks import ModelSummary
 from pytorch_lightning.utilities.model_summary.model_summary import get_human_readable_count
 from rich import get_console
 from rich.table import Table
-
-
-class ProgressBar(RichProgressBar):
-    """The progress bar of Lightning; it counts epochs from 1, as `trainer.max_epochs` does."""
-
-    def _get_train_description(self, current_epoch: int) -> str:
-        limit = self.trainer.max_epochs
-        text = f"Epoch {current_epoch + 1}" + (f"/{limit}" if limit and limit > 0 else "")
-        return text.ljust(len(self.validation_description))  # the bars below each other do not jump
 
 
 class ParameterTable(ModelSummary):

@@ -127,8 +127,8 @@ class TaskTransformer(LightningModule):
         hyperparameters = {name: plain(value) for name, value in hyperparameters.items()}
         set_hyperparameters(self, TaskTransformer, hyperparameters)
         self.save_hyperparameters(logger=False)
-        fields = {"pretrained_model_name_or_path": backbone}
-        self.backbone = Backbone(**(fields if isinstance(backbone, str) else dict(backbone)))
+        named = {"pretrained_model_name_or_path": backbone}
+        self.backbone = Backbone(**(named if isinstance(backbone, str) else dict(backbone)))
         self.downstream_model_type = downstream_model_type or self.default_model_type
         self.optimizer_config: Settings = optimizer or ADAMW
         self.scheduler_config = scheduler

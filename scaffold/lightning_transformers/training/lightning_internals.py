@@ -10,6 +10,7 @@ from types import FrameType
 import torch
 from lightning_fabric.plugins import CheckpointIO, TorchCheckpointIO
 from pytorch_lightning import Trainer
+from pytorch_lightning.callbacks import RichProgressBar
 from pytorch_lightning.loops.fit_loop import RestartStage
 from pytorch_lightning.trainer.connectors.signal_connector import _SignalConnector
 from torch import Tensor, distributed
@@ -129,3 +130,12 @@ class AgreedSIGTERM(_SignalConnector):
     def postpone(self) -> None:
         """Have Lightning continue until the processes agree again."""
         self.received_sigterm = False
+
+
+class ProgressBar(RichProgressBar):
+    """The progress bar of Lightning; it counts epochs from 1, as `trainer.max_epochs` does."""
+
+    def _get_train_description(self, current_epoch: int) -> str:
+        limit = self.trainer.max_epochs
+        text = f"Epoch {current_epoch + 1}" + (f"/{limit}" if limit and limit > 0 else "")
+        return text.ljust(len(self.validation_description))  # the bars below each other do not jump

@@ -7,6 +7,7 @@ import pytest
 from lightning_fabric.plugins import TorchCheckpointIO
 from lightning_fabric.strategies.launchers.subprocess_script import _ChildProcessObserver
 from pytorch_lightning import Trainer, __version__
+from pytorch_lightning.callbacks import RichProgressBar
 from pytorch_lightning.loops.fit_loop import RestartStage
 from pytorch_lightning.plugins.io import AsyncCheckpointIO
 from pytorch_lightning.trainer.connectors.signal_connector import _SignalConnector
@@ -38,6 +39,9 @@ def test_private_parts_of_lightning_are_there(tmp_path: Path) -> None:
         "_SignalConnector._sigterm_notifier_fn": hasattr(_SignalConnector, "_sigterm_notifier_fn"),
         "_SignalConnector.received_sigterm": "received_sigterm" in vars(trainer._signal_connector),
         "AsyncCheckpointIO._checkpoint_io": "_checkpoint_io" in vars(AsyncCheckpointIO()),
+        "RichProgressBar._get_train_description": hasattr(
+            RichProgressBar, "_get_train_description"
+        ),
         "_ChildProcessObserver._child_processes": "self._child_processes" in observer,
         "_ChildProcessObserver's name": "child-process-observer" in observer,
     }
