@@ -1,5 +1,6 @@
 """`last.ckpt` is the newest state: of the end, of each validation, and of the last minutes."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -75,3 +76,12 @@ def test_processes_with_more_batches_to_evaluate_wait_for_no_other(tmp_path: Pat
 def test_best_of_the_default_callbacks_is_the_one_that_lightning_means(tmp_path: Path) -> None:
     config = compose(["task=nlp/language_modeling", f"training.run_dir={tmp_path}"])
     assert isinstance(build_trainer(config).checkpoint_callback, ModelCheckpoint)
+
+
+def test_the_time_between_two_checkpoints_is_in_minutes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time, "monotonic", lambda: 100.0)
+    callback = Autosave(tmp_path, minutes=2)
+    callback.on_train_start(trainer(tmp_path), model())
+    assert callback.due_at == 100 + 2 * 60

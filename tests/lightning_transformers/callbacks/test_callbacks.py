@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from itertools import chain, count, pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -324,3 +325,14 @@ def test_options_add_up(tmp_path: Path) -> None:
     config = compose(["callbacks=[default,ema_weights,early_stopping]"])
     added = {"ema_weights", "early_stopping"}
     assert set(config.callbacks) == {"autosave", "checkpoint", "loss_curve", "progress_bar"} | added
+
+
+def test_statistics_of_an_epoch_are_the_largest_of_all_processes() -> None:
+    logged: list[dict[str, Any]] = []
+    module: Any = SimpleNamespace(
+        device=torch.device("cpu"), log_dict=lambda _, **options: logged.append(options)
+    )
+    callback = EpochStatistics()
+    callback.on_train_epoch_start(trainer=None, pl_module=module)
+    callback.on_train_epoch_end(trainer=None, pl_module=module)
+    assert logged == [{"reduce_fx": "max", "sync_dist": True}]

@@ -395,3 +395,16 @@ def test_mistakes_are_found_without_torch(project: Path, run: Run) -> None:
     assert done.returncode == 2
     assert done.stdout == "False\n"
     assert done.stderr == "error: `comet-ml` is not installed (logger.csv): pip install comet-ml\n"
+
+
+def test_a_mistake_in_a_config_from_python_names_no_file(
+    config: DictConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hydra composes the config, but there is no run of Hydra whose files could be named."""
+    config.training.btch_size = 3
+    monkeypatch.setattr(HydraConfig.instance(), "cfg", None)
+    with (
+        hydra.initialize_config_dir(str(PACKAGED_CONFIGS), version_base="1.3"),
+        pytest.raises(ConfigurationError, match=r"^nothing reads training\.btch_size"),
+    ):
+        check_config(config)

@@ -425,6 +425,8 @@ def test_attributes_of_other_kinds_do_not_count() -> None:
     own = Own(TOKENIZER, {"a": [threading.Lock()]}, [])
     own.other.append(own.other)
     assert name_of(function=own.encode) == name_of(function=Own(TOKENIZER).encode)
+    mixed = Own(TOKENIZER, other=["a", threading.Lock()])
+    assert name_of(function=mixed.encode) == name_of(function=Own(TOKENIZER).encode)
 
 
 def test_a_data_module_may_have_its_own_methods_as_attributes() -> None:

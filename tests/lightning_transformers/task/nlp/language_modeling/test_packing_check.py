@@ -37,6 +37,7 @@ from lightning_transformers.task.nlp.language_modeling import (
 from lightning_transformers.task.nlp.language_modeling import (
     packing_check as separation,
 )
+from lightning_transformers.task.nlp.language_modeling.packing_probe import BEFORE, require_equal
 from tests.helpers.document_classes import CLASSES
 from tests.helpers.language_modeling import BACKBONE, TOKENIZER, sample, trainer
 
@@ -597,3 +598,13 @@ def test_the_check_compiles_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     with_check = compilations()
     monkeypatch.setattr(separation, "check_run", lambda *_: True)
     assert with_check == compilations() > 0
+
+
+def test_logits_may_be_rounded_by_four_units_of_the_precision() -> None:
+    eps = torch.finfo(torch.bfloat16).eps
+    logits = torch.ones(3, 2 * BEFORE, 2, dtype=torch.bfloat16)
+    logits[2] = 1 - 4 * eps
+    require_equal(logits, "a model", "fix it")
+    logits[2] = 1 - 4.5 * eps
+    with pytest.raises(ConfigurationError, match="packed documents see each other in a model"):
+        require_equal(logits, "a model", "fix it")
