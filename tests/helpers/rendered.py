@@ -6,6 +6,8 @@ from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
+import pytest
+
 from build_tools.release_templates import TEMPLATES
 from lightning_transformers.core import TaskTransformer
 from ltscaffold.project.first_answers import first_answers
@@ -15,6 +17,13 @@ from ltscaffold.templating.render import Files, render
 
 CATALOG = Catalog(TEMPLATES)
 BASES, HOOKS, RECIPES = (CATALOG.names(kind) for kind in ("base", "hook", "recipe"))
+SAMPLED = [
+    pytest.param(
+        ["image_classification", "multiple_choice", "question_answering", "translation"], id="some"
+    ),
+    pytest.param(BASES, id="all", marks=pytest.mark.slow),
+]
+"""Sets of bases for tests that train on each: images, several choices, spans, pairs of texts."""
 
 
 def item(name: str, base: str, recipes: Sequence[str] = ()) -> Item:

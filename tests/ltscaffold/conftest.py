@@ -1,6 +1,5 @@
-"""Commands of these tests find their imports done."""
+"""What the tests of the generator share."""
 
-import os
 import subprocess
 from pathlib import Path
 from types import SimpleNamespace
@@ -8,18 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from ltscaffold.project import interpreter
-from tests.conftest import Run
 from tests.helpers import warm
-
-
-@pytest.fixture
-def run(project: Path) -> Run:
-    """Return a function that runs a command in the project and returns what it did."""
-
-    def run(*command: object, **environment: str) -> subprocess.CompletedProcess[str]:
-        return warm.run(command, project, os.environ | environment)
-
-    return run
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from ltscaffold.record.component_types import CALLBACK, DATASET
 from ltscaffold.templating.catalog import Catalog
 from tests.conftest import Run
 from tests.helpers.projects import new_callback, new_dataset
+from tests.helpers.rendered import SAMPLED
 
 pytestmark = pytest.mark.xdist_group("generated items")  # they share a project
 
@@ -48,15 +49,16 @@ def test_config_of_a_callback_joins_the_others(empty_items: Path) -> None:
     assert "checkpoint" in composed.callbacks
 
 
-def test_generated_tests_pass_unedited(project: Path, run: Run) -> None:
-    for base in BASES:
+@pytest.mark.parametrize("bases", SAMPLED)
+def test_generated_tests_pass_unedited(bases: list[str], project: Path, run: Run) -> None:
+    for base in bases:
         new_dataset(project, f"my_{base}", base)
         new_dataset(project, f"all_of_{base}", base, DATA_HOOKS)
     new_callback(project, "empty_callback")
     new_callback(project, "full_callback", CALLBACK_HOOKS)
     done = run("pytest", "--quiet")
     assert done.returncode == 0, done.stdout
-    assert f"{2 * 2 * len(BASES) + 3 * 2} passed" in done.stdout
+    assert f"{2 * 2 * len(bases) + 3 * 2} passed" in done.stdout
 
 
 def test_generated_test_fails_where_the_code_is_wrong(project: Path, run: Run) -> None:
