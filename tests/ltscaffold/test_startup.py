@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -48,3 +49,11 @@ def test_command_imports_nothing_heavy(arguments: list[str], tmp_path: Path) -> 
 
 def test_help_needs_neither_jinja_nor_yaml(tmp_path: Path) -> None:
     assert not imported(["--help"], tmp_path) & {"jinja2", "yaml", "filelock"}
+
+
+@pytest.mark.parametrize(
+    "command", [["ltscaffold"], [sys.executable, "-m", "ltscaffold.cli"]], ids=["script", "module"]
+)
+def test_it_starts_as_a_script_and_as_a_module(command: list[str]) -> None:
+    done = subprocess.run([*command, "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout == f"ltscaffold {version('ltscaffold')}\n"
