@@ -45,11 +45,11 @@ from lightning_transformers.training.trainer_fields import fields
 ADAMW = {"_target_": "torch.optim.AdamW", "lr": 5e-5, "weight_decay": 0.01}
 
 
-def attaching(configure: Callable[..., Any]) -> Callable[..., Any]:
+def attaching(configure: Callable[[Any], list[Callback]]) -> Callable[[Any], list[Callback]]:
     """Have `configure_callbacks` attach the task to its trainer and to the data module."""
 
     @wraps(configure)
-    def attach_and_configure(task: "TaskTransformer") -> Any:
+    def attach_and_configure(task: "TaskTransformer") -> list[Callback]:
         data = fields(task.trainer).datamodule
         required: tuple[type[Callback], ...] = ()
         if isinstance(data, TransformerDataModule):
@@ -62,7 +62,7 @@ def attaching(configure: Callable[..., Any]) -> Callable[..., Any]:
     return attach_and_configure
 
 
-WRAPPED = {
+WRAPPED: Mapping[str, Callable[[Any], Any]] = {
     "compute_loss": records_loss_count,
     "shared_step": records_loss_count,
     "configure_callbacks": attaching,

@@ -1,13 +1,18 @@
 """Reading checkpoints."""
 
+from __future__ import annotations
+
 from pathlib import Path
 from pickle import UnpicklingError
+from typing import TYPE_CHECKING
 from zipfile import is_zipfile
 
 from omegaconf import DictConfig
 
 from lightning_transformers.base.errors import ConfigurationError, first_line
-from lightning_transformers.base.types import Checkpoint, Settings
+
+if TYPE_CHECKING:  # torch is imported once a config is known to be right
+    from lightning_transformers.base.types import Checkpoint, Settings
 
 
 def read_checkpoint(path: str) -> Checkpoint:
