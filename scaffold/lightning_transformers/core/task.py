@@ -62,7 +62,7 @@ def attaching(configure: Callable[[Any], list[Callback]]) -> Callable[[Any], lis
     return attach_and_configure
 
 
-WRAPPED: Mapping[str, Callable[[Any], Any]] = {
+WRAPPED: dict[str, Callable[[Any], Any]] = {
     "compute_loss": records_loss_count,
     "shared_step": records_loss_count,
     "configure_callbacks": attaching,
