@@ -2,10 +2,14 @@
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+import torch
 
 from build_tools.release_templates import ROOT
+from lightning_transformers.training import resume
 from tests.conftest import Run
 from tests.helpers.resume_runs import BATCHES, Case, differences, killed_and_resumed, uninterrupted
 
@@ -68,3 +72,17 @@ def test_two_processes_go_on_as_they_would_have(run: Run) -> None:
     # Two processes write, on one line maybe.
     assert done.stdout.count("ddp: equal") == 2, done.stdout
     assert done.stdout.count("sharded: equal") == 2, done.stdout
+
+
+@pytest.mark.parametrize(("rank", "loss"), [(0, 0.0), (1, 1.0), (2, 0.0)])
+def test_each_rank_has_its_own_unlogged_loss(
+    rank: int, loss: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A rank beyond those of the checkpoint takes that of another."""
+    monkeypatch.setattr(resume, "restore_logged_metrics", lambda trainer, metrics: None)
+    states = [{"unlogged_loss": torch.tensor(float(saved))} for saved in range(2)]
+    task: Any = SimpleNamespace(
+        trainer=SimpleNamespace(global_rank=rank), device=torch.device("cpu")
+    )
+    resume.restore_results(task, states)
+    assert task.unlogged_loss == loss
