@@ -1,7 +1,7 @@
 """Callbacks that tasks and configs switch on by name.
 
-What every run needs is no callback of this room but `core.exactness_callback`. Imports `core` and
-the rooms below.
+The callback that every run needs is in `core.exactness_callback`. Imports `core` and the rooms
+below.
 """
 
 from lightning_transformers.callbacks.autosave import Autosave

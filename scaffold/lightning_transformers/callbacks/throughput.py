@@ -57,12 +57,7 @@ class Throughput(Callback):
             self.counter.__enter__()
 
     def on_train_batch_end(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        outputs: object,
-        batch: Batch,
-        *_: object,
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Add a batch, and log where the loss is logged."""
         elements = batch[model_of(pl_module).main_input_name].numel()

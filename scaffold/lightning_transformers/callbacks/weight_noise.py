@@ -27,7 +27,7 @@ class WeightNoise(Callback):
 
     @torch.no_grad()
     def on_train_batch_start(
-        self, trainer: Trainer, pl_module: LightningModule, *_: object
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
         """Add the noise to the trainable weights."""
         assert isinstance(pl_module, TaskTransformer)
