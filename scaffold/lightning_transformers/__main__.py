@@ -1,4 +1,8 @@
-"""The commands of a project without its scripts: `python -m lightning_transformers train …`."""
+"""A command without a project's script: `python -m lightning_transformers explain …`.
+
+For a training on several devices use a script or `pl-transformers-train`: Lightning starts the
+other ranks with the command line, in which the name of the command is missing by then.
+"""
 
 import sys
 

@@ -1,7 +1,7 @@
 """Import paths of version 0.1, and where their names are now.
 
-A former path works until the next minor version, and warns once with the new one. What a run
-folder records is mapped for good, without a warning.
+A former path works until the next minor version, and warns once with the new one. The paths that a
+run folder records stay mapped in every version, without a warning.
 """
 
 import sys

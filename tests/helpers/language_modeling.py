@@ -13,6 +13,7 @@ from lightning_transformers.task.nlp.language_modeling import (
     LanguageModelingDataModule,
     LanguageModelingTransformer,
 )
+from tests.helpers.tiny import QUIET
 
 TINY = "pkg://lightning_transformers/assets/tiny"
 
@@ -50,14 +51,5 @@ def model(cls: type[Any] = Recorder, **hyperparameters: Any) -> Any:
 
 
 def trainer(folder: Path, **arguments: Any) -> Trainer:
-    values: dict[str, Any] = {
-        "accelerator": "cpu",
-        "max_epochs": 1,
-        "logger": False,
-        "enable_checkpointing": False,
-        "enable_progress_bar": False,
-        "enable_model_summary": False,
-        "num_sanity_val_steps": 0,
-        "default_root_dir": folder,
-    }
-    return Trainer(**values | arguments)
+    values = {"num_sanity_val_steps": 0, "default_root_dir": folder}
+    return Trainer(**QUIET | values | arguments)

@@ -1,7 +1,6 @@
 """Tasks that the templates give for recipes, on tiny models, and short runs of them."""
 
 import tempfile
-from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -13,7 +12,7 @@ from torch.utils.data import DataLoader
 from lightning_transformers.core import Batch, TaskTransformer
 from lightning_transformers.runs.build import seed_everything
 from tests.helpers.rendered import task_class
-from tests.helpers.tiny import ARCHITECTURES
+from tests.helpers.tiny import ARCHITECTURES, QUIET
 
 BASES = {
     "gpt2": "language_modeling",
@@ -90,15 +89,7 @@ class Recorder(Callback):
 
 def trainer(*callbacks: Callback, **arguments: Any) -> Trainer:
     """Return a quiet trainer."""
-    settings: Mapping[str, Any] = {
-        "accelerator": "cpu",
-        "max_epochs": 1,
-        "logger": False,
-        "enable_checkpointing": False,
-        "enable_progress_bar": False,
-        "enable_model_summary": False,
-    }
-    return Trainer(callbacks=list(callbacks), **{**settings, **arguments})
+    return Trainer(callbacks=list(callbacks), **QUIET | arguments)
 
 
 def fit(task: TaskTransformer, steps: int = 3, **arguments: Any) -> Recorder:

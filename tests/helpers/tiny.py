@@ -1,4 +1,4 @@
-"""Tiny models of several architectures, each in less than a second."""
+"""Tiny models of several architectures, each in less than a second, and a quiet trainer."""
 
 from typing import Any
 
@@ -15,6 +15,15 @@ from transformers import (
 
 SIZE = {"vocab_size": 200, "tie_word_embeddings": False}
 LAYERS = {"num_hidden_layers": 2, "num_attention_heads": 2, "hidden_size": 32}
+QUIET: dict[str, Any] = {
+    "accelerator": "cpu",
+    "max_epochs": 1,
+    "logger": False,
+    "enable_checkpointing": False,
+    "enable_progress_bar": False,
+    "enable_model_summary": False,
+}
+"""Arguments of a trainer that prints and writes nothing."""
 
 
 def gpt2(**values: Any) -> PreTrainedModel:

@@ -1,8 +1,18 @@
-"""A folder as a value."""
+"""A folder as a value, and the names in a run folder."""
 
 from pathlib import Path
 
 OWN = {".git", "__pycache__"}
+RUN_FILES = {
+    ".hydra",
+    "checkpoints",
+    "config.yaml",
+    "loss_curve.png",
+    "manifest.yaml",
+    "metrics.csv",
+    "train.log",
+}
+"""What a training leaves in its run folder."""
 
 
 def tree(folder: Path) -> dict[str, bytes]:

@@ -62,7 +62,7 @@ def check_signature(path: str, method: ast.FunctionDef, parameters: list[str]) -
 
 
 def check_config(project: Path, path: str, content: bytes) -> Iterator[Finding]:
-    """Yield YAML that cannot be read, and a `_target_` in the project that is not there."""
+    """Yield YAML that cannot be read, and each `_target_` that the project does not define."""
     try:
         config = yaml.compose(content, yaml.SafeLoader)
     except (yaml.YAMLError, ValueError) as error:

@@ -17,7 +17,7 @@ from ltscaffold.templating.source import SOURCE_URL
 
 
 def group_of(catalog: Catalog, answers: Answers, kind: ComponentType, base: str) -> str:
-    """Return the config group of a base, be it a task of the runtime or one of the project.
+    """Return the config group of a base: a task of the runtime, or one of the project.
 
     Raises:
         ScaffoldError: if there is none of this name, or if it cannot be one.

@@ -10,7 +10,7 @@ from tests.conftest import Run
 from tests.helpers import warm
 from tests.helpers.corpus import TEXTS, write_csv
 from tests.helpers.projects import new_task
-from tests.helpers.tree import tree
+from tests.helpers.tree import RUN_FILES, tree
 
 TRAIN = ("python", "train.py", "+task=nlp/mine", "backbone=nlp/tiny")
 
@@ -32,15 +32,7 @@ def test_commands_that_new_task_prints_run_as_printed(project: Path, run: Run) -
     done = run("sh", "-c", "set -e\n" + printed)
     assert done.returncode == 0, done.stderr
     (folder,) = (project / "again/outputs/nlp/again").iterdir()
-    assert {path.name for path in folder.iterdir()} == {
-        ".hydra",
-        "checkpoints",
-        "config.yaml",
-        "loss_curve.png",
-        "manifest.yaml",
-        "metrics.csv",
-        "train.log",
-    }
+    assert {path.name for path in folder.iterdir()} == RUN_FILES
     manifest = yaml.safe_load((folder / "manifest.yaml").read_text())
     assert manifest["versions"]["torch"] == version("torch")
 

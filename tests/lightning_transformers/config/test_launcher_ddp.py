@@ -12,6 +12,7 @@ from build_tools.release_templates import ROOT
 from tests.conftest import Run
 from tests.helpers.corpus import write_csv
 from tests.helpers.projects import new_task
+from tests.helpers.tree import RUN_FILES
 
 LIMIT = ("timeout", "-k", "40", "150")
 """A run that hangs is ended, with all of its processes."""
@@ -24,15 +25,6 @@ TWO = (
     "trainer.limit_train_batches=4",
     "trainer.limit_val_batches=2",
 )
-FILES = {
-    ".hydra",
-    "checkpoints",
-    "config.yaml",
-    "loss_curve.png",
-    "manifest.yaml",
-    "metrics.csv",
-    "train.log",
-}
 PATHS = os.pathsep.join([str(ROOT / "scaffold"), str(ROOT)])
 PLAIN = """
 import hydra
@@ -57,7 +49,7 @@ def test_generated_task_has_one_run_folder_and_one_log(project: Path, run: Run) 
     done = run("python", "train.py", "+task=nlp/mine", *TWO)
     assert done.returncode == 0, done.stderr
     (folder,) = (project / "outputs/nlp/mine").iterdir()
-    assert {path.name for path in folder.iterdir()} == FILES
+    assert {path.name for path in folder.iterdir()} == RUN_FILES
     assert [path.name for path in logs(project)] == ["train.log"]
     assert "GLOBAL_RANK: 0" in (folder / "train.log").read_text()
     assert "GLOBAL_RANK: 1" not in (folder / "train.log").read_text() + done.stdout
@@ -76,7 +68,7 @@ def test_multirun_reaches_its_tests_and_ends(project: Path, run: Run) -> None:
     assert len(list(logs(project))) == 2
     for job in ("0", "1"):
         names = {path.name for path in (project / "sweep" / job).iterdir()}
-        assert names == FILES - {"train.log"} | {"pl-transformers-train.log"}
+        assert names == RUN_FILES - {"train.log"} | {"pl-transformers-train.log"}
     tests = [line for line in done.stdout.splitlines() if line.startswith("Test of the best: ")]
     assert len(tests) == len(set(tests)) == 2
     assert not (project / "outputs").exists()
@@ -90,7 +82,7 @@ def test_multirun_of_torchrun_has_one_run_folder_and_one_log_a_job(project: Path
     done = run(*LIMIT, *torchrun, *TWO, *sweep)
     assert done.returncode == 1, done.stderr
     assert {path.name for path in (project / "sweep").iterdir()} == {"0", "multirun.yaml"}
-    assert {path.name for path in (project / "sweep/0").iterdir()} == FILES
+    assert {path.name for path in (project / "sweep/0").iterdir()} == RUN_FILES
     assert len(list(logs(project))) == 1
     assert done.stdout.count("Run folder:") == 1
     assert done.stderr.count("error: dataset.block_size=1 leaves no token") == 1

@@ -1,4 +1,4 @@
-"""Data with classes: which there are, and their numbers."""
+"""Data modules with a class per row or token: the classes and their numbers."""
 
 from collections.abc import Iterable
 from typing import Any
