@@ -19,7 +19,7 @@ from omegaconf import DictConfig
 from pytorch_lightning import Callback, LightningModule, Trainer
 from torch.optim import Optimizer
 
-from lightning_transformers.config.app import silence_noise
+from lightning_transformers.config.app import suppress_library_warnings
 from lightning_transformers.config.compose import compose
 from lightning_transformers.core import TaskTransformer, TransformerDataModule
 from lightning_transformers.runs.build import (
@@ -200,7 +200,7 @@ def assert_called(cls: type, hooks: set[str], config: DictConfig, *, predicts: b
 
 def built(config: DictConfig) -> tuple[TransformerDataModule, TaskTransformer, Trainer]:
     """Return the data, the task and the trainer of a config, from its seed."""
-    silence_noise()
+    suppress_library_warnings()
     seed_everything(config.training.seed)
     data = build_data(config)
     return data, build_model(config, data), build_trainer(config)

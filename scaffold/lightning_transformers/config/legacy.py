@@ -1,15 +1,12 @@
-"""What to type today for what the command line of lightning-transformers took."""
+"""Replacements for overrides of the former lightning-transformers."""
 
 import re
 
-NO_SPARSEML = (
-    "gone with SparseML, which is no longer maintained: callbacks=[default,pruning] prunes "
-)
-NO_SPARSEML += "by magnitude"
-LEAVE_OUT = "gone: leave it out"
+NO_SPARSEML = "gone with SparseML, which is no longer maintained: use callbacks=[default,pruning]"
+LEAVE_OUT = "gone: remove it"
 
 HINTS = {
-    # Data, task and tokenizer: their keys are no longer nested.
+    # Data, task and tokenizer: keys that were nested.
     "dataset.(cfg.)?max_samples=*": "now dataset.limit_train_samples=*",
     "dataset.cfg.*": "now dataset.*",
     "task.cfg.*": "now task.*",
@@ -17,14 +14,14 @@ HINTS = {
     "tokenizer.pretrained_model_name_or_path=*": "now backbone.tokenizer_name_or_path=*",
     "optimizer=deepspeed/onebitadam": "gone from DeepSpeed: write optimizer=deepspeed/adamw",
     "backbone=nlp/seq2seq": "now backbone=nlp/t5-base",
-    # The run.
+    # Run.
     "training.lr=*": "now optimizer.lr=*",
     "training.output_dir=*": "now hydra.run.dir=*",
     "experiment_name=*": "now hydra.run.dir=outputs/*",
     "ignore_warnings=*": "gone: set the environment variable PYTHONWARNINGS=ignore",
-    # Loggers: a group of their own, and none of them behind a switch.
+    # Loggers: now the group `logger`.
     "log=false": "now logger=none",
-    "log=*": "gone: a run logs into logger=csv, unless another logger is given",
+    "log=*": "gone: choose a logger with logger=<option>; the default is csv",
     "trainer/logger=testtube": "gone with test-tube: write logger=csv or logger=tensorboard",
     "trainer/logger=sparsewandb": "gone with SparseML: write logger=wandb",
     "trainer/logger=*": "now logger=*",
@@ -34,7 +31,7 @@ HINTS = {
     "trainer.logger.project=*": "now logger=wandb logger.wandb.project=*",
     "trainer.logger.save_dir=*": "now logger=tensorboard logger.tensorboard.save_dir=*",
     "trainer.logger.*": "now logger.<csv, tensorboard or wandb>.*",
-    # Callbacks: a group of their own, each under a name.
+    # Callbacks: now the group `callbacks`, each under a name.
     "trainer/callbacks=sparseml": NO_SPARSEML,
     "trainer.callbacks.(output_dir|recipe_path)=*": NO_SPARSEML,
     "trainer/callbacks=(model_pruning|lottery_ticket)": "now callbacks=[default,pruning]",
@@ -66,7 +63,7 @@ HINTS = {
     "trainer=tpus": "now trainer.accelerator=tpu trainer.devices=8",
     "trainer=benchmark": "now debug=benchmark",
     "trainer=sparseml": NO_SPARSEML,
-    # What else Lightning's Trainer took.
+    # Former arguments of Lightning's Trainer.
     "trainer.resume_from_checkpoint=*": "now +checkpoint_path=*",
     "trainer.(amp_backend|amp_level)=*": "now trainer.precision=16-mixed",
     "trainer.weights_summary=(null|none|false)": "now +trainer.enable_model_summary=false",
@@ -86,17 +83,17 @@ HINTS = {
     "trainer.(move_metrics_to_cpu|process_position|prepare_data_per_node)=*": LEAVE_OUT,
     "trainer.(truncated_bptt_steps|reload_dataloaders_every_epoch)=*": LEAVE_OUT,
 }
-"""What an override is now; `now` comes before what to type. The first line that matches counts.
+"""Former override → replacement, after `now`, or the reason why it is gone. The first match wins.
 
-Dots stand for themselves, a star for any text, and in the second column for the same text.
+A dot is literal; a star matches any text, which replaces the star in the second column.
 """
 
 
-def hint(override: str) -> str | None:
-    """Return what to type in place of an override of lightning-transformers, or None for any other.
+def legacy_hint(override: str) -> str | None:
+    """Return the replacement for an override of lightning-transformers, or None if it has none.
 
     Args:
-        override: such as `trainer.gpus=2`; a plus or a tilde before it does not matter.
+        override: such as `trainer.gpus=2`, with or without a leading `+` or `~`.
     """
     override = override.lstrip("+~")
     for line, instead in HINTS.items():
@@ -106,6 +103,6 @@ def hint(override: str) -> str | None:
 
 
 def pattern(line: str) -> re.Pattern[str]:
-    """Return the regular expression for the first column of the table; a star takes no mapping."""
+    """Return the regular expression for a key of `HINTS`; its star matches no `{…}` mapping."""
     expression = line.replace("(", "(?:").replace(".", r"\.").replace("*", r"((?!{).*)")
     return re.compile(expression, re.IGNORECASE)

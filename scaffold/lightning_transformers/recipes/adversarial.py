@@ -33,23 +33,23 @@ def adversarial_step(
     """
     if stage != "train":
         return step(batch, stage)
-    seen: list[Tensor] = []
+    embeddings: list[Tensor] = []
 
     def record(output: Tensor) -> Tensor:
         # Frozen embeddings have no gradient of their own.
-        seen.append(output if output.requires_grad else output.detach().requires_grad_())
-        return seen[-1]
+        embeddings.append(output if output.requires_grad else output.detach().requires_grad_())
+        return embeddings[-1]
 
     with embeddings_through(model, record):
         loss, outputs = step(batch, stage)
-    gradients = torch.autograd.grad(loss.mean, seen, retain_graph=True)
-    shifts = iter([of_length(gradient, epsilon) for gradient in gradients])
+    gradients = torch.autograd.grad(loss.mean, embeddings, retain_graph=True)
+    shifts = iter([scale_to_norm(gradient, epsilon) for gradient in gradients])
     with embeddings_through(model, lambda output: output + next(shifts)):
         worst, _ = step(batch, stage)
     return loss.plus((worst.mean - loss.mean) / 2), outputs
 
 
-def of_length(gradient: Tensor, length: float) -> Tensor:
+def scale_to_norm(gradient: Tensor, length: float) -> Tensor:
     """Return a gradient scaled so that each of its rows, an example, has this norm."""
     rows = gradient.float().flatten(1)
     norms = torch.linalg.vector_norm(rows, dim=1, keepdim=True).clamp_min(1e-12)

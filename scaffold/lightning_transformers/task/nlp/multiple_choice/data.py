@@ -103,7 +103,7 @@ class MultipleChoiceDataModule(PaddedTextDataModule):
         rows = []
         for value in inputs:
             given = value if isinstance(value, Mapping) else {}
-            row = {str(names.get(key, key)): as_text(part) for key, part in given.items()}
+            row = {str(names.get(key, key)): to_text(part) for key, part in given.items()}
             if not self.is_complete(row):
                 raise ConfigurationError(f"nothing to choose from in {value}: give {EXAMPLE}")
             rows.append(row)
@@ -122,8 +122,8 @@ class MultipleChoiceDataModule(PaddedTextDataModule):
         return choices_of(rows[:], self.choices_in("predict", rows), "the inputs")
 
 
-def as_text(value: object) -> object:
+def to_text(value: object) -> object:
     """Return a value, or each of a list, as text: the command line reads `1` as a number."""
     if isinstance(value, list):
-        return [as_text(part) for part in value]
+        return [to_text(part) for part in value]
     return None if value is None else str(value)

@@ -40,7 +40,7 @@ def encode_choices(
     contexts = [text or "" for text in columns[context]]
     firsts = [text for text, row in zip(contexts, options, strict=True) for _ in row]
     seconds = [
-        joined(text or "", choice)
+        join_question_and_choice(text or "", choice)
         for text, row in zip(questions, options, strict=True)
         for choice in row
     ]
@@ -48,12 +48,12 @@ def encode_choices(
         check_room(tokenizer, seconds, max_length)
     strategy = "only_first" if truncation else False
     encoded = tokenize(tokenizer, firsts, seconds, max_length, strategy)
-    grouped = {key: regrouped(values, options) for key, values in encoded.items()}
+    grouped = {key: regroup(values, options) for key, values in encoded.items()}
     if label is None:
         return grouped
     labels = zip(columns[label], options, strict=True)
     where = f"column '{label}' of {place}"
-    return {**grouped, "labels": [label_of(value, row, where) for value, row in labels]}
+    return {**grouped, "labels": [choice_index(value, row, where) for value, row in labels]}
 
 
 def choices_of(columns: Columns, choices: str | list[str], place: str) -> list[list[str]]:
@@ -77,7 +77,7 @@ def choices_of(columns: Columns, choices: str | list[str], place: str) -> list[l
     return [[str(choice) for choice in row] for row in rows]
 
 
-def joined(question: str, choice: str) -> str:
+def join_question_and_choice(question: str, choice: str) -> str:
     """Return the choice in the blanks of the question, as RACE has them, or else after it."""
     filled, blanks = BLANK.subn(lambda _: f" {choice} ", question)
     return (filled if blanks else f"{question} {choice}").strip()
@@ -94,13 +94,13 @@ def check_room(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], max_len
         )
 
 
-def regrouped(values: Sequence[T], groups: Sequence[Sequence[object]]) -> list[list[T]]:
+def regroup(values: Sequence[T], groups: Sequence[Sequence[object]]) -> list[list[T]]:
     """Return a flat list as lists of the lengths of `groups`."""
     rest = iter(values)
     return [[next(rest) for _ in group] for group in groups]
 
 
-def label_of(value: object, choices: Sequence[str], place: str) -> int:
+def choice_index(value: object, choices: Sequence[str], place: str) -> int:
     """Return the number of the choice that a label names: by its text, by a letter or a number.
 
     Args:

@@ -16,7 +16,7 @@ from lightning_transformers.task.nlp.question_answering.squad import answers_of,
 from lightning_transformers.task.shared.text import PaddedTextDataModule
 
 ANSWERS_COLUMNS = ("answers", "answer_text")
-LONGEST_STRIDE = 128
+DEFAULT_STRIDE = 128
 BATCH = 1000
 
 
@@ -89,7 +89,7 @@ class QuestionAnsweringDataModule(PaddedTextDataModule):
 
     def overlap(self, max_length: int) -> int:
         """Return `stride`, or what it is by default."""
-        return min(LONGEST_STRIDE, max_length // 4) if self.stride is None else self.stride
+        return min(DEFAULT_STRIDE, max_length // 4) if self.stride is None else self.stride
 
     def column_of_answers(self, split: str, rows: Rows) -> str:
         """Return `answers_column`, or what it is by default."""
@@ -117,7 +117,7 @@ class QuestionAnsweringDataModule(PaddedTextDataModule):
         if not self.tokenizer.is_fast:
             raise ConfigurationError(
                 f"{type(self.tokenizer).__name__} does not tell which characters its tokens are: "
-                "set tokenizer.use_fast=true, or choose another backbone"
+                "set tokenizer.use_fast=true, or best_answer another backbone"
             )
 
     @property

@@ -9,11 +9,14 @@ from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.types import Columns
 from lightning_transformers.task.nlp.question_answering.squad import (
     Answer,
+    answer_span,
     answers_of,
-    locate,
-    required,
+    require_texts,
 )
-from lightning_transformers.task.nlp.question_answering.windows import check_room, divide
+from lightning_transformers.task.nlp.question_answering.windows import (
+    check_room,
+    split_into_windows,
+)
 
 ID_COLUMN = "id"
 START_COLUMN = "answer_start"
@@ -36,10 +39,10 @@ def encode_windows(
     Of several answers the first gives the labels. With `scored`, the column `window` has what
     answers are read from, as JSON: as lists, a batch would take as long to move as to compute.
     """
-    contexts = required(columns[context], context)
-    questions = [text.strip() for text in required(columns[question], question)]
+    contexts = require_texts(columns[context], context)
+    questions = [text.strip() for text in require_texts(columns[question], question)]
     check_room(tokenizer, questions, max_length, stride)
-    result, windows = divide(tokenizer, questions, contexts, max_length, stride)
+    result, windows = split_into_windows(tokenizer, questions, contexts, max_length, stride)
     if len(windows) > len(questions) and not truncation:
         raise ConfigurationError(
             f"a question and its context have more than {max_length} tokens: set "
@@ -47,7 +50,7 @@ def encode_windows(
         )
     given = answers_in(columns, answers, len(questions))
     if answers is not None:
-        places = [locate(c, a[0]) if a else None for c, a in zip(contexts, given, strict=True)]
+        places = [answer_span(c, a[0]) if a else None for c, a in zip(contexts, given, strict=True)]
         positions = [window.positions(places[window.row]) for window in windows]
         result["start_positions"] = [start for start, _ in positions]
         result["end_positions"] = [end for _, end in positions]
@@ -59,7 +62,7 @@ def encode_windows(
                 {
                     "key": keys[window.row],
                     "answers": [answer.text for answer in given[window.row]],
-                    **window.legend(contexts[window.row]),
+                    **window.text_offsets(contexts[window.row]),
                 }
             )
             for window in windows

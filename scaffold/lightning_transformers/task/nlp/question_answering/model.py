@@ -16,8 +16,8 @@ from lightning_transformers.task.nlp.question_answering.scores import SquadScore
 from lightning_transformers.task.nlp.question_answering.spans import (
     Candidates,
     Span,
+    best_answer,
     candidates,
-    choose,
     merge_windows,
 )
 from lightning_transformers.training.loss import unmasked
@@ -63,7 +63,9 @@ class QuestionAnsweringTransformer(TaskTransformer):
 
     def merge_predictions(self, predictions: list[Candidates]) -> list[Span]:
         """Return the answer to each question: text, probability, first character, end."""
-        return [choose(question, self.data.n_best_size) for question in merge_windows(predictions)]
+        return [
+            best_answer(question, self.data.n_best_size) for question in merge_windows(predictions)
+        ]
 
     def candidates(self, outputs: ModelOutput, batch: Batch) -> list[Candidates]:
         """Return what the hyperparameters of the data let through, of each window."""

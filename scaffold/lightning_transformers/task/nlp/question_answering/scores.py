@@ -6,7 +6,7 @@ from torchmetrics.functional.text import squad
 
 from lightning_transformers.task.nlp.question_answering.spans import (
     Candidates,
-    choose,
+    best_answer,
     merge_windows,
 )
 from lightning_transformers.training.metrics import TextMetric
@@ -43,7 +43,10 @@ class SquadScores(TextMetric):
 def squad_scores(questions: Sequence[Candidates]) -> dict[str, float]:
     """Return `exact_match` and `f1` of the best candidates; of no answer the text is empty."""
     scores = squad(
-        [{"id": q["key"], "prediction_text": choose(q, n_best=1)["answer"]} for q in questions],
+        [
+            {"id": q["key"], "prediction_text": best_answer(q, n_best=1)["answer"]}
+            for q in questions
+        ],
         [{"id": q["key"], "answers": {"text": q["answers"] or [""]}} for q in questions],
     )
     return {name: float(value) for name, value in scores.items()}

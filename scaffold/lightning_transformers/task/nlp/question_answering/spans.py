@@ -79,7 +79,7 @@ def candidates(
     first, null = window["first"], window["null"]
     context = slice(first, first + len(window["starts"]))
     found = best_spans(start_logits[context], end_logits[context], n_best, max_answer_length)
-    spans = [span(window, *place) for place in found]
+    spans = [to_span(window, *place) for place in found]
     null_score = None
     if null_threshold is not None:
         null_score = float(start_logits[null] + end_logits[null]) - null_threshold
@@ -91,7 +91,7 @@ def candidates(
     }
 
 
-def span(window: Row, first: int, last: int, score: float) -> Span:
+def to_span(window: Row, first: int, last: int, score: float) -> Span:
     """Return the text from a token of a window's context to another, without space around it."""
     start, end = window["starts"][first], window["ends"][last]
     text = window["context"][start:end]
@@ -123,7 +123,7 @@ def merge_windows(windows: Iterable[Candidates]) -> list[Candidates]:
     return list(questions.values())
 
 
-def choose(question: Candidates, n_best: int) -> Span:
+def best_answer(question: Candidates, n_best: int) -> Span:
     """Return the best answer, with its probability among the `n_best` as the score.
 
     Where no answer scores more, the text is empty.

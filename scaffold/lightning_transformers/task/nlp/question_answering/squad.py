@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.types import Columns, Row
 
-SHOWN = 60
+PREVIEW_CHARS = 60
 
 
 class Answer(NamedTuple):
@@ -68,14 +68,14 @@ def answers_of(value: object, start: object = None) -> list[Answer]:
     if isinstance(value, Mapping):
         if "text" not in value:
             raise ConfigurationError(
-                f"answers are {{text: […], answer_start: […]}}, not {shortened(str(dict(value)))}: "
+                f"answers are {{text: […], answer_start: […]}}, not {preview(str(dict(value)))}: "
                 "mend the data, or set dataset.answers_column=<column>"
             )
-        texts, starts = _listed(value["text"]), _listed(value.get("answer_start"))
+        texts, starts = _as_list(value["text"]), _as_list(value.get("answer_start"))
         if starts and len(starts) != len(texts):
             raise ConfigurationError(
                 f"answers with {len(texts)} text and {len(starts)} answer_start: mend "
-                f"{shortened(str(dict(value)))}, or leave answer_start out"
+                f"{preview(str(dict(value)))}, or leave answer_start out"
             )
         pairs = zip(texts, starts or [None] * len(texts), strict=True)
         return list(chain.from_iterable(answers_of(*pair) for pair in pairs))
@@ -85,7 +85,7 @@ def answers_of(value: object, start: object = None) -> list[Answer]:
     return [Answer(text, _number(start))] if text else []
 
 
-def locate(context: str, answer: Answer) -> tuple[int, int]:
+def answer_span(context: str, answer: Answer) -> tuple[int, int]:
     """Return the first character of an answer in its context, and the one after its last.
 
     Of several places the nearest to `answer.start` counts, and where that is not given the first.
@@ -96,14 +96,14 @@ def locate(context: str, answer: Answer) -> tuple[int, int]:
     places = [match.start() for match in re.finditer(f"(?={re.escape(answer.text)})", context)]
     if not places:
         raise ConfigurationError(
-            f"the answer '{shortened(answer.text)}' is not in its context '{shortened(context)}', "
+            f"the answer '{preview(answer.text)}' is not in its context '{preview(context)}', "
             "letter by letter: mend the data, or set dataset.answers_column=<column>"
         )
     start = min(places, key=lambda place: abs(place - (answer.start or 0)))
     return start, start + len(answer.text)
 
 
-def required(texts: list[Any], column: str) -> list[str]:
+def require_texts(texts: list[Any], column: str) -> list[str]:
     """Return the texts of a column, of which none may be missing.
 
     Raises:
@@ -117,7 +117,7 @@ def required(texts: list[Any], column: str) -> list[str]:
     return texts
 
 
-def _listed(value: object) -> list[object]:
+def _as_list(value: object) -> list[object]:
     if value is None:
         return []
     return value if isinstance(value, list) else [value]
@@ -140,6 +140,6 @@ def _number(value: Any) -> int | None:
         ) from None
 
 
-def shortened(text: str) -> str:
+def preview(text: str) -> str:
     """Return the beginning of a text for a message."""
-    return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
+    return text if len(text) <= PREVIEW_CHARS else text[: PREVIEW_CHARS - 1] + "…"

@@ -9,7 +9,7 @@ from transformers import BatchEncoding, PreTrainedTokenizerBase
 
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.types import Row
-from lightning_transformers.task.nlp.question_answering.squad import shortened
+from lightning_transformers.task.nlp.question_answering.squad import preview
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Window:
             return self.null, self.null
         return self.first + start, self.first + end
 
-    def legend(self, context: str) -> Row:
+    def text_offsets(self, context: str) -> Row:
         """Return what the text of a span of tokens is read from.
 
         Args:
@@ -63,7 +63,7 @@ class Window:
         }
 
 
-def divide(
+def split_into_windows(
     tokenizer: PreTrainedTokenizerBase,
     questions: Sequence[str],
     contexts: Sequence[str],
@@ -120,7 +120,7 @@ def check_room(
     room = max_length - tokenizer.num_special_tokens_to_add(pair=True) - longest
     if room <= stride:
         raise ConfigurationError(
-            f"the question '{shortened(questions[lengths.index(longest)])}' has {longest} tokens "
+            f"the question '{preview(questions[lengths.index(longest)])}' has {longest} tokens "
             f"and leaves {max(room, 0)} of dataset.max_length={max_length} to its context, not "
             f"more than the dataset.stride={stride} in which windows overlap: shorten the "
             "question, or set dataset.max_length or dataset.stride"

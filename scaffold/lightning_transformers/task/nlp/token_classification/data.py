@@ -13,10 +13,10 @@ from lightning_transformers.data.loading import Rows, column_names, shipped_file
 from lightning_transformers.data.texts import TEXT_TYPES
 from lightning_transformers.task.nlp.token_classification.encoding import NO_WORD, encode_words
 from lightning_transformers.task.nlp.token_classification.sentences import (
-    SEPARATED,
+    WHITESPACE_WORDS,
     Sentence,
-    listed,
     read_lines,
+    split_words,
 )
 from lightning_transformers.task.shared.labels import LabelledData
 from lightning_transformers.task.shared.text import PaddedTextDataModule
@@ -99,7 +99,7 @@ class TokenClassificationDataModule(LabelledData, PaddedTextDataModule):
 
     def label_values(self, values: Iterable[Any]) -> Iterable[Any]:
         """Return the tags in the values of the column."""
-        return (tag for value in values for tag in listed(value) if tag is not None)
+        return (tag for value in values for tag in split_words(value) if tag is not None)
 
     @property
     def collate_fn(self) -> PaddingCollator:
@@ -125,7 +125,7 @@ class TokenClassificationDataModule(LabelledData, PaddedTextDataModule):
         row = value if isinstance(value, Mapping) else {"text": value}
         words, text = row.get(self.tokens_column), row.get("text")
         if isinstance(words, str):
-            found = Sentence.in_text(words, SEPARATED)
+            found = Sentence.in_text(words, WHITESPACE_WORDS)
         elif words is not None:
             found = Sentence.of_words(words)
         else:

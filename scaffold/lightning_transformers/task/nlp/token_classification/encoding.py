@@ -10,7 +10,7 @@ from lightning_transformers.base.types import Columns
 from lightning_transformers.data.collators import IGNORE_INDEX
 from lightning_transformers.data.labels import LabelEncoder
 from lightning_transformers.data.texts import require_length
-from lightning_transformers.task.nlp.token_classification.sentences import listed
+from lightning_transformers.task.nlp.token_classification.sentences import split_words
 
 NO_WORD = -1
 """Number of the word that a special token belongs to."""
@@ -32,17 +32,17 @@ def encode_words(
     Besides, `word_ids` says for each token which word it belongs to, `word_tags` the number of the
     tag of each word. A sentence of which no token has a label is left out.
     """
-    words = [[str(word) for word in listed(value)] for value in columns[tokens]]
+    words = [[str(word) for word in split_words(value)] for value in columns[tokens]]
     encoded = tokenize_words(tokenizer, words, max_length, truncation)
     if label is None or labels is None:
         return encoded
-    tags = [listed(value) for value in columns[label]]
+    tags = [split_words(value) for value in columns[label]]
     for sentence, row in zip(words, tags, strict=True):
-        require_as_many(sentence, row)
-    following = continuations(labels.names) if label_all_tokens else None
+        require_equal_lengths(sentence, row)
+    inside = inside_tags(labels.names) if label_all_tokens else None
     encoded["word_tags"] = [[labels(tag) for tag in row] for row in tags]
     encoded["labels"] = [
-        token_labels(ids, row, following)
+        token_labels(ids, row, inside)
         for ids, row in zip(encoded["word_ids"], encoded["word_tags"], strict=True)
     ]
     kept = [any(number != IGNORE_INDEX for number in row) for row in encoded["labels"]]
@@ -80,14 +80,14 @@ def tokenize_words(
 
 
 def token_labels(
-    word_ids: Sequence[int], tags: Sequence[int], following: Sequence[int] | None
+    word_ids: Sequence[int], tags: Sequence[int], inside: Sequence[int] | None
 ) -> list[int]:
     """Return the label of each token of a sentence.
 
     Args:
         word_ids: the word that each token belongs to.
         tags: the number of the tag of each word.
-        following: the label of a word's further tokens by its tag; without it they have none.
+        inside: the label of a word's further tokens by its tag; without it they have none.
     """
     labels = []
     before = NO_WORD
@@ -97,12 +97,12 @@ def token_labels(
         elif word != before:
             labels.append(tags[word])
         else:
-            labels.append(IGNORE_INDEX if following is None else following[tags[word]])
+            labels.append(IGNORE_INDEX if inside is None else inside[tags[word]])
         before = word
     return labels
 
 
-def continuations(names: Sequence[str]) -> list[int]:
+def inside_tags(names: Sequence[str]) -> list[int]:
     """Return for each tag the one of the same word's further tokens: of `B-…` it is `I-…`."""
     numbers = {name: number for number, name in enumerate(names)}
     return [
@@ -111,7 +111,7 @@ def continuations(names: Sequence[str]) -> list[int]:
     ]
 
 
-def require_as_many(words: Sequence[str], tags: Sequence[object]) -> None:
+def require_equal_lengths(words: Sequence[str], tags: Sequence[object]) -> None:
     """Raise ConfigurationError if a sentence has not a tag for each word."""
     if len(words) != len(tags):
         raise ConfigurationError(

@@ -9,11 +9,13 @@ import regex
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.types import Row
 
-WORDS_AND_SIGNS = regex.compile(r"(?:\b[^\W\d_]\.)+|\b(?:Mr|Mrs|Ms|Dr|St)\.|\w+|[^\w\s]\p{M}*")
+WORDS_AND_PUNCTUATION = regex.compile(
+    r"(?:\b[^\W\d_]\.)+|\b(?:Mr|Mrs|Ms|Dr|St)\.|\w+|[^\w\s]\p{M}*"
+)
 """Words, initials and titles with their periods, and other signs one by one; marks, such as the
 vowel signs of Hindi, belong to what they are on."""
-SEPARATED = regex.compile(r"\S+")
-DOCUMENT = "-DOCSTART-"
+WHITESPACE_WORDS = regex.compile(r"\S+")
+DOCUMENT_START = "-DOCSTART-"
 """What a line begins with that parts documents, not words."""
 
 
@@ -32,7 +34,7 @@ class Sentence:
     text: str | None = None
 
     @classmethod
-    def in_text(cls, text: str, pattern: regex.Pattern[str] = WORDS_AND_SIGNS) -> "Sentence":
+    def in_text(cls, text: str, pattern: regex.Pattern[str] = WORDS_AND_PUNCTUATION) -> "Sentence":
         """Return the words of a text; by default each punctuation mark is one as well."""
         found = list(pattern.finditer(text))
         return cls([match[0] for match in found], [match.span() for match in found], text)
@@ -40,8 +42,8 @@ class Sentence:
     @classmethod
     def of_words(cls, words: Iterable[object]) -> "Sentence":
         """Return a sentence that comes as a list of its words."""
-        listed = [str(word) for word in words]
-        return cls(listed, [(place, place + 1) for place in range(len(listed))])
+        split_words = [str(word) for word in words]
+        return cls(split_words, [(place, place + 1) for place in range(len(split_words))])
 
     def span(self, first: int, last: int) -> Row:
         """Return `text`, `start` and `end` of the words from the first to the last."""
@@ -50,7 +52,7 @@ class Sentence:
         return {"text": text, "start": start, "end": end}
 
 
-def listed(value: Any) -> list[Any]:
+def split_words(value: Any) -> list[Any]:
     """Return the words or tags in a value of a column: a list, or a text with spaces.
 
     Raises:
@@ -83,7 +85,7 @@ def read_lines(lines: Iterable[str], place: str) -> Iterator[tuple[list[str], li
     columns = 0
     for number, line in enumerate(lines, start=1):
         fields = line.split()
-        if not fields or fields[0] == DOCUMENT:
+        if not fields or fields[0] == DOCUMENT_START:
             if words:
                 yield words, tags
             words, tags = [], []

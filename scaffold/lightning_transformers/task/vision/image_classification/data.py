@@ -44,9 +44,11 @@ class ImageClassificationDataModule(LabelledData):
     def load_dataset(self) -> DatasetDict:
         """Return the raw splits, their images not read yet and their paths absolute."""
         loaded = super().load_dataset()
-        return DatasetDict({split: self.located(split, rows) for split, rows in loaded.items()})
+        return DatasetDict(
+            {split: self.resolve_image_paths(split, rows) for split, rows in loaded.items()}
+        )
 
-    def located(self, split: str, rows: Rows) -> Rows:
+    def resolve_image_paths(self, split: str, rows: Rows) -> Rows:
         """Return rows that say where their images are.
 
         Raises:
@@ -104,7 +106,7 @@ class ImageClassificationDataModule(LabelledData):
         Args:
             inputs: a path is relative to where the command was typed.
         """
-        return [{self.image_column: stored(value, self.image_column)} for value in inputs]
+        return [{self.image_column: image_row(value, self.image_column)} for value in inputs]
 
 
 def encode_images(
@@ -133,7 +135,7 @@ def collate(examples: Sequence[Row], processor: BaseImageProcessor) -> Batch:
     return batch
 
 
-def stored(value: object, column: str) -> Row:
+def image_row(value: object, column: str) -> Row:
     """Return an image to predict on as `datasets` stores it: its bytes, or its path."""
     if isinstance(value, Mapping) and column in value:
         value = value[column]

@@ -23,7 +23,7 @@ def absolute_paths(columns: Columns, *, column: str, base: str) -> Columns:
         ConfigurationError: naming the first where there is no file.
     """
     values = columns[column]
-    return {column: [existing(Path(base, v)) if isinstance(v, str) else v for v in values]}
+    return {column: [require_file(Path(base, v)) if isinstance(v, str) else v for v in values]}
 
 
 def read_image(value: Any) -> Image.Image:
@@ -36,13 +36,13 @@ def read_image(value: Any) -> Image.Image:
         ConfigurationError: naming the image that is missing or broken.
     """
     if isinstance(value, Image.Image):
-        return in_rgb(value)
+        return to_rgb(value)
     fields = value if isinstance(value, Mapping) else {"path": value, "bytes": value}
     content, path = fields.get("bytes"), fields.get("path")
     if isinstance(content, bytes):
         source: BytesIO | str = BytesIO(content)
     elif isinstance(path, str):
-        source = existing(Path(path))
+        source = require_file(Path(path))
     else:
         raise ConfigurationError(
             f"{value!r} is no image and no path to one: leave out such a row, or set "
@@ -50,13 +50,13 @@ def read_image(value: Any) -> Image.Image:
         )
     try:
         with Image.open(source) as image:
-            return in_rgb(image)
+            return to_rgb(image)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         name = f"'{path}'" if isinstance(path, str) else f"of {len(content or b'')} bytes"
         raise ConfigurationError(f"cannot read the image {name}: {first_line(error)}") from error
 
 
-def in_rgb(image: Image.Image) -> Image.Image:
+def to_rgb(image: Image.Image) -> Image.Image:
     """Return an image in RGB, turned as its camera was held."""
     image = ImageOps.exif_transpose(image)
     # Of 16 bits, which convert cuts off at 255; mode I may hold 8 as well.
@@ -69,7 +69,7 @@ def in_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def existing(path: Path) -> str:
+def require_file(path: Path) -> str:
     """Return the path of a file; raises ConfigurationError if there is none."""
     if not path.is_file():
         raise ConfigurationError(f"there is no image '{path}'")
