@@ -72,7 +72,7 @@ class ChatTemplate:
         self.end_after_prompt = re.compile(end_of_text)
         self.end_after_tag = re.compile(f"{special_token}|{end_of_text}")
 
-    def answers(self, chat: Conversation) -> tuple[str, list[Span]]:
+    def assistant_spans(self, chat: Conversation) -> tuple[str, list[Span]]:
         """Return a conversation as text, and the spans of the answers that contribute to the loss.
 
         A span is a part that the template marks with `{% generation %}`; without such marks it

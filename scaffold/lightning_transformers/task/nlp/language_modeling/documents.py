@@ -16,7 +16,7 @@ from lightning_transformers.data.packing import text_tokens
 Integers = NDArray[np.int64]
 TOKENS = pa.list_(pa.int32())
 PACK_BATCH, STREAM_BATCH = 10_000, 1_000
-"""Documents that are packed together, at least; of a stream `STREAM_BATCH`."""
+"""Minimum number of documents to pack at once, of a dataset and of a stream."""
 MIN_ROWS, MAX_TOKENS = 100, 50_000_000
 """Examples that a batch fills at least, so that the padding of the last is negligible, and tokens
 in it at most, which need about 1 GB."""

@@ -1,4 +1,4 @@
-"""From words with tags to tokens with labels."""
+"""Tokenize words with tags into tokens with labels."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,7 +13,7 @@ from lightning_transformers.data.texts import require_length
 from lightning_transformers.task.nlp.token_classification.sentences import split_words
 
 NO_WORD = -1
-"""Number of the word that a special token belongs to."""
+"""Word id of a special token."""
 
 
 def encode_words(
@@ -27,10 +27,21 @@ def encode_words(
     labels: LabelEncoder | None,
     label_all_tokens: bool,
 ) -> Columns:
-    """Return the model's inputs for `Dataset.map(batched=True)`; see the data module.
+    """Tokenize sentences, for `Dataset.map(batched=True)`; drops sentences without any label.
 
-    Besides, `word_ids` says for each token which word it belongs to, `word_tags` the number of the
-    tag of each word. A sentence of which no token has a label is left out.
+    Args:
+        columns: the rows.
+        tokenizer: a fast tokenizer.
+        tokens: column of the words.
+        max_length: maximum tokens in an input.
+        truncation: truncate longer sentences.
+        label: column of the tags; None for rows without tags.
+        labels: encodes a tag as its id.
+        label_all_tokens: label all tokens of a word, not only the first.
+
+    Returns:
+        The columns of the tokenizer and `word_ids`, per token; with tags also `labels`, per token,
+        and `word_tags`, per word.
     """
     words = [[str(word) for word in split_words(value)] for value in columns[tokens]]
     encoded = tokenize_words(tokenizer, words, max_length, truncation)
@@ -58,12 +69,11 @@ def tokenize_words(
     max_length: int,
     truncation: bool,
 ) -> dict[str, Any]:
-    """Return the columns that the tokenizer gives for words, and `word_ids`.
+    """Return the columns of the tokenizer, and `word_ids`.
 
-    Raises:
-        ConfigurationError: if a sentence is longer than `max_length` and must not be cut.
+    A sentence that exceeds `max_length` without `truncation` is a ConfigurationError.
     """
-    # A byte-level tokenizer (GPT-2, RoBERTa) tells words within a text by the space before them.
+    # A byte-level tokenizer (GPT-2, RoBERTa) expects a space before each word.
     is_spaced = tokenizer.tokenize("a a")[-1] != tokenizer.tokenize("a")[-1]
     encoded = tokenizer(
         [[f" {word}" if is_spaced else word for word in words] for words in sentences],
@@ -82,12 +92,12 @@ def tokenize_words(
 def token_labels(
     word_ids: Sequence[int], tags: Sequence[int], inside: Sequence[int] | None
 ) -> list[int]:
-    """Return the label of each token of a sentence.
+    """Return the label of each token of a sentence, -100 for special tokens.
 
     Args:
-        word_ids: the word that each token belongs to.
-        tags: the number of the tag of each word.
-        inside: the label of a word's further tokens by its tag; without it they have none.
+        word_ids: the word id of each token.
+        tags: the tag id of each word.
+        inside: the label of further tokens of a word, by its tag id; None: -100.
     """
     labels = []
     before = NO_WORD
@@ -103,7 +113,7 @@ def token_labels(
 
 
 def inside_tags(names: Sequence[str]) -> list[int]:
-    """Return for each tag the one of the same word's further tokens: of `B-…` it is `I-…`."""
+    """Return for each tag the tag id of further tokens of a word: `I-…` for `B-…`, else itself."""
     numbers = {name: number for number, name in enumerate(names)}
     return [
         numbers.get(f"I-{name[2:]}", number) if name.startswith("B-") else number
@@ -112,9 +122,9 @@ def inside_tags(names: Sequence[str]) -> list[int]:
 
 
 def require_equal_lengths(words: Sequence[str], tags: Sequence[object]) -> None:
-    """Raise ConfigurationError if a sentence has not a tag for each word."""
+    """Check that a sentence has one tag per word; raises ConfigurationError if not."""
     if len(words) != len(tags):
         raise ConfigurationError(
             f"a sentence has {len(words)} words but {len(tags)} tags "
-            f"({' '.join(words)[:60]} …): mend the data"
+            f"({' '.join(words)[:60]} …): correct the data"
         )
