@@ -2,8 +2,8 @@
 
 import re
 
-NO_SPARSEML = "gone with SparseML, which is no longer maintained: use callbacks=[default,pruning]"
-LEAVE_OUT = "gone: remove it"
+NO_SPARSEML = "no longer supported (SparseML is unmaintained): use callbacks=[default,pruning]"
+LEAVE_OUT = "no longer supported: remove it"
 
 HINTS = {
     # Data, task and tokenizer: keys that were nested.
@@ -12,18 +12,18 @@ HINTS = {
     "task.cfg.*": "now task.*",
     "tokenizer=autotokenizer": LEAVE_OUT,
     "tokenizer.pretrained_model_name_or_path=*": "now backbone.tokenizer_name_or_path=*",
-    "optimizer=deepspeed/onebitadam": "gone from DeepSpeed: write optimizer=deepspeed/adamw",
+    "optimizer=deepspeed/onebitadam": "no longer part of DeepSpeed: use optimizer=deepspeed/adamw",
     "backbone=nlp/seq2seq": "now backbone=nlp/t5-base",
     # Run.
     "training.lr=*": "now optimizer.lr=*",
     "training.output_dir=*": "now hydra.run.dir=*",
     "experiment_name=*": "now hydra.run.dir=outputs/*",
-    "ignore_warnings=*": "gone: set the environment variable PYTHONWARNINGS=ignore",
+    "ignore_warnings=*": "no longer supported: set the environment variable PYTHONWARNINGS=ignore",
     # Loggers: now the group `logger`.
     "log=false": "now logger=none",
-    "log=*": "gone: choose a logger with logger=<option>; the default is csv",
-    "trainer/logger=testtube": "gone with test-tube: write logger=csv or logger=tensorboard",
-    "trainer/logger=sparsewandb": "gone with SparseML: write logger=wandb",
+    "log=*": "no longer supported: choose a logger with logger=<option>",
+    "trainer/logger=testtube": "no longer supported: use logger=csv or logger=tensorboard",
+    "trainer/logger=sparsewandb": "no longer supported: use logger=wandb",
     "trainer/logger=*": "now logger=*",
     "trainer.logger=true": "now logger=csv",
     "trainer.logger=(false|null)": "now logger=none",
@@ -75,15 +75,15 @@ HINTS = {
         "now +trainer.reload_dataloaders_every_n_epochs=1"
     ),
     "trainer.track_grad_norm=*": (
-        "gone: generate the hook on_before_optimizer_step, and log the norm there"
+        "no longer supported: log the norm in the hook on_before_optimizer_step"
     ),
     "trainer.(auto_lr_find|auto_scale_batch_size)=*": (
-        "gone: give optimizer.lr and training.batch_size, or sweep over them with -m"
+        "no longer supported: set optimizer.lr and training.batch_size, or sweep over them with -m"
     ),
     "trainer.(move_metrics_to_cpu|process_position|prepare_data_per_node)=*": LEAVE_OUT,
     "trainer.(truncated_bptt_steps|reload_dataloaders_every_epoch)=*": LEAVE_OUT,
 }
-"""Former override → replacement, after `now`, or the reason why it is gone. The first match wins.
+"""Former override → replacement, after `now`, or why it is unsupported. The first match wins.
 
 A dot is literal; a star matches any text, which replaces the star in the second column.
 """

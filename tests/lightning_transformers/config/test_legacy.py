@@ -119,7 +119,7 @@ def test_hint_says_what_to_type(typed: str, instead: str | None, tmp_path: Path)
     assert said is not None
     assert said.startswith(typed.lstrip("+"))
     if instead is None:
-        assert " is gone" in said or "<" in said
+        assert " is no longer " in said or "<" in said
         return
     assert said.endswith(f" is now {instead}")
     run_dir = f"training.run_dir={tmp_path}"

@@ -101,8 +101,8 @@ def require_positions(model: nn.Module, args: Any, kwargs: Mapping[str, Any], ba
     """
     mask = kwargs.get("attention_mask")
     is_plain_mask = mask is not None and mask.ndim == 2  # a 4-d mask may separate documents
-    is_apart = kwargs.get("position_ids") is not None and not is_plain_mask
-    if is_apart or not torch.is_grad_enabled():
+    is_separated = kwargs.get("position_ids") is not None and not is_plain_mask
+    if is_separated or not torch.is_grad_enabled():
         return
     if are_rows_of_batch(batch, args[0] if args else kwargs.get("input_ids")):
         what = "with an attention_mask" if is_plain_mask else "without position_ids"

@@ -16,7 +16,7 @@ from lightning_transformers.task.nlp.masked_language_modeling.masking import (
     MaskingCollator,
     TokenMasker,
 )
-from lightning_transformers.task.nlp.masked_language_modeling.tokens import tells_words_apart
+from lightning_transformers.task.nlp.masked_language_modeling.tokens import gives_word_ids
 from lightning_transformers.task.shared.text import PaddedTextDataModule
 
 
@@ -47,7 +47,7 @@ class MaskedLanguageModelingDataModule(PaddedTextDataModule):
                 f"the tokenizer '{tokenizer.name_or_path}' has no mask token: choose a masked "
                 "language model, such as backbone.pretrained_model_name_or_path=bert-base-cased"
             )
-        if self.whole_word_mask and not tells_words_apart(tokenizer):
+        if self.whole_word_mask and not gives_word_ids(tokenizer):
             raise ConfigurationError(
                 f"the tokenizer '{tokenizer.name_or_path}' gives no word boundaries: "
                 "set dataset.whole_word_mask=false"

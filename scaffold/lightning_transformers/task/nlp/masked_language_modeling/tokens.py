@@ -41,7 +41,7 @@ def tokens_of(
     return np.split(tokens, bounds[1:-1], axis=1)
 
 
-def tells_words_apart(tokenizer: PreTrainedTokenizerBase) -> bool:
+def gives_word_ids(tokenizer: PreTrainedTokenizerBase) -> bool:
     """Return whether a tokenizer gives word ids; those written in Python do not."""
     if not tokenizer.is_fast:
         return False
