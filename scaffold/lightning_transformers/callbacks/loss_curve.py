@@ -27,12 +27,12 @@ class LossCurve(Callback):
         """Record the training loss whenever it is logged."""
         every = fields(trainer).log_every_n_steps
         if every and trainer.global_step % every == 0:
-            self._note(trainer, "train/loss")
+            self._record(trainer, "train/loss")
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Record the validation loss."""
         if not trainer.sanity_checking:
-            self._note(trainer, "val/loss")
+            self._record(trainer, "val/loss")
 
     @rank_zero_only
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -62,7 +62,7 @@ class LossCurve(Callback):
         for name, points in state_dict["points"].items():
             self.points[name] = [(int(step), float(value)) for step, value in points]
 
-    def _note(self, trainer: Trainer, name: str) -> None:
+    def _record(self, trainer: Trainer, name: str) -> None:
         value = trainer.callback_metrics.get(name)
         points = self.points[name]
         # With gradient accumulation, several batches have the same step.
