@@ -1,5 +1,6 @@
 """The command line. Each command imports what it needs, so that --help stays fast."""
 
+import signal
 import sys
 from dataclasses import asdict
 from functools import partial
@@ -39,11 +40,13 @@ app = typer.Typer(
 )
 app.add_typer(template.app, name="template")
 
-INTERRUPTED = 130
+INTERRUPTED, TERMINATED = 130, 143
 
 
 def main() -> None:
     """Run the command line; a mistake of the user ends in one line and its exit status."""
+    # An exception ends child processes and rolls changes back; the default action does neither.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     try:
         app()
     except KeyboardInterrupt:
@@ -304,6 +307,20 @@ def harvest(
         show_patch("" if output else harvested.patch)
     if harvested.findings:
         raise typer.Exit(FINDINGS)
+
+
+@app.command()
+def trust(
+    template: Annotated[
+        str, typer.Argument(help="What a project records as _src_path: a git URL or a folder.")
+    ],
+) -> None:
+    """Trust the templates of a repository on this machine, and fetch their latest versions."""
+    from ltscaffold.templating import source
+
+    url = source.address(template)
+    source.trust(url)
+    typer.echo(f"trusted {url}: {', '.join(source.versions(url))}")
 
 
 @app.command("list")

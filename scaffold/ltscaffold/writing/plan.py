@@ -116,14 +116,19 @@ def read(project: Path, path: str) -> bytes | None:
 
 
 def user_folder(kind: str, folder: Path) -> Path:
-    """Return a folder of the user's, "cache" or "state" in kind, which is made if need be.
+    """Return a folder of the user's, readable by nobody else; it is created where it is missing.
+
+    Args:
+        kind: "cache", "config" or "state", as in `XDG_CACHE_HOME`.
+        folder: its path.
 
     Raises:
-        ScaffoldError: if it cannot be made.
+        ScaffoldError: if it cannot be created, or belongs to another user.
     """
     try:
-        if not folder.is_dir():
-            folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if folder.stat().st_uid != os.geteuid():
+            raise PermissionError(0, "it belongs to another user")
     except OSError as error:
         raise ScaffoldError(
             f"cannot write to the {kind} folder {folder} ({error.strerror}): "

@@ -33,8 +33,10 @@ def plan_new_project(
         raise ScaffoldError(f"there is no folder {project.parent}: create it first")
     if read_answers(project) is not None:
         raise ScaffoldError(f"{project} holds a project already: see {ANSWERS_FILE}")
-    url = template if template == source.SOURCE_URL else source.address(template)
-    source.refresh(url)
+    url = template
+    if url != source.SOURCE_URL:
+        url = source.address(template)
+        source.trust(url)
     plan = item_plan(f"new-project {project.name}", project, None, first_answers(package, url))
     only_here = (
         f"others cannot read the templates in {url}: give a URL for a project that is shared"
