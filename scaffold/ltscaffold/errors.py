@@ -10,7 +10,7 @@ class ScaffoldError(Exception):
     exit_status = 2
 
 
-class EditsInTheWayError(ScaffoldError):
+class EditLossError(ScaffoldError):
     """What was asked for would lose an edit, which `diff` shows as a patch."""
 
     exit_status = 3
@@ -20,15 +20,15 @@ class EditsInTheWayError(ScaffoldError):
         self.diff = diff
 
 
-def unknown(kind: str, name: str, known: Iterable[str], listing: str) -> ScaffoldError:
+def unknown(noun: str, name: str, known: Iterable[str], listing: str) -> ScaffoldError:
     """Return the error for a name that is not `known`, with the nearest that is.
 
     Args:
-        kind: what the name should be, such as "base".
+        noun: what the name should be, such as "base".
         name: the offending name.
         known: the names there are.
         listing: the command that lists them.
     """
     nearest = get_close_matches(name, sorted(known), n=1)
     hint = f"did you mean '{nearest[0]}'?" if nearest else f"see: {listing}"
-    return ScaffoldError(f"there is no {kind} '{name}' ({hint})")
+    return ScaffoldError(f"there is no {noun} '{name}' ({hint})")

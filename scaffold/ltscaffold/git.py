@@ -11,7 +11,13 @@ from ltscaffold.errors import ScaffoldError
 
 TIMEOUT_S = 120
 """How many seconds a remote may take."""
-OF_A_REPOSITORY = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_NAMESPACE"}
+REPOSITORY_VARIABLES = {
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_COMMON_DIR",
+    "GIT_NAMESPACE",
+}
 """Variables that a calling git sets about its own repository."""
 
 
@@ -28,7 +34,7 @@ def git(*arguments: str | Path, cwd: Path | None = None, **environment: str) -> 
     """
     done = run_git(*arguments, cwd=cwd, environment=environment)
     if done.returncode:
-        raise failure(done)
+        raise git_error(done)
     return done.stdout
 
 
@@ -46,7 +52,7 @@ def run_git(
         )
 
 
-def failure(done: subprocess.CompletedProcess[bytes]) -> ScaffoldError:
+def git_error(done: subprocess.CompletedProcess[bytes]) -> ScaffoldError:
     """Return the error for a run of git that failed."""
     reason = done.stderr.decode(errors="replace").strip()
     return ScaffoldError(f"`{' '.join(done.args)}` failed: {reason}")
@@ -66,7 +72,9 @@ def git_over_network(*arguments: str | Path) -> None:
     Raises:
         ScaffoldError: if git is missing, or fails, or takes longer than `TIMEOUT_S`.
     """
-    inherited = {name: value for name, value in os.environ.items() if name not in OF_A_REPOSITORY}
+    inherited = {
+        name: value for name, value in os.environ.items() if name not in REPOSITORY_VARIABLES
+    }
     with _git_on_path():
         running = subprocess.Popen(
             ["git", *map(str, arguments)],
@@ -99,7 +107,7 @@ def clean_environment() -> dict[str, str]:
     }
 
 
-def ignored(project: Path, paths: Iterable[str]) -> list[str]:
+def ignored_paths(project: Path, paths: Iterable[str]) -> list[str]:
     """Return those of a project's paths that git ignores; outside of a repository, none."""
     listed = "\0".join(paths).encode()
     try:

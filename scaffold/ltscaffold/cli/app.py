@@ -1,7 +1,6 @@
 """The command line. Each command imports what it needs, so that --help stays fast."""
 
 import sys
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,33 +10,43 @@ import typer
 from ltscaffold.cli import completion, template
 from ltscaffold.cli.options import (
     FINDINGS,
+    ComponentName,
     Diff,
     DryRun,
     Hooks,
-    ItemKind,
-    ItemName,
     Json,
     Listing,
-    Merging,
     Package,
     Project,
     Recipes,
+    Strategy,
+    TypeName,
     execute,
+    plan_command,
     report,
-    writes,
 )
 from ltscaffold.errors import ScaffoldError
 
 if TYPE_CHECKING:
     from ltscaffold.writing.plan import Plan
 
+FORMER_SPELLINGS = {
+    **{"merge": "strategy", "members": "semantic", "text": "line"},
+    **{"run": "smoke", "kind": "type", "items": "components"},
+}
+"""Options and choices that were renamed; the former spelling works, and is not listed."""
+
 app = typer.Typer(
     help="Generate custom fine-tuning tasks for Lightning and Transformers.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "token_normalize_func": lambda word: FORMER_SPELLINGS.get(word, word),
+    },
 )
 app.add_typer(template.app, name="template")
+app.command("harvest", hidden=True)(template.extract_patch)
 
 INTERRUPTED = 130
 
@@ -70,7 +79,7 @@ def options(
         raise typer.Exit
 
 
-@writes(app)
+@plan_command(app)
 def new_project(
     project: Annotated[
         Path, typer.Argument(metavar="path", help="Folder of the project; created if need be.")
@@ -117,7 +126,7 @@ def new_task(
 
     recipes = recipe or []
     if name is None or base is None:
-        if as_json or not _is_at_terminal():
+        if as_json or not is_interactive():
             raise ScaffoldError(
                 "new-task needs a name and a base: "
                 "ltscaffold new-task my_task --base language_modeling (see: ltscaffold list bases)"
@@ -131,7 +140,7 @@ def new_task(
     execute(project, make_plan, dry_run, diff, as_json)
 
 
-@writes(app)
+@plan_command(app)
 def new_dataset(
     project: Path,
     name: Annotated[str, typer.Argument(help="Name of the dataset, in snake_case.")],
@@ -147,7 +156,7 @@ def new_dataset(
     return plan_new_component(project, new, package)
 
 
-@writes(app)
+@plan_command(app)
 def new_callback(
     project: Path,
     name: Annotated[str, typer.Argument(help="Name of the callback, in snake_case.")],
@@ -162,35 +171,35 @@ def new_callback(
     return plan_new_component(project, new, package)
 
 
-@writes(app)
-def add(project: Path, name: ItemName, hook: Hooks = None, recipe: Recipes = None) -> "Plan":
-    """Give an item more hooks and recipes; they are merged into the files as you edited them."""
+@plan_command(app)
+def add(project: Path, name: ComponentName, hook: Hooks = None, recipe: Recipes = None) -> "Plan":
+    """Add hooks and recipes to a component; your edits are merged."""
     from ltscaffold.commands.edit.add import plan_add
 
     return plan_add(project, name, hook or (), recipe or ())
 
 
-@writes(app)
+@plan_command(app)
 def remove(
     project: Path,
-    name: ItemName,
+    name: ComponentName,
     force: Annotated[
         bool, typer.Option("--force", help="Delete edited files, too; undo brings them back.")
     ] = False,
 ) -> "Plan":
-    """Delete the files of an item, unless you edited one."""
+    """Delete the files of a component, unless you edited one."""
     from ltscaffold.commands.edit.remove import plan_remove
 
     return plan_remove(project, name, force)
 
 
-@writes(app)
+@plan_command(app)
 def rename(
     project: Path,
-    name: ItemName,
+    name: ComponentName,
     new_name: Annotated[str, typer.Argument(help="What it is to be called, in snake_case.")],
 ) -> "Plan":
-    """Rename an item: module, class, config and test, and where the project's configs name it."""
+    """Rename a component: module, class, config, test and references in the project's configs."""
     from ltscaffold.commands.edit.rename import plan_rename
 
     return plan_rename(project, name, new_name)
@@ -202,16 +211,17 @@ def update(
         list[str] | None,
         typer.Argument(
             metavar="[NAME]...",
-            help="Items; by default all, and the project's own files.",
-            autocompletion=completion.items,
+            help="Components; by default all, and the project's own files.",
+            autocompletion=completion.components,
         ),
     ] = None,
     to: Annotated[
         str | None, typer.Option(metavar="VERSION", help="Version of the templates; the newest.")
     ] = None,
-    merge: Annotated[
-        Merging, typer.Option(help="By member of a class, or by line, as copier update merges.")
-    ] = "members",
+    strategy: Annotated[
+        Strategy,
+        typer.Option(help="By class member and YAML key, or by line as Copier merges."),
+    ] = "semantic",
     check_only: Annotated[
         bool, typer.Option("--check", help="Exit with 1 if there is an update; write nothing.")
     ] = False,
@@ -223,13 +233,13 @@ def update(
     """Bring the project to the newest templates; what you edited is merged."""
     from ltscaffold.commands.update.update import plan_update
 
-    make_plan = partial(plan_update, project, names or (), to, merge)
+    make_plan = partial(plan_update, project, names or (), to, strategy)
     plan = execute(project, make_plan, dry_run or check_only, diff, as_json)
     if check_only and plan.changes:
         raise typer.Exit(FINDINGS)
 
 
-@writes(app)
+@plan_command(app)
 def undo(project: Path) -> "Plan":
     """Take the last command back; once more, the one before it."""
     from ltscaffold.commands.edit.undo import plan_undo
@@ -254,12 +264,12 @@ def check(
         str | None,
         typer.Argument(
             metavar="[NAME]",
-            help="Item; all of them by default.",
-            autocompletion=completion.items,
+            help="Component; all of them by default.",
+            autocompletion=completion.components,
         ),
     ] = None,
-    run: Annotated[
-        bool, typer.Option("--run", help="Also train a batch of each on the tiny backbone.")
+    smoke: Annotated[
+        bool, typer.Option("--smoke", help="Also train a batch of each on the tiny backbone.")
     ] = False,
     project: Project = Path(),
     as_json: Json = False,
@@ -269,41 +279,16 @@ def check(
     from ltscaffold.writing.transaction import finish_interrupted
 
     finish_interrupted(project)
-    report(check(project, name, run), as_json)
+    report(check(project, name, smoke), as_json)
 
 
 @app.command()
-def explain(name: ItemName, project: Project = Path(), as_json: Json = False) -> None:
-    """Show every key of an item's config, with its value and the file that it comes from."""
+def explain(name: ComponentName, project: Project = Path(), as_json: Json = False) -> None:
+    """Show every key of a component's config, with its value and the file that it comes from."""
     from ltscaffold.cli.output import show_rows
     from ltscaffold.commands.inspect.explain import explain
 
     show_rows(explain(project, name), as_json, "keys")
-
-
-@app.command()
-def harvest(
-    name: ItemName,
-    output: Annotated[
-        Path | None, typer.Option("--output", help="File for the patch.", show_default="print it")
-    ] = None,
-    project: Project = Path(),
-    as_json: Json = False,
-) -> None:
-    """Turn your edits of an item's files into a patch of the templates, for git apply."""
-    from ltscaffold.cli.output import show_findings, show_json, show_patch
-    from ltscaffold.commands.templates.harvest import harvest, write_patch
-
-    harvested = harvest(project, name)
-    if output is not None and harvested.patch:
-        write_patch(output, harvested.patch)
-    if as_json:
-        show_json(asdict(harvested))
-    else:
-        show_findings(harvested.findings, as_json)
-        show_patch("" if output else harvested.patch)
-    if harvested.findings:
-        raise typer.Exit(FINDINGS)
 
 
 @app.command("list")
@@ -312,18 +297,18 @@ def list_(
     base: Annotated[
         str | None, typer.Option(help="Task that the hooks are to fit, of the runtime or your own.")
     ] = None,
-    kind: Annotated[ItemKind, typer.Option(help="Whose hooks to list.")] = "task",
+    type_name: Annotated[TypeName, typer.Option("--type", help="Whose hooks to list.")] = "task",
     project: Project = Path(),
     as_json: Json = False,
 ) -> None:
-    """List the bases, hooks and recipes that a new item takes, or the items of the project."""
+    """List available bases, hooks and recipes, or the components of the project."""
     from ltscaffold.cli.output import show_rows
     from ltscaffold.commands.inspect.listing import hook_rows, rows
 
-    listed = hook_rows(project, kind, base) if what == "hooks" else rows(project, what)
-    show_rows(listed, as_json, what)
+    listed = hook_rows(project, type_name, base) if what == "hooks" else rows(project, what)
+    show_rows(listed, as_json, "items" if what == "components" else what)
 
 
-def _is_at_terminal() -> bool:
+def is_interactive() -> bool:
     """Tell whether somebody can be asked; a closed stream is None."""
     return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))

@@ -38,21 +38,23 @@ Recipes = Annotated[
         autocompletion=completion.recipes,
     ),
 ]
-ItemName = Annotated[
+ComponentName = Annotated[
     str,
     typer.Argument(
-        metavar="NAME", help="Item: ltscaffold list items.", autocompletion=completion.items
+        metavar="NAME",
+        help="Component: ltscaffold list components.",
+        autocompletion=completion.components,
     ),
 ]
 Package = Annotated[str | None, typer.Option(help="Folder of the tasks.", show_default="tasks")]
-Listing = Literal["bases", "hooks", "recipes", "items"]
-Merging = Literal["members", "text"]
-ItemKind = Literal["task", "dataset", "callback"]
+Listing = Literal["bases", "hooks", "recipes", "components"]
+Strategy = Literal["semantic", "line"]
+TypeName = Literal["task", "dataset", "callback"]
 
 MakePlan = Callable[..., "Plan"]
 
 
-def writes(app: typer.Typer) -> Callable[[MakePlan], MakePlan]:
+def plan_command(app: typer.Typer) -> Callable[[MakePlan], MakePlan]:
     """Register a function of a project that returns a plan as a command that carries it out.
 
     The command has the options of the function, and --project, --dry-run, --diff and --json; an
@@ -71,9 +73,9 @@ def writes(app: typer.Typer) -> Callable[[MakePlan], MakePlan]:
         ) -> None:
             execute(project, partial(command, project, **options), dry_run, diff, as_json)
 
-        own = inspect.signature(command).parameters
+        parameters = inspect.signature(command).parameters
         *shared, _ = inspect.signature(run, follow_wrapped=False).parameters.values()
-        first = [option for option in own.values() if option.annotation is not Path]
+        first = [option for option in parameters.values() if option.annotation is not Path]
         last = [option for option in shared if option.name not in {each.name for each in first}]
         vars(run)["__signature__"] = inspect.Signature([*first, *last])
         app.command()(run)

@@ -11,10 +11,10 @@ from dataclasses import asdict
 
 import typer
 
-from ltscaffold.errors import EditsInTheWayError, ScaffoldError
+from ltscaffold.errors import EditLossError, ScaffoldError
 from ltscaffold.project.diagnostics import Finding
 from ltscaffold.project.status import Status
-from ltscaffold.record.answers import OWN_PARTIALS
+from ltscaffold.record.answers import PROJECT_FRAGMENTS, to_record
 from ltscaffold.templating.render import SUFFIX
 from ltscaffold.writing.plan import Plan
 
@@ -46,7 +46,7 @@ def show_plan(plan: Plan, dry_run: bool, as_json: bool) -> None:
 
 def show_error(error: ScaffoldError, as_json: bool) -> None:
     """Print an error in one line, and the edits that are in the way."""
-    edits = error.diff if isinstance(error, EditsInTheWayError) else ""
+    edits = error.diff if isinstance(error, EditLossError) else ""
     if as_json:
         details: dict[str, str | int] = {"message": str(error), "exit_status": error.exit_status}
         if edits:
@@ -72,15 +72,24 @@ def show_json(content: Mapping[str, object]) -> None:
 def show_status(status: Status, as_json: bool) -> None:
     """Print a line a file, and one for each stub that is not filled in."""
     if as_json:
-        show_json({"status": asdict(status)})
+        items = [
+            {
+                "item": to_record(entry.component),
+                "files": entry.files,
+                "stubs": [asdict(stub) for stub in entry.stubs],
+            }
+            for entry in status.components
+        ]
+        names = {"version": status.version, "newest": status.newest, "ejected": status.ejected}
+        show_json({"status": {**names, "items": items}})
         return
     newer = "" if status.newest == status.version else f" ({status.newest} is there)"
     typer.echo(f"templates {status.version}{newer}")
     for name in status.ejected:
-        typer.echo(f"  own      {OWN_PARTIALS}/{name}{SUFFIX}")
-    for entry in status.items:
-        typer.secho(f"\n{entry.item.name}", bold=True, nl=False)
-        typer.echo(f"  {entry.item.kind} on {entry.item.base}")
+        typer.echo(f"  own      {PROJECT_FRAGMENTS}/{name}{SUFFIX}")
+    for entry in status.components:
+        typer.secho(f"\n{entry.component.name}", bold=True, nl=False)
+        typer.echo(f"  {entry.component.type} on {entry.component.base}")
         for path, state in entry.files.items():
             typer.echo(f"  {state:9}  {path}")
         for stub in entry.stubs:

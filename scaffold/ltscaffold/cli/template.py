@@ -1,5 +1,6 @@
 """`ltscaffold template`: for those who change what projects are rendered from."""
 
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ltscaffold.cli import completion
-from ltscaffold.cli.options import Json, report, writes
+from ltscaffold.cli.options import FINDINGS, ComponentName, Json, Project, plan_command, report
 
 if TYPE_CHECKING:
     from ltscaffold.writing.plan import Plan
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Change what is rendered from.", no_args_is_help=True)
 
 
-@writes(app)
+@plan_command(app)
 def eject(
     project: Path,
     name: Annotated[
@@ -23,11 +24,11 @@ def eject(
         typer.Argument(
             metavar="PARTIAL",
             help="Such as hooks/training_step or recipes/lora.",
-            autocompletion=completion.partials,
+            autocompletion=completion.fragments,
         ),
     ],
 ) -> "Plan":
-    """Copy a partial of the templates into the project, which then renders with the copy."""
+    """Copy a template fragment into the project, which then overrides the original."""
     from ltscaffold.commands.templates.eject import plan_eject
 
     return plan_eject(project, name)
@@ -57,3 +58,28 @@ def template_test(
         step = partial(progress.update, progress.add_task("starting"))
         findings = template_test(templates, run, accept, lambda name: step(description=name))
     report(findings, as_json)
+
+
+@app.command()
+def extract_patch(
+    name: ComponentName,
+    output: Annotated[
+        Path | None, typer.Option("--output", help="File for the patch.", show_default="print it")
+    ] = None,
+    project: Project = Path(),
+    as_json: Json = False,
+) -> None:
+    """Turn your edits of a component's files into a patch of the templates, for git apply."""
+    from ltscaffold.cli.output import show_findings, show_json, show_patch
+    from ltscaffold.commands.templates.extract_patch import extract_patch, write_patch
+
+    extracted = extract_patch(project, name)
+    if output is not None and extracted.patch:
+        write_patch(output, extracted.patch)
+    if as_json:
+        show_json(asdict(extracted))
+    else:
+        show_findings(extracted.findings, as_json)
+        show_patch("" if output else extracted.patch)
+    if extracted.findings:
+        raise typer.Exit(FINDINGS)

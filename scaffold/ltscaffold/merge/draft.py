@@ -36,7 +36,7 @@ class Draft:
         self.notes += other.notes
 
 
-def joined(drafts: Iterable[Draft]) -> Draft:
+def concatenate(drafts: Iterable[Draft]) -> Draft:
     """Return drafts one after the other."""
     whole = Draft()
     for draft in drafts:
@@ -54,4 +54,4 @@ def conflict(ours: str, base: str, theirs: str, message: str) -> Draft:
     before, last, after = LABELS
     start = Draft(f"<<<<<<< {before}\n", [Mark(0, "conflict", message)])
     rest = (ours, f"||||||| {last}\n", base, "=======\n", theirs, f">>>>>>> {after}\n")
-    return joined([start, *map(Draft, rest)])
+    return concatenate([start, *map(Draft, rest)])

@@ -3,7 +3,7 @@
 import tempfile
 from pathlib import Path
 
-from ltscaffold.git import failure, run_git
+from ltscaffold.git import git_error, run_git
 
 LABELS = ("before updating", "last update", "after updating")
 """Of the markers in a conflict; `copier update` names them so."""
@@ -28,7 +28,7 @@ def merge_lines(
         style = ["--diff3"] if show_base else []
         done = run_git("merge-file", "-p", *style, *labels, *names, cwd=Path(folder))
     if not 0 <= done.returncode < 128:  # else it is the number of conflicts
-        raise failure(done)
+        raise git_error(done)
     return done.stdout, done.returncode > 0
 
 

@@ -4,7 +4,7 @@ import ast
 import re
 from functools import partial
 
-from ltscaffold.merge.draft import Draft, conflict, joined, review
+from ltscaffold.merge.draft import Draft, concatenate, conflict, review
 from ltscaffold.merge.functions import Function, merge_function
 from ltscaffold.merge.imports import merge_imports
 from ltscaffold.merge.syntax import DOCSTRING, Source, is_import
@@ -34,7 +34,7 @@ def _merge_module(ours: Source, base: Source, theirs: Source) -> Draft:
     mine, old, new = ([unit for unit in each if not is_import(unit)] for each in units)
     merged, notes = merge_units(mine, old, new, partial(_combine, (ours, base, theirs)))
     united, more = merge_imports(_with_imports(merged, units[0]), ours, base, theirs)
-    draft = joined(unit.merged for unit in united)
+    draft = concatenate(unit.merged for unit in united)
     draft.notes[:0] = [*notes, *more]
     if ours.lines and not ours.lines[-1].endswith("\n"):
         draft.text = draft.text.removesuffix("\n")
@@ -75,17 +75,17 @@ def _combine(sources: tuple[Source, Source, Source], ours: Unit, base: Unit, the
 def _merge_class(*versions: tuple[Source, ast.ClassDef]) -> Draft:
     sources, nodes = zip(*versions, strict=True)
     heads = [source.text(source.start(each), source.header_end(each)) for source, each in versions]
-    said = list(map(_said_by_header, nodes))
-    head = Draft(heads[2] if said[0] == said[1] != said[2] else heads[0])
-    if len(set(said)) == 3:
+    forms = list(map(_header_form, nodes))
+    head = Draft(heads[2] if forms[0] == forms[1] != forms[2] else heads[0])
+    if len(set(forms)) == 3:
         line = heads[2].strip()
         head = review(heads[0], f"{nodes[0].name}: the template now has {line}; yours is kept")
     mine, old, new = (source.members(each) for source, each in versions)
     merged, notes = merge_units(mine, old, new, partial(_combine, sources))
-    return joined([head, *(unit.merged for unit in merged), Draft(notes=notes)])
+    return concatenate([head, *(unit.merged for unit in merged), Draft(notes=notes)])
 
 
-def _said_by_header(node: ast.ClassDef) -> str:
+def _header_form(node: ast.ClassDef) -> str:
     parts = [*node.decorator_list, *node.bases, *node.keywords]
     return repr([node.name, *map(ast.dump, parts)])
 

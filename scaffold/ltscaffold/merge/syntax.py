@@ -7,7 +7,7 @@ import re
 import tokenize
 from collections.abc import Sequence
 
-from ltscaffold.merge.units import Unit, numbered, with_comments
+from ltscaffold.merge.units import Unit, number_duplicates, split_comments
 
 DOCSTRING = "docstring"
 
@@ -54,7 +54,7 @@ class Source:
             end = max(map(self.end, group))
             units += self._unit(group, following, start, end)
             following = end + 1
-        return numbered(units + with_comments(self.lines[following - 1 : last], None))
+        return number_duplicates(units + split_comments(self.lines[following - 1 : last], None))
 
     def start(self, node: ast.stmt) -> int:
         """Return the first line of a statement, its decorators included."""
@@ -91,16 +91,16 @@ class Source:
         return self.start(first) == first.lineno and bool(before.strip())
 
     def _unit(self, group: list[ast.stmt], first: int, start: int, end: int) -> list[Unit]:
-        remarks = (self.comments[line] for line in range(start, end + 1) if line in self.comments)
-        form = (*map(ast.dump, group), tuple(remarks))
-        key = "; ".join(map(key_of, group))
+        comments = (self.comments[line] for line in range(start, end + 1) if line in self.comments)
+        form = (*map(ast.dump, group), tuple(comments))
+        key = "; ".join(map(statement_name, group))
         node = group[0] if len(group) == 1 else None
         divisible = isinstance(node, ast.ClassDef)
         unit = Unit(key, "", "", self.text(start, end), form, node, divisible)
-        return with_comments(self.lines[first - 1 : max(start, first) - 1], unit)
+        return split_comments(self.lines[first - 1 : max(start, first) - 1], unit)
 
 
-def key_of(node: ast.stmt) -> str:
+def statement_name(node: ast.stmt) -> str:
     """Return the name of a statement: what it defines, or what it is."""
     match node:
         case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():

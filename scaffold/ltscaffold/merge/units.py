@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ltscaffold.merge.draft import Draft, joined, review
+from ltscaffold.merge.draft import Draft, concatenate, review
 
 MARKER = "marker"
 """Key of the comment under which new units go."""
@@ -40,14 +40,14 @@ class Unit:
     @property
     def merged(self) -> Draft:
         """The unit as a text, its gap and comments included."""
-        return joined([Draft(self.gap + self.lead), self.draft or Draft(self.text)])
+        return concatenate([Draft(self.gap + self.lead), self.draft or Draft(self.text)])
 
 
 Combine = Callable[[Unit, Unit, Unit], Draft]
 """The merge of a unit that both changed: ours, base and theirs."""
 
 
-def numbered(units: Iterable[Unit]) -> list[Unit]:
+def number_duplicates(units: Iterable[Unit]) -> list[Unit]:
     """Return units with a number added to a name that was there before."""
     seen: Counter[str] = Counter()
     result = []
@@ -58,7 +58,7 @@ def numbered(units: Iterable[Unit]) -> list[Unit]:
     return result
 
 
-def with_comments(lines: Sequence[str], led: Unit | None) -> list[Unit]:
+def split_comments(lines: Sequence[str], led: Unit | None) -> list[Unit]:
     """Return the comments above a unit, and it; the marker is a unit of its own.
 
     Args:
@@ -95,35 +95,38 @@ def merge_units(
     ours: Sequence[Unit], base: Sequence[Unit], theirs: Sequence[Unit], combine: Combine
 ) -> tuple[list[Unit], list[str]]:
     """Return the merged units, in the order that ours have, and notes of what stays deleted."""
-    olds, news = ({unit.key: unit for unit in units} for units in (base, theirs))
+    old_units, new_units = ({unit.key: unit for unit in units} for units in (base, theirs))
     merged = []
     for unit in ours:
-        old, new = olds.get(unit.key), news.get(unit.key)
+        old, new = old_units.get(unit.key), new_units.get(unit.key)
         if new is not None:
-            merged.append(_both(unit, old, new, combine))
+            merged.append(_merge_unit(unit, old, new, combine))
         elif old is None:
             merged.append(unit)
         elif unit.form != old.form or _stripped(unit.lead) != _stripped(old.lead):
             message = f"{unit.key}: the template no longer has it; yours is kept"
             merged.append(replace(unit, draft=review(unit.text, message)))
-    own = {unit.key for unit in ours}
+    our_keys = {unit.key for unit in ours}
     notes = [
         f"{key}: deleted here, and stays so; the template changed it"
-        for key in olds
-        if key not in own and key in news and news[key].form != olds[key].form
+        for key in old_units
+        if key not in our_keys and key in new_units and new_units[key].form != old_units[key].form
     ]
-    _insert_new(merged, [unit.key for unit in theirs], news, own | olds.keys())
+    _insert_new(merged, [unit.key for unit in theirs], new_units, our_keys | old_units.keys())
     return merged, notes
 
 
-def _both(ours: Unit, base: Unit | None, theirs: Unit, combine: Combine) -> Unit:
+def _merge_unit(ours: Unit, base: Unit | None, theirs: Unit, combine: Combine) -> Unit:
     """Merge a unit that both have."""
     if base is None:
         if ours.form == theirs.form:
             return ours
         message = f"{ours.key}: the template now has one, too; yours is kept"
         return replace(ours, draft=review(ours.text, message))
-    gap, lead = pick(ours.gap, base.gap, theirs.gap), pick(ours.lead, base.lead, theirs.lead)
+    gap, lead = (
+        pick_changed(ours.gap, base.gap, theirs.gap),
+        pick_changed(ours.lead, base.lead, theirs.lead),
+    )
     untouched = not ours.divisible and ours.form == base.form != theirs.form
     if ours.text == base.text or untouched:
         return replace(ours, gap=gap, lead=lead, text=theirs.text, form=theirs.form)
@@ -133,24 +136,24 @@ def _both(ours: Unit, base: Unit | None, theirs: Unit, combine: Combine) -> Unit
 
 
 def _insert_new(
-    merged: list[Unit], order: Sequence[str], news: dict[str, Unit], known: set[str]
+    merged: list[Unit], order: Sequence[str], new_units: dict[str, Unit], known: set[str]
 ) -> None:
     """Put each new unit of theirs below the one that it follows there."""
     for index, key in enumerate(order):
         if key in known:
             continue
-        places = {unit.key: place for place, unit in enumerate(merged)}
-        before = next((k for k in reversed(order[:index]) if k in places or k == MARKER), None)
-        if before == MARKER and MARKER not in places:
-            place = len(merged)
+        positions = {unit.key: position for position, unit in enumerate(merged)}
+        before = next((k for k in reversed(order[:index]) if k in positions or k == MARKER), None)
+        if before == MARKER and MARKER not in positions:
+            position = len(merged)
         elif before is not None:
-            place = places[before] + 1
+            position = positions[before] + 1
         else:
-            after = (places[k] for k in order[index + 1 :] if k in places)
-            place = next(after, len(merged))
-        merged.insert(place, news[key])
+            after = (positions[k] for k in order[index + 1 :] if k in positions)
+            position = next(after, len(merged))
+        merged.insert(position, new_units[key])
 
 
-def pick(ours: str, base: str, theirs: str) -> str:
+def pick_changed(ours: str, base: str, theirs: str) -> str:
     """Return theirs where ours was not changed."""
     return theirs if ours == base else ours

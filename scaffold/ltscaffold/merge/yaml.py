@@ -8,16 +8,22 @@ from typing import TypeGuard
 
 import yaml
 
-from ltscaffold.merge.draft import Draft, joined, review
-from ltscaffold.merge.units import Unit, merge_units, numbered, pick, with_comments
+from ltscaffold.merge.draft import Draft, concatenate, review
+from ltscaffold.merge.units import (
+    Unit,
+    merge_units,
+    number_duplicates,
+    pick_changed,
+    split_comments,
+)
 
 DEFAULTS = "defaults"
 """Hydra's list of what a config is composed of: the one list that is united."""
-REMARK = re.compile(r"(?:^|\s)#\s*(.*)$", re.MULTILINE)
+COMMENT = re.compile(r"(?:^|\s)#\s*(.*)$", re.MULTILINE)
 
 
 Entry = tuple[yaml.Node, yaml.Node | None]
-"""A key and its value, or an item of a list and None."""
+"""A key and its value, or an element of a list and None."""
 
 
 class LayoutError(Exception):
@@ -60,14 +66,14 @@ class Block:
         ):
             last, name = self._end(start, end), self._name(key)
             text = "".join(self.lines[start:last])
-            form = (_data(key), value and _data(value), *REMARK.findall(text))
+            form = (_normal_form(key), value and _normal_form(value), *COMMENT.findall(text))
             node = None
             if _is_block(value):
                 node = Block(self.lines, value, start + 1, last, f"{name}.")
             unit = Unit(name, "", "", text, form, node, _is_divisible(node))
-            units += with_comments(self.lines[following:start], unit)
+            units += split_comments(self.lines[following:start], unit)
             following = last
-        return numbered(units + with_comments(self.lines[following : self.last], None))
+        return number_duplicates(units + split_comments(self.lines[following : self.last], None))
 
     @property
     def column(self) -> int:
@@ -87,7 +93,9 @@ class Block:
     def _name(self, key: yaml.Node) -> str:
         if isinstance(key, yaml.MappingNode) and len(key.value) == 1:
             ((key, _),) = key.value
-        return f"{self.prefix}{key.value if isinstance(key, yaml.ScalarNode) else _data(key)}"
+        return (
+            f"{self.prefix}{key.value if isinstance(key, yaml.ScalarNode) else _normal_form(key)}"
+        )
 
 
 def merge_yaml(ours: str, base: str, theirs: str) -> Draft | None:
@@ -99,16 +107,16 @@ def merge_yaml(ours: str, base: str, theirs: str) -> Draft | None:
         theirs: what is rendered now.
     """
     try:
-        draft = _merge_blocks(*map(_parsed, (ours, base, theirs)))
+        draft = _merge_blocks(*map(_parse, (ours, base, theirs)))
         if not ours.endswith("\n"):
             draft.text = draft.text.removesuffix("\n")
-        _parsed(draft.text)
+        _parse(draft.text)
     except (yaml.YAMLError, LayoutError, RecursionError):
         return None
     return draft
 
 
-def _parsed(text: str) -> Block:
+def _parse(text: str) -> Block:
     root = yaml.compose(text, yaml.SafeLoader)
     events = yaml.parse(text, yaml.SafeLoader)
     if (
@@ -124,7 +132,7 @@ def _parsed(text: str) -> Block:
 
 def _merge_blocks(ours: Block, base: Block, theirs: Block) -> Draft:
     merged, notes = merge_units(ours.units(), base.units(), theirs.units(), _combine)
-    return joined([*(unit.merged for unit in merged), Draft(notes=notes)])
+    return concatenate([*(unit.merged for unit in merged), Draft(notes=notes)])
 
 
 def _combine(ours: Unit, base: Unit, theirs: Unit) -> Draft:
@@ -135,8 +143,8 @@ def _combine(ours: Unit, base: Unit, theirs: Unit) -> Draft:
     if not _mergeable(blocks):
         return review(ours.text, kept)
     heads = [unit.text.partition("\n")[0] + "\n" for unit in (ours, base, theirs)]
-    head = Draft(pick(*heads)) if len(set(heads)) < 3 else review(heads[0], kept)
-    return joined([head, _merge_blocks(*blocks)])
+    head = Draft(pick_changed(*heads)) if len(set(heads)) < 3 else review(heads[0], kept)
+    return concatenate([head, _merge_blocks(*blocks)])
 
 
 def _mergeable(blocks: list[Block | None]) -> bool:
@@ -157,9 +165,9 @@ def _is_block(node: yaml.Node | None) -> TypeGuard[yaml.CollectionNode]:
     return isinstance(node, yaml.CollectionNode) and not node.flow_style and bool(node.value)
 
 
-def _data(node: yaml.Node) -> Hashable:
+def _normal_form(node: yaml.Node) -> Hashable:
     """Return what a node says, whatever its layout."""
     if isinstance(node, yaml.ScalarNode):
         return node.value if node.tag.endswith(":str") else (node.tag, node.value)
     pairs = node.value if isinstance(node, yaml.MappingNode) else [node.value]
-    return (node.tag, *(tuple(map(_data, nodes)) for nodes in pairs))
+    return (node.tag, *(tuple(map(_normal_form, nodes)) for nodes in pairs))

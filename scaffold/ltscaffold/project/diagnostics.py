@@ -7,14 +7,14 @@ from pathlib import Path
 
 import yaml
 
-from ltscaffold.project.python_code import defined, methods
+from ltscaffold.project.python_code import defined_names, methods
 from ltscaffold.project.removed_hooks import removed_hooks
-from ltscaffold.record.answers import Item
+from ltscaffold.record.answers import Component
 from ltscaffold.record.component_types import COMPONENT_TYPES
 from ltscaffold.templating.catalog import Catalog
 from ltscaffold.writing.plan import read
 
-IGNORED = "git ignores it; `copier update` loses edits in such a file"
+IGNORED_BY_GIT = "git ignores it; `copier update` loses edits in such a file"
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,9 @@ class Finding:
     message: str
 
 
-def check_code(path: str, content: bytes, item: Item, catalog: Catalog) -> Iterator[Finding]:
+def check_code(
+    path: str, content: bytes, component: Component, catalog: Catalog
+) -> Iterator[Finding]:
     """Yield a syntax error, and hooks that Lightning does not call, or not like this."""
     try:
         ast.parse(content)
@@ -42,13 +44,18 @@ def check_code(path: str, content: bytes, item: Item, catalog: Catalog) -> Itera
         line = getattr(error, "lineno", 0) or 0
         yield Finding("syntax-error", path, line, f"no valid Python: {error.args[0]}")
         return
-    kind = COMPONENT_TYPES[item.kind]
-    own_class, hooks = kind.class_name(item.name), catalog.hook_names(kind)
-    for place in removed_hooks(path, content, {own_class: item.kind}):
+    component_type = COMPONENT_TYPES[component.type]
+    component_class, hooks = (
+        component_type.class_name(component.name),
+        catalog.hook_names(component_type),
+    )
+    for place in removed_hooks(path, content, {component_class: component.type}):
         yield Finding("former-hook", place.path, place.line, place.message)
     for class_name, method in methods(content):
-        if class_name == own_class and method.name in hooks:
-            yield from check_signature(path, method, catalog.hook(kind, method.name)["parameters"])
+        if class_name == component_class and method.name in hooks:
+            yield from check_signature(
+                path, method, catalog.hook(component_type, method.name)["parameters"]
+            )
 
 
 def check_signature(path: str, method: ast.FunctionDef, parameters: list[str]) -> Iterator[Finding]:
@@ -70,20 +77,20 @@ def check_config(project: Path, path: str, content: bytes) -> Iterator[Finding]:
         message = "no valid YAML: " + " ".join(str(error).split())[:120]
         yield Finding("yaml-error", path, mark.line + 1 if mark else 0, message)
         return
-    for line, target in targets(config):
+    for line, target in find_targets(config):
         module, _, name = target.rpartition(".")
         code = read(project, module.replace(".", "/") + ".py")
         if code is None and (project / module.split(".")[0]).is_dir():
             yield Finding("target", path, line, f"_target_ {target}: there is no module {module}")
-        elif code is not None and name not in defined(code):
+        elif code is not None and name not in defined_names(code):
             yield Finding("target", path, line, f"_target_ {target}: {module} defines no {name}")
 
 
-def targets(node: yaml.Node | None) -> Iterator[tuple[int, str]]:
+def find_targets(node: yaml.Node | None) -> Iterator[tuple[int, str]]:
     """Yield each `_target_` in a config with its line."""
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             if key.value == "_target_" and isinstance(value, yaml.ScalarNode):
                 yield value.start_mark.line + 1, value.value
             else:
-                yield from targets(value)
+                yield from find_targets(value)

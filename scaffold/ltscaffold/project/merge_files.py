@@ -10,14 +10,14 @@ from ltscaffold.merge.lines import conflict_lines, merge_lines
 from ltscaffold.merge.python import merge_python
 from ltscaffold.merge.yaml import merge_yaml
 from ltscaffold.templating.render import Files
-from ltscaffold.writing.plan import SourceLocation, check_free, read
+from ltscaffold.writing.plan import SourceLocation, check_not_taken, read
 
-FACES: Mapping[str, Callable[[str, str, str], Draft | None]] = {
+MERGERS: Mapping[str, Callable[[str, str, str], Draft | None]] = {
     ".py": merge_python,
     ".yaml": merge_yaml,
 }
 """What merges files by their members, by the suffix of their names."""
-How = Literal["members", "text"]
+MergeStrategy = Literal["semantic", "line"]
 """By the members of classes and the keys of YAML, or by line, as `copier update` merges."""
 
 
@@ -38,23 +38,25 @@ class Merge:
     notes: list[str] = field(default_factory=list)
 
 
-def merge_files(project: Path, base: Files, theirs: Files, how: How = "members") -> Merge:
+def merge_files(
+    project: Path, base: Files, theirs: Files, strategy: MergeStrategy = "semantic"
+) -> Merge:
     """Return how a project takes over what templates changed, with its edits kept.
 
     Args:
         project: the folder of the project.
         base: files as they were rendered.
         theirs: the same files as they are rendered now.
-        how: what the unit of a merge is.
+        strategy: what the unit of a merge is.
 
     Raises:
         ScaffoldError: if a new file is there already.
     """
     merge = Merge()
-    check_free(project, theirs.keys() - base.keys())
+    check_not_taken(project, theirs.keys() - base.keys())
     for path, text in theirs.items():
         if path in base:
-            _merge_one(project, path, base[path], text, how, merge)
+            _merge_file(project, path, base[path], text, strategy, merge)
         else:
             merge.contents[path] = text.encode()
     for path in base.keys() - theirs.keys():
@@ -68,31 +70,33 @@ def merge_files(project: Path, base: Files, theirs: Files, how: How = "members")
 def is_edited(project: Path, path: str, rendered: str) -> bool:
     """Tell whether a file differs from what was rendered; one that is gone does not."""
     ours = read(project, path)
-    return ours is not None and ours != _like(ours, rendered)
+    return ours is not None and ours != _with_line_endings_of(ours, rendered)
 
 
-def _merge_one(project: Path, path: str, base: str, theirs: str, how: How, merge: Merge) -> None:
+def _merge_file(
+    project: Path, path: str, base: str, theirs: str, strategy: MergeStrategy, merge: Merge
+) -> None:
     ours = read(project, path)
     if ours is None:
         merge.notes.append(f"{path}: was deleted, and stays so")
         return
-    old, new = _like(ours, base), _like(ours, theirs)
+    old, new = _with_line_endings_of(ours, base), _with_line_endings_of(ours, theirs)
     if ours == old or old == new:
         merge.contents[path] = new if ours == old else ours
-    elif how == "text" or not _merge_members(path, ours, base, theirs, merge):
-        merged, _ = merge_lines(ours, old, new, show_base=how != "text")
+    elif strategy == "line" or not _merge_semantically(path, ours, base, theirs, merge):
+        merged, _ = merge_lines(ours, old, new, show_base=strategy != "line")
         merge.contents[path] = merged
         for line in conflict_lines(merged):
             merge.conflicts.append(SourceLocation(path, line, "choose between the marked lines"))
 
 
-def _merge_members(path: str, ours: bytes, base: str, theirs: str, merge: Merge) -> bool:
+def _merge_semantically(path: str, ours: bytes, base: str, theirs: str, merge: Merge) -> bool:
     """Merge a file by its members, or return False where that cannot be."""
     try:
         text = ours.decode("utf-8-sig")
     except ValueError:
         return False
-    ends, merge_text = text.count("\r\n"), FACES.get(PurePath(path).suffix)
+    ends, merge_text = text.count("\r\n"), MERGERS.get(PurePath(path).suffix)
     mixed = text.count("\r") != ends or ends not in (0, text.count("\n"))
     if mixed or merge_text is None:
         return False
@@ -100,7 +104,7 @@ def _merge_members(path: str, ours: bytes, base: str, theirs: str, merge: Merge)
     if draft is None:
         return False
     bom = ours[: len(ours) - len(text.encode())]
-    merge.contents[path] = bom + _like(ours, draft.text)
+    merge.contents[path] = bom + _with_line_endings_of(ours, draft.text)
     for mark in draft.marks:
         places = merge.conflicts if mark.kind == "conflict" else merge.reviews
         places.append(SourceLocation(path, mark.line + 1, mark.message))
@@ -108,6 +112,6 @@ def _merge_members(path: str, ours: bytes, base: str, theirs: str, merge: Merge)
     return True
 
 
-def _like(ours: bytes, text: str) -> bytes:
+def _with_line_endings_of(ours: bytes, text: str) -> bytes:
     """Return text with the line ends that a file has."""
     return (text.replace("\n", "\r\n") if b"\r\n" in ours else text).encode()

@@ -1,7 +1,7 @@
-"""What `git merge` leaves in the record of a project, and what it stands for.
+"""Reconcile the record of a project after `git merge`.
 
-Git unites the lines of both branches (`merge=union`), so an item that both changed is named twice,
-and one that a branch renamed is named under both names.
+Git keeps the lines of both branches (`merge=union`): a component that both changed has two lines,
+and one that a branch renamed has a line under each name.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,10 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from ltscaffold.errors import ScaffoldError
-from ltscaffold.record.answers import ANSWERS_FILE, Answers, Item
+from ltscaffold.record.answers import ANSWERS_FILE, Answers, Component
 from ltscaffold.templating import source
 
-Age = Callable[[str], int]
+VersionOrder = Callable[[str], int]
 """The place of a version among all of them, the oldest first."""
 
 
@@ -23,56 +23,72 @@ def reconcile(project: Path, answers: Answers) -> tuple[Answers, list[str]]:
     is in the files, and a change that is there already merges with itself.
 
     Raises:
-        ScaffoldError: if the branches have different items of one name.
+        ScaffoldError: if the branches have different components of one name.
     """
-    age = source.versions(answers.source).index
-    version = min(answers.versions, key=age)
+    order = source.versions(answers.source).index
+    version = min(answers.versions, key=order)
     notes: list[str] = []
-    lines: dict[str, list[Item]] = {}
-    for item in answers.items:
-        lines.setdefault(item.name, []).append(item)
-    gone = [item for item in answers.items if _is_gone(project, answers, item)]
-    present = {item.name for item in answers.items if item not in gone}
-    items = [_united(same, present, age) for name, same in lines.items() if name in present]
-    for position, item in enumerate(gone):
-        if item.name not in present and item not in gone[:position]:
-            items = _without_gone(item, items, age, notes)
-    return replace(answers, version=version, items=items), notes
-
-
-def _is_gone(project: Path, answers: Answers, item: Item) -> bool:
-    return not any((project / answers.package / item.name).glob("*.py"))
-
-
-def _united(items: Sequence[Item], present: set[str], age: Age) -> Item:
-    """Return one item for the lines of one name."""
-    first = items[0]
-    bases = dict.fromkeys(item.base for item in items)
-    known = [base for base in bases if base in present] or list(bases)
-    if len({item.kind for item in items}) > 1 or len(known) > 1:
-        raise ScaffoldError(
-            f"{ANSWERS_FILE} names two different items {first.name} (merged branches?): undo the "
-            f"merge, `ltscaffold rename {first.name}` on one branch, and merge again"
-        )
-    return replace(first, base=known[0], parts=_parts(items), v=min((i.v for i in items), key=age))
-
-
-def _parts(items: Sequence[Item]) -> list[str]:
-    """Return the parts of all, in the order of the first item."""
-    return list(dict.fromkeys(part for item in items for part in item.parts))
-
-
-def _without_gone(gone: Item, items: list[Item], age: Age, notes: list[str]) -> list[Item]:
-    """Return items with what a branch did to one that the other branch renamed."""
-    named = [
-        item
-        for item in items
-        if (item.kind, item.group, item.base) == (gone.kind, gone.group, gone.base)
-        and set(item.parts) <= set(gone.parts)
+    lines: dict[str, list[Component]] = {}
+    for component in answers.components:
+        lines.setdefault(component.name, []).append(component)
+    missing = [
+        component for component in answers.components if _is_missing(project, answers, component)
     ]
-    notes.append(f"{gone.name}: its package is gone, so it is off the record")
+    present = {component.name for component in answers.components if component not in missing}
+    components = [_combine(same, present, order) for name, same in lines.items() if name in present]
+    for position, component in enumerate(missing):
+        if component.name not in present and component not in missing[:position]:
+            components = _apply_to_renamed(component, components, order, notes)
+    return replace(answers, version=version, components=components), notes
+
+
+def _is_missing(project: Path, answers: Answers, component: Component) -> bool:
+    return not any((project / answers.package / component.name).glob("*.py"))
+
+
+def _combine(components: Sequence[Component], present: set[str], order: VersionOrder) -> Component:
+    """Return one component for the lines of one name."""
+    first = components[0]
+    bases = dict.fromkeys(component.base for component in components)
+    known = [base for base in bases if base in present] or list(bases)
+    if len({component.type for component in components}) > 1 or len(known) > 1:
+        raise ScaffoldError(
+            f"{ANSWERS_FILE} names two different components {first.name} (merged branches?): "
+            f"undo the merge, `ltscaffold rename {first.name}` on one branch, and merge again"
+        )
+    return replace(
+        first,
+        base=known[0],
+        fragments=_union_of_fragments(components),
+        template_version=min((i.template_version for i in components), key=order),
+    )
+
+
+def _union_of_fragments(components: Sequence[Component]) -> list[str]:
+    """Return the parts of all, in the order of the first component."""
+    return list(
+        dict.fromkeys(fragment for component in components for fragment in component.fragments)
+    )
+
+
+def _apply_to_renamed(
+    missing: Component, components: list[Component], order: VersionOrder, notes: list[str]
+) -> list[Component]:
+    """Return components with what a branch did to one that the other branch renamed."""
+    named = [
+        component
+        for component in components
+        if (component.type, component.group, component.base)
+        == (missing.type, missing.group, missing.base)
+        and set(component.fragments) <= set(missing.fragments)
+    ]
+    notes.append(f"{missing.name}: its package is gone, so it is off the record")
     if len(named) != 1:
-        return items
+        return components
     (other,) = named
-    whole = replace(other, parts=_parts([other, gone]), v=min(other.v, gone.v, key=age))
-    return [whole if item == other else item for item in items]
+    whole = replace(
+        other,
+        fragments=_union_of_fragments([other, missing]),
+        template_version=min(other.template_version, missing.template_version, key=order),
+    )
+    return [whole if component == other else component for component in components]

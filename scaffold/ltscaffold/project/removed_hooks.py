@@ -48,17 +48,17 @@ REMOVED_HOOKS: Mapping[str, Mapping[str, tuple[str, str]]] = {
 
 
 def removed_hooks(
-    path: str, code: bytes | None, kinds: Mapping[str, str]
+    path: str, code: bytes | None, component_types: Mapping[str, str]
 ) -> Iterator[SourceLocation]:
     """Yield the methods of classes that Lightning used to call.
 
     Args:
         path: the file, as the locations are to name it.
         code: its content; what is no Python gives nothing.
-        kinds: the component types by the names of their classes.
+        component_types: the component types by the names of their classes.
     """
     for class_name, method in methods(code):
-        hooks = REMOVED_HOOKS.get(kinds.get(class_name, ""), {})
+        hooks = REMOVED_HOOKS.get(component_types.get(class_name, ""), {})
         if method.name in hooks:
             since, instead = hooks[method.name]
             fact = f"Lightning has not called {method.name} since {since}"

@@ -3,27 +3,27 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from ltscaffold.project.components import item_files
+from ltscaffold.project.components import component_files
 from ltscaffold.project.merge_files import is_edited
-from ltscaffold.project.own_partials import ejected
-from ltscaffold.project.stubs import Stub, unfilled
-from ltscaffold.record.answers import Item, read_project
+from ltscaffold.project.project_fragments import ejected_fragments
+from ltscaffold.project.stubs import Stub, unimplemented_stubs
+from ltscaffold.record.answers import Component, read_project
 from ltscaffold.record.component_types import COMPONENT_TYPES
 from ltscaffold.templating import source
 from ltscaffold.writing.plan import read
 
 
 @dataclass(frozen=True)
-class ItemStatus:
-    """An item with the state of each of its files, and its stubs that were not filled in.
+class ComponentStatus:
+    """A component with the state of each of its files, and its stubs that were not filled in.
 
     Attributes:
-        item: as it was recorded.
+        component: as it was recorded.
         files: "unchanged", "edited" or "missing" by path.
         stubs: methods that are as they were generated.
     """
 
-    item: Item
+    component: Component
     files: dict[str, str]
     stubs: list[Stub]
 
@@ -35,34 +35,43 @@ class Status:
     Attributes:
         version: of its templates.
         newest: the newest version there is.
-        items: what was generated.
-        ejected: partials of the templates that the project has for its own.
+        components: what was generated.
+        ejected: template fragments that the project has for its own.
     """
 
     version: str
     newest: str
-    items: list[ItemStatus]
+    components: list[ComponentStatus]
     ejected: list[str]
 
 
 def status(project: Path) -> Status:
     """Return what was generated into a project; raises ScaffoldError if there is none."""
     answers = read_project(project)
-    items = [_status(project, item, item_files(answers, item)) for item in answers.items]
-    return Status(answers.version, source.versions(answers.source)[-1], items, ejected(project))
+    components = [
+        _status(project, component, component_files(answers, component))
+        for component in answers.components
+    ]
+    return Status(
+        answers.version, source.versions(answers.source)[-1], components, ejected_fragments(project)
+    )
 
 
-def _status(project: Path, item: Item, files: dict[str, str]) -> ItemStatus:
+def _status(project: Path, component: Component, files: dict[str, str]) -> ComponentStatus:
     states = {path: _state(project, path, text) for path, text in files.items()}
-    folder = f"{COMPONENT_TYPES[item.kind].hooks}/"
-    hooks = [part.removeprefix(folder) for part in item.parts if part.startswith(folder)]
+    folder = f"{COMPONENT_TYPES[component.type].hooks}/"
+    hooks = [
+        fragment.removeprefix(folder)
+        for fragment in component.fragments
+        if fragment.startswith(folder)
+    ]
     stubs = [
         stub
         for path, text in files.items()
         if path.endswith(".py")
-        for stub in unfilled(path, read(project, path), text, hooks)
+        for stub in unimplemented_stubs(path, read(project, path), text, hooks)
     ]
-    return ItemStatus(item, states, stubs)
+    return ComponentStatus(component, states, stubs)
 
 
 def _state(project: Path, path: str, text: str) -> str:

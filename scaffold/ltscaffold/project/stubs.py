@@ -16,7 +16,9 @@ class Stub:
     name: str
 
 
-def unfilled(path: str, ours: bytes | None, rendered: str, hooks: Sequence[str]) -> Iterator[Stub]:
+def unimplemented_stubs(
+    path: str, ours: bytes | None, rendered: str, hooks: Sequence[str]
+) -> Iterator[Stub]:
     """Yield the stubs among a file's methods whose body is still the one that was generated.
 
     Args:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from ltscaffold.errors import ScaffoldError
-from ltscaffold.record.answers import Answers, Item
+from ltscaffold.record.answers import Answers, Component
 from ltscaffold.record.component_types import (
     CALLBACK,
     CHAINING_SINCE,
@@ -16,20 +16,26 @@ from ltscaffold.templating.catalog import Catalog
 from ltscaffold.templating.source import SOURCE_URL
 
 
-def group_of(catalog: Catalog, answers: Answers, kind: ComponentType, base: str) -> str:
+def config_group(
+    catalog: Catalog, answers: Answers, component_type: ComponentType, base: str
+) -> str:
     """Return the config group of a base: a task of the runtime, or one of the project.
 
     Raises:
         ScaffoldError: if there is none of this name, or if it cannot be one.
     """
-    if kind is CALLBACK:
+    if component_type is CALLBACK:
         return ""
-    tasks = [item for item in answers.items if item.kind == TASK.name] if kind is TASK else []
-    for item in tasks:
-        if item.name == base:
+    tasks = (
+        [component for component in answers.components if component.type == TASK.name]
+        if component_type is TASK
+        else []
+    )
+    for component in tasks:
+        if component.name == base:
             check_version(answers, CHAINING_SINCE, "a task on a task of the project")
-            return item.group
-    entry = catalog.entry("base", base, also=[item.name for item in tasks])
+            return component.group
+    entry = catalog.entry("base", base, also=[component.name for component in tasks])
     return str(entry["group"])
 
 
@@ -42,51 +48,61 @@ def check_version(answers: Answers, since: str, what: str) -> None:
         )
 
 
-def check_new_name(catalog: Catalog, answers: Answers, kind: ComponentType, name: str) -> None:
-    """Raise ScaffoldError unless an item of the project can be called so."""
-    check_name(kind.name, name)
+def check_new_name(
+    catalog: Catalog, answers: Answers, component_type: ComponentType, name: str
+) -> None:
+    """Raise ScaffoldError unless a component of the project can be called so."""
+    check_name(component_type.name, name)
     if name in catalog.names("base"):
-        raise ScaffoldError(f"'{name}' is the name of a base: call the {kind.name} my_{name}")
-    if name in kind.taken:
         raise ScaffoldError(
-            f"'{name}' is the name of something else here: call the {kind.name} my_{name}"
+            f"'{name}' is the name of a base: call the {component_type.name} my_{name}"
         )
-    taken = [item.kind for item in answers.items if item.name == name]
+    if name in component_type.reserved_names:
+        raise ScaffoldError(
+            f"'{name}' is the name of something else here: call the {component_type.name} my_{name}"
+        )
+    taken = [component.type for component in answers.components if component.name == name]
     if taken:
         raise ScaffoldError(f"there is a {taken[0]} '{name}' in this project: choose another name")
 
 
-def checked_parts(
-    catalog: Catalog, answers: Answers, item: Item, hooks: Sequence[str], recipes: Sequence[str]
+def checked_fragments(
+    catalog: Catalog,
+    answers: Answers,
+    component: Component,
+    hooks: Sequence[str],
+    recipes: Sequence[str],
 ) -> list[str]:
-    """Return the paths of the partials of hooks and recipes, each once.
+    """Return the paths of the fragments of hooks and recipes, each once.
 
     A recipe goes in once: a task inherits those of the tasks that it is based on.
 
     Raises:
-        ScaffoldError: for a hook or recipe that does not exist or does not fit the item.
+        ScaffoldError: for a hook or recipe that does not exist or does not fit the component.
     """
-    kind = COMPONENT_TYPES[item.kind]
-    if recipes and kind is not TASK:
-        raise ScaffoldError(f"a {item.kind} has no recipes: leave --recipe out")
+    component_type = COMPONENT_TYPES[component.type]
+    if recipes and component_type is not TASK:
+        raise ScaffoldError(f"a {component.type} has no recipes: leave --recipe out")
     for hook in hooks:
-        catalog.hook(kind, hook)
-    line = answers.ancestors(item.base)
-    base = line[-1].base if line else item.base
-    heirs = [other for other in answers.items if item in answers.ancestors(other.base)]
+        catalog.hook(component_type, hook)
+    line = answers.ancestors(component.base)
+    base = line[-1].base if line else component.base
+    heirs = [other for other in answers.components if component in answers.ancestors(other.base)]
     for recipe in recipes:
         reason = catalog.entry("recipe", recipe).get("unsuitable", {}).get(base)
         if reason:
             raise ScaffoldError(f"recipe '{recipe}' does not fit {base}: {reason}")
         for other in [*line, *heirs]:
-            if f"recipes/{recipe}" in other.parts:
+            if f"recipes/{recipe}" in other.fragments:
                 relation = "inherits it from" if other in line else "is the base of"
                 raise ScaffoldError(
-                    f"recipe '{recipe}' would apply twice: {item.name} {relation} {other.name}, "
-                    "which has it; leave it out"
+                    f"recipe '{recipe}' would apply twice: {component.name} {relation} "
+                    f"{other.name}, which has it; leave it out"
                 )
-    parts = [f"recipes/{recipe}" for recipe in recipes] + [kind.part(hook) for hook in hooks]
-    return list(dict.fromkeys(parts))
+    fragments = [f"recipes/{recipe}" for recipe in recipes] + [
+        component_type.fragment(hook) for hook in hooks
+    ]
+    return list(dict.fromkeys(fragments))
 
 
 def _numbers(version: str) -> list[int]:

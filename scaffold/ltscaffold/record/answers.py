@@ -2,9 +2,10 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -13,102 +14,120 @@ from ltscaffold.record.component_types import COMPONENT_TYPES
 from ltscaffold.record.names import SNAKE_CASE
 
 ANSWERS_FILE = ".copier-answers.yml"
-OWN_PARTIALS = ".ltscaffold/templates"
-"""Folder of a project with partials that it has for its own."""
+PROJECT_FRAGMENTS = ".ltscaffold/templates"
+"""Folder of a project with fragments that it has for its own."""
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""The one in C, where PyYAML was built with it: a record of 1000 items takes a second otherwise."""
+"""The C loader if PyYAML has it: without it, a record of 1000 components loads in a second."""
 VERSION_LINE = re.compile(r"^_commit: *[\"']?([^\s\"']+)", re.MULTILINE)
 KEYS = {"_commit", "_src_path", "lts_package", "lts_items"}
+COMPONENT_KEYS = ("kind", "name", "group", "base", "parts", "v")
+"""The fields of `Component`, in order, as files and programs name them."""
 CONFLICT = re.compile(r"^(<{7}|={7}|>{7}) ?", re.MULTILINE)
 
 
 @dataclass(frozen=True)
-class Item:
+class Component:
     """A task, dataset or callback that was generated.
 
     Attributes:
-        kind: a key of `COMPONENT_TYPES`.
+        type: a key of `COMPONENT_TYPES`.
         name: its module, config and test.
         group: the config group within the kind's, such as `nlp`.
         base: the task that it is based on, of the runtime or of the project.
-        parts: template partials that give it methods, `hooks/<name>` and `recipes/<name>`, in the
-            order they were added.
-        v: the template version that it was rendered at.
+        fragments: its hooks and recipes, `hooks/<name>` and `recipes/<name>`, in the order they
+            were added.
+        template_version: the template version that it was rendered at.
     """
 
-    kind: str
+    type: str
     name: str
     group: str
     base: str
-    parts: list[str]
-    v: str
+    fragments: list[str]
+    template_version: str
 
 
 Fields = dict[str, object]
-"""The fields of an item, or of Copier, as templates see them."""
+"""A component, or what Copier knows, as templates see it."""
 Variables = dict[str, str | Fields | list[Fields]]
 """What templates see, by name."""
 
 
 @dataclass(frozen=True)
 class Answers:
-    """What a project records: the template source and version, the package folder, the items.
+    """What a project records: the template source and version, the package folder, the components.
 
     Attributes:
         version: of the templates.
         source: URL of the templates.
-        package: the folder of the items.
-        items: what was generated.
-        own_partials: the project's folder of partials; not recorded, but decides what is rendered.
+        package: the folder of the components.
+        components: what was generated.
+        project_fragments: the project's folder of template fragments; not recorded.
         versions: every version on record; more than one where branches were merged.
     """
 
     version: str
     source: str
     package: str
-    items: list[Item] = field(default_factory=list)
-    own_partials: Path | None = field(default=None, compare=False)
+    components: list[Component] = field(default_factory=list)
+    project_fragments: Path | None = field(default=None, compare=False)
     versions: Sequence[str] = field(default=(), compare=False)
 
-    def item(self, name: str) -> Item:
-        """Return the item of a name; raises ScaffoldError, with the nearest, if there is none."""
-        items = self._by_name()
-        if name not in items:
-            raise unknown("item", name, items, "ltscaffold list items")
-        return items[name]
+    def component(self, name: str) -> Component:
+        """Return a component by its name; raises ScaffoldError if the project has none."""
+        components = self._by_name()
+        if name not in components:
+            raise unknown("component", name, components, "ltscaffold list components")
+        return components[name]
 
-    def with_replaced(self, item: Item, *others: Item) -> "Answers":
-        """Return these answers with other items, or none, in the place of one."""
-        items = [new for old in self.items for new in (others if old == item else (old,))]
-        return replace(self, items=items)
+    def with_replaced(self, component: Component, *others: Component) -> "Answers":
+        """Return these answers with other components, or none, in the place of one."""
+        components = [
+            new for old in self.components for new in (others if old == component else (old,))
+        ]
+        return replace(self, components=components)
 
-    def ancestors(self, base: str) -> list[Item]:
-        """Return the items that a base stands on, itself the first; none for one of the runtime."""
-        items, found = self._by_name(), list[Item]()
-        while base in items and items[base] not in found:
-            found.append(items[base])
+    def ancestors(self, base: str) -> list[Component]:
+        """Return the tasks from a base up to the runtime's; empty for a base of the runtime."""
+        components, found = self._by_name(), list[Component]()
+        while base in components and components[base] not in found:
+            found.append(components[base])
             base = found[-1].base
         return found
 
-    def variables(self, only: Sequence[Item] | None = None) -> Variables:
+    def variables(self, only: Sequence[Component] | None = None) -> Variables:
         """Return what templates see, under the names that Copier gives it.
 
         Args:
-            only: the items that paths stand for, in place of all.
+            only: the components that paths stand for, in place of all.
         """
         variables: Variables = {
             "_copier_answers": {"_commit": self.version, "_src_path": self.source},
             "_copier_conf": {"answers_file": ANSWERS_FILE},
             "lts_package": self.package,
-            "lts_items": [asdict(item) for item in self.items],
+            "lts_items": [to_record(component) for component in self.components],
         }
-        for kind in COMPONENT_TYPES.values():
-            items = self.items if only is None else only
-            variables[kind.items] = [asdict(item) for item in items if item.kind == kind.name]
+        for component_type in COMPONENT_TYPES.values():
+            components = self.components if only is None else only
+            variables[component_type.loop_variable] = [
+                to_record(component)
+                for component in components
+                if component.type == component_type.name
+            ]
         return variables
 
-    def _by_name(self) -> dict[str, Item]:
-        return {item.name: item for item in self.items}
+    def _by_name(self) -> dict[str, Component]:
+        return {component.name: component for component in self.components}
+
+
+def to_record(component: Component) -> Fields:
+    """Return a component under the keys of the record, of template variables and of JSON."""
+    return dict(zip(COMPONENT_KEYS, astuple(component), strict=True))
+
+
+def from_record(record: Mapping[str, Any]) -> Component:
+    """Return the component that `to_record` describes; raises KeyError if a key is missing."""
+    return Component(*(record[key] for key in COMPONENT_KEYS))
 
 
 def read_answers(project: Path) -> Answers | None:
@@ -121,7 +140,7 @@ def read_answers(project: Path) -> Answers | None:
     if not path.exists():
         return None
     try:
-        return _parsed(path)
+        return _parse(path)
     except (yaml.YAMLError, ValueError, TypeError, KeyError, AttributeError, OSError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ScaffoldError(
@@ -132,13 +151,13 @@ def read_answers(project: Path) -> Answers | None:
 
 def read_project(project: Path) -> Answers:
     """Return what a project records; raises ScaffoldError where there is none or two, too."""
-    answers = read_merged(project)
-    check_merged(answers)
+    answers = read_with_duplicates(project)
+    check_no_duplicates(answers)
     return answers
 
 
-def read_merged(project: Path) -> Answers:
-    """Return what a project records, be it as merged branches left it: some items twice.
+def read_with_duplicates(project: Path) -> Answers:
+    """Return what a project records, be it as merged branches left it: some components twice.
 
     Raises:
         ScaffoldError: where there is no record, or a damaged one.
@@ -154,19 +173,19 @@ def read_merged(project: Path) -> Answers:
     return answers
 
 
-def check_merged(answers: Answers) -> None:
+def check_no_duplicates(answers: Answers) -> None:
     """Raise ScaffoldError where merged branches left two lines for one thing."""
-    counts = Counter(item.name for item in answers.items)
-    twice = ["_commit"] * (len(answers.versions) > 1)
-    twice += sorted(name for name, count in counts.items() if count > 1)
-    if twice:
+    counts = Counter(component.name for component in answers.components)
+    duplicates = ["_commit"] * (len(answers.versions) > 1)
+    duplicates += sorted(name for name, count in counts.items() if count > 1)
+    if duplicates:
         raise ScaffoldError(
-            f"{ANSWERS_FILE} names {', '.join(twice)} twice (merged branches?): "
+            f"{ANSWERS_FILE} names {', '.join(duplicates)} twice (merged branches?): "
             "`ltscaffold update` puts that right"
         )
 
 
-def _parsed(path: Path) -> Answers:
+def _parse(path: Path) -> Answers:
     text = path.read_text(encoding="utf-8")
     if CONFLICT.search(text):
         raise ScaffoldError(
@@ -182,22 +201,28 @@ def _parsed(path: Path) -> Answers:
     keys = set(recorded)
     if missing := KEYS - keys:
         raise ValueError(f"it lacks {', '.join(sorted(missing))}")
-    known = {field.name for field in fields(Item)}
-    strange = keys - KEYS | {key for item in recorded["lts_items"] for key in item} - known
-    if strange:
+    unknown_keys = keys - KEYS | {
+        key for component in recorded["lts_items"] for key in component
+    } - set(COMPONENT_KEYS)
+    if unknown_keys:
         raise ScaffoldError(
             f"{ANSWERS_FILE} has keys that this ltscaffold does not know "
-            f"({', '.join(sorted(strange))}): delete them, or pip install --upgrade ltscaffold"
+            f"({', '.join(sorted(unknown_keys))}): delete them, or pip install --upgrade ltscaffold"
         )
-    items, package = [Item(**item) for item in recorded["lts_items"]], recorded["lts_package"]
-    for item in items:
-        if item.kind not in COMPONENT_TYPES:
-            raise ValueError(f"{item.kind!r} is no kind of item that this ltscaffold knows")
-    for name in (package, *(item.name for item in items)):
+    components, package = (
+        [from_record(component) for component in recorded["lts_items"]],
+        recorded["lts_package"],
+    )
+    for component in components:
+        if component.type not in COMPONENT_TYPES:
+            raise ValueError(
+                f"{component.type!r} is no kind of component that this ltscaffold knows"
+            )
+    for name in (package, *(component.name for component in components)):
         if not SNAKE_CASE.fullmatch(name):
             raise ValueError(f"{name!r} is not a name that ltscaffold gives")
-    own_partials = path.parent.resolve() / OWN_PARTIALS
+    project_fragments = path.parent.resolve() / PROJECT_FRAGMENTS
     versions = list(dict.fromkeys(VERSION_LINE.findall(text)))
     return Answers(
-        recorded["_commit"], recorded["_src_path"], package, items, own_partials, versions
+        recorded["_commit"], recorded["_src_path"], package, components, project_fragments, versions
     )

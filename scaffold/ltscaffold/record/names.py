@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ltscaffold.errors import ScaffoldError
 
-LONGEST = 48
+MAX_LENGTH = 48
 RESERVED = ("conf", "default", "outputs", "tests")
 """Names that a project or the config groups have for something else."""
 TRAINING_STACK = (
@@ -30,9 +30,9 @@ def check_name(what: str, name: str) -> None:
         what: what is named, for the message: "task" or "package".
         name: the name to check.
     """
-    if len(name) > LONGEST:
+    if len(name) > MAX_LENGTH:
         raise ScaffoldError(
-            f"the {what} name '{name[:20]}...' has {len(name)} characters: {LONGEST} at most"
+            f"the {what} name '{name[:20]}...' has {len(name)} characters: {MAX_LENGTH} at most"
         )
     if not SNAKE_CASE.fullmatch(name):
         raise ScaffoldError(

@@ -1,4 +1,4 @@
-"""What a version of the templates offers: bases, hooks and recipes, one partial each."""
+"""What a version of the templates offers: bases, hooks and recipes, one fragment each."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,25 +11,25 @@ from ltscaffold.record.component_types import COMPONENT_TYPES, TASK, ComponentTy
 from ltscaffold.templating import source
 from ltscaffold.templating.render import SUFFIX, environment, one_line_errors
 
-PARTIAL_FOLDERS = {"base": "bases", "hook": "hooks", "recipe": "recipes"}
-"""What can be chosen, and the folder of its partials."""
-PARTIALS = ("bases", *(kind.hooks for kind in COMPONENT_TYPES.values()), "recipes")
-"""The folders of partials."""
+CATALOG_FOLDERS = {"base": "bases", "hook": "hooks", "recipe": "recipes"}
+"""What can be chosen, and the folder of its fragments."""
+FRAGMENT_FOLDERS = ("bases", *(kind.hooks for kind in COMPONENT_TYPES.values()), "recipes")
+"""The folders of fragments."""
 
 
 @dataclass(frozen=True)
 class Catalog:
-    """The partials in a folder of templates, or those that a project has in their stead."""
+    """The fragments in a folder of templates, or those that a project has in their stead."""
 
     templates: Path
-    own_partials: Path | None = None
+    project_fragments: Path | None = None
 
     def names(self, kind: str) -> list[str]:
         """Return the names of a kind ("base", "hook" or "recipe"), sorted."""
-        return self._names_in(PARTIAL_FOLDERS[kind])
+        return self._names_in(CATALOG_FOLDERS[kind])
 
     def hook_names(self, kind: ComponentType) -> list[str]:
-        """Return the names of the hooks of a kind of items, sorted."""
+        """Return the names of the hooks of a component type, sorted."""
         return self._names_in(kind.hooks)
 
     def recipes_for(self, base: str) -> list[str]:
@@ -40,33 +40,33 @@ class Catalog:
         ]
 
     def has(self, kind: ComponentType) -> bool:
-        """Tell whether there are templates for items of a kind."""
+        """Tell whether there are templates for components of a type."""
         paths = (self.templates / "project").rglob("*")
-        return any(f" from {kind.items} " in path.name for path in paths)
+        return any(f" from {kind.loop_variable} " in path.name for path in paths)
 
     def entry(self, kind: str, name: str, also: Sequence[str] = ()) -> Mapping[str, Any]:
-        """Return the values that a partial sets, such as its `summary`.
+        """Return the values that a template fragment sets, such as its `summary`.
 
         Args:
-            kind: of the partial.
-            name: of the partial.
+            kind: of the fragment.
+            name: of the fragment.
             also: other names that would do, for the message.
 
         Raises:
-            ScaffoldError: if there is no such partial; the message names the nearest.
+            ScaffoldError: if there is no such fragment; the message names the nearest.
         """
         if name not in self.names(kind):
             names = [*self.names(kind), *also]
-            raise unknown(kind, name, names, f"ltscaffold list {PARTIAL_FOLDERS[kind]}")
-        return self._values(f"{PARTIAL_FOLDERS[kind]}/{name}{SUFFIX}")
+            raise unknown(kind, name, names, f"ltscaffold list {CATALOG_FOLDERS[kind]}")
+        return self._values(f"{CATALOG_FOLDERS[kind]}/{name}{SUFFIX}")
 
     def hook(self, kind: ComponentType, name: str) -> Mapping[str, Any]:
-        """Return the values that the partial of a hook sets; raises as `entry` does."""
+        """Return the values that the fragment of a hook sets; raises as `entry` does."""
         names = self.hook_names(kind)
         if name not in names:
-            listing = "ltscaffold list hooks" + ("" if kind is TASK else f" --kind {kind.name}")
+            listing = "ltscaffold list hooks" + ("" if kind is TASK else f" --type {kind.name}")
             raise unknown(f"{kind.name} hook", name, names, listing)
-        return self._values(kind.part(name) + SUFFIX)
+        return self._values(kind.fragment(name) + SUFFIX)
 
     def _names_in(self, folder: str) -> list[str]:
         paths = (self.templates / folder).glob(f"*{SUFFIX}")
@@ -74,11 +74,11 @@ class Catalog:
 
     def _values(self, template: str) -> Mapping[str, Any]:
         with one_line_errors(template):
-            jinja = environment(self.templates, self.own_partials)
+            jinja = environment(self.templates, self.project_fragments)
             return vars(jinja.get_template(template).module)
 
 
-def catalog_of(answers: Answers, version: str | None = None) -> Catalog:
+def read_catalog(answers: Answers, version: str | None = None) -> Catalog:
     """Return what the templates of a project offer, at its version or at another."""
     templates = source.checkout(answers.source, version or answers.version)
-    return Catalog(templates, answers.own_partials)
+    return Catalog(templates, answers.project_fragments)

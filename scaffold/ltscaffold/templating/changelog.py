@@ -8,7 +8,7 @@ ENTRY = re.compile(r"^## (?P<version>\S+).*\n(?P<text>(?:(?!## ).*\n?)*)", re.MU
 LINE = re.compile(r"^\* (?P<text>.*(?:\n  .*)*)", re.MULTILINE)
 
 
-def news(templates: Path, versions: Container[str]) -> Iterator[str]:
+def release_notes(templates: Path, versions: Container[str]) -> Iterator[str]:
     """Yield a line for each change in these versions, oldest version first.
 
     Args:

@@ -17,7 +17,7 @@ from jinja2 import (
 )
 
 from ltscaffold.errors import ScaffoldError
-from ltscaffold.record.answers import ANSWERS_FILE, Answers, Item, Variables
+from ltscaffold.record.answers import ANSWERS_FILE, Answers, Component, Variables
 from ltscaffold.record.component_types import CALLBACK_BASE
 
 Files = dict[str, str]
@@ -25,21 +25,21 @@ Files = dict[str, str]
 
 SUFFIX = ".jinja"
 ANSWERS_TEMPLATE = "{{ _copier_conf.answers_file }}.jinja"
-LOOP = re.compile(r"{% yield (?P<name>\w+) from (?P<items>\w+) %}(?P<body>.*?){% endyield %}")
-"""Copier's tag in a path: the path stands once for each of the items."""
+LOOP = re.compile(r"{% yield (?P<name>\w+) from (?P<components>\w+) %}(?P<body>.*?){% endyield %}")
+"""Copier's tag in a path: the path stands once for each of the components."""
 
 
-def environment(templates: Path, own_partials: Path | None = None) -> Environment:
+def environment(templates: Path, project_fragments: Path | None = None) -> Environment:
     """Return the Jinja environment that `copier.yml` describes; it keeps what it compiled.
 
     Args:
         templates: the folder of the templates.
-        own_partials: a folder with partials that stand in for those of the templates.
+        project_fragments: a folder with fragments that stand in for those of the templates.
     """
-    if own_partials is None or not own_partials.is_dir():
+    if project_fragments is None or not project_fragments.is_dir():
         return _environment((templates,), ())
     # Jinja sees that a file changed, and not that there is one more in front of it.
-    return _environment((own_partials, templates), tuple(sorted(own_partials.rglob("*"))))
+    return _environment((project_fragments, templates), tuple(sorted(project_fragments.rglob("*"))))
 
 
 @cache
@@ -55,55 +55,62 @@ def _environment(folders: tuple[Path, ...], files: tuple[Path, ...]) -> Environm
 
 
 def render(
-    templates: Path, answers: Answers, only: Sequence[Item] | None = None, skeleton: bool = True
+    templates: Path,
+    answers: Answers,
+    only: Sequence[Component] | None = None,
+    skeleton: bool = True,
 ) -> Files:
     """Return the files of the project that the answers describe.
 
     Args:
         templates: the folder of the templates.
         answers: what the project records.
-        only: the items whose files are wanted, in place of all.
-        skeleton: whether files that belong to no item are wanted, the answers file included.
+        only: the components whose files are wanted, in place of all.
+        skeleton: whether files that belong to no component are wanted, the answers file included.
 
     Raises:
-        ScaffoldError: if an item is based on what there is not.
+        ScaffoldError: if a component is based on what there is not.
     """
-    items = answers.items if only is None else only
-    for item in items:
-        _check_base(templates, answers, item)
-    jinja, variables = environment(templates, answers.own_partials), answers.variables(items)
+    components = answers.components if only is None else only
+    for component in components:
+        _check_base(templates, answers, component)
+    jinja, variables = (
+        environment(templates, answers.project_fragments),
+        answers.variables(components),
+    )
     project = templates / "project"
     paths = (path.relative_to(project) for path in project.rglob("*") if path.is_file())
     return {
-        path: _text(jinja, f"project/{source}", seen)
+        path: _render_file(jinja, f"project/{source}", seen)
         for source in map(PurePath.as_posix, sorted(paths))
         if skeleton or LOOP.search(source)
-        for path, seen in _targets(jinja, source, variables)
+        for path, seen in _expand_path(jinja, source, variables)
     }
 
 
-def _check_base(templates: Path, answers: Answers, item: Item) -> None:
-    """Raise ScaffoldError where merged branches left an item without its base."""
-    if item.base == CALLBACK_BASE or answers.ancestors(item.base):
+def _check_base(templates: Path, answers: Answers, component: Component) -> None:
+    """Raise ScaffoldError where merged branches left a component without its base."""
+    if component.base == CALLBACK_BASE or answers.ancestors(component.base):
         return
-    if not (templates / "bases" / f"{item.base}{SUFFIX}").is_file():
+    if not (templates / "bases" / f"{component.base}{SUFFIX}").is_file():
         raise ScaffoldError(
-            f"{item.name} is based on {item.base}, which is neither in {ANSWERS_FILE} nor in the "
-            "templates (merged branches?): take the line of one back, or delete that of the other"
+            f"{component.name} is based on {component.base}, which is neither in "
+            f"{ANSWERS_FILE} nor in the templates (merged branches?): take the line of one back, "
+            "or delete that of the other"
         )
 
 
 def render_answers(templates: Path, answers: Answers) -> str:
-    """Return the text of the answers file; an item may be at another version than the project."""
-    text = _text(environment(templates), f"project/{ANSWERS_TEMPLATE}", answers.variables())
-    for item in answers.items:
-        if item.v != answers.version:
-            line = re.compile(rf'(?<="name": "{item.name}", )(.*"v": ").*(?="\}})')
-            text = line.sub(rf"\g<1>{item.v}", text)
+    """Return the text of the answers file; components may be at other versions than the project."""
+    text = _render_file(environment(templates), f"project/{ANSWERS_TEMPLATE}", answers.variables())
+    for component in answers.components:
+        if component.template_version != answers.version:
+            line = re.compile(rf'(?<="name": "{component.name}", )(.*"v": ").*(?="\}})')
+            text = line.sub(rf"\g<1>{component.template_version}", text)
     return text
 
 
-def _targets(
+def _expand_path(
     jinja: Environment, path: str, variables: Variables
 ) -> Iterator[tuple[str, Variables]]:
     """Yield the paths that a template path stands for, each with the variables it sees."""
@@ -112,10 +119,10 @@ def _targets(
         yield _compiled(jinja, path.removesuffix(SUFFIX)).render(variables), variables
         return
     once = path[: loop.start()] + loop["body"] + path[loop.end() :]
-    items = variables[loop["items"]]
-    assert isinstance(items, list)
-    for item in items:
-        yield from _targets(jinja, once, {**variables, loop["name"]: item})
+    components = variables[loop["components"]]
+    assert isinstance(components, list)
+    for component in components:
+        yield from _expand_path(jinja, once, {**variables, loop["name"]: component})
 
 
 @cache
@@ -123,7 +130,7 @@ def _compiled(jinja: Environment, text: str) -> Template:
     return jinja.from_string(text)
 
 
-def _text(jinja: Environment, template: str, variables: Variables) -> str:
+def _render_file(jinja: Environment, template: str, variables: Variables) -> str:
     """Return a file's text: rendered if its name ends in `.jinja`, else as it is."""
     if template.endswith(SUFFIX):
         with one_line_errors(template):

@@ -9,7 +9,7 @@ from os.path import commonprefix
 
 EXPRESSION = re.compile(r"\{\{-? (.+?) -?\}\}")
 SYNTAX = ("{{", "{%", "{#")
-LEAST = 3
+MIN_LITERAL_CHARS = 3
 """Letters of its own that a line of a template needs, to be told from others."""
 
 
@@ -50,29 +50,29 @@ def hunks(rendered: str, edited: str) -> list[Hunk]:
     return found
 
 
-def edits(template: str, hunk: Hunk, name: str) -> Iterator[tuple[int, str]]:
+def candidate_edits(template: str, hunk: Hunk, name: str) -> Iterator[tuple[int, str]]:
     """Yield what a template may become to give the new lines, each with how likely it is.
 
     Args:
         template: its text.
         hunk: the edit.
-        name: of the item; a text that has it is no text of a template, but for an expression.
+        name: of the component; a text that has it is no text of a template, but for an expression.
     """
     lines = template.splitlines(keepends=True)
     expressions = dict(_values(lines, [*hunk.before, *hunk.old, *hunk.after]))
-    for likelihood, start, end, shift in _places(lines, hunk):
+    for likelihood, start, end, shift in _line_candidates(lines, hunk):
         text = _as_template("".join(_shifted(hunk.new, shift)), expressions, name)
         if text is not None:
             yield likelihood, "".join([*lines[:start], text, *lines[end:]])
-    yield from _within_lines(template, hunk, name)
+    yield from _inline_candidates(template, hunk, name)
 
 
-def _places(lines: list[str], hunk: Hunk) -> Iterator[tuple[int, int, int, int]]:
+def _line_candidates(lines: list[str], hunk: Hunk) -> Iterator[tuple[int, int, int, int]]:
     """Yield likely places of whole lines: likelihood, first and last line, more indentation."""
     size = len(hunk.old)
     for start in range(len(lines) - size + 1):
         end = start + size
-        if not all(map(_gives, lines[start:end], hunk.old)):
+        if not all(map(_can_render, lines[start:end], hunk.old)):
             continue
         above = _matching(lines[:start][::-1], hunk.before[::-1])
         below = _matching(lines[end:], hunk.after)
@@ -84,7 +84,7 @@ def _places(lines: list[str], hunk: Hunk) -> Iterator[tuple[int, int, int, int]]
             yield 1000 + sum(map(len, (*hunk.old, *above, *below))), start, end, shift
 
 
-def _within_lines(template: str, hunk: Hunk, name: str) -> Iterator[tuple[int, str]]:
+def _inline_candidates(template: str, hunk: Hunk, name: str) -> Iterator[tuple[int, str]]:
     """Yield likely places of the part of the lines that differs."""
     old, new = "".join(hunk.old), "".join(hunk.new)
     head = len(commonprefix([old, new]))  # noqa: RUF071  # letters are meant
@@ -98,10 +98,10 @@ def _within_lines(template: str, hunk: Hunk, name: str) -> Iterator[tuple[int, s
         start, end = found.start(), found.start() + len(gone)
         above = commonprefix([before[::-1], template[:start][::-1]])  # noqa: RUF071
         below = commonprefix([after, template[end:]])  # noqa: RUF071
-        if len(above.strip()) + len(below.strip()) >= LEAST:
+        if len(above.strip()) + len(below.strip()) >= MIN_LITERAL_CHARS:
             line = template[template.rfind("\n", 0, start) + 1 : start]
-            quoted = text.replace('"', '\\"') if line.startswith("{%") else text
-            yield len(above) + len(below), template[:start] + quoted + template[end:]
+            quote_path = text.replace('"', '\\"') if line.startswith("{%") else text
+            yield len(above) + len(below), template[:start] + quote_path + template[end:]
 
 
 def _values(lines: list[str], rendered: list[str]) -> Iterator[tuple[str, str]]:
@@ -110,12 +110,12 @@ def _values(lines: list[str], rendered: list[str]) -> Iterator[tuple[str, str]]:
         whole = EXPRESSION.findall(line)
         for given in rendered if whole else []:
             found = _pattern(line).fullmatch(given.strip())
-            if found and _own_letters(line) >= LEAST:
+            if found and _literal_length(line) >= MIN_LITERAL_CHARS:
                 yield from zip(found.groups(), [f"{{{{ {code} }}}}" for code in whole], strict=True)
 
 
 def _as_template(text: str, expressions: dict[str, str], name: str) -> str | None:
-    """Return text as a template has it; None if it cannot be one of all items."""
+    """Return text as a template has it; None if it cannot be one of all components."""
     if any(syntax in text for syntax in SYNTAX):
         return None
     stem = "".join(word.capitalize() for word in name.split("_"))
@@ -123,29 +123,31 @@ def _as_template(text: str, expressions: dict[str, str], name: str) -> str | Non
     if own:
         longest_first = "|".join(map(re.escape, sorted(own, key=len, reverse=True)))
         text = re.sub(rf"\b({longest_first})\b", lambda found: expressions[found[0]], text)
-    plain = EXPRESSION.sub("", text)
-    return None if re.search(rf"\b{name}\b|\b(Test)?{stem}", plain) else text
+    literal = EXPRESSION.sub("", text)
+    return None if re.search(rf"\b{name}\b|\b(Test)?{stem}", literal) else text
 
 
-def _gives(line: str, rendered: str) -> bool:
+def _can_render(line: str, rendered: str) -> bool:
     """Tell whether a line of a template can be rendered so, indented or not."""
     line, given = line.strip(), rendered.strip()
-    return line == given or (_own_letters(line) >= LEAST and bool(_pattern(line).fullmatch(given)))
+    return line == given or (
+        _literal_length(line) >= MIN_LITERAL_CHARS and bool(_pattern(line).fullmatch(given))
+    )
 
 
 def _matching(lines: list[str], rendered: list[str]) -> list[str]:
     """Return the lines from the first on that can be rendered as given; empty if all are blank."""
-    pairs = takewhile(lambda pair: _gives(*pair), zip(lines, rendered, strict=False))
+    pairs = takewhile(lambda pair: _can_render(*pair), zip(lines, rendered, strict=False))
     same = [given for _, given in pairs]
     return same if "".join(same).strip() else []
 
 
 def _pattern(line: str) -> re.Pattern[str]:
-    plain = EXPRESSION.split(line.strip())[::2]
-    return re.compile("(.*?)".join(map(re.escape, plain)))
+    literal = EXPRESSION.split(line.strip())[::2]
+    return re.compile("(.*?)".join(map(re.escape, literal)))
 
 
-def _own_letters(line: str) -> int:
+def _literal_length(line: str) -> int:
     return 0 if "{%" in line else len("".join(EXPRESSION.split(line.strip())[::2]).strip())
 
 

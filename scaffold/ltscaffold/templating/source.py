@@ -28,15 +28,22 @@ BUNDLE_VARIABLE = "LTSCAFFOLD_TEMPLATES"
 """Environment variable that names another bundle, for work on the templates."""
 
 
-ALIASES = {"gh:": "https://github.com/", "gl:": "https://gitlab.com/"}
-URL_BEGINS = ("git@", "git://", "git+", "https://github.com/", "https://gitlab.com/", *ALIASES)
+URL_ABBREVIATIONS = {"gh:": "https://github.com/", "gl:": "https://gitlab.com/"}
+GIT_URL_PREFIXES = (
+    "git@",
+    "git://",
+    "git+",
+    "https://github.com/",
+    "https://gitlab.com/",
+    *URL_ABBREVIATIONS,
+)
 """How Copier tells a URL of git; the other way is that it ends in `.git`."""
 
-ESSENTIAL = ("copier.yml", "bases", "project", "project/{{ _copier_conf.answers_file }}.jinja")
+REQUIRED_PATHS = ("copier.yml", "bases", "project", "project/{{ _copier_conf.answers_file }}.jinja")
 """What templates of this kind have."""
 
 
-def address(template: str) -> str:
+def resolve_source(template: str) -> str:
     """Return how a project records templates that were named: a URL as it is, a path in full.
 
     Raises:
@@ -54,7 +61,7 @@ def address(template: str) -> str:
             "the URL has a password, which the project would record: leave it out, and let a "
             "credential helper of git supply it"
         )
-    if template.startswith(URL_BEGINS) or template.endswith(".git"):
+    if template.startswith(GIT_URL_PREFIXES) or template.endswith(".git"):
         return template
     hint = f"write git+{template}" if "://" in template else "name a folder, gh:owner/name or a URL"
     raise ScaffoldError(f"there are no templates at '{template}': {hint}")
@@ -66,7 +73,7 @@ def repository(url: str) -> Path:
     Raises:
         ScaffoldError: if it is not in the cache, and cannot be had.
     """
-    name, origin = _place(url)
+    name, origin = _cache_entry(url)
     run = git if url == SOURCE_URL else partial(_from_network, url)
     return _cached(name, partial(run, "clone", "--quiet", "--bare", "--", origin))
 
@@ -77,7 +84,7 @@ def refresh(url: str) -> None:
     Raises:
         ScaffoldError: if the URL cannot be reached.
     """
-    name, origin = _place(url)
+    name, origin = _cache_entry(url)
     if url == SOURCE_URL or not (_cache_root() / name).is_dir():
         repository(url)
         return
@@ -138,7 +145,7 @@ def checkout(url: str, version: str) -> Path:
 
 def check_templates(folder: Path, name: str) -> None:
     """Raise ScaffoldError unless a folder, called `name`, holds templates of this kind."""
-    missing = [path for path in ESSENTIAL if not (folder / path).exists()]
+    missing = [path for path in REQUIRED_PATHS if not (folder / path).exists()]
     if missing:
         raise ScaffoldError(
             f"{name} holds no templates of ltscaffold (it lacks {missing[0]}): begin your own with "
@@ -156,19 +163,19 @@ def _commit(repo: Path, version: str) -> str:
     return found.decode().strip()
 
 
-def _place(url: str) -> tuple[str, str]:
+def _cache_entry(url: str) -> tuple[str, str]:
     """Return the name of the cached repository of a URL, and what to clone it from."""
     if url != SOURCE_URL:
-        return f"templates-of-{_digest(url.encode())}.git", _origin(url)
+        return f"templates-of-{_digest(url.encode())}.git", _clone_url(url)
     bundle = bundle_path()
     if not bundle.is_file():
         raise ScaffoldError(f"there is no bundle of templates at {bundle}: see {BUNDLE_VARIABLE}")
     return f"templates-{_digest(bundle.read_bytes())}.git", str(bundle)
 
 
-def _origin(url: str) -> str:
+def _clone_url(url: str) -> str:
     """Return a URL as git takes it; Copier has abbreviations."""
-    for alias, site in ALIASES.items():
+    for alias, site in URL_ABBREVIATIONS.items():
         if url.startswith(alias):
             return site + url.removeprefix(alias).lstrip("/").removesuffix(".git") + ".git"
     return url.removeprefix("git+")

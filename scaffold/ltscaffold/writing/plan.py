@@ -37,12 +37,12 @@ class Change:
 
     def diff(self) -> str:
         """Return the change as `git apply` takes it."""
-        old, new = quoted(f"a/{self.path}"), quoted(f"b/{self.path}")
+        old, new = quote_path(f"a/{self.path}"), quote_path(f"b/{self.path}")
         mode = "100755" if self.mode & 0o100 else "100644"
         header = {"create": f"new file mode {mode}\n", "delete": f"deleted file mode {mode}\n"}
         lines = difflib.unified_diff(
-            as_lines(self.before),
-            as_lines(self.after),
+            split_lines(self.before),
+            split_lines(self.after),
             "/dev/null" if self.before is None else old,
             "/dev/null" if self.after is None else new,
         )
@@ -89,7 +89,7 @@ class Plan:
         return "".join(change.diff() for change in self.changes)
 
 
-def changes_of(project: Path, contents: Mapping[str, bytes | None]) -> list[Change]:
+def compute_changes(project: Path, contents: Mapping[str, bytes | None]) -> list[Change]:
     """Return the changes that give files these contents; None stands for no file.
 
     Raises:
@@ -97,7 +97,7 @@ def changes_of(project: Path, contents: Mapping[str, bytes | None]) -> list[Chan
     """
     changes = []
     for path, after in sorted(contents.items()):
-        check_place(project, path)
+        check_path(project, path)
         before = read(project, path)
         if before != after:
             mode = NEW_FILE if before is None else (project / path).stat().st_mode & 0o777
@@ -115,7 +115,7 @@ def read(project: Path, path: str) -> bytes | None:
         raise ScaffoldError(f"cannot read {path}: {error.strerror}") from None
 
 
-def user_folder(kind: str, folder: Path) -> Path:
+def user_folder(purpose: str, folder: Path) -> Path:
     """Return a folder of the user's, "cache" or "state" in kind, which is made if need be.
 
     Raises:
@@ -126,8 +126,8 @@ def user_folder(kind: str, folder: Path) -> Path:
             folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ScaffoldError(
-            f"cannot write to the {kind} folder {folder} ({error.strerror}): "
-            f"set XDG_{kind.upper()}_HOME to a folder that you may write to"
+            f"cannot write to the {purpose} folder {folder} ({error.strerror}): "
+            f"set XDG_{purpose.upper()}_HOME to a folder that you may write to"
         ) from None
     return folder
 
@@ -139,7 +139,7 @@ def write_files(folder: Path, files: Mapping[str, str]) -> None:
         (folder / path).write_text(text, encoding="utf-8", errors="surrogateescape")
 
 
-def check_free(project: Path, paths: Iterable[str]) -> None:
+def check_not_taken(project: Path, paths: Iterable[str]) -> None:
     """Raise ScaffoldError if a file that is to be created is there already."""
     taken = sorted(path for path in paths if os.path.lexists(project / path))
     if taken:
@@ -149,7 +149,7 @@ def check_free(project: Path, paths: Iterable[str]) -> None:
         )
 
 
-def check_place(project: Path, path: str) -> None:
+def check_path(project: Path, path: str) -> None:
     """Raise ScaffoldError if a path cannot be a regular file within the project."""
     for parent in Path(path).parents:
         if os.path.lexists(project / parent) and not (project / parent).is_dir():
@@ -163,12 +163,12 @@ def check_place(project: Path, path: str) -> None:
         raise ScaffoldError(f"{path}: a folder stands where a file has to be")
 
 
-def as_lines(content: bytes | None) -> list[str]:
+def split_lines(content: bytes | None) -> list[str]:
     """Return lines as git counts them; a byte that is no UTF-8 survives as a surrogate."""
     return re.findall(r"[^\n]*\n|[^\n]+", (content or b"").decode("utf-8", "surrogateescape"))
 
 
-def quoted(path: str) -> str:
+def quote_path(path: str) -> str:
     """Return a path as git writes it in a patch: in C's notation if it has special characters."""
     if all(char.isprintable() and char.isascii() and char not in '"\\' for char in path):
         return path

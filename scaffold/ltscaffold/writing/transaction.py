@@ -26,7 +26,7 @@ HISTORY_LENGTH = 50
 
 
 @contextmanager
-def locked(project: Path) -> Iterator[None]:
+def project_lock(project: Path) -> Iterator[None]:
     """Let one command at a time write to a project, with nothing left half done before it."""
     history = user_folder("state", state_folder(project) / "history")
     with FileLock(history.with_name("lock")):
@@ -46,7 +46,7 @@ def preview(project: Path, make_plan: Callable[[], Plan]) -> Plan:
 def finish_interrupted(project: Path) -> None:
     """Finish what a command that was killed had begun, if there is such."""
     if is_interrupted(project):
-        with locked(project):
+        with project_lock(project):
             pass
 
 
@@ -57,7 +57,7 @@ def is_interrupted(project: Path) -> bool:
 
 def apply(project: Path, make_plan: Callable[[], Plan]) -> Plan:
     """Carry out a plan that is made when no other command is at work, and return it."""
-    with locked(project):
+    with project_lock(project):
         plan = make_plan()
         if plan.changes or plan.undoes:
             commit(project, plan)
@@ -83,18 +83,18 @@ def commit(project: Path, plan: Plan) -> None:
         place = error.filename or project
         reason = error.strerror or os.strerror(error.errno or errno.EIO)
         raise ScaffoldError(f"cannot write {place}: {reason}; nothing was changed") from None
-    _finish(project, plan)
+    _clean_up(project, plan)
 
 
 def recover(project: Path) -> None:
     """Carry out the plan of a command that was killed, but for files that were edited since."""
     if not is_interrupted(project):
         return
-    plan = _loaded(_journal(project))
+    plan = _read_plan(_journal(project))
     try:
         unfinished = [change for change in plan.changes if _is_unfinished(project, change)]
         _replace_all(project, unfinished, ExitStack())  # which is not closed: there is no way back
-        _finish(project, plan)
+        _clean_up(project, plan)
     except OSError as error:
         raise ScaffoldError(
             f"'{plan.command}' was interrupted, and cannot be finished: "
@@ -102,10 +102,10 @@ def recover(project: Path) -> None:
         ) from None
 
 
-def last(project: Path) -> tuple[str, Plan] | None:
+def last_command(project: Path) -> tuple[str, Plan] | None:
     """Return the entry of the history for the last command that was not undone, and its plan."""
     entries = _history(project)
-    return (entries[-1].name, _loaded(entries[-1])) if entries else None
+    return (entries[-1].name, _read_plan(entries[-1])) if entries else None
 
 
 def state_folder(project: Path) -> Path:
@@ -149,7 +149,7 @@ def _is_unfinished(project: Path, change: Change) -> bool:
     return now in (change.before, change.after) or (now is None and _backup(target).exists())
 
 
-def _finish(project: Path, plan: Plan) -> None:
+def _clean_up(project: Path, plan: Plan) -> None:
     """Remove what helped, and the folders that are empty now; move the journal to the history."""
     for change in plan.changes:
         target = project / change.path
@@ -178,17 +178,17 @@ def _write_journal(project: Path, plan: Plan) -> None:
     changes = [asdict(change) for change in plan.changes]
     record = {"command": plan.command, "undoes": plan.undoes, "changes": changes}
     journal = _journal(project)
-    _write(_staging(journal), json.dumps(record, default=_text).encode())
+    _write(_staging(journal), json.dumps(record, default=_decode).encode())
     os.replace(_staging(journal), journal)
     folder = os.open(journal.parent, os.O_RDONLY)
     os.fsync(folder)
     os.close(folder)
 
 
-def _loaded(journal: Path) -> Plan:
+def _read_plan(journal: Path) -> Plan:
     record = json.loads(journal.read_text())
     changes = [
-        Change(**(change | {name: _content(change[name]) for name in ("before", "after")}))
+        Change(**(change | {name: _encode(change[name]) for name in ("before", "after")}))
         for change in record["changes"]
     ]
     return Plan(record["command"], changes, undoes=record["undoes"])
@@ -201,11 +201,11 @@ def _write(path: Path, content: bytes) -> None:
         os.fsync(stream.fileno())
 
 
-def _text(content: bytes) -> str:
+def _decode(content: bytes) -> str:
     return content.decode("utf-8", "surrogateescape")
 
 
-def _content(text: str | None) -> bytes | None:
+def _encode(text: str | None) -> bytes | None:
     return None if text is None else text.encode("utf-8", "surrogateescape")
 
 

@@ -51,11 +51,13 @@ def commit(run: Run) -> None:
 def assert_whole(project: Path, *names: str) -> None:
     """The record holds these items at the newest version, the tree is theirs, the edit is kept."""
     answers = read_project(project)
-    assert sorted(item.name for item in answers.items) == sorted(names)
-    assert {answers.version, *(item.v for item in answers.items)} == {NEXT}
+    assert sorted(component.name for component in answers.components) == sorted(names)
+    assert {answers.version, *(component.template_version for component in answers.components)} == {
+        NEXT
+    }
     assert {finding.code for finding in check(project)} <= {"unfilled-stub"}
-    for item in answers.items:
-        text = (project / f"tasks/{item.name}/model.py").read_text()
+    for component in answers.components:
+        text = (project / f"tasks/{component.name}/model.py").read_text()
         assert "improved" in text
     assert not update(project).changes
 
@@ -109,8 +111,8 @@ def test_both_add_hooks_to_one_task(
         add(project, "mine", ["on_fit_start"])
     update(project)
     assert_whole(project, "mine")
-    (item,) = read_project(project).items
-    assert set(item.parts) == {
+    (component,) = read_project(project).components
+    assert set(component.fragments) == {
         "hooks/training_step",
         "hooks/setup",
         "recipes/weight_noise",
@@ -144,8 +146,8 @@ def test_one_renames_and_the_other_adds_a_hook(
     plan = update(project)
     assert "mine: its package is gone, so it is off the record" in plan.notes
     assert_whole(project, "yours")
-    (item,) = read_project(project).items
-    assert item.parts == ["hooks/training_step", "hooks/setup"]
+    (component,) = read_project(project).components
+    assert component.fragments == ["hooks/training_step", "hooks/setup"]
 
 
 def test_both_update_to_different_versions(
@@ -180,7 +182,7 @@ def test_two_different_items_of_one_name_are_not_made_one(
         keep_both_sides(project / path)
     assert_copier_stops(project, run)
     before = tree(project)
-    with pytest.raises(ScaffoldError, match=r"two different items twin .*undo the merge"):
+    with pytest.raises(ScaffoldError, match=r"two different components twin .*undo the merge"):
         update(project)
     assert tree(project) == before
 

@@ -61,11 +61,11 @@ def test_every_command_works_from_the_cache_alone(project: Path, tmp_path: Path)
     remove(project, "rows")
     answers = read_project(project)
     assert (answers.source, answers.version) == (str(mine), OURS)
-    assert {item.name for item in answers.items} == {"heir", "watch", "yours"}
+    assert {component.name for component in answers.components} == {"heir", "watch", "yours"}
     assert DOCSTRING in (project / "tasks/yours/model.py").read_text()
-    assert {state for item in status(project).items for state in item.files.values()} == {
-        "unchanged"
-    }
+    assert {
+        state for component in status(project).components for state in component.files.values()
+    } == {"unchanged"}
     assert {finding.code for finding in check(project)} == {"unfilled-stub"}
     assert "weight_noise" in {row["name"] for row in rows(project, "recipes")}
 
@@ -202,7 +202,7 @@ def test_a_folder_is_recorded_in_full_with_a_note(project: Path, templates: Path
 )
 def test_what_copier_would_not_find_is_refused(template: str, message: str, project: Path) -> None:
     with pytest.raises(ScaffoldError, match=message) as refusal:
-        source.address(template)
+        source.resolve_source(template)
     assert "secret" not in str(refusal.value)
 
 
@@ -216,7 +216,7 @@ def test_what_copier_would_not_find_is_refused(template: str, message: str, proj
     ],
 )
 def test_a_url_is_recorded_as_given_and_read_as_copier_does(template: str, origin: str) -> None:
-    assert source.address(template) == template
+    assert source.resolve_source(template) == template
     assert source._origin(template) == origin == copier._vcs.get_repo(template)
 
 

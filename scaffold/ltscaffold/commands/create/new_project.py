@@ -5,8 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from ltscaffold.errors import ScaffoldError
-from ltscaffold.project.components import item_plan
-from ltscaffold.project.first_answers import PACKAGE, first_answers
+from ltscaffold.project.components import plan_components
+from ltscaffold.project.initial_answers import DEFAULT_PACKAGE, initial_answers
 from ltscaffold.record.answers import ANSWERS_FILE, read_answers
 from ltscaffold.record.names import check_name
 from ltscaffold.templating import source
@@ -14,7 +14,7 @@ from ltscaffold.writing.plan import Plan
 
 
 def plan_new_project(
-    project: Path, package: str = PACKAGE, template: str = source.SOURCE_URL
+    project: Path, package: str = DEFAULT_PACKAGE, template: str = source.SOURCE_URL
 ) -> Plan:
     """Plan the skeleton of a project.
 
@@ -33,9 +33,11 @@ def plan_new_project(
         raise ScaffoldError(f"there is no folder {project.parent}: create it first")
     if read_answers(project) is not None:
         raise ScaffoldError(f"{project} holds a project already: see {ANSWERS_FILE}")
-    url = template if template == source.SOURCE_URL else source.address(template)
+    url = template if template == source.SOURCE_URL else source.resolve_source(template)
     source.refresh(url)
-    plan = item_plan(f"new-project {project.name}", project, None, first_answers(package, url))
+    plan = plan_components(
+        f"new-project {project.name}", project, None, initial_answers(package, url)
+    )
     only_here = (
         f"others cannot read the templates in {url}: give a URL for a project that is shared"
     )

@@ -3,10 +3,10 @@
 from dataclasses import replace
 from pathlib import Path
 
-from ltscaffold.errors import EditsInTheWayError, ScaffoldError
+from ltscaffold.errors import EditLossError, ScaffoldError
 from ltscaffold.merge.lines import merge_lines
-from ltscaffold.writing.plan import Change, Plan, changes_of, read
-from ltscaffold.writing.transaction import last
+from ltscaffold.writing.plan import Change, Plan, compute_changes, read
+from ltscaffold.writing.transaction import last_command
 
 
 def plan_undo(project: Path) -> Plan:
@@ -18,7 +18,7 @@ def plan_undo(project: Path) -> Plan:
         EditsInTheWayError: if a file was edited that would go, or in the same place.
         ScaffoldError: if there is nothing to undo.
     """
-    entry = last(project)
+    entry = last_command(project)
     if entry is None:
         raise ScaffoldError(f"there is nothing to undo in {project.resolve()}")
     name, undone = entry
@@ -28,13 +28,13 @@ def plan_undo(project: Path) -> Plan:
         ours = read(project, change.path)
         if ours == change.before:
             continue
-        back, conflict = reverted(ours, change)
+        back, conflict = revert(ours, change)
         if conflict:
             lost.append(Change(change.path, change.after, ours))
         else:
             contents[change.path] = back
     if lost:
-        raise EditsInTheWayError(
+        raise EditLossError(
             f"{', '.join(edit.path for edit in lost)}: edited since '{undone.command}'; "
             "take the edit back, or move the file away",
             "".join(edit.diff() for edit in lost),
@@ -42,12 +42,12 @@ def plan_undo(project: Path) -> Plan:
     modes = {change.path: change.mode for change in undone.changes}
     changes = [
         replace(change, mode=modes[change.path]) if change.before is None else change
-        for change in changes_of(project, contents)
+        for change in compute_changes(project, contents)
     ]
     return Plan(f"undo {undone.command}", changes, undoes=name)
 
 
-def reverted(ours: bytes | None, change: Change) -> tuple[bytes | None, bool]:
+def revert(ours: bytes | None, change: Change) -> tuple[bytes | None, bool]:
     """Return a file's content without a change, and whether that would lose an edit."""
     if ours == change.after:
         return change.before, False

@@ -1,12 +1,12 @@
-"""`ltscaffold explain`: every key of an item's config, with the file that it comes from."""
+"""`ltscaffold explain`: every key of a component's config, with the file that it comes from."""
 
 import json
 import shlex
 from pathlib import Path
 from typing import Any
 
-from ltscaffold.project.components import usage_of
-from ltscaffold.project.interpreter import run_python
+from ltscaffold.project.components import train_arguments
+from ltscaffold.project.interpreter import python_output
 from ltscaffold.record.answers import read_project
 
 
@@ -17,11 +17,11 @@ def explain(project: Path, name: str) -> list[dict[str, Any]]:
 
     Args:
         project: the folder of the project.
-        name: the item.
+        name: the component.
 
     Raises:
         ScaffoldError: if the config does not compose, or the runtime is not installed.
     """
-    choice = shlex.split(usage_of(read_project(project).item(name)))
-    printed = run_python(project, "-m", "lightning_transformers", "explain", *choice)
+    choice = shlex.split(train_arguments(read_project(project).component(name)))
+    printed = python_output(project, "-m", "lightning_transformers", "explain", *choice)
     return [json.loads(line) for line in printed.splitlines()]

@@ -13,8 +13,8 @@ import yaml
 from ltscaffold.errors import ScaffoldError
 from ltscaffold.git import git
 from ltscaffold.project.diagnostics import Finding
-from ltscaffold.project.interpreter import python, reason
-from ltscaffold.record.answers import ANSWERS_FILE, Item
+from ltscaffold.project.interpreter import last_line, run_python
+from ltscaffold.record.answers import ANSWERS_FILE, Component
 from ltscaffold.templating.catalog import Catalog
 from ltscaffold.templating.render import Files, render
 from ltscaffold.templating.samples import (
@@ -36,7 +36,7 @@ RULES = "B,E,F,I,N,UP,SIM"
 PYTEST = ("pytest", "--quiet", "--tb=no", "-rfE", "-p", "no:cacheprovider")
 
 Rendered = dict[str, Files]
-"""The files of each item by its name, and those of the project."""
+"""The files of each component by its name, and those of the project."""
 
 
 def template_test(
@@ -66,13 +66,15 @@ def template_test(
     answers = sample_answers(str(templates), [*shown, *pairs(catalog)])
     rendered: Rendered = {SKELETON: render(templates, answers, [])}
     findings = []
-    for item, files in render_each(templates, answers):
+    for component, files in render_each(templates, answers):
         if isinstance(files, str):
-            findings.append(Finding("template-error", item.name, 0, files))
+            findings.append(Finding("template-error", component.name, 0, files))
         else:
-            rendered[item.name] = files
-    names = [name for name in (SKELETON, *(item.name for item in shown)) if name in rendered]
-    goldens = {name: golden(rendered[name]) for name in names}
+            rendered[component.name] = files
+    names = [
+        name for name in (SKELETON, *(component.name for component in shown)) if name in rendered
+    ]
+    goldens = {name: golden_text(rendered[name]) for name in names}
     with tempfile.TemporaryDirectory(prefix="ltscaffold-test") as folder:
         project = Path(folder) / "generated"
         for files in rendered.values():
@@ -82,7 +84,9 @@ def template_test(
         step("comparing with Copier")
         findings += compare_with_copier(templates, shown, Path(folder))
         step("comparing with the goldens")
-        findings += update_goldens(templates, goldens) if accept else differing(templates, goldens)
+        findings += (
+            update_goldens(templates, goldens) if accept else compare_goldens(templates, goldens)
+        )
         if run:
             step("running the generated tests")
             findings += run_tests(project, tested)
@@ -101,29 +105,31 @@ def check_tools(run: bool) -> None:
 
 def lint(project: Path) -> Iterator[Finding]:
     """Yield what ruff finds: a file of another format, or a line of a bad style."""
-    said = {
-        "format": output(project, "ruff", "format", "--check", *RUFF),
-        "style": output(project, "ruff", "check", "--select", RULES, *RUFF),
+    printed = {
+        "format": module_output(project, "ruff", "format", "--check", *RUFF),
+        "style": module_output(project, "ruff", "check", "--select", RULES, *RUFF),
     }
-    for code, lines in said.items():
+    for code, lines in printed.items():
         for path, line, message in re.findall(r"(?m)^(.+?):(\d+):\d+: (.+)$", lines):
             yield Finding(code, path, int(line), message)
 
 
-def run_tests(project: Path, items: Sequence[Item]) -> Iterator[Finding]:
-    """Yield the tests that fail of those that were generated for items."""
-    tests = [f"tests/test_{item.name}.py" for item in items]
+def run_tests(project: Path, components: Sequence[Component]) -> Iterator[Finding]:
+    """Yield the tests that fail of those that were generated for components."""
+    tests = [f"tests/test_{component.name}.py" for component in components]
     there = [test for test in tests if (project / test).is_file()]
-    said = output(project, *PYTEST, *there)
-    failed = re.findall(r"(?m)^(?:FAILED|ERROR) (\S+?)(?:::| - )(.*)$", said)
+    printed = module_output(project, *PYTEST, *there)
+    failed = re.findall(r"(?m)^(?:FAILED|ERROR) (\S+?)(?:::| - )(.*)$", printed)
     for path, message in failed:
         yield Finding("test", path, 0, message)
-    if not failed and not re.search(r"\b\d+ passed\b", said):
-        yield Finding("test", "tests", 0, " ".join(said.split())[-200:] or "pytest gave up")
+    if not failed and not re.search(r"\b\d+ passed\b", printed):
+        yield Finding("test", "tests", 0, " ".join(printed.split())[-200:] or "pytest gave up")
 
 
-def compare_with_copier(templates: Path, items: Sequence[Item], folder: Path) -> Iterator[Finding]:
-    """Yield what Copier, without --trust, renders differently for an item of each kind."""
+def compare_with_copier(
+    templates: Path, components: Sequence[Component], folder: Path
+) -> Iterator[Finding]:
+    """Yield what Copier, without --trust, renders differently for a component of each kind."""
     copy, project = folder / "templates", folder / "copied"
     shutil.copytree(templates, copy, ignore=shutil.ignore_patterns(".git", GOLDENS))
     git("init", "--quiet", cwd=copy)
@@ -131,14 +137,14 @@ def compare_with_copier(templates: Path, items: Sequence[Item], folder: Path) ->
     author = ("-c", "user.name=ltscaffold", "-c", "user.email=ltscaffold@localhost")
     git(*author, "commit", "--quiet", "--no-gpg-sign", "--message", VERSION, cwd=copy)
     git("tag", VERSION, cwd=copy)
-    last = {item.kind: item for item in items}
+    last = {component.type: component for component in components}
     answers = sample_answers(str(copy), list(last.values()))
     data = {name: value for name, value in answers.variables().items() if name[0] != "_"}
     write_files(folder, {"data.yml": yaml.safe_dump(data)})
     options = ("--defaults", "--quiet", "--vcs-ref", VERSION, "--data-file", folder / "data.yml")
-    said = output(folder, "copier", "copy", *options, copy, project)
+    printed = module_output(folder, "copier", "copy", *options, copy, project)
     if not project.is_dir():
-        message = f"Copier does not render them: {reason(said)}"
+        message = f"Copier does not render them: {last_line(printed)}"
         yield Finding("copier", "copier.yml", 0, message)
         return
     for path, text in render(templates, answers).items():
@@ -146,13 +152,13 @@ def compare_with_copier(templates: Path, items: Sequence[Item], folder: Path) ->
             yield Finding("copier", path, 0, "Copier renders it differently")
 
 
-def golden(files: Files) -> str:
+def golden_text(files: Files) -> str:
     """Return files as one text, which no tool takes for code; not the record of the project."""
     shown = {path: text for path, text in files.items() if path != ANSWERS_FILE}
     return "".join(f"==> {path} <==\n{text}" for path, text in shown.items())
 
 
-def differing(templates: Path, goldens: dict[str, str]) -> Iterator[Finding]:
+def compare_goldens(templates: Path, goldens: dict[str, str]) -> Iterator[Finding]:
     """Yield the goldens that are not what is rendered; without a folder there are none."""
     folder = templates / GOLDENS
     if not folder.is_dir():
@@ -176,7 +182,7 @@ def update_goldens(templates: Path, goldens: dict[str, str]) -> list[Finding]:
     return []
 
 
-def output(folder: Path, module: str, *arguments: str | Path) -> str:
+def module_output(folder: Path, module: str, *arguments: str | Path) -> str:
     """Return what a Python module prints when it is run in a folder."""
-    done = python(folder, "-m", module, *arguments)
+    done = run_python(folder, "-m", module, *arguments)
     return done.stdout + done.stderr

@@ -5,7 +5,7 @@ from pathlib import Path
 import copier
 import pytest
 
-from ltscaffold.errors import EditsInTheWayError, ScaffoldError
+from ltscaffold.errors import EditLossError, ScaffoldError
 from ltscaffold.record.answers import read_project
 from ltscaffold.templating.source import SOURCE_URL
 from tests.conftest import Run
@@ -202,7 +202,7 @@ def test_undo_keeps_an_edit_elsewhere_in_a_file(project: Path) -> None:
 @pytest.mark.parametrize("path", [MODEL, CONFIG])
 def test_undo_refuses_to_lose_an_edit(path: str, mine: Path) -> None:
     before = tree(mine)
-    with pytest.raises(EditsInTheWayError, match=f"{path}.*edited since 'new-task mine'") as caught:
+    with pytest.raises(EditLossError, match=f"{path}.*edited since 'new-task mine'") as caught:
         undo(mine)
     assert "+extra: 1" in caught.value.diff
     assert tree(mine) == before

@@ -110,9 +110,9 @@ def test_command_prints_findings_and_leaves_with_status_1(mine: Path, run: Run) 
 
 @pytest.mark.usefixtures("warm_interpreter")
 def test_run_trains_a_batch_and_names_what_fails(mine: Path) -> None:
-    assert check(mine, run=True) == []
+    assert check(mine, smoke=True) == []
     damaged(MODEL, "callbacks.append(", "callbacks.appendix(")(mine)
-    (found,) = check(mine, run=True)
+    (found,) = check(mine, smoke=True)
     assert found.code == "run"
     assert "has no attribute 'appendix'" in found.message
     assert not (mine / "outputs").exists()
@@ -121,7 +121,7 @@ def test_run_trains_a_batch_and_names_what_fails(mine: Path) -> None:
 def test_status_tells_the_state_of_each_file(mine: Path, run: Run) -> None:
     damaged(MODEL, "noise_std: float", "noise_std: int")(mine)
     (mine / TEST).unlink()
-    (entry,) = status(mine).items
+    (entry,) = status(mine).components
     assert entry.files == {
         CONFIG: "unchanged",
         "tasks/mine/__init__.py": "unchanged",
@@ -133,7 +133,7 @@ def test_status_tells_the_state_of_each_file(mine: Path, run: Run) -> None:
     assert printed["status"]["items"][0]["files"] == entry.files
 
 
-@pytest.mark.parametrize("command", ["status", "check", "list items", "undo", "remove x"])
+@pytest.mark.parametrize("command", ["status", "check", "list components", "undo", "remove x"])
 def test_outside_of_a_project_it_is_said(command: str, run: Run) -> None:
     done = run("ltscaffold", *command.split())
     assert done.returncode == 2

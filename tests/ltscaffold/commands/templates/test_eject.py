@@ -9,7 +9,7 @@ import pytest
 from ltscaffold.commands.inspect.check import check
 from ltscaffold.commands.templates.eject import plan_eject
 from ltscaffold.errors import ScaffoldError
-from ltscaffold.project.own_partials import ejected_changes, partial_names
+from ltscaffold.project.project_fragments import ejected_changes, fragment_names
 from ltscaffold.project.status import status
 from ltscaffold.record.answers import read_project
 from ltscaffold.templating.source import BUNDLE_VARIABLE, SOURCE_URL, checkout, versions
@@ -91,11 +91,11 @@ def test_a_preview_writes_nothing(project: Path, run: Run) -> None:
 def test_status_lists_it_and_calls_the_files_unchanged(generated: Path) -> None:
     found = status(generated)
     assert found.ejected == ["hooks/training_step"]
-    assert set(found.items[0].files.values()) == {"unchanged"}
+    assert set(found.components[0].files.values()) == {"unchanged"}
     (generated / PARTIAL).unlink()
     found = status(generated)
     assert found.ejected == []
-    assert found.items[0].files[MODEL] == "edited"
+    assert found.components[0].files[MODEL] == "edited"
 
 
 def test_update_keeps_its_text_and_brings_the_rest(
@@ -220,5 +220,5 @@ def test_the_shell_completes_partials(project: Path, run: Run) -> None:
         COMP_CWORD="3",
         _LTSCAFFOLD_COMPLETE="complete_bash",
     )
-    expected = [name for name in partial_names(checkout(SOURCE_URL, NEWEST)) if "s/l" in name]
+    expected = [name for name in fragment_names(checkout(SOURCE_URL, NEWEST)) if "s/l" in name]
     assert [name for name in expected if name.startswith("recipes/l")] == done.stdout.split()

@@ -53,7 +53,9 @@ def test_update_keeps_the_edit_and_brings_the_improvement(project: Path, run: Ru
     assert EDIT in (project / MODEL).read_text()
     answers = read_answers(project)
     assert answers is not None
-    assert {answers.version, *(item.v for item in answers.items)} == {NEXT}
+    assert {answers.version, *(component.template_version for component in answers.components)} == {
+        NEXT
+    }
 
 
 def test_update_reaches_items_of_every_kind_and_chains(project: Path, run: Run) -> None:
@@ -73,7 +75,7 @@ def test_update_reaches_items_of_every_kind_and_chains(project: Path, run: Run) 
     }
     answers = read_answers(project)
     assert answers is not None
-    assert {item.v for item in answers.items} == {NEXT}
+    assert {component.template_version for component in answers.components} == {NEXT}
 
 
 def test_own_update_gives_what_copier_gives_also_without_git(
@@ -162,7 +164,7 @@ def test_from_a_wheel_in_a_fresh_environment_with_another_home(
     } | {"HOME": str(tmp_path / "home"), "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}"}
     elsewhere = tmp_path / "elsewhere"
     subprocess.run(["git", "clone", "--quiet", project, elsewhere], check=True)
-    own = [scripts / "ltscaffold", "update", "--merge", "text"]
+    own = [scripts / "ltscaffold", "update", "--strategy", "line"]
     subprocess.run(own, cwd=elsewhere, env=environment, check=True, capture_output=True)
     done = subprocess.run(
         [scripts / "copier", "update"],

@@ -36,7 +36,9 @@ def mine(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def recorded(project: Path) -> dict[str, str]:
     """Return the version of each item, and that of the project under no name."""
     answers = read_project(project)
-    return {"": answers.version} | {item.name: item.v for item in answers.items}
+    return {"": answers.version} | {
+        component.name: component.template_version for component in answers.components
+    }
 
 
 def test_one_item_alone_and_then_the_rest(mine: Path) -> None:
@@ -46,7 +48,9 @@ def test_one_item_alone_and_then_the_rest(mine: Path) -> None:
     changed = {path for path in after if after[path] != before[path]}
     assert changed == {".copier-answers.yml", MODEL}
     assert recorded(mine) == {"": NOW, "mine": NEXT, "other": NOW}
-    assert [entry.files[f"tasks/{entry.item.name}/model.py"] for entry in status(mine).items] == [
+    assert [
+        entry.files[f"tasks/{entry.component.name}/model.py"] for entry in status(mine).components
+    ] == [
         "unchanged",
         "unchanged",
     ]

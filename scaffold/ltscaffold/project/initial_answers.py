@@ -6,16 +6,16 @@ from ltscaffold.errors import ScaffoldError
 from ltscaffold.record.answers import Answers, read_answers
 from ltscaffold.templating import source
 
-PACKAGE = "tasks"
+DEFAULT_PACKAGE = "tasks"
 
 
-def first_answers(package: str = PACKAGE, url: str = source.SOURCE_URL) -> Answers:
-    """Return the answers of a new project: the newest templates of a URL, no items."""
+def initial_answers(package: str = DEFAULT_PACKAGE, url: str = source.SOURCE_URL) -> Answers:
+    """Return the answers of a new project: the newest templates of a URL, no components."""
     return Answers(version=source.versions(url)[-1], source=url, package=package)
 
 
-def answers_of(project: Path) -> Answers:
+def read_or_initial_answers(project: Path) -> Answers:
     """Return what a project records, or what a new one in the folder would."""
     if not project.is_dir():
         raise ScaffoldError(f"there is no folder {project}")
-    return read_answers(project) or first_answers()
+    return read_answers(project) or initial_answers()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ltscaffold.commands.templates.harvest import harvest
+from ltscaffold.commands.templates.extract_patch import extract_patch
 from ltscaffold.errors import ScaffoldError
 from ltscaffold.record.answers import read_project
 from ltscaffold.templating.render import render
@@ -51,7 +51,7 @@ def test_edit_becomes_a_patch_that_gives_it(
 ) -> None:
     generate(project)
     edit(project, *EDITS[name])
-    found = harvest(project, "mine")
+    found = extract_patch(project, "mine")
     assert found.findings == []
     templates = tmp_path / "templates"
     shutil.copytree(checkout(SOURCE_URL, versions(SOURCE_URL)[-1]), templates)
@@ -70,7 +70,7 @@ def test_several_edits_become_one_patch(project: Path) -> None:
     edit(project, *EDITS["comment in the config"])
     edit(project, MODEL, "noise_std: float = 0.01", "noise_std: float = 0.02")
     edit(project, CONFIG, "noise_std: 0.01", "noise_std: 0.02")
-    found = harvest(project, "mine")
+    found = extract_patch(project, "mine")
     assert found.findings == []
     assert found.patch.count("diff --git") == 3
     assert '"default": 0.02' in found.patch
@@ -92,7 +92,7 @@ def test_what_no_template_can_give_is_a_finding(
     generate(project)
     edit(project, *EDITS["title of the base"])
     edit(project, path, old, new)
-    found = harvest(project, "mine")
+    found = extract_patch(project, "mine")
     assert found.patch == ""
     assert [(finding.code, finding.path) for finding in found.findings] == [("not-harvested", path)]
     assert line in (0, found.findings[0].line)
@@ -100,15 +100,15 @@ def test_what_no_template_can_give_is_a_finding(
 
 def test_the_command_prints_or_writes_the_patch(project: Path, run: Run) -> None:
     generate(project)
-    done = run("ltscaffold", "harvest", "mine")
+    done = run("ltscaffold", "template", "extract-patch", "mine")
     assert done.returncode == 2
     assert "mine is as it was generated: edit a file of it first" in done.stderr
     edit(project, *EDITS["docstring of the class"])
-    done = run("ltscaffold", "harvest", "mine", "--output", "../patch")
+    done = run("ltscaffold", "template", "extract-patch", "mine", "--output", "../patch")
     assert done.returncode == 0, done.stderr
     assert "as our team trains it" in (project.parent / "patch").read_text()
     edit(project, MODEL, "return super()", "return 2 * super()")
-    done = run("ltscaffold", "harvest", "mine")
+    done = run("ltscaffold", "template", "extract-patch", "mine")
     assert done.returncode == 1
     assert "no template has a place for 'return 2 * super()" in done.stdout
 
@@ -116,4 +116,4 @@ def test_the_command_prints_or_writes_the_patch(project: Path, run: Run) -> None
 def test_an_unknown_item_is_one_line(project: Path) -> None:
     generate(project)
     with pytest.raises(ScaffoldError, match="there is no item 'mime'"):
-        harvest(project, "mime")
+        extract_patch(project, "mime")
