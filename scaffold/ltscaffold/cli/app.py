@@ -1,4 +1,4 @@
-"""The command line. Each command imports what it needs, so that --help stays fast."""
+"""The commands of `ltscaffold`; each imports its modules when it runs, so --help stays fast."""
 
 import sys
 from functools import partial
@@ -34,7 +34,7 @@ FORMER_SPELLINGS = {
     **{"merge": "strategy", "members": "semantic", "text": "line"},
     **{"run": "smoke", "kind": "type", "items": "components"},
 }
-"""Options and choices that were renamed; the former spelling works, and is not listed."""
+"""Renamed options and choices: the former spellings work, unlisted."""
 
 app = typer.Typer(
     help="Generate custom fine-tuning tasks for Lightning and Transformers.",
@@ -52,7 +52,7 @@ INTERRUPTED = 130
 
 
 def main() -> None:
-    """Run the command line; a mistake of the user ends in one line and its exit status."""
+    """Run the command line; an error of the user is printed as one line, without a traceback."""
     try:
         app()
     except KeyboardInterrupt:
@@ -71,7 +71,7 @@ def options(
         bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)
     ] = False,
 ) -> None:
-    """Options that stand before a command."""
+    """Handle the options before a command."""
     if show_version:
         from importlib.metadata import version
 
@@ -82,18 +82,18 @@ def options(
 @plan_command(app)
 def new_project(
     project: Annotated[
-        Path, typer.Argument(metavar="path", help="Folder of the project; created if need be.")
+        Path, typer.Argument(metavar="path", help="Folder of the project; created if missing.")
     ],
-    package: Annotated[str, typer.Option(help="Folder of the tasks.")] = "tasks",
+    package: Annotated[str, typer.Option(help="Folder of the components.")] = "tasks",
     template: Annotated[
         str | None,
         typer.Option(
-            help="Templates of your own: gh:owner/name, a git URL, or the folder of a repository.",
+            help="Your own templates: gh:owner/name, a git URL, or the folder of a repository.",
             show_default="those of ltscaffold",
         ),
     ] = None,
 ) -> "Plan":
-    """Write the skeleton of a project: train.py, predict.py, conf/config.yaml."""
+    """Create a project: train.py, predict.py, conf/config.yaml and other entry points."""
     from ltscaffold.commands.create.new_project import plan_new_project
     from ltscaffold.templating.source import SOURCE_URL
 
@@ -108,7 +108,7 @@ def new_task(
     base: Annotated[
         str | None,
         typer.Option(
-            help="Task to build on: ltscaffold list bases, or one of the project.",
+            help="Base task: see ltscaffold list bases, or a task of the project.",
             autocompletion=completion.bases,
         ),
     ] = None,
@@ -120,7 +120,7 @@ def new_task(
     diff: Diff = False,
     as_json: Json = False,
 ) -> None:
-    """Write a task: its class, its config and its test. At a terminal, ask for what is missing."""
+    """Create a task: class, config and test. In a terminal, prompt for missing arguments."""
     from ltscaffold.commands.create.new_component import NewComponent, plan_new_component
     from ltscaffold.record.component_types import TASK
 
@@ -128,8 +128,8 @@ def new_task(
     if name is None or base is None:
         if as_json or not is_interactive():
             raise ScaffoldError(
-                "new-task needs a name and a base: "
-                "ltscaffold new-task my_task --base language_modeling (see: ltscaffold list bases)"
+                "new-task needs a name and a base; for example "
+                "ltscaffold new-task my_task --base language_modeling (see ltscaffold list bases)"
             )
         from ltscaffold.cli.prompts import ask_task
 
@@ -144,11 +144,11 @@ def new_task(
 def new_dataset(
     project: Path,
     name: Annotated[str, typer.Argument(help="Name of the dataset, in snake_case.")],
-    base: Annotated[str, typer.Option(help="Task that it is for: ltscaffold list bases.")],
+    base: Annotated[str, typer.Option(help="Task that it is for: see ltscaffold list bases.")],
     hook: Hooks = None,
     package: Package = None,
 ) -> "Plan":
-    """Write a dataset: its data module, its config and its test."""
+    """Create a dataset: data module, config and test."""
     from ltscaffold.commands.create.new_component import NewComponent, plan_new_component
     from ltscaffold.record.component_types import DATASET
 
@@ -163,7 +163,7 @@ def new_callback(
     hook: Hooks = None,
     package: Package = None,
 ) -> "Plan":
-    """Write a callback: its class, its config and its test."""
+    """Create a callback: class, config and test."""
     from ltscaffold.commands.create.new_component import NewComponent, plan_new_component
     from ltscaffold.record.component_types import CALLBACK, CALLBACK_BASE
 
@@ -184,10 +184,10 @@ def remove(
     project: Path,
     name: ComponentName,
     force: Annotated[
-        bool, typer.Option("--force", help="Delete edited files, too; undo brings them back.")
+        bool, typer.Option("--force", help="Also delete edited files; undo restores them.")
     ] = False,
 ) -> "Plan":
-    """Delete the files of a component, unless you edited one."""
+    """Delete a component; refuse if you edited its files."""
     from ltscaffold.commands.edit.remove import plan_remove
 
     return plan_remove(project, name, force)
@@ -197,7 +197,7 @@ def remove(
 def rename(
     project: Path,
     name: ComponentName,
-    new_name: Annotated[str, typer.Argument(help="What it is to be called, in snake_case.")],
+    new_name: Annotated[str, typer.Argument(help="New name, in snake_case.")],
 ) -> "Plan":
     """Rename a component: module, class, config, test and references in the project's configs."""
     from ltscaffold.commands.edit.rename import plan_rename
@@ -211,12 +211,13 @@ def update(
         list[str] | None,
         typer.Argument(
             metavar="[NAME]...",
-            help="Components; by default all, and the project's own files.",
+            help="Components; by default all, and the skeleton.",
             autocompletion=completion.components,
         ),
     ] = None,
     to: Annotated[
-        str | None, typer.Option(metavar="VERSION", help="Version of the templates; the newest.")
+        str | None,
+        typer.Option(metavar="VERSION", help="Version of the templates; by default the latest."),
     ] = None,
     strategy: Annotated[
         Strategy,
@@ -230,7 +231,7 @@ def update(
     diff: Diff = False,
     as_json: Json = False,
 ) -> None:
-    """Bring the project to the newest templates; what you edited is merged."""
+    """Update the project to the latest templates; your edits are merged."""
     from ltscaffold.commands.update.update import plan_update
 
     make_plan = partial(plan_update, project, names or (), to, strategy)
@@ -241,7 +242,7 @@ def update(
 
 @plan_command(app)
 def undo(project: Path) -> "Plan":
-    """Take the last command back; once more, the one before it."""
+    """Undo the last command; repeat to go further back."""
     from ltscaffold.commands.edit.undo import plan_undo
 
     return plan_undo(project)
@@ -249,7 +250,7 @@ def undo(project: Path) -> "Plan":
 
 @app.command()
 def status(project: Project = Path(), as_json: Json = False) -> None:
-    """Show what was generated, what of it was edited, and the stubs that are not filled in."""
+    """Show all components, with edited files and unimplemented stubs."""
     from ltscaffold.cli.output import show_status
     from ltscaffold.project.status import status
     from ltscaffold.writing.transaction import finish_interrupted
@@ -264,17 +265,17 @@ def check(
         str | None,
         typer.Argument(
             metavar="[NAME]",
-            help="Component; all of them by default.",
+            help="Component; by default all.",
             autocompletion=completion.components,
         ),
     ] = None,
     smoke: Annotated[
-        bool, typer.Option("--smoke", help="Also train a batch of each on the tiny backbone.")
+        bool, typer.Option("--smoke", help="Also train one batch of each on the tiny backbone.")
     ] = False,
     project: Project = Path(),
     as_json: Json = False,
 ) -> None:
-    """Find what does not fit together: files, names, targets, signatures, unfilled stubs."""
+    """Check files, names, targets and signatures, and find unimplemented stubs."""
     from ltscaffold.commands.inspect.check import check
     from ltscaffold.writing.transaction import finish_interrupted
 
@@ -284,7 +285,7 @@ def check(
 
 @app.command()
 def explain(name: ComponentName, project: Project = Path(), as_json: Json = False) -> None:
-    """Show every key of a component's config, with its value and the file that it comes from."""
+    """Show the composed config of a component: each key, its value and its file."""
     from ltscaffold.cli.output import show_rows
     from ltscaffold.commands.inspect.explain import explain
 
@@ -295,9 +296,11 @@ def explain(name: ComponentName, project: Project = Path(), as_json: Json = Fals
 def list_(
     what: Annotated[Listing, typer.Argument(help="What to list.")],
     base: Annotated[
-        str | None, typer.Option(help="Task that the hooks are to fit, of the runtime or your own.")
+        str | None, typer.Option(help="Base of the hooks: a task of the runtime or of the project.")
     ] = None,
-    type_name: Annotated[TypeName, typer.Option("--type", help="Whose hooks to list.")] = "task",
+    type_name: Annotated[
+        TypeName, typer.Option("--type", help="Component type whose hooks to list.")
+    ] = "task",
     project: Project = Path(),
     as_json: Json = False,
 ) -> None:
@@ -310,5 +313,5 @@ def list_(
 
 
 def is_interactive() -> bool:
-    """Tell whether somebody can be asked; a closed stream is None."""
+    """Return whether prompts are possible; a closed stream is None."""
     return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))

@@ -1,4 +1,4 @@
-"""Names that the shell completes: bases, hooks, recipes, fragments and components."""
+"""Shell completion of bases, hooks, recipes, template fragments and components."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -15,12 +15,12 @@ Complete = Callable[[typer.Context, str], list[str]]
 
 
 def _completes(names: Callable[[Path], Iterable[str]]) -> Complete:
-    """Return the completion with those names of a project that begin with what was typed."""
+    """Return a completion with the names of a project that start with the typed word."""
 
     def complete(context: typer.Context, incomplete: str) -> list[str]:
         try:
             known = names(Path(context.params.get("project") or "."))
-        except ScaffoldError:  # a shell has no place for it
+        except ScaffoldError:  # a completion cannot report it
             return []
         return [name for name in known if name.startswith(incomplete)]
 

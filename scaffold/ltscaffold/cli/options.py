@@ -1,4 +1,4 @@
-"""Options that commands share, and how a plan is carried out."""
+"""Options that commands share, and the execution of a plan."""
 
 import inspect
 from collections.abc import Callable, Sequence
@@ -16,37 +16,33 @@ if TYPE_CHECKING:
     from ltscaffold.writing.plan import Plan
 
 FINDINGS = 1
-"""Exit status where something is found, or a merge has left markers."""
+"""Exit status for findings and for conflict markers in files."""
 
 Project = Annotated[
     Path, typer.Option("--project", "-C", help="Folder of the project.", show_default="here")
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done; write nothing.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the changes; write nothing.")]
 Diff = Annotated[bool, typer.Option("--diff", help="Print a patch for git apply; write nothing.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Hooks = Annotated[
     list[str] | None,
-    typer.Option(
-        "--hook", help="Method to override; repeat it for more.", autocompletion=completion.hooks
-    ),
+    typer.Option("--hook", help="Method to override; repeatable.", autocompletion=completion.hooks),
 ]
 Recipes = Annotated[
     list[str] | None,
     typer.Option(
         "--recipe",
-        help="Ready-made customisation; repeat it for more.",
+        help="Ready-made customization; repeatable.",
         autocompletion=completion.recipes,
     ),
 ]
 ComponentName = Annotated[
     str,
     typer.Argument(
-        metavar="NAME",
-        help="Component: ltscaffold list components.",
-        autocompletion=completion.components,
+        metavar="NAME", help="See ltscaffold list components.", autocompletion=completion.components
     ),
 ]
-Package = Annotated[str | None, typer.Option(help="Folder of the tasks.", show_default="tasks")]
+Package = Annotated[str | None, typer.Option(help="Components' folder.", show_default="tasks")]
 Listing = Literal["bases", "hooks", "recipes", "components"]
 Strategy = Literal["semantic", "line"]
 TypeName = Literal["task", "dataset", "callback"]
@@ -55,10 +51,11 @@ MakePlan = Callable[..., "Plan"]
 
 
 def plan_command(app: typer.Typer) -> Callable[[MakePlan], MakePlan]:
-    """Register a function of a project that returns a plan as a command that carries it out.
+    """Return a decorator that registers a function `project, … -> Plan` as a command.
 
-    The command has the options of the function, and --project, --dry-run, --diff and --json; an
-    annotated `project` of the function stands for --project.
+    The command executes the plan. It has the function's parameters as options, and --project,
+    --dry-run, --diff and --json; if the function annotates `project` itself, that replaces
+    --project.
     """
 
     def register(command: MakePlan) -> MakePlan:
@@ -85,12 +82,17 @@ def plan_command(app: typer.Typer) -> Callable[[MakePlan], MakePlan]:
 
 
 def execute(project: Path, make_plan: MakePlan, dry_run: bool, diff: bool, as_json: bool) -> "Plan":
-    """Carry out a plan, or show it alone; leave with the status that conflicts call for."""
+    """Execute a plan, or only show it; exit with status 1 on conflicts.
+
+    Raises:
+        Exit: if the plan has conflicts.
+        ScaffoldError: if both `diff` and `as_json` are set.
+    """
     from ltscaffold.cli.output import show_patch, show_plan
     from ltscaffold.writing.transaction import apply, preview
 
     if diff and as_json:
-        raise ScaffoldError("--diff and --json exclude each other: --json has the patches, too")
+        raise ScaffoldError("--diff and --json exclude each other; --json includes the patches")
     dry_run = dry_run or diff
     plan = (preview if dry_run else apply)(project, make_plan)
     if diff:
@@ -103,7 +105,7 @@ def execute(project: Path, make_plan: MakePlan, dry_run: bool, diff: bool, as_js
 
 
 def report(findings: "Sequence[Finding]", as_json: bool) -> None:
-    """Print findings; leave with the status that they call for."""
+    """Print findings; raises Exit with status 1 if there are any."""
     from ltscaffold.cli.output import show_findings
 
     show_findings(findings, as_json)

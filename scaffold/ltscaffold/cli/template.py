@@ -1,4 +1,4 @@
-"""`ltscaffold template`: for those who change what projects are rendered from."""
+"""`ltscaffold template`: commands for authors of templates."""
 
 from dataclasses import asdict
 from functools import partial
@@ -13,7 +13,7 @@ from ltscaffold.cli.options import FINDINGS, ComponentName, Json, Project, plan_
 if TYPE_CHECKING:
     from ltscaffold.writing.plan import Plan
 
-app = typer.Typer(help="Change what is rendered from.", no_args_is_help=True)
+app = typer.Typer(help="Develop and override templates.", no_args_is_help=True)
 
 
 @plan_command(app)
@@ -22,7 +22,7 @@ def eject(
     name: Annotated[
         str,
         typer.Argument(
-            metavar="PARTIAL",
+            metavar="FRAGMENT",
             help="Such as hooks/training_step or recipes/lora.",
             autocompletion=completion.fragments,
         ),
@@ -40,14 +40,14 @@ def template_test(
         Path, typer.Argument(metavar="[PATH]", help="Folder of the templates.", show_default="here")
     ] = Path(),
     run: Annotated[
-        bool, typer.Option("--run/--no-run", help="Run the generated tests, too.")
+        bool, typer.Option("--run/--no-run", help="Also run the generated tests.")
     ] = True,
     accept: Annotated[
-        bool, typer.Option("--accept", help="Write what is rendered to goldens/, to compare with.")
+        bool, typer.Option("--accept", help="Write the output to goldens/ as the expected one.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Render what templates can give; lint it, run its tests, compare it with the goldens."""
+    """Render all that templates offer; lint it, compare it with goldens/, run its tests."""
     from rich.console import Console
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
@@ -69,7 +69,7 @@ def extract_patch(
     project: Project = Path(),
     as_json: Json = False,
 ) -> None:
-    """Turn your edits of a component's files into a patch of the templates, for git apply."""
+    """Turn your edits of a component into a patch of its templates, for git apply."""
     from ltscaffold.cli.output import show_findings, show_json, show_patch
     from ltscaffold.commands.templates.extract_patch import extract_patch, write_patch
 

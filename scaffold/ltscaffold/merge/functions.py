@@ -1,4 +1,4 @@
-"""The merge of a method: what surrounds its body, and the body by statement."""
+"""The merge of a function: decorators, signature and docstring, then the body by statement."""
 
 import ast
 from collections.abc import Sequence
@@ -13,7 +13,16 @@ Version = tuple[Source, Function]
 
 
 def merge_function(name: str, ours: Version, base: Version, theirs: Version) -> Draft:
-    """Return a function that both changed: the body of a hook that was filled in is the user's."""
+    """Return the merge of a function that both sides changed.
+
+    The body of an implemented stub is the user's; other bodies are merged by statement.
+
+    Args:
+        name: of the function, for messages.
+        ours: its module and node as edited.
+        base: as rendered before.
+        theirs: as rendered now.
+    """
     versions = (ours, base, theirs)
     headers, bodies = map(_header_parts, versions), [_body(version) for version in versions]
     head, changed, kept = Draft(), [], False
@@ -25,21 +34,21 @@ def merge_function(name: str, ours: Version, base: Version, theirs: Version) -> 
             changed.append(what)
         head.append(Draft(new if mine == old or own == before != after else mine))
         kept = kept or clash
-    filled = _forms(bodies[0]) != _forms(bodies[1])
-    if filled and _is_stub(bodies[1]):
+    implemented = _forms(bodies[0]) != _forms(bodies[1])
+    if implemented and _is_stub(bodies[1]):
         body = concatenate(unit.merged for unit in bodies[0])
         if _forms(bodies[1]) != _forms(bodies[2]) != _forms(bodies[0]):
             changed.append("body")
     else:
         body = _merge_bodies(name, *bodies)
     head.append(body)
-    if (filled and changed) or kept:
+    if (implemented and changed) or kept:
         head.marks.insert(0, Mark(0, "review", _message(name, changed, theirs)))
     return head
 
 
 def _header_parts(version: Version) -> list[tuple[str, str]]:
-    """Return text and meaning of what surrounds the body: decorators, signature, docstring."""
+    """Return text and normal form of decorators, signature and docstring."""
     source, node = version
     decorators = [ast.dump(decorator) for decorator in node.decorator_list]
     returns = "" if node.returns is None else ast.dump(node.returns)
@@ -53,13 +62,13 @@ def _header_parts(version: Version) -> list[tuple[str, str]]:
 
 
 def _body(version: Version) -> list[Unit]:
-    """Return the statements below the docstring."""
+    """Return the statements after the docstring."""
     source, node = version
     return source.members(node)[ast.get_docstring(node) is not None :]
 
 
 def _is_stub(body: Sequence[Unit]) -> bool:
-    """Tell whether a body does what the base class does, and nothing else."""
+    """Return whether a body only calls the base class."""
     first = body[0].node if body else None
     returned = len(body) == 1 or (len(body) == 2 and isinstance(body[1].node, ast.Return))
     value = getattr(first, "value", None)
@@ -83,14 +92,14 @@ def _forms(units: Sequence[Unit]) -> list[object]:
 
 
 def _form(unit: Unit) -> tuple[object, ...]:
-    """Return what a statement and the comments above it say."""
+    """Return the normal form of a statement and of the comments above it."""
     return (unit.form, tuple(line.strip("# \t") for line in unit.lead.split("\n")))
 
 
 def _merge_bodies(
     name: str, ours: Sequence[Unit], base: Sequence[Unit], theirs: Sequence[Unit]
 ) -> Draft:
-    """Merge statements as diff3 merges lines."""
+    """Merge statements as diff3 does lines."""
     result, positions = Draft(), (0, 0, 0)
     for mine, old, new in _common_statements(ours, base, theirs):
         hunk = ours[positions[0] : mine], base[positions[1] : old], theirs[positions[2] : new]
@@ -105,7 +114,7 @@ def _merge_bodies(
 def _common_statements(
     ours: Sequence[Unit], base: Sequence[Unit], theirs: Sequence[Unit]
 ) -> list[tuple[int, int, int]]:
-    """Return where the statements of base stand in all three, and the ends."""
+    """Return the positions, in all three versions, of unchanged statements, and the ends."""
     mine, new = _matches(base, ours), _matches(base, theirs)
     both = [(mine[old], old, new[old]) for old in sorted(mine.keys() & new.keys())]
     return [*both, (len(ours), len(base), len(theirs))]
@@ -123,7 +132,7 @@ def _matches(base: Sequence[Unit], other: Sequence[Unit]) -> dict[int, int]:
 def _merge_hunk(
     name: str, ours: Sequence[Unit], base: Sequence[Unit], theirs: Sequence[Unit]
 ) -> Draft:
-    """Merge statements of which no version has one unchanged."""
+    """Merge statements between two that are unchanged in all versions."""
     mine, old, new = map(_forms, (ours, base, theirs))
     texts = [concatenate(unit.merged for unit in units) for units in (ours, base, theirs)]
     if old == new or (new and _find(mine, new) is not None):
@@ -138,7 +147,7 @@ def _merge_hunk(
         return concatenate(unit.merged for units in around for unit in units)
     if (start := _find(new, old)) is not None:
         above, below = theirs[:start], theirs[start + len(old) :]
-        above = () if mine[:start] == new[:start] else above  # they are there already
+        above = () if mine[:start] == new[:start] else above  # already in ours
         below = () if below and mine[-len(below) :] == new[-len(below) :] else below
         return concatenate(unit.merged for units in (above, ours, below) for unit in units)
     marked = [text.text for text in texts]
@@ -146,7 +155,7 @@ def _merge_hunk(
 
 
 def _find(long: Sequence[object], short: Sequence[object]) -> int | None:
-    """Return where a sequence stands in another."""
+    """Return the position of a sequence in another one."""
     size = len(short)
     starts = range(len(long) - size + 1)
     return next((i for i in starts if list(long[i : i + size]) == list(short)), None)

@@ -1,4 +1,4 @@
-"""The merge of imports by what they bind, whatever statements they stand in."""
+"""The merge of imports by the names that they bind."""
 
 import ast
 import re
@@ -10,12 +10,12 @@ from ltscaffold.merge.syntax import DOCSTRING, Source, is_import
 from ltscaffold.merge.units import Unit
 
 WIDTH = 88
-"""Of the lines of templates."""
+"""Line length of templates."""
 
 
 @dataclass(frozen=True)
 class Name:
-    """What one alias of an import binds; no name: `import module`."""
+    """The name that an alias of an import binds; `name` is None for `import module`."""
 
     module: str
     name: str | None
@@ -23,25 +23,25 @@ class Name:
 
     @property
     def bound(self) -> str:
-        """The variable."""
+        """The bound variable."""
         return self.alias or self.name or self.module.partition(".")[0]
 
     @property
     def source(self) -> str:
-        """The alias as it is written."""
+        """The alias as source code."""
         return f"{self.name or self.module}{f' as {self.alias}' if self.alias else ''}"
 
 
 def merge_imports(
     units: Sequence[Unit], ours: Source, base: Source, theirs: Source
 ) -> tuple[list[Unit], list[str]]:
-    """Return the units of a merged module with imports of what they use, and notes.
+    """Return the units of a merged module with merged imports, and notes.
 
     Args:
         units: the merged statements, with the imports of ours among them.
-        ours: the module as the user has it.
-        base: as it was rendered.
-        theirs: as it is rendered now.
+        ours: the module as edited.
+        base: the module as rendered before.
+        theirs: the module as rendered now.
     """
     mine, old, new = (set(_bindings(source.tree.body)) for source in (ours, base, theirs))
     others = [unit for unit in units if not is_import(unit)]
@@ -74,11 +74,11 @@ def merge_imports(
         if name.bound in taken
     ]
     notes += [
-        f"{name.bound}: the template no longer imports it; kept, since it is used"
+        f"{name.bound}: the template no longer imports it; kept, since your code uses it"
         for name in sorted((old - new) & mine - dropped, key=str)
     ]
     notes += [
-        f"{name.bound}: the template now imports it; left out, since nothing uses it"
+        f"{name.bound}: the template now imports it; not added, since nothing uses it"
         for name in sorted(new - old - mine - set(added), key=str)
         if name.bound not in bound
     ]
@@ -86,7 +86,7 @@ def merge_imports(
 
 
 def _names(node: ast.AST) -> Iterator[Name]:
-    """Yield what a statement imports."""
+    """Yield the names that a statement imports."""
     if isinstance(node, ast.Import):
         yield from (Name(alias.name, None, alias.asname) for alias in node.names)
     elif isinstance(node, ast.ImportFrom):
@@ -95,7 +95,7 @@ def _names(node: ast.AST) -> Iterator[Name]:
 
 
 def _bindings(nodes: Iterable[ast.AST]) -> Iterator[Name]:
-    """Yield what is imported into the module, in branches as well."""
+    """Yield the names that a module imports, also in branches."""
     for node in nodes:
         yield from _names(node)
         if isinstance(node, ast.If | ast.Try | ast.ExceptHandler | ast.With):
@@ -103,7 +103,7 @@ def _bindings(nodes: Iterable[ast.AST]) -> Iterator[Name]:
 
 
 def _used(tree: ast.AST) -> set[str]:
-    """Return the variables that code reads, those in strings of annotations included."""
+    """Return the variables that code reads, also in annotations that are strings."""
     used: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Name):
@@ -114,7 +114,7 @@ def _used(tree: ast.AST) -> set[str]:
 
 
 def _used_in(text: str) -> set[str]:
-    """Return the variables that a merged text reads; where markers stand, all words count."""
+    """Return the variables that a text reads; with conflict markers, all words of it."""
     try:
         return _used(ast.parse(text))
     except SyntaxError:
@@ -122,7 +122,7 @@ def _used_in(text: str) -> set[str]:
 
 
 def _drop_names(unit: Unit, dropped: set[Name]) -> Iterator[Unit]:
-    """Yield an import without some names, or nothing if none is left."""
+    """Yield an import without some names; nothing if no name remains."""
     if not is_import(unit):
         yield unit
         return
@@ -137,7 +137,7 @@ def _drop_names(unit: Unit, dropped: set[Name]) -> Iterator[Unit]:
 
 
 def _with_names(unit: Unit, names: Sequence[Name]) -> Unit:
-    """Return an import of other names, on as many lines as it had or as it needs."""
+    """Return an import with other names; one that was split stays split."""
     ordered = sorted(dict.fromkeys(names), key=_name_order)
     if isinstance(unit.node, ast.ImportFrom):
         text = _from_import(ordered, split="(" in unit.text and unit.text.count("\n") > 1)
@@ -163,7 +163,7 @@ def _from_import(names: Sequence[Name], split: bool) -> str:
 
 
 def _first_party_packages(source: Source) -> set[str]:
-    """Return the packages that a template imports in a group below those of others."""
+    """Return the packages that a template imports in the first-party group."""
     groups: list[set[str]] = []
     for unit in source.units():
         if is_import(unit):
@@ -176,7 +176,7 @@ def _first_party_packages(source: Source) -> set[str]:
 
 
 def _insert(units: list[Unit], name: Name, first_party: set[str]) -> None:
-    """Add an import: to a statement of the same module, or as one in its place in the order."""
+    """Add an import to a statement of its module, or as a new statement in isort's order."""
     imports = [(index, unit) for index, unit in enumerate(units) if is_import(unit)]
     for index, unit in imports:
         names = list(_names(unit.node))
@@ -205,7 +205,7 @@ def _insert(units: list[Unit], name: Name, first_party: set[str]) -> None:
 
 
 def _sort_key(unit: Unit, first_party: set[str]) -> tuple[int, bool, str]:
-    """Return where an import stands in isort's order."""
+    """Return the sort key of an import in isort's order."""
     module = next(_names(unit.node)).module
     package = module.partition(".")[0]
     if package == "__future__":

@@ -1,4 +1,4 @@
-"""The merge of Python by the members of its classes."""
+"""The merge of Python modules by class member and statement."""
 
 import ast
 import re
@@ -14,12 +14,15 @@ INDENT = " " * 4
 
 
 def merge_python(ours: str, base: str, theirs: str) -> Draft | None:
-    """Return a module with the template's change, or None if a version is no Python.
+    """Return the merge of a module, or None if a version has a syntax error.
 
     Args:
-        ours: the file as the user has it, with line feeds alone.
-        base: what was rendered.
-        theirs: what is rendered now.
+        ours: the module as edited, with LF line endings.
+        base: the module as rendered before.
+        theirs: the module as rendered now.
+
+    Returns:
+        The merged text, marks for conflicts and for edits to review, and notes.
     """
     try:
         mine = Source(ours)
@@ -42,7 +45,7 @@ def _merge_module(ours: Source, base: Source, theirs: Source) -> Draft:
 
 
 def _with_imports(merged: list[Unit], ours: list[Unit]) -> list[Unit]:
-    """Return merged statements with the imports of ours where they stood among them."""
+    """Return merged statements with the imports of ours at their former positions."""
     keys, pending = {unit.key for unit in merged}, iter(merged)
     order: list[Unit] = []
     for unit in ours:
@@ -57,7 +60,7 @@ def _with_imports(merged: list[Unit], ours: list[Unit]) -> list[Unit]:
 
 
 def _combine(sources: tuple[Source, Source, Source], ours: Unit, base: Unit, theirs: Unit) -> Draft:
-    """Merge a statement that both changed."""
+    """Merge a statement that both sides changed."""
     mine, old, new = zip(sources, (ours.node, base.node, theirs.node), strict=True)
     versions = (mine, old, new)
     is_function = all(isinstance(node, Function) for _, node in versions)
@@ -67,7 +70,7 @@ def _combine(sources: tuple[Source, Source, Source], ours: Unit, base: Unit, the
         return merge_function(ours.key, *versions) if is_function else _merge_class(*versions)
     if ours.key == DOCSTRING or isinstance(ours.node, ast.Assign | ast.AnnAssign):
         shown = "" if ours.key == DOCSTRING else f": {' '.join(theirs.text.split())}"
-        return review(ours.text, f"{ours.key}: the template changed it, too{shown}; yours is kept")
+        return review(ours.text, f"{ours.key}: the template also changed it{shown}; yours is kept")
     message = f"{ours.key}: choose between the marked lines"
     return conflict(ours.text, base.text, theirs.text, message)
 
@@ -91,7 +94,7 @@ def _header_form(node: ast.ClassDef) -> str:
 
 
 def _indented(text: str, like: Source) -> str:
-    """Return a template's text with the indentation that a file has."""
+    """Return a template's text with the indentation of a file."""
     unit = _indentation(like)
     if unit == INDENT:
         return text
@@ -115,7 +118,7 @@ def _with_unit(line: str, unit: str) -> str:
 
 
 def _indentation(source: Source) -> str:
-    """Return what the first body of a module is indented by."""
+    """Return the indentation of the first body in a module."""
     for node in source.tree.body:
         if isinstance(node, ast.ClassDef | ast.FunctionDef):
             found = re.match(r"[ \t]+", source.lines[source.start(node.body[0]) - 1])

@@ -1,4 +1,4 @@
-"""The merge of two versions of a list of named units: members of a class, keys of a mapping."""
+"""The three-way merge of lists of named units: members of a class, keys of a mapping."""
 
 import re
 from collections import Counter
@@ -9,23 +9,23 @@ from typing import Any
 from ltscaffold.merge.draft import Draft, concatenate, review
 
 MARKER = "marker"
-"""Key of the comment under which new units go."""
+"""Key of the comment below which new units are inserted."""
 MARKER_LINE = re.compile(r"\s*#.*\bgo below this line\b")
 
 
 @dataclass(frozen=True)
 class Unit:
-    """A stretch of lines with a name.
+    """Lines with a name, such as a method or a key of a mapping.
 
     Attributes:
-        key: the name; what has the same in two versions is compared.
+        key: the name; units with the same key in two versions are compared.
         gap: the blank lines above.
-        lead: the lines of comment above.
-        text: its own lines.
-        form: what it says whatever its layout.
-        node: what the parser made of it.
-        divisible: whether it has units of its own, which are merged in its place.
-        draft: what is to be said of its lines once it is merged.
+        lead: the comment lines above.
+        text: its lines.
+        form: its normal form, independent of layout; equal forms mean the same.
+        node: the parsed node; None for comments and blank lines.
+        divisible: whether it has units of its own, which are merged instead.
+        draft: the merged lines with their marks; None until merged.
     """
 
     key: str
@@ -39,16 +39,16 @@ class Unit:
 
     @property
     def merged(self) -> Draft:
-        """The unit as a text, its gap and comments included."""
+        """The unit as a draft, its gap and comments included."""
         return concatenate([Draft(self.gap + self.lead), self.draft or Draft(self.text)])
 
 
 Combine = Callable[[Unit, Unit, Unit], Draft]
-"""The merge of a unit that both changed: ours, base and theirs."""
+"""Merges a unit that both sides changed: (ours, base, theirs) to a draft."""
 
 
 def number_duplicates(units: Iterable[Unit]) -> list[Unit]:
-    """Return units with a number added to a name that was there before."""
+    """Return units with a number appended to each repeated key."""
     seen: Counter[str] = Counter()
     result = []
     for unit in units:
@@ -59,11 +59,14 @@ def number_duplicates(units: Iterable[Unit]) -> list[Unit]:
 
 
 def split_comments(lines: Sequence[str], led: Unit | None) -> list[Unit]:
-    """Return the comments above a unit, and it; the marker is a unit of its own.
+    """Return the comments above a unit, and the unit; the marker is a unit of its own.
 
     Args:
-        lines: blank ones and comments.
-        led: the unit below; None: the list ends here.
+        lines: blank lines and comments.
+        led: the unit below; None at the end of the list.
+
+    Returns:
+        Up to two units: the marker, and `led` with its gap and lead, or the rest of the lines.
     """
     units = []
     marker = next((i for i, line in enumerate(lines) if MARKER_LINE.match(line)), None)
@@ -82,7 +85,7 @@ def split_comments(lines: Sequence[str], led: Unit | None) -> list[Unit]:
 
 
 def _gap_and_lead(lines: Sequence[str]) -> tuple[str, str]:
-    """Split lines without code into the blank ones above and the comments."""
+    """Split lines without code into leading blank lines and comments."""
     first = next((i for i, line in enumerate(lines) if line.strip()), len(lines))
     return "".join(lines[:first]), "".join(lines[first:])
 
@@ -94,7 +97,14 @@ def _stripped(text: str) -> tuple[str, ...]:
 def merge_units(
     ours: Sequence[Unit], base: Sequence[Unit], theirs: Sequence[Unit], combine: Combine
 ) -> tuple[list[Unit], list[str]]:
-    """Return the merged units, in the order that ours have, and notes of what stays deleted."""
+    """Return the merged units, in the order of ours, and notes about units deleted in ours.
+
+    Args:
+        ours: the units as edited.
+        base: the units as rendered before.
+        theirs: the units as rendered now.
+        combine: merges a unit that both sides changed.
+    """
     old_units, new_units = ({unit.key: unit for unit in units} for units in (base, theirs))
     merged = []
     for unit in ours:
@@ -104,11 +114,11 @@ def merge_units(
         elif old is None:
             merged.append(unit)
         elif unit.form != old.form or _stripped(unit.lead) != _stripped(old.lead):
-            message = f"{unit.key}: the template no longer has it; yours is kept"
+            message = f"{unit.key}: the template removed it; yours is kept"
             merged.append(replace(unit, draft=review(unit.text, message)))
     our_keys = {unit.key for unit in ours}
     notes = [
-        f"{key}: deleted here, and stays so; the template changed it"
+        f"{key}: you deleted it; the change of the template is not applied"
         for key in old_units
         if key not in our_keys and key in new_units and new_units[key].form != old_units[key].form
     ]
@@ -117,16 +127,14 @@ def merge_units(
 
 
 def _merge_unit(ours: Unit, base: Unit | None, theirs: Unit, combine: Combine) -> Unit:
-    """Merge a unit that both have."""
+    """Merge a unit that ours and theirs have."""
     if base is None:
         if ours.form == theirs.form:
             return ours
-        message = f"{ours.key}: the template now has one, too; yours is kept"
+        message = f"{ours.key}: the template added one too; yours is kept"
         return replace(ours, draft=review(ours.text, message))
-    gap, lead = (
-        pick_changed(ours.gap, base.gap, theirs.gap),
-        pick_changed(ours.lead, base.lead, theirs.lead),
-    )
+    gap = pick_changed(ours.gap, base.gap, theirs.gap)
+    lead = pick_changed(ours.lead, base.lead, theirs.lead)
     untouched = not ours.divisible and ours.form == base.form != theirs.form
     if ours.text == base.text or untouched:
         return replace(ours, gap=gap, lead=lead, text=theirs.text, form=theirs.form)
@@ -138,7 +146,7 @@ def _merge_unit(ours: Unit, base: Unit | None, theirs: Unit, combine: Combine) -
 def _insert_new(
     merged: list[Unit], order: Sequence[str], new_units: dict[str, Unit], known: set[str]
 ) -> None:
-    """Put each new unit of theirs below the one that it follows there."""
+    """Insert each new unit of theirs below the unit that precedes it there."""
     for index, key in enumerate(order):
         if key in known:
             continue
@@ -155,5 +163,5 @@ def _insert_new(
 
 
 def pick_changed(ours: str, base: str, theirs: str) -> str:
-    """Return theirs where ours was not changed."""
+    """Return theirs if ours is unchanged, else ours."""
     return theirs if ours == base else ours

@@ -1,4 +1,4 @@
-"""Findings in the code and the configs of a component; nothing is imported or run."""
+"""Static findings in the code and the configs of a component."""
 
 import ast
 from collections.abc import Iterator
@@ -14,18 +14,18 @@ from ltscaffold.record.component_types import COMPONENT_TYPES
 from ltscaffold.templating.catalog import Catalog
 from ltscaffold.writing.plan import read
 
-IGNORED_BY_GIT = "git ignores it; `copier update` loses edits in such a file"
+IGNORED_BY_GIT = "git ignores it, so `copier update` loses its edits; remove it from .gitignore"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What is wrong, where, and what to do.
+    """A problem in a project or in templates.
 
     Attributes:
-        code: a word for the kind of finding, such as "missing-file".
-        path: relative to the project; empty where it is no file.
+        code: of the problem, such as "missing-file".
+        path: relative to the project; empty if no file is concerned.
         line: from 1; 0 for the file as a whole.
-        message: the fact and the next step.
+        message: the fact and the fix.
     """
 
     code: str
@@ -34,32 +34,27 @@ class Finding:
     message: str
 
 
-def check_code(
-    path: str, content: bytes, component: Component, catalog: Catalog
-) -> Iterator[Finding]:
-    """Yield a syntax error, and hooks that Lightning does not call, or not like this."""
+def check_code(path: str, content: bytes, owner: Component, catalog: Catalog) -> Iterator[Finding]:
+    """Yield a syntax error, and hooks that Lightning does not call or calls differently."""
     try:
         ast.parse(content)
     except (SyntaxError, ValueError) as error:
         line = getattr(error, "lineno", 0) or 0
-        yield Finding("syntax-error", path, line, f"no valid Python: {error.args[0]}")
+        yield Finding("syntax-error", path, line, f"invalid Python: {error.args[0]}")
         return
-    component_type = COMPONENT_TYPES[component.type]
-    component_class, hooks = (
-        component_type.class_name(component.name),
-        catalog.hook_names(component_type),
-    )
-    for place in removed_hooks(path, content, {component_class: component.type}):
-        yield Finding("former-hook", place.path, place.line, place.message)
+    component_type = COMPONENT_TYPES[owner.type]
+    component_class = component_type.class_name(owner.name)
+    hooks = catalog.hook_names(component_type)
+    for location in removed_hooks(path, content, {component_class: owner.type}):
+        yield Finding("former-hook", location.path, location.line, location.message)
     for class_name, method in methods(content):
         if class_name == component_class and method.name in hooks:
-            yield from check_signature(
-                path, method, catalog.hook(component_type, method.name)["parameters"]
-            )
+            parameters = catalog.hook(component_type, method.name)["parameters"]
+            yield from check_signature(path, method, parameters)
 
 
 def check_signature(path: str, method: ast.FunctionDef, parameters: list[str]) -> Iterator[Finding]:
-    """Yield a finding if a hook cannot be called with the arguments that it is given."""
+    """Yield a finding if a hook cannot take the arguments that it is called with."""
     expected = ["self", *(parameter.split(":")[0] for parameter in parameters)]
     taken = [argument.arg for argument in (*method.args.posonlyargs, *method.args.args)]
     required, given = len(taken) - len(method.args.defaults), len(expected)
@@ -69,21 +64,21 @@ def check_signature(path: str, method: ast.FunctionDef, parameters: list[str]) -
 
 
 def check_config(project: Path, path: str, content: bytes) -> Iterator[Finding]:
-    """Yield YAML that cannot be read, and each `_target_` that the project does not define."""
+    """Yield a YAML error, and each `_target_` in the project that does not exist."""
     try:
         config = yaml.compose(content, yaml.SafeLoader)
     except (yaml.YAMLError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
-        message = "no valid YAML: " + " ".join(str(error).split())[:120]
+        message = "invalid YAML: " + " ".join(str(error).split())[:120]
         yield Finding("yaml-error", path, mark.line + 1 if mark else 0, message)
         return
     for line, target in find_targets(config):
         module, _, name = target.rpartition(".")
         code = read(project, module.replace(".", "/") + ".py")
         if code is None and (project / module.split(".")[0]).is_dir():
-            yield Finding("target", path, line, f"_target_ {target}: there is no module {module}")
+            yield Finding("target", path, line, f"_target_ {target}: {module} does not exist")
         elif code is not None and name not in defined_names(code):
-            yield Finding("target", path, line, f"_target_ {target}: {module} defines no {name}")
+            yield Finding("target", path, line, f"_target_ {target}: {module} has no {name}")
 
 
 def find_targets(node: yaml.Node | None) -> Iterator[tuple[int, str]]:

@@ -1,4 +1,4 @@
-"""What a project records before it is written."""
+"""The record of a project that does not exist yet."""
 
 from pathlib import Path
 
@@ -10,12 +10,12 @@ DEFAULT_PACKAGE = "tasks"
 
 
 def initial_answers(package: str = DEFAULT_PACKAGE, url: str = source.SOURCE_URL) -> Answers:
-    """Return the answers of a new project: the newest templates of a URL, no components."""
+    """Return the record of a new project: the latest templates of a URL, no components."""
     return Answers(version=source.versions(url)[-1], source=url, package=package)
 
 
 def read_or_initial_answers(project: Path) -> Answers:
-    """Return what a project records, or what a new one in the folder would."""
+    """Return the record of a project, or of a new one; raises ScaffoldError without a folder."""
     if not project.is_dir():
-        raise ScaffoldError(f"there is no folder {project}")
+        raise ScaffoldError(f"the folder {project} does not exist; see --project")
     return read_answers(project) or initial_answers()

@@ -1,4 +1,4 @@
-"""Partials of the templates that a project has for its own, and what the templates have."""
+"""Template fragments that a project overrides, and those that it can override."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +11,7 @@ from ltscaffold.writing.plan import read
 
 
 def fragment_names(templates: Path) -> list[str]:
-    """Return the fragments that can be ejected, sorted; macros and files of projects cannot."""
+    """Return the template fragments that a project can override, sorted."""
     return sorted(
         f"{folder}/{path.name.removesuffix(SUFFIX)}"
         for folder in FRAGMENT_FOLDERS
@@ -20,29 +20,29 @@ def fragment_names(templates: Path) -> list[str]:
 
 
 def ejected_fragments(project: Path) -> list[str]:
-    """Return the fragments in a project's folder, sorted, whether they override one or not."""
+    """Return the fragments in a project's folder, sorted, with or without an original."""
     folder = project / PROJECT_FRAGMENTS
     paths = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
     return sorted(path.removesuffix(SUFFIX) for path in paths)
 
 
 def ejected_changes(project: Path, answers: Answers, old: str, new: str) -> Iterator[str]:
-    """Yield a line for each fragment of the project's own that the templates change, too.
+    """Yield a line for each overridden template fragment whose original changes.
 
     Args:
         project: the folder of the project.
-        answers: what it records.
-        old: the version of the templates that it leaves.
-        new: the version that it is brought to.
+        answers: its record.
+        old: the version of the templates before an update.
+        new: the version after it.
     """
     before, after = (source.checkout(answers.source, version) for version in (old, new))
     for name in ejected_fragments(project):
         path = f"{name}{SUFFIX}"
         old_text, new_text = read(before, path), read(after, path)
         if old_text is not None and new_text is None:
-            yield f"{PROJECT_FRAGMENTS}/{path}: templates {new} no longer have it; delete it"
+            yield f"{PROJECT_FRAGMENTS}/{path}: templates {new} do not have it; delete it"
         elif old_text != new_text:
             yield (
-                f"{PROJECT_FRAGMENTS}/{path}: its original changed in {new}; "
-                f"take over what you want of diff -u {before / path} {after / path}"
+                f"{PROJECT_FRAGMENTS}/{path}: its original changed in {new}; compare: "
+                f"diff -u {before / path} {after / path}"
             )

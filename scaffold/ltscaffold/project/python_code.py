@@ -1,11 +1,11 @@
-"""What a Python file of a project defines; of a file that is no Python, nothing."""
+"""The definitions of a Python file; none if the file has a syntax error."""
 
 import ast
 from collections.abc import Iterator
 
 
 def parse_or_empty(code: bytes | str | None) -> ast.Module:
-    """Return the syntax tree of code, an empty one for code with an error."""
+    """Return the syntax tree of code; empty if the code has a syntax error."""
     try:
         return ast.parse(code or "")
     except (SyntaxError, ValueError):

@@ -1,4 +1,4 @@
-"""`ltscaffold status`: what was generated, and what became of it."""
+"""`ltscaffold status`: the components of a project, with their edits and stubs."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from ltscaffold.project.components import component_files
 from ltscaffold.project.merge_files import is_edited
 from ltscaffold.project.project_fragments import ejected_fragments
-from ltscaffold.project.stubs import Stub, unimplemented_stubs
+from ltscaffold.project.stubs import Stub, find_stubs
 from ltscaffold.record.answers import Component, read_project
 from ltscaffold.record.component_types import COMPONENT_TYPES
 from ltscaffold.templating import source
@@ -15,12 +15,12 @@ from ltscaffold.writing.plan import read
 
 @dataclass(frozen=True)
 class ComponentStatus:
-    """A component with the state of each of its files, and its stubs that were not filled in.
+    """A component with the state of its files and its unimplemented stubs.
 
     Attributes:
-        component: as it was recorded.
+        component: as recorded.
         files: "unchanged", "edited" or "missing" by path.
-        stubs: methods that are as they were generated.
+        stubs: methods whose body is still as generated.
     """
 
     component: Component
@@ -30,13 +30,13 @@ class ComponentStatus:
 
 @dataclass(frozen=True)
 class Status:
-    """What a project is made of.
+    """The state of a project.
 
     Attributes:
         version: of its templates.
-        newest: the newest version there is.
-        components: what was generated.
-        ejected: template fragments that the project has for its own.
+        newest: the latest version of the templates.
+        components: all components.
+        ejected: template fragments that the project overrides.
     """
 
     version: str
@@ -46,30 +46,29 @@ class Status:
 
 
 def status(project: Path) -> Status:
-    """Return what was generated into a project; raises ScaffoldError if there is none."""
+    """Return the state of a project.
+
+    Raises:
+        ScaffoldError: if the folder has no project.
+    """
     answers = read_project(project)
     components = [
-        _status(project, component, component_files(answers, component))
-        for component in answers.components
+        _status(project, each, component_files(answers, each)) for each in answers.components
     ]
-    return Status(
-        answers.version, source.versions(answers.source)[-1], components, ejected_fragments(project)
-    )
+    newest = source.versions(answers.source)[-1]
+    return Status(answers.version, newest, components, ejected_fragments(project))
 
 
 def _status(project: Path, component: Component, files: dict[str, str]) -> ComponentStatus:
     states = {path: _state(project, path, text) for path, text in files.items()}
     folder = f"{COMPONENT_TYPES[component.type].hooks}/"
-    hooks = [
-        fragment.removeprefix(folder)
-        for fragment in component.fragments
-        if fragment.startswith(folder)
-    ]
+    fragments = [each for each in component.fragments if each.startswith(folder)]
+    hooks = [fragment.removeprefix(folder) for fragment in fragments]
     stubs = [
         stub
         for path, text in files.items()
         if path.endswith(".py")
-        for stub in unimplemented_stubs(path, read(project, path), text, hooks)
+        for stub in find_stubs(path, read(project, path), text, hooks)
     ]
     return ComponentStatus(component, states, stubs)
 

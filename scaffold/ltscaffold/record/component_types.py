@@ -1,4 +1,4 @@
-"""The component types: what sets a task, a dataset and a callback apart for the generator."""
+"""Component types: how tasks, datasets and callbacks differ for the generator."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,16 +6,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ComponentType:
-    """What the commands have to know about a kind.
+    """A type of component.
 
     Attributes:
-        name: as the answers record it.
-        suffix: what the name of its class ends in.
-        hooks: folder of the fragments of its hooks.
-        option: its config within the groups, in terms of a component's `group`, `base` and `name`.
-        usage: what follows `python train.py` to use it, likewise.
+        name: as the record has it.
+        suffix: of the class name.
+        hooks: folder of its hooks' template fragments.
+        option: path of its config in the config group; a format string over the fields of a
+            component.
+        usage: arguments of `python train.py` that use it; likewise a format string.
         since: the first version of the templates that has it.
-        mentions: patterns of its config in other configs, each with a group for what stands before.
+        references: regular expressions of its config in other configs; group 1 precedes OPTION.
         reserved_names: names that it cannot have: options of the runtime, imported classes.
     """
 
@@ -25,12 +26,12 @@ class ComponentType:
     option: str
     usage: str
     since: str
-    mentions: tuple[str, ...] = (r"((?<![\w.-]))OPTION(?![\w/-])",)
+    references: tuple[str, ...] = (r"((?<![\w.-]))OPTION(?![\w/-])",)
     reserved_names: frozenset[str] = frozenset()
 
     @property
     def loop_variable(self) -> str:
-        """The variable that paths of templates loop over."""
+        """The variable that template paths loop over."""
         return f"lts_{self.name}s"
 
     def class_name(self, name: str) -> str:
@@ -38,14 +39,14 @@ class ComponentType:
         return "".join(word.capitalize() for word in name.split("_")) + self.suffix
 
     def fragment(self, hook: str) -> str:
-        """Return the path of the fragment of a hook."""
+        """Return the template fragment of a hook."""
         return f"{self.hooks}/{hook}"
 
 
 CALLBACK_BASE = "Callback"
-"""What a callback records as its base: no name that a component can have."""
+"""The base that a callback records; no component can have this name."""
 CHAINING_SINCE = "v1.1.0"
-"""The first version of the templates in which a task can be based on one of the project."""
+"""The first version of the templates in which a task can be based on a task of the project."""
 
 TASK = ComponentType(
     "task", "Transformer", "hooks", "{group}/{name}", "+task={group}/{name}", "v1.0.0"
@@ -69,7 +70,7 @@ CALLBACK = ComponentType(
     "{name}",
     "+task=nlp/language_modeling 'callbacks=[default,{name}]'",
     "v1.1.0",
-    mentions=(  # its name alone may be any word
+    references=(  # its name alone may be any word
         r"(\bcallbacks[./])OPTION(?![\w-])",
         r"(\bcallbacks:[ \t]*(?:\[(?:[^]\n]*[ ,])?)?)OPTION(?=[ \t]*(?:[],]|#|$))",
         r"(\bcallbacks:[ \t]*\n(?:[ \t]+.*\n)*?[ \t]+(?:- )?)OPTION(?=[ \t]*:?[ \t]*(?:#.*)?$)",

@@ -1,7 +1,7 @@
-"""From templates and answers to files, as Copier renders them, without importing Copier."""
+"""Render templates as Copier does, without importing Copier."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path, PurePath
@@ -21,30 +21,30 @@ from ltscaffold.record.answers import ANSWERS_FILE, Answers, Component, Variable
 from ltscaffold.record.component_types import CALLBACK_BASE
 
 Files = dict[str, str]
-"""Text by path relative to the project."""
+"""Texts by path relative to the project."""
 
 SUFFIX = ".jinja"
 ANSWERS_TEMPLATE = "{{ _copier_conf.answers_file }}.jinja"
 LOOP = re.compile(r"{% yield (?P<name>\w+) from (?P<components>\w+) %}(?P<body>.*?){% endyield %}")
-"""Copier's tag in a path: the path stands once for each of the components."""
+"""Copier's loop in a path: one file per component."""
 
 
 def environment(templates: Path, project_fragments: Path | None = None) -> Environment:
-    """Return the Jinja environment that `copier.yml` describes; it keeps what it compiled.
+    """Return the Jinja environment that `copier.yml` describes; it caches compiled templates.
 
     Args:
         templates: the folder of the templates.
-        project_fragments: a folder with fragments that stand in for those of the templates.
+        project_fragments: a folder with fragments that override those of the templates.
     """
     if project_fragments is None or not project_fragments.is_dir():
         return _environment((templates,), ())
-    # Jinja sees that a file changed, and not that there is one more in front of it.
+    # Jinja notices a changed file, but not a new one that overrides a cached one.
     return _environment((project_fragments, templates), tuple(sorted(project_fragments.rglob("*"))))
 
 
 @cache
 def _environment(folders: tuple[Path, ...], files: tuple[Path, ...]) -> Environment:
-    """Return the environment of folders, the first before the others, as long as it has files."""
+    """Return the environment of folders, in order of precedence; cached by the list of files."""
     return Environment(
         loader=FileSystemLoader(folders),
         keep_trailing_newline=True,
@@ -55,29 +55,24 @@ def _environment(folders: tuple[Path, ...], files: tuple[Path, ...]) -> Environm
 
 
 def render(
-    templates: Path,
-    answers: Answers,
-    only: Sequence[Component] | None = None,
-    skeleton: bool = True,
+    templates: Path, answers: Answers, only: list[Component] | None = None, skeleton: bool = True
 ) -> Files:
-    """Return the files of the project that the answers describe.
+    """Return the files of a project.
 
     Args:
         templates: the folder of the templates.
-        answers: what the project records.
-        only: the components whose files are wanted, in place of all.
-        skeleton: whether files that belong to no component are wanted, the answers file included.
+        answers: the record of the project.
+        only: the components to render; by default all.
+        skeleton: also render files that belong to no component, the record included.
 
     Raises:
-        ScaffoldError: if a component is based on what there is not.
+        ScaffoldError: if the base of a component does not exist, or a template has an error.
     """
     components = answers.components if only is None else only
     for component in components:
         _check_base(templates, answers, component)
-    jinja, variables = (
-        environment(templates, answers.project_fragments),
-        answers.variables(components),
-    )
+    jinja = environment(templates, answers.project_fragments)
+    variables = answers.variables(components)
     project = templates / "project"
     paths = (path.relative_to(project) for path in project.rglob("*") if path.is_file())
     return {
@@ -89,19 +84,19 @@ def render(
 
 
 def _check_base(templates: Path, answers: Answers, component: Component) -> None:
-    """Raise ScaffoldError where merged branches left a component without its base."""
+    """Raise ScaffoldError if the base of a component does not exist."""
     if component.base == CALLBACK_BASE or answers.ancestors(component.base):
         return
     if not (templates / "bases" / f"{component.base}{SUFFIX}").is_file():
         raise ScaffoldError(
-            f"{component.name} is based on {component.base}, which is neither in "
-            f"{ANSWERS_FILE} nor in the templates (merged branches?): take the line of one back, "
-            "or delete that of the other"
+            f"'{component.name}' is based on '{component.base}', which is neither in "
+            f"{ANSWERS_FILE} nor in the templates (merged branches?); restore the line of "
+            f"'{component.base}', or delete that of '{component.name}'"
         )
 
 
 def render_answers(templates: Path, answers: Answers) -> str:
-    """Return the text of the answers file; components may be at other versions than the project."""
+    """Return the text of the record, in which each component has a version of its own."""
     text = _render_file(environment(templates), f"project/{ANSWERS_TEMPLATE}", answers.variables())
     for component in answers.components:
         if component.template_version != answers.version:
@@ -113,7 +108,7 @@ def render_answers(templates: Path, answers: Answers) -> str:
 def _expand_path(
     jinja: Environment, path: str, variables: Variables
 ) -> Iterator[tuple[str, Variables]]:
-    """Yield the paths that a template path stands for, each with the variables it sees."""
+    """Yield the paths that a template path renders to, each with its variables."""
     loop = LOOP.search(path)
     if loop is None:
         yield _compiled(jinja, path.removesuffix(SUFFIX)).render(variables), variables
@@ -131,7 +126,7 @@ def _compiled(jinja: Environment, text: str) -> Template:
 
 
 def _render_file(jinja: Environment, template: str, variables: Variables) -> str:
-    """Return a file's text: rendered if its name ends in `.jinja`, else as it is."""
+    """Return the text of a file: rendered if its name ends in `.jinja`, else unchanged."""
     if template.endswith(SUFFIX):
         with one_line_errors(template):
             return jinja.get_template(template).render(variables)
@@ -141,7 +136,7 @@ def _render_file(jinja: Environment, template: str, variables: Variables) -> str
 
 @contextmanager
 def one_line_errors(template: str) -> Iterator[None]:
-    """Turn an error of a template into a ScaffoldError that names the line."""
+    """Convert a template error to a ScaffoldError with the line of the template."""
     try:
         yield
     except (TemplateError, TypeError, ValueError) as error:
@@ -150,9 +145,9 @@ def one_line_errors(template: str) -> Iterator[None]:
 
 def _template_error(template: str, error: Exception) -> ScaffoldError:
     if isinstance(error, TemplateSyntaxError):
-        place = f"{error.filename or error.name}:{error.lineno}"
+        location = f"{error.filename or error.name}:{error.lineno}"
     else:
-        at = [at for at in extract_tb(error.__traceback__) if at.filename.endswith(SUFFIX)]
-        place = f"{at[-1].filename}:{at[-1].lineno}" if at else template
+        frames = [f for f in extract_tb(error.__traceback__) if f.filename.endswith(SUFFIX)]
+        location = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else template
     reason = " ".join(str(error).split())
-    return ScaffoldError(f"the template {place} does not render: {reason or type(error).__name__}")
+    return ScaffoldError(f"cannot render {location}: {reason or type(error).__name__}; correct it")

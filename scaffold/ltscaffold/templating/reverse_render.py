@@ -1,4 +1,4 @@
-"""Where in a template the lines of a rendered file come from: guesses, for rendering to confirm."""
+"""Candidate edits of a template for an edit of its rendered file; rendering confirms them."""
 
 import re
 from collections.abc import Iterator
@@ -10,12 +10,12 @@ from os.path import commonprefix
 EXPRESSION = re.compile(r"\{\{-? (.+?) -?\}\}")
 SYNTAX = ("{{", "{%", "{#")
 MIN_LITERAL_CHARS = 3
-"""Letters of its own that a line of a template needs, to be told from others."""
+"""Literal characters that a template line needs to be matched."""
 
 
 @dataclass(frozen=True)
 class Hunk:
-    """Lines of a file as rendered, `old`, that were edited into `new`, and what stands around."""
+    """An edit of `old` lines of a rendered file into `new` ones, with the lines around."""
 
     before: list[str]
     old: list[str]
@@ -24,17 +24,17 @@ class Hunk:
 
     @property
     def size(self) -> int:
-        """The number of lines that differ."""
+        """The number of differing lines."""
         return len(self.old) + len(self.new)
 
     @property
     def line(self) -> int:
-        """The line of the rendered file at which it begins, from 1."""
+        """Its first line in the rendered file, from 1."""
         return len(self.before) + 1
 
 
 def hunks(rendered: str, edited: str) -> list[Hunk]:
-    """Return where two texts differ; lines that were edited one by one are a hunk each."""
+    """Return the differences of two texts; lines replaced one to one are a hunk each."""
     old, new = rendered.splitlines(keepends=True), edited.splitlines(keepends=True)
     codes = SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
     found = []
@@ -51,12 +51,12 @@ def hunks(rendered: str, edited: str) -> list[Hunk]:
 
 
 def candidate_edits(template: str, hunk: Hunk, name: str) -> Iterator[tuple[int, str]]:
-    """Yield what a template may become to give the new lines, each with how likely it is.
+    """Yield a likelihood and a new text of a template, per way to make it render the new lines.
 
     Args:
         template: its text.
         hunk: the edit.
-        name: of the component; a text that has it is no text of a template, but for an expression.
+        name: of the component; in a template only an expression may stand for it.
     """
     lines = template.splitlines(keepends=True)
     expressions = dict(_values(lines, [*hunk.before, *hunk.old, *hunk.after]))
@@ -68,7 +68,7 @@ def candidate_edits(template: str, hunk: Hunk, name: str) -> Iterator[tuple[int,
 
 
 def _line_candidates(lines: list[str], hunk: Hunk) -> Iterator[tuple[int, int, int, int]]:
-    """Yield likely places of whole lines: likelihood, first and last line, more indentation."""
+    """Yield matches of whole lines: likelihood, first and last line, extra indentation."""
     size = len(hunk.old)
     for start in range(len(lines) - size + 1):
         end = start + size
@@ -85,9 +85,9 @@ def _line_candidates(lines: list[str], hunk: Hunk) -> Iterator[tuple[int, int, i
 
 
 def _inline_candidates(template: str, hunk: Hunk, name: str) -> Iterator[tuple[int, str]]:
-    """Yield likely places of the part of the lines that differs."""
+    """Yield likelihood and new text for matches of the differing part of lines."""
     old, new = "".join(hunk.old), "".join(hunk.new)
-    head = len(commonprefix([old, new]))  # noqa: RUF071  # letters are meant
+    head = len(commonprefix([old, new]))  # noqa: RUF071  # not a path
     tail = len(commonprefix([old[head:][::-1], new[head:][::-1]]))  # noqa: RUF071
     text = _as_template(new[head : len(new) - tail], {}, name)
     if not hunk.old or text is None:
@@ -105,7 +105,7 @@ def _inline_candidates(template: str, hunk: Hunk, name: str) -> Iterator[tuple[i
 
 
 def _values(lines: list[str], rendered: list[str]) -> Iterator[tuple[str, str]]:
-    """Yield the text that an expression gave, and the expression as it stands there."""
+    """Yield the rendered text of an expression, and the expression."""
     for line in lines:
         whole = EXPRESSION.findall(line)
         for given in rendered if whole else []:
@@ -115,20 +115,20 @@ def _values(lines: list[str], rendered: list[str]) -> Iterator[tuple[str, str]]:
 
 
 def _as_template(text: str, expressions: dict[str, str], name: str) -> str | None:
-    """Return text as a template has it; None if it cannot be one of all components."""
+    """Return rendered text as template text; None if it is specific to the component."""
     if any(syntax in text for syntax in SYNTAX):
         return None
     stem = "".join(word.capitalize() for word in name.split("_"))
-    own = [value for value in expressions if name in value or stem in value]
-    if own:
-        longest_first = "|".join(map(re.escape, sorted(own, key=len, reverse=True)))
+    names = [value for value in expressions if name in value or stem in value]
+    if names:
+        longest_first = "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
         text = re.sub(rf"\b({longest_first})\b", lambda found: expressions[found[0]], text)
     literal = EXPRESSION.sub("", text)
     return None if re.search(rf"\b{name}\b|\b(Test)?{stem}", literal) else text
 
 
 def _can_render(line: str, rendered: str) -> bool:
-    """Tell whether a line of a template can be rendered so, indented or not."""
+    """Return whether a template line can render to a line, ignoring indentation."""
     line, given = line.strip(), rendered.strip()
     return line == given or (
         _literal_length(line) >= MIN_LITERAL_CHARS and bool(_pattern(line).fullmatch(given))
@@ -136,7 +136,7 @@ def _can_render(line: str, rendered: str) -> bool:
 
 
 def _matching(lines: list[str], rendered: list[str]) -> list[str]:
-    """Return the lines from the first on that can be rendered as given; empty if all are blank."""
+    """Return the leading rendered lines that template lines can render to; empty if blank."""
     pairs = takewhile(lambda pair: _can_render(*pair), zip(lines, rendered, strict=False))
     same = [given for _, given in pairs]
     return same if "".join(same).strip() else []

@@ -107,7 +107,7 @@ def test_both_add_hooks_to_one_task(
     assert "def setup" in resolved
     keep_both_sides(project / MODEL)
     assert_copier_stops(project, run)
-    with pytest.raises(ScaffoldError, match=r"names mine twice .*`ltscaffold update` puts that"):
+    with pytest.raises(ScaffoldError, match=r"names mine twice .*run `ltscaffold update`"):
         add(project, "mine", ["on_fit_start"])
     update(project)
     assert_whole(project, "mine")
@@ -198,7 +198,7 @@ def test_conflict_markers_in_the_record(
     )
     assert ANSWERS_FILE in conflicts
     before = tree(project)
-    with pytest.raises(ScaffoldError, match=r"has conflict markers: .*keep those between them"):
+    with pytest.raises(ScaffoldError, match=r"has conflict markers; .*keep those between them"):
         update(project)
     assert tree(project) == before
     for path in conflicts:

@@ -36,7 +36,7 @@ def test_a_command_that_is_not_offered_is_refused() -> None:
         check=False,
     )
     assert done.returncode == 1
-    assert "not offered" in done.stderr
+    assert "not supported" in done.stderr
 
 
 def test_without_git_the_error_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

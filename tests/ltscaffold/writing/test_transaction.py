@@ -234,7 +234,7 @@ def test_a_dry_run_says_that_a_command_was_interrupted(edited: Path) -> None:
     assert is_interrupted(edited)
     done = python("", ["add", "first", "--hook", "setup", "--dry-run"], edited)
     assert done.returncode == 2
-    assert "`ltscaffold status` finishes it" in done.stderr
+    assert "complete it with `ltscaffold status`" in done.stderr
     assert python("", ["status"], edited).returncode == 0
     assert not is_interrupted(edited)
 

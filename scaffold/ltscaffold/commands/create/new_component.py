@@ -24,7 +24,7 @@ from ltscaffold.writing.plan import Plan
 
 @dataclass(frozen=True)
 class NewComponent:
-    """What is asked for: a component with its hooks and recipes."""
+    """A component to create, with its hooks and recipes."""
 
     type: ComponentType
     name: str
@@ -33,18 +33,18 @@ class NewComponent:
     recipes: Sequence[str] = ()
 
 
-def plan_new_component(project: Path, request: NewComponent, package: str | None = None) -> Plan:
-    """Plan to add a component to a project; in a folder without one, the project around it, too.
+def plan_new_component(project: Path, new: NewComponent, package: str | None = None) -> Plan:
+    """Plan a new component; in a folder without a project, also its skeleton.
 
     Args:
         project: an existing folder.
-        request: what to add.
-        package: name of the folder of the tasks; a project that exists keeps its own.
+        new: the component to create.
+        package: the folder of the components in a new project.
 
     Raises:
-        ScaffoldError: for what cannot be done.
+        ScaffoldError: if a name, a hook, a recipe or the folder is not valid.
     """
-    check_name(request.type.name, request.name)
+    check_name(new.type.name, new.name)
     check_folder(project)
     recorded = read_answers(project)
     if recorded is None:
@@ -53,14 +53,14 @@ def plan_new_component(project: Path, request: NewComponent, package: str | None
         check_package(recorded, package)
         check_no_duplicates(recorded)
     answers = recorded or initial_answers(package or DEFAULT_PACKAGE)
-    component = make_component(read_catalog(answers), answers, request)
-    new = replace(answers, components=[*answers.components, component])
-    plan = plan_components(f"new-{component.type} {component.name}", project, recorded, new)
+    component = make_component(read_catalog(answers), answers, new)
+    target = replace(answers, components=[*answers.components, component])
+    plan = plan_components(f"new-{component.type} {component.name}", project, recorded, target)
     return replace(plan, next_steps=next_steps(project, component))
 
 
 def next_steps(project: Path, component: Component) -> list[str]:
-    """Return what to type to train with it, to test it, and to bring it up to date some day."""
+    """Return the commands to train with a component, to test, to commit and to update."""
     train = f"python train.py {train_arguments(component)} experiment=smoke"
     commit = f'git add -A && git commit -m "Add {component.name}"'
     if not any((folder / ".git").exists() for folder in (project.resolve() / "x").parents):
@@ -69,36 +69,35 @@ def next_steps(project: Path, component: Component) -> list[str]:
     return [*enter, train, "pytest", commit, "copier update"]
 
 
-def make_component(catalog: Catalog, answers: Answers, request: NewComponent) -> Component:
-    """Return the component to add, its names checked against the catalog and the project."""
-    component_type = request.type
+def make_component(catalog: Catalog, answers: Answers, new: NewComponent) -> Component:
+    """Return the component to add; raises ScaffoldError if the templates lack its type."""
+    component_type = new.type
     check_version(answers, component_type.since, f"a {component_type.name}")
     if not catalog.has(component_type):
         raise ScaffoldError(
             f"the templates {answers.source} {answers.version} have no "
-            f"{component_type.name}s: leave it out, or add them there"
+            f"{component_type.name}s; add them to the templates"
         )
-    group = config_group(catalog, answers, component_type, request.base)
-    component = Component(
-        component_type.name, request.name, group, request.base, [], answers.version
-    )
-    fragments = checked_fragments(catalog, answers, component, request.hooks, request.recipes)
-    check_new_name(catalog, answers, component_type, request.name)
+    group = config_group(catalog, answers, component_type, new.base)
+    component = Component(component_type.name, new.name, group, new.base, [], answers.version)
+    fragments = checked_fragments(catalog, answers, component, new.hooks, new.recipes)
+    check_new_name(catalog, answers, component_type, new.name)
     return replace(component, fragments=fragments)
 
 
 def check_package(answers: Answers, package: str | None) -> None:
-    """Raise ScaffoldError if another package is asked for than the project has."""
+    """Raise ScaffoldError unless a package is None or that of the project."""
     if package is not None and package != answers.package:
         raise ScaffoldError(
-            f"this project keeps its tasks in '{answers.package}', not '{package}': "
-            "leave --package out"
+            f"this project keeps its tasks in '{answers.package}', not '{package}'; omit --package"
         )
 
 
 def check_folder(project: Path) -> None:
-    """Raise ScaffoldError unless the project is a folder that can be written to."""
+    """Raise ScaffoldError unless the project is a writable folder."""
     if not project.is_dir():
-        raise ScaffoldError(f"there is no folder {project}: create it, or see --project")
+        raise ScaffoldError(f"the folder {project} does not exist; create it, or see --project")
     if not os.access(project, os.W_OK | os.X_OK):
-        raise ScaffoldError(f"no permission to write to {project.resolve()}")
+        raise ScaffoldError(
+            f"the folder {project.resolve()} is not writable; change its permissions"
+        )

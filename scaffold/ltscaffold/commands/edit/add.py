@@ -1,4 +1,4 @@
-"""`ltscaffold add`: more hooks and recipes for a component that exists."""
+"""`ltscaffold add`: add hooks and recipes to a component."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,29 +15,27 @@ from ltscaffold.writing.plan import Plan
 def plan_add(
     project: Path, name: str, hooks: Sequence[str] = (), recipes: Sequence[str] = ()
 ) -> Plan:
-    """Plan to give a component more hooks and recipes; they are merged into the edited files.
+    """Plan to add hooks and recipes to a component; edits are merged.
 
     Args:
         project: the folder of the project.
         name: the component.
-        hooks: methods to write stubs for.
-        recipes: ready-made customisations to write.
+        hooks: methods to add as stubs.
+        recipes: recipes to add.
 
     Raises:
-        ScaffoldError: for an unknown name, or if there is nothing to add.
+        ScaffoldError: if a name is unknown, already added, or none is given.
     """
     answers = read_project(project)
     component = answers.component(name)
     catalog = read_catalog(answers, component.template_version)
     fragments = checked_fragments(catalog, answers, component, hooks, recipes)
     if not fragments:
-        raise ScaffoldError("there is nothing to add: name a --hook or a --recipe")
-    taken = [
-        fragment.rpartition("/")[2] for fragment in fragments if fragment in component.fragments
-    ]
+        raise ScaffoldError("nothing to add; give a --hook or a --recipe")
+    recorded = component.fragments
+    taken = [fragment.rpartition("/")[2] for fragment in fragments if fragment in recorded]
     if taken:
-        raise ScaffoldError(f"{name} has {', '.join(taken)} already: leave it out")
-    new = answers.with_replaced(
-        component, replace(component, fragments=[*component.fragments, *fragments])
-    )
+        raise ScaffoldError(f"'{name}' has {', '.join(taken)} already; omit it")
+    grown = replace(component, fragments=[*recorded, *fragments])
+    new = answers.with_replaced(component, grown)
     return plan_components(f"add {name}", project, answers, new)

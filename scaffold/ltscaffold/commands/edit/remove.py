@@ -1,4 +1,4 @@
-"""`ltscaffold remove`: take a component out of a project."""
+"""`ltscaffold remove`: delete a component."""
 
 from pathlib import Path
 
@@ -11,28 +11,29 @@ from ltscaffold.writing.plan import Change, Plan, compute_changes, read
 
 
 def plan_remove(project: Path, name: str, force: bool = False) -> Plan:
-    """Plan to delete the files of a component; what else the project has stays, its skeleton too.
+    """Plan to delete the files of a component.
 
     Args:
         project: the folder of the project.
         name: the component.
-        force: delete edited files, too; `undo` brings them back.
+        force: also delete edited files; `undo` restores them.
 
     Raises:
-        EditsInTheWayError: if a file was edited, unless forced.
-        ScaffoldError: if there is no such component, or another is based on it.
+        EditLossError: if a file was edited and `force` is false.
+        ScaffoldError: if the component does not exist, or another is based on it.
     """
     answers = read_project(project)
     component = answers.component(name)
-    dependants = [other.name for other in answers.components if other.base == name]
-    if dependants:
-        raise ScaffoldError(f"{', '.join(dependants)}: based on {name}; remove that first")
+    if heir := next((other.name for other in answers.components if other.base == name), None):
+        raise ScaffoldError(
+            f"cannot remove '{name}': '{heir}' is based on it; remove '{heir}' first"
+        )
     files = component_files(answers, component)
     edits = user_edits(project, files)
     if edits and not force:
         raise EditLossError(
-            f"{', '.join(edit.path for edit in edits)}: edited since it was generated; "
-            "--force deletes it all the same, and undo brings it back",
+            f"cannot remove '{name}': you edited {', '.join(edit.path for edit in edits)}; "
+            "--force deletes edited files, and undo restores them",
             "".join(edit.diff() for edit in edits),
         )
     plan = plan_components(f"remove {name}", project, answers, answers.with_replaced(component))
@@ -41,7 +42,7 @@ def plan_remove(project: Path, name: str, force: bool = False) -> Plan:
 
 
 def user_edits(project: Path, files: Files) -> list[Change]:
-    """Return what a user changed in files since they were rendered; a missing file is no edit."""
+    """Return the edits in rendered files; a missing file is not an edit."""
     return [
         Change(path, text.encode(), read(project, path))
         for path, text in sorted(files.items())

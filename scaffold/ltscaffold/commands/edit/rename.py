@@ -1,7 +1,7 @@
 """`ltscaffold rename`: rename a component in its files and in the project's configs."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,21 +16,21 @@ from ltscaffold.templating.render import Files, render_answers
 from ltscaffold.writing.plan import Plan, check_not_taken, compute_changes, read
 
 Patterns = dict[str, str]
-"""Regular expressions of what names a component, with the replacement of each."""
+"""Regular expressions of the names of a component, each with its replacement."""
 
 
 def plan_rename(project: Path, name: str, new_name: str) -> Plan:
-    """Plan to rename a component: its module, class, config and test, with the edits in them.
+    """Plan to rename a component: its module, class, config and test; edits are kept.
 
-    The project's other configs follow; other Python files that name it are listed in the notes.
+    References in other configs are renamed too; those in other Python files are listed as notes.
 
     Args:
         project: the folder of the project.
         name: the component.
-        new_name: what it is to be called.
+        new_name: its new name.
 
     Raises:
-        ScaffoldError: if there is no such component, or the name cannot be had.
+        ScaffoldError: if the component does not exist, or the new name is not valid.
     """
     answers = read_project(project)
     component = answers.component(name)
@@ -47,17 +47,16 @@ def plan_rename(project: Path, name: str, new_name: str) -> Plan:
     for path in other_files(project, "conf/**/*.yaml", contents):
         contents[path] = substitute_names(read(project, path), patterns)
     changes = compute_changes(project, contents)
-    return Plan(
-        f"rename {name} {new_name}", changes, notes=[*mentions(project, contents, patterns)]
-    )
+    notes = [*stale_references(project, contents, patterns)]
+    return Plan(f"rename {name} {new_name}", changes, notes=notes)
 
 
 def renamed_contents(
     project: Path, old_files: Files, new_files: Files, patterns: Patterns
 ) -> dict[str, bytes | None]:
-    """Return the contents of a component's files with other names in them, and perhaps other paths.
+    """Return the contents of a component's files under new names and paths.
 
-    An edited file keeps its lines, and so needs no merge: only the names in it change.
+    An edited file keeps its lines; only the names in them are substituted.
     """
     check_not_taken(project, new_files.keys() - old_files.keys())
     contents: dict[str, bytes | None] = {}
@@ -72,7 +71,7 @@ def renamed_contents(
 
 
 def renamed_answers(answers: Answers, component: Component, renamed: Component) -> Answers:
-    """Return answers in which a component has another name, as a base of others, too."""
+    """Return answers in which a component is renamed, also as the base of others."""
     for other in answers.components:
         if other.base == component.name:
             answers = answers.with_replaced(other, replace(other, base=renamed.name))
@@ -80,29 +79,26 @@ def renamed_answers(answers: Answers, component: Component, renamed: Component) 
 
 
 def code_patterns(answers: Answers, component: Component, renamed: Component) -> Patterns:
-    """Return the patterns of the module, the classes and the words in docstrings."""
-    component_type = COMPONENT_TYPES[component.type]
-    old, new = (
-        component_type.class_name(i.name).removesuffix(component_type.suffix)
-        for i in (component, renamed)
-    )
+    """Return the patterns of module, classes and docstrings."""
+    owner = COMPONENT_TYPES[component.type]
+    old, new = (owner.class_name(c.name).removesuffix(owner.suffix) for c in (component, renamed))
     return {
-        rf"\b(Test)?{old}({component_type.suffix})?\b": rf"\g<1>{new}\g<2>",
+        rf"\b(Test)?{old}({owner.suffix})?\b": rf"\g<1>{new}\g<2>",
         rf"\b{answers.package}\.{component.name}\b": f"{answers.package}.{renamed.name}",
         rf"\b([Tt]he) {component.name} ({component.type})\b": rf"\g<1> {renamed.name} \g<2>",
     }
 
 
 def config_patterns(component: Component, renamed: Component) -> Patterns:
-    """Return the patterns of the option of a config group, such as `nlp/mine`."""
+    """Return the patterns of the option in its config group, such as `nlp/my_task`."""
     return {
-        mention.replace("OPTION", config_option(component)): rf"\g<1>{config_option(renamed)}"
-        for mention in COMPONENT_TYPES[component.type].mentions
+        pattern.replace("OPTION", config_option(component)): rf"\g<1>{config_option(renamed)}"
+        for pattern in COMPONENT_TYPES[component.type].references
     }
 
 
 def substitute_names(content: bytes | None, patterns: Patterns) -> bytes | None:
-    """Return a file's content with the names replaced."""
+    """Return a file's content with the patterns replaced."""
     if content is None:
         return None
     text = content.decode("utf-8", "surrogateescape")
@@ -111,8 +107,8 @@ def substitute_names(content: bytes | None, patterns: Patterns) -> bytes | None:
     return text.encode("utf-8", "surrogateescape")
 
 
-def other_files(project: Path, glob: str, known: Mapping[str, object]) -> Iterator[str]:
-    """Yield the files of a project that match, but for known and hidden ones."""
+def other_files(project: Path, glob: str, known: Container[str]) -> Iterator[str]:
+    """Yield the files of a project that match a glob, without known and hidden ones."""
     for path in sorted(project.glob(glob)):
         relative = path.relative_to(project)
         hidden = any(part.startswith(".") for part in relative.parts)
@@ -120,8 +116,8 @@ def other_files(project: Path, glob: str, known: Mapping[str, object]) -> Iterat
             yield relative.as_posix()
 
 
-def mentions(project: Path, known: Mapping[str, object], patterns: Patterns) -> Iterator[str]:
-    """Yield a note for each line of another Python file that names the component."""
+def stale_references(project: Path, known: Container[str], patterns: Patterns) -> Iterator[str]:
+    """Yield a note for each line of another Python file that has the old name."""
     for path in other_files(project, "**/*.py", known):
         lines = (read(project, path) or b"").decode("utf-8", "replace").splitlines()
         for number, line in enumerate(lines, 1):

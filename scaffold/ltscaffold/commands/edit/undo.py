@@ -1,4 +1,4 @@
-"""`ltscaffold undo`: take the last command back."""
+"""`ltscaffold undo`: undo the last command."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -10,17 +10,15 @@ from ltscaffold.writing.transaction import last_command
 
 
 def plan_undo(project: Path) -> Plan:
-    """Plan to take back the last command that was not taken back yet.
-
-    What was edited since then is kept where the two do not meet.
+    """Plan to undo the last command that is not undone yet; later edits are kept.
 
     Raises:
-        EditsInTheWayError: if a file was edited that would go, or in the same place.
+        EditLossError: if a later edit overlaps with the command's changes.
         ScaffoldError: if there is nothing to undo.
     """
     entry = last_command(project)
     if entry is None:
-        raise ScaffoldError(f"there is nothing to undo in {project.resolve()}")
+        raise ScaffoldError(f"nothing to undo in {project.resolve()}")
     name, undone = entry
     contents: dict[str, bytes | None] = {}
     lost: list[Change] = []
@@ -28,15 +26,15 @@ def plan_undo(project: Path) -> Plan:
         ours = read(project, change.path)
         if ours == change.before:
             continue
-        back, conflict = revert(ours, change)
+        content, conflict = revert(ours, change)
         if conflict:
             lost.append(Change(change.path, change.after, ours))
         else:
-            contents[change.path] = back
+            contents[change.path] = content
     if lost:
+        paths = ", ".join(edit.path for edit in lost)
         raise EditLossError(
-            f"{', '.join(edit.path for edit in lost)}: edited since '{undone.command}'; "
-            "take the edit back, or move the file away",
+            f"cannot undo '{undone.command}': you edited {paths} since; revert or move the file",
             "".join(edit.diff() for edit in lost),
         )
     modes = {change.path: change.mode for change in undone.changes}
@@ -48,7 +46,7 @@ def plan_undo(project: Path) -> Plan:
 
 
 def revert(ours: bytes | None, change: Change) -> tuple[bytes | None, bool]:
-    """Return a file's content without a change, and whether that would lose an edit."""
+    """Return a file's content with a change reverted, and whether that loses an edit."""
     if ours == change.after:
         return change.before, False
     if ours is None or change.before is None or change.after is None:

@@ -1,7 +1,4 @@
-"""`ltscaffold check`: what does not fit together in a project, with file and line.
-
-All of it is read, nothing is imported or run, so it takes a moment.
-"""
+"""`ltscaffold check`: find inconsistencies in a project without importing or running it."""
 
 import shlex
 import tempfile
@@ -30,26 +27,26 @@ from ltscaffold.templating.samples import render_each, sample_answers, samples
 from ltscaffold.writing.plan import read
 
 LEGACY_DISTRIBUTION = "lightning-transformers"
-"""The distribution that owns the import name of the runtime, too, and is no longer kept."""
+"""An unmaintained distribution with the same import name as the runtime."""
 
 
 def check(project: Path, name: str | None = None, smoke: bool = False) -> list[Finding]:
-    """Return what is wrong with a project, or with one of its components.
+    """Return the findings in a project, or in one of its components.
 
     Args:
         project: the folder of the project.
-        name: the component; all of them by default.
-        smoke: also compose each config, import the class, and train a batch on the tiny backbone.
+        name: the component; by default all.
+        smoke: also train a batch of each on the tiny backbone.
 
     Raises:
-        ScaffoldError: if there is no project or no such component.
+        ScaffoldError: if the project or the component does not exist.
     """
     answers = read_project(project)
     chosen = answers.component(name) if name else None
     catalog = read_catalog(answers)
     findings = [*check_legacy_distribution(), *check_ejected(project, answers)]
     if any(finding.code == "template-error" for finding in findings):
-        return findings  # the project's files cannot be rendered, to compare with
+        return findings  # so the project's files cannot be rendered and compared
     findings += check_ignored(project, answers)
     for entry in status(project).components:
         if chosen in (None, entry.component):
@@ -59,33 +56,32 @@ def check(project: Path, name: str | None = None, smoke: bool = False) -> list[F
 
 
 def check_ejected(project: Path, answers: Answers) -> Iterator[Finding]:
-    """Yield fragments of the project's own that replace none, or give nothing that works."""
+    """Yield overriding fragments that have no original, or do not render."""
     names = ejected_fragments(project)
     templates = source.checkout(answers.source, answers.version)
     known = fragment_names(templates)
     for name in names:
         if name not in known:
-            reason = unknown("fragment", name, known, "ltscaffold list hooks, or list recipes")
+            reason = unknown("template fragment", name, known, "ltscaffold list hooks")
             yield Finding("unknown-partial", f"{PROJECT_FRAGMENTS}/{name}{SUFFIX}", 0, str(reason))
     if names:
         components = samples(Catalog(templates))
-        fragments = sample_answers(answers.source, components, answers.project_fragments)
-        problems = [
-            files for _, files in render_each(templates, fragments) if isinstance(files, str)
-        ]
+        overriding = sample_answers(answers.source, components, answers.project_fragments)
+        rendered = render_each(templates, overriding)
+        problems = [files for _, files in rendered if isinstance(files, str)]
         for problem in dict.fromkeys(problems):
             yield Finding("template-error", PROJECT_FRAGMENTS, 0, problem)
 
 
 def check_component(project: Path, catalog: Catalog, entry: ComponentStatus) -> Iterator[Finding]:
-    """Yield what is wrong with the files of a component."""
+    """Yield the findings in the files of a component."""
     name = entry.component.name
     for path, state in entry.files.items():
         if state == "missing":
-            message = f"generated for {name}, and gone: restore it, or ltscaffold remove {name}"
+            message = f"generated for {name}, but deleted; restore it, or ltscaffold remove {name}"
             yield Finding("missing-file", path, 0, message)
     for stub in entry.stubs:
-        message = f"{stub.name} does what the base does: fill it in"
+        message = f"{stub.name} is not implemented; override it"
         yield Finding("unfilled-stub", stub.path, stub.line, message)
     for path in entry.files:
         content = read(project, path)
@@ -96,13 +92,9 @@ def check_component(project: Path, catalog: Catalog, entry: ComponentStatus) -> 
 
 
 def check_run(project: Path, component: Component) -> Iterator[Finding]:
-    """Yield a finding if a component does not train a batch."""
-    command = [
-        "train.py",
-        *shlex.split(train_arguments(component)),
-        "experiment=smoke",
-        "debug=fast_dev_run",
-    ]
+    """Yield a finding if training a batch of a component fails."""
+    arguments = shlex.split(train_arguments(component))
+    command = ["train.py", *arguments, "experiment=smoke", "debug=fast_dev_run"]
     with tempfile.TemporaryDirectory() as folder:
         try:
             python_output(project, *command, f"hydra.run.dir={folder}")
@@ -111,17 +103,17 @@ def check_run(project: Path, component: Component) -> Iterator[Finding]:
 
 
 def check_ignored(project: Path, answers: Answers) -> Iterator[Finding]:
-    """Yield generated files that git ignores: `copier update` would lose the edits in them."""
+    """Yield generated files that git ignores."""
     fragments = [f"{PROJECT_FRAGMENTS}/{name}{SUFFIX}" for name in ejected_fragments(project)]
     for path in ignored_paths(project, [*project_files(answers), *fragments, ANSWERS_FILE]):
         yield Finding("ignored-file", path, 0, IGNORED_BY_GIT)
 
 
 def check_legacy_distribution() -> Iterator[Finding]:
-    """Yield a finding if the distribution is installed that has the runtime's import name."""
+    """Yield a finding if the legacy distribution is installed."""
     if list(distributions(name=LEGACY_DISTRIBUTION)):
         message = (
-            f"{LEGACY_DISTRIBUTION} is installed, whose import name is that of the runtime: "
+            f"{LEGACY_DISTRIBUTION} is installed and shadows the runtime; "
             f"pip uninstall {LEGACY_DISTRIBUTION}, then reinstall ltscaffold"
         )
         yield Finding("abandoned-package", "", 0, message)

@@ -1,4 +1,4 @@
-"""`ltscaffold list`: what there is to choose from, and what was generated."""
+"""`ltscaffold list`: the bases, hooks and recipes on offer, and the components of a project."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +13,7 @@ from ltscaffold.templating.catalog import read_catalog
 
 
 def rows(project: Path, what: str) -> list[dict[str, str]]:
-    """Return the bases, recipes or components, each as its columns by name."""
+    """Return the "bases", "recipes" or "components", a row of named columns each."""
     if what == "components":
         return [
             {
@@ -32,22 +32,22 @@ def rows(project: Path, what: str) -> list[dict[str, str]]:
 
 
 def hook_rows(project: Path, type_name: str, base: str | None = None) -> list[dict[str, str]]:
-    """Return the hooks of a component type by stage, each as its columns by name.
+    """Return the hooks of a component type, sorted by stage, a row of named columns each.
 
     Args:
         project: a folder, with or without a project.
-        type_name: whose hooks.
-        base: a task that they are to fit: those of the runtime and the project all have them.
+        type_name: the component type.
+        base: a base to check; all bases of a type have the same hooks.
 
     Raises:
-        ScaffoldError: if there is no such base, or the project's templates are too old.
+        ScaffoldError: if the base is unknown, or the project's templates are too old.
     """
     component_type, answers = COMPONENT_TYPES[type_name], read_or_initial_answers(project)
     catalog = read_catalog(answers)
     check_version(answers, component_type.since, f"a {component_type.name}")
     if base is not None:
         if component_type is CALLBACK:
-            raise ScaffoldError("a callback fits every task: leave --base out")
+            raise ScaffoldError("a callback has no base; omit --base")
         config_group(catalog, answers, component_type, base)
     names = catalog.hook_names(component_type)
     found = [_hook_row(name, catalog.hook(component_type, name)) for name in names]

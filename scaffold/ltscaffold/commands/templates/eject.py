@@ -11,23 +11,23 @@ from ltscaffold.writing.plan import Plan, check_not_taken, compute_changes
 
 
 def plan_eject(project: Path, name: str) -> Plan:
-    """Plan to copy a template fragment into the project, which renders with the copy from then on.
+    """Plan to copy a template fragment into the project, where it overrides the original.
 
     Args:
         project: the folder of the project.
-        name: the fragment, such as `hooks/training_step`.
+        name: the template fragment, such as `hooks/training_step`.
 
     Raises:
-        ScaffoldError: if there is no such fragment, or the project has it for its own already.
+        ScaffoldError: if the fragment is unknown, or the project overrides it already.
     """
     answers = read_project(project)
     templates = source.checkout(answers.source, answers.version)
     known = fragment_names(templates)
     if name not in known:
-        raise unknown("fragment", name, known, "ltscaffold list hooks, or list recipes")
+        raise unknown("template fragment", name, known, "ltscaffold list hooks")
     path = f"{PROJECT_FRAGMENTS}/{name}{SUFFIX}"
     if (project / path).exists():
-        raise ScaffoldError(f"{path} is the project's own already: edit it, or delete it")
+        raise ScaffoldError(f"{path} exists already; edit it, or delete it")
     check_not_taken(project, [path])
     contents: dict[str, bytes | None] = {path: (templates / f"{name}{SUFFIX}").read_bytes()}
     steps = ["ltscaffold check", f"git add {path}"]

@@ -1,4 +1,4 @@
-"""`ltscaffold template extract-patch`: edits of generated files, as a patch of the templates."""
+"""`ltscaffold template extract-patch`: turn edits of generated files into a template patch."""
 
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -18,26 +18,26 @@ from ltscaffold.templating.samples import render_each, sample_answers, samples
 from ltscaffold.writing.plan import Change, read, write_files
 
 MAX_CANDIDATES = 25
-"""How many likely edits of templates are tried for one place."""
+"""Number of candidate edits of templates that are rendered for one hunk."""
 
 
 @dataclass(frozen=True)
 class ExtractedPatch:
-    """A patch of the templates for `git apply`, empty if there are findings: what is in the way."""
+    """A patch of the templates for `git apply`; empty if there are findings."""
 
     patch: str
     findings: list[Finding]
 
 
 def extract_patch(project: Path, name: str) -> ExtractedPatch:
-    """Return a patch that makes the templates render the files of a component as edited.
+    """Return a patch with which the templates render a component's files as they are edited.
 
     Args:
         project: the folder of the project.
-        name: the component.
+        name: the component; if it is at the project's version, files of the skeleton count too.
 
     Raises:
-        ScaffoldError: if there is no such component, or no file was edited.
+        ScaffoldError: if the component does not exist, or no file was edited.
     """
     answers = replace(read_project(project), project_fragments=None)
     component = answers.component(name)
@@ -46,9 +46,9 @@ def extract_patch(project: Path, name: str) -> ExtractedPatch:
         search = _PatchSearch(templates, answers, component, Path(folder))
         edited = _edited(project, search.render({}))
         if not _differences(search.render({}), edited):
-            raise ScaffoldError(f"{name} is as it was generated: edit a file of it first")
-        texts, findings_ = search.search(edited)
-        findings = [*findings_] or [*search.regressions(texts)]
+            raise ScaffoldError(f"no file of '{name}' was edited; edit one first")
+        texts, not_extracted = search.run(edited)
+        findings = not_extracted or [*search.regressions(texts)]
     changes = [
         Change(path, read(templates, path), text.encode()) for path, text in sorted(texts.items())
     ]
@@ -57,17 +57,17 @@ def extract_patch(project: Path, name: str) -> ExtractedPatch:
 
 
 def write_patch(path: Path, patch: str) -> None:
-    """Write a patch into a file; raises ScaffoldError if that cannot be done."""
+    """Write a patch to a file; raises ScaffoldError if the file is not writable."""
     try:
         path.write_bytes(patch.encode("utf-8", "surrogateescape"))
     except OSError as error:
         raise ScaffoldError(f"cannot write {path}: {error.strerror}") from None
 
 
-def _edited(project: Path, render: Files) -> Files:
-    """Return the files as they are in the project; one that is gone is as rendered."""
-    files = dict(render)
-    for path in render:
+def _edited(project: Path, rendered: Files) -> Files:
+    """Return the files as they are in the project; a missing file is as rendered."""
+    files = dict(rendered)
+    for path in rendered:
         content = read(project, path)
         if content is not None:
             files[path] = content.decode("utf-8", "surrogateescape").replace("\r\n", "\n")
@@ -75,77 +75,69 @@ def _edited(project: Path, render: Files) -> Files:
 
 
 class _PatchSearch:
-    """Tries edits of templates, and sees what they give for a component."""
+    """Search for edits of templates that render a component's edited files."""
 
-    def __init__(
-        self, templates: Path, answers: Answers, component: Component, folder: Path
-    ) -> None:
-        self._templates, self._answers, self._component = templates, answers, component
-        self._folder, self._trials = folder, 0
+    def __init__(self, templates: Path, answers: Answers, owner: Component, folder: Path) -> None:
+        self._templates, self._answers, self._owner = templates, answers, owner
+        self._folder, self._renderings = folder, 0
+        folders = ("project", *FRAGMENT_FOLDERS)  # not the macros, which all methods share
         self._sources = {
             path.relative_to(templates).as_posix(): path.read_text(encoding="utf-8")
-            for folder_name in (
-                "project",
-                *FRAGMENT_FOLDERS,
-            )  # not the macros, which all methods share
+            for folder_name in folders
             for path in (templates / folder_name).rglob("*")
             if path.is_file()
         }
 
     def render(self, texts: Mapping[str, str]) -> Files:
-        """Return the files that may be edited, with other texts of some templates."""
+        """Return the files that may be edited, rendered with other texts of some templates."""
         answers = replace(self._answers, project_fragments=self._overlay(texts))
-        whole = self._component.template_version == answers.version
-        files = render(self._templates, answers, [self._component], skeleton=whole)
-        return {
-            path: text
-            for path, text in files.items()
-            if path not in (ANSWERS_FILE, *SKIP_IF_EXISTS)
-        }
+        whole = self._owner.template_version == answers.version
+        files = render(self._templates, answers, [self._owner], skeleton=whole)
+        excluded = (ANSWERS_FILE, *SKIP_IF_EXISTS)
+        return {path: text for path, text in files.items() if path not in excluded}
 
-    def search(self, edited: Files) -> tuple[dict[str, str], list[Finding]]:
-        """Return the templates that give the edited files, or what of these cannot be given."""
+    def run(self, edited: Files) -> tuple[dict[str, str], list[Finding]]:
+        """Return templates that render the edited files, and findings for what they cannot."""
         texts: dict[str, str] = {}
-        findings_: list[Finding] = []
+        findings: list[Finding] = []
         given, skipped = self.render(texts), list[tuple[str, list[str], list[str]]]()
-        while hunks_ := [
+        while remaining := [
             (path, hunk)
             for path, hunk in _differences(given, edited)
             if (path, hunk.old, hunk.new) not in skipped
         ]:
-            path, hunk = hunks_[0]
-            found = self._best_candidate(texts, hunk, given, edited)
+            path, hunk = remaining[0]
+            found = self._apply(texts, hunk, given, edited)
             if found is None:
                 skipped.append((path, hunk.old, hunk.new))
-                findings_.append(_not_extracted(path, hunk))
+                findings.append(_not_extracted(path, hunk))
             else:
                 texts, given = found
-        return texts, findings_
+        return texts, findings
 
-    def _best_candidate(
+    def _apply(
         self, texts: dict[str, str], hunk: Hunk, given: Files, edited: Files
     ) -> tuple[dict[str, str], Files] | None:
-        """Return the templates with an edit that makes a hunk go away, and what they give."""
-        guesses = (
+        """Return the templates with an edit that yields a hunk, and what they render."""
+        candidates = (
             (likelihood, path, text)
             for path, now in (self._sources | texts).items()
-            for likelihood, text in candidate_edits(now, hunk, self._component.name)
+            for likelihood, text in candidate_edits(now, hunk, self._owner.name)
         )
-        for _, path, text in nlargest(MAX_CANDIDATES, guesses):
+        for _, path, text in nlargest(MAX_CANDIDATES, candidates):
             tried = texts | {path: text}
             try:
-                gives = self.render(tried)
+                files = self.render(tried)
             except ScaffoldError:
                 continue
-            if (
-                gives.keys() == given.keys()
-                and _distance(gives, edited) <= _distance(given, edited) - hunk.size
-            ):
-                return tried, gives
+            if files.keys() != given.keys():
+                continue
+            if _distance(files, edited) <= _distance(given, edited) - hunk.size:
+                return tried, files
         return None
 
     def regressions(self, texts: Mapping[str, str]) -> Iterator[Finding]:
-        """Yield what no longer renders of all that the templates can give."""
+        """Yield the samples that no longer render with the edited templates."""
         components = samples(Catalog(self._templates))
         answers = sample_answers(self._answers.source, components, self._overlay(texts))
         for component, files in render_each(self._templates, answers):
@@ -153,26 +145,29 @@ class _PatchSearch:
                 yield Finding("template-error", component.name, 0, f"with the edit, {files}")
 
     def _overlay(self, texts: Mapping[str, str]) -> Path:
-        """Return a new folder with the templates that differ; Jinja may keep what it read."""
-        self._trials += 1
-        folder = self._folder / str(self._trials)
+        """Return a new folder with the edited templates; Jinja caches those of an old one."""
+        self._renderings += 1
+        folder = self._folder / str(self._renderings)
         write_files(folder, texts)
         return folder
 
 
 def _differences(given: Files, edited: Files) -> list[tuple[str, Hunk]]:
-    """Return where files differ, each place with the path of its file."""
+    """Return the hunks in which files differ, each with the path of its file."""
     return [(path, hunk) for path, text in given.items() for hunk in hunks(text, edited[path])]
 
 
 def _distance(given: Files, edited: Files) -> int:
+    """Return the number of lines in which files differ."""
     return sum(hunk.size for _, hunk in _differences(given, edited))
 
 
 def _not_extracted(path: str, hunk: Hunk) -> Finding:
-    shown = next((line.strip() for line in (*hunk.new, *hunk.old) if line.strip()), "a blank line")
+    preview = next(
+        (line.strip() for line in (*hunk.new, *hunk.old) if line.strip()), "a blank line"
+    )
     message = (
-        f"no template has a place for '{shown}': it is computed or filled from an answer there, or "
-        "it is about this component alone"
+        f"'{preview}' cannot be extracted: the templates compute it, fill it from an answer, or it "
+        "names this component; keep it as an edit"
     )
     return Finding("not-harvested", path, hunk.line, message)

@@ -33,17 +33,12 @@ def with_remarks(project: Path, plan: Plan, old: Answers, new: Answers) -> Plan:
         *ejected_changes(project, new, old.version, new.version),
         *release_notes(source.checkout(new.source, passed[-1] if passed else new.version), passed),
     ]
-    component_types = {
-        COMPONENT_TYPES[component.type].class_name(component.name): component.type
-        for component in moved
-    }
+    types = {COMPONENT_TYPES[each.type].class_name(each.name): each.type for each in moved}
     planned = {change.path: change.after for change in plan.changes}
     removed = [
         place
         for path in files
-        for place in removed_hooks(
-            path, planned.get(path, read(project, path)) or b"", component_types
-        )
+        for place in removed_hooks(path, planned.get(path, read(project, path)) or b"", types)
     ]
     return replace(plan, notes=notes, reviews=[*plan.reviews, *removed])
 
@@ -51,16 +46,7 @@ def with_remarks(project: Path, plan: Plan, old: Answers, new: Answers) -> Plan:
 def versions_passed(old: Answers, new: Answers) -> list[str]:
     """Return the versions after the oldest that a project leaves, up to the one it reaches."""
     versions = source.versions(new.source)
-    left, reached = (
-        {
-            versions.index(v)
-            for v in (
-                answers.version,
-                *(component.template_version for component in answers.components),
-            )
-        }
-        for answers in (old, new)
-    )
+    left, reached = (map(versions.index, each.template_versions) for each in (old, new))
     return versions[min(left) + 1 : max(reached) + 1]
 
 

@@ -169,29 +169,32 @@ def test_status_finds_the_stubs_of_each_kind(components: Path) -> None:
 
 
 def test_names_are_unique_over_all_kinds(components: Path) -> None:
-    with pytest.raises(ScaffoldError, match="there is a dataset 'rows'"):
+    with pytest.raises(ScaffoldError, match="has a dataset 'rows' already"):
         new_task(components, "rows", BASE)
-    with pytest.raises(ScaffoldError, match="there is a task 'mine'"):
+    with pytest.raises(ScaffoldError, match="has a task 'mine' already"):
         new_callback(components, "mine")
-    with pytest.raises(ScaffoldError, match="there is a callback 'watch'"):
+    with pytest.raises(ScaffoldError, match="has a callback 'watch' already"):
         rename(components, "rows", "watch")
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("new-dataset", "mine2", "--base", "mine"), "no base 'mine'"),
+        (("new-dataset", "mine2", "--base", "mine"), "'mine' is not a known base"),
         (("new-dataset", "sample", "--base", BASE), "call the dataset my_sample"),
-        (("new-dataset", "it", "--base", BASE, "--hook", "training_step"), "no dataset hook"),
+        (
+            ("new-dataset", "it", "--base", BASE, "--hook", "training_step"),
+            "not a known dataset hook",
+        ),
         (("new-dataset", BASE, "--base", BASE), "name of a base"),
         (("new-callback", "none"), "call the callback my_none"),
         (("new-callback", "callback"), "call the callback my_callback"),
         (("new-callback", "it", "--hook", "on_train_ends"), "did you mean 'on_train_end'?"),
-        (("new-task", "it", "--base", "rows"), "no base 'rows'"),
+        (("new-task", "it", "--base", "rows"), "'rows' is not a known base"),
         (("add", "rows", "--recipe", "weight_noise"), "a dataset has no recipes"),
-        (("add", "watch", "--hook", "training_step"), "no callback hook"),
+        (("add", "watch", "--hook", "training_step"), "not a known callback hook"),
         (("list", "hooks", "--base", "langage_modeling"), "did you mean 'language_modeling'?"),
-        (("list", "hooks", "--type", "callback", "--base", BASE), "leave --base out"),
+        (("list", "hooks", "--type", "callback", "--base", BASE), "omit --base"),
     ],
 )
 def test_mistake(arguments: tuple[str, ...], message: str, components: Path, run: Run) -> None:

@@ -86,8 +86,8 @@ def test_a_file_that_git_ignores(mine: Path, run: Run) -> None:
     assert [(f.code, f.path) for f in check(mine)] == [("ignored-file", TEST)]
 
 
-def test_the_abandoned_package(mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ltscaffold.commands.inspect.check.ABANDONED", "pytest")
+def test_the_legacy_distribution(mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ltscaffold.commands.inspect.check.LEGACY_DISTRIBUTION", "pytest")
     (found,) = check(mine)
     assert "pip uninstall pytest" in found.message
 

@@ -150,9 +150,9 @@ def test_check_finds_a_partial_of_an_unknown_name(generated: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda text: text + "{% if %}", r"training_step\.jinja:\d+ does not render: Expected"),
-        (lambda text: text.replace("returns =", "gives ="), "does not render: .* 'returns'"),
-        (lambda text: text.replace('"Tensor" %}', '"Tensor[" %}'), "no valid Python"),
+        (lambda text: text + "{% if %}", r"training_step\.jinja:\d+ : Expected"),
+        (lambda text: text.replace("returns =", "gives ="), "cannot render .* 'returns'"),
+        (lambda text: text.replace('"Tensor" %}', '"Tensor[" %}'), "invalid Python"),
     ],
     ids=["syntax", "name", "python"],
 )
@@ -180,9 +180,9 @@ def test_check_finds_a_partial_that_git_ignores(generated: Path, run: Run) -> No
     ("name", "message"),
     [
         ("hooks/trainin_step", "did you mean 'hooks/training_step'"),
-        ("python", "there is no partial 'python'"),
-        ("../copier.yml", "there is no partial"),
-        ("hooks/training_step", "is the project's own already: edit it"),
+        ("python", "'python' is not a known template fragment"),
+        ("../copier.yml", "is not a known template fragment"),
+        ("hooks/training_step", "exists already; edit it"),
     ],
 )
 def test_what_cannot_be_ejected_is_one_line(name: str, message: str, generated: Path) -> None:

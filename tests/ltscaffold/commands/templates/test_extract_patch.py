@@ -102,7 +102,7 @@ def test_the_command_prints_or_writes_the_patch(project: Path, run: Run) -> None
     generate(project)
     done = run("ltscaffold", "template", "extract-patch", "mine")
     assert done.returncode == 2
-    assert "mine is as it was generated: edit a file of it first" in done.stderr
+    assert "no file of 'mine' was edited; edit one first" in done.stderr
     edit(project, *EDITS["docstring of the class"])
     done = run("ltscaffold", "template", "extract-patch", "mine", "--output", "../patch")
     assert done.returncode == 0, done.stderr
@@ -110,10 +110,10 @@ def test_the_command_prints_or_writes_the_patch(project: Path, run: Run) -> None
     edit(project, MODEL, "return super()", "return 2 * super()")
     done = run("ltscaffold", "template", "extract-patch", "mine")
     assert done.returncode == 1
-    assert "no template has a place for 'return 2 * super()" in done.stdout
+    assert "'return 2 * super().training_step(batch, batch_idx)' cannot be extracted" in done.stdout
 
 
 def test_an_unknown_item_is_one_line(project: Path) -> None:
     generate(project)
-    with pytest.raises(ScaffoldError, match="there is no item 'mime'"):
+    with pytest.raises(ScaffoldError, match="'mime' is not a known component"):
         extract_patch(project, "mime")

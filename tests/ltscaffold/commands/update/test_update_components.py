@@ -92,10 +92,12 @@ def test_a_version_may_be_chosen(project: Path, monkeypatch: pytest.MonkeyPatch)
     update(project, to="v98.0.0")
     assert set(recorded(project).values()) == {"v98.0.0"}
     assert "overrides there" in (project / MODEL).read_text()
-    with pytest.raises(ScaffoldError, match=r"no version v97\.0\.0 of the templates: v1\.0\.0,"):
+    with pytest.raises(
+        ScaffoldError, match=r"'v97\.0\.0' is not a version of the templates: v1\.0\.0,"
+    ):
         update(project, to="v97.0.0")
     update(project)
-    with pytest.raises(ScaffoldError, match=r"at v99\.0\.0, later than v98\.0\.0: .*undo"):
+    with pytest.raises(ScaffoldError, match=r"from v99\.0\.0 to the earlier v98\.0\.0; .*undo"):
         update(project, to="v98.0.0")
 
 
@@ -151,7 +153,7 @@ def test_a_deleted_file_stays_deleted(mine: Path) -> None:
     (mine / "tests/test_mine.py").unlink()
     (mine / MODEL).unlink()
     plan = update(mine)
-    assert f"{MODEL}: was deleted, and stays so" in plan.notes
+    assert f"{MODEL}: you deleted it; not restored" in plan.notes
     assert MODEL not in tree(mine)
 
 
@@ -217,12 +219,12 @@ def test_a_codemod_that_cannot_run_is_reported(mine: Path, monkeypatch: pytest.M
     ("old", "new", "message"),
     [
         (f'_commit: "{NOW}"', 'mine: "1"', "lacks _commit"),
-        (f'_commit: "{NOW}"', '_commit: "v9.0.0"', r"no templates of version v9\.0\.0.*--upgrade"),
-        (f'"v": "{NOW}"', '"v": "v0.9.0"', r"no templates of version v0\.9\.0"),
-        ("lts_package:", "own_key: 1\nlts_package:", r"does not know \(own_key\): delete"),
-        ('"parts":', '"color": "red", "parts":', r"does not know \(color\): delete"),
-        ('"kind": "task"', '"kind": "job"', "no kind of item"),
-        ('"base": "language_modeling"', '"base": "gone"', "is based on gone, which is neither"),
+        (f'_commit: "{NOW}"', '_commit: "v9.0.0"', r"no templates v9\.0\.0.*--upgrade"),
+        (f'"v": "{NOW}"', '"v": "v0.9.0"', r"no templates v0\.9\.0"),
+        ("lts_package:", "own_key: 1\nlts_package:", r"does not know \(own_key\); delete"),
+        ('"parts":', '"color": "red", "parts":', r"does not know \(color\); delete"),
+        ('"kind": "task"', '"kind": "job"', "not a known component type"),
+        ('"base": "language_modeling"', '"base": "gone"', "is based on 'gone', which is neither"),
         ("ltscaffold::templates.git", "/nowhere/at/all.git", "nowhere/at/all"),
     ],
 )
