@@ -9,7 +9,6 @@ import typer
 
 from ltscaffold.cli import completion, template
 from ltscaffold.cli.options import (
-    FINDINGS,
     ComponentName,
     Diff,
     DryRun,
@@ -22,6 +21,7 @@ from ltscaffold.cli.options import (
     Strategy,
     TypeName,
     execute,
+    exit_if,
     plan_command,
     report,
 )
@@ -52,7 +52,11 @@ INTERRUPTED = 130
 
 
 def main() -> None:
-    """Run the command line; an error of the user is printed as one line, without a traceback."""
+    """Run the command line; print an error as one line.
+
+    Raises:
+        SystemExit: with the exit status of an error, or 130 if interrupted.
+    """
     try:
         app()
     except KeyboardInterrupt:
@@ -71,7 +75,7 @@ def options(
         bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)
     ] = False,
 ) -> None:
-    """Handle the options before a command."""
+    """Handle the options before a command; raises Exit after --version."""
     if show_version:
         from importlib.metadata import version
 
@@ -126,11 +130,7 @@ def new_task(
 
     recipes = recipe or []
     if name is None or base is None:
-        if as_json or not is_interactive():
-            raise ScaffoldError(
-                "new-task needs a name and a base; for example "
-                "ltscaffold new-task my_task --base language_modeling (see ltscaffold list bases)"
-            )
+        check_interactive(as_json)
         from ltscaffold.cli.prompts import ask_task
 
         name, base, chosen = ask_task(project, name, base)
@@ -220,11 +220,10 @@ def update(
         typer.Option(metavar="VERSION", help="Version of the templates; by default the latest."),
     ] = None,
     strategy: Annotated[
-        Strategy,
-        typer.Option(help="By class member and YAML key, or by line as Copier merges."),
+        Strategy, typer.Option(help="By class member and YAML key, or by line as Copier merges.")
     ] = "semantic",
     check_only: Annotated[
-        bool, typer.Option("--check", help="Exit with 1 if there is an update; write nothing.")
+        bool, typer.Option("--check", help="Exit with 1 if an update is available; write nothing.")
     ] = False,
     project: Project = Path(),
     dry_run: DryRun = False,
@@ -236,8 +235,7 @@ def update(
 
     make_plan = partial(plan_update, project, names or (), to, strategy)
     plan = execute(project, make_plan, dry_run or check_only, diff, as_json)
-    if check_only and plan.changes:
-        raise typer.Exit(FINDINGS)
+    exit_if(check_only and plan.changes)
 
 
 @plan_command(app)
@@ -312,6 +310,11 @@ def list_(
     show_rows(listed, as_json, "items" if what == "components" else what)
 
 
-def is_interactive() -> bool:
-    """Return whether prompts are possible; a closed stream is None."""
-    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))
+def check_interactive(as_json: bool) -> None:
+    """Raise ScaffoldError unless `new-task` can prompt for its name and base."""
+    streams = (sys.stdin, sys.stdout)  # None if closed
+    if as_json or not all(stream and stream.isatty() for stream in streams):
+        raise ScaffoldError(
+            "new-task needs a name and a base; for example "
+            "ltscaffold new-task my_task --base language_modeling (see ltscaffold list bases)"
+        )

@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from ltscaffold.project.diagnostics import Finding
     from ltscaffold.writing.plan import Plan
 
-FINDINGS = 1
-"""Exit status for findings and for conflict markers in files."""
-
 Project = Annotated[
     Path, typer.Option("--project", "-C", help="Folder of the project.", show_default="here")
 ]
@@ -31,9 +28,7 @@ Hooks = Annotated[
 Recipes = Annotated[
     list[str] | None,
     typer.Option(
-        "--recipe",
-        help="Ready-made customization; repeatable.",
-        autocompletion=completion.recipes,
+        "--recipe", help="Ready-made customization; repeatable.", autocompletion=completion.recipes
     ),
 ]
 ComponentName = Annotated[
@@ -84,8 +79,14 @@ def plan_command(app: typer.Typer) -> Callable[[MakePlan], MakePlan]:
 def execute(project: Path, make_plan: MakePlan, dry_run: bool, diff: bool, as_json: bool) -> "Plan":
     """Execute a plan, or only show it; exit with status 1 on conflicts.
 
+    Args:
+        project: the folder of the project.
+        make_plan: returns the plan.
+        dry_run: only show the changes.
+        diff: only print a patch.
+        as_json: print JSON instead of text.
+
     Raises:
-        Exit: if the plan has conflicts.
         ScaffoldError: if both `diff` and `as_json` are set.
     """
     from ltscaffold.cli.output import show_patch, show_plan
@@ -99,15 +100,19 @@ def execute(project: Path, make_plan: MakePlan, dry_run: bool, diff: bool, as_js
         show_patch(plan.diff())
     else:
         show_plan(plan, dry_run, as_json)
-    if plan.conflicts:
-        raise typer.Exit(FINDINGS)
+    exit_if(plan.conflicts)
     return plan
 
 
 def report(findings: "Sequence[Finding]", as_json: bool) -> None:
-    """Print findings; raises Exit with status 1 if there are any."""
+    """Print findings; exit with status 1 if there are any."""
     from ltscaffold.cli.output import show_findings
 
     show_findings(findings, as_json)
+    exit_if(findings)
+
+
+def exit_if(findings: object) -> None:
+    """Raise Exit with status 1 if there are findings."""
     if findings:
-        raise typer.Exit(FINDINGS)
+        raise typer.Exit(1)

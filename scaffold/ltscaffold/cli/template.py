@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ltscaffold.cli import completion
-from ltscaffold.cli.options import FINDINGS, ComponentName, Json, Project, plan_command, report
+from ltscaffold.cli.options import ComponentName, Json, Project, exit_if, plan_command, report
 
 if TYPE_CHECKING:
     from ltscaffold.writing.plan import Plan
@@ -81,5 +81,4 @@ def extract_patch(
     else:
         show_findings(extracted.findings, as_json)
         show_patch("" if output else extracted.patch)
-    if extracted.findings:
-        raise typer.Exit(FINDINGS)
+    exit_if(extracted.findings)

@@ -50,7 +50,14 @@ def review(text: str, message: str) -> Draft:
 
 
 def conflict(ours: str, base: str, theirs: str, message: str) -> Draft:
-    """Return three texts between git's conflict markers."""
+    """Return three texts between git's conflict markers, with a mark.
+
+    Args:
+        ours: the text as edited.
+        base: the text as rendered before.
+        theirs: the text as rendered now.
+        message: of the mark.
+    """
     ours_label, base_label, theirs_label = LABELS
     start = Draft(f"<<<<<<< {ours_label}\n", [Mark(0, "conflict", message)])
     rest = (ours, f"||||||| {base_label}\n", base, "=======\n", theirs, f">>>>>>> {theirs_label}\n")

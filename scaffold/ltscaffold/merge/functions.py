@@ -26,12 +26,12 @@ def merge_function(name: str, ours: Version, base: Version, theirs: Version) -> 
     versions = (ours, base, theirs)
     headers, bodies = map(_header_parts, versions), [_body(version) for version in versions]
     head, changed, kept = Draft(), [], False
-    for what, (mine, own), (old, before), (new, after) in zip(
+    for part, (mine, own), (old, before), (new, after) in zip(
         ("decorators", "signature", DOCSTRING), *headers, strict=True
     ):
         clash = len({own, before, after}) == 3
-        if clash or (before != after and what != DOCSTRING):
-            changed.append(what)
+        if clash or (before != after and part != DOCSTRING):
+            changed.append(part)
         head.append(Draft(new if mine == old or own == before != after else mine))
         kept = kept or clash
     implemented = _forms(bodies[0]) != _forms(bodies[1])
@@ -83,8 +83,7 @@ def _message(name: str, changed: Sequence[str], theirs: Version) -> str:
     if "decorators" in changed:
         names = ", ".join(f"@{ast.unparse(decorator)}" for decorator in node.decorator_list)
         return f"{name}: the template now has the decorators {names or 'none'}"
-    what = " and ".join(changed)
-    return f"{name}: the template changed the {what}; yours is kept"
+    return f"{name}: the template changed the {' and '.join(changed)}; yours is kept"
 
 
 def _forms(units: Sequence[Unit]) -> list[object]:

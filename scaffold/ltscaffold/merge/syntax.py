@@ -43,7 +43,13 @@ class Source:
         return self.block(node.body, self.header_end(node) + 1, self.end(node))
 
     def block(self, body: Sequence[ast.stmt], first: int, last: int) -> list[Unit]:
-        """Return the statements in a range of lines, each with the comments above it."""
+        """Return the statements in a range of lines, each with the comments above it.
+
+        Args:
+            body: the statements.
+            first: the first line, counted from 1.
+            last: the last line, included.
+        """
         units: list[Unit] = []
         following = first
         for group in _same_line(body):

@@ -35,7 +35,14 @@ class Finding:
 
 
 def check_code(path: str, content: bytes, owner: Component, catalog: Catalog) -> Iterator[Finding]:
-    """Yield a syntax error, and hooks that Lightning does not call or calls differently."""
+    """Yield a syntax error, and hooks that Lightning does not call or calls differently.
+
+    Args:
+        path: the file, for the findings.
+        content: its Python code.
+        owner: the component whose class the file may define.
+        catalog: of the project's templates.
+    """
     try:
         ast.parse(content)
     except (SyntaxError, ValueError) as error:
@@ -54,7 +61,13 @@ def check_code(path: str, content: bytes, owner: Component, catalog: Catalog) ->
 
 
 def check_signature(path: str, method: ast.FunctionDef, parameters: list[str]) -> Iterator[Finding]:
-    """Yield a finding if a hook cannot take the arguments that it is called with."""
+    """Yield a finding if a hook cannot take the arguments that it is called with.
+
+    Args:
+        path: the file, for the finding.
+        method: the hook as the user has it.
+        parameters: `name: type` of each parameter after `self`.
+    """
     expected = ["self", *(parameter.split(":")[0] for parameter in parameters)]
     taken = [argument.arg for argument in (*method.args.posonlyargs, *method.args.args)]
     required, given = len(taken) - len(method.args.defaults), len(expected)
@@ -64,7 +77,13 @@ def check_signature(path: str, method: ast.FunctionDef, parameters: list[str]) -
 
 
 def check_config(project: Path, path: str, content: bytes) -> Iterator[Finding]:
-    """Yield a YAML error, and each `_target_` in the project that does not exist."""
+    """Yield a YAML error, and each `_target_` in the project that does not exist.
+
+    Args:
+        project: the folder of the project.
+        path: the file, for the findings.
+        content: its YAML.
+    """
     try:
         config = yaml.compose(content, yaml.SafeLoader)
     except (yaml.YAMLError, ValueError) as error:

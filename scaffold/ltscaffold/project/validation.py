@@ -20,7 +20,7 @@ def config_group(catalog: Catalog, answers: Answers, new: ComponentType, base: s
     """Return the config group of a base: a task of the runtime, or of the project.
 
     Args:
-        catalog: what the templates offer.
+        catalog: of the project's templates.
         answers: the record of the project.
         new: the type of the component to create.
         base: the name of the base.
@@ -66,7 +66,7 @@ def checked_fragments(
     A recipe applies once: a task inherits the recipes of the tasks that it is based on.
 
     Args:
-        catalog: what the templates offer.
+        catalog: of the project's templates.
         answers: the record of the project.
         new: the component that gets them.
         hooks: names of hooks.

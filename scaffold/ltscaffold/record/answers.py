@@ -126,7 +126,7 @@ def to_record(component: Component) -> Fields:
 
 
 def read_answers(project: Path) -> Answers | None:
-    """Return what a project records, or None if it has no record.
+    """Return the record of a project, or None if it has none.
 
     Args:
         project: the folder of the project.
@@ -148,14 +148,14 @@ def read_answers(project: Path) -> Answers | None:
 
 
 def read_project(project: Path) -> Answers:
-    """Return what a project records; raises ScaffoldError if that is nothing, or duplicates."""
+    """Return the record of a project; raises ScaffoldError if it is missing or has duplicates."""
     answers = read_with_duplicates(project)
     check_no_duplicates(answers)
     return answers
 
 
 def read_with_duplicates(project: Path) -> Answers:
-    """Return what a project records; after a merge of branches, a component may occur twice.
+    """Return the record of a project; after a merge of branches, a component may occur twice.
 
     Raises:
         ScaffoldError: if there is no record, or it is damaged.

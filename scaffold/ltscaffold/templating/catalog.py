@@ -12,7 +12,7 @@ from ltscaffold.templating import source
 from ltscaffold.templating.render import SUFFIX, environment, one_line_errors
 
 CATALOG_FOLDERS = {"base": "bases", "hook": "hooks", "recipe": "recipes"}
-"""Folder of the template fragments by what a user chooses."""
+"""Folder of template fragments by category."""
 FRAGMENT_FOLDERS = ("bases", *(each.hooks for each in COMPONENT_TYPES.values()), "recipes")
 """All folders of template fragments."""
 
@@ -78,6 +78,11 @@ class Catalog:
 
 
 def read_catalog(answers: Answers, version: str | None = None) -> Catalog:
-    """Return the catalog of a project's templates, at its version or another one."""
+    """Return the catalog of a project's templates.
+
+    Args:
+        answers: the record of the project.
+        version: of the templates; by default the project's.
+    """
     templates = source.checkout(answers.source, version or answers.version)
     return Catalog(templates, answers.project_fragments)

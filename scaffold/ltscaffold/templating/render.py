@@ -136,7 +136,7 @@ def _render_file(jinja: Environment, template: str, variables: Variables) -> str
 
 @contextmanager
 def one_line_errors(template: str) -> Iterator[None]:
-    """Convert a template error to a ScaffoldError with the line of the template."""
+    """Raise ScaffoldError, with the line of the template, instead of a template error."""
     try:
         yield
     except (TemplateError, TypeError, ValueError) as error:

@@ -51,7 +51,7 @@ def hunks(rendered: str, edited: str) -> list[Hunk]:
 
 
 def candidate_edits(template: str, hunk: Hunk, name: str) -> Iterator[tuple[int, str]]:
-    """Yield a likelihood and a new text of a template, per way to make it render the new lines.
+    """Yield candidates: a likelihood, and a text of the template that may render the new lines.
 
     Args:
         template: its text.
@@ -93,9 +93,9 @@ def _inline_candidates(template: str, hunk: Hunk, name: str) -> Iterator[tuple[i
     if not hunk.old or text is None:
         return
     before = "".join(hunk.before[-1:]) + old[:head]
-    gone, after = old[head : len(old) - tail], old[len(old) - tail :] + "".join(hunk.after[:1])
-    for found in re.finditer(rf"(?={re.escape(gone)})", template):
-        start, end = found.start(), found.start() + len(gone)
+    removed, after = old[head : len(old) - tail], old[len(old) - tail :] + "".join(hunk.after[:1])
+    for found in re.finditer(rf"(?={re.escape(removed)})", template):
+        start, end = found.start(), found.start() + len(removed)
         above = commonprefix([before[::-1], template[:start][::-1]])  # noqa: RUF071
         below = commonprefix([after, template[end:]])  # noqa: RUF071
         if len(above.strip()) + len(below.strip()) >= MIN_LITERAL_CHARS:

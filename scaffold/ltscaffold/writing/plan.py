@@ -90,7 +90,11 @@ class Plan:
 
 
 def compute_changes(project: Path, contents: Mapping[str, bytes | None]) -> list[Change]:
-    """Return the changes that give files these contents; None deletes a file.
+    """Return the changes that give files new contents; equal contents yield none.
+
+    Args:
+        project: the folder of the project.
+        contents: the new contents by path; None deletes a file.
 
     Raises:
         ScaffoldError: if a path cannot be a file of the project.

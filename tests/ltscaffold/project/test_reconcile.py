@@ -151,10 +151,7 @@ def test_one_renames_and_the_other_adds_a_hook(
 
 
 def test_both_update_to_different_versions(
-    project: Path,
-    branches: Callable[..., list[str]],
-    run: Run,
-    monkeypatch: pytest.MonkeyPatch,
+    project: Path, branches: Callable[..., list[str]], run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     change = ("Tests of the", "Own tests of the")
     earlier = next_release(EARLIER, change, path="**/*task from*.py.jinja")

@@ -106,7 +106,7 @@ def test_release_refuses_to_change_a_released_version(tmp_path: Path) -> None:
     bundle = build_release(tmp_path)
     before = bundle.read_bytes()
     (tmp_path / "templates/project/train.py").write_text("# changed\n")
-    with pytest.raises(SystemExit, match="is released: add a heading"):
+    with pytest.raises(SystemExit, match="is released; add a heading"):
         release(tmp_path / "templates", bundle)
     assert bundle.read_bytes() == before
     release(tmp_path / "templates", bundle, amend=True)

@@ -70,7 +70,11 @@ def next_steps(project: Path, component: Component) -> list[str]:
 
 
 def make_component(catalog: Catalog, answers: Answers, new: NewComponent) -> Component:
-    """Return the component to add; raises ScaffoldError if the templates lack its type."""
+    """Return the component to add.
+
+    Raises:
+        ScaffoldError: if the templates have no components of its type, or a name is not valid.
+    """
     component_type = new.type
     check_version(answers, component_type.since, f"a {component_type.name}")
     if not catalog.has(component_type):

@@ -57,6 +57,12 @@ def renamed_contents(
     """Return the contents of a component's files under new names and paths.
 
     An edited file keeps its lines; only the names in them are substituted.
+
+    Args:
+        project: the folder of the project.
+        old_files: the rendered files with the old name.
+        new_files: the rendered files with the new name, in the same order.
+        patterns: the substitutions.
     """
     check_not_taken(project, new_files.keys() - old_files.keys())
     contents: dict[str, bytes | None] = {}

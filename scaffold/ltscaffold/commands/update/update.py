@@ -15,10 +15,7 @@ from ltscaffold.writing.plan import Plan
 
 
 def plan_update(
-    project: Path,
-    names: Sequence[str] = (),
-    to: str | None = None,
-    strategy: Strategy = "semantic",
+    project: Path, names: Sequence[str] = (), to: str | None = None, strategy: Strategy = "semantic"
 ) -> Plan:
     """Plan to update a project to newer templates; it needs neither git nor a clean tree.
 
@@ -70,14 +67,26 @@ def target_version(answers: Answers, to: str | None) -> str:
 
 
 def is_up_to_date(chosen: Sequence[Component], recorded: Sequence[str], target: str) -> bool:
-    """Return whether components and recorded versions equal a version, without duplicates."""
+    """Return whether a project needs no update.
+
+    Args:
+        chosen: the components to update.
+        recorded: the versions of the project in the record, to be updated too; may be empty.
+        target: the version to update to.
+    """
     names = {component.name for component in chosen}
     versions = {*recorded, *(component.template_version for component in chosen)}
     return versions <= {target} and len(names) == len(chosen) and len(recorded) <= 1
 
 
 def with_target_version(answers: Answers, names: set[str], target: str) -> Answers:
-    """Return answers with components at a version, and the project if all of them are."""
+    """Return answers with components at a version, and the project if all of them are.
+
+    Args:
+        answers: the record of the project.
+        names: the components to update; empty: all.
+        target: the version.
+    """
     components = [
         replace(each, template_version=target) if not names or each.name in names else each
         for each in answers.components

@@ -214,11 +214,6 @@ def test_partials_of_every_folder_can_be_ejected(kind: str, project: Path) -> No
 
 def test_the_shell_completes_partials(project: Path, run: Run) -> None:
     words = "ltscaffold template eject recipes/l"
-    done = run(
-        "ltscaffold",
-        COMP_WORDS=words,
-        COMP_CWORD="3",
-        _LTSCAFFOLD_COMPLETE="complete_bash",
-    )
+    done = run("ltscaffold", COMP_WORDS=words, COMP_CWORD="3", _LTSCAFFOLD_COMPLETE="complete_bash")
     expected = [name for name in fragment_names(checkout(SOURCE_URL, NEWEST)) if "s/l" in name]
     assert [name for name in expected if name.startswith("recipes/l")] == done.stdout.split()

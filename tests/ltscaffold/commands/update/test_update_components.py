@@ -50,10 +50,7 @@ def test_one_item_alone_and_then_the_rest(mine: Path) -> None:
     assert recorded(mine) == {"": NOW, "mine": NEXT, "other": NOW}
     assert [
         entry.files[f"tasks/{entry.component.name}/model.py"] for entry in status(mine).components
-    ] == [
-        "unchanged",
-        "unchanged",
-    ]
+    ] == ["unchanged", "unchanged"]
     assert not update(mine, ["mine"]).changes
     update(mine)
     assert set(recorded(mine).values()) == {NEXT}
