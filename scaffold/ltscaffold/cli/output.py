@@ -5,7 +5,7 @@
 
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 import typer
@@ -64,19 +64,15 @@ def show_patch(text: str) -> None:
 
 
 def show_json(content: Mapping[str, object]) -> None:
-    """Print an object with the schema version."""
-    typer.echo(json.dumps({"schema": SCHEMA, **content}, indent=2))
+    """Print an object, which may contain dataclasses, with the schema version."""
+    typer.echo(json.dumps({"schema": SCHEMA, **content}, indent=2, default=asdict))
 
 
 def show_status(status: Status, as_json: bool) -> None:
     """Print a line per file and per unimplemented stub."""
     if as_json:
         items = [
-            {
-                "item": to_record(entry.component),
-                "files": entry.files,
-                "stubs": [asdict(stub) for stub in entry.stubs],
-            }
+            {"item": to_record(entry.component), "files": entry.files, "stubs": entry.stubs}
             for entry in status.components
         ]
         names = {"version": status.version, "newest": status.newest, "ejected": status.ejected}
@@ -95,10 +91,10 @@ def show_status(status: Status, as_json: bool) -> None:
             typer.secho(f"  not implemented: {stub.path}:{stub.line} {stub.name}", fg="yellow")
 
 
-def show_findings(findings: Iterable[Finding], as_json: bool) -> None:
+def show_findings(findings: Sequence[Finding], as_json: bool) -> None:
     """Print a line per finding, as compilers do."""
     if as_json:
-        show_json({"findings": [asdict(finding) for finding in findings]})
+        show_json({"findings": findings})
         return
     for finding in findings:
         line = f":{finding.line}" if finding.line else ""
@@ -140,8 +136,8 @@ def _plan_object(plan: Plan, dry_run: bool) -> dict[str, object]:
             {"path": change.path, "action": change.action, "diff": printable(change.diff())}
             for change in plan.changes
         ],
-        "conflicts": [asdict(location) for location in plan.conflicts],
-        "reviews": [asdict(location) for location in plan.reviews],
+        "conflicts": plan.conflicts,
+        "reviews": plan.reviews,
         "notes": plan.notes,
         "next": plan.next_steps,
     }

@@ -1,6 +1,5 @@
 """`ltscaffold template`: commands for authors of templates."""
 
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -77,7 +76,7 @@ def extract_patch(
     if output is not None and extracted.patch:
         write_patch(output, extracted.patch)
     if as_json:
-        show_json(asdict(extracted))
+        show_json(vars(extracted))
     else:
         show_findings(extracted.findings, as_json)
         show_patch("" if output else extracted.patch)

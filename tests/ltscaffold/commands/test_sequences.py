@@ -30,7 +30,7 @@ TITLES = {"language_modeling": "Language modeling", "text_classification": "Text
 
 @dataclass(frozen=True)
 class Task:
-    """What the model knows of a task: its item, and the docstring that a user gave its class."""
+    """The model of a task: its component, and the docstring that a user gave its class."""
 
     base: str
     fragments: tuple[str, ...]

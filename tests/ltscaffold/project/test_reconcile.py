@@ -49,7 +49,7 @@ def commit(run: Run) -> None:
 
 
 def assert_whole(project: Path, *names: str) -> None:
-    """The record holds these items at the newest version, the tree is theirs, the edit is kept."""
+    """Assert that the record has these components at the latest version, and the edit is kept."""
     answers = read_project(project)
     assert sorted(component.name for component in answers.components) == sorted(names)
     assert {answers.version, *(component.template_version for component in answers.components)} == {
@@ -168,7 +168,7 @@ def test_both_update_to_different_versions(
     assert FILLED in (project / MODEL).read_text()
 
 
-def test_two_different_items_of_one_name_are_not_made_one(
+def test_two_different_components_of_one_name_are_not_made_one(
     project: Path, branches: Callable[..., list[str]], run: Run
 ) -> None:
     conflicts = branches(

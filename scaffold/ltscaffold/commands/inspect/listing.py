@@ -16,13 +16,8 @@ def rows(project: Path, what: str) -> list[dict[str, str]]:
     """Return the "bases", "recipes" or "components", a row of named columns each."""
     if what == "components":
         return [
-            {
-                "name": each.name,
-                "kind": each.type,
-                "base": each.base,
-                "version": each.template_version,
-            }
-            for each in read_project(project).components
+            {"name": c.name, "kind": c.type, "base": c.base, "version": c.template_version}
+            for c in read_project(project).components
         ]
     catalog, category = read_catalog(read_or_initial_answers(project)), what.removesuffix("s")
     return [

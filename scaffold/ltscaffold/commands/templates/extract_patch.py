@@ -130,9 +130,8 @@ class _PatchSearch:
                 files = self.render(tried)
             except ScaffoldError:
                 continue
-            if files.keys() != given.keys():
-                continue
-            if _distance(files, edited) <= _distance(given, edited) - hunk.size:
+            same = files.keys() == given.keys()
+            if same and _distance(files, edited) <= _distance(given, edited) - hunk.size:
                 return tried, files
         return None
 

@@ -120,9 +120,7 @@ def run_tests(project: Path, components: Sequence[Component]) -> Iterator[Findin
     for path, message in failed:
         yield Finding("test", path, 0, message)
     if not failed and not re.search(r"\b\d+ passed\b", printed):
-        yield Finding(
-            "test", "tests", 0, " ".join(printed.split())[-200:] or "pytest printed nothing"
-        )
+        yield Finding("test", "tests", 0, " ".join(printed.split())[-200:] or "no output")
 
 
 def compare_with_copier(templates: Path, shown: list[Component], folder: Path) -> Iterator[Finding]:

@@ -41,7 +41,7 @@ CALLBACK_FILES = {
 
 @pytest.fixture
 def components(project: Path) -> Path:
-    """Return a project with an item of each kind."""
+    """Return a project with a component of each type."""
     new_task(project, "mine", BASE, ["training_step"])
     new_dataset(project, "rows", BASE, ["process_data", "collate_fn"])
     new_callback(project, "watch", ["on_train_batch_end"])
@@ -152,7 +152,7 @@ def test_rename_of_a_callback_reaches_the_configs(components: Path, tmp_path: Pa
     assert tree(components) == rendered(components, tmp_path / "copied")
 
 
-def test_status_finds_the_stubs_of_each_kind(components: Path) -> None:
+def test_status_finds_the_stubs_of_each_type(components: Path) -> None:
     found = {
         entry.component.name: [stub.name for stub in entry.stubs]
         for entry in status(components).components
@@ -168,7 +168,7 @@ def test_status_finds_the_stubs_of_each_kind(components: Path) -> None:
     assert [stub.name for stub in rows.stubs] == ["process_data"]
 
 
-def test_names_are_unique_over_all_kinds(components: Path) -> None:
+def test_names_are_unique_over_all_types(components: Path) -> None:
     with pytest.raises(ScaffoldError, match="has a dataset 'rows' already"):
         new_task(components, "rows", BASE)
     with pytest.raises(ScaffoldError, match="has a task 'mine' already"):

@@ -41,7 +41,7 @@ def test_in_an_empty_folder_the_project_is_written_too(project: Path) -> None:
     }
 
 
-def test_in_a_project_only_the_files_of_the_item_are_written(project: Path) -> None:
+def test_in_a_project_only_the_files_of_the_component_are_written(project: Path) -> None:
     new_task(project, "first", "language_modeling", recipes=["weight_noise"])
     (project / "tasks/first/model.py").write_text("# mine\n")
     before = tree(project)

@@ -1,4 +1,4 @@
-"""Items change, and no edit is lost: add, remove, rename and undo."""
+"""Components change, and no edit is lost: add, remove, rename and undo."""
 
 from pathlib import Path
 

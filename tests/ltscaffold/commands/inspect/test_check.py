@@ -71,7 +71,7 @@ def test_a_stub_is_found_until_it_is_filled_in(project: Path, run: Run) -> None:
     assert check(project) == []
 
 
-def test_findings_of_another_item_are_left_out(mine: Path) -> None:
+def test_findings_of_another_component_are_left_out(mine: Path) -> None:
     new_task(mine, "other", "language_modeling", ["setup"])
     assert check(mine, "mine") == []
     assert [finding.code for finding in check(mine)] == ["unfilled-stub"]

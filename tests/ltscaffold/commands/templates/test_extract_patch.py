@@ -20,7 +20,7 @@ NOISE = "        callbacks.append(WeightNoise(self.noise_std))\n"
 TARGET = "    task_class = MineTransformer\n"
 CLASS_LINE = '    """The config composes, names the class, and a batch trains."""\n\n'
 EVERY_EDIT = bool(os.environ.get("LTSCAFFOLD_EVERY_EDIT"))
-"""Whether to hand back each kind of edit; `make sweep` does."""
+"""Whether to extract each type of edit; `make sweep` does."""
 EDITS = {
     "docstring of the class": (MODEL, "with the overrides below", "as our team trains it"),
     "title of the base": (MODEL, '"""Language modeling', '"""The language model'),
@@ -84,7 +84,7 @@ def test_several_edits_become_one_patch(project: Path) -> None:
         (CONFIG, "noise_std: 0.01", "noise_std: 0.5", 0),
         (CONFIG, "# Your own", "# Not for {{ braces }}. Your own", 0),
     ],
-    ids=["the name of the item", "the body of a stub", "a value", "braces"],
+    ids=["the name of the component", "the body of a stub", "a value", "braces"],
 )
 def test_what_no_template_can_give_is_a_finding(
     path: str, old: str, new: str, line: int, project: Path
@@ -113,7 +113,7 @@ def test_the_command_prints_or_writes_the_patch(project: Path, run: Run) -> None
     assert "'return 2 * super().training_step(batch, batch_idx)' cannot be extracted" in done.stdout
 
 
-def test_an_unknown_item_is_one_line(project: Path) -> None:
+def test_an_unknown_component_is_one_line(project: Path) -> None:
     generate(project)
     with pytest.raises(ScaffoldError, match="'mime' is not a known component"):
         extract_patch(project, "mime")

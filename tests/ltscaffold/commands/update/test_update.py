@@ -58,7 +58,7 @@ def test_update_keeps_the_edit_and_brings_the_improvement(project: Path, run: Ru
     }
 
 
-def test_update_reaches_items_of_every_kind_and_chains(project: Path, run: Run) -> None:
+def test_update_reaches_components_of_every_type_and_chains(project: Path, run: Run) -> None:
     new_task(project, "zeta", "language_modeling")
     new_task(project, "alpha", "zeta", hooks=["setup"])
     new_dataset(project, "rows", "language_modeling", ["process_data"])
@@ -108,7 +108,7 @@ def test_update_at_the_same_version_changes_nothing(project: Path, run: Run) -> 
     assert tree(project) == before
 
 
-def test_new_items_render_at_the_version_of_the_project(
+def test_new_components_render_at_the_version_of_the_project(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     new_task(project, "mine", "language_modeling")

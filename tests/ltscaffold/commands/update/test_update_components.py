@@ -1,4 +1,4 @@
-"""`ltscaffold update`: which items, to which version, and what it says."""
+"""`ltscaffold update`: which components, to which version, and its output."""
 
 import os
 from pathlib import Path
@@ -34,14 +34,14 @@ def mine(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def recorded(project: Path) -> dict[str, str]:
-    """Return the version of each item, and that of the project under no name."""
+    """Return the version of each component, and that of the project under no name."""
     answers = read_project(project)
     return {"": answers.version} | {
         component.name: component.template_version for component in answers.components
     }
 
 
-def test_one_item_alone_and_then_the_rest(mine: Path) -> None:
+def test_one_component_alone_and_then_the_rest(mine: Path) -> None:
     before = tree(mine)
     update(mine, ["mine"])
     after = tree(mine)
@@ -56,12 +56,12 @@ def test_one_item_alone_and_then_the_rest(mine: Path) -> None:
     assert set(recorded(mine).values()) == {NEXT}
 
 
-def test_the_last_item_takes_the_project_along(mine: Path) -> None:
+def test_the_last_component_takes_the_project_along(mine: Path) -> None:
     update(mine, ["mine", "other"])
     assert set(recorded(mine).values()) == {NEXT}
 
 
-def test_an_item_ahead_of_the_project_takes_further_commands(mine: Path) -> None:
+def test_a_component_ahead_of_the_project_takes_further_commands(mine: Path) -> None:
     update(mine, ["mine"])
     add(mine, "mine", ["setup"])
     assert "Language modeling improved." in (mine / MODEL).read_text()
@@ -70,7 +70,7 @@ def test_an_item_ahead_of_the_project_takes_further_commands(mine: Path) -> None
     assert recorded(mine) == {"": NOW, "mine": NEXT, "other": NOW}
 
 
-def test_copier_refuses_items_of_several_versions(mine: Path, run: Run) -> None:
+def test_copier_refuses_components_of_several_versions(mine: Path, run: Run) -> None:
     update(mine, ["mine"])
     run("git", "init", "--quiet")
     run("git", "add", "--all")
