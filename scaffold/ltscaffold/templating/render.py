@@ -1,5 +1,6 @@
 """Render templates as Copier does, without importing Copier."""
 
+import io
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from jinja2 import (
     TemplateError,
     TemplateSyntaxError,
 )
+from jinja2.sandbox import SandboxedEnvironment
 
 from ltscaffold.errors import ScaffoldError
 from ltscaffold.record.answers import ANSWERS_FILE, Answers, Component, Variables
@@ -23,6 +25,8 @@ from ltscaffold.record.component_types import CALLBACK_BASE
 Files = dict[str, str]
 """Texts by path relative to the project."""
 
+MAX_FILE_CHARS = 10_000_000
+"""Limit on the length of a rendered file, so that a loop cannot exhaust the memory."""
 SUFFIX = ".jinja"
 ANSWERS_TEMPLATE = "{{ _copier_conf.answers_file }}.jinja"
 LOOP = re.compile(r"{% yield (?P<name>\w+) from (?P<components>\w+) %}(?P<body>.*?){% endyield %}")
@@ -45,7 +49,8 @@ def environment(templates: Path, project_fragments: Path | None = None) -> Envir
 @cache
 def _environment(folders: tuple[Path, ...], files: tuple[Path, ...]) -> Environment:
     """Return the environment of folders, in order of precedence; cached by the list of files."""
-    return Environment(
+    return SandboxedEnvironment(
+        extensions=["jinja2_ansible_filters.AnsibleCoreFiltersExtension"],  # as Copier
         loader=FileSystemLoader(folders),
         keep_trailing_newline=True,
         lstrip_blocks=True,
@@ -129,9 +134,19 @@ def _render_file(jinja: Environment, template: str, variables: Variables) -> str
     """Return the text of a file: rendered if its name ends in `.jinja`, else unchanged."""
     if template.endswith(SUFFIX):
         with one_line_errors(template):
-            return jinja.get_template(template).render(variables)
+            return _bounded(jinja.get_template(template), variables)
     assert jinja.loader is not None
     return jinja.loader.get_source(jinja, template)[0]
+
+
+def _bounded(template: Template, variables: Variables) -> str:
+    """Return the rendered text; raises ValueError if it exceeds `MAX_FILE_CHARS`."""
+    text = io.StringIO()
+    for chunk in template.generate(variables):
+        text.write(chunk)
+        if text.tell() > MAX_FILE_CHARS:
+            raise ValueError(f"the file exceeds {MAX_FILE_CHARS:,} characters")
+    return text.getvalue()
 
 
 @contextmanager
@@ -139,7 +154,7 @@ def one_line_errors(template: str) -> Iterator[None]:
     """Raise ScaffoldError, with the line of the template, instead of a template error."""
     try:
         yield
-    except (TemplateError, TypeError, ValueError) as error:
+    except (TemplateError, TypeError, ValueError, ArithmeticError, RecursionError) as error:
         raise _template_error(template, error) from None
 
 
