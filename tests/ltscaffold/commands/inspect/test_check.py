@@ -99,7 +99,7 @@ def test_command_prints_findings_and_leaves_with_status_1(mine: Path, run: Run) 
     before = tree(mine)
     done = run("ltscaffold", "check")
     assert done.returncode == 1
-    assert done.stdout.startswith(f"{TEST}: generated for mine, and gone")
+    assert done.stdout.startswith(f"{TEST}: generated for mine, but deleted")
     as_json = run("ltscaffold", "check", "--json")
     assert as_json.returncode == 1
     printed = json.loads(as_json.stdout)

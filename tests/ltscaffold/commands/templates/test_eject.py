@@ -150,7 +150,7 @@ def test_check_finds_a_fragment_of_an_unknown_name(generated: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda text: text + "{% if %}", r"training_step\.jinja:\d+ : Expected"),
+        (lambda text: text + "{% if %}", r"training_step\.jinja:\d+: Expected"),
         (lambda text: text.replace("returns =", "gives ="), "cannot render .* 'returns'"),
         (lambda text: text.replace('"Tensor" %}', '"Tensor[" %}'), "invalid Python"),
     ],

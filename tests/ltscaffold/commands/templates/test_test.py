@@ -93,7 +93,7 @@ def test_goldens_show_what_an_edit_changes(templates: Path, run: Run) -> None:
     first, second = done.stdout.splitlines()
     assert first.startswith(f"{GOLDENS}/hooks_of_language_modeling.txt:")
     assert first.endswith("see git diff after --accept [golden]")
-    assert second == f"{GOLDENS}/gone.txt: is no longer rendered: --accept [golden]"
+    assert second == f"{GOLDENS}/gone.txt: no longer rendered; delete it with --accept [golden]"
     assert template_test(templates, run=False, accept=True) == []
     assert template_test(templates, run=False) == []
 
