@@ -29,7 +29,7 @@ LIGHT = (
     *("ltscaffold.commands.edit.rename", "ltscaffold.commands.edit.undo"),
     *("ltscaffold.commands.inspect.check", "ltscaffold.commands.inspect.explain"),
     *("ltscaffold.commands.inspect.listing", "ltscaffold.commands.templates.eject"),
-    *("ltscaffold.commands.templates.harvest", "ltscaffold.commands.templates.test"),
+    *("ltscaffold.commands.templates.extract_patch", "ltscaffold.commands.templates.test"),
     "ltscaffold.commands.update.update",
 )
 HEAVY = ("lightning_transformers.cli", "lightning_transformers.testing", "hypothesis", "pytest")

@@ -63,11 +63,11 @@ def test_every_command_works_from_the_cache_alone(project: Path, tmp_path: Path)
     remove(project, "rows")
     answers = read_project(project)
     assert (answers.source, answers.version) == (str(mine), OURS)
-    assert {item.name for item in answers.items} == {"heir", "watch", "yours"}
+    assert {component.name for component in answers.components} == {"heir", "watch", "yours"}
     assert DOCSTRING in (project / "tasks/yours/model.py").read_text()
-    assert {state for item in status(project).items for state in item.files.values()} == {
-        "unchanged"
-    }
+    assert {
+        state for component in status(project).components for state in component.files.values()
+    } == {"unchanged"}
     assert {finding.code for finding in check(project)} == {"unfilled-stub"}
     assert "weight_noise" in {row["name"] for row in rows(project, "recipes")}
 
@@ -79,7 +79,7 @@ def test_a_new_project_needs_what_it_names(project: Path, tmp_path: Path) -> Non
     mine.rename(tmp_path / "out of reach")
     with pytest.raises(ScaffoldError, match="does not appear to be a git"):
         source.refresh(str(mine))
-    with pytest.raises(ScaffoldError, match="there are no templates at"):
+    with pytest.raises(ScaffoldError, match="is not a git repository of templates"):
         new_project(project / "second", "tasks", str(mine))
     assert list(project.iterdir()) == [project / "first"]
 
@@ -254,16 +254,16 @@ def test_a_folder_is_recorded_in_full_with_a_note(project: Path, templates: Path
 @pytest.mark.parametrize(
     ("template", "message"),
     [
-        ("", "there are no templates at ''"),
+        ("", "'' is not a git repository of templates"),
         ("acme/templates", "name a folder, gh:owner/name or a URL"),
         ("https://git.acme.example/templates", r"write git\+https://git\.acme"),
         ("https://me:secret@acme.example/t.git", "the URL has a password"),
-        (".", "is no git repository: git init"),
+        (".", "is not a git repository; git init"),
     ],
 )
 def test_what_copier_would_not_find_is_refused(template: str, message: str, project: Path) -> None:
     with pytest.raises(ScaffoldError, match=message) as refusal:
-        source.address(template)
+        source.resolve_source(template)
     assert "secret" not in str(refusal.value)
 
 
@@ -277,18 +277,18 @@ def test_what_copier_would_not_find_is_refused(template: str, message: str, proj
     ],
 )
 def test_a_url_is_recorded_as_given_and_read_as_copier_does(template: str, origin: str) -> None:
-    assert source.address(template) == template
-    assert source._origin(template) == origin == copier._vcs.get_repo(template)
+    assert source.resolve_source(template) == template
+    assert source._clone_url(template) == origin == copier._vcs.get_repo(template)
 
 
 def test_a_repository_of_something_else_is_refused(project: Path, tmp_path: Path) -> None:
     other, identity = tmp_path / "other.git", ("-c", "user.name=A", "-c", "user.email=a@b")
     git("init", "--quiet", other)
     git(*identity, "commit", "--quiet", "--allow-empty", "--message", "x", cwd=other)
-    with pytest.raises(ScaffoldError, match=r"other\.git has no version: git tag v1\.0\.0"):
+    with pytest.raises(ScaffoldError, match=r"other\.git has no version; git tag v1\.0\.0"):
         new_project(project / "new", "tasks", str(other))
     git("tag", "v1.0.0", cwd=other)
-    with pytest.raises(ScaffoldError, match=r"holds no templates .*lacks copier\.yml.*git clone"):
+    with pytest.raises(ScaffoldError, match=r"has no templates for .*lacks copier\.yml.*git clone"):
         new_project(project / "new", "tasks", str(other))
     assert not any(project.iterdir())
 
@@ -299,7 +299,7 @@ def test_a_template_that_does_not_render_is_named_with_its_line(
     mine = our_templates(tmp_path)
     next_version(mine, "v30", DOCSTRING, "{{ nothing }}")
     new_project(project, "tasks", str(mine))
-    with pytest.raises(ScaffoldError, match=r"model\.py\.jinja:\d+ does not render: 'nothing' is"):
+    with pytest.raises(ScaffoldError, match=r"cannot render .*model\.py\.jinja:\d+: 'nothing' is"):
         new_task(project, "mine", "language_modeling")
 
 

@@ -1,4 +1,4 @@
-"""A project that was cloned from somebody else runs no code when its templates are rendered."""
+"""Rendering the templates of a cloned project does not run its code."""
 
 from pathlib import Path
 
@@ -48,8 +48,8 @@ def test_the_attack_works_outside_of_the_sandbox(
 @pytest.mark.parametrize("way_in", WAYS_IN)
 def test_an_attack_is_one_line_that_names_the_template(way_in: str, tmp_path: Path) -> None:
     (tmp_path / "model.jinja").write_text(ATTACK.format(way_in))
-    with pytest.raises(ScaffoldError, match=r"model\.jinja:1 does not render: .*unsafe"):
-        render._text(environment(tmp_path), "model.jinja", {})
+    with pytest.raises(ScaffoldError, match=r"cannot render .*model\.jinja:1: .*unsafe"):
+        render._render_file(environment(tmp_path), "model.jinja", {})
 
 
 @pytest.mark.parametrize(
@@ -57,10 +57,10 @@ def test_an_attack_is_one_line_that_names_the_template(way_in: str, tmp_path: Pa
 )
 def test_the_size_of_a_rendered_file_is_bounded(endless: str, tmp_path: Path) -> None:
     (tmp_path / "model.jinja").write_text(f"{{% for i in {endless} %}}{{{{ i }}}}{{% endfor %}}")
-    with pytest.raises(ScaffoldError, match=r"model\.jinja.* does not render"):
-        render._text(environment(tmp_path), "model.jinja", {})
+    with pytest.raises(ScaffoldError, match=r"cannot render .*model\.jinja"):
+        render._render_file(environment(tmp_path), "model.jinja", {})
 
 
 def test_the_filters_of_copier_are_there(tmp_path: Path) -> None:
     (tmp_path / "model.jinja").write_text("{{ {'a': [1]} | to_nice_yaml }}{{ 'x' | b64encode }}")
-    assert render._text(environment(tmp_path), "model.jinja", {}) == "a:\n- 1\neA=="
+    assert render._render_file(environment(tmp_path), "model.jinja", {}) == "a:\n- 1\neA=="
