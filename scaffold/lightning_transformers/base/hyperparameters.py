@@ -14,7 +14,7 @@ from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
 
 from lightning_transformers.base.errors import ConfigurationError, did_you_mean
 
-PLAIN = (list, tuple, set, frozenset)
+CONTAINERS = (list, tuple, set, frozenset)
 """Types whose values a checkpoint holds as they are."""
 
 
@@ -57,7 +57,7 @@ def validated(cls: type, root: type, values: Mapping[str, object], owner: str) -
     """
     types = _annotations(cls, root)
     return {
-        name: _fitted(f"{owner}.{name}", types[name], plain(value))
+        name: _fitted(f"{owner}.{name}", types[name], to_plain(value))
         for name, value in values.items()
     }
 
@@ -67,7 +67,7 @@ def declared_hyperparameters(cls: type, root: type) -> set[str]:
     return set(_annotations(cls, root))
 
 
-def plain(value: Any) -> Any:
+def to_plain(value: Any) -> Any:
     """Return a config of OmegaConf as plain Python: a checkpoint with one in it does not load."""
     return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
 
@@ -75,10 +75,10 @@ def plain(value: Any) -> Any:
 def hyperparameters_of(instance: object, root: type) -> dict[str, object]:
     """Return the declared hyperparameters of an instance by name, as a config could give them."""
     names = sorted(declared_hyperparameters(type(instance), root))
-    return {name: written(getattr(instance, name)) for name in names}
+    return {name: to_yaml(getattr(instance, name)) for name in names}
 
 
-def written(value: object) -> object:
+def to_yaml(value: object) -> object:
     """Return a value with enums and paths in it as they are written in YAML.
 
     A checkpoint with one of these does not load; the annotation makes of it what it was.
@@ -89,9 +89,9 @@ def written(value: object) -> object:
         case PurePath():
             return str(value)
         case dict():
-            return {written(key): written(part) for key, part in value.items()}
-        case list() | tuple() | set() | frozenset() if type(value) in PLAIN:
-            return type(value)(map(written, value))
+            return {to_yaml(key): to_yaml(part) for key, part in value.items()}
+        case list() | tuple() | set() | frozenset() if type(value) in CONTAINERS:
+            return type(value)(map(to_yaml, value))
     return value
 
 

@@ -17,7 +17,7 @@ CHECKPOINTS = "checkpoints"
 CONFIG = "config.yaml"
 MANIFEST = "manifest.yaml"
 METRICS = "metrics.csv"
-WRITTEN_BEFORE_THE_RUN = {".hydra", CONFIG, MANIFEST}
+INITIAL_FILES = {".hydra", CONFIG, MANIFEST}
 Digests: TypeAlias = dict[str, str | None]
 
 
@@ -38,30 +38,30 @@ class Manifest(TypedDict):
     metrics: NotRequired[dict[str, float]]
 
 
-PARTS = [part for part in Manifest.__annotations__ if part in Manifest.__required_keys__]
+REQUIRED_KEYS = [part for part in Manifest.__annotations__ if part in Manifest.__required_keys__]
 """What each manifest has."""
 
 
-def set_aside(file: Path) -> None:
+def archive(file: Path) -> None:
     """Keep `metrics.csv` as `metrics-1.csv` and so on: a run that goes on begins a new one."""
     if file.is_file():
-        number = max(map(_number, earlier(file)), default=0) + 1
+        number = max(map(_number, archived(file)), default=0) + 1
         file.rename(file.with_stem(f"{file.stem}-{number}"))
 
 
-def earlier(file: Path) -> list[Path]:
-    """Return what `set_aside` has made of a file, oldest first."""
+def archived(file: Path) -> list[Path]:
+    """Return what `archive` has made of a file, oldest first."""
     found = file.parent.glob(f"{file.stem}-*{file.suffix}")
     return sorted((path for path in found if _number(path)), key=_number)
 
 
 def _number(path: Path) -> int:
-    """Return the number that `set_aside` has given to a file, 0 for a file of other origin."""
+    """Return the number that `archive` has given to a file, 0 for a file of other origin."""
     digits = path.stem.rpartition("-")[2]
     return int(digits) if digits.isdecimal() else 0
 
 
-def keep_former_run(folder: Path, start: str | None = None) -> None:
+def archive_former_run(folder: Path, start: str | None = None) -> None:
     """Move what a run has left in a folder to `former` in it: another run begins there.
 
     The folder `former`, or `former-2` and so on, is that of a run: it can be trained again, unless
@@ -72,8 +72,8 @@ def keep_former_run(folder: Path, start: str | None = None) -> None:
         start: the checkpoint that the other run begins from. If it is one of the former run, it
             is in both places, for the processes that still have to read it.
     """
-    tables = [*earlier(folder / METRICS), folder / METRICS]
-    manifests = [*earlier(folder / MANIFEST), folder / MANIFEST]
+    tables = [*archived(folder / METRICS), folder / METRICS]
+    manifests = [*archived(folder / MANIFEST), folder / MANIFEST]
     checkpoints = sorted((folder / CHECKPOINTS).glob("*"))
     found = [path for path in (*tables, *manifests, *checkpoints) if path.exists()]
     if not found:
@@ -117,7 +117,7 @@ def discard_if_empty(folder: Path, *logs: str) -> bool:
     Returns:
         Whether it is gone.
     """
-    if not folder.is_dir() or {p.name for p in folder.iterdir()} - {*WRITTEN_BEFORE_THE_RUN, *logs}:
+    if not folder.is_dir() or {p.name for p in folder.iterdir()} - {*INITIAL_FILES, *logs}:
         return False
     shutil.rmtree(folder)
     return True
@@ -132,7 +132,7 @@ def read_manifest(file: Path) -> Manifest:
         manifest = None
     if not isinstance(manifest, dict):
         raise ConfigurationError(f"'{file}' cannot be read: it is no manifest of a run")
-    if lacking := [part for part in PARTS if part not in manifest]:
+    if lacking := [part for part in REQUIRED_KEYS if part not in manifest]:
         raise ConfigurationError(
             f"'{file}' has no '{lacking[0]}': it was edited, or another version of this package "
             "has written it, which can repeat the run"

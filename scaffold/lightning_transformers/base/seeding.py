@@ -27,7 +27,7 @@ def seed_of(*key: object) -> int:
 
 
 @contextmanager
-def random_numbers_from(seed: int) -> Iterator[None]:
+def temporary_seed(seed: int) -> Iterator[None]:
     """Seed torch, NumPy and Python for a while, and leave them as they were."""
     numbers, state = np.random.get_state(), random.getstate()
     with torch.random.fork_rng(devices=[]):

@@ -19,20 +19,19 @@ from lightning_transformers.base.types import Batch, Row
 from lightning_transformers.data.cache import fingerprint
 from lightning_transformers.data.dataloaders import (
     EpochSampler,
-    InOrder,
+    InOrderSampler,
     ResumableLoader,
     SeededCollate,
-    SeededRows,
+    SeededDataset,
     StreamLoader,
     batches_per_process,
     even_batch_size,
-    no_batches,
-    require_one_process,
+    require_single_process,
 )
 from lightning_transformers.data.loading import (
     SPLITS,
-    Rows,
-    Source,
+    AnyDataset,
+    DatasetReader,
     column_names,
     load_files,
     load_from_hub,
@@ -138,12 +137,12 @@ class TransformerDataModule(LightningDataModule):
     def load_dataset(self) -> DatasetDict:
         """Return the raw splits from the user's files, the sample or the hub, in this order."""
         files = self.named_files()
-        source = Source(self.cache_dir, self.streaming)
+        reader = DatasetReader(self.cache_dir, self.streaming)
         if files:
-            return load_files(files, source)
+            return load_files(files, reader)
         if self.dataset_name is None:
             raise ConfigurationError(NO_DATASET)
-        loaded = load_from_hub(self.dataset_name, self.dataset_config_name, self.revision, source)
+        loaded = load_from_hub(self.dataset_name, self.dataset_config_name, self.revision, reader)
         chosen = {split: getattr(self, f"{split}_subset_name") for split in SPLITS}
         return named_splits(loaded, chosen)
 
@@ -164,7 +163,7 @@ class TransformerDataModule(LightningDataModule):
         named = self.named_files().get(split)
         return [local_path(named)] if named else []
 
-    def is_unlabelled(self, rows: Rows) -> bool:
+    def is_unlabelled(self, rows: AnyDataset) -> bool:
         """Tell whether no row has a label to test with; never, where labels are not a column."""
         return False
 
@@ -215,7 +214,7 @@ class TransformerDataModule(LightningDataModule):
             {split: self.process_split(split, rows) for split, rows in dataset.items()}
         )
 
-    def process_split(self, split: str, rows: Rows) -> Rows:
+    def process_split(self, split: str, rows: AnyDataset) -> AnyDataset:
         """Return the rows of a split as the model's inputs; those of `predict` have no labels."""
         raise NotImplementedError(f"{type(self).__name__} must define process_split")
 
@@ -243,14 +242,14 @@ class TransformerDataModule(LightningDataModule):
             return self._dataloader(shuffled, done=self._batches_done)
         if self.trainer and fields(self.trainer).overfit_batches:
             return self._dataloader(
-                rows, sampler=InOrder(rows, self.batch_size, self._batches_done)
+                rows, sampler=InOrderSampler(rows, self.batch_size, self._batches_done)
             )
         replicas = (self.trainer and self.trainer.distributed_sampler_kwargs) or {}
         sampler = EpochSampler(
             rows, self.batch_size, self.seed, self._epoch, self._batches_done, **replicas
         )
         collate_rows = SeededCollate(self.collate_fn)
-        return self._dataloader(SeededRows(rows), sampler=sampler, collate_fn=collate_rows)
+        return self._dataloader(SeededDataset(rows), sampler=sampler, collate_fn=collate_rows)
 
     def val_dataloader(self) -> DataLoader[Any]:
         """Return the batches of the validation set in order."""
@@ -302,11 +301,11 @@ class TransformerDataModule(LightningDataModule):
     def map_rows(
         self,
         split: str,
-        rows: Rows,
+        rows: AnyDataset,
         function: Callable[..., object],
         rows_at_once: int = 1000,
         **arguments: object,
-    ) -> Rows:
+    ) -> AnyDataset:
         """Apply a function to batches of rows, which its result replaces.
 
         Args:
@@ -333,22 +332,22 @@ class TransformerDataModule(LightningDataModule):
         name = fingerprint(rows, function, made_with, TransformerDataModule)
         # Rows to predict on may be single inputs, which are asked for once.
         in_memory = not rows.cache_files and split != "predict"
-        source = Source(self.cache_dir)
+        reader = DatasetReader(self.cache_dir)
         try:
             return rows.map(
                 function,
                 **common,
                 new_fingerprint=name,
-                cache_file_name=source.file_for(name) if in_memory else None,
+                cache_file_name=reader.cache_file(name) if in_memory else None,
                 num_proc=workers,
                 load_from_cache_file=self.load_from_cache_file or others,
                 desc=f"Processing {split}",
             )
         except OSError as error:
-            source.require_writable(error)
+            reader.raise_if_unwritable(error)
             raise
 
-    def require_columns(self, split: str, rows: Rows, **columns: str | None) -> None:
+    def require_columns(self, split: str, rows: AnyDataset, **columns: str | None) -> None:
         """Check that the rows have the columns that hyperparameters name.
 
         Args:
@@ -367,7 +366,7 @@ class TransformerDataModule(LightningDataModule):
                     f"{', '.join(present)}): set dataset.{hyperparameter}=<column>"
                 )
 
-    def _evaluation_loader(self, rows: Rows) -> ResumableLoader:
+    def _evaluation_loader(self, rows: AnyDataset) -> ResumableLoader:
         """Return the batches in order; several processes have each row once among them."""
         replicas = self.trainer and self.trainer.distributed_sampler_kwargs
         if not replicas or isinstance(rows, IterableDataset):
@@ -380,8 +379,8 @@ class TransformerDataModule(LightningDataModule):
     def _dataloader(self, rows: Any, **kwargs: Any) -> ResumableLoader:
         loader: type[ResumableLoader] = ResumableLoader
         if isinstance(rows, IterableDataset):
-            require_one_process(self.trainer)
-            own = {"seed": self.seed, "epoch": self._epoch, "done": no_batches}
+            require_single_process(self.trainer)
+            own = {"seed": self.seed, "epoch": self._epoch}
             loader, kwargs = StreamLoader, own | kwargs
         common: dict[str, Any] = {
             "batch_size": self.batch_size,
@@ -399,7 +398,7 @@ class TransformerDataModule(LightningDataModule):
     def _batches_done(self) -> int:
         return batches_done(self.trainer)
 
-    def _split(self, name: str) -> Rows:
+    def _split(self, name: str) -> AnyDataset:
         assert self.dataset is not None, "setup comes first"
         if name not in self.dataset:
             has = ", ".join(self.dataset)

@@ -18,7 +18,7 @@ from transformers import Pipeline, PreTrainedModel
 from transformers.utils.generic import ModelOutput
 
 from lightning_transformers.base.errors import ConfigurationError
-from lightning_transformers.base.hyperparameters import plain, set_hyperparameters
+from lightning_transformers.base.hyperparameters import set_hyperparameters, to_plain
 from lightning_transformers.base.seeding import keyed_generator
 from lightning_transformers.base.types import Batch, Checkpoint, Loss, Settings
 from lightning_transformers.core.data import TransformerDataModule
@@ -32,9 +32,9 @@ from lightning_transformers.models.adapters import (
 )
 from lightning_transformers.models.backbone import Backbone
 from lightning_transformers.models.eval_mode import evaluation_mode
-from lightning_transformers.models.freezing import nothing_trains
+from lightning_transformers.models.freezing import all_frozen_message
 from lightning_transformers.models.layers import ParameterGroup
-from lightning_transformers.models.output_head import tell_of_own_layer
+from lightning_transformers.models.output_head import warn_replaced_layer
 from lightning_transformers.training.checkpoint_identity import record_task
 from lightning_transformers.training.loss import unmasked
 from lightning_transformers.training.loss_normalization import TokenWeighting, records_loss_count
@@ -45,7 +45,7 @@ from lightning_transformers.training.trainer_fields import fields
 ADAMW = {"_target_": "torch.optim.AdamW", "lr": 5e-5, "weight_decay": 0.01}
 
 
-def attaching(configure: Callable[[Any], list[Callback]]) -> Callable[[Any], list[Callback]]:
+def attach_first(configure: Callable[[Any], list[Callback]]) -> Callable[[Any], list[Callback]]:
     """Have `configure_callbacks` attach the task to its trainer and to the data module."""
 
     @wraps(configure)
@@ -62,10 +62,10 @@ def attaching(configure: Callable[[Any], list[Callback]]) -> Callable[[Any], lis
     return attach_and_configure
 
 
-WRAPPED: dict[str, Callable[[Any], Any]] = {
+WRAPPED_METHODS: dict[str, Callable[[Any], Any]] = {
     "compute_loss": records_loss_count,
     "shared_step": records_loss_count,
-    "configure_callbacks": attaching,
+    "configure_callbacks": attach_first,
 }
 """Methods that `TaskTransformer` wraps, and that of a subclass need not call `super()` for it."""
 
@@ -122,9 +122,9 @@ class TaskTransformer(LightningModule):
         **hyperparameters: object,
     ) -> None:
         super().__init__()
-        backbone, peft = plain(backbone), plain(peft)
-        optimizer, scheduler = plain(optimizer), plain(scheduler)
-        hyperparameters = {name: plain(value) for name, value in hyperparameters.items()}
+        backbone, peft = to_plain(backbone), to_plain(peft)
+        optimizer, scheduler = to_plain(optimizer), to_plain(scheduler)
+        hyperparameters = {name: to_plain(value) for name, value in hyperparameters.items()}
         set_hyperparameters(self, TaskTransformer, hyperparameters)
         self.save_hyperparameters(logger=False)
         named = {"pretrained_model_name_or_path": backbone}
@@ -153,7 +153,7 @@ class TaskTransformer(LightningModule):
 
     def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
-        for name, wrap in WRAPPED.items():
+        for name, wrap in WRAPPED_METHODS.items():
             method = getattr(cls, name)  # of the class, or of a mixin
             if not getattr(method, "is_wrapped", False):
                 setattr(cls, name, wrap(method))
@@ -199,7 +199,7 @@ class TaskTransformer(LightningModule):
         """Return the mean loss of a batch; it is logged every `log_every_n_steps`, and last."""
         loss, _ = self.shared_step(batch, "train")
         if not loss.total.requires_grad:
-            raise ConfigurationError(nothing_trains(self.model))
+            raise ConfigurationError(all_frozen_message(self.model))
         every = fields(self.trainer).log_every_n_steps
         due = every and (self.global_step + 1) % every == 0
         if due:
@@ -289,7 +289,7 @@ class TaskTransformer(LightningModule):
         """Return what the three steps above build, in the form that Lightning takes."""
         groups = self.parameter_groups()
         if not groups:
-            raise ConfigurationError(nothing_trains(self.model))
+            raise ConfigurationError(all_frozen_message(self.model))
         optimizer = self.build_optimizer(groups)
         scheduler = self.build_scheduler(optimizer)
         if scheduler is None:
@@ -305,7 +305,7 @@ class TaskTransformer(LightningModule):
 
     # -- callbacks
 
-    @attaching
+    @attach_first
     def configure_callbacks(self) -> list[Callback]:
         """Return the callbacks that belong to the task, besides those of the trainer."""
         return []
@@ -369,7 +369,7 @@ class TaskTransformer(LightningModule):
             folder: gets the weights as safetensors, the config and the files of the processor.
             processor: the tokenizer or image processor.
         """
-        tell_of_own_layer(self.model)
+        warn_replaced_layer(self.model)
         merge_adapters(self.model).save_pretrained(folder)
         processor.save_pretrained(folder)
 

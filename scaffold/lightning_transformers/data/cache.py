@@ -28,13 +28,13 @@ from lightning_transformers.data.source_code import (
 
 log = logging.getLogger(__name__)
 
-LOADING = {"batch_size", "cache_dir", "load_from_cache_file", "num_workers"}
+IGNORED_OPTIONS = {"batch_size", "cache_dir", "load_from_cache_file", "num_workers"}
 """Hyperparameters of a data module that change no row."""
 
-OF_MODEL = {"_name_or_path", "transformers_version"}
+MODEL_ORIGIN = {"_name_or_path", "transformers_version"}
 """Settings of a model that say where it came from."""
 
-OF_LOADING = {
+TOKENIZER_ORIGIN = {
     "deprecation_warnings",
     "files_loaded",
     "init_inputs",
@@ -44,7 +44,7 @@ OF_LOADING = {
 }
 """Attributes of a tokenizer that say where it came from, and what it has warned of."""
 
-PLAIN: tuple[type, ...] = (
+PLAIN_TYPES: tuple[type, ...] = (
     type(None),
     str,
     int,
@@ -95,19 +95,19 @@ class Description:
         self.root = root
         self.modules: set[str] = set()
         """Where all that was described comes from: the text of these belongs to it."""
-        self._begun: list[int] = []
+        self._open: list[int] = []
 
     def value(self, value: object) -> object:
         """Return what two values have in common if they are the same."""
         if value is None or isinstance(value, str | int | float):
             return value
-        if id(value) in self._begun:  # it refers to itself
-            return {"within": self._begun.index(id(value))}
-        self._begun.append(id(value))
+        if id(value) in self._open:  # it refers to itself
+            return {"within": self._open.index(id(value))}
+        self._open.append(id(value))
         try:
             return self._parts(value)
         finally:
-            self._begun.pop()
+            self._open.pop()
 
     def code(self, function: Any) -> object:
         """Return what tells a function from another: its names, code, values and object."""
@@ -138,7 +138,7 @@ class Description:
             case BaseImageProcessor():
                 return [self._class(type(value)), self._settings(value.to_dict())]
             case PreTrainedConfig():
-                settings = {k: v for k, v in value.to_dict().items() if k not in OF_MODEL}
+                settings = {k: v for k, v in value.to_dict().items() if k not in MODEL_ORIGIN}
                 return [self._class(type(value)), self._settings(settings)]
             case type():
                 return self._class(value)
@@ -161,7 +161,7 @@ class Description:
     def _class(self, cls: type) -> list[object]:
         """Return the names of a class and its bases, of one that a function made its members."""
         made = [base for base in cls.__mro__ if "<locals>" in base.__qualname__]
-        members = [self._settings(plain_in(vars(base))) for base in made]
+        members = [self._settings(plain_attributes(vars(base))) for base in made]
         return [[self._origin(base) for base in cls.__mro__], members]
 
     def _data(self, data: Any) -> list[object]:
@@ -173,12 +173,11 @@ class Description:
         cls = type(data)
         state = hyperparameters_of(data, self.root) | {
             name: value
-            for name, value in plain_in(vars(data)).items()
+            for name, value in plain_attributes(vars(data)).items()
             if not isinstance(getattr(cls, name, None), cached_property)
         }
-        state = {
-            k: v for k, v in state.items() if k not in LOADING and not k.startswith("_hparams")
-        }
+        ignored = IGNORED_OPTIONS | {name for name in state if name.startswith("_hparams")}
+        state = {name: value for name, value in state.items() if name not in ignored}
         state |= {"processor": data.processor, "model_config": data.known_config()}
         return [self._class(cls), self._settings(state)]
 
@@ -193,7 +192,8 @@ class Description:
         rules |= {"truncation": None, "padding": None}
         rules["encode_special_tokens"] = backend.encode_special_tokens
         tokens = {name: str(token) for name, token in tokenizer.special_tokens_map.items()}
-        settings = {k: v for k, v in plain_in(vars(tokenizer)).items() if k not in OF_LOADING}
+        attributes = plain_attributes(vars(tokenizer))
+        settings = {k: v for k, v in attributes.items() if k not in TOKENIZER_ORIGIN}
         return [cls, self._settings(tokens), self._settings(settings), digest_of(rules)]
 
 
@@ -204,7 +204,7 @@ def closure_of(function: Callable[..., object]) -> list[object]:
     return [cell.cell_contents for name, cell in cells if name != "__class__"]
 
 
-def plain_in(values: Settings) -> dict[str, object]:
+def plain_attributes(values: Settings) -> dict[str, object]:
     """Return the attributes that have a value, which is plain."""
     return {k: v for k, v in values.items() if v is not None and is_plain(v)}
 
@@ -219,7 +219,7 @@ def is_plain(value: object) -> bool:
                 return all(map(is_plain, value))
     except RecursionError:  # it contains itself
         return False
-    return isinstance(value, PLAIN) or inspect.isroutine(value)
+    return isinstance(value, PLAIN_TYPES) or inspect.isroutine(value)
 
 
 class OrderedPickler(Pickler):  # type: ignore[misc]

@@ -15,7 +15,7 @@ from pytorch_lightning import Trainer
 from torch.utils.data import DataLoader, DistributedSampler, SequentialSampler
 
 from lightning_transformers.base.errors import ConfigurationError
-from lightning_transformers.base.seeding import random_numbers_from, seed_of
+from lightning_transformers.base.seeding import seed_of, temporary_seed
 from lightning_transformers.base.types import Batch
 
 Examples = Sequence[dict[str, Any]]
@@ -25,11 +25,6 @@ Collate = Callable[[Examples], Batch]
 def batches_per_process(rows: int, processes: int, batch_size: int) -> int:
     """Return how many batches each process has of an epoch."""
     return math.ceil((rows // processes) / batch_size)
-
-
-def no_batches() -> int:
-    """Return that none is done: an evaluation starts from the beginning."""
-    return 0
 
 
 def even_batch_size(rows: int, processes: int, wanted: int) -> int:
@@ -61,13 +56,13 @@ def require_rows(rows: int, processes: int, purpose: str) -> None:
         )
 
 
-class Row(int):
+class SeededIndex(int):
     """The index of a row, and the seed of what is random in a batch that starts with it."""
 
     seed: int
 
 
-class EpochSampler(DistributedSampler[Row]):
+class EpochSampler(DistributedSampler[SeededIndex]):
     """Shuffled rows of one process, in an order that follows from seed and epoch.
 
     All processes have the same number of batches. Rows of which only some processes would make a
@@ -106,7 +101,7 @@ class EpochSampler(DistributedSampler[Row]):
         used = self.rows if fewest % batch_size else fewest * num_replicas
         self.num_samples = len(range(rank, used, num_replicas))
 
-    def __iter__(self) -> Iterator[Row]:
+    def __iter__(self) -> Iterator[SeededIndex]:
         """Return an iterator over the rows that are left of the epoch."""
         epoch = self.epoch_of_run()
         generator = torch.Generator().manual_seed(seed_of(self.seed, epoch))
@@ -117,14 +112,14 @@ class EpochSampler(DistributedSampler[Row]):
     def _positions(self) -> range:
         return range(self.done() * self.batch_size, self.num_samples)
 
-    def _row(self, mine: list[int], position: int, epoch: int) -> Row:
-        row = Row(mine[position])
+    def _row(self, mine: list[int], position: int, epoch: int) -> SeededIndex:
+        row = SeededIndex(mine[position])
         if position % self.batch_size == 0:
             row.seed = seed_of(self.seed, epoch, self.rank, position)
         return row
 
 
-class InOrder(SequentialSampler):
+class InOrderSampler(SequentialSampler):
     """The rows in their order, in each epoch the same, as Lightning wants them to overfit.
 
     Args:
@@ -142,7 +137,7 @@ class InOrder(SequentialSampler):
         return iter(range(self.done() * self.batch_size, self.rows))
 
 
-class SeededRows(torch.utils.data.Dataset[object]):
+class SeededDataset(torch.utils.data.Dataset[object]):
     """Rows in batches that know the seed of what is random in them.
 
     Args:
@@ -155,10 +150,10 @@ class SeededRows(torch.utils.data.Dataset[object]):
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitems__(self, indices: list[Row]) -> tuple[int, Examples]:
+    def __getitems__(self, indices: list[SeededIndex]) -> tuple[int, Examples]:
         """Return the seed of a batch, and its examples, whose transforms may draw numbers."""
         seed, places = indices[0].seed, [int(index) for index in indices]
-        with random_numbers_from(seed_of(seed, "rows")):
+        with temporary_seed(seed_of(seed, "rows")):
             if hasattr(self.rows, "__getitems__"):
                 return seed, self.rows.__getitems__(places)
             return seed, [self.rows[place] for place in places]
@@ -177,7 +172,7 @@ class SeededCollate:
     def __call__(self, batch: tuple[int, Examples]) -> Batch:
         """Return the batch."""
         seed, examples = batch
-        with random_numbers_from(seed):
+        with temporary_seed(seed):
             return self.collate(examples)
 
 
@@ -212,7 +207,7 @@ class StreamLoader(ResumableLoader):
         *arguments: Any,
         seed: int,
         epoch: Callable[[], int],
-        done: Callable[[], int],
+        done: Callable[[], int] = lambda: 0,
         **kwargs: Any,
     ) -> None:
         super().__init__(*arguments, **kwargs | {"persistent_workers": False})
@@ -225,14 +220,14 @@ class StreamLoader(ResumableLoader):
         epoch = self.epoch()
         cast(IterableDataset, self.dataset).set_epoch(epoch)
         self.generator.manual_seed(seed_of(self.seed, epoch))  # workers take their seeds from it
-        batches = seeded(super().__iter__(), self.seed, epoch)
+        batches = seeded_batches(super().__iter__(), self.seed, epoch)
         return itertools.islice(batches, self.done(), None)
 
 
-def seeded(batches: Iterator[Batch], seed: int, epoch: int) -> Iterator[Batch]:
+def seeded_batches(batches: Iterator[Batch], seed: int, epoch: int) -> Iterator[Batch]:
     """Yield batches, each of which is made with random numbers of its own."""
     for number in itertools.count():
-        with random_numbers_from(seed_of(seed, epoch, number)):
+        with temporary_seed(seed_of(seed, epoch, number)):
             try:
                 batch = next(batches)
             except StopIteration:
@@ -240,7 +235,7 @@ def seeded(batches: Iterator[Batch], seed: int, epoch: int) -> Iterator[Batch]:
         yield batch
 
 
-def require_one_process(trainer: Trainer | None) -> None:
+def require_single_process(trainer: Trainer | None) -> None:
     """Raise ConfigurationError if several processes would have to share a stream."""
     processes = trainer.world_size if trainer else 1
     if processes > 1:

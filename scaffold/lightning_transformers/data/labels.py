@@ -9,7 +9,7 @@ from transformers import PreTrainedModel
 
 from lightning_transformers.base.errors import ConfigurationError, did_you_mean
 from lightning_transformers.base.types import Row
-from lightning_transformers.data.loading import Rows
+from lightning_transformers.data.loading import AnyDataset
 
 UNLABELLED = -1
 """What the hub's data sets put where the label is kept secret."""
@@ -39,7 +39,7 @@ class LabelEncoder:
     def __call__(self, value: object) -> int:
         """Return the number of a class."""
         if str(value) not in self.numbers:
-            value = whole(value)
+            value = whole_number(value)
         name = str(value)
         if type(value) is int and 0 <= value < len(self.declared):
             name = self.declared[value]
@@ -67,27 +67,27 @@ def likely_classes(model: PreTrainedModel, logits: Tensor) -> list[Row]:
     ]
 
 
-def class_label(rows: Rows, column: str) -> ClassLabel | None:
+def class_label(rows: AnyDataset, column: str) -> ClassLabel | None:
     """Return the declaration of a column of classes, or of lists of them, if there is one."""
     feature = (rows.features or {}).get(column)
     feature = getattr(feature, "feature", feature)
     return feature if isinstance(feature, ClassLabel) else None
 
 
-def distinct(rows: Dataset, column: str) -> list[Any]:
+def distinct_values(rows: Dataset, column: str) -> list[Any]:
     """Return the different values of a column; all of them if they are lists."""
     if isinstance(rows.features[column], List | LargeList):  # which Arrow does not compare
         return list(rows[column])
     return list(rows.unique(column))
 
 
-def whole(value: object) -> object:
+def whole_number(value: object) -> object:
     """Return a number without a fraction as an integer: a blank makes a column of them floats."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def is_unlabelled(rows: Rows, column: str) -> bool:
+def is_unlabelled(rows: AnyDataset, column: str) -> bool:
     """Tell whether all rows lack a label, as those of a test set that is kept secret."""
     if column not in (rows.column_names or [column]):
         return True
-    return isinstance(rows, Dataset) and distinct(rows, column) in ([UNLABELLED], [None])
+    return isinstance(rows, Dataset) and distinct_values(rows, column) in ([UNLABELLED], [None])

@@ -17,8 +17,7 @@ from lightning_transformers.base.hub import prepare_hub_access
 from lightning_transformers.base.package_data import local_path
 from lightning_transformers.base.types import Settings
 
-Rows: TypeAlias = "Dataset | IterableDataset"
-Splits: TypeAlias = DatasetDict
+AnyDataset: TypeAlias = "Dataset | IterableDataset"
 
 SPLITS = ("train", "validation", "test", "predict")
 BUILDERS = {".csv": "csv", ".json": "json", ".jsonl": "json", ".parquet": "parquet", ".txt": "text"}
@@ -27,7 +26,7 @@ OPTIONS: dict[str, Settings] = {"csv": {"keep_default_na": False, "na_values": [
 PANDAS_INDEX = "__index_level_0__"  # what becomes of a field that no header names
 NO_ROWS = "corresponds to no data"  # what datasets says of a csv with a header only
 
-UNWRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS}
+PERMISSION_ERRORS = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 def shipped_files(folder: str, suffix: str = "jsonl") -> dict[str, str]:
@@ -42,7 +41,7 @@ def shipped_files(folder: str, suffix: str = "jsonl") -> dict[str, str]:
 
 
 @dataclass(frozen=True)
-class Source:
+class DatasetReader:
     """How to read.
 
     Attributes:
@@ -64,11 +63,11 @@ class Source:
             *arguments, cache_dir=self.cache_dir, streaming=self.streaming, **kwargs
         )
 
-    def file_for(self, name: str) -> str:
+    def cache_file(self, name: str) -> str:
         """Return where to keep what comes of rows that are in no file, beside which it would be."""
         return str(self.folder / "in_memory" / f"cache-{name}.arrow")
 
-    def require_writable(self, error: Exception) -> None:
+    def raise_if_unwritable(self, error: Exception) -> None:
         """Check that an error does not come of a folder that cannot be written.
 
         Raises:
@@ -77,30 +76,30 @@ class Source:
         cause = error.__cause__ or error
         file = Path(str(getattr(cause, "filename", None))).absolute()
         within = file.is_relative_to(self.folder) or self.folder.is_relative_to(file)
-        if within and getattr(cause, "errno", None) in UNWRITABLE:
+        if within and getattr(cause, "errno", None) in PERMISSION_ERRORS:
             raise ConfigurationError(
                 f"cannot write to the cache {self.folder}: {first_line(cause)}: "
                 "set dataset.cache_dir=<folder>"
             ) from error
 
 
-def load_files(files: Mapping[str, str], source: Source) -> DatasetDict:
+def load_files(files: Mapping[str, str], reader: DatasetReader) -> DatasetDict:
     """Return one split per file.
 
     Args:
         files: a csv, json, jsonl, parquet or txt file per split, or a folder of images, in one
             folder for each class unless they are to predict on; relative paths are relative to
             where the command was typed.
-        source: how to read them.
+        reader: how to read them.
 
     Raises:
         ConfigurationError: for a file that is missing, empty, of another kind or malformed.
     """
-    return DatasetDict({split: _load_file(split, file, source) for split, file in files.items()})
+    return DatasetDict({split: _load_file(split, file, reader) for split, file in files.items()})
 
 
 def load_from_hub(
-    name: str, config_name: str | None, revision: str | None, source: Source
+    name: str, config_name: str | None, revision: str | None, reader: DatasetReader
 ) -> DatasetDict:
     """Return the splits of a dataset on the Hugging Face hub.
 
@@ -109,24 +108,24 @@ def load_from_hub(
     """
     prepare_hub_access()
     try:
-        return source.load(name, config_name, revision=revision)
+        return reader.load(name, config_name, revision=revision)
     except (OSError, ValueError, datasets.exceptions.DatasetNotFoundError) as error:
-        source.require_writable(error)
+        reader.raise_if_unwritable(error)
         raise ConfigurationError(
             f"cannot load the dataset '{name}': {first_line(error)} "
             "(offline? dataset.dataset_name=sample needs no network)"
         ) from error
 
 
-def column_names(rows: Rows) -> list[str]:
+def column_names(rows: AnyDataset) -> list[str]:
     """Return the columns; a stream of json does not know them before its first row."""
     return rows.column_names or list(next(iter(rows), {}))
 
 
-def _load_file(split: str, file: str, source: Source) -> Rows:
+def _load_file(split: str, file: str, reader: DatasetReader) -> AnyDataset:
     path = Path(to_absolute_path(local_path(file)))
     if path.is_dir():
-        return _load_folder(split, file, path, source)
+        return _load_folder(split, file, path, reader)
     if not path.is_file():
         raise ConfigurationError(f"the {split} file '{file}' is not there (looked for {path})")
     if path.suffix.lower() not in BUILDERS:
@@ -139,9 +138,9 @@ def _load_file(split: str, file: str, source: Source) -> Rows:
     try:
         name, builder = glob.escape(str(path)), BUILDERS[path.suffix.lower()]
         options = OPTIONS.get(builder, {})
-        loaded = source.load(builder, data_files=name, split="train", **options)
+        loaded = reader.load(builder, data_files=name, split="train", **options)
     except (DatasetGenerationError, ValueError, OSError) as error:
-        source.require_writable(error)
+        reader.raise_if_unwritable(error)
         reason = first_line(error.__cause__ or error)
         if NO_ROWS in reason:
             raise ConfigurationError(f"the {split} file '{file}' has no rows") from error
@@ -157,13 +156,13 @@ def _load_file(split: str, file: str, source: Source) -> Rows:
     return loaded
 
 
-def _load_folder(split: str, folder: str, path: Path, source: Source) -> Rows:
+def _load_folder(split: str, folder: str, path: Path, reader: DatasetReader) -> AnyDataset:
     # Given the folder itself, the builder takes a class called `train` or `test` for a split.
     images = str(Path(glob.escape(str(path))) / "**")
     try:
-        rows = source.load("imagefolder", data_files=images, split="train")
+        rows = reader.load("imagefolder", data_files=images, split="train")
     except (DatasetGenerationError, ValueError, OSError) as error:
-        source.require_writable(error)
+        reader.raise_if_unwritable(error)
         raise ConfigurationError(f"the {split} folder '{folder}' holds no images") from error
     if split != "predict" and "label" not in rows.features:
         raise ConfigurationError(

@@ -25,10 +25,10 @@ def module_sources(*modules: str) -> dict[str, str]:
     what it imports has. Nothing is imported to find out.
     """
     texts: dict[str, str] = {}
-    waiting = [*modules, *(name for module in {*modules} for name in names_in(module))]
+    waiting = [*modules, *(name for module in {*modules} for name in modules_of_globals(module))]
     while waiting:
         name = waiting.pop()
-        file = own_file(name)
+        file = first_party_file(name)
         if file is None or name in texts:
             continue
         texts[name] = file.read_text(encoding="utf-8", errors="replace")
@@ -71,7 +71,7 @@ def is_interactive(module: str) -> bool:
     return getattr(loaded, "__spec__", None) is None and not file.is_file()
 
 
-def names_in(module: str) -> Iterator[str]:
+def modules_of_globals(module: str) -> Iterator[str]:
     """Yield the modules that the names in a module come from, if that was typed."""
     values = list(vars(sys.modules[module]).values()) if module in sys.modules else []
     for value in values if is_interactive(module) else ():
@@ -82,7 +82,7 @@ def names_in(module: str) -> Iterator[str]:
             yield getattr(value if named else type(value), "__module__", None) or "builtins"
 
 
-def own_file(module: str) -> Path | None:
+def first_party_file(module: str) -> Path | None:
     """Return the file of a module, or None if it has none, or comes with an installed package."""
     if module == "__main__":
         origin = getattr(sys.modules[module], "__file__", None)

@@ -101,7 +101,7 @@ def untie_embeddings(model: PreTrainedModel) -> None:
     model.all_tied_weights_keys = {}
 
 
-def nothing_trains(model: PreTrainedModel) -> str:
+def all_frozen_message(model: PreTrainedModel) -> str:
     """Return the message about a model all of whose parameters are frozen, and what to do."""
     reason = f" ({TIED_EMBEDDINGS})" if is_tied(model) else ""
     return (

@@ -9,7 +9,7 @@ from lightning_transformers.base.errors import ConfigurationError
 
 log = logging.getLogger(__name__)
 
-OWN_LAYER = "own_output_layer"
+REPLACED_LAYER = "own_output_layer"
 """Name of the attribute of a model that says that its output layer was replaced."""
 
 
@@ -30,12 +30,12 @@ def replace_output_layer(model: PreTrainedModel, new: nn.Module) -> None:
     """
     name, _ = _output_layer(model)
     model.set_submodule(name, new)
-    setattr(model, OWN_LAYER, True)
+    setattr(model, REPLACED_LAYER, True)
 
 
-def tell_of_own_layer(model: PreTrainedModel) -> None:
+def warn_replaced_layer(model: PreTrainedModel) -> None:
     """Log a warning if the files of a model give another one, as its output layer was replaced."""
-    if getattr(model, OWN_LAYER, False):
+    if getattr(model, REPLACED_LAYER, False):
         log.warning(
             "from_pretrained does not know the output layer of your own, and starts one anew: "
             "put yours in its place, and load model.safetensors after that"

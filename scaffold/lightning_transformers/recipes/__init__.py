@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         add_gradient_noise as add_gradient_noise,
     )
     from lightning_transformers.recipes.lion import Lion as Lion
-    from lightning_transformers.recipes.predictions import tidy as tidy
+    from lightning_transformers.recipes.predictions import round_floats as round_floats
     from lightning_transformers.training.loss import r_drop as r_drop
     from lightning_transformers.training.loss import smoothing_term as smoothing_term
     from lightning_transformers.training.metrics import Perplexity as Perplexity

@@ -3,7 +3,7 @@
 from typing import Any
 
 
-def tidy(prediction: Any, digits: int) -> Any:
+def round_floats(prediction: Any, digits: int) -> Any:
     """Return a prediction with its numbers rounded and the space in its texts made single.
 
     Args:
@@ -11,9 +11,9 @@ def tidy(prediction: Any, digits: int) -> Any:
         digits: after the decimal point.
     """
     if isinstance(prediction, dict):
-        return {key: tidy(value, digits) for key, value in prediction.items()}
+        return {key: round_floats(value, digits) for key, value in prediction.items()}
     if isinstance(prediction, list | tuple):
-        return [tidy(value, digits) for value in prediction]
+        return [round_floats(value, digits) for value in prediction]
     if isinstance(prediction, float):
         return round(prediction, digits)
     return " ".join(prediction.split()) if isinstance(prediction, str) else prediction

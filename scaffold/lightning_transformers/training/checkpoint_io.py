@@ -31,17 +31,17 @@ class SafeCheckpointIO(TorchCheckpointIO):
     ) -> None:
         """Write a checkpoint; raises ConfigurationError for one that could not be loaded."""
         if "://" in str(path):  # an object store, which takes a file as a whole
-            refuse(checkpoint)
+            require_loadable(checkpoint)
             super().save_checkpoint(checkpoint, path, storage_options)
             return
         try:
-            write(checkpoint, Path(path))
+            write_checkpoint(checkpoint, Path(path))
         except Exception as error:  # of pickle, or of what a value does when it is pickled
-            refuse(checkpoint, error)
+            require_loadable(checkpoint, error)
             raise
 
 
-def write(checkpoint: Checkpoint, target: Path) -> None:
+def write_checkpoint(checkpoint: Checkpoint, target: Path) -> None:
     """Write a checkpoint to a file, which is there as a whole or as it was before."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with write_atomically(target) as beside:
@@ -52,16 +52,16 @@ def write(checkpoint: Checkpoint, target: Path) -> None:
         torch.load(beside, map_location="cpu", mmap=True, weights_only=True)
 
 
-def refuse(checkpoint: Checkpoint, cause: Exception | None = None) -> None:
+def require_loadable(checkpoint: Checkpoint, cause: Exception | None = None) -> None:
     """Raise ConfigurationError if a part of a checkpoint does not load safely, naming the first."""
-    for key, value in refused(checkpoint, "checkpoint"):
+    for key, value in unloadable_parts(checkpoint, "checkpoint"):
         raise ConfigurationError(
             f"the checkpoint would not load safely: {key} is a {type(value).__name__}; keep "
             "tensors and plain Python values in hyperparameters and states"
         ) from cause
 
 
-def refused(value: object, key: str) -> Iterator[tuple[str, object]]:
+def unloadable_parts(value: object, key: str) -> Iterator[tuple[str, object]]:
     """Yield the innermost parts of a structure that do not load, with the keys to them."""
     if isinstance(value, dict):
         parts = [(f"{key}[{name!r}]", part) for name, part in value.items()]
@@ -70,7 +70,7 @@ def refused(value: object, key: str) -> Iterator[tuple[str, object]]:
         parts = [(f"{key}[{index}]", part) for index, part in enumerate(value)]
     else:
         parts = []
-    inner = [found for name, part in parts for found in refused(part, name)]
+    inner = [found for name, part in parts for found in unloadable_parts(part, name)]
     yield from inner
     if inner or type(value) in LOADABLE:
         return

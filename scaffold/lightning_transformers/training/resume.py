@@ -87,25 +87,26 @@ def capture_state(task: ExactTask) -> list[Checkpoint]:
     """
     trainer = task.trainer
     unlogged = None if task.unlogged_loss is None else task.unlogged_loss.cpu()
-    everyone: list[Checkpoint] = gathered(
+    everyone: list[Checkpoint] = gather_to_rank_zero(
         {"random": random_states(), "unlogged_loss": unlogged}, trainer.world_size
     )
     everyone[0]["metrics"] = {k: value.cpu() for k, value in trainer.callback_metrics.items()}
     if task.automatic_optimization and not is_within_step(trainer):
         return everyone
-    targets = gathered(task.weighting.state(), trainer.world_size)
+    targets = gather_to_rank_zero(task.weighting.state(), trainer.world_size)
     for process, count in zip(everyone, targets, strict=True):
         process |= {"gradients": {}, "targets": count}
     for name, parameter in task.named_parameters():
-        gradient = None if parameter.grad is None else local(parameter.grad.detach()).cpu()
+        gradient = None if parameter.grad is None else local_shard(parameter.grad.detach()).cpu()
         # One by one: all at once may not fit into the memory of a device.
-        for process, value in zip(everyone, gathered(gradient, trainer.world_size), strict=True):
+        parts = gather_to_rank_zero(gradient, trainer.world_size)
+        for process, value in zip(everyone, parts, strict=True):
             if value is not None:
                 process["gradients"][name] = value
     return everyone
 
 
-def gathered(mine: T, processes: int) -> list[T]:
+def gather_to_rank_zero(mine: T, processes: int) -> list[T]:
     """Return what each process has, on rank 0; on the others this one's alone."""
     if processes == 1:
         return [mine]
@@ -151,7 +152,7 @@ def restore_state(task: ExactTask, states: Sequence[Checkpoint]) -> None:
     task.weighting.resume_step(state["targets"], trainer, task.device)
 
 
-def local(value: Tensor) -> Tensor:
+def local_shard(value: Tensor) -> Tensor:
     """Return the part of a tensor that is on this process."""
     return value.to_local() if isinstance(value, DTensor) else value
 

@@ -17,12 +17,12 @@ from pytorch_lightning.loggers import CSVLogger
 
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.run_folder import (
-    PARTS,
-    earlier,
+    REQUIRED_KEYS,
+    archive,
+    archive_former_run,
+    archived,
     finished_run,
-    keep_former_run,
     read_manifest,
-    set_aside,
     write_manifest,
 )
 from lightning_transformers.config.compose import compose
@@ -38,7 +38,7 @@ from tests.helpers.tree import tree
 
 GENERATED = task_class("language_modeling", "weight_noise")
 TASKS = {"base": (), "generated": (f"task._target_={GENERATED.__module__}.{GENERATED.__name__}",)}
-EVERY_PART: dict[str, Any] = {part: {} for part in PARTS}
+EVERY_PART: dict[str, Any] = {part: {} for part in REQUIRED_KEYS}
 
 
 def trained(*overrides: str) -> dict[str, float]:
@@ -102,7 +102,7 @@ def test_a_run_that_begins_leaves_what_a_former_one_has_recorded(
         expected[former] = own
     holders = {path.parent.name for path in run.rglob("checkpoints")}
     assert holders == {"former", "former-2", "run"}
-    keep_former_run(run)
+    archive_former_run(run)
     for former, own in expected.items():
         assert logged(run / former, finished_run(run / former)["metrics"]) == own
     assert OmegaConf.load(run / "former-2/config.yaml").training.seed == 3
@@ -233,7 +233,7 @@ def test_a_run_that_was_at_its_end_keeps_its_metrics(task: tuple[str, ...], proj
         recorded = finished_run(project / "run")["metrics"]
         assert recorded == metrics
         assert compare(logged(project / "run", recorded), before) == []
-    assert len(earlier(project / "run/manifest.yaml")) == 2
+    assert len(archived(project / "run/manifest.yaml")) == 2
 
 
 def test_a_checkpoint_of_the_weights_alone_ends_in_one_line(project: Path) -> None:
@@ -252,11 +252,11 @@ def test_files_of_the_user_are_none_that_were_set_aside(tmp_path: Path) -> None:
     for name in (*own, "metrics-2.csv", "metrics-10.csv", "metrics.csv"):
         (tmp_path / name).write_text(name)
     file = tmp_path / "metrics.csv"
-    set_aside(file)
+    archive(file)
     names = ["metrics-2.csv", "metrics-10.csv", "metrics-11.csv"]
-    assert [path.name for path in earlier(file)] == names
+    assert [path.name for path in archived(file)] == names
     assert (tmp_path / "metrics-11.csv").read_text() == "metrics.csv"
-    keep_former_run(tmp_path)
+    archive_former_run(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {*own, "former"}
 
 
@@ -314,10 +314,10 @@ def test_a_manifest_is_written_as_a_whole(tmp_path: Path, monkeypatch: pytest.Mo
     assert read_manifest(file) == names
 
 
-@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("part", REQUIRED_KEYS)
 def test_a_manifest_of_another_version_is_said_to_be_one(part: str, tmp_path: Path) -> None:
     file = tmp_path / "manifest.yaml"
-    file.write_text(yaml.safe_dump({key: {} for key in PARTS if key != part}))
+    file.write_text(yaml.safe_dump({key: {} for key in REQUIRED_KEYS if key != part}))
     with pytest.raises(ConfigurationError, match=re.escape(f"'{file}' has no '{part}'")):
         read_manifest(file)
 

@@ -31,13 +31,13 @@ MODULE = '''
 """A dataset of a project, with a method of its own for the rows."""
 import sys
 from helpers import words
-from lightning_transformers.data.loading import Rows
+from lightning_transformers.data.loading import AnyDataset
 from lightning_transformers.task.nlp.language_modeling import LanguageModelingDataModule
 
 class OwnDataModule(LanguageModelingDataModule):
     keep: int = 3
 
-    def process_split(self, split: str, rows: Rows) -> Rows:
+    def process_split(self, split: str, rows: AnyDataset) -> AnyDataset:
         short = self.map_rows(split, rows, self.shorten, column=self.text_column)
         return super().process_split(split, short)
 
