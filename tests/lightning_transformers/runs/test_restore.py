@@ -166,7 +166,9 @@ def test_an_adapter_of_a_checkpoint_calls_peft_alone(classifier: str, tmp_path: 
     mark = tmp_path / "it-ran"
     call = {"_target_": "os.system", "command": f"touch {mark}"}
     checkpoint = changed(classifier, tmp_path, peft=call)
-    with pytest.raises(ConfigurationError, match=r"peft\._target_=os\.system is no config of peft"):
+    with pytest.raises(
+        ConfigurationError, match=r"peft\._target_=os\.system is not a config of peft"
+    ):
         load(TextClassificationTransformer, checkpoint.partition("=")[2])
     nested = {"_target_": "peft.LoraConfig", "auto_mapping": call}
     checkpoint = changed(classifier, tmp_path, peft=nested)
