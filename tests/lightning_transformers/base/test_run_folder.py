@@ -242,7 +242,7 @@ def test_a_checkpoint_of_the_weights_alone_ends_in_one_line(project: Path) -> No
     trained(*weights)
     before = tree(project)
     for start in ("resume=auto", "checkpoint_path=run/checkpoints/best.ckpt"):
-        with pytest.raises(ConfigurationError, match="holds the weights alone"):
+        with pytest.raises(ConfigurationError, match="contains only weights"):
             trained(start, *weights)
     assert tree(project) == before
 

@@ -260,7 +260,7 @@ def test_mistakes_end_in_one_line(project: Path, run: Run) -> None:
         ("variable",): "Environment variable 'A' not found",
         ("outputs/run", "--into", "outputs/run"): "'outputs/run' is not empty",
         ("outputs/run", "seed=1"): "unrecognized arguments: seed=1",
-        ("outputs/run",): "the train file 'train.csv' is not there",
+        ("outputs/run",): "the train file 'train.csv' does not exist",
     }.items():
         done = run("python", "rerun.py", *arguments)
         assert done.returncode == 2, done

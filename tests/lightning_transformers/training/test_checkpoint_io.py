@@ -189,9 +189,9 @@ def test_a_run_does_not_begin_anew_on_top_of_checkpoints_that_cannot_be_read(
     (tmp_path / ".last.ckpt").write_bytes(b"")
     assert newest_checkpoint(tmp_path) is None
     reasons = {
-        "weights.ckpt holds the weights alone": lambda file: write(file, 14, 42),
+        "weights.ckpt contains only weights": lambda file: write(file, 14, 42),
         "sharded.ckpt cannot be read: .* directory": Path.mkdir,
-        "harmful.ckpt holds more than tensors": lambda file: torch.save(
+        "harmful.ckpt contains pickled objects": lambda file: torch.save(
             {"state_dict": {}, "optimizer_states": [], "folder": Path("a")}, file
         ),
     }
