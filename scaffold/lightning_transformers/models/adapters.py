@@ -95,7 +95,7 @@ def trained_state(module: nn.Module, state: Mapping[str, Tensor]) -> dict[str, T
 
     Args:
         module: the module of the state.
-        state: its state dict.
+        state: its state dict, tensors of (any shape) by name.
 
     Returns:
         Trainable parameters, parameters that were newly initialized, and buffers.
