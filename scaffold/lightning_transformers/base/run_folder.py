@@ -43,7 +43,7 @@ REQUIRED_KEYS = [part for part in Manifest.__annotations__ if part in Manifest._
 
 
 def archive(file: Path) -> None:
-    """Rename `metrics.csv` to `metrics-1.csv` and so on, for a resumed run to start anew."""
+    """Rename `metrics.csv` to `metrics-1.csv` and so on, so that a resumed run starts a new one."""
     if file.is_file():
         number = max(map(_number, archived(file)), default=0) + 1
         file.rename(file.with_stem(f"{file.stem}-{number}"))

@@ -50,6 +50,6 @@ def temporary_seed(seed: int) -> Iterator[None]:
 
 
 def _hashed(key: str) -> int:
-    """Return a 63-bit seed, the largest non-negative one that torch accepts."""
+    """Return a seed of 63 bits, since torch's are signed 64-bit integers."""
     digest = hashlib.blake2b(key.encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") >> 1

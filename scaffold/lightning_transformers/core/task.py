@@ -371,7 +371,7 @@ class TaskTransformer(LightningModule):
 
     @attach_first
     def configure_callbacks(self) -> list[Callback]:
-        """Return callbacks to add to those of the trainer."""
+        """Return the callbacks of the task, which Lightning adds to the trainer's."""
         return []
 
     def __getstate__(self) -> dict[str, Any]:

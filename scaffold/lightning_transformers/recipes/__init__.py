@@ -1,7 +1,7 @@
-"""What the recipes of the templates import; hand-written classes can use it as well.
+"""Functions and classes for the recipes of the templates and for hand-written tasks.
 
-A module is here only where nothing else needs its code. The other names are re-exported from
-their rooms. Each name is loaded when it is first used.
+Only code that nothing else needs has a module here; other names are re-exported from their rooms.
+Names are imported lazily.
 """
 
 from typing import TYPE_CHECKING

@@ -325,5 +325,5 @@ def test_a_manifest_of_another_version_is_said_to_be_one(part: str, tmp_path: Pa
 @pytest.mark.parametrize("content", [b"a: [", b"\xff\xfe", b"- a"])
 def test_a_file_that_is_no_manifest(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "manifest.yaml").write_bytes(content)
-    with pytest.raises(ConfigurationError, match="it is no manifest of a run"):
+    with pytest.raises(ConfigurationError, match="it is not the manifest of a run"):
         read_manifest(tmp_path / "manifest.yaml")

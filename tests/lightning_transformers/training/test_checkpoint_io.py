@@ -199,7 +199,9 @@ def test_a_run_does_not_begin_anew_on_top_of_checkpoints_that_cannot_be_read(
         folder = tmp_path / reason.partition(".")[0]
         folder.mkdir()
         make(folder / reason.partition(" ")[0])
-        with pytest.raises(ConfigurationError, match=f"(?s)no checkpoint in .*{reason}.*run.dir"):
+        with pytest.raises(
+            ConfigurationError, match=f"(?s)no usable checkpoint in .*{reason}.*run.dir"
+        ):
             newest_checkpoint(folder)
 
 
