@@ -262,11 +262,11 @@ class TaskTransformer(LightningModule):
 
     def validation_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
         """Update the validation metrics with a batch, each tensor `(batch, …)`."""
-        self._evaluation_step(batch, "val")
+        self.update_metrics(*self.shared_step(batch, "val"), batch, "val")
 
     def test_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
         """Update the test metrics with a batch, each tensor `(batch, …)`."""
-        self._evaluation_step(batch, "test")
+        self.update_metrics(*self.shared_step(batch, "test"), batch, "test")
 
     def on_validation_epoch_end(self) -> None:
         """Log the validation metrics."""
@@ -305,10 +305,6 @@ class TaskTransformer(LightningModule):
     def update_metrics(self, loss: Loss, outputs: ModelOutput, batch: Batch, stage: str) -> None:
         """Update each metric with its arguments among `metric_inputs`; each tensor `(batch, …)`."""
         self._stage_metrics(stage).update(**self.metric_inputs(loss, outputs, batch))
-
-    def _evaluation_step(self, batch: Batch, stage: str) -> None:
-        loss, outputs = self.shared_step(batch, stage)
-        self.update_metrics(loss, outputs, batch, stage)
 
     def _log_metrics(self, stage: str) -> None:
         metrics = self._stage_metrics(stage)

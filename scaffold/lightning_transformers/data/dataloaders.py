@@ -112,10 +112,8 @@ class EpochSampler(DistributedSampler[SeededIndex]):
         generator = torch.Generator().manual_seed(seed_of(self.seed, epoch))
         order = torch.randperm(self.rows, generator=generator).tolist()
         mine = order[self.rank :: self.num_replicas][: self.num_samples]
-        return iter([self._row(mine, at, epoch) for at in self._positions()])
-
-    def _positions(self) -> range:
-        return range(self.done() * self.batch_size, self.num_samples)
+        remaining = range(self.done() * self.batch_size, self.num_samples)
+        return iter([self._row(mine, at, epoch) for at in remaining])
 
     def _row(self, mine: list[int], position: int, epoch: int) -> SeededIndex:
         row = SeededIndex(mine[position])

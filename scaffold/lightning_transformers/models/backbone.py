@@ -66,7 +66,7 @@ class Backbone:
         values = dict(model_data_kwargs)
         vocab_size = values.pop("vocab_size", 0)
         auto_class: Any = get_class(model_type)
-        config = self._load_config(values)
+        config: PreTrainedConfig = self._load(AutoConfig.from_pretrained, **self.config, **values)
         model: PreTrainedModel
         if self.random_weights:
             model = auto_class.from_config(
@@ -115,10 +115,6 @@ class Backbone:
         for name in (*report["missing_keys"], *(name for name, *_ in report["mismatched_keys"])):
             mark_new(model.get_parameter_or_buffer(name))
         return model
-
-    def _load_config(self, values: Settings) -> PreTrainedConfig:
-        load: Callable[..., PreTrainedConfig] = AutoConfig.from_pretrained
-        return self._load(load, **self.config, **values)
 
     def _load(self, loader: Callable[..., T], name: str | None = None, **kwargs: Any) -> T:
         name = name or self.pretrained_model_name_or_path
