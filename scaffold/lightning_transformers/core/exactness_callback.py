@@ -117,8 +117,8 @@ class ExactnessCallback(Callback):
         first, self.epoch = self.epoch != trainer.current_epoch, trainer.current_epoch
         if first and trainer.world_size > 1 and trainable(pl_module) != self.trainable_when_wrapped:
             raise ConfigurationError(
-                "parameters were frozen or unfrozen after the strategy wrapped the model, in "
-                "on_fit_start or later: do it in setup, or train on one device"
+                "parameters were frozen or unfrozen in on_fit_start or later, after the strategy "
+                "wrapped the model: do it in setup, or train on one device"
             )
 
     def on_before_backward(
