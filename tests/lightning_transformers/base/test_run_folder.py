@@ -1,4 +1,4 @@
-"""What a run folder keeps when another run begins in it, or its own goes on."""
+"""Files of a run folder when a new run starts in it, or its run resumes."""
 
 import math
 import re
@@ -42,7 +42,7 @@ EVERY_PART: dict[str, Any] = {part: {} for part in REQUIRED_KEYS}
 
 
 def trained(*overrides: str) -> dict[str, float]:
-    """Train on a file, in the folder `run`."""
+    """Train on a file, with `run` as the run folder."""
     short = (
         "experiment=smoke",
         "dataset.train_file=train.csv",
@@ -57,7 +57,7 @@ def trained(*overrides: str) -> dict[str, float]:
 
 @pytest.fixture(scope="module")
 def project_after(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """Return a function that trains in a project, once, and returns the project."""
+    """Return a function that trains in a project once and returns the project."""
 
     @cache
     def project_after(*overrides: str) -> Path:
@@ -73,7 +73,7 @@ def project_after(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Pat
 
 @pytest.fixture
 def after(project: Path, project_after: Callable[..., Path]) -> Callable[..., None]:
-    """Return a function that makes the project a copy of one that was trained."""
+    """Return a function that makes the project a copy of a trained one."""
 
     def after(*overrides: str) -> None:
         shutil.copytree(project_after(*overrides), project, dirs_exist_ok=True)
@@ -85,7 +85,7 @@ def after(project: Path, project_after: Callable[..., Path]) -> Callable[..., No
 def test_a_run_that_begins_leaves_what_a_former_one_has_recorded(
     task: tuple[str, ...], project: Path
 ) -> None:
-    """Be it from the beginning, or from a checkpoint of the former one."""
+    """From scratch, or from a checkpoint of the previous run."""
     write_csv(project / "train.csv")
     run, expected = project / "run", {}
     last = "checkpoint_path=run/checkpoints/last.ckpt"
@@ -112,7 +112,7 @@ def test_a_run_that_begins_leaves_what_a_former_one_has_recorded(
 
 
 def test_a_run_has_a_best_checkpoint_of_its_own(project: Path) -> None:
-    """Though it is no better than that of the run whose last one it begins from."""
+    """Even if its score is worse than that of the previous run from which it starts."""
     write_csv(project / "train.csv")
     trained("optimizer.lr=0.0", "trainer.max_epochs=2")
     start = ("checkpoint_path=run/checkpoints/last.ckpt", "trainer.max_epochs=3")
@@ -132,7 +132,7 @@ def test_checkpoint_of_random_states_alone_can_be_gone_on_from(
 
 
 def test_a_run_leaves_the_checkpoints_of_a_former_one(project: Path) -> None:
-    """However far a former run in the folder had come."""
+    """Even if the previous run in the folder had more steps."""
     write_csv(project / "train.csv")
     trained("trainer.max_epochs=3")
     for start in ((), ("checkpoint_path=run/former/checkpoints/best.ckpt",)):
@@ -145,7 +145,7 @@ def test_a_run_leaves_the_checkpoints_of_a_former_one(project: Path) -> None:
 def test_a_checkpoint_that_a_run_begins_from_stays(
     project: Path, after: Callable[..., None]
 ) -> None:
-    """Of those of a former run in the folder, which has all of them, that one alone."""
+    """Only the given checkpoint, which the previous run in the folder also has, is copied."""
     after()
     with pytest.raises(ConfigurationError, match="nothing of the kind"):
         trained("checkpoint_path=run/checkpoints/best.ckpt", *BROKEN, "trainer.max_epochs=2")
@@ -181,7 +181,7 @@ def test_weights_of_another_model_are_an_error(after: Callable[..., None]) -> No
 
 
 def test_early_stopping_goes_on(project: Path) -> None:
-    """A run that it has ended as well, from a checkpoint that was written before it looked."""
+    """Also after early stopping, from a checkpoint written before early stopping was checked."""
     write_csv(project / "train.csv")
     stopping = ("callbacks=[default,early_stopping]", "callbacks.early_stopping.patience=1")
     common = (*stopping, "optimizer.lr=0.0", "trainer.max_epochs=5", "trainer.log_every_n_steps=50")
@@ -206,7 +206,7 @@ BROKEN = ("+callbacks.broken._target_=tests.lightning_transformers.base.test_run
 
 
 class Broken(Callback):
-    """Fails before the first batch."""
+    """Raises before the first batch."""
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         raise ConfigurationError("nothing of the kind")

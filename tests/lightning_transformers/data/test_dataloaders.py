@@ -1,4 +1,4 @@
-"""The order of training rows follows from seed and epoch, on any number of processes."""
+"""The order of training rows depends on seed and epoch, on any number of ranks."""
 
 import math
 import random
@@ -106,7 +106,7 @@ def test_no_rows_are_an_error_too() -> None:
 
 
 class OwnRows(torch.utils.data.Dataset[Any]):
-    """Rows of a user, of torch's class."""
+    """A user's torch dataset."""
 
     def __init__(self, rows: AnyDataset) -> None:
         self.rows = rows
@@ -119,7 +119,7 @@ class OwnRows(torch.utils.data.Dataset[Any]):
 
 
 class OwnRowsDataModule(LanguageModelingDataModule):
-    """Makes them."""
+    """Wraps the rows in a torch dataset."""
 
     def process_split(self, split: str, rows: AnyDataset) -> Any:
         return OwnRows(super().process_split(split, rows))

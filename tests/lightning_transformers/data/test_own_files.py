@@ -1,4 +1,4 @@
-"""Training on one's own files: the formats, the paths, and what can be wrong with them."""
+"""Training on local files: formats, paths, and errors."""
 
 import errno
 from pathlib import Path

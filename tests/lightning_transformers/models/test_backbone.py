@@ -1,4 +1,4 @@
-"""Loading a backbone for a head that its checkpoint does not have."""
+"""Loading a backbone whose checkpoint lacks the head."""
 
 from pathlib import Path
 
@@ -39,7 +39,7 @@ def test_a_backbone_of_another_size_is_refused(two_classes: Path) -> None:
 def test_weights_train_in_single_precision_whatever_their_files_have(
     random_weights: bool, two_classes: Path
 ) -> None:
-    """The trainer's precision, `bf16-true` for example, casts them afterwards."""
+    """The trainer's precision, such as `bf16-true`, casts them afterwards."""
     BertForSequenceClassification.from_pretrained(two_classes).bfloat16().save_pretrained(
         two_classes
     )
