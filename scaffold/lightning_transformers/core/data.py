@@ -52,7 +52,8 @@ class TransformerDataModule(LightningDataModule):
 
     The steps are `load_dataset`, `split_dataset`, `select_samples`, `process_data` with
     `process_split`, and `collate_fn`. A subclass declares its hyperparameters as annotated class
-    attributes, set by keyword arguments or YAML keys and recorded in checkpoints.
+    attributes, set by keyword arguments or YAML keys and recorded in checkpoints. `batch_size` and
+    `num_workers` are per rank, `limit_*_samples` numbers of rows.
 
     Args:
         processor: the tokenizer or image processor of the backbone.

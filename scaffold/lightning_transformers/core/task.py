@@ -24,6 +24,7 @@ from lightning_transformers.base.types import Batch, Checkpoint, Loss, Settings
 from lightning_transformers.core.data import TransformerDataModule
 from lightning_transformers.core.exactness_callback import ExactnessCallback
 from lightning_transformers.core.pipelines import build_pipeline
+from lightning_transformers.data.collators import IGNORE_INDEX
 from lightning_transformers.models.adapters import (
     add_adapter,
     has_adapter,
@@ -218,7 +219,7 @@ class TaskTransformer(LightningModule):
         Args:
             batch: has `labels`, `(batch, …)`, with -100 for masked positions.
         """
-        return (batch["labels"] != -100).sum()
+        return (batch["labels"] != IGNORE_INDEX).sum()
 
     def logits_and_labels(self, outputs: ModelOutput, batch: Batch) -> tuple[Tensor, Tensor]:
         """Return the inputs of a loss function, without masked positions.
