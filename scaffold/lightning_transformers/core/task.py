@@ -1,6 +1,6 @@
 """The base class of every task: a Hugging Face model in a LightningModule."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from pathlib import Path
 from textwrap import shorten
@@ -324,18 +324,20 @@ class TaskTransformer(LightningModule):
     # -- prediction and export
 
     def predict(
-        self, inputs: Sequence[object], data: TransformerDataModule, batch_size: int = 16
+        self, inputs: Sequence[object] | Settings, data: TransformerDataModule, batch_size: int = 16
     ) -> list[Any]:
         """Return the prediction for each raw input.
 
         Args:
-            inputs: texts, images, or mappings from the columns of the data to values.
+            inputs: texts, images, or mappings from the columns of the data to values; a single
+                text or mapping is one input.
             data: the data module, which makes batches of them as in training; it needs no files.
             batch_size: inputs at a time.
 
         Raises:
             ConfigurationError: for an input without what the task needs.
         """
+        inputs = [inputs] if isinstance(inputs, str | Mapping) else inputs
         self.attach_data(data)
         with torch.no_grad(), evaluation_mode(self):
             batches = data.predict_batches(inputs, batch_size)
