@@ -24,6 +24,12 @@ class Loss:
 
     The mean over several batches is the sum of their totals over the sum of their counts;
     the mean of their means is another number wherever the batches differ in length.
+
+        import torch
+        from lightning_transformers import Loss
+
+        terms = torch.tensor([0.5, 1.5])
+        assert Loss(terms.sum(), torch.tensor(len(terms))).mean == 1
     """
 
     total: Tensor

@@ -54,6 +54,16 @@ class TransformerDataModule(LightningDataModule):
     A subclass declares its hyperparameters as annotated class attributes; keyword arguments, and
     so the keys of its YAML, set them. They are recorded in checkpoints.
 
+        from lightning_transformers import Backbone
+        from lightning_transformers.task.nlp.text_classification import (
+            TextClassificationDataModule,
+        )
+
+        class MyDataModule(TextClassificationDataModule):
+            max_length: int | None = 128
+
+        data = MyDataModule(Backbone("bert-base-uncased").load_tokenizer(), train_file="train.csv")
+
     Args:
         processor: the tokenizer, or for images the image processor, of the backbone.
         hyperparameters: those that the class declares.

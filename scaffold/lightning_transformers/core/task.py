@@ -76,8 +76,14 @@ class TaskTransformer(LightningModule):
     A subclass declares its hyperparameters as annotated class attributes; keyword arguments, and
     so the keys of its YAML, set them:
 
-        class MyTransformer(LanguageModelingTransformer):
+        from lightning_transformers.task.nlp.text_classification import (
+            TextClassificationTransformer,
+        )
+
+        class MyTransformer(TextClassificationTransformer):
             noise_std: float = 0.1
+
+        task = MyTransformer("bert-base-uncased", noise_std=0.2)
 
     Three methods of every subclass are wrapped. `compute_loss` and `shared_step` record how many
     terms the loss has; `configure_callbacks` also puts the `ExactnessCallback` before all other

@@ -32,6 +32,10 @@ DTYPE = torch.float32
 class Backbone:
     """Which pretrained model to start from.
 
+        from lightning_transformers import Backbone
+
+        tokenizer = Backbone("bert-base-uncased").load_tokenizer()
+
     Attributes:
         pretrained_model_name_or_path: id on the Hugging Face hub, a folder, or `pkg://…`.
         tokenizer_name_or_path: where the tokenizer comes from, if from elsewhere.

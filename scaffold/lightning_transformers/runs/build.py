@@ -1,4 +1,4 @@
-"""From a composed config to the model, the data and the trainer."""
+"""Build the task, the data and the trainer of a composed config, or restore a checkpoint."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ PATHS = ("_file", "_dir", "_path", "dataset_name")
 
 
 def seed_everything(seed: int) -> None:
-    """Seed Python, NumPy and torch; imported late, since a config error needs no torch."""
-    import pytorch_lightning
+    """Seed Python, NumPy, torch and the workers of dataloaders."""
+    import pytorch_lightning  # late: a mistake in the config needs no torch
 
     pytorch_lightning.seed_everything(seed, workers=True, verbose=False)
 
