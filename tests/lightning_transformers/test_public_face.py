@@ -68,4 +68,4 @@ def test_the_example_of_each_name_runs(name: str, project: Path, tmp_path: Path)
         train_run()
     else:
         (project / "train.csv").write_text("text,label\n" + "a cat,animal\na log,thing\n" * 10)
-    exec(executable(code, tmp_path / "bert"), {"__name__": "example"})
+    exec(executable(code, tmp_path / "bert"), {"__name__": __name__})
