@@ -150,13 +150,9 @@ def restore(config: DictConfig) -> tuple[TaskTransformer, TransformerDataModule]
         data = build_data(config)
         return build_model(config, data), data
     cls = task_class(config)
-    model = load_checkpoint(
-        cls,
-        path,
-        trust_remote_code=bool(config.backbone.get("trust_remote_code")),
-        attn_implementation=config.backbone.get("attn_implementation"),
-        **stated_hyperparameters(cls, config),
-    )
+    trusted = bool(config.backbone.get("trust_remote_code"))
+    attention = config.backbone.get("attn_implementation")
+    model = load_checkpoint(cls, path, trusted, attention, **stated_hyperparameters(cls, config))
     processor = instantiate(config.tokenizer, backbone=asdict(model.backbone))
     return model, build_data(config, processor, recorded_hyperparameters(path))
 
@@ -174,7 +170,6 @@ def stated_hyperparameters(cls: type[TaskTransformer], config: DictConfig) -> di
 def load_checkpoint(
     cls: type[TaskTransformer],
     path: str,
-    *,
     trust_remote_code: bool = False,
     attn_implementation: str | None = None,
     directory: Path = Path(),

@@ -87,11 +87,8 @@ def load(
     if data_class is None:
         target = config.dataset.get("_target_") or task_class.data_module_type
         data_class = class_of(checkpoint, "data_class", target, TransformerDataModule)
-    processor = (
-        instantiate(config.tokenizer, backbone=asdict(task.backbone))
-        if folder
-        else task.load_processor()
-    )
+    fields = asdict(task.backbone)
+    processor = instantiate(config.tokenizer, backbone=fields) if folder else task.load_processor()
     recorded = recorded_hyperparameters(checkpoint)
     known = declared_hyperparameters(data_class, TransformerDataModule) & recorded.keys()
     values = absolute_paths({name: recorded[name] for name in known}, directory)
@@ -107,21 +104,19 @@ def find_checkpoint(path: Path) -> tuple[str, Path | None]:
     absolute = Path(os.path.abspath(path))
     if absolute.is_file():
         return str(absolute), next(filter(is_run, list(absolute.parents)[:2]), None)
-    if not absolute.is_dir():
-        raise ConfigurationError(f"there is nothing at '{path}': give a run folder or a checkpoint")
     if not is_run(absolute):
-        runs = [*filter(is_run, absolute.parents), *filter(is_run, absolute.glob("*"))]
-        hint = f" (did you mean '{runs[0]}'?)" if runs else ": give the folder of a run"
-        raise ConfigurationError(f"'{path}' holds no {CONFIG} and {MANIFEST} of a run{hint}")
-    best, last = (absolute / name for name in CHECKPOINTS[:2])
-    if best.is_file():
-        return str(best), absolute
-    if not last.is_file():
+        fact = f"has no {CONFIG} and {MANIFEST} of a run" if absolute.is_dir() else "does not exist"
+        runs = filter(is_run, [*absolute.parents, *absolute.glob("*")])
+        hint = next((f"did you mean '{run}'?" for run in runs), "give a run folder or a checkpoint")
+        raise ConfigurationError(f"'{path}' {fact}: {hint}")
+    found = [file for name in CHECKPOINTS[:2] if (file := absolute / name).is_file()]
+    if not found:
         others = sorted(absolute.rglob("*.ckpt"))
-        hint = f": give '{others[-1]}'" if others else ": train with a checkpoint callback"
-        raise ConfigurationError(f"the run in '{path}' has no {CHECKPOINTS[0]}{hint}")
-    log.warning("the run in '%s' has no best.ckpt: last.ckpt is loaded", path)
-    return str(last), absolute
+        hint = f"give '{others[-1]}'" if others else "train with a checkpoint callback"
+        raise ConfigurationError(f"the run in '{path}' has no {CHECKPOINTS[0]}: {hint}")
+    if found[0].stem == "last":
+        log.warning("the run in '%s' has no best.ckpt: last.ckpt is loaded", path)
+    return str(found[0]), absolute
 
 
 def is_run(folder: Path) -> bool:
@@ -136,9 +131,8 @@ def enter_project(folder: Path) -> Path:
     typed, or the one around the run folder.
     """
     manifest = read_manifest(folder / MANIFEST)
-    directory = Path(manifest["directory"])
-    script = Path(directory, *manifest["command"][:1])
-    places = [script.parent, directory, *folder.parents]
+    directory, program = Path(manifest["directory"]), manifest["command"][:1]
+    places = [Path(directory, *program).parent, directory, *folder.parents]
     project = next((p for p in places if (p / "conf" / "config.yaml").is_file()), directory)
     if project.is_dir() and str(project) not in sys.path:
         sys.path.insert(0, str(project))
@@ -158,13 +152,13 @@ def class_of(checkpoint: str, argument: str, target: str | None, base: type[T]) 
         ConfigurationError: if there is no such class.
     """
     try:
-        found = target and locate(target, argument)
+        found: object = locate(str(target), argument)
         reason = f"it is no {base.__name__}"
     except Exception as error:  # of a module of the project
         found, reason = None, first_line(error)
-    if not (isinstance(found, type) and issubclass(found, base)):
-        raise ConfigurationError(
-            f"cannot load '{checkpoint}' as {target}: {reason}; put the folder of its project on "
-            f"sys.path, or give {argument}=<class>"
-        )
-    return found
+    if isinstance(found, type) and issubclass(found, base):
+        return found
+    raise ConfigurationError(
+        f"cannot load '{checkpoint}' as {target}: {reason}; put the folder of its project on "
+        f"sys.path, or give {argument}=<class>"
+    )

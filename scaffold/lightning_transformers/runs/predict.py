@@ -72,9 +72,6 @@ def predict_from_config(config: DictConfig) -> list[Any]:
     model.to(first_device(config))
     predictions = predict(model, data, None if config.x is None else [plain(config.x)])
     for prediction in predictions:
-        print(
-            prediction
-            if isinstance(prediction, str)
-            else json.dumps(prediction, ensure_ascii=False)
-        )
+        is_text = isinstance(prediction, str)
+        print(prediction if is_text else json.dumps(prediction, ensure_ascii=False))
     return predictions

@@ -133,11 +133,12 @@ def test_classes_replace_the_recorded_ones(run_folder: Path) -> None:
 @pytest.mark.parametrize(
     ("path", "message"),
     [
-        ("nothing", "nothing at 'nothing': give a run folder or a checkpoint"),
-        (".", r"'\.' holds no config.yaml and manifest.yaml of a run \(did you mean '.*/moved'\?"),
-        ("moved/checkpoints", r"of a run \(did you mean '.*/moved'\?\)"),
+        ("nothing", "'nothing' does not exist: give a run folder or a checkpoint"),
+        (".", r"'\.' has no config.yaml and manifest.yaml of a run: did you mean '.*/moved'\?"),
+        ("moved/checkpoints", r"of a run: did you mean '.*/moved'\?"),
+        ("moved/checkpoints/bset.ckpt", r"does not exist: did you mean '.*/moved'\?"),
         ("moved/config.yaml", "is no checkpoint"),
-        ("empty", "'empty' holds no config.yaml and manifest.yaml of a run: give the folder of"),
+        ("empty", "'empty' has no config.yaml and manifest.yaml of a run: give a run folder or"),
     ],
 )
 def test_a_path_of_something_else_is_one_line(path: str, message: str, run_folder: Path) -> None:
