@@ -8,6 +8,7 @@ import ast
 import re
 import runpy
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -239,12 +240,34 @@ def nothing_is_registered_at_import(root: Path) -> Iterator[str]:
         "templates/hooks/h.jinja": '{% set imports = {"lightning_transformers.data": ["x"]} %}',
     }
 )
-def generated_code_imports_public_names(root: Path) -> Iterator[str]:
-    files = [*root.glob("generated_examples/*/**/*.py"), *root.glob("templates/**/*.jinja")]
-    for path in sorted(files):
-        for name in re.findall(r"\blightning_transformers\.(\w+)", path.read_text("utf-8")):
+def generated_code_imports_public_modules(root: Path) -> Iterator[str]:
+    for path, text in generated_code(root):
+        for name in re.findall(r"\blightning_transformers\.(\w+)", text):
             if name not in PUBLIC:
-                yield f"{path.relative_to(root)} names lightning_transformers.{name}"
+                yield f"{path} names lightning_transformers.{name}"
+
+
+@broken_by(
+    {
+        "generated_examples/x/m.py": "from lightning_transformers import Batch, train\n",
+        "templates/recipes/r.jinja": '{% set imports = {"lightning_transformers": ["Row"]} %}',
+    }
+)
+def generated_code_imports_names_that_exist(root: Path) -> Iterator[str]:
+    statement = re.compile(r"from (lightning_transformers[\w.]*) import \(?([\w,\s]+?)\)?\n(?! )")
+    mapping = re.compile(r'"(lightning_transformers[\w.]*)": \[([^\]]*)\]')
+    for path, text in generated_code(root):
+        for module, names in statement.findall(text) + mapping.findall(text):
+            for name in re.findall(r"\w+", names):
+                if not hasattr(import_module(module), name):
+                    yield f"{path} imports {name} of {module}"
+
+
+def generated_code(root: Path) -> Iterator[tuple[Path, str]]:
+    """Iterate over generated Python files and templates: the path from the root, and the text."""
+    for path in sorted([*root.glob("generated_examples/*/**/*.py"), *root.glob("templates/**/*")]):
+        if path.suffix in (".py", ".jinja"):
+            yield path.relative_to(root), path.read_text("utf-8")
 
 
 def named(rule: Rule | dict[str, str]) -> str:
