@@ -1,5 +1,6 @@
 """From templates and answers to files, as Copier renders them, without importing Copier."""
 
+import io
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from jinja2 import (
     TemplateError,
     TemplateSyntaxError,
 )
+from jinja2.sandbox import SandboxedEnvironment
 
 from ltscaffold.errors import ScaffoldError
 from ltscaffold.record.answers import ANSWERS_FILE, Answers, Item, Variables
@@ -23,6 +25,8 @@ from ltscaffold.record.component_types import CALLBACK_BASE
 Files = dict[str, str]
 """Text by path relative to the project."""
 
+LARGEST_FILE = 10_000_000
+"""Characters that a template may render to: a loop of a template cannot fill the memory."""
 SUFFIX = ".jinja"
 ANSWERS_TEMPLATE = "{{ _copier_conf.answers_file }}.jinja"
 LOOP = re.compile(r"{% yield (?P<name>\w+) from (?P<items>\w+) %}(?P<body>.*?){% endyield %}")
@@ -45,7 +49,8 @@ def environment(templates: Path, own_partials: Path | None = None) -> Environmen
 @cache
 def _environment(folders: tuple[Path, ...], files: tuple[Path, ...]) -> Environment:
     """Return the environment of folders, the first before the others, as long as it has files."""
-    return Environment(
+    return SandboxedEnvironment(
+        extensions=["jinja2_ansible_filters.AnsibleCoreFiltersExtension"],  # as Copier has it
         loader=FileSystemLoader(folders),
         keep_trailing_newline=True,
         lstrip_blocks=True,
@@ -127,9 +132,19 @@ def _text(jinja: Environment, template: str, variables: Variables) -> str:
     """Return a file's text: rendered if its name ends in `.jinja`, else as it is."""
     if template.endswith(SUFFIX):
         with one_line_errors(template):
-            return jinja.get_template(template).render(variables)
+            return _bounded(jinja.get_template(template), variables)
     assert jinja.loader is not None
     return jinja.loader.get_source(jinja, template)[0]
+
+
+def _bounded(template: Template, variables: Variables) -> str:
+    """Return the rendered text; raises ValueError as soon as it exceeds `LARGEST_FILE`."""
+    text = io.StringIO()
+    for chunk in template.generate(variables):
+        text.write(chunk)
+        if text.tell() > LARGEST_FILE:
+            raise ValueError(f"it renders to more than {LARGEST_FILE:,} characters")
+    return text.getvalue()
 
 
 @contextmanager
@@ -137,7 +152,7 @@ def one_line_errors(template: str) -> Iterator[None]:
     """Turn an error of a template into a ScaffoldError that names the line."""
     try:
         yield
-    except (TemplateError, TypeError, ValueError) as error:
+    except (TemplateError, TypeError, ValueError, ArithmeticError, RecursionError) as error:
         raise _template_error(template, error) from None
 
 
