@@ -1,4 +1,4 @@
-"""What the documentation shows works as it stands."""
+"""Commands and code in the documentation work as written."""
 
 import re
 from itertools import chain

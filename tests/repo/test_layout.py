@@ -23,16 +23,16 @@ PRIVATE_LIGHTNING = {
     f"{RUNTIME}/config/launcher.py",
     f"{RUNTIME}/training/lightning_internals.py",
 }
-# Where sys.argv is changed all the same, and why.
+# Modules that change sys.argv, and the reason.
 ARGV_EXCEPTIONS = {
     f"{RUNTIME}/__main__.py": "the program takes its first argument for the name of a command",
     f"{RUNTIME}/runs/rerun_command.py": "Lightning starts processes by the command line, elsewhere",
 }
-# What a package may call when it is imported, and why.
+# Modules that may call a function at import, and the reason.
 REGISTERED = {
-    f"{RUNTIME}/__init__.py": "import paths of former versions are found by a finder of Python's",
+    f"{RUNTIME}/__init__.py": "a finder maps the import paths of former versions",
 }
-# What generated code may import from, or name in a config.
+# The subpackages that generated code may import, or name in a config.
 PUBLIC = {"callbacks", "cli", "conf", "recipes", "task", "testing"}
 
 HOUSE = runpy.run_path(str(ROOT / "benchmarks/house.py"))
@@ -102,7 +102,7 @@ def no_module_only_forwards(root: Path) -> Iterator[str]:
 
 
 def forwards(node: ast.stmt) -> bool:
-    """Tell whether a statement imports, renames or documents, and no more."""
+    """Return whether a statement only imports, renames or documents."""
     match node:
         case ast.Import() | ast.ImportFrom() | ast.Expr(ast.Constant()):
             return True
