@@ -55,10 +55,9 @@ MODULES: Mapping[str, list[str]] = {
     f"{LM}.separation": [f"{LM}.packing_check"],
     f"{LM}.templates": [f"{LM}.chat_template"],
 }
-"""Former module → the modules with its names now, relative to the runtime.
-
-The modules `train`, `evaluate`, `predict` and `export` are omitted: functions have these names now.
-"""
+"""Former module → the modules with its names now, relative to the runtime."""
+FUNCTIONS = ("train", "evaluate", "predict", "export")
+"""Former modules whose names are functions now: a module would replace the function."""
 PACKAGES = {
     "core": ["base", "data", "models", "recipes", "training"],
     "hydra_app": ["config"],
@@ -66,19 +65,26 @@ PACKAGES = {
 }
 """Former package → the packages with its modules now, by the same names unless listed above."""
 NAMES = {
-    "core.adversarial.of_length": "recipes.adversarial.scale_to_norm",
+    "build.load": "runs.load.load",
     "core.adapters.merged": "models.adapters.merge_adapters",
+    "core.adversarial.of_length": "recipes.adversarial.scale_to_norm",
     "core.collate.IGNORED": "data.collators.IGNORE_INDEX",
     "core.invariants.Invariants": "core.exactness_callback.ExactnessCallback",
+    "core.labels.distinct": "data.labels.distinct_values",
+    "core.labels.whole": "data.labels.whole_number",
     "core.metrics.OfSomeLabels": "training.metrics.SkipEmptyBatches",
     "core.metrics.Precise": "training.metrics.KeepFloat64",
     "core.metrics.Records": "training.metrics.TextMetric",
     "core.predictions.tidy": "recipes.predictions.round_floats",
+    "core.randomness.random_numbers_from": "base.seeding.temporary_seed",
     "core.seq2seq.check_left_out": "task.shared.seq2seq.report_dropped_pairs",
     "core.seq2seq.texts_at": "task.shared.seq2seq.field_values",
+    "core.sources.Rows": "data.loading.AnyDataset",
+    "core.sources.Source": "data.loading.DatasetReader",
+    "core.sources.Splits": "data.loading.DatasetDict",
     "core.weighting.counted": "training.loss_normalization.records_loss_count",
-    "hydra_app.handover.is_first_process": "config.launcher.is_rank_zero",
     "hydra_app.app.silence_noise": "config.app.suppress_library_warnings",
+    "hydra_app.handover.is_first_process": "config.launcher.is_rank_zero",
     "run_folder.moved": "base.run_folder.rebase_paths",
     f"{LM}.separation.SeparationCheck": f"{LM}.packing_check.PackingCheck",
     f"{LM}.templates.PLAIN": f"{LM}.chat_template.GENERIC_TEMPLATE",
@@ -104,8 +110,16 @@ class FormerPaths(MetaPathFinder, Loader):
             sys.meta_path.append(cls())
 
     def find_spec(self, fullname: str, *arguments: object) -> ModuleSpec | None:
-        """Return the spec of a former module, or None for any other."""
+        """Return the spec of a former module, or None for another.
+
+        Raises:
+            ModuleNotFoundError: for a former module that is a function now.
+        """
         root, _, name = fullname.partition(".")
+        if root == ROOT and name in FUNCTIONS:
+            raise ModuleNotFoundError(
+                f"{fullname} is a function now: from {ROOT} import {name}", name=fullname
+            )
         if root != ROOT or not (name in PACKAGES or places_of(name)):
             return None
         return ModuleSpec(fullname, self, is_package=name in PACKAGES)

@@ -10,11 +10,11 @@ from lightning_transformers.core.data import TransformerDataModule
 from lightning_transformers.data.labels import (
     LabelEncoder,
     class_label,
-    distinct,
+    distinct_values,
     is_unlabelled,
-    whole,
+    whole_number,
 )
-from lightning_transformers.data.loading import Rows
+from lightning_transformers.data.loading import AnyDataset
 
 
 class LabelledData(TransformerDataModule):
@@ -52,7 +52,7 @@ class LabelledData(TransformerDataModule):
             raise ConfigurationError(
                 "cannot infer the classes of a streaming dataset: set dataset.labels=[a,b]"
             )
-        values = set(map(whole, self.label_values(distinct(rows, self.label_column))))
+        values = set(map(whole_number, self.label_values(distinct_values(rows, self.label_column))))
         if len(values) < 2:
             raise ConfigurationError(
                 f"the column '{self.label_column}' of the {split} set has {len(values)} class "
@@ -68,12 +68,12 @@ class LabelledData(TransformerDataModule):
         """
         return (value for value in values if value is not None)
 
-    def label_encoder(self, split: str, rows: Rows) -> "LabelEncoder | None":
+    def label_encoder(self, split: str, rows: AnyDataset) -> "LabelEncoder | None":
         """Return the encoder from the classes of a split to their ids."""
         place = f"column '{self.label_column}' of the {split} set"
         return LabelEncoder(self.class_names(), class_label(rows, self.label_column), place)
 
-    def is_unlabelled(self, rows: Rows) -> bool:
+    def is_unlabelled(self, rows: AnyDataset) -> bool:
         """Return whether all labels of a split are missing."""
         return is_unlabelled(rows, self.label_column)
 

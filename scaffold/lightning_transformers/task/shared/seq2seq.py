@@ -18,7 +18,7 @@ from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.types import Batch, Columns, Loss
 from lightning_transformers.core.task import TaskTransformer
 from lightning_transformers.data.collators import IGNORE_INDEX, PaddingCollator
-from lightning_transformers.data.loading import Rows
+from lightning_transformers.data.loading import AnyDataset
 from lightning_transformers.data.texts import decode_texts, tokenize
 from lightning_transformers.models.backbone import generate
 from lightning_transformers.task.shared.text import TextDataModule
@@ -53,7 +53,7 @@ class Seq2SeqDataModule(TextDataModule):
     padding: Literal["longest", "max_length"] = "longest"
     """Pad to the longest text of the batch, or to `max_source_length` and `max_target_length`."""
 
-    def fields(self, split: str, rows: Rows) -> tuple[Field, Field | None]:
+    def fields(self, split: str, rows: AnyDataset) -> tuple[Field, Field | None]:
         """Return the locations of the source and the target text.
 
         Args:
@@ -76,7 +76,7 @@ class Seq2SeqDataModule(TextDataModule):
         """
         raise NotImplementedError(f"{type(self).__name__} must define t5_prefix")
 
-    def process_split(self, split: str, rows: Rows) -> Rows:
+    def process_split(self, split: str, rows: AnyDataset) -> AnyDataset:
         """Return tokenized pairs, with `references` except in `train`."""
         source, target = self.fields(split, rows)
         examples = self.map_rows(
@@ -323,7 +323,7 @@ def field_values(columns: Columns, field: Field) -> list[Any]:
 
 
 def report_dropped_pairs(
-    split: str, rows: Rows, examples: Rows, source: Field, target: Field
+    split: str, rows: AnyDataset, examples: AnyDataset, source: Field, target: Field
 ) -> None:
     """Log a warning if pairs without text were dropped; a stream is not checked.
 

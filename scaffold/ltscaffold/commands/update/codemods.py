@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ltscaffold.writing.plan import Plan, SourceLocation, changes_of, read
+from ltscaffold.writing.plan import Plan, SourceLocation, compute_changes, read
 
 
 @dataclass(frozen=True)
@@ -67,4 +67,4 @@ def run_codemods(
                 reason = str(error).partition("\n")[0]
                 reviews.append(SourceLocation(path, 1, f"not done: {codemod.summary} ({reason})"))
     notes = [*plan.notes, *(f"{codemod.version}: {codemod.summary}" for codemod in codemods)]
-    return replace(plan, changes=changes_of(project, contents), reviews=reviews, notes=notes)
+    return replace(plan, changes=compute_changes(project, contents), reviews=reviews, notes=notes)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ltscaffold.project.components import KEPT
-from ltscaffold.record.answers import Answers, Item
+from ltscaffold.project.components import SKIP_IF_EXISTS
+from ltscaffold.record.answers import Answers, Component
 from ltscaffold.templating.render import render
 from ltscaffold.templating.source import SOURCE_URL, checkout, versions
 from tests.conftest import Run
@@ -40,8 +40,8 @@ EDITS = (
 def project_at(project: Path, version: str) -> None:
     """Write a project with a task as a version of the templates gave it, under git."""
     parts = ["recipes/weight_noise", "hooks/on_predict_batch_end", "hooks/training_step"]
-    item = Item("task", "mine", "nlp", "language_modeling", parts, version)
-    answers = Answers(version, SOURCE_URL, "tasks", [item])
+    component = Component("task", "mine", "nlp", "language_modeling", parts, version)
+    answers = Answers(version, SOURCE_URL, "tasks", [component])
     for path, text in render(checkout(SOURCE_URL, version), answers).items():
         (project / path).parent.mkdir(parents=True, exist_ok=True)
         (project / path).write_text(text)
@@ -76,7 +76,7 @@ def test_direct_and_stepwise_come_to_the_same_and_its_tests_pass(
         assert updated_files(direct) == updated_files(project)
         assert run("copier", "update", "--vcs-ref", after).returncode == 0, (version, after)
         commit(run)
-        update(direct, how="text")
+        update(direct, strategy="line")
     assert FILLED in (project / MODEL).read_text()
     for version in RELEASED[:-1]:
         assert updated_files(tmp_path / version) == updated_files(project)
@@ -89,7 +89,7 @@ def test_direct_and_stepwise_come_to_the_same_and_its_tests_pass(
 
 def updated_files(project: Path) -> dict[str, bytes]:
     """Return the files of a project but for those that an update leaves to the user."""
-    return {path: content for path, content in tree(project).items() if path not in KEPT}
+    return {path: content for path, content in tree(project).items() if path not in SKIP_IF_EXISTS}
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_plain_copier_update_gives_what_a_text_merge_gives(
     edit(project, *dice.sample(EDITS, dice.randint(1, 4)))
     commit(run)
     shutil.copytree(project, tmp_path / "own")
-    update(tmp_path / "own", how="text")
+    update(tmp_path / "own", strategy="line")
     done = run("copier", "update")
     assert done.returncode == 0, done.stderr
     assert tree(tmp_path / "own") == tree(project)

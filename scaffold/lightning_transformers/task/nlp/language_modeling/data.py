@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerBase
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.types import Columns, Row
 from lightning_transformers.data.collators import CausalCollator
-from lightning_transformers.data.loading import Rows, shipped_files
+from lightning_transformers.data.loading import AnyDataset, shipped_files
 from lightning_transformers.data.packing import tokenize, tokenize_and_pack
 from lightning_transformers.data.texts import without_lines
 from lightning_transformers.task.nlp.language_modeling.chat import (
@@ -85,7 +85,7 @@ class LanguageModelingDataModule(TextDataModule):
                 "where it ends; if the rows are lines of one text, set dataset.packing=blocks"
             )
 
-    def process_split(self, split: str, rows: Rows) -> Rows:
+    def process_split(self, split: str, rows: AnyDataset) -> AnyDataset:
         """Return tokenized examples, for `predict` one prompt per row.
 
         Raises:
@@ -100,7 +100,7 @@ class LanguageModelingDataModule(TextDataModule):
             raise ConfigurationError(f"the {split} set has no text in column '{self.text_column}'")
         return examples.with_format("torch")
 
-    def require_input(self, split: str, rows: Rows) -> None:
+    def require_input(self, split: str, rows: AnyDataset) -> None:
         """Check the columns of a split, and for conversations the template and the tokenizer.
 
         Raises:
@@ -122,7 +122,7 @@ class LanguageModelingDataModule(TextDataModule):
                 "find the assistant's turns: use a fast tokenizer (PreTrainedTokenizerFast)"
             )
 
-    def prompts(self, split: str, rows: Rows) -> Rows:
+    def prompts(self, split: str, rows: AnyDataset) -> AnyDataset:
         """Return the `input_ids` of texts to continue or conversations to answer."""
         function: Callable[..., Columns] = encode_prompts
         column: Row = {"messages_column": self.messages_column}
@@ -130,7 +130,7 @@ class LanguageModelingDataModule(TextDataModule):
             function, column = tokenize, {"text_column": self.text_column}
         return self.map_rows(split, rows, function, tokenizer=self.tokenizer, **column)
 
-    def blocks(self, split: str, rows: Rows) -> Rows:
+    def blocks(self, split: str, rows: AnyDataset) -> AnyDataset:
         """Return the concatenated texts, cut into blocks of `block_size` tokens."""
         return self.map_rows(
             split,
@@ -142,7 +142,7 @@ class LanguageModelingDataModule(TextDataModule):
             append_eos=self.append_eos,
         )
 
-    def document_rows(self, split: str, rows: Rows) -> Rows:
+    def document_rows(self, split: str, rows: AnyDataset) -> AnyDataset:
         """Return tokenized documents, packed with `packing=documents`."""
         tokenize_rows = self.texts if self.messages_column is None else self.conversations
         documents = tokenize_rows(split, rows.with_format("arrow"))
@@ -156,7 +156,7 @@ class LanguageModelingDataModule(TextDataModule):
             pack=self.packing == "documents",
         )
 
-    def texts(self, split: str, rows: Rows) -> Rows:
+    def texts(self, split: str, rows: AnyDataset) -> AnyDataset:
         """Return the `input_ids` of each text."""
         return self.map_rows(
             split,
@@ -167,7 +167,7 @@ class LanguageModelingDataModule(TextDataModule):
             append_eos=self.append_eos,
         )
 
-    def conversations(self, split: str, rows: Rows) -> Rows:
+    def conversations(self, split: str, rows: AnyDataset) -> AnyDataset:
         """Return `input_ids` and `labels` of each conversation; log dropped and truncated ones."""
         length = self.longest_block()
         kept = self.map_rows(

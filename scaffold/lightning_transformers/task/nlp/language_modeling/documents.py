@@ -10,7 +10,7 @@ from datasets import Dataset
 from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
-from lightning_transformers.data.loading import Rows
+from lightning_transformers.data.loading import AnyDataset
 from lightning_transformers.data.packing import text_tokens
 
 Integers = NDArray[np.int64]
@@ -46,7 +46,7 @@ def tokenize_documents(
     return pa.table({"input_ids": pa.array(documents, type=TOKENS)})
 
 
-def pack_batch_size(documents: Rows, block_size: int) -> int:
+def pack_batch_size(documents: AnyDataset, block_size: int) -> int:
     """Return how many documents to pass to `pack_documents`: more if they are short.
 
     Args:

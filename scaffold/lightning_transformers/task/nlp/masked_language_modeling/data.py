@@ -7,7 +7,7 @@ from pydantic import Field
 from transformers import PreTrainedTokenizerBase
 
 from lightning_transformers.base.errors import ConfigurationError
-from lightning_transformers.data.loading import Rows, shipped_files
+from lightning_transformers.data.loading import AnyDataset, shipped_files
 from lightning_transformers.task.nlp.masked_language_modeling.encoding import (
     encode_blocks,
     encode_prompts,
@@ -53,7 +53,7 @@ class MaskedLanguageModelingDataModule(PaddedTextDataModule):
                 "set dataset.whole_word_mask=false"
             )
 
-    def process_split(self, split: str, rows: Rows) -> Rows:
+    def process_split(self, split: str, rows: AnyDataset) -> AnyDataset:
         """Return tokenized examples, masked except in `train`, which the collator masks.
 
         Raises:

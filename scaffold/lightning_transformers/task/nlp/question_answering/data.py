@@ -10,7 +10,7 @@ from pydantic import NonNegativeInt, PositiveInt
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.types import Row
 from lightning_transformers.data.collators import PaddingCollator
-from lightning_transformers.data.loading import Rows, column_names, shipped_files
+from lightning_transformers.data.loading import AnyDataset, column_names, shipped_files
 from lightning_transformers.task.nlp.question_answering.examples import ID_COLUMN, encode_windows
 from lightning_transformers.task.nlp.question_answering.squad import answers_of, flatten
 from lightning_transformers.task.shared.text import PaddedTextDataModule
@@ -59,7 +59,7 @@ class QuestionAnsweringDataModule(PaddedTextDataModule):
             {split: self.one_row_per_question(split, rows) for split, rows in loaded.items()}
         )
 
-    def one_row_per_question(self, split: str, rows: Rows) -> Rows:
+    def one_row_per_question(self, split: str, rows: AnyDataset) -> AnyDataset:
         """Return one row per question, flattening SQuAD's original json."""
         columns = column_names(rows)
         if "data" not in columns or self.context_column in columns:
@@ -73,7 +73,7 @@ class QuestionAnsweringDataModule(PaddedTextDataModule):
             self.hparams["version_2_with_negative"] = self.version_2_with_negative
         return super().process_data(dataset)
 
-    def process_split(self, split: str, rows: Rows) -> Rows:
+    def process_split(self, split: str, rows: AnyDataset) -> AnyDataset:
         """Return the rows as windows, with the answer positions as labels except for `predict`."""
         context, question = self.context_column, self.question_column
         self.require_text(split, rows, context_column=context, question_column=question)
@@ -97,7 +97,7 @@ class QuestionAnsweringDataModule(PaddedTextDataModule):
         """Return `stride`, or its default for an input of `max_length` tokens."""
         return min(DEFAULT_STRIDE, max_length // 4) if self.stride is None else self.stride
 
-    def column_of_answers(self, split: str, rows: Rows) -> str:
+    def column_of_answers(self, split: str, rows: AnyDataset) -> str:
         """Return `answers_column`, or its default for the columns of a split."""
         present = column_names(rows)
         default = next((c for c in ANSWERS_COLUMNS if c in present), ANSWERS_COLUMNS[0])

@@ -10,7 +10,7 @@ from transformers import PreTrainedTokenizerBase
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.types import Columns
 from lightning_transformers.data.labels import LabelEncoder
-from lightning_transformers.data.loading import Rows, column_names, shipped_files
+from lightning_transformers.data.loading import AnyDataset, column_names, shipped_files
 from lightning_transformers.data.texts import TEXT_TYPES, tokenize
 from lightning_transformers.task.shared.labels import LabelledData
 from lightning_transformers.task.shared.text import PaddedTextDataModule
@@ -36,7 +36,7 @@ class TextClassificationDataModule(LabelledData, PaddedTextDataModule):
 
     sample_files: ClassVar[dict[str, str]] = shipped_files("text_classification", "csv")
 
-    def process_split(self, split: str, rows: Rows) -> Rows:
+    def process_split(self, split: str, rows: AnyDataset) -> AnyDataset:
         """Return tokenized rows, with `labels` except for `predict`."""
         text, pair = self.text_columns(split, rows)
         self.require_text(split, rows, text_column=text, text_pair_column=pair)
@@ -57,7 +57,7 @@ class TextClassificationDataModule(LabelledData, PaddedTextDataModule):
             place=f"the {split} set",
         )
 
-    def text_columns(self, split: str, rows: Rows) -> tuple[str, str | None]:
+    def text_columns(self, split: str, rows: AnyDataset) -> tuple[str, str | None]:
         """Return the columns of the text and of its pair, or None without a pair.
 
         Columns inferred for the first split apply to all splits.
@@ -70,7 +70,7 @@ class TextClassificationDataModule(LabelledData, PaddedTextDataModule):
             self.text_pair_column = self.hparams["text_pair_column"] = pair
         return text, pair
 
-    def inferred_columns(self, split: str, rows: Rows) -> tuple[str, str | None]:
+    def inferred_columns(self, split: str, rows: AnyDataset) -> tuple[str, str | None]:
         """Return `text` and `text_pair`, or else the only one or two text columns.
 
         Raises:
@@ -105,7 +105,7 @@ class TextClassificationDataModule(LabelledData, PaddedTextDataModule):
             values = chain.from_iterable(value or () for value in values)
         return super().label_values(values)
 
-    def label_encoder(self, split: str, rows: Rows) -> LabelEncoder | None:
+    def label_encoder(self, split: str, rows: AnyDataset) -> LabelEncoder | None:
         """Return the encoder from classes to their ids; None for regression."""
         return None if self.kind_of_labels() == "regression" else super().label_encoder(split, rows)
 

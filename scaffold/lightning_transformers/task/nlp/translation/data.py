@@ -8,7 +8,7 @@ from transformers import PreTrainedTokenizerBase
 
 from lightning_transformers.base.errors import ConfigurationError, did_you_mean
 from lightning_transformers.base.types import Row
-from lightning_transformers.data.loading import Rows, column_names, shipped_files
+from lightning_transformers.data.loading import AnyDataset, column_names, shipped_files
 from lightning_transformers.data.texts import TEXT_TYPES
 from lightning_transformers.task.shared.seq2seq import Field, Seq2SeqDataModule
 
@@ -42,7 +42,7 @@ class TranslationDataModule(Seq2SeqDataModule):
         if self.source_language is not None and self.target_language is not None:
             self.set_language_codes()
 
-    def fields(self, split: str, rows: Rows) -> tuple[Field, Field | None]:
+    def fields(self, split: str, rows: AnyDataset) -> tuple[Field, Field | None]:
         """Return the locations of the texts in the two languages.
 
         Raises:
@@ -172,7 +172,7 @@ class TranslationDataModule(Seq2SeqDataModule):
         return self.languages()[0]
 
 
-def languages_in(split: str, rows: Rows) -> list[str]:
+def languages_in(split: str, rows: AnyDataset) -> list[str]:
     """Return the languages of a dataset in order: the keys of `translation`, or the text columns.
 
     Raises:

@@ -17,8 +17,8 @@ from lightning_transformers.base.package_data import local_path
 from lightning_transformers.base.types import Batch, Columns, Row
 from lightning_transformers.core.data import TransformerDataModule
 from lightning_transformers.data.cache import fingerprint
-from lightning_transformers.data.labels import LabelEncoder, distinct
-from lightning_transformers.data.loading import Rows, shipped_files
+from lightning_transformers.data.labels import LabelEncoder, distinct_values
+from lightning_transformers.data.loading import AnyDataset, shipped_files
 from lightning_transformers.data.texts import TEXT_TYPES
 from lightning_transformers.task.shared.labels import LabelledData
 from lightning_transformers.task.vision.image_classification.reading import (
@@ -49,7 +49,7 @@ class ImageClassificationDataModule(LabelledData):
             {split: self.resolve_image_paths(split, rows) for split, rows in loaded.items()}
         )
 
-    def resolve_image_paths(self, split: str, rows: Rows) -> Rows:
+    def resolve_image_paths(self, split: str, rows: AnyDataset) -> AnyDataset:
         """Return rows with undecoded images, or with absolute paths to images that exist."""
         column, file = self.image_column, self.named_files().get(split)
         feature = (rows.features or {}).get(column)
@@ -76,7 +76,7 @@ class ImageClassificationDataModule(LabelledData):
         named = getattr(rows.features[self.image_column], "dtype", None) in TEXT_TYPES
         return [*files, *rows[self.image_column]] if named else files
 
-    def process_split(self, split: str, rows: Rows) -> Rows:
+    def process_split(self, split: str, rows: AnyDataset) -> AnyDataset:
         """Return rows that are decoded into `image` and `labels` on access."""
         label = self.label_column if split != "predict" else None
         self.require_columns(split, rows, image_column=self.image_column, label_column=label)
@@ -88,7 +88,7 @@ class ImageClassificationDataModule(LabelledData):
         if isinstance(rows, IterableDataset):
             return self.map_rows(split, rows, encode)
         if labels is not None:  # report an unknown label before the first step
-            for value in distinct(rows, self.label_column):
+            for value in distinct_values(rows, self.label_column):
                 labels(value)
         return rows.with_transform(encode)
 
