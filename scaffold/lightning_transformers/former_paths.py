@@ -55,9 +55,9 @@ MODULES: Mapping[str, list[str]] = {
     "task.nlp.language_modeling.templates": ["task.nlp.language_modeling.chat_template"],
 }
 """The modules that have the names of a former one, relative to the runtime.
-
-`train`, `evaluate`, `predict` and `export` are left out: these are names of functions now.
 """
+FUNCTIONS = ("train", "evaluate", "predict", "export")
+"""Former modules whose names are functions now: a module would replace the function."""
 PACKAGES = {
     "core": ["base", "data", "models", "recipes", "training"],
     "hydra_app": ["config"],
@@ -65,12 +65,20 @@ PACKAGES = {
 }
 """Packages whose modules are in others now, under the same names unless listed above."""
 NAMES = {
+    "build.load": "runs.load.load",
     "core.adapters.merged": "models.adapters.merge_adapters",
     "core.collate.IGNORED": "data.collators.IGNORE_INDEX",
     "core.invariants.Invariants": "core.exactness_callback.ExactnessCallback",
+    "core.labels.distinct": "data.labels.distinct_values",
+    "core.labels.whole": "data.labels.whole_number",
     "core.metrics.OfSomeLabels": "training.metrics.SkipEmptyBatches",
     "core.metrics.Precise": "training.metrics.KeepFloat64",
     "core.metrics.Records": "training.metrics.TextMetric",
+    "core.predictions.tidy": "recipes.predictions.round_floats",
+    "core.randomness.random_numbers_from": "base.seeding.temporary_seed",
+    "core.sources.Rows": "data.loading.AnyDataset",
+    "core.sources.Source": "data.loading.DatasetReader",
+    "core.sources.Splits": "data.loading.DatasetDict",
     "core.weighting.counted": "training.loss_normalization.records_loss_count",
     "hydra_app.handover.is_first_process": "config.launcher.is_rank_zero",
     "run_folder.moved": "base.run_folder.rebase_paths",
@@ -94,8 +102,16 @@ class FormerPaths(MetaPathFinder, Loader):
             sys.meta_path.append(cls())
 
     def find_spec(self, fullname: str, *arguments: object) -> ModuleSpec | None:
-        """Return the spec of a former module."""
+        """Return the spec of a former module, or None for another.
+
+        Raises:
+            ModuleNotFoundError: for a former module that is a function now.
+        """
         root, _, name = fullname.partition(".")
+        if root == ROOT and name in FUNCTIONS:
+            raise ModuleNotFoundError(
+                f"{fullname} is a function now: from {ROOT} import {name}", name=fullname
+            )
         if root != ROOT or not (name in PACKAGES or places_of(name)):
             return None
         return ModuleSpec(fullname, self, is_package=name in PACKAGES)

@@ -1,5 +1,6 @@
 """The commands of `ltscaffold`; each imports its modules when it runs, so --help stays fast."""
 
+import signal
 import sys
 from functools import partial
 from pathlib import Path
@@ -48,15 +49,17 @@ app = typer.Typer(
 app.add_typer(template.app, name="template")
 app.command("harvest", hidden=True)(template.extract_patch)
 
-INTERRUPTED = 130
+INTERRUPTED, TERMINATED = 130, 143
 
 
 def main() -> None:
     """Run the command line; print an error as one line.
 
     Raises:
-        SystemExit: with the exit status of an error, or 130 if interrupted.
+        SystemExit: with the exit status of an error, 130 if interrupted, 143 after SIGTERM.
     """
+    # An exception ends child processes and rolls changes back; the default action does neither.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     try:
         app()
     except KeyboardInterrupt:
@@ -288,6 +291,20 @@ def explain(name: ComponentName, project: Project = Path(), as_json: Json = Fals
     from ltscaffold.commands.inspect.explain import explain
 
     show_rows(explain(project, name), as_json, "keys")
+
+
+@app.command()
+def trust(
+    template: Annotated[
+        str, typer.Argument(help="Source of the templates: a git URL or a folder.")
+    ],
+) -> None:
+    """Trust the templates of a repository on this machine, and fetch their latest versions."""
+    from ltscaffold.templating import source
+
+    url = source.resolve_source(template)
+    source.trust(url)
+    typer.echo(f"trusted {url}: {', '.join(source.versions(url))}")
 
 
 @app.command("list")

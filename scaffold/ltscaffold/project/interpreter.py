@@ -9,7 +9,7 @@ from ltscaffold.errors import ScaffoldError
 
 def run_python(folder: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
     """Run Python in a folder and return its exit status and output."""
-    command = [sys.executable, *map(str, arguments)]
+    command = [sys.executable, "-P", *map(str, arguments)]  # no module of the folder shadows ours
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 

@@ -6,6 +6,7 @@ It is cloned from the bundle in the package, or from an organization's own repos
 import hashlib
 import io
 import os
+import shlex
 import shutil
 import tarfile
 import tempfile
@@ -19,6 +20,7 @@ from platformdirs import user_cache_path
 
 from ltscaffold.errors import ScaffoldError
 from ltscaffold.git import git, git_over_network
+from ltscaffold.templating.trust import record_trust, require_trust
 from ltscaffold.writing.plan import user_folder
 
 SOURCE_URL = "ltscaffold::templates.git"
@@ -61,29 +63,55 @@ def resolve_source(template: str) -> str:
 
 
 def repository(url: str) -> Path:
-    """Return the bare git repository of a URL in the user's cache; cloned if missing.
+    """Return the bare git repository of a URL in the user's cache.
 
     Raises:
-        ScaffoldError: if it cannot be cloned.
+        ScaffoldError: if the URL is not trusted, or its repository is not in the cache.
     """
     name, origin = _cache_entry(url)
-    run = git if url == SOURCE_URL else partial(_from_network, url)
-    return _cached(name, partial(run, "clone", "--quiet", "--bare", "--", origin))
+    if url == SOURCE_URL:
+        return _cached(name, partial(git, "clone", "--quiet", "--bare", "--", origin))
+    require_trust(url)
+    cached = _cache_root() / name
+    if not cached.is_dir():
+        raise ScaffoldError(f"the templates {url} are not on this machine; {_fetch_command(url)}")
+    return cached
 
 
-def refresh(url: str) -> None:
-    """Fetch the cached repository of a URL; no other function needs the network once it is cached.
+def trust(url: str) -> None:
+    """Fetch the repository of a URL and record that the user trusts it.
 
     Raises:
         ScaffoldError: if the URL cannot be reached.
     """
+    _fetch(url)
+    record_trust(url)
+
+
+def refresh(url: str) -> None:
+    """Fetch the cached repository of a URL.
+
+    Raises:
+        ScaffoldError: if the URL is not trusted or cannot be reached.
+    """
+    if url != SOURCE_URL:
+        require_trust(url)
+        _fetch(url)
+
+
+def _fetch(url: str) -> None:
     name, origin = _cache_entry(url)
-    if url == SOURCE_URL or not (_cache_root() / name).is_dir():
-        repository(url)
+    cached = _cache_root() / name
+    if not cached.is_dir():
+        _cached(name, partial(_from_network, url, "clone", "--quiet", "--bare", "--", origin))
         return
     heads_and_tags = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
-    fetch = ("--git-dir", repository(url), "fetch", "--quiet", "--prune", "--", origin)
+    fetch = ("--git-dir", cached, "fetch", "--quiet", "--prune", "--", origin)
     _from_network(url, *fetch, *heads_and_tags)
+
+
+def _fetch_command(url: str) -> str:
+    return f"fetch them with `ltscaffold trust {shlex.quote(url)}`"
 
 
 def versions(url: str) -> list[str]:
@@ -117,10 +145,7 @@ def checkout(url: str, version: str) -> Path:
     repo = repository(url)
     commit = _commit(repo, version)
     if not commit:
-        refresh(url)  # another user updated the project
-        commit = _commit(repo, version)
-    if not commit:
-        owner, fix = url, "push that tag"
+        owner, fix = url, _fetch_command(url)  # a colleague has updated the project
         if url == SOURCE_URL:
             owner, fix = "this ltscaffold", "pip install --upgrade ltscaffold"
         latest = versions(url)[-1]

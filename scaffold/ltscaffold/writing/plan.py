@@ -120,18 +120,19 @@ def read(project: Path, path: str) -> bytes | None:
 
 
 def user_folder(purpose: str, folder: Path) -> Path:
-    """Return a folder of the user, created if it does not exist.
+    """Return a folder of the user, created for its owner alone if it does not exist.
 
     Args:
-        purpose: "cache" or "state".
+        purpose: "cache", "config" or "state".
         folder: its path.
 
     Raises:
-        ScaffoldError: if it cannot be created.
+        ScaffoldError: if it cannot be created or belongs to another user.
     """
     try:
-        if not folder.is_dir():
-            folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if folder.stat().st_uid != os.geteuid():
+            raise PermissionError(0, "it belongs to another user")
     except OSError as error:
         raise ScaffoldError(
             f"cannot write to the {purpose} folder {folder} ({error.strerror}); "

@@ -65,7 +65,7 @@ def test_train_then_predict(project: Path, run: Run) -> None:
         "hydra.run.dir=outputs/here",
     )
     assert done.returncode == 0, done.stderr
-    assert "the run goes on from" in done.stdout
+    assert "resume=auto: resuming from" in done.stdout
     former = (project / "outputs/here/metrics-1.csv").read_text().splitlines()
     assert former[-1].startswith("0,"), "what was logged before is kept"
     metrics = (project / "outputs/here/metrics.csv").read_text().splitlines()
@@ -84,7 +84,7 @@ def test_train_then_predict(project: Path, run: Run) -> None:
     ("arguments", "message"),
     [
         ((), "no dataset: give dataset.train_file="),
-        (("dataset.train_file=nowhere.csv",), "the train file 'nowhere.csv' is not there"),
+        (("dataset.train_file=nowhere.csv",), "the train file 'nowhere.csv' does not exist"),
         (
             ("dataset.train_file=train.csv", "dataset.text_column=body"),
             "no column 'body' (its columns: number, text)",
@@ -94,7 +94,7 @@ def test_train_then_predict(project: Path, run: Run) -> None:
             "cannot load the backbone 'no/such'",
         ),
         (("dataset.train_file=train.csv", "checkpoint_path=no.ckpt"), "no checkpoint at 'no.ckpt'"),
-        (("dataset.train_file=train.csv", "resume=yes"), "resume=yes: 'auto' goes on from"),
+        (("dataset.train_file=train.csv", "resume=yes"), "resume=yes is not known: give resume="),
         (("dataset.train_file=train.csv", "+task.nose_std=1"), "did you mean 'noise_std'?"),
     ],
     ids=[
@@ -192,7 +192,7 @@ def test_a_mistake_takes_no_folder_of_the_user_away(project: Path, run: Run) -> 
     (project / "elsewhere/mine").mkdir(parents=True)
     for folder in (project.parent / "beside", Path()):
         done = run(*TRAIN, "dataset.train_file=no.csv", f"hydra.run.dir={folder}")
-        assert "is not there" in done.stderr
+        assert "does not exist" in done.stderr
     assert (project.parent / "beside").is_dir()
     assert (project / "elsewhere/mine").is_dir()
 

@@ -1,4 +1,4 @@
-"""LoRA by config: little trains, little is saved, and merged it gives the same logits."""
+"""LoRA by config: few parameters train and are saved; merging keeps the logits."""
 
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,8 @@ from transformers import AutoModelForSequenceClassification
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.core.task import TaskTransformer
 from lightning_transformers.models.backbone import Backbone, embedding_rows
-from lightning_transformers.runs.build import load, seed_everything
+from lightning_transformers.runs.build import seed_everything
+from lightning_transformers.runs.load import load
 from lightning_transformers.runs.train import train
 from lightning_transformers.task.nlp.text_classification import (
     TextClassificationDataModule,
@@ -31,7 +32,7 @@ def sample(backbone: str) -> TextClassificationDataModule:
 
 @pytest.fixture(scope="module")
 def pretrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of a model with weights."""
+    """Return the folder of a saved model."""
     folder = tmp_path_factory.mktemp("pretrained")
     seed_everything(0)
     tiny = Backbone(TINY, random_weights=True)
@@ -43,7 +44,7 @@ def pretrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def trained(pretrained: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Return a task that was trained with LoRA, its data, the weights before, and a checkpoint."""
+    """Return a task trained with LoRA, its data, the initial weights, and a checkpoint."""
     folder = tmp_path_factory.mktemp("run")
     data = sample(str(pretrained))
     model = TextClassificationTransformer(
@@ -69,7 +70,7 @@ def test_the_checkpoint_holds_what_trained_and_loads_to_the_same_predictions(tra
     state = torch.load(checkpoint, weights_only=True)["state_dict"]
     assert all("lora" in name or "classifier" in name for name in state if "metrics" not in name)
     assert checkpoint.stat().st_size < 0.2 * sum(p.nbytes for p in model.parameters())
-    loaded, restored = load(TextClassificationTransformer, str(checkpoint))
+    loaded, restored = load(checkpoint)
     texts = ["And Moses said", "Blessed is the man"]
     assert loaded.predict(texts, restored) == model.predict(texts, data)
 
@@ -86,7 +87,7 @@ def test_merged_weights_give_the_same_logits(trained: Any, tmp_path: Path) -> No
 
 
 def test_unmerged_weights_give_others(trained: Any, pretrained: Path) -> None:
-    """The counterpart: what was trained shows."""
+    """Control: the trained weights differ."""
     model, data, _, _ = trained
     untrained = AutoModelForSequenceClassification.from_pretrained(
         pretrained, num_labels=4, ignore_mismatched_sizes=True
@@ -97,7 +98,7 @@ def test_unmerged_weights_give_others(trained: Any, pretrained: Path) -> None:
 
 
 def test_an_adapter_with_random_weights_saves_all(tmp_path: Path) -> None:
-    """Nothing else holds the weights of the backbone then."""
+    """No file has the weights of such a backbone."""
     data = sample(TINY)
     backbone = {"pretrained_model_name_or_path": TINY, "random_weights": True}
     model = TextClassificationTransformer(
@@ -106,7 +107,7 @@ def test_an_adapter_with_random_weights_saves_all(tmp_path: Path) -> None:
     run = trainer(tmp_path, limit_train_batches=1, limit_val_batches=1)
     train(model, data, run)
     run.save_checkpoint(tmp_path / "last.ckpt")
-    loaded, restored = load(TextClassificationTransformer, str(tmp_path / "last.ckpt"))
+    loaded, restored = load(tmp_path / "last.ckpt")
     assert loaded.predict(["Moses"], restored) == model.predict(["Moses"], data)
 
 
@@ -124,7 +125,7 @@ def test_where_no_layer_fits_it_is_said(pretrained: Path) -> None:
 def test_a_larger_vocabulary_is_saved_with_the_adapter(
     architecture: str, head: str, tmp_path: Path
 ) -> None:
-    """Its new rows are in no file; without them nothing but the adapter is saved."""
+    """The new embedding rows are in no file; without them only the adapter is saved."""
     shipped = f"pkg://lightning_transformers/assets/tiny/{architecture}"
     tiny = Backbone(shipped, random_weights=True).load_model(f"transformers.{head}", {})
     tiny.save_pretrained(tmp_path)

@@ -134,7 +134,7 @@ def test_an_edited_file_is_said_before_the_training(project: Path, run: Run) -> 
     assert "differs: the validation set (held out) has changed: " in done.stdout
     assert done.returncode == 1, done
     assert "metrics differ, first " in done.stdout
-    assert done.stdout.endswith("on a GPU repeat with trainer.deterministic=true alone\n")
+    assert done.stdout.endswith("deterministic only with trainer.deterministic=true\n")
 
 
 def test_edited_code_is_said_and_found(project: Path, run: Run) -> None:
@@ -251,16 +251,16 @@ def test_mistakes_end_in_one_line(project: Path, run: Run) -> None:
     (project / "train.csv").unlink()
     before = tree(project)
     for arguments, message in {
-        (): "no run folder is given",
-        ("nowhere",): "there is no folder 'nowhere'",
+        (): "no run folder given",
+        ("nowhere",): "the folder 'nowhere' does not exist",
         ("other",): "'other' holds no manifest.yaml and config.yaml",
         ("outputs",): "did you mean 'outputs/run'?",
-        ("outputs/run/metrics.csv",): "is a file: give the folder of a run",
-        ("unfinished",): "has not come to its end",
+        ("outputs/run/metrics.csv",): "is a file: give a run folder",
+        ("unfinished",): "has not finished",
         ("variable",): "Environment variable 'A' not found",
         ("outputs/run", "--into", "outputs/run"): "'outputs/run' is not empty",
         ("outputs/run", "seed=1"): "unrecognized arguments: seed=1",
-        ("outputs/run",): "the train file 'train.csv' is not there",
+        ("outputs/run",): "the train file 'train.csv' does not exist",
     }.items():
         done = run("python", "rerun.py", *arguments)
         assert done.returncode == 2, done

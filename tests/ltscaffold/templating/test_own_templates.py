@@ -1,7 +1,9 @@
 """Projects from an organisation's own templates, a git repository with versions as tags."""
 
+import re
 import shutil
 import socket
+import subprocess
 from collections.abc import Callable, Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -112,7 +114,12 @@ def test_copier_and_ours_bring_the_next_version_and_keep_edits(
     assert read_project(project).version == NEXT
     assert "improved" in model.read_text()
     assert "return 2 * super()" in model.read_text()
-    new_task(project, "other", "language_modeling")  # the cache did not have this version
+    with pytest.raises(
+        ScaffoldError, match=rf"{re.escape(NEXT)}.*fetch them with `ltscaffold trust"
+    ):
+        new_task(project, "other", "language_modeling")  # a colleague's version
+    assert run("ltscaffold", "trust", str(mine)).stdout.rstrip().endswith(NEXT)
+    new_task(project, "other", "language_modeling")
     assert "improved" in (project / "tasks/other/model.py").read_text()
     assert source.versions(str(mine))[-1] == NEXT
     remove(project, "other")
@@ -122,7 +129,7 @@ def test_copier_and_ours_bring_the_next_version_and_keep_edits(
 
 def test_refresh_follows_tags_that_are_new_or_gone(tmp_path: Path) -> None:
     mine = our_templates(tmp_path)
-    source.refresh(str(mine))
+    source.trust(str(mine))
     next_version(mine, "v10.0.0", DOCSTRING, "improved")
     git("tag", "--delete", OURS, cwd=mine)
     assert source.versions(str(mine)) == [*RELEASED, OURS]
@@ -180,7 +187,61 @@ def test_a_url_that_is_silent_is_given_up(monkeypatch: pytest.MonkeyPatch) -> No
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/templates.git"
         with pytest.raises(ScaffoldError, match=r"no answer within 0\.5 seconds; check"):
-            source.repository(url)
+            source.trust(url)
+
+
+def test_sigterm_ends_a_waiting_clone(project: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/templates.git"
+        command = ["ltscaffold", "new-project", "new", "--template", url]
+        waiting = subprocess.Popen(command, cwd=project, stderr=subprocess.PIPE, text=True)
+        connection, _ = silent.accept()
+        with connection:
+            waiting.terminate()
+            assert waiting.wait() == 143
+            assert subprocess.run(["pgrep", "-f", url], check=False).returncode == 1
+    assert not any(project.iterdir())
+
+
+UNTRUSTED = (
+    "status",
+    "check",
+    "list hooks",
+    "add mine --hook setup --dry-run",
+    "add mine --hook setup",
+    "update --check",
+)
+
+
+@pytest.mark.parametrize("command", UNTRUSTED)
+def test_a_source_that_the_user_does_not_trust_is_not_cloned(
+    project: Path, run: Run, templates: Path, tmp_path: Path, command: str
+) -> None:
+    generate(project, templates)
+    elsewhere = {f"XDG_{kind}_HOME": str(tmp_path / kind) for kind in ("CACHE", "CONFIG")}
+    before = tree(project)
+    done = run("ltscaffold", *command.split(), **elsewhere)
+    told = f"not trusted on this machine; if you know them, run `ltscaffold trust {templates}`"
+    assert done.returncode == 2
+    assert told in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not list((tmp_path / "CACHE").rglob("*.git"))
+    assert tree(project) == before
+    assert run("ltscaffold", "trust", templates, **elsewhere).returncode == 0
+    assert "not trusted" not in run("ltscaffold", *command.split(), **elsewhere).stderr
+
+
+@pytest.mark.parametrize("command", ["status", "check", "list hooks", "add mine --hook setup"])
+def test_only_update_and_trust_fetch(
+    project: Path, run: Run, templates: Path, tmp_path: Path, command: str
+) -> None:
+    generate(project, templates)
+    emptied = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+    done = run("ltscaffold", *command.split(), **emptied)
+    assert f"not on this machine; fetch them with `ltscaffold trust {templates}`" in done.stderr
+    assert done.returncode == 2
+    assert run("ltscaffold", "update", "--check", **emptied).returncode == 0
+    assert run("ltscaffold", *command.split(), **emptied).returncode < 2
 
 
 def test_a_folder_is_recorded_in_full_with_a_note(project: Path, templates: Path) -> None:

@@ -35,8 +35,10 @@ def plan_new_project(
         raise ScaffoldError(
             f"{project} has a project already (see {ANSWERS_FILE}); choose another folder"
         )
-    url = template if template == source.SOURCE_URL else source.resolve_source(template)
-    source.refresh(url)
+    url = template
+    if url != source.SOURCE_URL:
+        url = source.resolve_source(template)
+        source.trust(url)
     plan = plan_components(
         f"new-project {project.name}", project, None, initial_answers(package, url)
     )

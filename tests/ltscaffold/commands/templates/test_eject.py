@@ -12,7 +12,7 @@ from ltscaffold.errors import ScaffoldError
 from ltscaffold.project.project_fragments import ejected_changes, fragment_names
 from ltscaffold.project.status import status
 from ltscaffold.record.answers import read_project
-from ltscaffold.templating.source import BUNDLE_VARIABLE, SOURCE_URL, checkout, versions
+from ltscaffold.templating.source import BUNDLE_VARIABLE, SOURCE_URL, checkout, refresh, versions
 from tests.conftest import Run
 from tests.helpers.own_templates import DOCSTRING, OURS, next_version, our_templates
 from tests.helpers.projects import (
@@ -130,6 +130,7 @@ def test_a_change_of_the_original_is_told(project: Path, tmp_path: Path) -> None
     next_version(mine, "v30", DOCSTRING, "improved")
     (mine / "hooks/training_step.jinja").unlink()
     next_version(mine, "v40", "improved", DOCSTRING)
+    refresh(str(mine))
     answers = read_project(project)
     (note,) = ejected_changes(project, answers, OURS, "v30")
     assert note.startswith(f"{FRAGMENT}: its original changed in v30; compare: diff -u ")
