@@ -1,4 +1,4 @@
-"""Branches of a project that git merged: the record is valid, or `ltscaffold update` heals it."""
+"""Branches of a project that git merged: `ltscaffold update` reconciles the record."""
 
 from collections.abc import Callable
 from pathlib import Path
