@@ -144,7 +144,7 @@ def test_one_renames_and_the_other_adds_a_hook(
     )
     assert conflicts == []
     plan = update(project)
-    assert "mine: its package is gone, so it is off the record" in plan.notes
+    assert "mine: removed from the record, since its package does not exist" in plan.notes
     assert_whole(project, "yours")
     (component,) = read_project(project).components
     assert component.fragments == ["hooks/training_step", "hooks/setup"]

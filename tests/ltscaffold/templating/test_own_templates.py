@@ -177,7 +177,7 @@ def test_a_url_that_does_not_serve_is_one_line(project: Path, run: Run) -> None:
         url = f"http://127.0.0.1:{unused.getsockname()[1]}/templates.git"
         done = run("ltscaffold", "new-project", "new", "--template", url)
     assert done.returncode == 2
-    assert done.stderr.startswith(f"error: cannot get the templates {url}: fatal: ")
+    assert done.stderr.startswith(f"error: cannot fetch the templates {url}: fatal: ")
     assert done.stderr.count("\n") == 1
     assert not (project / "new").exists()
 
