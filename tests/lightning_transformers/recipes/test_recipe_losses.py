@@ -1,4 +1,4 @@
-"""What recipes do to the loss and the metrics: the formulas, computed by other means."""
+"""Losses and metrics of recipes, against independent computations of their formulas."""
 
 import itertools
 from typing import Any

@@ -59,7 +59,7 @@ def causality_examples(document: Tensor, one: Tensor, another: Tensor) -> list[E
         another: a third document, (PREFIX,), int64.
 
     Returns:
-        Each with `input_ids` (LENGTH + PREFIX,).
+        Each with `input_ids`, (LENGTH + PREFIX,), int64.
     """
     return [{"input_ids": torch.cat([document, other])} for other in (one, another)]
 
