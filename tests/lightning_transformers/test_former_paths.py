@@ -62,7 +62,7 @@ def test_former_module_has_the_names_of_those_in_its_place(former: str) -> None:
 
 
 def belongs_to(module: str, value: object) -> bool:
-    """Tell whether a class or function is defined in a module."""
+    """Return whether a class or function is defined in a module."""
     return getattr(value, "__module__", None) == module
 
 
@@ -105,7 +105,7 @@ def test_a_module_that_was_divided_has_the_names_of_both_parts(
 ) -> None:
     monkeypatch.setattr(former_paths, "warned", set())
     former = import_module(f"{ROOT}.core.labels")
-    with pytest.warns(FutureWarning, match=r"task\.shared\.labels\.LabelledData now"):
+    with pytest.warns(FutureWarning, match=r"task\.shared\.labels\.LabelledData;"):
         assert former.LabelledData is LabelledData
     with pytest.raises(ModuleNotFoundError):
         import_module(f"{ROOT}.core.never_there")

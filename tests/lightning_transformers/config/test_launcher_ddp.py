@@ -1,6 +1,6 @@
 """Commands on two processes: one run folder, one log; multiruns, torchrun, SIGTERM, mistakes.
 
-What Lightning and Hydra do by themselves stands beside it.
+A comparison shows the behavior of Lightning and Hydra alone.
 """
 
 import csv
