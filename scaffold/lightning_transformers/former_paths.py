@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
-from importlib.util import find_spec
+from pathlib import Path
 from types import ModuleType
 
 ROOT = __name__.partition(".")[0]
+FOLDER = Path(__file__).parent
 
 MODULES: Mapping[str, list[str]] = {
     "build": ["runs.build"],
@@ -38,6 +39,7 @@ MODULES: Mapping[str, list[str]] = {
     "core.text": ["data.texts", "task.shared.text"],
     "core.weighting": ["training.loss_normalization"],
     "errors": ["base.errors"],
+    "explain": ["runs.explain"],
     "hydra_app.app": ["config.app", "config.compose", "config.config_tree"],
     "hydra_app.config_tree": ["config.config_tree", "config.provenance"],
     "hydra_app.handover": ["config.launcher"],
@@ -54,10 +56,10 @@ MODULES: Mapping[str, list[str]] = {
     "task.nlp.language_modeling.separation": ["task.nlp.language_modeling.packing_check"],
     "task.nlp.language_modeling.templates": ["task.nlp.language_modeling.chat_template"],
 }
-"""The modules that have the names of a former one, relative to the runtime.
-
-`train`, `evaluate`, `predict` and `export` are left out: these are names of functions now.
-"""
+"""The modules that have the names of a former one, relative to the runtime."""
+FUNCTIONS = {name: f"runs.{name}" for name in ("train", "evaluate", "predict", "export")}
+"""Former modules whose names are functions now, so that no finder can give them; `ltscaffold
+update` rewrites their imports."""
 PACKAGES = {
     "core": ["base", "data", "models", "recipes", "training"],
     "hydra_app": ["config"],
@@ -124,7 +126,7 @@ def places_of(former: str) -> list[str]:
     if former in MODULES or not name:
         return MODULES.get(former, [])
     places = [f"{room}.{name}" for room in PACKAGES.get(package, [])]
-    return [place for place in places if find_spec(f"{ROOT}.{place}")]
+    return [place for place in places if (FOLDER / f"{place.replace('.', '/')}.py").is_file()]
 
 
 warned: set[str] = set()

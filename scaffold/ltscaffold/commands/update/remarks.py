@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ltscaffold.commands.update.codemods import CODEMODS, run_codemods
+from ltscaffold.commands.update.codemods import CODEMODS, run_codemods, sources
 from ltscaffold.git import ignored
 from ltscaffold.project.components import item_files
 from ltscaffold.project.diagnostics import IGNORED
@@ -17,15 +17,34 @@ from ltscaffold.templating.changelog import news
 from ltscaffold.writing.plan import Plan, read
 
 
-def with_remarks(project: Path, plan: Plan, old: Answers, new: Answers) -> Plan:
-    """Return a plan with the codemods of new versions, and with what the user should know."""
+def with_remarks(
+    project: Path, plan: Plan, old: Answers, new: Answers, names: Sequence[str] = ()
+) -> Plan:
+    """Return a plan with the codemods of versions, and with what the user should know.
+
+    The codemods of all versions up to the project's run, since plain `copier update` runs none.
+
+    Args:
+        project: the folder of the project.
+        plan: what the merge changes.
+        old: what the project records now.
+        new: what it is to record.
+        names: the items whose files the codemods change, in place of the whole project's.
+    """
     moved = [item for item in new.items if item not in old.items]
-    passed = versions_passed(old, new)
-    files = python_files(project, new, moved)
-    codemods = [codemod for codemod in CODEMODS if codemod.version in passed]
+    versions = source.versions(new.source)
+    left, reached = (
+        {versions.index(v) for v in (answers.version, *(item.v for item in answers.items))}
+        for answers in (old, new)
+    )
+    passed = versions[min(left) + 1 : max(reached) + 1]
+    codemods = [each for each in CODEMODS if each.version in versions[: max(reached) + 1]]
     if codemods:
-        tests = [path for path in item_files(new, *moved) if path.endswith(".py")]
-        plan = run_codemods(project, plan, sorted({*files, *tests}), codemods)
+        items = [new.item(name) for name in names] or new.items
+        others = item_files(new, *items) if names else sources(project)
+        paths = {*python_files(project, new, items), *others}
+        plan = run_codemods(project, plan, paths, codemods)
+    files = python_files(project, new, moved)
     hidden = ignored(project, [change.path for change in plan.changes])
     notes = [
         *plan.notes,
@@ -41,16 +60,6 @@ def with_remarks(project: Path, plan: Plan, old: Answers, new: Answers) -> Plan:
         for place in removed_hooks(path, planned.get(path, read(project, path)) or b"", kinds)
     ]
     return replace(plan, notes=notes, reviews=[*plan.reviews, *removed])
-
-
-def versions_passed(old: Answers, new: Answers) -> list[str]:
-    """Return the versions after the oldest that a project leaves, up to the one it reaches."""
-    versions = source.versions(new.source)
-    left, reached = (
-        {versions.index(v) for v in (answers.version, *(item.v for item in answers.items))}
-        for answers in (old, new)
-    )
-    return versions[min(left) + 1 : max(reached) + 1]
 
 
 def python_files(project: Path, answers: Answers, items: Sequence[Item]) -> list[str]:

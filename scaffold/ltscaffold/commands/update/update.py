@@ -38,11 +38,11 @@ def plan_update(
         check_merged(recorded)
     chosen = [recorded.item(name) for name in names] or recorded.items
     if is_current(chosen, [] if names else recorded.versions, target):
-        return Plan(command)
+        return with_remarks(project, Plan(command), recorded, recorded, names)
     old, notes = reconcile(project, recorded)
     new = updated(old, set(names), target)
     plan = item_plan(command, project, old, new, how)
-    return with_remarks(project, replace(plan, notes=[*notes, *plan.notes]), old, new)
+    return with_remarks(project, replace(plan, notes=[*notes, *plan.notes]), old, new, names)
 
 
 def target_version(answers: Answers, to: str | None) -> str:
