@@ -67,9 +67,16 @@ def item_plan(
         before.pop(path, None)
         after.pop(path, None)
     merge = merge_files(project, before, after, how)
-    answers_file = render_answers(source.checkout(new.source, new.version), new).encode()
-    changes = changes_of(project, merge.contents | {ANSWERS_FILE: answers_file})
+    changes = changes_of(project, merge.contents | {ANSWERS_FILE: answers_text(new).encode()})
     return Plan(command, changes, merge.conflicts, merge.reviews, merge.notes)
+
+
+def answers_text(answers: Answers) -> str:
+    """Return the text of the answers file, which the newest templates of the items write."""
+    recorded = {answers.version, *(item.v for item in answers.items)}
+    if len(recorded) > 1:
+        recorded = {max(recorded, key=source.versions(answers.source).index)}
+    return render_answers(source.checkout(answers.source, *recorded), answers)
 
 
 def _changed(answers: Answers | None, other: Answers | None) -> Files:

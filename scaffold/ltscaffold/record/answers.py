@@ -19,6 +19,8 @@ LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The one in C, where PyYAML was built with it: a record of 1000 items takes a second otherwise."""
 VERSION_LINE = re.compile(r"^_commit: *[\"']?([^\s\"']+)", re.MULTILINE)
 KEYS = {"_commit", "_src_path", "lts_package", "lts_items"}
+SINCE_2_0 = {"lts_runtime"}
+"""Keys of newer templates: the oldest runtime they work with, which the runtime reads."""
 CONFLICT = re.compile(r"^(<{7}|={7}|>{7}) ?", re.MULTILINE)
 
 
@@ -183,7 +185,9 @@ def _parsed(path: Path) -> Answers:
     if missing := KEYS - keys:
         raise ValueError(f"it lacks {', '.join(sorted(missing))}")
     known = {field.name for field in fields(Item)}
-    strange = keys - KEYS | {key for item in recorded["lts_items"] for key in item} - known
+    strange = (
+        keys - KEYS - SINCE_2_0 | {key for item in recorded["lts_items"] for key in item} - known
+    )
     if strange:
         raise ScaffoldError(
             f"{ANSWERS_FILE} has keys that this ltscaffold does not know "

@@ -5,14 +5,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from ltscaffold.project.components import item_files, option_of
+from ltscaffold.project.components import answers_text, item_files, option_of
 from ltscaffold.project.merge_files import is_edited
 from ltscaffold.project.validation import check_new_name
 from ltscaffold.record.answers import ANSWERS_FILE, Answers, Item, read_project
 from ltscaffold.record.component_types import COMPONENT_TYPES
-from ltscaffold.templating import source
 from ltscaffold.templating.catalog import catalog_of
-from ltscaffold.templating.render import Files, render_answers
+from ltscaffold.templating.render import Files
 from ltscaffold.writing.plan import Plan, changes_of, check_free, read
 
 Patterns = dict[str, str]
@@ -34,12 +33,11 @@ def plan_rename(project: Path, name: str, new_name: str) -> Plan:
     """
     answers = read_project(project)
     item = answers.item(name)
-    templates = source.checkout(answers.source, answers.version)
     check_new_name(catalog_of(answers), answers, COMPONENT_TYPES[item.kind], new_name)
     renamed = replace(item, name=new_name)
     new = renamed_answers(answers, item, renamed)
     patterns = names_in_code(answers, item, renamed) | names_in_configs(item, renamed)
-    contents: dict[str, bytes | None] = {ANSWERS_FILE: render_answers(templates, new).encode()}
+    contents: dict[str, bytes | None] = {ANSWERS_FILE: answers_text(new).encode()}
     for one, other in zip(answers.items, new.items, strict=True):
         if one != other:
             old_files, new_files = item_files(answers, one), item_files(new, other)
