@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import libcst as cst
 from libcst import helpers, matchers
 from libcst.metadata import MetadataWrapper, ParentNodeProvider, PositionProvider, ScopeProvider
-from libcst.metadata.scope_provider import Scope
+from libcst.metadata.scope_provider import ClassScope, Scope
 
 from lightning_transformers.former_paths import FUNCTIONS, ROOT
 from ltscaffold.commands.update.runtime_names import (
@@ -77,7 +77,7 @@ class Binding:
 
     Attributes:
         name: as the code uses it.
-        is_shared: whether something else binds it in this scope, too.
+        is_shared: whether something else binds it, too, in this scope or in a class.
         aliases: the path that each import gives the name to.
         uses: where the code refers to it; an empty chain for a string annotation.
     """
@@ -130,6 +130,9 @@ class Rewriting:
     def bindings(self) -> list[Binding]:
         """Return the names that the runtime's imports bind, with their uses."""
         found: dict[tuple[Scope, str], Binding] = {}
+        scopes = {scope for scope in self.scopes.values() if scope is not None}
+        # In the body of a class, LibCST takes `name = name` for the class's own.
+        classes = [scope for scope in scopes if isinstance(scope, ClassScope)]
         for statement in self.imports:
             for alias, path in _aliases(statement):
                 scope = self.scopes[alias]
@@ -139,9 +142,10 @@ class Rewriting:
                 assert scope is not None
                 others = (getattr(each, "node", None) for each in scope.assignments[name])
                 is_shared = any(node not in self.imports for node in others)
+                is_shared |= any(name in each.assignments for each in classes if each is not scope)
                 binding = found.setdefault((scope, name), Binding(name, is_shared))
                 binding.aliases[alias] = path
-        for scope in {scope for scope in self.scopes.values() if scope is not None}:
+        for scope in scopes:
             for access in scope.accesses:
                 owners = {(each.scope, each.name.partition(".")[0]) for each in access.referents}
                 for owner in owners & found.keys():
