@@ -1,4 +1,4 @@
-"""From every version of the templates that was released to the newest, by plain `copier update`."""
+"""From every version of the templates that was released to the newest, with edits."""
 
 import os
 import random
@@ -108,3 +108,42 @@ def test_plain_copier_update_gives_what_a_text_merge_gives(
     done = run("copier", "update")
     assert done.returncode == 0, done.stderr
     assert tree(tmp_path / "own") == tree(project)
+
+
+OWN = "".join(f"from {ROOT}.{path.rpartition('.')[0]} import {path.rpartition('.')[2]}\n" for path in NAMES)
+OWN += "from lightning_transformers.train import train\nimport lightning_transformers.core.task as t\n"
+OWN += "\n\nclass Own(t.TaskTransformer):\n    ignored = IGNORED\n"
+"""A module of the user with every name that is another one now."""
+
+
+@pytest.mark.parametrize(
+    "seed",
+    [pytest.param(n, marks=[pytest.mark.slow] * (n >= len(RELEASED) - 1)) for n in range(PROJECTS)],
+)
+def test_edited_projects_of_each_version_lose_nothing(seed: int, project: Path, run: Run) -> None:
+    dice, version = random.Random(seed), RELEASED[seed % (len(RELEASED) - 1)]
+    rendered = corpus_project(project, version, dice)
+    edited = {path: edit_of_corpus(path, text, dice) for path, text in rendered.items()}
+    for path, text in edited.items():
+        (project / path).write_text(text)
+    (project / "scripts").mkdir()
+    (project / "scripts/own.py").write_text(OWN)
+    before = tree(project)
+    plan = update(project)
+    assert not plan.conflicts
+    assert not update(project).changes
+    for path, text in edited.items():
+        missing = lost(path, text, rendered[path], (project / path).read_text())
+        assert not [fact for fact in missing if not is_import_of_runtime(fact)], path
+    code = "".join(path.read_text() for path in project.rglob("*.py"))
+    assert not [line for _, line in former_mentions(code)]
+    modules = [".".join(path.relative_to(project).with_suffix("").parts) for path in project.rglob("*.py")]
+    imports = "".join(f"import {module}\n" for module in modules if "test" not in module)
+    done = run("python", "-W", "error::FutureWarning", "-c", f"import sys; sys.path.insert(0, '.')\n{imports}")
+    assert done.returncode == 0, done.stderr
+    if seed % 5 == 0:
+        done = run("pytest", "-q", "-p", "no:cacheprovider", "-W", "error::FutureWarning")
+        assert done.returncode == 0, done.stdout
+    undo(project)
+    undo(project)
+    assert tree(project) == before
