@@ -43,7 +43,7 @@ sweep: install  ## Run the long tests in full: every kill, 500 sequences, 2000 c
 		$(BIN)/python -m pytest -n auto --dist loadgroup tests/ltscaffold/writing/test_transaction.py \
 		tests/ltscaffold/commands/test_sequences.py tests/ltscaffold/cli/test_fuzz.py \
 		tests/ltscaffold/merge/test_merge.py tests/ltscaffold/commands/update/test_every_version.py \
-		tests/ltscaffold/commands/templates/test_harvest.py
+		tests/ltscaffold/commands/templates/test_extract_patch.py
 
 lint: install  ## Check formatting, style, types and the layers of imports.
 	$(BIN)/ruff format --check .

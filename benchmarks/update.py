@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from ltscaffold.record.answers import Answers, Item
+from ltscaffold.record.answers import Answers, Component
 from ltscaffold.templating.render import render
 from ltscaffold.templating.source import BUNDLE_VARIABLE, SOURCE_URL, checkout, versions
 
@@ -69,7 +69,7 @@ def write_project(project: Path, count: int) -> None:
     version = versions(SOURCE_URL)[-1]
     parts = ["recipes/weight_noise", "hooks/training_step"]
     items = [
-        Item("task", f"task_{number:04}", "nlp", "language_modeling", parts, version)
+        Component("task", f"task_{number:04}", "nlp", "language_modeling", parts, version)
         for number in range(count)
     ]
     answers = Answers(version, SOURCE_URL, "tasks", items)

@@ -15,6 +15,7 @@ CACHE = tempfile.mkdtemp(prefix="ltscaffold-tests-")
 ISOLATED = {
     "XDG_STATE_HOME": f"{CACHE}/state",
     "XDG_CACHE_HOME": CACHE,
+    "XDG_CONFIG_HOME": f"{CACHE}/config",
     "COPIER_CACHE_DIR": f"{CACHE}/copier",
     "HF_HOME": f"{CACHE}/huggingface",
     "HF_HUB_OFFLINE": "1",

@@ -1,4 +1,4 @@
-"""What builds the files that the packages ship: template history, samples, tiny models.
+"""Tools that build files of the packages: template history, sample datasets, tiny models.
 
 Not in the wheel. Nothing in `ltscaffold` or `lightning_transformers` may import it.
 """

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from lightning_transformers.base.types import Loss as Loss
     from lightning_transformers.core.data import TransformerDataModule as TransformerDataModule
     from lightning_transformers.core.task import TaskTransformer as TaskTransformer
-    from lightning_transformers.data.loading import Rows as Rows
-    from lightning_transformers.data.loading import Splits as Splits
     from lightning_transformers.models.backbone import Backbone as Backbone
     from lightning_transformers.runs.evaluate import evaluate as evaluate
     from lightning_transformers.runs.train import train as train

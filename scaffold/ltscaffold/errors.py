@@ -1,17 +1,21 @@
-"""What can go wrong because of what was asked: one line and an exit status, never a traceback."""
+"""Errors of the user: one line and an exit status, never a traceback."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
 
 
 class ScaffoldError(Exception):
-    """The message names the fact, the offending value and the next step."""
+    """An error whose message names the fact, the offending value and the fix."""
 
     exit_status = 2
 
 
-class EditsInTheWayError(ScaffoldError):
-    """What was asked for would lose an edit, which `diff` shows as a patch."""
+class EditLossError(ScaffoldError):
+    """The command would lose edits.
+
+    Attributes:
+        diff: the edits, as a patch.
+    """
 
     exit_status = 3
 
@@ -20,15 +24,15 @@ class EditsInTheWayError(ScaffoldError):
         self.diff = diff
 
 
-def unknown(kind: str, name: str, known: Iterable[str], listing: str) -> ScaffoldError:
-    """Return the error for a name that is not `known`, with the nearest that is.
+def unknown(noun: str, name: str, known: Iterable[str], listing: str) -> ScaffoldError:
+    """Return the error for a name that is not `known`, with the closest match.
 
     Args:
-        kind: what the name should be, such as "base".
+        noun: what the name stands for, such as "base".
         name: the offending name.
-        known: the names there are.
+        known: the valid names.
         listing: the command that lists them.
     """
     nearest = get_close_matches(name, sorted(known), n=1)
-    hint = f"did you mean '{nearest[0]}'?" if nearest else f"see: {listing}"
-    return ScaffoldError(f"there is no {kind} '{name}' ({hint})")
+    hint = f"did you mean '{nearest[0]}'?" if nearest else f"see `{listing}`"
+    return ScaffoldError(f"'{name}' is not a known {noun}; {hint}")

@@ -1,4 +1,4 @@
-"""Running git: out of reach of the user's settings, or with them where a network is involved."""
+"""Run git: without the user's settings, except over a network."""
 
 import os
 import signal
@@ -10,25 +10,25 @@ from pathlib import Path
 from ltscaffold.errors import ScaffoldError
 
 TIMEOUT_S = 120
-"""How many seconds a remote may take."""
-OF_A_REPOSITORY = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_NAMESPACE"}
-"""Variables that a calling git sets about its own repository."""
+"""Limit for an operation on a remote."""
+GIT_VARIABLES = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_NAMESPACE"}
+"""Variables that git sets for a child, about its own repository."""
 
 
 def git(*arguments: str | Path, cwd: Path | None = None, **environment: str) -> bytes:
-    """Run git and return what it prints.
+    """Run git without the user's settings and return its standard output.
 
     Args:
         arguments: the command line after `git`.
-        cwd: the folder to run in.
-        environment: variables to add; those that git itself sets for its children are left out.
+        cwd: the working directory.
+        environment: variables to add.
 
     Raises:
         ScaffoldError: if git is missing or fails.
     """
     done = run_git(*arguments, cwd=cwd, environment=environment)
     if done.returncode:
-        raise failure(done)
+        raise git_error(done)
     return done.stdout
 
 
@@ -38,7 +38,14 @@ def run_git(
     stdin: bytes = b"",
     environment: Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run git as `git` does, and return its exit status and output."""
+    """Run git as `git` does; return its exit status and output.
+
+    Args:
+        arguments: the command line after `git`.
+        cwd: the working directory.
+        stdin: the standard input.
+        environment: variables to add.
+    """
     command, env = ["git", *map(str, arguments)], {**clean_environment(), **(environment or {})}
     with _git_on_path():
         return subprocess.run(
@@ -46,8 +53,8 @@ def run_git(
         )
 
 
-def failure(done: subprocess.CompletedProcess[bytes]) -> ScaffoldError:
-    """Return the error for a run of git that failed."""
+def git_error(done: subprocess.CompletedProcess[bytes]) -> ScaffoldError:
+    """Return the error for a failed run of git."""
     reason = done.stderr.decode(errors="replace").strip()
     return ScaffoldError(f"`{' '.join(done.args)}` failed: {reason}")
 
@@ -57,16 +64,16 @@ def _git_on_path() -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:
-        raise ScaffoldError("git is not on PATH: install it, and try again") from None
+        raise ScaffoldError("git is not on PATH; install it") from None
 
 
 def git_over_network(*arguments: str | Path) -> None:
-    """Run git with the user's settings, such as proxies and credentials; it cannot ask anything.
+    """Run git with the user's settings, such as proxies and credentials, without prompts.
 
     Raises:
-        ScaffoldError: if git is missing, or fails, or takes longer than `TIMEOUT_S`.
+        ScaffoldError: if git is missing, fails, or takes longer than `TIMEOUT_S` seconds.
     """
-    inherited = {name: value for name, value in os.environ.items() if name not in OF_A_REPOSITORY}
+    inherited = {name: value for name, value in os.environ.items() if name not in GIT_VARIABLES}
     with _git_on_path():
         running = subprocess.Popen(
             ["git", *map(str, arguments)],
@@ -74,10 +81,10 @@ def git_over_network(*arguments: str | Path) -> None:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
-            start_new_session=True,  # without a terminal ssh does not ask, either
+            start_new_session=True,  # without a terminal, ssh does not prompt
         )
     try:
-        _, said = running.communicate(timeout=TIMEOUT_S)
+        _, stderr = running.communicate(timeout=TIMEOUT_S)
     except BaseException as error:
         os.killpg(running.pid, signal.SIGKILL)
         running.communicate()
@@ -85,11 +92,11 @@ def git_over_network(*arguments: str | Path) -> None:
             raise ScaffoldError(f"no answer within {TIMEOUT_S} seconds") from None
         raise
     if running.returncode:
-        raise ScaffoldError(" ".join(said.decode(errors="replace").split()))
+        raise ScaffoldError(" ".join(stderr.decode(errors="replace").split()))
 
 
 def clean_environment() -> dict[str, str]:
-    """Return the environment without the user's git settings and a calling git's variables."""
+    """Return the environment without git's variables and without the user's git settings."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     return inherited | {
         "GIT_ATTR_NOSYSTEM": "1",
@@ -99,11 +106,11 @@ def clean_environment() -> dict[str, str]:
     }
 
 
-def ignored(project: Path, paths: Iterable[str]) -> list[str]:
-    """Return those of a project's paths that git ignores; outside of a repository, none."""
-    listed = "\0".join(paths).encode()
+def ignored_paths(project: Path, paths: Iterable[str]) -> list[str]:
+    """Return the paths of a project that git ignores; outside a repository, none."""
+    stdin = "\0".join(paths).encode()
     try:
-        done = run_git("check-ignore", "--no-index", "-z", "--stdin", cwd=project, stdin=listed)
+        done = run_git("check-ignore", "--no-index", "-z", "--stdin", cwd=project, stdin=stdin)
     except ScaffoldError:
         return []
     return done.stdout.decode().split("\0")[:-1]

@@ -8,8 +8,8 @@ from functools import lru_cache
 import yaml
 
 from build_tools.release_templates import TEMPLATES
-from ltscaffold.project.first_answers import first_answers
-from ltscaffold.record.answers import Item
+from ltscaffold.project.initial_answers import initial_answers
+from ltscaffold.record.answers import Component
 from ltscaffold.record.component_types import CALLBACK, CALLBACK_BASE, DATASET
 from ltscaffold.templating.render import Files, render
 from ltscaffold.templating.source import SOURCE_URL, checkout, versions
@@ -50,17 +50,17 @@ def rendered(seed: int) -> Files:
     rng = random.Random(seed)
     base = rng.choice(BASES)
     task = item("mine", base, rng.sample(suitable(base), rng.randint(1, 3)))
-    task.parts.extend(f"hooks/{hook}" for hook in rng.sample(HOOKS, rng.randint(1, 4)))
+    task.fragments.extend(f"hooks/{hook}" for hook in rng.sample(HOOKS, rng.randint(1, 4)))
     data, calls = (
-        [kind.part(hook) for hook in rng.sample(CATALOG.hook_names(kind), 3)]
+        [kind.fragment(hook) for hook in rng.sample(CATALOG.hook_names(kind), 3)]
         for kind in (DATASET, CALLBACK)
     )
     items = [
         task,
-        Item(DATASET.name, "rows", task.group, base, data, "v0.0.0"),
-        Item(CALLBACK.name, "watch", "", CALLBACK_BASE, calls, "v0.0.0"),
+        Component(DATASET.name, "rows", task.group, base, data, "v0.0.0"),
+        Component(CALLBACK.name, "watch", "", CALLBACK_BASE, calls, "v0.0.0"),
     ]
-    files = render(TEMPLATES, replace(first_answers("tasks"), items=items))
+    files = render(TEMPLATES, replace(initial_answers("tasks"), components=items))
     names = ("model.py", "data.py", "callback.py", ".yaml")
     return {path: text for path, text in files.items() if path.endswith(names)}
 
@@ -69,10 +69,10 @@ def released(rng: random.Random) -> tuple[str, str, str]:
     """Return a task's module as the oldest version of the templates gives it, and the newest."""
     recipes = rng.sample(["freeze_backbone", "weight_noise"], rng.randint(0, 2))
     task = item("mine", "language_modeling", recipes)
-    task.parts.extend(f"hooks/{hook}" for hook in rng.sample(HOOKS, rng.randint(1, 4)))
-    answers = replace(first_answers("tasks"), items=[task])
+    task.fragments.extend(f"hooks/{hook}" for hook in rng.sample(HOOKS, rng.randint(1, 4)))
+    answers = replace(initial_answers("tasks"), components=[task])
     oldest = checkout(SOURCE_URL, versions(SOURCE_URL)[0])
-    known = [part for part in task.parts if (oldest / f"{part}.jinja").exists()]
-    task.parts[:] = known
+    known = [part for part in task.fragments if (oldest / f"{part}.jinja").exists()]
+    task.fragments[:] = known
     base, theirs = (render(templates, answers)[MODEL] for templates in (oldest, TEMPLATES))
     return MODEL, base, theirs

@@ -10,8 +10,8 @@ import pytest
 
 from build_tools.release_templates import TEMPLATES
 from lightning_transformers.core import TaskTransformer
-from ltscaffold.project.first_answers import first_answers
-from ltscaffold.record.answers import Item
+from ltscaffold.project.initial_answers import initial_answers
+from ltscaffold.record.answers import Component
 from ltscaffold.templating.catalog import Catalog
 from ltscaffold.templating.render import Files, render
 
@@ -26,15 +26,15 @@ SAMPLED = [
 """Sets of bases for tests that train on each: images, several choices, spans, pairs of texts."""
 
 
-def item(name: str, base: str, recipes: Sequence[str] = ()) -> Item:
+def item(name: str, base: str, recipes: Sequence[str] = ()) -> Component:
     """Return a task with recipes."""
     parts = [f"recipes/{recipe}" for recipe in recipes]
-    return Item("task", name, CATALOG.entry("base", base)["group"], base, parts, "v0.0.0")
+    return Component("task", name, CATALOG.entry("base", base)["group"], base, parts, "v0.0.0")
 
 
-def project_files(*items: Item) -> Files:
+def project_files(*items: Component) -> Files:
     """Return the files of a project with these tasks, by path."""
-    return render(TEMPLATES, replace(first_answers("tasks"), items=list(items)))
+    return render(TEMPLATES, replace(initial_answers("tasks"), components=list(items)))
 
 
 def task_files(base: str, recipes: Sequence[str] = ()) -> tuple[str, str]:

@@ -29,7 +29,7 @@ LIGHT = (
     *("ltscaffold.commands.edit.rename", "ltscaffold.commands.edit.undo"),
     *("ltscaffold.commands.inspect.check", "ltscaffold.commands.inspect.explain"),
     *("ltscaffold.commands.inspect.listing", "ltscaffold.commands.templates.eject"),
-    *("ltscaffold.commands.templates.harvest", "ltscaffold.commands.templates.test"),
+    *("ltscaffold.commands.templates.extract_patch", "ltscaffold.commands.templates.test"),
     "ltscaffold.commands.update.update",
 )
 HEAVY = ("lightning_transformers.cli", "lightning_transformers.testing", "hypothesis", "pytest")
@@ -154,6 +154,8 @@ def _become(
     if "PYTHONPATH" in environment:
         sys.path[:0] = environment["PYTHONPATH"].split(os.pathsep)
     program, *arguments = command
+    safe_path = arguments[:1] == ["-P"]
+    arguments = arguments[safe_path:]
     if arguments[:1] not in (["-c"], ["-m"]):
         # Commands and pytest configure logging before they import Lightning; it logs there, then.
         for name in ("lightning_fabric", "pytorch_lightning"):
@@ -163,16 +165,15 @@ def _become(
         sys.argv = [str(Path(sys.executable).with_name(program)), *arguments]
         sys.exit(scripts[program].load()())
     option, *rest = arguments
+    if not safe_path:
+        sys.path.insert(0, folder if option in ("-c", "-m") else str(Path(option).parent.resolve()))
     if option == "-c":
-        sys.path.insert(0, "")
         sys.argv = arguments[:1] + rest[1:]
         exec(rest[0], {"__name__": "__main__"})
     elif option == "-m":
-        sys.path.insert(0, folder)
         sys.argv = rest
         runpy.run_module(rest[0], run_name="__main__", alter_sys=True)
     else:
-        sys.path.insert(0, str(Path(option).parent.resolve()))
         sys.argv = arguments
         runpy.run_path(option, run_name="__main__")
 

@@ -18,7 +18,7 @@ from lightning_transformers.task.nlp.text_classification import (
 )
 from ltscaffold.cli import template
 from ltscaffold.cli.app import app
-from ltscaffold.templating.catalog import PARTIAL_FOLDERS, Catalog
+from ltscaffold.templating.catalog import CATALOG_FOLDERS, Catalog
 from tests.conftest import Run
 from tests.helpers.corpus import write_csv
 from tests.helpers.hub import Hub, save_tiny_gpt2
@@ -95,7 +95,7 @@ def test_stub_is_what_is_generated(project: Path) -> None:
     assert stub in (project / "tasks/mine/model.py").read_text()
 
 
-@pytest.mark.parametrize("kind", PARTIAL_FOLDERS)
+@pytest.mark.parametrize("kind", CATALOG_FOLDERS)
 def test_names_in_the_commands_exist(kind: str) -> None:
     named = set(re.findall(rf"--{kind} (\w+)", README))
     assert named
@@ -118,7 +118,11 @@ def test_links_lead_somewhere(page: str) -> None:
 
 def test_every_command_is_documented() -> None:
     documented = set(re.findall(r"`([a-z-]+)[ `]", COMMANDS))
-    commands = {str(command.name or callback_name(command)) for command in app.registered_commands}
+    commands = {
+        str(command.name or callback_name(command))
+        for command in app.registered_commands
+        if not command.hidden
+    }
     templates = {str(c.name or callback_name(c)) for c in template.app.registered_commands}
     assert templates
     assert all(f"`template {name} " in COMMANDS for name in templates)

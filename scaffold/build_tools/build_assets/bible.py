@@ -1,4 +1,4 @@
-"""The sample for text classification: verses of the King James Bible and their kind of book."""
+"""The sample for text classification: verses of the King James Bible and their type of book."""
 
 import random
 import re
@@ -9,7 +9,7 @@ from pathlib import Path
 from build_tools.build_assets.rows import write_csv
 
 # The testament, and the numbers of the first and the last book in it.
-KINDS = {
+LABELS = {
     "history": (1, 6, 12),
     "wisdom": (1, 20, 21),
     "gospel": (2, 1, 4),
@@ -26,11 +26,11 @@ QUERY = """
 
 
 def write_bible(assets: Path, database: Path) -> None:
-    """Write the same number of verses of each kind; `database` is the SQLite file."""
+    """Write the same number of verses per label; `database` is the SQLite file."""
     rng = random.Random(0)
     train, validation = [], []
     with closing(sqlite3.connect(database)) as connection:
-        for label, books in KINDS.items():
+        for label, books in LABELS.items():
             verses = short_verses(connection, books)
             drawn = rng.sample(verses, TRAIN_VERSES + VALIDATION_VERSES)
             rows = [{"text": verse, "label": label} for verse in drawn]
@@ -42,7 +42,7 @@ def write_bible(assets: Path, database: Path) -> None:
 
 
 def short_verses(connection: sqlite3.Connection, books: tuple[int, int, int]) -> list[str]:
-    """Return the verses of a length that fits, each once, without their number."""
+    """Return the distinct verses of suitable length, without their number."""
     passages = (re.sub(r"^\d+:\d+ ", "", text) for (text,) in connection.execute(QUERY, books))
     verses = {" ".join(passage.split()) for passage in passages}
     return sorted(verse for verse in verses if len(verse) in CHARACTERS)

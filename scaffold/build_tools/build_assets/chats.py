@@ -1,4 +1,4 @@
-"""The sample of conversations: short ones with a clerk, and the template that renders them."""
+"""The sample of conversations with a clerk, and their chat template."""
 
 import json
 import random
@@ -10,7 +10,7 @@ from build_tools.build_assets.rows import Row, write_jsonl
 TRAIN_ROWS = 400
 VALIDATION_ROWS = 100
 
-# The turn of the assistant ends with the end-of-sequence token, at which generation stops.
+# Each turn ends with the end-of-sequence token, at which generation stops.
 CHAT_TEMPLATE = r"""{%- for message in messages -%}
 {{- ('' if loop.first else '\n') + '### ' + message['role'] + '\n' -}}
 {{- message['content'] + eos_token -}}
@@ -76,7 +76,7 @@ CLERKS = {
 
 
 def conversation(rng: random.Random) -> Row:
-    """Return one or two questions to a clerk and the answers, half of the time with who it is."""
+    """Return one or two questions to a clerk with answers, half of the time with a system turn."""
     system, ask = rng.choice(list(CLERKS.items()))
     messages = [{"role": "system", "content": system}] if rng.random() < 0.5 else []
     for question, answer in (ask(rng) for _ in range(rng.randint(1, 2))):
@@ -85,8 +85,8 @@ def conversation(rng: random.Random) -> Row:
     return {"messages": messages}
 
 
-def distinct(rng: random.Random) -> Iterator[Row]:
-    """Yield conversations, none of them twice."""
+def distinct_conversations(rng: random.Random) -> Iterator[Row]:
+    """Yield distinct conversations."""
     seen = set()
     while True:
         row = conversation(rng)
@@ -97,8 +97,8 @@ def distinct(rng: random.Random) -> Iterator[Row]:
 
 
 def write_chats(assets: Path) -> None:
-    """Write the conversations; those to validate on are new."""
-    stream = distinct(random.Random(0))
+    """Write the conversations; the splits share none."""
+    stream = distinct_conversations(random.Random(0))
     rows: Sequence[Row] = [next(stream) for _ in range(TRAIN_ROWS + VALIDATION_ROWS)]
     write_jsonl(assets / "chat" / "train.jsonl", rows[:TRAIN_ROWS])
     write_jsonl(assets / "chat" / "validation.jsonl", rows[TRAIN_ROWS:])

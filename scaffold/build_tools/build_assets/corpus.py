@@ -1,4 +1,4 @@
-"""The texts that the vocabulary is trained on: those of every sample's training split."""
+"""The training texts of the vocabulary: the training split of each text sample."""
 
 import csv
 import json
@@ -16,7 +16,7 @@ COLUMNS = {
 
 
 def train_texts(assets: Path) -> Iterator[str]:
-    """Yield every text, row by row."""
+    """Yield all texts, row by row."""
     yield from (assets / "language_modeling/train.txt").read_text("utf-8").splitlines()
     with (assets / "text_classification/train.csv").open(encoding="utf-8", newline="") as file:
         yield from (row["text"] for row in csv.DictReader(file))
@@ -28,7 +28,7 @@ def train_texts(assets: Path) -> Iterator[str]:
 
 
 def strings(value: Any) -> Iterator[str]:
-    """Yield the strings in a value of JSON."""
+    """Yield the strings in a JSON value."""
     if isinstance(value, str):
         yield value
     else:

@@ -19,7 +19,7 @@ FEATURES = Features({"image": Image(), "label": ClassLabel(names=list("012345678
 
 
 def write_digits(assets: Path, source: Path) -> None:
-    """Write the first digits of `source`, rows of 64 grey values and the digit, in its order."""
+    """Write the first rows of `source`, each 64 gray values and the digit."""
     with gzip.open(source, "rt", encoding="ascii", newline="") as file:
         rows = [digit([int(float(value)) for value in line]) for line in csv.reader(file)]
     folder = assets / "image_classification"
@@ -37,7 +37,7 @@ def digit(values: Sequence[int]) -> dict[str, Any]:
 
 
 def write_parquet(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write rows with their features, compressed across images: most of a small PNG is frame."""
+    """Write rows with their features, compressed across images: a small PNG is mostly header."""
     table = Dataset.from_list(list(rows), FEATURES).data.table
     schema = table.schema.with_metadata(FEATURES.arrow_schema.metadata)
     write_table(table.cast(schema), path, compression="zstd")

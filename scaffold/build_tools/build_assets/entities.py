@@ -38,32 +38,32 @@ NO_NAMES = (
 ).split()
 
 
-def either(words: Sequence[str]) -> str:
-    """Return a pattern for one of the words, as a whole word."""
+def any_of(words: Sequence[str]) -> str:
+    """Return a pattern that matches any of the words, as a whole word."""
     return rf"(?:{'|'.join(map(re.escape, words))})(?!\w|-\w)"
 
 
-NAME = rf"(?:{either(FORENAMES + SURNAMES + FAMILIES)}|de Bourgh\b)"
+NAME = rf"(?:{any_of(FORENAMES + SURNAMES + FAMILIES)}|de Bourgh\b)"
 PERSON = (
-    rf"(?:{either(TITLES)} )+(?:{NAME}(?: {NAME})*|{either(SURNAMES_AFTER_A_TITLE)})"
+    rf"(?:{any_of(TITLES)} )+(?:{NAME}(?: {NAME})*|{any_of(SURNAMES_AFTER_A_TITLE)})"
     rf"|{NAME}(?: {NAME})*(?: King\b)?"
 )
-PLACE = rf"(?:{either(PLACES)}|Lucas(?= Lodge))(?: {either(BUILDINGS)})?|{either(STREETS)} Street\b"
+PLACE = rf"(?:{any_of(PLACES)}|Lucas(?= Lodge))(?: {any_of(BUILDINGS)})?|{any_of(STREETS)} Street\b"
 ENTITY = re.compile(rf"(?<!\w)(?:(?P<LOC>{PLACE})|(?P<PER>{PERSON}))")
 WORD = re.compile(r"(?:Mr|Mrs|St)\.|'s\b|\w+(?:['-]\w+)*?(?='s\b)|\w+(?:['-]\w+)*|--|[^\w\s]")
 BETWEEN_SENTENCES = re.compile(r"(?<!Mr\.)(?<!Mrs\.)(?<!St\.)(?<=[.!?])\s+(?=[A-Z])")
 LENGTH = range(5, 30)
 VALIDATION_ROWS = 200
-# Of the sentences without a name, one in so many is kept.
+# One in this many sentences without a name is kept.
 NAMELESS = 15
 
 
 def write_entities(assets: Path) -> None:
-    """Write the sentences in the order of the novel; the last ones are to validate on."""
+    """Write the sentences in the order of the novel; the last ones are the validation split."""
     novel = assets / "language_modeling"
     text = "".join((novel / name).read_text("utf-8") for name in ("train.txt", "validation.txt"))
     sentences = dict.fromkeys(split_sentences(text))
-    rows = [row for row in map(labelled, sentences) if row and len(row["tokens"]) in LENGTH]
+    rows = [row for row in map(tag_words, sentences) if row and len(row["tokens"]) in LENGTH]
     nameless = [row for row in rows if set(row["ner_tags"]) == {"O"}]
     left_out = [id(row) for index, row in enumerate(nameless) if index % NAMELESS]
     kept = [row for row in rows if id(row) not in left_out]
@@ -73,15 +73,15 @@ def write_entities(assets: Path) -> None:
 
 
 def split_sentences(text: str) -> Iterator[str]:
-    """Yield the whole sentences of a text, and those of what is said in it."""
+    """Yield the complete sentences of a text, and those within quotation marks."""
     for part in re.split(r'[\n"]', text):
         for sentence in BETWEEN_SENTENCES.split(part.strip()):
             if re.fullmatch(r"[A-Z].*[.!?]", sentence):
                 yield sentence
 
 
-def labelled(sentence: str) -> Row | None:
-    """Return the words of a sentence with their tags, or None if a capital is not explained."""
+def tag_words(sentence: str) -> Row | None:
+    """Return the words of a sentence with their tags, or None if a capitalized word is unknown."""
     tags = {}
     for entity in ENTITY.finditer(sentence):
         begin = "B"
@@ -98,7 +98,7 @@ def labelled(sentence: str) -> Row | None:
 
 
 def is_unexplained(word: re.Match[str]) -> bool:
-    """Tell whether a word outside the names may be a part of one."""
+    """Return whether a capitalized word may be a part of an unknown name."""
     if word[0] in HALF_NAMES:
         return True
     return word.start() > 0 and word[0][0].isupper() and word[0] not in NO_NAMES

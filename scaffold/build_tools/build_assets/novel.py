@@ -10,7 +10,7 @@ VALIDATION_CHAPTERS = slice(38, 42)
 
 
 def write_novel(assets: Path, novel: str) -> None:
-    """Write the two files of text: chapters 1 to 38 to train on, 39 to 42 to validate on."""
+    """Write the training split, chapters 1 to 38, and the validation split, 39 to 42."""
     folder = assets / "language_modeling"
     folder.mkdir(parents=True, exist_ok=True)
     parts = {"train.txt": TRAIN_CHAPTERS, "validation.txt": VALIDATION_CHAPTERS}
@@ -19,7 +19,7 @@ def write_novel(assets: Path, novel: str) -> None:
 
 
 def chapters(novel: str) -> list[list[str]]:
-    """Return the paragraphs of each chapter, each on one line, without marks of emphasis."""
+    """Return the paragraphs of each chapter, a line each, without emphasis marks."""
     bodies = re.split(r"^Chapter \d+$", novel, flags=re.MULTILINE)[1:]
     return [
         [" ".join(paragraph.split()) for paragraph in body.replace("_", "").split("\n\n")]
@@ -28,6 +28,6 @@ def chapters(novel: str) -> list[list[str]]:
 
 
 def write_paragraphs(path: Path, paragraphs: Iterable[str]) -> None:
-    """Write one paragraph a line, leaving out empty ones and rows of asterisks."""
+    """Write a paragraph per line, without empty ones and rows of asterisks."""
     kept = [paragraph for paragraph in paragraphs if re.search(r"\w", paragraph)]
     path.write_text("".join(f"{paragraph}\n" for paragraph in kept), "utf-8", newline="\n")

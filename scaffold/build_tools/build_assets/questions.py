@@ -1,4 +1,4 @@
-"""The sample for question answering: short invented articles, and questions about them."""
+"""The sample for question answering: short fictional articles, and questions about them."""
 
 import random
 from collections.abc import Iterator, Mapping
@@ -48,7 +48,7 @@ FILLERS = {
 
 @dataclass(frozen=True)
 class Topic:
-    """What articles of one kind say.
+    """The sentences of articles of one type.
 
     Attributes:
         slots: the name of each slot in the sentences, and the filler that it takes.
@@ -227,7 +227,7 @@ TOPICS = (
 
 
 def write_questions(assets: Path) -> None:
-    """Write articles about every topic in turn, each with several questions."""
+    """Write articles about each topic in turn, each with several questions."""
     rng = random.Random(0)
     folder = assets / "question_answering"
     for split, contexts in (("train", TRAIN_CONTEXTS), ("validation", VALIDATION_CONTEXTS)):
@@ -239,12 +239,12 @@ def write_questions(assets: Path) -> None:
 
 
 def article(rng: random.Random, topic: Topic) -> Iterator[Row]:
-    """Yield questions about one new article; some ask for what it does not say."""
-    values = filled(rng, topic.slots)
+    """Yield questions about a new article; some have no answer in it."""
+    values = draw_values(rng, topic.slots)
     first, *others = topic.sentences
     drawn = rng.sample(others, SENTENCES_PER_CONTEXT - 1)
     chosen = [first, *(ways for ways in others if ways in drawn)]
-    context, starts = told(" ".join(rng.choice(ways) for ways in chosen), values)
+    context, starts = fill_template(" ".join(rng.choice(ways) for ways in chosen), values)
     known = [slot for slot in topic.questions if slot in starts]
     unknown = [slot for slot in topic.questions if slot not in starts]
     asked = rng.sample(known, min(QUESTIONS_PER_CONTEXT, len(known)))
@@ -262,8 +262,8 @@ def article(rng: random.Random, topic: Topic) -> Iterator[Row]:
         }
 
 
-def filled(rng: random.Random, slots: Mapping[str, str]) -> dict[str, str]:
-    """Return a value for each slot, no value twice, the years in order."""
+def draw_values(rng: random.Random, slots: Mapping[str, str]) -> dict[str, str]:
+    """Return a distinct value per slot, the years in order."""
     values: dict[str, str] = {}
     year = rng.randint(1780, 1880)
     for slot, filler in slots.items():
@@ -276,8 +276,8 @@ def filled(rng: random.Random, slots: Mapping[str, str]) -> dict[str, str]:
     return values
 
 
-def told(template: str, values: Mapping[str, str]) -> tuple[str, dict[str, int]]:
-    """Return the text that a template makes, and where in it each slot begins."""
+def fill_template(template: str, values: Mapping[str, str]) -> tuple[str, dict[str, int]]:
+    """Return the text of a template, and the offset of each slot in it."""
     text, starts = "", {}
     for literal, slot, _, _ in Formatter().parse(template):
         text += literal

@@ -1,4 +1,4 @@
-"""The sample for summarization: short reports, and what each says in a sentence."""
+"""The sample for summarization: short reports, and a sentence that summarizes each."""
 
 import random
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ WORDS: Mapping[str, list[str]] = {
     "number": ["two", "three", "four", "five", "six", "seven", "eight", "nine"],
     "street": ["Station Road", "Park Lane", "Mill Street", "Church Hill", "Bridge Street"],
 }
-# The texts of a kind of report, and its summary; a word in braces is drawn, the same in both.
+# The texts of a type of report, and its summary; a word in braces is drawn once for both.
 REPORTS = {
     "storm": (
         [
@@ -77,7 +77,7 @@ REPORTS = {
 
 
 def write_reports(assets: Path) -> None:
-    """Write as many reports of each kind; no text comes twice."""
+    """Write the same number of reports per type; all texts are distinct."""
     rng = random.Random(0)
     kinds = cycle(REPORTS.values())
     reports: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""Rows of a sample as files."""
+"""Write rows of a sample to files."""
 
 import csv
 import json
@@ -10,7 +10,7 @@ Row = Mapping[str, Any]
 
 
 def write_csv(path: Path, rows: Sequence[Row]) -> None:
-    """Write rows under a line of column names."""
+    """Write rows below a header of column names."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, rows[0], lineterminator="\n")
@@ -19,7 +19,7 @@ def write_csv(path: Path, rows: Sequence[Row]) -> None:
 
 
 def write_jsonl(path: Path, rows: Sequence[Row]) -> None:
-    """Write one row a line."""
+    """Write a row per line."""
     path.parent.mkdir(parents=True, exist_ok=True)
     lines = (json.dumps(row, ensure_ascii=False, separators=(",", ":")) + "\n" for row in rows)
     path.write_text("".join(lines), "utf-8", newline="\n")

@@ -1,4 +1,4 @@
-"""The sample for multiple choice: what somebody does next, given what he or she just did."""
+"""The sample for multiple choice: the next action of a person, given the last one."""
 
 import random
 from pathlib import Path
@@ -11,13 +11,13 @@ PEOPLE = {
     "she": ["Anna", "Clara", "Emma", "Helen"],
     "he": ["Adam", "Ben", "Oscar", "Tom"],
 }
-# How the first sentence begins; no beginning is in both splits.
+# Beginnings of the first sentence; the splits share none.
 OPENINGS = {
     "train": ["{name}", "On Monday {name}"],
     "validation": ["Later {name}", "Today {name}"],
 }
 QUESTIONS = ["Then {pronoun}", "Soon {pronoun}", "After that {pronoun}"]
-# What somebody did, and what may follow any of it.
+# Actions, and the actions that may follow each of them.
 SCENES = {
     "kitchen": (
         [
@@ -107,7 +107,7 @@ SCENES = {
 
 
 def write_scenes(assets: Path) -> None:
-    """Write rows in groups: no ending, length or position is right more often than another."""
+    """Write rows in groups: no ending, length or position is correct more often than another."""
     rng = random.Random(0)
     for split, groups in GROUPS.items():
         rows: dict[str, Row] = {}
@@ -120,7 +120,7 @@ def write_scenes(assets: Path) -> None:
 
 
 def group(rng: random.Random, split: str) -> list[Row]:
-    """Return a row for each of some scenes, with the same choices, each of them right once."""
+    """Return rows with the same choices, each of which is correct once."""
     scenes = rng.sample(list(SCENES.values()), ALTERNATIVES)
     beginnings = [rng.choice(beginnings) for beginnings, _ in scenes]
     endings = [rng.choice(endings) for _, endings in scenes]

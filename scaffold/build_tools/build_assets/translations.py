@@ -12,7 +12,7 @@ VALIDATION_ROWS = 250
 
 
 class Noun(NamedTuple):
-    """A noun in both languages; the gender is m, f or n. German nouns here have no case ending."""
+    """A noun in both languages; its gender is m, f or n. The German nouns have no case endings."""
 
     english: str
     english_plural: str
@@ -64,7 +64,7 @@ VERBS = [
     Verb("hides", "hide", "versteckt", "verstecken"),
     Verb("needs", "need", "braucht", "brauchen"),
 ]
-# German adjectives here take their endings without a change of the stem.
+# These German adjectives take endings without a change of the stem.
 OF_PEOPLE = {"clever": "klug", "small": "klein", "famous": "berühmt", "friendly": "freundlich"}
 OF_THINGS = {
     "big": "groß",
@@ -88,7 +88,7 @@ AFTER_INDEFINITE["accusative"] = {**AFTER_INDEFINITE["nominative"], "m": "en"}
 
 
 def write_translations(assets: Path) -> None:
-    """Write the sample; no sentence comes twice, in either language."""
+    """Write the sample; all sentences are distinct in both languages."""
     rng = random.Random(0)
     german: dict[str, str] = {}
     english: set[str] = set()
@@ -104,7 +104,7 @@ def write_translations(assets: Path) -> None:
 
 
 def sentence(rng: random.Random) -> dict[str, str]:
-    """Return a sentence in both languages; after an adverb of time the German verb comes first."""
+    """Return a sentence in both languages; a German adverb of time precedes the verb."""
     plural = rng.random() < 0.3
     subject = noun_phrase(rng, rng.choice(PEOPLE), OF_PEOPLE, "nominative", plural)
     thing = noun_phrase(rng, rng.choice(THINGS), OF_THINGS, "accusative", rng.random() < 0.3)
@@ -115,13 +115,13 @@ def sentence(rng: random.Random) -> dict[str, str]:
         time = rng.choice(list(TIMES))
         english = [f"{time},", *english]
         german = [TIMES[time], verbs[1], subject[1], thing[1]]
-    return {"en": finished(english), "de": finished(german)}
+    return {"en": join_words(english), "de": join_words(german)}
 
 
 def noun_phrase(
     rng: random.Random, noun: Noun, adjectives: Mapping[str, str], case: str, plural: bool
 ) -> tuple[str, str]:
-    """Return a noun with article or number, and at times an adjective, in both languages."""
+    """Return a noun with article or number, and optional adjectives, in both languages."""
     definite = rng.random() < 0.5
     gender = "p" if plural else noun.gender
     articles, endings = (DEFINITE, AFTER_DEFINITE) if definite else (INDEFINITE, AFTER_INDEFINITE)
@@ -135,7 +135,7 @@ def noun_phrase(
     return " ".join(["the" if definite else indefinite, *english]), " ".join(german)
 
 
-def finished(words: list[str]) -> str:
-    """Return words as a sentence."""
+def join_words(words: list[str]) -> str:
+    """Return words joined to a sentence."""
     text = " ".join(words) + "."
     return text[0].upper() + text[1:]

@@ -1,4 +1,4 @@
-"""The vocabulary that the tiny models of text share, and the tokenizers made of it."""
+"""The shared vocabulary of the tiny text models, and their tokenizers."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -13,7 +13,7 @@ from tokenizers.trainers import BpeTrainer
 from transformers import PreTrainedTokenizerFast
 
 VOCAB_SIZE = 2048
-# The mask takes the space before it, as the token of the word that it hides would.
+# The mask includes the space before it, as the token that it masks does.
 SPECIAL_TOKENS = {
     "pad_token": AddedToken("<pad>", special=True, normalized=False),
     "bos_token": AddedToken("<s>", special=True, normalized=False),
@@ -24,8 +24,8 @@ SPECIAL_TOKENS = {
 SPECIAL_IDS = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
 
 
-def trained_bpe(texts: Iterable[str]) -> Tokenizer:
-    """Return a byte-level BPE: whatever the text, decoding gives back what was encoded."""
+def train_bpe(texts: Iterable[str]) -> Tokenizer:
+    """Return a byte-level BPE, whose decoding inverts its encoding for every text."""
     bpe = Tokenizer(BPE())
     bpe.pre_tokenizer = ByteLevel(add_prefix_space=False)
     bpe.decoder = ByteLevelDecoder()
@@ -39,18 +39,18 @@ def trained_bpe(texts: Iterable[str]) -> Tokenizer:
     return bpe
 
 
-def framed_tokenizer(
+def build_tokenizer(
     bpe: Tokenizer, max_length: int, single: str | None, pair: str | None
 ) -> PreTrainedTokenizerFast:
-    """Return a tokenizer that frames a text, or a pair of texts, as the model wants it.
+    """Return a tokenizer that adds the special tokens of a model.
 
     Args:
         bpe: the vocabulary.
         max_length: the longest input in tokens.
-        single: the frame of a text `$A`; nothing is added without it.
-        pair: the frame of a pair `$A`, `$B`; `:1` marks tokens of the second type.
+        single: template of a text `$A`; None adds no special tokens.
+        pair: template of a pair `$A`, `$B`; `:1` sets the token type.
     """
-    # Without trimming, the offsets of a word would begin at the space before it.
+    # Without trimming, the offsets of a word include the space before it.
     processors: list[Any] = [TrimmedOffsets(trim_offsets=True)]
     if single is not None:
         ids = [("<s>", SPECIAL_IDS["bos_token_id"]), ("</s>", SPECIAL_IDS["eos_token_id"])]

@@ -1,4 +1,4 @@
-"""What every room may use: errors, types, hyperparameters, seeds, files of the package.
+"""Foundations of every other folder: errors, types, hyperparameters, seeds, package files.
 
-Nothing here knows a model, a task or a config of a run. Imports no other room.
+Nothing here depends on a model, a task or a run's config. Imports no other folder.
 """

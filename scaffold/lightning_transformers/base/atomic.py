@@ -1,4 +1,4 @@
-"""Writing a file so that it is there as a whole, or as it was before."""
+"""Atomic file writes."""
 
 import os
 from collections.abc import Iterator
@@ -8,7 +8,11 @@ from pathlib import Path
 
 @contextmanager
 def write_atomically(file: Path) -> Iterator[Path]:
-    """Give a path beside a file to write to; without an error it then replaces the file."""
+    """Yield a temporary path to write to, which replaces `file` unless the block raises.
+
+    Args:
+        file: the file; a crash leaves it complete, in its old or its new version.
+    """
     beside = file.with_name(f".{file.name}.part")
     try:
         yield beside

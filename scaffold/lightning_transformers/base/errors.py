@@ -1,4 +1,4 @@
-"""The error of a mistake that the user can correct, and the words for it."""
+"""The error for mistakes that the user can correct, and helpers for its message."""
 
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
@@ -9,50 +9,54 @@ NO_DATASET = (
     "dataset.validation_file=<file> (to evaluate, that or dataset.test_file alone), or "
     "dataset.dataset_name=<id on the hub>, or dataset.dataset_name=sample (needs no network)"
 )
-NEAR = 0.72
-"""How alike two names are, as difflib has it, if one may be a slip for the other."""
-SHORTEST = 3
-"""Letters of a beginning that says what was meant."""
-LINE = 90
-"""Letters of a list in a message."""
+SIMILARITY = 0.72
+"""Similarity, as `difflib` measures it, from which a name counts as a misspelling of another."""
+MIN_PREFIX_CHARS = 3
+"""Length from which a prefix identifies a name."""
+LIST_CHARS = 90
+"""Length at which a list in a message is cut."""
 
 
 class ConfigurationError(ValueError):
-    """What was asked for cannot work; the message names the fact, the value and the next step."""
+    """A mistake of the user; the message states the fact, the value and the fix in one line."""
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return ` (did you mean 'x'?)` for the nearest of `known`, else what a line holds of them."""
+    """Return ` (did you mean 'x'?)` for the nearest of `known`, else ` (known: …)`."""
     names = sorted(known)
-    return suggestion(name, names) or (f" (known: {in_a_line(names)})" if names else "")
+    return suggestion(name, names) or (f" (known: {joined(names)})" if names else "")
 
 
-def suggestion(name: str, known: Iterable[str], cutoff: float = NEAR) -> str:
-    """Return ` (did you mean 'x'?)` for the nearest of `known`, or nothing if none is near."""
+def suggestion(name: str, known: Iterable[str], cutoff: float = SIMILARITY) -> str:
+    """Return ` (did you mean 'x'?)` for the nearest of `known`, or an empty string."""
     near = [f"'{other}'" for other in nearest(name, sorted(known), cutoff)]
-    return f" (did you mean {in_a_line(near, ' or ')}?)" if near else ""
+    return f" (did you mean {joined(near, ' or ')}?)" if near else ""
 
 
-def nearest(name: str, known: Sequence[str], cutoff: float = NEAR) -> list[str]:
-    """Return the one of `known` that is spelled most alike, if it is near.
+def nearest(name: str, known: Sequence[str], cutoff: float = SIMILARITY) -> list[str]:
+    """Return the name that is spelled most like `name`, or an empty list.
 
-    Of options such as `nlp/gpt2` the last part counts as well; several may have it in common.
+    Args:
+        name: a possibly misspelled name.
+        known: valid names. The last part of an option such as `nlp/gpt2` is compared as well; all
+            options that share it are returned.
+        cutoff: minimal similarity, 0 to 1.
     """
     last = {other: other.rpartition("/")[2] for other in known}
     if same := [other for other in known if last[other] == name]:
         return same
-    begun = [other for other in known if len(name) >= SHORTEST and other.startswith(name)]
+    begun = [other for other in known if len(name) >= MIN_PREFIX_CHARS and other.startswith(name)]
     if near := get_close_matches(name, known, 1, cutoff) or get_close_matches(name, begun, 1, 0):
         return near
     part = get_close_matches(name, last.values(), 1, cutoff)
     return [other for other in known if last[other] in part]
 
 
-def in_a_line(names: Iterable[str], separator: str = ", ") -> str:
-    """Return the names with a separator between them, cut to a line."""
-    return shorten(separator.join(names), LINE, placeholder=" …")
+def joined(names: Iterable[str], separator: str = ", ") -> str:
+    """Join names and cut the result to `LIST_CHARS` characters."""
+    return shorten(separator.join(names), LIST_CHARS, placeholder=" …")
 
 
 def first_line(error: BaseException) -> str:
-    """Return the first line of an error's message, or its type if it has none."""
+    """Return the first line of an error's message, or its type if the message is empty."""
     return next(iter(str(error).strip().splitlines()), type(error).__name__)

@@ -1,4 +1,4 @@
-"""Whether the Hugging Face hub can be reached."""
+"""Access to the Hugging Face hub, online or offline."""
 
 from functools import cache
 
@@ -9,10 +9,9 @@ from huggingface_hub import constants, get_session
 
 @cache
 def prepare_hub_access() -> None:
-    """Ask the hub once; where it does not answer, use what is cached, without trying again.
+    """Switch the hub's clients to their caches (HF_HUB_OFFLINE) if the hub does not answer.
 
-    The clients try again for 23 seconds a file, cached or not, and there is no setting for that;
-    HF_HUB_OFFLINE=1 is the switch that makes them look into their caches at once.
+    Otherwise the clients retry for 23 seconds per file, cached or not. Checked once per process.
     """
     if constants.HF_HUB_OFFLINE:
         return

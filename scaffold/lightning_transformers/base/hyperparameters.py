@@ -14,21 +14,21 @@ from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
 
 from lightning_transformers.base.errors import ConfigurationError, did_you_mean
 
-PLAIN = (list, tuple, set, frozenset)
-"""Types whose values a checkpoint holds as they are."""
+CONTAINERS = (list, tuple, set, frozenset)
+"""Container types that a checkpoint stores unchanged."""
 
 
 def set_hyperparameters(instance: object, root: type, values: Mapping[str, object]) -> None:
-    """Set `values` as attributes of `instance`, where its class declares them.
+    """Validate `values` and set them as attributes of `instance`.
 
     Args:
-        instance: what to configure.
-        root: the class from which on downwards annotations declare hyperparameters.
-        values: the hyperparameters that differ from their defaults, by name.
+        instance: the object to configure.
+        root: base class; annotations in it and its subclasses declare hyperparameters.
+        values: hyperparameters that differ from their defaults, by name.
 
     Raises:
-        ConfigurationError: if a name is not declared, where the message names the nearest one, if
-            a value is not what the annotation says, or if one without a default is not given.
+        ConfigurationError: if a name is not declared, a value does not match its annotation, or a
+            hyperparameter without a default is missing.
     """
     cls = type(instance)
     declared = declared_hyperparameters(cls, root)
@@ -44,44 +44,44 @@ def set_hyperparameters(instance: object, root: type, values: Mapping[str, objec
 
 
 def validated(cls: type, root: type, values: Mapping[str, object], owner: str) -> dict[str, object]:
-    """Return `values` as the annotations of `cls` have them: for a float, 1 becomes 1.0.
+    """Return `values` converted to the annotated types: 1 becomes 1.0 for a float.
 
     Args:
         cls: the class that declares the hyperparameters.
-        root: the class from which on downwards annotations declare hyperparameters.
+        root: base class; annotations in it and its subclasses declare hyperparameters.
         values: declared hyperparameters by name.
-        owner: what the message puts before the name, such as `dataset`.
+        owner: prefix of the name in the message, such as `dataset`.
 
     Raises:
-        ConfigurationError: for the first value that does not fit its annotation.
+        ConfigurationError: for the first value that does not match its annotation.
     """
     types = _annotations(cls, root)
     return {
-        name: _fitted(f"{owner}.{name}", types[name], plain(value))
+        name: _fitted(f"{owner}.{name}", types[name], to_plain(value))
         for name, value in values.items()
     }
 
 
 def declared_hyperparameters(cls: type, root: type) -> set[str]:
-    """Return the public names that `cls`, its bases down from `root` and its mixins annotate."""
+    """Return the public annotated names of `cls`, its bases up to `root` and its mixins."""
     return set(_annotations(cls, root))
 
 
-def plain(value: Any) -> Any:
-    """Return a config of OmegaConf as plain Python: a checkpoint with one in it does not load."""
+def to_plain(value: Any) -> Any:
+    """Convert an OmegaConf config, which a checkpoint cannot load, to plain Python."""
     return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
 
 
 def hyperparameters_of(instance: object, root: type) -> dict[str, object]:
-    """Return the declared hyperparameters of an instance by name, as a config could give them."""
+    """Return the declared hyperparameters of an instance by name, in their YAML form."""
     names = sorted(declared_hyperparameters(type(instance), root))
-    return {name: written(getattr(instance, name)) for name in names}
+    return {name: to_yaml(getattr(instance, name)) for name in names}
 
 
-def written(value: object) -> object:
-    """Return a value with enums and paths in it as they are written in YAML.
+def to_yaml(value: object) -> object:
+    """Convert enums and paths in a value to their YAML form, which a checkpoint can load.
 
-    A checkpoint with one of these does not load; the annotation makes of it what it was.
+    Validation against the annotation restores the original type.
     """
     match value:
         case Enum():
@@ -89,9 +89,9 @@ def written(value: object) -> object:
         case PurePath():
             return str(value)
         case dict():
-            return {written(key): written(part) for key, part in value.items()}
-        case list() | tuple() | set() | frozenset() if type(value) in PLAIN:
-            return type(value)(map(written, value))
+            return {to_yaml(key): to_yaml(part) for key, part in value.items()}
+        case list() | tuple() | set() | frozenset() if type(value) in CONTAINERS:
+            return type(value)(map(to_yaml, value))
     return value
 
 
@@ -106,8 +106,8 @@ def _annotations(cls: type, root: type) -> dict[str, object]:
 
 
 def _resolved(cls: type, name: str, annotation: object) -> object:
-    """Return an annotation without strings in it, or `object` if a name in it is not found."""
-    # Of the class as a whole, one name that only a type checker sees would hide all the others.
+    """Evaluate a string annotation; return `object` if a name in it cannot be resolved."""
+    # One by one: a name imported only under TYPE_CHECKING would fail those of the whole class.
     holder = SimpleNamespace(__annotations__={name: annotation})
     scope = vars(sys.modules[cls.__module__])
     try:
@@ -125,10 +125,10 @@ def _fitted(key: str, annotation: object, value: object) -> object:
 
 
 def _adapter(annotation: Any) -> TypeAdapter[object]:
-    """Return what validates against an annotation: anything goes where pydantic cannot tell."""
-    # A name of digits, of a column or a revision, is a number to the command line.
+    """Return a validator for an annotation; it accepts any value if pydantic cannot check it."""
+    # The command line parses a column or revision made of digits as a number.
     config = ConfigDict(arbitrary_types_allowed=True, coerce_numbers_to_str=True)
-    for settings in (config, None):  # a type may have settings of its own, and no others
+    for settings in (config, None):  # pydantic rejects a config for types that define one
         try:
             return TypeAdapter(annotation, config=settings)
         except (PydanticUserError, TypeError):

@@ -1,4 +1,4 @@
-"""Names of a package that are imported when they are first used (PEP 562)."""
+"""Lazy imports of a package's public names (PEP 562)."""
 
 import ast
 import sys
@@ -10,12 +10,15 @@ from pathlib import Path
 def lazy_exports(package: str, file: str) -> tuple[Callable[[str], object], list[str]]:
     """Return the `__getattr__` and the `__all__` of a package.
 
-    They have the names that the package imports below `if TYPE_CHECKING:`, where type checkers
-    and editors find them.
+    They cover the names that the package imports under `if TYPE_CHECKING:`.
 
     Args:
         package: `__name__` of the package.
         file: its `__file__`.
+
+    Returns:
+        A function that imports a name on first use and raises AttributeError if it is unknown,
+        and the sorted names.
     """
     body = ast.parse(Path(file).read_text(encoding="utf-8")).body
     imports = [node for part in body if isinstance(part, ast.If) for node in ast.walk(part)]

@@ -1,4 +1,4 @@
-"""Files that ship in a package, under names that hold on every machine."""
+"""Portable names of files that ship in a package."""
 
 from importlib.resources import files
 from pathlib import Path
@@ -7,10 +7,10 @@ PREFIX = "pkg://"
 
 
 def local_path(name: str) -> str:
-    """Return the folder or file behind `pkg://package/path`; any other name as it is.
+    """Return the local path of `pkg://package/path`, and any other name unchanged.
 
-    The prefix is Hydra's for configs in packages. A checkpoint that holds such a name loads
-    wherever the package is installed.
+    Hydra uses the same prefix. A checkpoint that records such a name loads on any machine with
+    the package.
     """
     if not name.startswith(PREFIX):
         return name

@@ -17,12 +17,12 @@ CHECKPOINTS = "checkpoints"
 CONFIG = "config.yaml"
 MANIFEST = "manifest.yaml"
 METRICS = "metrics.csv"
-WRITTEN_BEFORE_THE_RUN = {".hydra", CONFIG, MANIFEST}
+INITIAL_FILES = {".hydra", CONFIG, MANIFEST}
 Digests: TypeAlias = dict[str, str | None]
 
 
 class Manifest(TypedDict):
-    """What a run depends on, and when it has come to its end, its `metrics`."""
+    """Everything a run depends on, and, once it has finished, its `metrics`."""
 
     command: list[str]
     directory: str
@@ -38,42 +38,41 @@ class Manifest(TypedDict):
     metrics: NotRequired[dict[str, float]]
 
 
-PARTS = [part for part in Manifest.__annotations__ if part in Manifest.__required_keys__]
-"""What each manifest has."""
+REQUIRED_KEYS = [part for part in Manifest.__annotations__ if part in Manifest.__required_keys__]
+"""Keys of every manifest, of an unfinished run too."""
 
 
-def set_aside(file: Path) -> None:
-    """Keep `metrics.csv` as `metrics-1.csv` and so on: a run that goes on begins a new one."""
+def archive(file: Path) -> None:
+    """Rename `metrics.csv` to `metrics-1.csv` and so on, so that a resumed run starts a new one."""
     if file.is_file():
-        number = max(map(_number, earlier(file)), default=0) + 1
+        number = max(map(_number, archived(file)), default=0) + 1
         file.rename(file.with_stem(f"{file.stem}-{number}"))
 
 
-def earlier(file: Path) -> list[Path]:
-    """Return what `set_aside` has made of a file, oldest first."""
+def archived(file: Path) -> list[Path]:
+    """Return the files that `archive` has renamed, oldest first."""
     found = file.parent.glob(f"{file.stem}-*{file.suffix}")
     return sorted((path for path in found if _number(path)), key=_number)
 
 
 def _number(path: Path) -> int:
-    """Return the number that `set_aside` has given to a file, 0 for a file of other origin."""
+    """Return the number that `archive` gave a file, 0 for any other file."""
     digits = path.stem.rpartition("-")[2]
     return int(digits) if digits.isdecimal() else 0
 
 
-def keep_former_run(folder: Path, start: str | None = None) -> None:
-    """Move what a run has left in a folder to `former` in it: another run begins there.
+def archive_former_run(folder: Path, start: str | None = None) -> None:
+    """Move the files of a previous run to `former/` (`former-2/` …) before a new run starts.
 
-    The folder `former`, or `former-2` and so on, is that of a run: it can be trained again, unless
-    it began from a checkpoint that is another one now.
+    The new folder is a run folder too, and can be rerun.
 
     Args:
         folder: the run folder.
-        start: the checkpoint that the other run begins from. If it is one of the former run, it
-            is in both places, for the processes that still have to read it.
+        start: the checkpoint that the new run starts from. If it belongs to the previous run it is
+            copied, since other ranks still read it.
     """
-    tables = [*earlier(folder / METRICS), folder / METRICS]
-    manifests = [*earlier(folder / MANIFEST), folder / MANIFEST]
+    tables = [*archived(folder / METRICS), folder / METRICS]
+    manifests = [*archived(folder / MANIFEST), folder / MANIFEST]
     checkpoints = sorted((folder / CHECKPOINTS).glob("*"))
     found = [path for path in (*tables, *manifests, *checkpoints) if path.exists()]
     if not found:
@@ -86,11 +85,11 @@ def keep_former_run(folder: Path, start: str | None = None) -> None:
             (shutil.copytree if path.is_dir() else shutil.copy2)(path, place)
         elif path.exists() or path.is_symlink():
             path.rename(place)
-    log.info("what a former run has left in %s is in %s now", folder, former.name)
+    log.info("moved the files of the previous run in %s to %s", folder, former.name)
 
 
 def rebase_paths(value: Any, former: str, folder: str) -> Any:
-    """Return plain values with paths of a folder, and of what is in it, as those of another one."""
+    """Replace the folder `former` by `folder` in all paths of a nested plain value."""
     if isinstance(value, dict):
         pairs = value.items()
         return {rebase_paths(k, former, folder): rebase_paths(v, former, folder) for k, v in pairs}
@@ -102,69 +101,69 @@ def rebase_paths(value: Any, former: str, folder: str) -> Any:
 
 
 def free_name(folder: Path) -> Path:
-    """Return the first of `<folder>`, `<folder>-2` and so on that is not there."""
+    """Return the first of `<folder>`, `<folder>-2` and so on that does not exist."""
     names = (f"{folder.name}{f'-{n}' if n > 1 else ''}" for n in count(1))
     return next(path for path in map(folder.with_name, names) if not path.exists())
 
 
 def discard_if_empty(folder: Path, *logs: str) -> bool:
-    """Remove a run folder that holds nothing but what is written before the run.
+    """Remove a run folder that contains only `INITIAL_FILES`.
 
     Args:
         folder: the run folder.
-        logs: names of files that count as nothing, too.
+        logs: names of further files to disregard.
 
     Returns:
-        Whether it is gone.
+        Whether the folder was removed.
     """
-    if not folder.is_dir() or {p.name for p in folder.iterdir()} - {*WRITTEN_BEFORE_THE_RUN, *logs}:
+    if not folder.is_dir() or {p.name for p in folder.iterdir()} - {*INITIAL_FILES, *logs}:
         return False
     shutil.rmtree(folder)
     return True
 
 
 def read_manifest(file: Path) -> Manifest:
-    """Return what a manifest holds; raises ConfigurationError if it is none, or lacks a part."""
+    """Read a manifest; raises ConfigurationError if it is malformed or a key is missing."""
     manifest: Manifest | None
     try:
         manifest = yaml.safe_load(file.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError):
         manifest = None
     if not isinstance(manifest, dict):
-        raise ConfigurationError(f"'{file}' cannot be read: it is no manifest of a run")
-    if lacking := [part for part in PARTS if part not in manifest]:
+        raise ConfigurationError(f"'{file}' cannot be read: it is not the manifest of a run")
+    if lacking := [part for part in REQUIRED_KEYS if part not in manifest]:
         raise ConfigurationError(
-            f"'{file}' has no '{lacking[0]}': it was edited, or another version of this package "
-            "has written it, which can repeat the run"
+            f"'{file}' has no '{lacking[0]}': it was edited, or written by another version of "
+            "this package; rerun with that version"
         )
     return manifest
 
 
 def write_manifest(file: Path, manifest: Manifest) -> None:
-    """Write a manifest, in the order of its keys: all of it, or nothing."""
+    """Write a manifest atomically, in the order of its keys."""
     text = yaml.safe_dump(manifest, sort_keys=False, allow_unicode=True, width=100)
     with write_atomically(file) as beside:
         beside.write_text(text, encoding="utf-8")
 
 
 def finished_run(folder: Path) -> Manifest:
-    """Return the manifest of a run folder.
+    """Return the manifest of a finished run.
 
     Raises:
-        ConfigurationError: if it is none, or the run has not come to its end.
+        ConfigurationError: if the folder is not a run folder, or the run has not finished.
     """
     if not folder.exists():
-        raise ConfigurationError(f"there is no folder '{folder}': give that of a run")
+        raise ConfigurationError(f"the folder '{folder}' does not exist: give a run folder")
     if not (folder / MANIFEST).is_file() or not (folder / CONFIG).is_file():
         below = sorted(path.parent for path in folder.glob(f"*/{MANIFEST}"))
         above = [parent for parent in folder.parents if (parent / MANIFEST).is_file()]
         hint = f" (did you mean '{[*above, *below][0]}'?)" if above or below else ""
-        kind = "holds no" if folder.is_dir() else "is a file: give the folder of a run, with its"
+        kind = "holds no" if folder.is_dir() else "is a file: give a run folder, with its"
         raise ConfigurationError(f"'{folder}' {kind} {MANIFEST} and {CONFIG}{hint}")
     manifest = read_manifest(folder / MANIFEST)
     if "metrics" not in manifest:
         raise ConfigurationError(
-            f"the run in '{folder}' has not come to its end: its own command with resume=auto, "
-            f"and hydra.run.dir={folder}, completes it"
+            f"the run in '{folder}' has not finished: complete it with its command and "
+            f"resume=auto hydra.run.dir={folder}"
         )
     return manifest

@@ -1,4 +1,4 @@
-"""Seeds and random numbers that are the same on every rank and after a resume."""
+"""Seeds and random generators that are equal on every rank and after a resume."""
 
 import hashlib
 import os
@@ -11,27 +11,34 @@ import torch
 
 
 def keyed_generator(purpose: str, step: int, device: torch.device) -> torch.Generator:
-    """Return a generator whose stream depends on (global seed, purpose, step) alone.
+    """Return a generator seeded by (global seed, purpose, step) alone.
 
-    The global random state differs between ranks and moves with every dropout, so a change of
-    the weights drawn from it desynchronises the ranks and is lost by a resume. The global seed is
-    the one of `pytorch_lightning.seed_everything`, or 0.
+    The global random state differs between ranks and advances with every dropout: noise drawn
+    from it would desynchronise the weights of the ranks.
+
+    Args:
+        purpose: name of the use, so that two uses in a step draw different numbers.
+        step: number of the training step.
+        device: device of the generator.
+
+    Returns:
+        The generator. The global seed is that of `pytorch_lightning.seed_everything`, or 0.
     """
     key = f"{os.environ.get('PL_GLOBAL_SEED', '0')}/{purpose}/{step}"
     return torch.Generator(device=device).manual_seed(_hashed(key))
 
 
 def seed_of(*key: object) -> int:
-    """Return a seed that follows from a key of plain values."""
+    """Return a 63-bit seed derived from plain values."""
     return _hashed(repr(key))
 
 
 @contextmanager
-def random_numbers_from(seed: int) -> Iterator[None]:
-    """Seed torch, NumPy and Python for a while, and leave them as they were."""
+def temporary_seed(seed: int) -> Iterator[None]:
+    """Seed torch (CPU), NumPy and Python within the block, and restore their states after it."""
     numbers, state = np.random.get_state(), random.getstate()
     with torch.random.fork_rng(devices=[]):
-        # torch.manual_seed would seed the generators of GPUs as well, which are not put back.
+        # torch.manual_seed would also seed the GPUs, which fork_rng(devices=[]) does not restore.
         torch.default_generator.manual_seed(seed)
         np.random.seed(seed % 2**32)
         random.seed(seed)
@@ -43,6 +50,6 @@ def random_numbers_from(seed: int) -> Iterator[None]:
 
 
 def _hashed(key: str) -> int:
-    """Return a seed of 63 bits, which is what torch takes without a sign."""
+    """Return a seed of 63 bits, since torch's are signed 64-bit integers."""
     digest = hashlib.blake2b(key.encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") >> 1

@@ -1,4 +1,4 @@
-"""The types that pass between the steps of a task."""
+"""Types shared by tasks, data modules and recipes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,23 +7,23 @@ from typing import Any
 from torch import Tensor
 
 Batch = dict[str, Tensor]
-"""Tensors by name; a text is in it as bytes, see `data.texts.encode_texts`."""
+"""Tensors by name, batch dimension first; texts are bytes, see `data.texts.encode_texts`."""
 Row = dict[str, Any]
-"""An example, or an input to predict on, by column."""
+"""An example or prediction input: values by column."""
 Columns = Mapping[str, list[Any]]
-"""Several rows as `Dataset.map(batched=True)` has them: their values by column."""
+"""Several rows in the form of `Dataset.map(batched=True)`: lists of values by column."""
 Settings = Mapping[str, Any]
-"""A part of a config, or keyword arguments, by name."""
+"""Config values or keyword arguments by name."""
 Checkpoint = dict[str, Any]
-"""What a file holds that Lightning saves, or a part of it."""
+"""The content of a Lightning checkpoint, or a part of it."""
 
 
 @dataclass(frozen=True)
 class Loss:
-    """A loss as a sum and the number of terms in it, so that it can be averaged over any set.
+    """A loss as a sum and the number of its terms, so that it can be averaged over batches.
 
-    The mean over several batches is the sum of their totals over the sum of their counts;
-    the mean of their means is another number wherever the batches differ in length.
+    The mean over several batches is the sum of their totals divided by the sum of their counts,
+    which differs from the mean of their means if the batches differ in length.
     """
 
     total: Tensor
@@ -33,14 +33,14 @@ class Loss:
 
     @property
     def mean(self) -> Tensor:
-        """The loss of the batch by itself, which `training_step` returns."""
+        """Mean loss of the batch, a scalar, which `training_step` returns."""
         return self.total / positive(self.count)
 
     def plus(self, mean: Tensor) -> "Loss":
-        """Return the loss with another one added to it, which is given as its mean, a scalar."""
+        """Return this loss plus another one, given by its mean, a scalar."""
         return Loss(self.total + mean.where(self.count > 0, 0) * self.count, self.count)
 
 
 def positive(count: Tensor) -> Tensor:
-    """Return a count to divide by: 1 in place of 0. Of weighted terms it may be below 1."""
+    """Replace 0 by 1 in a count, a scalar, so that it can be a divisor; it may be fractional."""
     return count.where(count > 0, 1)

@@ -65,7 +65,7 @@ def find_config_dir(script: str | None) -> Path:
     if not (project / "conf" / "config.yaml").is_file():
         return PACKAGED_CONFIGS
     if str(project) not in sys.path:
-        sys.path.insert(0, str(project))
+        sys.path.append(str(project))
     return project / "conf"
 
 

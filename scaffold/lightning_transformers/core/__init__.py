@@ -1,7 +1,6 @@
-"""The two base classes of users' code, a task and its data, and what keeps every run of them exact.
+"""The base classes of tasks and data modules, and the callback that makes every run exact.
 
-What both need is in the rooms below; what several tasks share is in `task.shared`. Imports `base`,
-`models`, `data` and `training`.
+Code shared by several tasks is in `task.shared`. Imports `base`, `models`, `data` and `training`.
 """
 
 from lightning_transformers.base.types import Batch, Loss

@@ -1,4 +1,4 @@
-"""The base class of every data module: from files or the hub to shuffled, padded batches."""
+"""The base class of data modules: from files or the hub to shuffled, padded batches."""
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,20 +19,19 @@ from lightning_transformers.base.types import Batch, Row
 from lightning_transformers.data.cache import fingerprint
 from lightning_transformers.data.dataloaders import (
     EpochSampler,
-    InOrder,
+    InOrderSampler,
     ResumableLoader,
     SeededCollate,
-    SeededRows,
+    SeededDataset,
     StreamLoader,
     batches_per_process,
     even_batch_size,
-    no_batches,
-    require_one_process,
+    require_single_process,
 )
 from lightning_transformers.data.loading import (
     SPLITS,
-    Rows,
-    Source,
+    AnyDataset,
+    DatasetReader,
     column_names,
     load_files,
     load_from_hub,
@@ -45,57 +44,59 @@ log = logging.getLogger(__name__)
 
 SAMPLE = "sample"
 SHUFFLE_BUFFER = 1000
-"""Rows of a stream among which the next one is drawn."""
+"""Size of the shuffle buffer of a stream, in rows."""
 
 
 class TransformerDataModule(LightningDataModule):
-    """Data of a task: `load_dataset`, `split_dataset`, `process_data`, `collate_fn`, overridable.
+    """Data of a task, with a method to override for each step.
 
-    A subclass declares its hyperparameters as annotated class attributes; keyword arguments, and
-    so the keys of its YAML, set them. They are recorded in checkpoints.
+    The steps are `load_dataset`, `split_dataset`, `select_samples`, `process_data` with
+    `process_split`, and `collate_fn`. A subclass declares its hyperparameters as annotated class
+    attributes, set by keyword arguments or YAML keys and recorded in checkpoints. `batch_size` and
+    `num_workers` are per rank, `limit_*_samples` numbers of rows.
 
     Args:
-        processor: the tokenizer, or for images the image processor, of the backbone.
-        hyperparameters: those that the class declares.
+        processor: the tokenizer or image processor of the backbone.
+        hyperparameters: values of the declared hyperparameters.
 
     Raises:
-        ConfigurationError: for an unknown hyperparameter, a missing or an unreadable file.
+        ConfigurationError: for an unknown, missing or invalid hyperparameter.
     """
 
     dataset_name: str | None = None
-    """Id of a dataset on the hub, or `sample` for the one that ships with the task."""
+    """Id of a dataset on the hub, or `sample` for the bundled sample of the task."""
     dataset_config_name: str | None = None
     revision: str | None = None
     train_file: str | None = None
-    """A csv, json, jsonl, parquet or txt file, relative to where the command was typed; files win
-    over `dataset_name`."""
+    """A csv, json, jsonl, parquet or txt file, relative to the folder in which the command was run;
+    files take precedence over `dataset_name`."""
     validation_file: str | None = None
     test_file: str | None = None
     predict_file: str | None = None
     train_subset_name: str | None = None
-    """Which split of the dataset on the hub to train on, where it is not called `train`."""
+    """Name on the hub of the split to train on, if it is not `train`."""
     validation_subset_name: str | None = None
     test_subset_name: str | None = None
     predict_subset_name: str | None = None
     train_val_split: float = 0.1
-    """Share of the training set that validates where there is no validation set."""
+    """Fraction of the training set to hold out if there is no validation set."""
     limit_train_samples: PositiveInt | None = None
     limit_val_samples: PositiveInt | None = None
     limit_test_samples: PositiveInt | None = None
     streaming: bool = False
-    """Read and process rows as they are needed, instead of all beforehand."""
+    """Read and process rows on demand instead of beforehand."""
     batch_size: PositiveInt = 16
     num_workers: NonNegativeInt = 0
     preprocessing_num_workers: PositiveInt | None = None
     load_from_cache_file: bool = True
     cache_dir: str | None = None
     seed: int = 0
-    """Seed of the split and of the shuffle."""
+    """Seed of the held-out split and of shuffling."""
 
     sample_files: ClassVar[dict[str, str]]
     """The sample's file per split, as `pkg://…`."""
     required_callbacks: ClassVar[tuple[type[Callback], ...]] = ()
-    """Callbacks that every run on these data has; a `TaskTransformer` gives them to its trainer."""
+    """Callbacks that a `TaskTransformer` adds to every run on these data."""
 
     def __init__(self, processor: Any, **hyperparameters: object) -> None:
         super().__init__()
@@ -103,56 +104,60 @@ class TransformerDataModule(LightningDataModule):
         self.save_hyperparameters(hyperparameters_of(self, TransformerDataModule), logger=False)
         self.processor = processor
         self.model_config: Any = None
-        """Config of the model that the data is for, once a task has attached it."""
+        """Config of the model, set by `TaskTransformer.attach_data`."""
         self.dataset: DatasetDict | None = None
 
-    # -- from source to examples
+    # -- from raw rows to examples
 
     def prepare_data(self) -> None:
-        """Download and preprocess on one process, so that all find the rows in the cache."""
+        """Download and preprocess on one rank per node, which fills the cache for the others."""
         self.build_dataset()
 
     def setup(self, stage: str) -> None:
-        """Build the dataset where it is not yet, from the cache on the other processes."""
+        """Build the dataset once, from the cache where `prepare_data` has filled it."""
         if self.dataset is None:
             self.dataset = self.build_dataset()
 
     def build_dataset(self) -> DatasetDict:
-        """Return the processed splits: of train, validation, test and predict those there are."""
+        """Return the processed splits, as far as they exist: train, validation, test, predict."""
         return self.process_data(self.select_samples(self.raw_dataset))
 
     @cached_property
     def raw_dataset(self) -> DatasetDict:
-        """The splits before processing; a test set whose labels are kept secret is left out."""
+        """The splits before processing, without a test set that has no labels."""
         dataset = self.split_dataset(self.loaded_dataset)
         if "test" not in dataset or not self.is_unlabelled(dataset["test"]):
             return dataset
-        log.warning("no row of the test set has a label: the test set is left out")
+        log.warning("the test set has no labels and is ignored")
         return DatasetDict({split: rows for split, rows in dataset.items() if split != "test"})
 
     @cached_property
     def loaded_dataset(self) -> DatasetDict:
-        """The splits as they come, before anything is held out, loaded once."""
+        """The result of `load_dataset`, loaded once."""
         return self.load_dataset()
 
     def load_dataset(self) -> DatasetDict:
-        """Return the raw splits from the user's files, the sample or the hub, in this order."""
+        """Load the raw splits from the user's files, the bundled sample or the hub, in this order.
+
+        Raises:
+            ConfigurationError: if no dataset is configured, or it cannot be loaded.
+        """
         files = self.named_files()
-        source = Source(self.cache_dir, self.streaming)
+        reader = DatasetReader(self.cache_dir, self.streaming)
         if files:
-            return load_files(files, source)
+            return load_files(files, reader)
         if self.dataset_name is None:
             raise ConfigurationError(NO_DATASET)
-        loaded = load_from_hub(self.dataset_name, self.dataset_config_name, self.revision, source)
+        loaded = load_from_hub(self.dataset_name, self.dataset_config_name, self.revision, reader)
         chosen = {split: getattr(self, f"{split}_subset_name") for split in SPLITS}
         return named_splits(loaded, chosen)
 
     def samples(self) -> Mapping[str, str]:
-        """Return the sample's file per split."""
+        """Return the files of the bundled sample, as `pkg://…`, by split."""
         return self.sample_files
 
     def named_files(self) -> Mapping[str, str]:
-        """Return the file or folder that is named for each split, or those of the sample."""
+        """Return the configured file or folder of each split, or those of the sample."""
         named = {split: getattr(self, f"{split}_file") for split in SPLITS}
         files = {split: file for split, file in named.items() if file}
         if set(files) <= {"predict"} and self.dataset_name == SAMPLE:
@@ -160,43 +165,50 @@ class TransformerDataModule(LightningDataModule):
         return files
 
     def files_of(self, split: str) -> list[str]:
-        """Return all local files and folders that the rows of a split are read from."""
+        """Return all local files and folders that a split is read from, for the run's manifest."""
         named = self.named_files().get(split)
         return [local_path(named)] if named else []
 
-    def is_unlabelled(self, rows: Rows) -> bool:
-        """Tell whether no row has a label to test with; never, where labels are not a column."""
+    def is_unlabelled(self, rows: AnyDataset) -> bool:
+        """Return whether no row has a label; False unless a subclass has a label column."""
         return False
 
     @property
     def has_source(self) -> bool:
-        """Whether files or a dataset are named to load rows from."""
+        """Whether files or a dataset are configured."""
         return bool(self.named_files() or self.dataset_name)
 
     def split_dataset(self, dataset: DatasetDict) -> DatasetDict:
-        """Hold out a part of the training set where there is no validation set."""
+        """Hold out `train_val_split` of the training set if there is no validation set.
+
+        Args:
+            dataset: the raw splits.
+
+        Raises:
+            ConfigurationError: for a stream, an invalid fraction, or fewer than 2 training rows.
+        """
         if "validation" in dataset or "train" not in dataset:
             return dataset
         if self.streaming:
             raise ConfigurationError(
-                "a stream cannot be split: give dataset.validation_file=<file>, or "
+                "a stream cannot be split: set dataset.validation_file=<file>, or "
                 "dataset.validation_subset_name=<split>"
             )
         if not 0 < self.train_val_split < 1:
             raise ConfigurationError(
-                f"dataset.train_val_split={self.train_val_split} leaves nothing to train or to "
-                "validate on: give a share between 0 and 1, or dataset.validation_file=<file>"
+                f"dataset.train_val_split={self.train_val_split} is not between 0 and 1: set a "
+                "fraction, or dataset.validation_file=<file>"
             )
         if len(dataset["train"]) < 2:
             raise ConfigurationError(
-                "the training set has 1 example, none is left to validate on: "
-                "give dataset.validation_file=<file>"
+                "the training set has fewer than 2 examples and cannot be split: set "
+                "dataset.validation_file=<file>"
             )
         parts = dataset["train"].train_test_split(self.train_val_split, seed=self.seed)
         return DatasetDict({**dataset, "train": parts["train"], "validation": parts["test"]})
 
     def select_samples(self, dataset: DatasetDict) -> DatasetDict:
-        """Return the first `limit_*_samples` of each split."""
+        """Return the first `limit_*_samples` rows of each split."""
         limits = {
             "train": self.limit_train_samples,
             "validation": self.limit_val_samples,
@@ -210,62 +222,79 @@ class TransformerDataModule(LightningDataModule):
         )
 
     def process_data(self, dataset: DatasetDict) -> DatasetDict:
-        """Return the splits as the model's inputs."""
+        """Return the splits processed by `process_split`."""
         return DatasetDict(
             {split: self.process_split(split, rows) for split, rows in dataset.items()}
         )
 
-    def process_split(self, split: str, rows: Rows) -> Rows:
-        """Return the rows of a split as the model's inputs; those of `predict` have no labels."""
+    def process_split(self, split: str, rows: AnyDataset) -> AnyDataset:
+        """Return the examples of a split; a subclass must define it, usually with `map_rows`.
+
+        Args:
+            split: `train`, `validation`, `test` or `predict`.
+            rows: the raw rows; those of `predict` have no labels.
+
+        Returns:
+            A dataset with a row per example, whose columns `collate_fn` takes.
+
+        Raises:
+            NotImplementedError: in this base class.
+        """
         raise NotImplementedError(f"{type(self).__name__} must define process_split")
 
     @property
     def collate_fn(self) -> Callable[[Sequence[Row]], Batch]:
-        """Return the function that makes a batch of a list of examples."""
+        """The function that collates a list of examples to a batch; a subclass must define it.
+
+        It returns tensors by name, batch dimension first: `(batch, …)`.
+
+        Raises:
+            NotImplementedError: in this base class.
+        """
         raise NotImplementedError(f"{type(self).__name__} must define collate_fn")
 
     @property
     def model_data_kwargs(self) -> dict[str, Any]:
-        """Return what the data determines of the model, for `TaskTransformer`."""
+        """`TaskTransformer`'s argument of this name: config values such as `num_labels`."""
         return {}
 
     def known_config(self) -> Any:
-        """Return the config of the model that the data is for, or None while there is none."""
+        """Return the config of the model, or None before a task is attached."""
         return self.model_config
 
     # -- loaders
 
     def train_dataloader(self) -> DataLoader[Any]:
-        """Return shuffled batches; the order follows from `seed`, in each epoch another."""
+        """Return shuffled batches, in an order determined by `seed` and the epoch."""
         rows = self._split("train")
         if isinstance(rows, IterableDataset):
             shuffled = rows.shuffle(self.seed, buffer_size=SHUFFLE_BUFFER)
             return self._dataloader(shuffled, done=self._batches_done)
         if self.trainer and fields(self.trainer).overfit_batches:
             return self._dataloader(
-                rows, sampler=InOrder(rows, self.batch_size, self._batches_done)
+                rows, sampler=InOrderSampler(rows, self.batch_size, self._batches_done)
             )
         replicas = (self.trainer and self.trainer.distributed_sampler_kwargs) or {}
         sampler = EpochSampler(
             rows, self.batch_size, self.seed, self._epoch, self._batches_done, **replicas
         )
         collate_rows = SeededCollate(self.collate_fn)
-        return self._dataloader(SeededRows(rows), sampler=sampler, collate_fn=collate_rows)
+        return self._dataloader(SeededDataset(rows), sampler=sampler, collate_fn=collate_rows)
 
     def val_dataloader(self) -> DataLoader[Any]:
-        """Return the batches of the validation set in order."""
+        """Return the batches of the validation set, in order."""
         return self._evaluation_loader(self._split("validation"))
 
     def test_dataloader(self) -> DataLoader[Any]:
-        """Return the batches of the test set in order."""
+        """Return the batches of the test set, in order."""
         return self._evaluation_loader(self._split("test"))
 
     def predict_dataloader(self) -> DataLoader[Any]:
-        """Return the batches of `predict_file` in order."""
+        """Return the batches of `predict_file`, in order."""
         return self._dataloader(self._split("predict"))
 
     def num_train_batches(self) -> int | None:
-        """Return how many batches an epoch has on one of the trainer's processes, if known."""
+        """Return the number of batches per epoch on each rank, or None if it is unknown."""
         assert self.trainer is not None
         rows = self._split("train")
         limit = self.trainer.limit_train_batches
@@ -277,22 +306,30 @@ class TransformerDataModule(LightningDataModule):
     # -- prediction
 
     def predict_rows(self, inputs: Sequence[Any]) -> list[Row]:
-        """Return raw inputs as rows such as the files have, without labels.
+        """Convert raw inputs to rows as in the files, without labels.
 
         Args:
-            inputs: mappings from columns to values.
+            inputs: mappings from columns to values; a subclass may accept other types, such as
+                texts.
         """
         return [dict(value) for value in inputs]
 
     def predict_dataset(self, inputs: Sequence[object]) -> Dataset:
-        """Return raw inputs as a dataset."""
+        """Convert raw inputs to a dataset, see `predict_rows`."""
         return Dataset.from_list(self.predict_rows(inputs))
 
     def predict_batches(self, inputs: Sequence[object], batch_size: int) -> Iterator[Batch]:
-        """Yield raw inputs as batches for `TaskTransformer.predict_step`, in order.
+        """Yield batches of raw inputs for `TaskTransformer.predict_step`, in order.
+
+        Args:
+            inputs: raw inputs, see `predict_rows`.
+            batch_size: examples per batch.
+
+        Yields:
+            Batches without labels, each tensor `(batch, …)`, on the CPU.
 
         Raises:
-            ConfigurationError: for an input without what the task needs.
+            ConfigurationError: for an invalid input.
         """
         examples = self.process_split("predict", self.predict_dataset(inputs))
         yield from DataLoader(examples, batch_size=batch_size, collate_fn=self.collate_fn)
@@ -302,21 +339,21 @@ class TransformerDataModule(LightningDataModule):
     def map_rows(
         self,
         split: str,
-        rows: Rows,
+        rows: AnyDataset,
         function: Callable[..., object],
         rows_at_once: int = 1000,
         **arguments: object,
-    ) -> Rows:
-        """Apply a function to batches of rows, which its result replaces.
+    ) -> AnyDataset:
+        """Replace batches of rows by the result of a function, with caching.
 
         Args:
-            split: name for the progress bar.
+            split: name of the split, for the progress bar.
             rows: the rows.
-            function: takes columns and `arguments`, returns columns. The result is cached by the
-                text of the function's module and of all that this imports, for a method by the
-                hyperparameters, the plain attributes and the model's config as well.
-            rows_at_once: how many rows the function is given, at most.
-            arguments: keyword arguments of the function, by whose values the result is cached.
+            function: takes columns (lists of values by name) and `arguments`, returns columns. The
+                cache key contains its code and that of first-party imports; for a method also
+                hyperparameters, plain attributes and the model's config (`data.cache`).
+            rows_at_once: maximal number of rows per call.
+            arguments: keyword arguments of the function, part of the cache key.
         """
         common = {
             "batched": True,
@@ -326,38 +363,38 @@ class TransformerDataModule(LightningDataModule):
         }
         if isinstance(rows, IterableDataset):
             return rows.map(function, **common)
-        # The first process has just made what the others are to find.
+        # Local rank 0 has just filled the cache for the others.
         others = self.trainer is not None and self.trainer.local_rank > 0
-        workers = self.preprocessing_num_workers  # each makes rows of its share by itself
+        workers = self.preprocessing_num_workers  # part of the key: each processes its own shard
         made_with = {**arguments, "rows_at_once": rows_at_once, "num_proc": workers}
         name = fingerprint(rows, function, made_with, TransformerDataModule)
-        # Rows to predict on may be single inputs, which are asked for once.
+        # Predictions on single inputs would fill the cache with entries that are never read.
         in_memory = not rows.cache_files and split != "predict"
-        source = Source(self.cache_dir)
+        reader = DatasetReader(self.cache_dir)
         try:
             return rows.map(
                 function,
                 **common,
                 new_fingerprint=name,
-                cache_file_name=source.file_for(name) if in_memory else None,
+                cache_file_name=reader.cache_file(name) if in_memory else None,
                 num_proc=workers,
                 load_from_cache_file=self.load_from_cache_file or others,
                 desc=f"Processing {split}",
             )
         except OSError as error:
-            source.require_writable(error)
+            reader.raise_if_unwritable(error)
             raise
 
-    def require_columns(self, split: str, rows: Rows, **columns: str | None) -> None:
-        """Check that the rows have the columns that hyperparameters name.
+    def require_columns(self, split: str, rows: AnyDataset, **columns: str | None) -> None:
+        """Check that the configured columns exist.
 
         Args:
-            split: the split, for the message.
+            split: name of the split, for the message.
             rows: the rows.
-            columns: hyperparameter to column, or to None where it is not used.
+            columns: column by hyperparameter; None is skipped.
 
         Raises:
-            ConfigurationError: naming the first that is not there.
+            ConfigurationError: for the first missing column.
         """
         present = column_names(rows)
         for hyperparameter, column in columns.items():
@@ -367,12 +404,12 @@ class TransformerDataModule(LightningDataModule):
                     f"{', '.join(present)}): set dataset.{hyperparameter}=<column>"
                 )
 
-    def _evaluation_loader(self, rows: Rows) -> ResumableLoader:
-        """Return the batches in order; several processes have each row once among them."""
+    def _evaluation_loader(self, rows: AnyDataset) -> ResumableLoader:
+        """Return the batches in order; with several ranks, each row is on exactly one."""
         replicas = self.trainer and self.trainer.distributed_sampler_kwargs
         if not replicas or isinstance(rows, IterableDataset):
             return self._dataloader(rows)
-        # Lightning's own sampler would repeat rows, and the metrics would count them twice.
+        # Lightning's default sampler repeats rows, which metrics would count twice.
         sampler = UnrepeatedDistributedSampler(rows, shuffle=False, **replicas)
         size = even_batch_size(len(rows), replicas["num_replicas"], self.batch_size)
         return self._dataloader(rows, sampler=sampler, batch_size=size)
@@ -380,15 +417,15 @@ class TransformerDataModule(LightningDataModule):
     def _dataloader(self, rows: Any, **kwargs: Any) -> ResumableLoader:
         loader: type[ResumableLoader] = ResumableLoader
         if isinstance(rows, IterableDataset):
-            require_one_process(self.trainer)
-            own = {"seed": self.seed, "epoch": self._epoch, "done": no_batches}
+            require_single_process(self.trainer)
+            own = {"seed": self.seed, "epoch": self._epoch}
             loader, kwargs = StreamLoader, own | kwargs
         common: dict[str, Any] = {
             "batch_size": self.batch_size,
             "num_workers": self.num_workers,
             "persistent_workers": self.num_workers > 0,
             "collate_fn": self.collate_fn,
-            # An iterator draws a seed: from here, it leaves the numbers of the training alone.
+            # An iterator draws a seed, which would advance the global random state.
             "generator": torch.Generator().manual_seed(self.seed),
         }
         return loader(rows, **common | kwargs)
@@ -399,7 +436,7 @@ class TransformerDataModule(LightningDataModule):
     def _batches_done(self) -> int:
         return batches_done(self.trainer)
 
-    def _split(self, name: str) -> Rows:
+    def _split(self, name: str) -> AnyDataset:
         assert self.dataset is not None, "setup comes first"
         if name not in self.dataset:
             has = ", ".join(self.dataset)

@@ -1,4 +1,4 @@
-"""What keeps every run of a task exact, whichever hooks its class overrides."""
+"""The callback that makes runs of a task exact, whichever hooks its class overrides."""
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.trainer.states import TrainerFn
@@ -22,11 +22,10 @@ from lightning_transformers.training.trainer_fields import fields
 
 
 class ExactnessCallback(Callback):
-    """Keeps checkpoints safe and resumes exact, and checks what would fail silently.
+    """Makes checkpoints safe and resumes exact, and checks for silent failures.
 
-    A callback, since the hooks of a task are the user's, who may leave out `super()`, as Lightning
-    allows. It comes first, so that a resumed run has its random states before any other callback
-    draws a number.
+    A callback, since users override a task's hooks, possibly without `super()`. It runs first, so
+    that random states are restored before another callback draws a number.
 
     Args:
         task: the task that the trainer runs.
@@ -41,13 +40,23 @@ class ExactnessCallback(Callback):
 
     @classmethod
     def attach(cls, trainer: Trainer, task: resume.ExactTask, *others: type[Callback]) -> None:
-        """Put a callback for the task, and `others`, first, in place of those of earlier runs."""
+        """Insert the callback and `others` before all callbacks of a trainer.
+
+        Args:
+            trainer: the trainer; callbacks of these classes from previous runs are removed.
+            task: the task that the trainer runs.
+            others: classes of further callbacks, created without arguments.
+        """
         callbacks = fields(trainer).callbacks
-        kept = [c for c in callbacks if not isinstance(c, (cls, *others))]
-        callbacks[:] = [cls(task), *(other() for other in others), *kept]
+        rest = [c for c in callbacks if not isinstance(c, (cls, *others))]
+        callbacks[:] = [cls(task), *(other() for other in others), *rest]
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Have checkpoints written safely; check that each token of the data has an embedding."""
+        """Install the safe checkpoint writer; check that every token has an embedding.
+
+        Raises:
+            ConfigurationError: if the tokenizer has more tokens than the embedding has rows.
+        """
         replace_checkpoint_io(trainer, SafeCheckpointIO())
         tokenizer = getattr(fields(trainer).datamodule, "tokenizer", None)
         if not isinstance(tokenizer, PreTrainedTokenizerBase):
@@ -60,34 +69,34 @@ class ExactnessCallback(Callback):
             )
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Record what trains as the strategy has wrapped the model."""
+        """Record the trainable parameters when the strategy wraps the model."""
         self.trainable_when_wrapped, self.epoch = trainable(pl_module), -1
-        if self.resumed is not None:  # of a fit with nothing left to do
+        if self.resumed is not None:  # for a fit without remaining steps
             resume.restore_results(self.task, self.resumed)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Have a resumed run begin where the former one ended."""
+        """Continue a resumed run at its checkpoint."""
         finish_epoch(trainer)
-        if self.resumed is not None:  # the sanity check has forgotten it
+        if self.resumed is not None:  # the sanity check has reset them
             resume.restore_results(self.task, self.resumed)
             trainer.should_stop |= resume.has_stopped(trainer)
 
-    # A run resumes with an epoch, a batch, a validation, or the end of an epoch. Not earlier: the
-    # loader has drawn its numbers when the epoch began.
+    # A run resumes at the start of an epoch, batch or validation, or at the end of an epoch; an
+    # earlier restore would be undone by the dataloader, which draws random numbers.
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Restore the state of a resumed run."""
+        """Restore the random states and gradients of a resumed run."""
         if self.resumed is not None and not trainer.sanity_checking:
             resume.restore_state(self.task, self.resumed)
             self.resumed = None
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Restore the state of a resumed run; leave out nothing that is due at the end."""
+        """Restore the state of a resumed run, and let Lightning step all schedulers."""
         self.on_train_epoch_start(trainer, pl_module)
         end_restart(trainer)
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Restore the state of a resumed run; reset what an interrupted validation had."""
+        """Restore the state of a resumed run; reset the metrics of an interrupted validation."""
         self.on_train_epoch_start(trainer, pl_module)
         for metrics in self.task.metrics.values():
             metrics.reset()  # type: ignore[operator]
@@ -97,20 +106,25 @@ class ExactnessCallback(Callback):
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Batch, batch_idx: int
     ) -> None:
-        """Restore the state of a resumed run; show the task its batch."""
+        """Restore the state of a resumed run, and set `current_batch`, each tensor `(batch, …)`.
+
+        Raises:
+            ConfigurationError: with several ranks, if parameters were frozen or unfrozen after the
+                strategy had wrapped the model.
+        """
         self.on_train_epoch_start(trainer, pl_module)
         self.task.current_batch, self.task.weighting.count = batch, None
         first, self.epoch = self.epoch != trainer.current_epoch, trainer.current_epoch
         if first and trainer.world_size > 1 and trainable(pl_module) != self.trainable_when_wrapped:
             raise ConfigurationError(
-                "parameters were frozen or unfrozen in on_fit_start or later, when the processes "
-                "had already agreed on those that train: do it in setup, or train on one device"
+                "parameters were frozen or unfrozen in on_fit_start or later, after the strategy "
+                "wrapped the model: do it in setup, or train on one device"
             )
 
     def on_before_backward(
         self, trainer: Trainer, pl_module: LightningModule, loss: Tensor
     ) -> None:
-        """Weigh the batch by its targets, see `TokenWeighting`."""
+        """Weight the gradient of the loss, a scalar, by the number of targets: `TokenWeighting`."""
         if not pl_module.automatic_optimization:
             return
         weight = self.task.weighting.weigh(loss, self.task.number_of_targets, trainer)
@@ -120,19 +134,19 @@ class ExactnessCallback(Callback):
             )
 
     def on_after_backward(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Weigh it once, should its loss be kept."""
+        """Remove the weight, in case the loss is used again."""
         if self.weight is not None:
             self.weight.remove()
             self.weight = None
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Forget what a fit that had nothing left to do has not restored."""
+        """Drop the state that a fit without remaining steps has not restored."""
         self.resumed = None
 
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: Checkpoint
     ) -> None:
-        """Add what Lightning leaves out."""
+        """Add the state that Lightning's checkpoints lack."""
         if trainer.state.fn == TrainerFn.FITTING:
             advance_progress(trainer, checkpoint["loops"])
             checkpoint[resume.KEY] = resume.capture_state(self.task)
@@ -140,9 +154,9 @@ class ExactnessCallback(Callback):
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: Checkpoint
     ) -> None:
-        """Keep it until the fit starts."""
+        """Keep the state of `capture_state` until training starts; update moved paths."""
         if trainer.state.fn == TrainerFn.FITTING:
             self.resumed = checkpoint.get(resume.KEY)
-            if self.resumed is not None:  # some strategies load it when the fit has begun
+            if self.resumed is not None:  # some strategies load after on_fit_start
                 resume.restore_results(self.task, self.resumed)
             resume.relocate_checkpoint_paths(trainer, checkpoint.get("callbacks", {}))

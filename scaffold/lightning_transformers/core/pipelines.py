@@ -1,4 +1,4 @@
-"""The pipelines of transformers, for the tasks that have one."""
+"""Pipelines of transformers around a task's model."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,17 +12,17 @@ from lightning_transformers.models.eval_mode import evaluation_mode
 def build_pipeline(
     model: PreTrainedModel, name: str, processor: Any, arguments: Settings
 ) -> Pipeline:
-    """Return a pipeline of transformers around a model, which predicts without dropout.
+    """Build a pipeline that predicts without dropout.
 
     Args:
-        model: the model, in any mode.
-        name: of the pipeline, such as `text-generation`.
+        model: the model, in training or evaluation mode.
+        name: name of the pipeline, such as `text-generation`.
         processor: the tokenizer or image processor.
         arguments: further arguments of `transformers.pipeline`.
     """
     kind = "tokenizer" if isinstance(processor, PreTrainedTokenizerBase) else "image_processor"
     build: Callable[..., Pipeline] = pipeline
     made = build(name, **{"model": model, kind: processor, **arguments})
-    # The pipeline leaves the mode as it is, in which a model that trains has dropout.
+    # The pipeline itself would leave the model in training mode, with dropout.
     made.forward = evaluation_mode(model)(made.forward)  # type: ignore[method-assign]
     return made

@@ -1,4 +1,4 @@
-"""The base class of every task: a Hugging Face model in a LightningModule."""
+"""The base class of tasks: a Hugging Face model in a LightningModule."""
 
 from collections.abc import Callable, Sequence
 from functools import wraps
@@ -18,12 +18,13 @@ from transformers import Pipeline, PreTrainedModel
 from transformers.utils.generic import ModelOutput
 
 from lightning_transformers.base.errors import ConfigurationError
-from lightning_transformers.base.hyperparameters import plain, set_hyperparameters
+from lightning_transformers.base.hyperparameters import set_hyperparameters, to_plain
 from lightning_transformers.base.seeding import keyed_generator
 from lightning_transformers.base.types import Batch, Checkpoint, Loss, Settings
 from lightning_transformers.core.data import TransformerDataModule
 from lightning_transformers.core.exactness_callback import ExactnessCallback
 from lightning_transformers.core.pipelines import build_pipeline
+from lightning_transformers.data.collators import IGNORE_INDEX
 from lightning_transformers.models.adapters import (
     add_adapter,
     has_adapter,
@@ -32,9 +33,9 @@ from lightning_transformers.models.adapters import (
 )
 from lightning_transformers.models.backbone import Backbone
 from lightning_transformers.models.eval_mode import evaluation_mode
-from lightning_transformers.models.freezing import nothing_trains
+from lightning_transformers.models.freezing import all_frozen_message
 from lightning_transformers.models.layers import ParameterGroup
-from lightning_transformers.models.output_head import tell_of_own_layer
+from lightning_transformers.models.output_head import warn_replaced_layer
 from lightning_transformers.training.checkpoint_identity import record_task
 from lightning_transformers.training.loss import unmasked
 from lightning_transformers.training.loss_normalization import TokenWeighting, records_loss_count
@@ -45,8 +46,8 @@ from lightning_transformers.training.trainer_fields import fields
 ADAMW = {"_target_": "torch.optim.AdamW", "lr": 5e-5, "weight_decay": 0.01}
 
 
-def attaching(configure: Callable[[Any], list[Callback]]) -> Callable[[Any], list[Callback]]:
-    """Have `configure_callbacks` attach the task to its trainer and to the data module."""
+def attach_first(configure: Callable[[Any], list[Callback]]) -> Callable[[Any], list[Callback]]:
+    """Wrap `configure_callbacks` to attach the task to its trainer and data module first."""
 
     @wraps(configure)
     def attach_and_configure(task: "TaskTransformer") -> list[Callback]:
@@ -62,54 +63,60 @@ def attaching(configure: Callable[[Any], list[Callback]]) -> Callable[[Any], lis
     return attach_and_configure
 
 
-WRAPPED: dict[str, Callable[[Any], Any]] = {
+WRAPPED_METHODS: dict[str, Callable[[Any], Any]] = {
     "compute_loss": records_loss_count,
     "shared_step": records_loss_count,
-    "configure_callbacks": attaching,
+    "configure_callbacks": attach_first,
 }
-"""Methods that `TaskTransformer` wraps, and that of a subclass need not call `super()` for it."""
+"""Methods of every subclass that `TaskTransformer` wraps, so that they need no `super()` call."""
 
 
 class TaskTransformer(LightningModule):
-    """A Hugging Face model with the steps of its training, each small enough to override.
+    """A Hugging Face model with the steps of its training, each a method to override.
 
-    A subclass declares its hyperparameters as annotated class attributes; keyword arguments, and
-    so the keys of its YAML, set them:
+    A subclass declares its hyperparameters as annotated class attributes, which keyword arguments
+    and the keys of its YAML set:
 
         class MyTransformer(LanguageModelingTransformer):
             noise_std: float = 0.1
 
-    Three methods of every subclass are wrapped. `compute_loss` and `shared_step` record how many
-    terms the loss has; `configure_callbacks` also puts the `ExactnessCallback` before all other
-    callbacks, and after it the `required_callbacks` of the data module, and hands the model's
-    config to that. A subclass need not call `super()` for that.
+    A batch is a dict of tensors, batch dimension first: for text `input_ids` and `attention_mask`,
+    each `(batch, seq)`, int64; for images `pixel_values`, `(batch, channels, height, width)`,
+    float32. `shared_step` also gets `labels`, int64, `(batch, seq)` or `(batch,)`, with -100 for
+    masked positions. A task's collator documents its batch.
+
+    Three methods of every subclass are wrapped, and need not call `super()` for this:
+    `compute_loss` and `shared_step` record the number of loss terms; `configure_callbacks` inserts
+    the `ExactnessCallback` and the data module's `required_callbacks` before all other callbacks,
+    and calls `attach_data`.
 
     Args:
         backbone: the pretrained model, as a hub id or folder, or as the fields of `Backbone`.
-        downstream_model_type: import path of the Auto class that adds the head; the task's own
-            by default.
+        downstream_model_type: import path of the Auto class that adds the head; by default
+            `default_model_type`.
         optimizer: `_target_` and arguments of the optimizer; AdamW by default.
         scheduler: `_target_` and arguments of the learning-rate schedule; none by default.
-            `num_training_steps: -1` stands for the steps of the fit, and a warm-up below 1 for
-            that share of them.
+            `num_training_steps: -1` means all steps of the fit, and `num_warmup_steps` below 1.0
+            is a fraction of them.
         peft: `_target_` and arguments of an adapter of peft, such as `peft.LoraConfig`; none by
-            default. Only it and a new head train.
-        model_data_kwargs: what the data determines of the model, as the data module's
-            `model_data_kwargs` gives it.
-        hyperparameters: those that the subclass declares.
+            default. Only the adapter and a new head are trained.
+        model_data_kwargs: config values that the data determines, the data module's property of
+            this name.
+        hyperparameters: values of the declared hyperparameters.
 
     Raises:
-        ConfigurationError: for an unknown hyperparameter or a backbone that cannot be loaded.
+        ConfigurationError: for an unknown, missing or invalid hyperparameter, or a backbone that
+            cannot be loaded.
     """
 
     default_model_type: ClassVar[str]
-    """Import path of the Auto class of the task."""
+    """Import path of the task's Auto class."""
     data_module_type: ClassVar[str]
-    """Import path of the data module that the task trains on by default."""
+    """Import path of the task's default data module."""
     hf_pipeline_task: ClassVar[str | None] = None
-    """Name of the pipeline of transformers that serves the task, where there is one."""
+    """Name of the task's pipeline in transformers, if it has one."""
     hf_pipeline_kwargs: Settings | None = None
-    """Further arguments of that pipeline."""
+    """Further arguments of the pipeline."""
 
     def __init__(
         self,
@@ -122,9 +129,9 @@ class TaskTransformer(LightningModule):
         **hyperparameters: object,
     ) -> None:
         super().__init__()
-        backbone, peft = plain(backbone), plain(peft)
-        optimizer, scheduler = plain(optimizer), plain(scheduler)
-        hyperparameters = {name: plain(value) for name, value in hyperparameters.items()}
+        backbone, peft = to_plain(backbone), to_plain(peft)
+        optimizer, scheduler = to_plain(optimizer), to_plain(scheduler)
+        hyperparameters = {name: to_plain(value) for name, value in hyperparameters.items()}
         set_hyperparameters(self, TaskTransformer, hyperparameters)
         self.save_hyperparameters(logger=False)
         named = {"pretrained_model_name_or_path": backbone}
@@ -134,7 +141,7 @@ class TaskTransformer(LightningModule):
         self.scheduler_config = scheduler
         self.model_data_kwargs = model_data_kwargs or {}
         self.data: Any = None
-        """The data module that `attach_data` was called with last."""
+        """The data module, set by `attach_data`."""
         self.unlogged_loss: Tensor | None = None
         self.current_batch: Batch = {}
         self.weighting = TokenWeighting()
@@ -142,7 +149,7 @@ class TaskTransformer(LightningModule):
         if peft:
             add_adapter(self.model, peft)
         if has_adapter(self.model):
-            # A checkpoint then holds what trains alone, see on_save_checkpoint.
+            # Checkpoints then omit the frozen backbone, see on_save_checkpoint.
             self.strict_loading = False
         self.metrics = nn.ModuleDict(
             {
@@ -153,53 +160,94 @@ class TaskTransformer(LightningModule):
 
     def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
-        for name, wrap in WRAPPED.items():
-            method = getattr(cls, name)  # of the class, or of a mixin
+        for name, wrap in WRAPPED_METHODS.items():
+            method = getattr(cls, name)  # also a mixin's
             if not getattr(method, "is_wrapped", False):
                 setattr(cls, name, wrap(method))
 
     # -- the model
 
     def build_model(self) -> PreTrainedModel:
-        """Return the model, in training mode; edit its structure here, before it is copied."""
+        """Return the model in training mode; change its structure here, before it is copied."""
         return self.backbone.load_model(self.downstream_model_type, self.model_data_kwargs)
 
     def forward(self, batch: Batch) -> ModelOutput:
-        """Run the model on a batch."""
+        """Run the model.
+
+        Args:
+            batch: arguments of the model, each `(batch, …)`.
+
+        Returns:
+            The model's outputs: `logits`, `(batch, …, classes)`, and `loss`, a scalar, if the batch
+            has `labels`.
+        """
         return cast(ModelOutput, self.model(**batch))
 
     # -- the loss
 
     @records_loss_count
     def shared_step(self, batch: Batch, stage: str) -> tuple[Loss, ModelOutput]:
-        """Return the loss of a batch and the model's outputs; `stage` is train, val or test."""
+        """Return the loss and the model's outputs, for training and evaluation.
+
+        Args:
+            batch: inputs and `labels`, each `(batch, …)`.
+            stage: `train`, `val` or `test`.
+
+        Returns:
+            The `Loss`, its sum and count scalars, and the outputs of `forward`.
+        """
         outputs = self(batch)
         return self.compute_loss(outputs, batch, stage), outputs
 
     @records_loss_count
     def compute_loss(self, outputs: ModelOutput, batch: Batch, stage: str) -> Loss:
-        """Return the model's own loss as the sum over its targets and their number."""
+        """Return the model's mean loss as a sum over its targets and their number.
+
+        Args:
+            outputs: the outputs of `forward`, with `loss`, a scalar.
+            batch: inputs and `labels`, each `(batch, …)`.
+            stage: `train`, `val` or `test`.
+        """
         count, mean = self.count_targets(batch), outputs["loss"]
-        # The sum may be more than 16 bits hold. Of a batch without targets the mean is 0/0, and it
-        # has no part in the sum.
+        # The sum may overflow in 16 bits; without targets, the mean is NaN.
         wide = mean.to(torch.promote_types(mean.dtype, torch.float32))
         return Loss(wide.where(count > 0, 0) * count, count)
 
     def count_targets(self, batch: Batch) -> Tensor:
-        """Return over how many labels the model averages its loss; -100 marks a masked one."""
-        return (batch["labels"] != -100).sum()
+        """Return the number of labels that the model's loss is a mean of, an int64 scalar.
+
+        Args:
+            batch: has `labels`, `(batch, …)`, with -100 for masked positions.
+        """
+        return (batch["labels"] != IGNORE_INDEX).sum()
 
     def logits_and_labels(self, outputs: ModelOutput, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Return what a loss compares, without masked labels: (labels, classes) and (labels)."""
+        """Return the inputs of a loss function, without masked positions.
+
+        Args:
+            outputs: the outputs of `forward`, with `logits`, `(batch, …, classes)`.
+            batch: has `labels`, `(batch, …)`.
+
+        Returns:
+            Logits `(labels, classes)`, in float32 or wider, and labels `(labels,)`.
+        """
         return unmasked(outputs["logits"], batch["labels"])
 
     # -- Lightning's steps
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Return the mean loss of a batch; it is logged every `log_every_n_steps`, and last."""
+        """Return the mean loss of a batch, a scalar, and log it every `log_every_n_steps`.
+
+        Args:
+            batch: inputs and `labels`, each `(batch, …)`.
+            batch_idx: index of the batch in the epoch.
+
+        Raises:
+            ConfigurationError: if no parameter is trainable.
+        """
         loss, _ = self.shared_step(batch, "train")
         if not loss.total.requires_grad:
-            raise ConfigurationError(nothing_trains(self.model))
+            raise ConfigurationError(all_frozen_message(self.model))
         every = fields(self.trainer).log_every_n_steps
         due = every and (self.global_step + 1) % every == 0
         if due:
@@ -208,47 +256,56 @@ class TaskTransformer(LightningModule):
         return loss.mean
 
     def on_train_epoch_end(self) -> None:
-        """Log the loss of the last batch, which an epoch with few batches has no other of."""
+        """Log the loss of the last batch, so that a short epoch has one."""
         if self.unlogged_loss is not None:
             self.log("train/loss", self.unlogged_loss, prog_bar=True)
         self.unlogged_loss = None
 
     def validation_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
-        """Add a batch to the validation metrics."""
-        self._evaluation_step(batch, "val")
+        """Update the validation metrics with a batch, each tensor `(batch, …)`."""
+        self.update_metrics(*self.shared_step(batch, "val"), batch, "val")
 
     def test_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
-        """Add a batch to the test metrics."""
-        self._evaluation_step(batch, "test")
+        """Update the test metrics with a batch, each tensor `(batch, …)`."""
+        self.update_metrics(*self.shared_step(batch, "test"), batch, "test")
 
     def on_validation_epoch_end(self) -> None:
-        """Log the validation metrics over the whole set."""
+        """Log the validation metrics."""
         self._log_metrics("val")
 
     def on_test_epoch_end(self) -> None:
-        """Log the test metrics over the whole set."""
+        """Log the test metrics."""
         self._log_metrics("test")
 
     # -- metrics
 
     def configure_metrics(self, stage: str) -> dict[str, Metric]:
-        """Return the metrics of a stage by name; they are logged as `val/<name>`.
+        """Return the metrics of a stage by name; they are logged as `<stage>/<name>`.
 
-        A metric whose `compute` returns a dict is logged under the names in it.
+        A metric whose `compute` returns a dict is logged under the dict's keys.
+
+        Args:
+            stage: `val` or `test`.
         """
         return {"loss": MeanLoss()}
 
     def metric_inputs(self, loss: Loss, outputs: ModelOutput, batch: Batch) -> MetricInputs:
-        """Return what a batch gives to the metrics, by the names of their `update`'s arguments."""
+        """Return the arguments of the metrics' `update` methods, by name.
+
+        Args:
+            loss: the loss of the batch.
+            outputs: the outputs of `forward`.
+            batch: inputs and `labels`, each `(batch, …)`.
+
+        Returns:
+            `total` and `count`, the scalars of the loss. A subclass adds others, such as `preds`
+            and `target`.
+        """
         return {"total": loss.total, "count": loss.count}
 
     def update_metrics(self, loss: Loss, outputs: ModelOutput, batch: Batch, stage: str) -> None:
-        """Update the metrics of a stage, each with those of `metric_inputs` that it takes."""
+        """Update each metric with its arguments among `metric_inputs`; each tensor `(batch, …)`."""
         self._stage_metrics(stage).update(**self.metric_inputs(loss, outputs, batch))
-
-    def _evaluation_step(self, batch: Batch, stage: str) -> None:
-        loss, outputs = self.shared_step(batch, stage)
-        self.update_metrics(loss, outputs, batch, stage)
 
     def _log_metrics(self, stage: str) -> None:
         metrics = self._stage_metrics(stage)
@@ -261,7 +318,7 @@ class TaskTransformer(LightningModule):
     # -- the optimizer
 
     def parameter_groups(self) -> list[ParameterGroup]:
-        """Return the trainable parameters: matrices, and biases and norms without weight decay."""
+        """Return the trainable parameters: matrices, and vectors (biases, norms) without decay."""
         trainable = [p for p in self.parameters() if p.requires_grad]
         groups: list[ParameterGroup] = [
             {"params": [p for p in trainable if p.ndim >= 2]},
@@ -270,15 +327,15 @@ class TaskTransformer(LightningModule):
         return [group for group in groups if group["params"]]
 
     def build_optimizer(self, groups: list[ParameterGroup]) -> Optimizer:
-        """Return the optimizer of the parameter groups."""
-        if self.optimizer_config["_target_"] == "torch.optim.LBFGS":  # it takes one group
+        """Return the optimizer of the groups that `parameter_groups` returns."""
+        if self.optimizer_config["_target_"] == "torch.optim.LBFGS":  # supports one group only
             groups = [{"params": [p for group in groups for p in group["params"]]}]
-        # OmegaConf's lists, such as betas, would keep a checkpoint from loading.
+        # A checkpoint with OmegaConf's lists, such as betas, would not load.
         optimizer: Optimizer = instantiate(self.optimizer_config, groups, _convert_="all")
         return optimizer
 
     def build_scheduler(self, optimizer: Optimizer) -> LRScheduler | None:
-        """Return the learning-rate schedule, which steps with the optimizer, or None."""
+        """Return the learning-rate schedule, stepped after each optimizer step, or None."""
         if not self.scheduler_config:
             return None
         config = schedule_arguments(self.scheduler_config, self.num_training_steps)
@@ -286,10 +343,14 @@ class TaskTransformer(LightningModule):
         return scheduler
 
     def configure_optimizers(self) -> Any:
-        """Return what the three steps above build, in the form that Lightning takes."""
+        """Return the optimizer, or a dict with it and the schedule, as Lightning expects.
+
+        Raises:
+            ConfigurationError: if no parameter is trainable.
+        """
         groups = self.parameter_groups()
         if not groups:
-            raise ConfigurationError(nothing_trains(self.model))
+            raise ConfigurationError(all_frozen_message(self.model))
         optimizer = self.build_optimizer(groups)
         scheduler = self.build_scheduler(optimizer)
         if scheduler is None:
@@ -300,24 +361,27 @@ class TaskTransformer(LightningModule):
         }
 
     def num_training_steps(self) -> int:
-        """Return how often the optimizer steps in the fit, see `training_steps`."""
+        """Return the number of optimizer steps of the fit, see `training_steps`."""
         return training_steps(self.trainer)
 
     # -- callbacks
 
-    @attaching
+    @attach_first
     def configure_callbacks(self) -> list[Callback]:
-        """Return the callbacks that belong to the task, besides those of the trainer."""
+        """Return the callbacks of the task, which Lightning adds to the trainer's."""
         return []
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave the data out of copies, as Lightning does the trainer."""
+        """Omit the data module from copies, as Lightning omits the trainer."""
         return {**super().__getstate__(), "data": None}
 
     def attach_data(self, data: TransformerDataModule) -> None:
-        """Use a data module from now on, and tell it the config of the model.
+        """Set the task's data module, and the data module's model config.
 
-        Lightning's `configure_callbacks` and `predict` call this before any row is processed.
+        `configure_callbacks` and `predict` call this before any row is processed.
+
+        Args:
+            data: the data module.
         """
         self.data, data.model_config = data, self.model.config
 
@@ -326,15 +390,15 @@ class TaskTransformer(LightningModule):
     def predict(
         self, inputs: Sequence[object], data: TransformerDataModule, batch_size: int = 16
     ) -> list[Any]:
-        """Return the prediction for each raw input.
+        """Return a prediction per raw input, in order.
 
         Args:
-            inputs: texts, images, or mappings from the columns of the data to values.
-            data: the data module, which makes batches of them as in training; it needs no files.
-            batch_size: inputs at a time.
+            inputs: texts, images, or mappings from columns to values.
+            data: the data module that processes them as in training; it needs no files.
+            batch_size: examples per batch.
 
         Raises:
-            ConfigurationError: for an input without what the task needs.
+            ConfigurationError: for an invalid input.
         """
         self.attach_data(data)
         with torch.no_grad(), evaluation_mode(self):
@@ -347,54 +411,63 @@ class TaskTransformer(LightningModule):
             return [self.postprocess(p) for p in self.finish_predictions(whole, inputs)]
 
     def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> list[Any]:
-        """Return the predictions for a batch; the batch has no labels."""
+        """Return a prediction per example; a subclass must define it.
+
+        Args:
+            batch: inputs without labels, each `(batch, …)`, on the task's device.
+            batch_idx: index of the batch.
+            dataloader_idx: index of the dataloader.
+
+        Raises:
+            NotImplementedError: in this base class.
+        """
         raise NotImplementedError(f"{type(self).__name__} must define predict_step")
 
     def merge_predictions(self, predictions: list[Any]) -> list[Any]:
-        """Return one prediction an input, where `predict_step` gives one an example of it."""
+        """Merge predictions to one per input; override if an input has several examples."""
         return predictions
 
     def finish_predictions(self, predictions: list[Any], inputs: Sequence[object]) -> list[Any]:
-        """Return the predictions with what only the raw inputs tell."""
+        """Complete predictions from their raw inputs; override it."""
         return predictions
 
     def postprocess(self, prediction: Any) -> Any:
-        """Return one prediction as the caller of `predict` sees it."""
+        """Convert a prediction to the form that `predict` returns; override it."""
         return prediction
 
     def save_hf_checkpoint(self, folder: str | Path, processor: Any) -> None:
-        """Write a model repository, from which `from_pretrained` gives the same logits.
+        """Write a model repository for `from_pretrained`, with adapters merged.
 
         Args:
-            folder: gets the weights as safetensors, the config and the files of the processor.
+            folder: folder for the weights (safetensors), the config and the processor's files.
             processor: the tokenizer or image processor.
         """
-        tell_of_own_layer(self.model)
+        warn_replaced_layer(self.model)
         merge_adapters(self.model).save_pretrained(folder)
         processor.save_pretrained(folder)
 
     def load_processor(self) -> Any:
-        """Return the tokenizer that belongs to the backbone."""
+        """Load the tokenizer of the backbone; an image task loads the image processor."""
         return self.backbone.load_tokenizer()
 
     @property
     def hf_pipeline(self) -> Pipeline:
-        """The pipeline of transformers around the model; raises ConfigurationError if none fits."""
+        """The task's pipeline in transformers; raises ConfigurationError if it has none."""
         if self.hf_pipeline_task is None:
             raise ConfigurationError(
                 f"transformers has no pipeline for {type(self).__name__}: use predict(inputs, data)"
             )
-        # That of the data may be set up otherwise, as a tokenizer with another chat template.
+        # The data module's processor may differ, for example in its chat template.
         processor = getattr(self.data, "processor", None) or self.load_processor()
         arguments = self.hf_pipeline_kwargs or {}
         return build_pipeline(self.model, self.hf_pipeline_task, processor, arguments)
 
     def hf_predict(self, *inputs: Any, **kwargs: Any) -> Any:
-        """Return what the pipeline of transformers makes of its inputs."""
+        """Call `hf_pipeline`."""
         return self.hf_pipeline(*inputs, **kwargs)
 
     def load_state_dict(self, state_dict: Settings, *args: Any, **kwargs: Any) -> Any:
-        """Take up the weights of a checkpoint; raises ConfigurationError for those of others."""
+        """Load the weights of a checkpoint; raises ConfigurationError if they do not fit."""
         try:
             return super().load_state_dict(state_dict, *args, **kwargs)
         except RuntimeError as error:
@@ -404,7 +477,7 @@ class TaskTransformer(LightningModule):
             ) from error
 
     def on_save_checkpoint(self, checkpoint: Checkpoint) -> None:
-        """Record the task; leave out what the backbone's files hold, if an adapter trains."""
+        """Record the task class; with an adapter, omit weights that the backbone's files have."""
         record_task(type(self), checkpoint)
         if not self.strict_loading and not self.backbone.random_weights:
             checkpoint["state_dict"] = trained_state(self, checkpoint["state_dict"])
@@ -412,16 +485,20 @@ class TaskTransformer(LightningModule):
     # -- for subclasses and recipes
 
     def generator(self, purpose: str) -> torch.Generator:
-        """Return a random generator for this step: the same on every rank and after a resume."""
+        """Return a random generator for this step, equal on every rank and after a resume.
+
+        Args:
+            purpose: name of the use, so that two uses in a step draw different numbers.
+        """
         step = self.trainer.fit_loop.total_batch_idx
         return keyed_generator(purpose, step, self.device)
 
     def number_of_targets(self) -> Tensor:
-        """Return how many targets the batch has by which the task is being trained."""
+        """Return the number of targets in `current_batch`, a scalar, to weight its gradient by."""
         if self.weighting.count is not None:
             return self.weighting.count
         try:
             return self.count_targets(self.current_batch)
         except (KeyError, TypeError, IndexError):
-            # A step of one's own on batches of another kind: each counts alike.
+            # A custom training_step with other batches: all batches count equally.
             return torch.ones((), device=self.device)

@@ -1,5 +1,5 @@
-"""From files and the hub to batches: loading, the cache, dataloaders, collators, packing.
+"""From files and the hub to batches: loading, cache, dataloaders, collators, packing.
 
-Also pure functions on labels and texts. A data module is not here but in `core`; nothing reads a
-model. Imports `base` and `models`.
+Also pure functions on labels and texts. Data modules are in `core` and `task`. Imports `base` and
+`models`.
 """

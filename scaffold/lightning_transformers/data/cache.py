@@ -1,4 +1,4 @@
-"""Names of processed rows in the cache: the same for the same rows, code and arguments."""
+"""Cache keys of processed datasets, derived from rows, code and arguments."""
 
 import hashlib
 import inspect
@@ -28,13 +28,13 @@ from lightning_transformers.data.source_code import (
 
 log = logging.getLogger(__name__)
 
-LOADING = {"batch_size", "cache_dir", "load_from_cache_file", "num_workers"}
-"""Hyperparameters of a data module that change no row."""
+IGNORED_OPTIONS = {"batch_size", "cache_dir", "load_from_cache_file", "num_workers"}
+"""Hyperparameters of a data module that do not affect the processed rows."""
 
-OF_MODEL = {"_name_or_path", "transformers_version"}
-"""Settings of a model that say where it came from."""
+MODEL_ORIGIN = {"_name_or_path", "transformers_version"}
+"""Values of a model's config that record its origin."""
 
-OF_LOADING = {
+TOKENIZER_ORIGIN = {
     "deprecation_warnings",
     "files_loaded",
     "init_inputs",
@@ -42,9 +42,9 @@ OF_LOADING = {
     "name_or_path",
     "verbose",
 }
-"""Attributes of a tokenizer that say where it came from, and what it has warned of."""
+"""Attributes of a tokenizer that record its origin and its past warnings."""
 
-PLAIN: tuple[type, ...] = (
+PLAIN_TYPES: tuple[type, ...] = (
     type(None),
     str,
     int,
@@ -56,26 +56,28 @@ PLAIN: tuple[type, ...] = (
     PreTrainedTokenizerBase,
     BaseImageProcessor,
 )
-"""Types of attributes that count, beside functions, and containers of all these."""
+"""Types of attributes that enter the key, beside functions, and containers of all these."""
 
 
 def fingerprint(
     rows: Dataset, function: Callable[..., object], arguments: Settings, root: type
 ) -> str:
-    """Return the name of what a function makes of rows, for `Dataset.map`.
+    """Return the cache key of `Dataset.map(function)`, its `new_fingerprint`.
 
-    `datasets` takes a function of an importable module by its name, so that an edit goes
-    unnoticed, and a method with all that its object refers to, which differs in each process.
-    Here its code counts, the values that it was made with, and the text of its module; for a method
-    those of its class and its bases as well, and all that these import of the project and the
-    runtime; of an installed package the release; of a data module hyperparameters, processor,
-    plain attributes, and what is known of the model.
+    `datasets` itself hashes a function of a module by its name, which misses edits, and a method
+    with its whole object, which differs between processes. This key contains the function's code,
+    closure and defaults; the source of its module and of the first-party modules imported there;
+    the versions of installed packages; for a method its class and bases, and of the data module
+    hyperparameters, processor, plain attributes and the model's config.
 
     Args:
-        rows: the rows.
-        function: what is applied to them.
+        rows: the dataset before the function.
+        function: the function or method.
         arguments: its keyword arguments.
-        root: the class from which on downwards annotations declare hyperparameters.
+        root: base class; annotations in it and its subclasses declare hyperparameters.
+
+    Returns:
+        32 hexadecimal digits, equal in every process.
     """
     description = Description(root)
     parts = [rows._fingerprint, description.code(function), description.value(dict(arguments))]
@@ -85,38 +87,38 @@ def fingerprint(
 
 
 class Description:
-    """Describes values and code, in what JSON can hold: the same ones alike in any process.
+    """Describes values and code in JSON's types, identically in every process.
 
     Args:
-        root: the class of data modules from which on downwards annotations declare hyperparameters.
+        root: base class of data modules; annotations in it and below declare hyperparameters.
     """
 
     def __init__(self, root: type) -> None:
         self.root = root
         self.modules: set[str] = set()
-        """Where all that was described comes from: the text of these belongs to it."""
-        self._begun: list[int] = []
+        """Modules of everything described so far, whose source enters the key."""
+        self._open: list[int] = []
 
     def value(self, value: object) -> object:
-        """Return what two values have in common if they are the same."""
+        """Return a description of a value that is equal for equal values."""
         if value is None or isinstance(value, str | int | float):
             return value
-        if id(value) in self._begun:  # it refers to itself
-            return {"within": self._begun.index(id(value))}
-        self._begun.append(id(value))
+        if id(value) in self._open:  # a reference cycle
+            return {"within": self._open.index(id(value))}
+        self._open.append(id(value))
         try:
             return self._parts(value)
         finally:
-            self._begun.pop()
+            self._open.pop()
 
     def code(self, function: Any) -> object:
-        """Return what tells a function from another: its names, code, values and object."""
+        """Describe a function by its name, code, closure, defaults and object."""
         if isinstance(function, partial):
             return [self.code(function.func), self.value([function.args, function.keywords])]
-        if not hasattr(function, "__qualname__"):  # an object that can be called
+        if not hasattr(function, "__qualname__"):  # a callable object
             return self.code(function.__call__)
         own = getattr(function, "__func__", function)
-        # Lambdas share their name, and so may functions that are defined in two branches.
+        # The name is ambiguous for lambdas and functions that are defined conditionally.
         code = hash_of(getattr(own, "__code__", None))
         defaults = [getattr(own, name, None) for name in ("__defaults__", "__kwdefaults__")]
         owner = getattr(function, "__self__", None)
@@ -124,7 +126,7 @@ class Description:
 
     def _parts(self, value: object) -> object:
         match value:
-            case dict():  # in its order: of substitutions, the first may decide what is left
+            case dict():  # in order, which may matter, as for substitutions
                 pairs = [[self.value(key), self.value(part)] for key, part in value.items()]
                 return {"pairs": pairs}
             case list():
@@ -138,7 +140,7 @@ class Description:
             case BaseImageProcessor():
                 return [self._class(type(value)), self._settings(value.to_dict())]
             case PreTrainedConfig():
-                settings = {k: v for k, v in value.to_dict().items() if k not in OF_MODEL}
+                settings = {k: v for k, v in value.to_dict().items() if k not in MODEL_ORIGIN}
                 return [self._class(type(value)), self._settings(settings)]
             case type():
                 return self._class(value)
@@ -152,81 +154,81 @@ class Description:
         return self.value(dict(sorted(settings.items())))
 
     def _origin(self, part: Any) -> list[object]:
-        """Return the names of a function or class, and have the text of its module count."""
+        """Describe a function or class by its name, and record its module."""
         module = module_of(part)
         self.modules.add(module)
-        # datasets itself sees what was typed at a prompt or in a notebook, with all that it uses.
+        # Interactive code has no file; the hash of datasets covers it and all globals it uses.
         return [module, part.__qualname__, hash_of(part) if is_interactive(module) else None]
 
     def _class(self, cls: type) -> list[object]:
-        """Return the names of a class and its bases, of one that a function made its members."""
+        """Describe a class by its bases; one defined in a function by its members too."""
         made = [base for base in cls.__mro__ if "<locals>" in base.__qualname__]
-        members = [self._settings(plain_in(vars(base))) for base in made]
+        members = [self._settings(plain_attributes(vars(base))) for base in made]
         return [[self._origin(base) for base in cls.__mro__], members]
 
     def _data(self, data: Any) -> list[object]:
-        """Return what makes a data module process rows as it does.
+        """Describe a data module by all that affects its rows.
 
-        These are its class, its hyperparameters, its processor, what is known of the model, and
-        those attributes that are plain. What is worked out when it is asked for is left out.
+        Its class, hyperparameters, processor, the model's config and plain attributes, without
+        cached properties.
         """
         cls = type(data)
         state = hyperparameters_of(data, self.root) | {
             name: value
-            for name, value in plain_in(vars(data)).items()
+            for name, value in plain_attributes(vars(data)).items()
             if not isinstance(getattr(cls, name, None), cached_property)
         }
-        state = {
-            k: v for k, v in state.items() if k not in LOADING and not k.startswith("_hparams")
-        }
+        ignored = IGNORED_OPTIONS | {name for name in state if name.startswith("_hparams")}
+        state = {name: value for name, value in state.items() if name not in ignored}
         state |= {"processor": data.processor, "model_config": data.known_config()}
         return [self._class(cls), self._settings(state)]
 
     def _tokenizer(self, tokenizer: PreTrainedTokenizerBase) -> list[object]:
-        """Return what a tokenizer does by all of its settings, not by how it was called last."""
+        """Describe a tokenizer by its rules, without padding and truncation of the last call."""
         cls = self._class(type(tokenizer))
         backend: Any = getattr(tokenizer, "backend_tokenizer", None)
         try:
             rules = json.loads(backend.to_str())
-        except Exception:  # it is written in Python, or some of its rules are
+        except Exception:  # a tokenizer or rule in Python
             return [cls, hash_of(tokenizer)]
         rules |= {"truncation": None, "padding": None}
         rules["encode_special_tokens"] = backend.encode_special_tokens
         tokens = {name: str(token) for name, token in tokenizer.special_tokens_map.items()}
-        settings = {k: v for k, v in plain_in(vars(tokenizer)).items() if k not in OF_LOADING}
+        attributes = plain_attributes(vars(tokenizer))
+        settings = {k: v for k, v in attributes.items() if k not in TOKENIZER_ORIGIN}
         return [cls, self._settings(tokens), self._settings(settings), digest_of(rules)]
 
 
 def closure_of(function: Callable[..., object]) -> list[object]:
-    """Return the values that a function has from where it is defined, except for its class."""
+    """Return the values in the closure of a function, except for `__class__`."""
     names = getattr(getattr(function, "__code__", None), "co_freevars", ())
     cells = zip(names, getattr(function, "__closure__", None) or (), strict=False)
     return [cell.cell_contents for name, cell in cells if name != "__class__"]
 
 
-def plain_in(values: Settings) -> dict[str, object]:
-    """Return the attributes that have a value, which is plain."""
+def plain_attributes(values: Settings) -> dict[str, object]:
+    """Return the attributes whose value is plain and not None."""
     return {k: v for k, v in values.items() if v is not None and is_plain(v)}
 
 
 def is_plain(value: object) -> bool:
-    """Tell whether a value is a text, number, path, function or processor, or made of such."""
+    """Return whether a value is of `PLAIN_TYPES`, a function, or a container of these."""
     try:
         match value:
             case dict():
                 return all(is_plain(part) for pair in value.items() for part in pair)
             case list() | tuple() | set() | frozenset():
                 return all(map(is_plain, value))
-    except RecursionError:  # it contains itself
+    except RecursionError:  # a reference cycle
         return False
-    return isinstance(value, PLAIN) or inspect.isroutine(value)
+    return isinstance(value, PLAIN_TYPES) or inspect.isroutine(value)
 
 
 class OrderedPickler(Pickler):  # type: ignore[misc]
-    """The pickler of `datasets`, which orders frozen sets as well; code has one for `{…}`."""
+    """The pickler of `datasets`, which also orders the frozen sets that code has for `{…}`."""
 
     def save(self, obj: object, *arguments: object, **kwargs: object) -> None:
-        """Write an object, a frozen set in the order of its members' hashes."""
+        """Pickle an object; a frozen set in the order of its members' hashes."""
         if type(obj) is frozenset and id(obj) not in self.memo:
             self.save_reduce(frozenset, (sorted(obj, key=stable_hash),), obj=obj)
         else:
@@ -234,22 +236,26 @@ class OrderedPickler(Pickler):  # type: ignore[misc]
 
 
 def stable_hash(value: object) -> str:
-    """Return the hash of `datasets` of what `OrderedPickler` writes."""
+    """Return the hash that `datasets` gives the output of `OrderedPickler`."""
     content = BytesIO()
     OrderedPickler(content, recurse=True).dump(value)
     return str(Hasher.hash_bytes(content.getvalue()))
 
 
 def hash_of(value: object) -> str:
-    """Return a hash of any value; of one that cannot be hashed, another each time."""
+    """Return a hash of any value; a random one, with a warning, if it cannot be pickled."""
     try:
         return stable_hash(value)
-    except Exception as error:  # of pickle, or of what it calls
-        log.warning("rows are processed anew, not looked up: %r has no hash (%s)", value, error)
+    except Exception as error:  # of pickle, or of code that it calls
+        log.warning(
+            "rows are processed again instead of read from the cache: %r cannot be hashed (%s)",
+            value,
+            error,
+        )
         return uuid4().hex
 
 
 def digest_of(description: object) -> str:
-    """Return a short name of what JSON can hold."""
+    """Return 32 hexadecimal digits for a value of JSON's types."""
     text = json.dumps(description, sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

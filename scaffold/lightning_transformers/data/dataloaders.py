@@ -1,7 +1,7 @@
-"""The order of training rows, and random numbers of batches, as functions of seed and epoch.
+"""Samplers and dataloaders whose order and random numbers depend on seed and epoch alone.
 
-A run that is resumed in the midst of an epoch so sees the rows that are left, in the same order,
-and hides the same tokens in them; of a stream with the same number of workers.
+A run that resumes within an epoch so continues with the same rows, order and masking; a stream
+needs the same number of workers for that.
 """
 
 import itertools
@@ -15,7 +15,7 @@ from pytorch_lightning import Trainer
 from torch.utils.data import DataLoader, DistributedSampler, SequentialSampler
 
 from lightning_transformers.base.errors import ConfigurationError
-from lightning_transformers.base.seeding import random_numbers_from, seed_of
+from lightning_transformers.base.seeding import seed_of, temporary_seed
 from lightning_transformers.base.types import Batch
 
 Examples = Sequence[dict[str, Any]]
@@ -23,28 +23,22 @@ Collate = Callable[[Examples], Batch]
 
 
 def batches_per_process(rows: int, processes: int, batch_size: int) -> int:
-    """Return how many batches each process has of an epoch."""
+    """Return the number of batches of an epoch on each rank."""
     return math.ceil((rows // processes) / batch_size)
 
 
-def no_batches() -> int:
-    """Return that none is done: an evaluation starts from the beginning."""
-    return 0
-
-
 def even_batch_size(rows: int, processes: int, wanted: int) -> int:
-    """Return a batch size with which all processes have the same number of batches.
+    """Return a batch size with which all ranks have the same number of batches.
 
-    A process has one row more than another at most. A model that is spread over processes runs
-    on all of them or on none, so that a batch on some alone would wait for ever.
+    A sharded model runs on all ranks at once: an additional batch on some of them would deadlock.
 
     Args:
-        rows: number of rows, each on one of the processes.
-        processes: number of processes.
-        wanted: the batch size to come close to, from below if that is possible.
+        rows: number of rows, each on one rank.
+        processes: number of ranks.
+        wanted: configured batch size; the result is the nearest possible one, preferably below.
 
     Raises:
-        ConfigurationError: if there are fewer rows than processes.
+        ConfigurationError: if there are fewer rows than ranks.
     """
     require_rows(rows, processes, "evaluate")
     fewest, more = divmod(rows, processes)
@@ -53,37 +47,43 @@ def even_batch_size(rows: int, processes: int, wanted: int) -> int:
 
 
 def require_rows(rows: int, processes: int, purpose: str) -> None:
-    """Raise ConfigurationError if there are fewer rows than processes; `purpose` is a verb."""
+    """Check the number of rows; raises ConfigurationError if it is below that of the ranks.
+
+    Args:
+        rows: number of rows.
+        processes: number of ranks.
+        purpose: the verb of the message, such as `train`.
+    """
     if rows < processes:
         fewer = f", or set trainer.devices={rows}" if rows else ""
         raise ConfigurationError(
-            f"{rows} rows to {purpose} on for {processes} processes: give more{fewer}"
+            f"{rows} rows to {purpose} on are too few for {processes} processes: add rows{fewer}"
         )
 
 
-class Row(int):
-    """The index of a row, and the seed of what is random in a batch that starts with it."""
+class SeededIndex(int):
+    """Index of a row; the first one of a batch carries the seed of the batch."""
 
     seed: int
 
 
-class EpochSampler(DistributedSampler[Row]):
-    """Shuffled rows of one process, in an order that follows from seed and epoch.
+class EpochSampler(DistributedSampler[SeededIndex]):
+    """Samples the rows of one rank, shuffled by seed and epoch.
 
-    All processes have the same number of batches. Rows of which only some processes would make a
-    batch are left out, others in each epoch; none is repeated.
+    All ranks have the same number of batches: surplus rows, different ones in each epoch, are
+    dropped, and none is repeated.
 
     Args:
-        rows: the rows.
-        batch_size: rows in a batch of one process.
-        seed: of the order.
-        epoch: returns the epoch.
-        done: returns the number of batches that a resumed epoch has had.
-        num_replicas: number of processes.
-        rank: number of this process.
+        rows: the dataset.
+        batch_size: batch size per rank.
+        seed: seed of the order.
+        epoch: returns the current epoch.
+        done: returns the number of batches that a resumed epoch has already processed.
+        num_replicas: number of ranks.
+        rank: this rank.
 
     Raises:
-        ConfigurationError: if there are fewer rows than processes.
+        ConfigurationError: if there are fewer rows than ranks.
     """
 
     def __init__(
@@ -106,31 +106,29 @@ class EpochSampler(DistributedSampler[Row]):
         used = self.rows if fewest % batch_size else fewest * num_replicas
         self.num_samples = len(range(rank, used, num_replicas))
 
-    def __iter__(self) -> Iterator[Row]:
-        """Return an iterator over the rows that are left of the epoch."""
+    def __iter__(self) -> Iterator[SeededIndex]:
+        """Return an iterator over the remaining row indices of the epoch."""
         epoch = self.epoch_of_run()
         generator = torch.Generator().manual_seed(seed_of(self.seed, epoch))
         order = torch.randperm(self.rows, generator=generator).tolist()
         mine = order[self.rank :: self.num_replicas][: self.num_samples]
-        return iter([self._row(mine, at, epoch) for at in self._positions()])
+        remaining = range(self.done() * self.batch_size, self.num_samples)
+        return iter([self._row(mine, at, epoch) for at in remaining])
 
-    def _positions(self) -> range:
-        return range(self.done() * self.batch_size, self.num_samples)
-
-    def _row(self, mine: list[int], position: int, epoch: int) -> Row:
-        row = Row(mine[position])
+    def _row(self, mine: list[int], position: int, epoch: int) -> SeededIndex:
+        row = SeededIndex(mine[position])
         if position % self.batch_size == 0:
             row.seed = seed_of(self.seed, epoch, self.rank, position)
         return row
 
 
-class InOrder(SequentialSampler):
-    """The rows in their order, in each epoch the same, as Lightning wants them to overfit.
+class InOrderSampler(SequentialSampler):
+    """Samples the rows in order, equal in every epoch, for `trainer.overfit_batches`.
 
     Args:
-        rows: the rows.
-        batch_size: rows in a batch.
-        done: returns the number of batches that a resumed epoch has had.
+        rows: the dataset.
+        batch_size: batch size.
+        done: returns the number of batches that a resumed epoch has already processed.
     """
 
     def __init__(self, rows: Dataset, batch_size: int, done: Callable[[], int]) -> None:
@@ -138,15 +136,15 @@ class InOrder(SequentialSampler):
         self.rows, self.batch_size, self.done = len(rows), batch_size, done
 
     def __iter__(self) -> Iterator[int]:
-        """Return an iterator over the rows that are left of the epoch."""
+        """Return an iterator over the remaining row indices of the epoch."""
         return iter(range(self.done() * self.batch_size, self.rows))
 
 
-class SeededRows(torch.utils.data.Dataset[object]):
-    """Rows in batches that know the seed of what is random in them.
+class SeededDataset(torch.utils.data.Dataset[object]):
+    """Reads batches of rows, each with its seed.
 
     Args:
-        rows: the rows, of `datasets` or of any class with `__len__` and `__getitem__`.
+        rows: a dataset of `datasets`, or any object with `__len__` and `__getitem__`.
     """
 
     def __init__(self, rows: Any) -> None:
@@ -155,56 +153,56 @@ class SeededRows(torch.utils.data.Dataset[object]):
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitems__(self, indices: list[Row]) -> tuple[int, Examples]:
-        """Return the seed of a batch, and its examples, whose transforms may draw numbers."""
+    def __getitems__(self, indices: list[SeededIndex]) -> tuple[int, Examples]:
+        """Return the seed and the examples of a batch; the seed also covers random transforms."""
         seed, places = indices[0].seed, [int(index) for index in indices]
-        with random_numbers_from(seed_of(seed, "rows")):
+        with temporary_seed(seed_of(seed, "rows")):
             if hasattr(self.rows, "__getitems__"):
                 return seed, self.rows.__getitems__(places)
             return seed, [self.rows[place] for place in places]
 
 
 class SeededCollate:
-    """Makes batches of examples with random numbers that follow from the seed of the batch.
+    """Calls a collator with random numbers seeded by the batch.
 
     Args:
-        collate: makes a batch of a list of examples.
+        collate: collates a list of examples.
     """
 
     def __init__(self, collate: Collate) -> None:
         self.collate = collate
 
     def __call__(self, batch: tuple[int, Examples]) -> Batch:
-        """Return the batch."""
+        """Return the collated batch, each tensor `(batch, …)`, of a seed and examples."""
         seed, examples = batch
-        with random_numbers_from(seed):
+        with temporary_seed(seed):
             return self.collate(examples)
 
 
 class ResumableLoader(DataLoader[Any]):
-    """Batches that a run goes on with by itself: Lightning has no state of theirs to keep."""
+    """A dataloader whose position depends on the run's progress alone, without saved state."""
 
     def state_dict(self) -> dict[str, object]:
-        """Return nothing: seed, epoch and number of batches tell all."""
+        """Return an empty state: seed, epoch and number of batches determine the position."""
         return {}
 
     def load_state_dict(self, state_dict: object) -> None:
-        """Take up nothing."""
+        """Ignore the state."""
 
 
 class StreamLoader(ResumableLoader):
-    """Batches of a stream, which shuffles by the epoch; those that a resumed epoch had are skipped.
+    """Loads batches of a stream, which is shuffled by epoch.
 
-    They are made all the same, so that what is random in the others is as it would have been: it
-    follows from seed, epoch and number of a batch, and of a worker from what it has made before.
-    Workers that outlive an epoch would bring numbers from the one before.
+    A resumed epoch reads and drops its first batches, since a worker's random state depends on
+    the batches it has already made. Workers are not persistent: their state would carry over to
+    the next epoch.
 
     Args:
-        arguments: those of the base class, among them a generator.
-        seed: of the random numbers.
-        epoch: returns the epoch.
-        done: returns the number of batches that a resumed epoch has had.
-        kwargs: those of the base class.
+        arguments: arguments of `DataLoader`.
+        seed: seed of the random numbers.
+        epoch: returns the current epoch.
+        done: returns the number of batches that a resumed epoch has already processed.
+        kwargs: keyword arguments of `DataLoader`, among them `generator`.
     """
 
     def __init__(
@@ -212,7 +210,7 @@ class StreamLoader(ResumableLoader):
         *arguments: Any,
         seed: int,
         epoch: Callable[[], int],
-        done: Callable[[], int],
+        done: Callable[[], int] = lambda: 0,
         **kwargs: Any,
     ) -> None:
         super().__init__(*arguments, **kwargs | {"persistent_workers": False})
@@ -221,18 +219,18 @@ class StreamLoader(ResumableLoader):
         self.done = done
 
     def __iter__(self) -> Any:
-        """Return an iterator over the batches that are left of the epoch."""
+        """Return an iterator over the remaining batches of the epoch."""
         epoch = self.epoch()
         cast(IterableDataset, self.dataset).set_epoch(epoch)
         self.generator.manual_seed(seed_of(self.seed, epoch))  # workers take their seeds from it
-        batches = seeded(super().__iter__(), self.seed, epoch)
+        batches = seeded_batches(super().__iter__(), self.seed, epoch)
         return itertools.islice(batches, self.done(), None)
 
 
-def seeded(batches: Iterator[Batch], seed: int, epoch: int) -> Iterator[Batch]:
-    """Yield batches, each of which is made with random numbers of its own."""
+def seeded_batches(batches: Iterator[Batch], seed: int, epoch: int) -> Iterator[Batch]:
+    """Yield batches, each tensor `(batch, …)`, made with random numbers seeded by batch number."""
     for number in itertools.count():
-        with random_numbers_from(seed_of(seed, epoch, number)):
+        with temporary_seed(seed_of(seed, epoch, number)):
             try:
                 batch = next(batches)
             except StopIteration:
@@ -240,12 +238,12 @@ def seeded(batches: Iterator[Batch], seed: int, epoch: int) -> Iterator[Batch]:
         yield batch
 
 
-def require_one_process(trainer: Trainer | None) -> None:
-    """Raise ConfigurationError if several processes would have to share a stream."""
+def require_single_process(trainer: Trainer | None) -> None:
+    """Check that a stream is read by one rank; raises ConfigurationError if there are more."""
     processes = trainer.world_size if trainer else 1
     if processes > 1:
         raise ConfigurationError(
-            f"dataset.streaming=true with {processes} processes: nobody knows the number of "
-            "rows, so that each would have as many: set dataset.streaming=false, or "
+            f"dataset.streaming=true does not work with {processes} processes, since a stream of "
+            "unknown length cannot be shared evenly: set dataset.streaming=false, or "
             "trainer.devices=1"
         )

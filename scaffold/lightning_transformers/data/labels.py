@@ -1,4 +1,4 @@
-"""The classes of a labelled data set: inferred, or given, and looked up."""
+"""Class labels of datasets and models."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,24 +9,21 @@ from transformers import PreTrainedModel
 
 from lightning_transformers.base.errors import ConfigurationError, did_you_mean
 from lightning_transformers.base.types import Row
-from lightning_transformers.data.loading import Rows
+from lightning_transformers.data.loading import AnyDataset
 
 UNLABELLED = -1
-"""What the hub's data sets put where the label is kept secret."""
+"""Placeholder in the hub's test sets without public labels."""
 
 
 class LabelEncoder:
-    """Turns the values of a column into numbers of classes.
+    """Encodes the values of a label column as class indices.
 
     Args:
-        names: the classes in the order of the model's outputs.
-        feature: the declaration of the column where its values are numbers already, which may
-            have the classes in another order. Without one a number is a name, or where no name
-            has digits alone the place of one in `names`.
-        place: column and split, for the message.
-
-    Raises:
-        ConfigurationError: for a value outside the classes.
+        names: class names in the order of the model's outputs.
+        feature: the column's feature if its values are integers, possibly in another order of
+            classes. Without a feature, an integer is a class name, or an index into `names` if no
+            name is a number.
+        place: column and split, for the error message.
     """
 
     def __init__(self, names: Sequence[str], feature: ClassLabel | None, place: str) -> None:
@@ -37,28 +34,36 @@ class LabelEncoder:
         self.declared = feature.names if feature else self.names if numbered else []
 
     def __call__(self, value: object) -> int:
-        """Return the number of a class."""
+        """Return the class index of a value; raises ConfigurationError if it is not a class."""
         if str(value) not in self.numbers:
-            value = whole(value)
+            value = whole_number(value)
         name = str(value)
         if type(value) is int and 0 <= value < len(self.declared):
             name = self.declared[value]
         if value is None or name not in self.numbers:
             raise ConfigurationError(
                 f"the label '{value}' in {self.place} is none of the {len(self.names)} classes"
-                f"{did_you_mean(name, self.names)}: mend the data, or set dataset.labels=[a,b]"
+                f"{did_you_mean(name, self.names)}: fix the data, or set dataset.labels=[a,b]"
             )
         return self.numbers[name]
 
 
 def class_names(model: PreTrainedModel) -> list[str]:
-    """Return the names of a model's classes in the order of its outputs."""
+    """Return the class names of a model in the order of its outputs."""
     names: Any = model.config.id2label
     return [names[number] for number in range(len(names))]
 
 
 def likely_classes(model: PreTrainedModel, logits: Tensor) -> list[Row]:
-    """Return the most probable class for each row of logits, as `label` and `score`."""
+    """Return the most probable class of each example.
+
+    Args:
+        model: the model, whose config has the class names.
+        logits: `(batch, classes)`.
+
+    Returns:
+        `label` and `score`, its probability, for each example.
+    """
     names = class_names(model)
     scores, numbers = logits.float().softmax(-1).max(-1)
     return [
@@ -67,27 +72,27 @@ def likely_classes(model: PreTrainedModel, logits: Tensor) -> list[Row]:
     ]
 
 
-def class_label(rows: Rows, column: str) -> ClassLabel | None:
-    """Return the declaration of a column of classes, or of lists of them, if there is one."""
+def class_label(rows: AnyDataset, column: str) -> ClassLabel | None:
+    """Return the `ClassLabel` feature of a column of classes, or lists of classes, or None."""
     feature = (rows.features or {}).get(column)
     feature = getattr(feature, "feature", feature)
     return feature if isinstance(feature, ClassLabel) else None
 
 
-def distinct(rows: Dataset, column: str) -> list[Any]:
-    """Return the different values of a column; all of them if they are lists."""
-    if isinstance(rows.features[column], List | LargeList):  # which Arrow does not compare
+def distinct_values(rows: Dataset, column: str) -> list[Any]:
+    """Return the distinct values of a column; all values if they are lists."""
+    if isinstance(rows.features[column], List | LargeList):  # Arrow cannot compare lists
         return list(rows[column])
     return list(rows.unique(column))
 
 
-def whole(value: object) -> object:
-    """Return a number without a fraction as an integer: a blank makes a column of them floats."""
+def whole_number(value: object) -> object:
+    """Convert integral floats to int: an empty cell turns a column of integers into floats."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def is_unlabelled(rows: Rows, column: str) -> bool:
-    """Tell whether all rows lack a label, as those of a test set that is kept secret."""
+def is_unlabelled(rows: AnyDataset, column: str) -> bool:
+    """Return whether no row has a label, as in a test set without public labels."""
     if column not in (rows.column_names or [column]):
         return True
-    return isinstance(rows, Dataset) and distinct(rows, column) in ([UNLABELLED], [None])
+    return isinstance(rows, Dataset) and distinct_values(rows, column) in ([UNLABELLED], [None])

@@ -1,4 +1,4 @@
-"""Where raw examples come from: the user's files, the files of the package, the hub."""
+"""Loading raw datasets from local files, the package's samples, and the hub."""
 
 import errno
 import glob
@@ -17,37 +17,37 @@ from lightning_transformers.base.hub import prepare_hub_access
 from lightning_transformers.base.package_data import local_path
 from lightning_transformers.base.types import Settings
 
-Rows: TypeAlias = "Dataset | IterableDataset"
-Splits: TypeAlias = DatasetDict
+AnyDataset: TypeAlias = "Dataset | IterableDataset"
+"""A dataset in memory or on disk, or a stream of rows."""
 
 SPLITS = ("train", "validation", "test", "predict")
 BUILDERS = {".csv": "csv", ".json": "json", ".jsonl": "json", ".parquet": "parquet", ".txt": "text"}
 OPTIONS: dict[str, Settings] = {"csv": {"keep_default_na": False, "na_values": [""]}}
-"""Of the builders; in a csv, only what is empty is missing, and not a class `None` or `NA`."""
-PANDAS_INDEX = "__index_level_0__"  # what becomes of a field that no header names
-NO_ROWS = "corresponds to no data"  # what datasets says of a csv with a header only
+"""Arguments of builders; in a csv only empty cells are missing values, not `None` or `NA`."""
+PANDAS_INDEX = "__index_level_0__"  # column that pandas makes of fields without a header
+NO_ROWS = "corresponds to no data"  # message of datasets for a csv without rows
 
-UNWRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS}
+PERMISSION_ERRORS = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 def shipped_files(folder: str, suffix: str = "jsonl") -> dict[str, str]:
-    """Return the files of a sample that ships with the package, per split.
+    """Return the files of a bundled sample, as `pkg://…`, by split.
 
     Args:
-        folder: its name among the assets.
-        suffix: of its files.
+        folder: name of its folder in `assets`.
+        suffix: file name extension, without the dot.
     """
     path = f"pkg://lightning_transformers/assets/{folder}"
     return {split: f"{path}/{split}.{suffix}" for split in ("train", "validation")}
 
 
 @dataclass(frozen=True)
-class Source:
-    """How to read.
+class DatasetReader:
+    """Options for reading datasets.
 
     Attributes:
-        cache_dir: where `datasets` keeps its copies; its own folder by default.
-        streaming: read rows as they are needed.
+        cache_dir: cache folder of `datasets`; its default if None.
+        streaming: read rows on demand.
     """
 
     cache_dir: str | None = None
@@ -55,93 +55,102 @@ class Source:
 
     @property
     def folder(self) -> Path:
-        """Where the copies are."""
+        """The cache folder, absolute."""
         return Path(self.cache_dir or datasets.config.HF_DATASETS_CACHE).expanduser().absolute()
 
     def load(self, *arguments: Any, **kwargs: Any) -> Any:
-        """Return what `datasets.load_dataset` does."""
+        """Call `datasets.load_dataset` with these options."""
         return datasets.load_dataset(
             *arguments, cache_dir=self.cache_dir, streaming=self.streaming, **kwargs
         )
 
-    def file_for(self, name: str) -> str:
-        """Return where to keep what comes of rows that are in no file, beside which it would be."""
+    def cache_file(self, name: str) -> str:
+        """Return the cache file of processed rows whose source dataset is only in memory."""
         return str(self.folder / "in_memory" / f"cache-{name}.arrow")
 
-    def require_writable(self, error: Exception) -> None:
-        """Check that an error does not come of a folder that cannot be written.
+    def raise_if_unwritable(self, error: Exception) -> None:
+        """Translate an error about an unwritable cache folder.
+
+        Args:
+            error: an error of `datasets`; any other cause is ignored.
 
         Raises:
-            ConfigurationError: naming the folder.
+            ConfigurationError: if the cache folder is not writable.
         """
         cause = error.__cause__ or error
         file = Path(str(getattr(cause, "filename", None))).absolute()
         within = file.is_relative_to(self.folder) or self.folder.is_relative_to(file)
-        if within and getattr(cause, "errno", None) in UNWRITABLE:
+        if within and getattr(cause, "errno", None) in PERMISSION_ERRORS:
             raise ConfigurationError(
                 f"cannot write to the cache {self.folder}: {first_line(cause)}: "
                 "set dataset.cache_dir=<folder>"
             ) from error
 
 
-def load_files(files: Mapping[str, str], source: Source) -> DatasetDict:
-    """Return one split per file.
+def load_files(files: Mapping[str, str], reader: DatasetReader) -> DatasetDict:
+    """Load one file or folder per split.
 
     Args:
-        files: a csv, json, jsonl, parquet or txt file per split, or a folder of images, in one
-            folder for each class unless they are to predict on; relative paths are relative to
-            where the command was typed.
-        source: how to read them.
+        files: by split, a csv, json, jsonl, parquet or txt file, or a folder of images with a
+            subfolder per class (optional for `predict`); relative to the folder in which the
+            command was run.
+        reader: cache folder and streaming mode.
 
     Raises:
-        ConfigurationError: for a file that is missing, empty, of another kind or malformed.
+        ConfigurationError: for a file that is missing, empty, malformed or of an unknown type.
     """
-    return DatasetDict({split: _load_file(split, file, source) for split, file in files.items()})
+    return DatasetDict({split: _load_file(split, file, reader) for split, file in files.items()})
 
 
 def load_from_hub(
-    name: str, config_name: str | None, revision: str | None, source: Source
+    name: str, config_name: str | None, revision: str | None, reader: DatasetReader
 ) -> DatasetDict:
-    """Return the splits of a dataset on the Hugging Face hub.
+    """Load the splits of a dataset on the Hugging Face hub.
+
+    Args:
+        name: id of the dataset.
+        config_name: its configuration, if it has several.
+        revision: branch, tag or commit.
+        reader: cache folder and streaming mode.
 
     Raises:
-        ConfigurationError: if there is no such dataset or it cannot be reached.
+        ConfigurationError: if the dataset does not exist or cannot be downloaded.
     """
     prepare_hub_access()
     try:
-        return source.load(name, config_name, revision=revision)
+        return reader.load(name, config_name, revision=revision)
     except (OSError, ValueError, datasets.exceptions.DatasetNotFoundError) as error:
-        source.require_writable(error)
+        reader.raise_if_unwritable(error)
         raise ConfigurationError(
             f"cannot load the dataset '{name}': {first_line(error)} "
             "(offline? dataset.dataset_name=sample needs no network)"
         ) from error
 
 
-def column_names(rows: Rows) -> list[str]:
-    """Return the columns; a stream of json does not know them before its first row."""
+def column_names(rows: AnyDataset) -> list[str]:
+    """Return the column names; those of a json stream are taken from its first row."""
     return rows.column_names or list(next(iter(rows), {}))
 
 
-def _load_file(split: str, file: str, source: Source) -> Rows:
+def _load_file(split: str, file: str, reader: DatasetReader) -> AnyDataset:
     path = Path(to_absolute_path(local_path(file)))
     if path.is_dir():
-        return _load_folder(split, file, path, source)
+        return _load_folder(split, file, path, reader)
     if not path.is_file():
-        raise ConfigurationError(f"the {split} file '{file}' is not there (looked for {path})")
+        raise ConfigurationError(f"the {split} file '{file}' does not exist (looked for {path})")
     if path.suffix.lower() not in BUILDERS:
         known = ", ".join(BUILDERS)
         raise ConfigurationError(
-            f"the {split} file '{file}' has the ending '{path.suffix}' (known: {known})"
+            f"the {split} file '{file}' has the unknown extension '{path.suffix}' (known: {known})"
         )
     if path.stat().st_size == 0:
         raise ConfigurationError(f"the {split} file '{file}' is empty")
     try:
         name, builder = glob.escape(str(path)), BUILDERS[path.suffix.lower()]
         options = OPTIONS.get(builder, {})
-        loaded = source.load(builder, data_files=name, split="train", **options)
+        loaded = reader.load(builder, data_files=name, split="train", **options)
     except (DatasetGenerationError, ValueError, OSError) as error:
-        source.require_writable(error)
+        reader.raise_if_unwritable(error)
         reason = first_line(error.__cause__ or error)
         if NO_ROWS in reason:
             raise ConfigurationError(f"the {split} file '{file}' has no rows") from error
@@ -152,36 +161,39 @@ def _load_file(split: str, file: str, source: Source) -> Rows:
     if PANDAS_INDEX in columns:
         raise ConfigurationError(
             f"the rows of the {split} file '{file}' have more fields than its header: "
-            "put texts with commas in quotes"
+            "quote texts that contain commas"
         )
     return loaded
 
 
-def _load_folder(split: str, folder: str, path: Path, source: Source) -> Rows:
-    # Given the folder itself, the builder takes a class called `train` or `test` for a split.
+def _load_folder(split: str, folder: str, path: Path, reader: DatasetReader) -> AnyDataset:
+    # Given the folder, the builder would treat a class named `train` or `test` as a split.
     images = str(Path(glob.escape(str(path))) / "**")
     try:
-        rows = source.load("imagefolder", data_files=images, split="train")
+        rows = reader.load("imagefolder", data_files=images, split="train")
     except (DatasetGenerationError, ValueError, OSError) as error:
-        source.require_writable(error)
-        raise ConfigurationError(f"the {split} folder '{folder}' holds no images") from error
+        reader.raise_if_unwritable(error)
+        raise ConfigurationError(f"the {split} folder '{folder}' contains no images") from error
     if split != "predict" and "label" not in rows.features:
         raise ConfigurationError(
-            f"the {split} folder '{folder}' must have a folder of images for each class, at least "
-            "2, and no image beside them"
+            f"the {split} folder '{folder}' must consist of a subfolder of images per class, of at "
+            "least 2 classes"
         )
     return rows
 
 
 def named_splits(dataset: DatasetDict, chosen: Mapping[str, str | None]) -> DatasetDict:
-    """Return the splits that are chosen and those with a known name, under the known names.
+    """Select and rename the splits of a dataset on the hub.
 
     Args:
-        dataset: splits by the names that the hub has for them.
-        chosen: for each of `SPLITS` the name that stands for it, or None for its own.
+        dataset: splits by their names on the hub.
+        chosen: for each of `SPLITS` the name of the split to use, or None for the same name.
+
+    Returns:
+        The splits that exist, by the names in `SPLITS`.
 
     Raises:
-        ConfigurationError: if one that is chosen is not there.
+        ConfigurationError: if a chosen split does not exist.
     """
     splits = {}
     for split, name in chosen.items():
@@ -189,7 +201,7 @@ def named_splits(dataset: DatasetDict, chosen: Mapping[str, str | None]) -> Data
             splits[split] = dataset[name or split]
         elif name:
             raise ConfigurationError(
-                f"dataset.{split}_subset_name={name}: the dataset has no such split (it has: "
+                f"dataset.{split}_subset_name={name} is not a split of the dataset (it has: "
                 f"{', '.join(dataset)})"
             )
     return DatasetDict(splits)

@@ -1,4 +1,4 @@
-"""From texts to blocks of tokens, on Arrow buffers throughout."""
+"""Tokenization and packing into blocks, on Arrow buffers."""
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,20 +18,20 @@ def tokenize_and_pack(
     block_size: int,
     append_eos: bool,
 ) -> pa.Table:
-    """Concatenate the tokens of all rows and cut them into blocks.
+    """Concatenate the tokens of all rows and split them into blocks.
 
-    For `Dataset.map(batched=True)` on a dataset in Arrow format. The blocks are a list array of
-    offsets into one buffer: no token becomes a Python object after the tokenizer.
+    For `Dataset.map(batched=True)` on a dataset in Arrow format. The blocks share one buffer: no
+    token becomes a Python object after the tokenizer.
 
     Args:
         table: rows with a column of texts.
-        tokenizer: turns the texts into ids.
+        tokenizer: the tokenizer.
         text_column: name of that column.
-        block_size: tokens in a block; the last one of a table may be shorter, so none is lost.
-        append_eos: end every row that has text with the tokenizer's end-of-sequence token.
+        block_size: tokens per block; the last block of a table may be shorter.
+        append_eos: append the end-of-sequence token to each non-empty row.
 
     Returns:
-        A table with the column `input_ids`, a list of int32 a row.
+        A table with the column `input_ids`, a list of int32 per block.
     """
     rows = text_tokens(table, tokenizer, text_column, append_eos)
     tokens = pa.array(itertools.chain.from_iterable(rows), type=pa.int32())
@@ -41,7 +41,7 @@ def tokenize_and_pack(
 def text_tokens(
     table: pa.Table, tokenizer: PreTrainedTokenizerBase, text_column: str, append_eos: bool
 ) -> Iterator[list[int]]:
-    """Yield the tokens of each row that has text, as `tokenize_and_pack` takes them."""
+    """Yield the token ids of each non-empty row; arguments as in `tokenize_and_pack`."""
     texts = [text for text in table[text_column].to_pylist() if text]
     end = [tokenizer.eos_token_id] if append_eos and tokenizer.eos_token_id is not None else []
     return ([*ids, *end] for ids in token_ids(tokenizer, texts))
@@ -50,14 +50,14 @@ def text_tokens(
 def tokenize(
     columns: Mapping[str, list[str]], *, tokenizer: PreTrainedTokenizerBase, text_column: str
 ) -> Columns:
-    """Return the texts' ids, with special tokens, for `Dataset.map(batched=True)`."""
+    """Return `input_ids` with special tokens, for `Dataset.map(batched=True)`."""
     return {"input_ids": tokenizer(columns[text_column], verbose=False)["input_ids"]}
 
 
 def pack(tokens: pa.Array, block_size: int) -> pa.ListArray:
-    """Cut an array of tokens into lists of `block_size`, the last one shorter if need be.
+    """Split an array of tokens into blocks of `block_size`; the last one may be shorter.
 
-    A last block of one token is left out: there is nothing in it to predict.
+    A last block of a single token, which has no target, is dropped.
     """
     end = len(tokens) - (len(tokens) % block_size == 1)
     offsets = [*range(0, end, block_size), end]
@@ -67,13 +67,13 @@ def pack(tokens: pa.Array, block_size: int) -> pa.ListArray:
 def token_ids(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> Sequence[list[int]]:
     """Return the ids of each text, without special tokens.
 
-    The Rust tokenizer is asked directly: the Python layer above it costs as much again.
+    Calls the Rust tokenizer directly, which halves the time.
     """
     backend: Any = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None:
         ids: list[list[int]] = tokenizer(list(texts), add_special_tokens=False)["input_ids"]
         return ids
-    # An earlier call with truncation or padding leaves its settings behind.
+    # Truncation and padding of an earlier call persist in the backend.
     backend.no_truncation()
     backend.no_padding()
     encodings = backend.encode_batch_fast(list(texts), add_special_tokens=False)

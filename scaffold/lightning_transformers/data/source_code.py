@@ -1,4 +1,4 @@
-"""The text of modules that may change between two runs: a project's own, and the runtime's."""
+"""Source of the first-party modules that may change between runs, and installed versions."""
 
 import ast
 import inspect
@@ -15,20 +15,20 @@ from typing import Any
 
 RUNTIME = __name__.partition(".")[0]
 INSTALLED = {"site-packages", "dist-packages"}
-"""Folders of packages that change with their version alone."""
+"""Folders of installed packages, which change only with their version."""
 
 
 def module_sources(*modules: str) -> dict[str, str]:
-    """Return the text of modules and of all that they import, wherever in them, by name.
+    """Return the source of first-party modules and of all that they import, by module name.
 
-    Installed packages are left out, except for the runtime. A module without a file has no text,
-    what it imports has. Nothing is imported to find out.
+    First-party are the runtime and modules that are not installed. Imports anywhere in a module
+    count, also those of interactive code. No module is imported.
     """
     texts: dict[str, str] = {}
-    waiting = [*modules, *(name for module in {*modules} for name in names_in(module))]
+    waiting = [*modules, *(name for module in {*modules} for name in modules_of_globals(module))]
     while waiting:
         name = waiting.pop()
-        file = own_file(name)
+        file = first_party_file(name)
         if file is None or name in texts:
             continue
         texts[name] = file.read_text(encoding="utf-8", errors="replace")
@@ -37,10 +37,10 @@ def module_sources(*modules: str) -> dict[str, str]:
 
 
 def package_versions(*modules: str) -> dict[str, list[Any]]:
-    """Return the releases of the installed packages that modules are in, by name of the package.
+    """Return the versions of the installed packages of modules, by package name.
 
-    Each is a version and the digests of the code that was installed, since a version may be
-    installed again with other code. The runtime and the standard library are left out.
+    Each entry also has the digests of the installed files, since a version may be reinstalled
+    with other code. First-party packages and the standard library are omitted.
     """
     packages = {name.partition(".")[0] for name in modules} - sys.stdlib_module_names
     return {name: release_of(name) for name in sorted(packages) if not is_first_party(name)}
@@ -51,7 +51,7 @@ distributions = cache(metadata.packages_distributions)
 
 @cache
 def release_of(package: str) -> list[Any]:
-    """Return the versions of what a package was installed with, and digests of the code."""
+    """Return the versions of a package's distributions, and the digests of its files."""
     found = [metadata.distribution(name) for name in {*distributions().get(package, ())}]
     files = [file for one in found for file in one.files or () if file.suffix == ".py"]
     digests = {str(file): file.hash and file.hash.value for file in files}
@@ -59,20 +59,20 @@ def release_of(package: str) -> list[Any]:
 
 
 def module_of(part: object) -> str:
-    """Return the module of a function or class, of a script as the process that runs it has it."""
+    """Return the module of a function or class; a script is `__main__` in workers too."""
     module = str(getattr(part, "__module__", None))
     return "__main__" if module == "__mp_main__" else module
 
 
 def is_interactive(module: str) -> bool:
-    """Tell whether a module has no file since it was typed at a prompt, or in a notebook."""
+    """Return whether a module is a prompt or notebook, which has no file."""
     loaded = sys.modules.get(module)
     file = Path(getattr(loaded, "__file__", None) or "")
     return getattr(loaded, "__spec__", None) is None and not file.is_file()
 
 
-def names_in(module: str) -> Iterator[str]:
-    """Yield the modules that the names in a module come from, if that was typed."""
+def modules_of_globals(module: str) -> Iterator[str]:
+    """Yield the modules of all global values of an interactive module."""
     values = list(vars(sys.modules[module]).values()) if module in sys.modules else []
     for value in values if is_interactive(module) else ():
         if inspect.ismodule(value):
@@ -82,8 +82,8 @@ def names_in(module: str) -> Iterator[str]:
             yield getattr(value if named else type(value), "__module__", None) or "builtins"
 
 
-def own_file(module: str) -> Path | None:
-    """Return the file of a module, or None if it has none, or comes with an installed package."""
+def first_party_file(module: str) -> Path | None:
+    """Return the file of a first-party module, or None for other modules or without a file."""
     if module == "__main__":
         origin = getattr(sys.modules[module], "__file__", None)
     elif is_first_party(module.partition(".")[0]):
@@ -96,7 +96,7 @@ def own_file(module: str) -> Path | None:
 
 
 def package_of(module: str, file: Path) -> str:
-    """Return the package that relative imports in a module start from."""
+    """Return the package that relative imports of a module refer to."""
     if module == "__main__":
         return sys.modules[module].__package__ or ""
     return module if file.name == "__init__.py" else module.rpartition(".")[0]
@@ -104,7 +104,7 @@ def package_of(module: str, file: Path) -> str:
 
 @cache
 def is_first_party(package: str) -> bool:
-    """Tell whether a top-level package is the runtime, or was not installed."""
+    """Return whether a top-level package is the runtime, or is not installed."""
     spec = spec_of(package)
     if spec is None or package == RUNTIME:
         return spec is not None
@@ -119,7 +119,7 @@ def is_first_party(package: str) -> bool:
 
 
 def spec_of(module: str) -> ModuleSpec | None:
-    """Return where a module is, or None if there is none of that name."""
+    """Return the spec of a module without importing it, or None if it does not exist."""
     parent = module.rpartition(".")[0]
     if parent and module not in sys.modules:  # find_spec would import the parent
         package = spec_of(parent)
@@ -131,16 +131,16 @@ def spec_of(module: str) -> ModuleSpec | None:
         return None
 
 
-@cache  # parsing takes most of the time, and each split asks for the same modules again
+@cache  # parsing dominates, and each split parses the same modules
 def imports_in(text: str, package: str) -> Sequence[str]:
-    """Return the modules that a text imports, and names that might be modules of a package."""
+    """Return all modules that a source may import: `from a import b` yields a and a.b."""
     found: list[str] = []
     with suppress(SyntaxError):
         for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.Import):
                 found += [alias.name for alias in node.names]
             elif isinstance(node, ast.ImportFrom):
-                with suppress(ImportError):  # what is relative, and tried where there is no package
+                with suppress(ImportError):  # a relative import outside of a package
                     source = resolve_name("." * node.level + (node.module or ""), package or None)
                     found += [source, *(f"{source}.{alias.name}" for alias in node.names)]
     return found

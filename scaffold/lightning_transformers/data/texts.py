@@ -1,4 +1,4 @@
-"""What the data modules on text share: tokenization, lengths, texts in a batch, lines of files."""
+"""Helpers of text data modules: tokenization, lengths, texts in batches, lines of txt files."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,7 +12,7 @@ from lightning_transformers.base.types import Columns
 
 TEXT_TYPES = ("string", "large_string")
 LINE = "text"
-"""The column that the lines of a txt file are read into."""
+"""The column of the lines of a txt file."""
 
 
 def tokenize(
@@ -22,18 +22,21 @@ def tokenize(
     max_length: int,
     truncation: bool | str,
 ) -> dict[str, Any]:
-    """Return the columns that the tokenizer gives for texts, or for pairs of texts.
+    """Tokenize texts or pairs of texts.
 
     Args:
         tokenizer: the tokenizer.
         texts: the first, or only, text of each row.
-        pairs: the second text of each row.
-        max_length: the longest input in tokens.
-        truncation: whether to cut longer inputs, of a pair the longer text first, or the
-            tokenizer's name for what to cut, such as `only_first`.
+        pairs: the second text of each row, or None.
+        max_length: maximal length of an input in tokens.
+        truncation: whether to truncate longer inputs, the longer text of a pair first, or a
+            strategy of the tokenizer, such as `only_first`.
+
+    Returns:
+        The tokenizer's columns, such as `input_ids` and `attention_mask`, lists of int per row.
 
     Raises:
-        ConfigurationError: if an input is longer and must not be cut.
+        ConfigurationError: if an input is longer than `max_length` and not truncated.
     """
     encoded = tokenizer(
         list(texts),
@@ -46,20 +49,20 @@ def tokenize(
 
 
 def require_length(encoded: Columns, max_length: int) -> None:
-    """Raise ConfigurationError if one of the tokenizer's inputs has more tokens than allowed."""
+    """Check `input_ids`; raises ConfigurationError if a row has more than `max_length` tokens."""
     longest = max(map(len, encoded["input_ids"]), default=0)
     if longest > max_length:
         raise ConfigurationError(
-            f"an input has {longest} tokens, the model takes {max_length}: set "
+            f"an input has {longest} tokens, more than the maximum of {max_length}: set "
             "dataset.truncation=true"
         )
 
 
 def encode_texts(texts: Sequence[str]) -> Tensor:
-    """Return texts as a tensor, which a batch can hold and move to a device.
+    """Encode texts as a tensor, so that a batch can move them to a device.
 
     Returns:
-        The texts in UTF-8, padded with zeros on the right: (batch, bytes), uint8.
+        The texts in UTF-8, padded with zeros on the right: `(batch, bytes)`, uint8.
     """
     rows = [text.encode() for text in texts]
     longest = max(1, *map(len, rows))
@@ -68,15 +71,15 @@ def encode_texts(texts: Sequence[str]) -> Tensor:
 
 
 def decode_texts(encoded: Tensor) -> list[str]:
-    """Return the texts in a result of `encode_texts`, on whatever device it is."""
+    """Decode the result of `encode_texts`, `(batch, bytes)`, on any device."""
     return [row.tobytes().rstrip(b"\0").decode() for row in encoded.cpu().numpy()]
 
 
 def is_line(value: object) -> bool:
-    """Tell whether an input to predict on is a row of a txt file, which stands for its text."""
+    """Return whether a prediction input is a row of a txt file."""
     return isinstance(value, dict) and set(value) == {LINE}
 
 
 def without_lines(inputs: Sequence[Any]) -> list[Any]:
-    """Return inputs to predict on, of each row of a txt file its text."""
+    """Replace rows of txt files among prediction inputs by their texts."""
     return [value[LINE] if is_line(value) else value for value in inputs]

@@ -1,5 +1,5 @@
-"""Hugging Face models: loading them, and changing their structure or what of them trains.
+"""Hugging Face models: loading them, and changing their structure or trainable parameters.
 
-Functions take a model and return or change one; none knows a task, a trainer's loop or data.
-Imports `base`.
+Functions take a model and return or change one; none depends on a task, the training loop or
+data. Imports `base`.
 """

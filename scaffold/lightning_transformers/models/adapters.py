@@ -1,4 +1,4 @@
-"""Adapters of peft, such as LoRA, inside a model."""
+"""Adapters of peft, such as LoRA."""
 
 import copy
 from collections.abc import Mapping
@@ -16,29 +16,28 @@ from lightning_transformers.models.backbone import is_new
 from lightning_transformers.models.freezing import head_parameters, only_these_train
 
 QUERY_AND_VALUE = r".*\.(q|v|query|value|q_proj|v_proj)"
-"""Where an adapter goes in an architecture that peft has no list for, such as ViT: the weights
-that adapt best for their number (Hu et al., 2021, LoRA, section 7.1)."""
+"""Adapted layers of an architecture for which peft has no defaults, such as ViT: the best choice
+for a given number of weights (Hu et al., "LoRA", 2021, section 7.1)."""
 
 
 def add_adapter(model: PreTrainedModel, config: Settings) -> None:
-    """Put an adapter into a model; of the rest, only a new head stays trainable.
+    """Add an adapter to a model and freeze all other parameters except those of a new head.
 
-    The head of a language model is pretrained as its backbone is, and is frozen with it, unless
-    that was frozen before: then the head is meant to train.
+    The head of a language model is pretrained, and is frozen with the backbone, unless the
+    backbone was already frozen and the head was not.
 
     Args:
-        model: the model, which is changed in place.
+        model: the model, changed in place.
         config: `_target_` and arguments of a `peft.PeftConfig`.
 
     Raises:
-        ConfigurationError: if the target is no config of peft, if peft does not know where to put
-            it in this model, or if the model has an adapter.
+        ConfigurationError: if the target is not a config of peft, peft finds no layer to adapt, or
+            the model already has an adapter.
     """
     check_target(str(config.get("_target_")))
     if has_adapter(model):
         raise ConfigurationError(
-            "the model has an adapter of its build_model already: leave one of the two out, such "
-            "as with peft=none"
+            "build_model has already added an adapter: remove that one, or this one with peft=none"
         )
     head = list(head_parameters(model))
     if model.get_output_embeddings() is not None and not only_these_train(model, head):
@@ -46,7 +45,7 @@ def add_adapter(model: PreTrainedModel, config: Settings) -> None:
     if not config.get("target_modules") and model.config.model_type not in TARGETS:
         config = {**config, "target_modules": QUERY_AND_VALUE}
     try:
-        # A checkpoint may have brought the config: nothing else in it is called.
+        # The config may come from a checkpoint: only the checked target is instantiated.
         model.add_adapter(instantiate(config, _convert_="all", _recursive_=False))
     except ValueError as error:
         raise ConfigurationError(
@@ -59,31 +58,31 @@ def add_adapter(model: PreTrainedModel, config: Settings) -> None:
 
 
 def check_target(target: str) -> None:
-    """Raise ConfigurationError if an import path does not name a config of peft."""
+    """Check the import path of a peft config; raises ConfigurationError if it is anything else."""
     try:
         found = get_object(target)
     except (ImportError, ValueError):
         found = None
     if not (isinstance(found, type) and issubclass(found, PeftConfig)):
         raise ConfigurationError(
-            f"peft._target_={target} is no config of peft: name one, such as peft.LoraConfig"
+            f"peft._target_={target} is not a config of peft: set one, such as peft.LoraConfig"
         )
 
 
 def add_lora(model: PreTrainedModel, rank: int, alpha: int, dropout: float) -> None:
-    """Put low-rank adapters into a model; of the rest, only a new head stays trainable.
+    """Add low-rank adapters and freeze all other parameters except those of a new head.
 
-    Hu et al., "LoRA: Low-Rank Adaptation of Large Language Models", 2021. Of a task whose
-    `build_model` does so, the checkpoint holds what trains.
+    Hu et al., "LoRA: Low-Rank Adaptation of Large Language Models", 2021. Checkpoints of a task
+    whose `build_model` calls this contain only the trained parameters.
 
     Args:
-        model: the model, which is changed in place.
-        rank: of the matrices that are added.
-        alpha: they are scaled by alpha / rank.
-        dropout: of their inputs.
+        model: the model, changed in place.
+        rank: rank of the added matrices.
+        alpha: their output is scaled by alpha / rank.
+        dropout: dropout probability of their inputs.
 
     Raises:
-        ConfigurationError: if peft does not know where to put them in this model.
+        ConfigurationError: if peft finds no layer to adapt.
     """
     add_adapter(
         model,
@@ -92,10 +91,14 @@ def add_lora(model: PreTrainedModel, rank: int, alpha: int, dropout: float) -> N
 
 
 def trained_state(module: nn.Module, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the part of a state that the files of the backbone do not hold.
+    """Return the entries of a state dict that the backbone's files do not contain.
 
-    This is what trains, what was new when the weights were loaded, and what is no parameter
-    (metrics).
+    Args:
+        module: the module of the state.
+        state: its state dict, tensors of (any shape) by name.
+
+    Returns:
+        Trainable parameters, parameters that were newly initialized, and buffers.
     """
     parameters = module.named_parameters(remove_duplicate=False)
     in_files = {name for name, p in parameters if not (p.requires_grad or is_new(p))}
@@ -103,7 +106,7 @@ def trained_state(module: nn.Module, state: Mapping[str, Tensor]) -> dict[str, T
 
 
 def merge_adapters(model: PreTrainedModel) -> PreTrainedModel:
-    """Return the model without adapters, their change added to its weights."""
+    """Return a copy with the adapters merged into the weights; the model itself if it has none."""
     if not has_adapter(model):
         return model
     model = copy.deepcopy(model)
@@ -117,5 +120,5 @@ def merge_adapters(model: PreTrainedModel) -> PreTrainedModel:
 
 
 def has_adapter(model: nn.Module) -> bool:
-    """Tell whether an adapter is in the model."""
+    """Return whether the model has an adapter."""
     return any(isinstance(module, BaseTunerLayer) for module in model.modules())

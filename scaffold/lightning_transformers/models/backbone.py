@@ -25,22 +25,22 @@ from lightning_transformers.base.types import Settings
 
 T = TypeVar("T")
 DTYPE = torch.float32
-"""Of the weights, whatever their files have: the trainer's precision casts down, never up."""
+"""Dtype of the loaded weights: the trainer's `precision` casts down, never up."""
 
 
 @dataclass(frozen=True)
 class Backbone:
-    """Which pretrained model to start from.
+    """The pretrained model to fine-tune.
 
     Attributes:
         pretrained_model_name_or_path: id on the Hugging Face hub, a folder, or `pkg://…`.
-        tokenizer_name_or_path: where the tokenizer comes from, if from elsewhere.
+        tokenizer_name_or_path: id or folder of the tokenizer; that of the model by default.
         random_weights: build the model from its config instead of loading its weights.
         revision: branch, tag or commit on the hub.
-        trust_remote_code: run code that the repository ships.
-        config: values that replace those of the model's own config.
-        attn_implementation: how attention is computed: `eager`, `sdpa`, `flex_attention`,
-            `flash_attention_2` …; what transformers thinks best by default.
+        trust_remote_code: run the Python code in the model's repository.
+        config: overrides of the model's config.
+        attn_implementation: `eager`, `sdpa`, `flex_attention`, `flash_attention_2` …; chosen by
+            transformers by default.
     """
 
     pretrained_model_name_or_path: str
@@ -52,21 +52,21 @@ class Backbone:
     attn_implementation: str | None = None
 
     def load_model(self, model_type: str, model_data_kwargs: Settings) -> PreTrainedModel:
-        """Return the model in training mode, its embedding large enough for the tokenizer.
+        """Load the model in float32 and training mode.
 
         Args:
             model_type: import path of an Auto class, such as `transformers.AutoModelForCausalLM`.
-            model_data_kwargs: what the data determines: `vocab_size`, and config values such as
-                `num_labels`.
+            model_data_kwargs: values that the data determines: `vocab_size`, to which a smaller
+                embedding is resized, and config values such as `num_labels`.
 
         Raises:
-            ConfigurationError: if the model is not found, cannot be reached, or does not have the
-                implementation of attention.
+            ConfigurationError: if the model is not found, cannot be downloaded, or does not
+                support the attention implementation.
         """
         values = dict(model_data_kwargs)
         vocab_size = values.pop("vocab_size", 0)
         auto_class: Any = get_class(model_type)
-        config = self._load_config(values)
+        config: PreTrainedConfig = self._load(AutoConfig.from_pretrained, **self.config, **values)
         model: PreTrainedModel
         if self.random_weights:
             model = auto_class.from_config(
@@ -80,22 +80,22 @@ class Backbone:
             mark_new(model.resize_token_embeddings(vocab_size).weight)
             if (output := model.get_output_embeddings()) is not None:
                 mark_new(output.weight)
-        # from_pretrained returns evaluation mode, which Lightning keeps: no dropout in the fit.
+        # from_pretrained returns evaluation mode, which Lightning keeps: the fit had no dropout.
         model.train()
         return model
 
     def load_tokenizer(self, use_fast: bool = True) -> PreTrainedTokenizerBase:
-        """Return the tokenizer; raises ConfigurationError as `load_model` does."""
+        """Load the tokenizer; raises ConfigurationError as `load_model` does."""
         name = self.tokenizer_name_or_path or self.pretrained_model_name_or_path
         return self._load(AutoTokenizer.from_pretrained, name, use_fast=use_fast)
 
     def load_image_processor(self) -> BaseImageProcessor:
-        """Return the image processor; raises ConfigurationError as `load_model` does."""
+        """Load the image processor; raises ConfigurationError as `load_model` does."""
         load: Callable[..., BaseImageProcessor] = AutoImageProcessor.from_pretrained
         return self._load(load)
 
     def _load_weights(self, auto_class: Any, config: PreTrainedConfig) -> PreTrainedModel:
-        """Return the model with its weights; a head of another size is new."""
+        """Load the weights; a head of another size is newly initialized."""
         model: PreTrainedModel
         model, report = self._load(
             auto_class.from_pretrained,
@@ -116,10 +116,6 @@ class Backbone:
             mark_new(model.get_parameter_or_buffer(name))
         return model
 
-    def _load_config(self, values: Settings) -> PreTrainedConfig:
-        load: Callable[..., PreTrainedConfig] = AutoConfig.from_pretrained
-        return self._load(load, **self.config, **values)
-
     def _load(self, loader: Callable[..., T], name: str | None = None, **kwargs: Any) -> T:
         name = name or self.pretrained_model_name_or_path
         path = local_path(name)
@@ -133,8 +129,8 @@ class Backbone:
             reason, advice = first_line(error), "offline? backbone=tiny needs no network"
             if "trust_remote_code" in str(error):
                 reason, advice = (
-                    "it brings code of its own",
-                    "read it; backbone.trust_remote_code=true runs it",
+                    "its repository contains code",
+                    "review it, then set backbone.trust_remote_code=true",
                 )
             raise ConfigurationError(
                 f"cannot load the backbone '{name}': {reason} ({advice})"
@@ -142,55 +138,63 @@ class Backbone:
 
 
 def load_tokenizer(backbone: Settings, use_fast: bool = True) -> PreTrainedTokenizerBase:
-    """Return the tokenizer of a backbone that is given as the fields of `Backbone`."""
+    """Load the tokenizer of a backbone, given as the fields of `Backbone`."""
     return Backbone(**backbone).load_tokenizer(use_fast)
 
 
 def load_image_processor(backbone: Settings) -> BaseImageProcessor:
-    """Return the image processor of a backbone that is given as the fields of `Backbone`."""
+    """Load the image processor of a backbone, given as the fields of `Backbone`."""
     return Backbone(**backbone).load_image_processor()
 
 
 def set_attention(model: PreTrainedModel, name: str) -> None:
-    """Have a model compute its attention by another implementation.
+    """Switch a model to another attention implementation.
+
+    Args:
+        model: the model, changed in place.
+        name: the implementation, such as `sdpa`.
 
     Raises:
-        ConfigurationError: if there is none of that name for the model on this machine.
+        ConfigurationError: if the model or this machine does not support it.
     """
     default = model.config._attn_implementation
-    reason = "it has its own alone"
+    reason = "the model supports no other"
     try:
         model.set_attn_implementation(name)
     except (ValueError, ImportError) as error:
         reason = first_line(error)
     if name != default == model.config._attn_implementation:
         raise ConfigurationError(
-            f"backbone.attn_implementation={name} is nothing for {type(model).__name__}: {reason} "
-            f"(leave it out for '{default}')"
+            f"backbone.attn_implementation={name} does not work with {type(model).__name__}: "
+            f"{reason} (omit it to use '{default}')"
         )
 
 
 def mark_new(parameter: Tensor) -> None:
-    """Record that a parameter, or a part of it, does not come from the files of the backbone."""
+    """Mark a parameter (any shape) as newly initialized, at least in part."""
     parameter.is_new = True  # type: ignore[attr-defined]
 
 
 def is_new(parameter: Tensor) -> bool:
-    """Tell whether `mark_new` was called with a parameter."""
+    """Return whether `mark_new` was called with a parameter (any shape)."""
     return getattr(parameter, "is_new", False)
 
 
 def generate(model: Any, **arguments: object) -> Tensor:
-    """Return the tokens that a model of transformers generates, (batch, at most max_new_tokens)."""
+    """Call `model.generate`, whose return type is declared too widely.
+
+    Returns:
+        Token ids, `(batch, generated)`, int64; those of a decoder-only model include the prompt.
+    """
     tokens: Tensor = model.generate(**arguments)
     return tokens
 
 
 def model_of(task: nn.Module) -> PreTrainedModel:
-    """Return the model of a task, which callbacks are given as any module of Lightning."""
+    """Return the model of a task, given as an untyped module, as callbacks get it."""
     return cast(PreTrainedModel, task.model)
 
 
 def embedding_rows(model: PreTrainedModel) -> int:
-    """Return how many tokens the input embedding of a model has a vector for."""
+    """Return the number of rows of the model's input embedding."""
     return len(cast(Tensor, model.get_input_embeddings().weight))

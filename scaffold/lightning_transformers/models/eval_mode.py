@@ -1,4 +1,4 @@
-"""Training and evaluation mode of modules."""
+"""Temporary evaluation mode."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,9 +8,9 @@ from torch import nn
 
 @contextmanager
 def evaluation_mode(module: nn.Module) -> Iterator[None]:
-    """Switch a module to evaluation mode, and each part of it back to the mode that it had.
+    """Switch a module to evaluation mode within the block, then restore the mode of each submodule.
 
-    `module.train()` afterwards would wake a frozen backbone that is in evaluation mode.
+    Calling `module.train()` instead would enable dropout in a frozen backbone.
     """
     modes = {part: part.training for part in module.modules()}
     module.eval()

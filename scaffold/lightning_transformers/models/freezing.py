@@ -1,4 +1,4 @@
-"""Which parameters train: the backbone, the head, and the matrix that both may share."""
+"""Freezing: parameters of the backbone, of the head, and the embedding that both may share."""
 
 from collections.abc import Iterable, Iterator
 from typing import Literal, get_args
@@ -18,20 +18,21 @@ TIED_EMBEDDINGS = (
 
 
 def freeze_backbone(model: PreTrainedModel, tied: TiedEmbeddings = "error") -> None:
-    """Let only the head train, and switch the backbone to evaluation mode (no dropout).
+    """Freeze all parameters but the head, and switch the backbone to evaluation mode (no dropout).
 
-    A model whose backbone is no module of its own (T5, CLIP) keeps its dropout. Adapters are no
-    weights of the backbone: they train on, with dropout.
+    A model without a separate backbone module (T5, CLIP) keeps its dropout. Adapters stay
+    trainable, and their dropout stays on.
 
-    Call it in `build_model`: to untie changes the structure, which callbacks may copy later on.
+    Call it in `build_model`: untying changes the structure, which callbacks may copy later.
 
     Args:
-        model: a model with a head.
-        tied: what to do where the head shares its weight with the input embedding: "error",
+        model: a model with a head; changed in place.
+        tied: how to treat a head that shares its weight with the input embedding: "error",
             "train" (the shared matrix stays trainable) or "untie" (the head gets a copy).
 
     Raises:
-        ConfigurationError: if nothing would be left to train, or `tied` is none of the three.
+        ConfigurationError: if no parameter would stay trainable, `tied` is not a known value, or
+            `tied` is "error" and the embeddings are tied.
     """
     if tied not in get_args(TiedEmbeddings):
         known = ", ".join(get_args(TiedEmbeddings))
@@ -42,7 +43,7 @@ def freeze_backbone(model: PreTrainedModel, tied: TiedEmbeddings = "error") -> N
         elif tied != "train":
             raise ConfigurationError(
                 f"{TIED_EMBEDDINGS}: set task.tied_embeddings to 'train' (train the shared "
-                "matrix) or 'untie' (give the head a copy of its own)"
+                "matrix) or 'untie' (give the head its own copy)"
             )
     adapters = list(adapter_parameters(model))
     trainable = {id(parameter) for parameter in [*head_parameters(model), *adapters]}
@@ -54,15 +55,15 @@ def freeze_backbone(model: PreTrainedModel, tied: TiedEmbeddings = "error") -> N
         model.base_model.eval()
     if not any(parameter.requires_grad for parameter in model.parameters()):
         raise ConfigurationError(
-            f"{type(model).__name__} has no head besides its backbone: nothing is left to train"
+            f"{type(model).__name__} has no head, so nothing is left to train: choose a model "
+            "with a head"
         )
 
 
 def head_parameters(model: PreTrainedModel) -> Iterator[nn.Parameter]:
-    """Yield the parameters that belong to the head alone, compared by identity.
+    """Yield the parameters that belong to the head and not to the backbone.
 
-    The backbone is `model.base_model`; a model without one (T5, CLIP) has its output embedding
-    for a head.
+    The backbone is `model.base_model`; without one (T5, CLIP), the head is the output embedding.
     """
     if model.base_model is not model:
         backbone = {id(parameter) for parameter in model.base_model.parameters()}
@@ -73,14 +74,14 @@ def head_parameters(model: PreTrainedModel) -> Iterator[nn.Parameter]:
 
 
 def only_these_train(model: nn.Module, parameters: Iterable[nn.Parameter]) -> bool:
-    """Tell whether everything but these parameters is frozen, and some of them are not."""
+    """Return whether some of these parameters, and no others of the model, are trainable."""
     these = {id(parameter) for parameter in parameters}
     trainable = {id(parameter) for parameter in model.parameters() if parameter.requires_grad}
     return bool(trainable) and trainable <= these
 
 
 def adapter_parameters(model: nn.Module) -> Iterator[nn.Parameter]:
-    """Yield what adapters of peft added to the weights of a model."""
+    """Yield the parameters that adapters of peft added to a model."""
     for module in model.modules():
         if isinstance(module, BaseTunerLayer):
             base = {id(parameter) for parameter in module.get_base_layer().parameters()}
@@ -88,28 +89,28 @@ def adapter_parameters(model: nn.Module) -> Iterator[nn.Parameter]:
 
 
 def is_tied(model: PreTrainedModel) -> bool:
-    """Tell whether the output embedding is the input embedding's matrix."""
+    """Return whether the output embedding shares the matrix of the input embedding."""
     output = model.get_output_embeddings()
     return output is not None and output.weight is model.get_input_embeddings().weight
 
 
 def untie_embeddings(model: PreTrainedModel) -> None:
-    """Give the head a copy of the matrix that it shared; saving and loading keep it apart."""
+    """Give the head its own copy of the shared matrix, also after saving and loading."""
     output = model.get_output_embeddings()
     output.weight = nn.Parameter(output.weight.detach().clone())
     model.config.tie_word_embeddings = False
     model.all_tied_weights_keys = {}
 
 
-def nothing_trains(model: PreTrainedModel) -> str:
-    """Return the message about a model all of whose parameters are frozen, and what to do."""
+def all_frozen_message(model: PreTrainedModel) -> str:
+    """Return the error message for a model without trainable parameters."""
     reason = f" ({TIED_EMBEDDINGS})" if is_tied(model) else ""
     return (
-        f"every parameter is frozen{reason}: leave some with requires_grad=True, or use "
+        f"every parameter is frozen{reason}: keep some with requires_grad=True, or call "
         "lightning_transformers.models.freezing.freeze_backbone(model, tied='untie')"
     )
 
 
 def trainable(model: nn.Module) -> set[str]:
-    """Return the names of the parameters that train."""
+    """Return the names of the trainable parameters."""
     return {name for name, parameter in model.named_parameters() if parameter.requires_grad}

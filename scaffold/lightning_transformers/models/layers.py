@@ -1,4 +1,4 @@
-"""The layers that a model is a stack of."""
+"""The transformer layers of a model, and parameters by depth."""
 
 from collections import defaultdict
 from typing import Any
@@ -9,14 +9,14 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 from lightning_transformers.base.errors import ConfigurationError
 
 ParameterGroup = dict[str, Any]
-"""Parameters, under `params`, and settings of the optimizer for them."""
+"""Parameters under `params`, and optimizer arguments for them, such as `lr`."""
 
 
 def transformer_layers(model: nn.Module) -> list[nn.Module]:
-    """Return the layers of a model in the order of its forward, an encoder's before a decoder's.
+    """Return the layers of a model in forward order, those of an encoder before a decoder's.
 
-    They are told by the base class that transformers gives to every layer; of nested ones, the
-    outermost.
+    Layers are instances of transformers' `GradientCheckpointingLayer`; of nested ones, the
+    outermost counts.
     """
     layers: list[nn.Module] = []
     nested: set[nn.Module] = set()
@@ -28,20 +28,20 @@ def transformer_layers(model: nn.Module) -> list[nn.Module]:
 
 
 def parameters_by_depth(model: nn.Module) -> list[list[nn.Parameter]]:
-    """Return the parameters by their depth: the head at 0, the last layer at 1, …, the rest last.
+    """Return the parameters by depth: the head at 0, the last layer at 1, …, embeddings last.
 
-    A parameter between two layers, such as the last norm of an encoder, belongs to the one before
-    it, and a shared one to where it comes first: a head that is tied to the embeddings is as deep
-    as they are, and nothing may be left at 0.
+    A parameter between two layers, such as the final norm of an encoder, counts to the layer
+    before it. A shared parameter counts where it is used first: with tied embeddings the list at 0
+    may be empty.
 
     Raises:
-        ConfigurationError: if the model has no layers.
+        ConfigurationError: if the model has no transformer layers.
     """
     layers = transformer_layers(model)
     if not layers:
         raise ConfigurationError(
-            f"{type(model).__name__} has no layers that can be told apart: leave out what goes "
-            "layer by layer, such as callbacks=gradual_unfreezing"
+            f"no transformer layers found in {type(model).__name__}: remove what works layer by "
+            "layer, such as callbacks=gradual_unfreezing"
         )
     index = {id(p): i for i, layer in enumerate(layers, 1) for p in layer.parameters()}
     last = id(list(layers[-1].parameters())[-1])
@@ -58,21 +58,20 @@ def parameters_by_depth(model: nn.Module) -> list[list[nn.Parameter]]:
 def decayed_by_layer(
     groups: list[ParameterGroup], model: nn.Module, lr: float, decay: float
 ) -> list[ParameterGroup]:
-    """Return parameter groups with a learning rate for each layer: lr * decay ** depth.
+    """Split parameter groups by depth, each with the learning rate lr * decay ** depth.
 
-    Layers near the input hold what is general, and are to change less (Howard & Ruder, "Universal
-    Language Model Fine-tuning for Text Classification", 2018; the rates as in Clark et al.,
-    "ELECTRA", 2020). The depths are those of `parameters_by_depth`: T5's encoder is below its
-    decoder.
+    Layers near the input are more general and should change less (Howard & Ruder, "Universal
+    Language Model Fine-tuning for Text Classification", 2018; rates as in Clark et al.,
+    "ELECTRA", 2020). Depths are those of `parameters_by_depth`: T5's encoder is below its decoder.
 
     Args:
-        groups: those of `parameter_groups`; each is divided by depth, and keeps its settings.
-        model: what the parameters are of.
-        lr: rate of the head, and of parameters that the model does not have.
+        groups: the result of `parameter_groups`; the split groups keep its optimizer arguments.
+        model: the model of the parameters.
+        lr: learning rate of the head, and of parameters outside the model.
         decay: factor from one layer to the one below.
 
     Raises:
-        ConfigurationError: if the model has no layers.
+        ConfigurationError: if the model has no transformer layers.
     """
     depth = {p: i for i, members in enumerate(parameters_by_depth(model)) for p in members}
     divided = []

@@ -1,4 +1,4 @@
-"""The last layer of a head, and another one in its place."""
+"""The output layer of a head, and its replacement."""
 
 import logging
 
@@ -9,36 +9,41 @@ from lightning_transformers.base.errors import ConfigurationError
 
 log = logging.getLogger(__name__)
 
-OWN_LAYER = "own_output_layer"
-"""Name of the attribute of a model that says that its output layer was replaced."""
+REPLACED_LAYER = "own_output_layer"
+"""Attribute of a model whose output layer was replaced."""
 
 
 def output_layer(model: PreTrainedModel) -> nn.Linear:
-    """Return the layer that gives the logits of a classifier, or of a question answerer.
+    """Return the linear layer that computes the logits of a classifier or question answerer.
 
     Raises:
-        ConfigurationError: for a language model, whose layer is the matrix of its tokens, and for
-            a head that ends with something else than a linear layer.
+        ConfigurationError: for a language model, whose output layer is its token embedding, and
+            for a head without a linear layer.
     """
     return _output_layer(model)[1]
 
 
 def replace_output_layer(model: PreTrainedModel, new: nn.Module) -> None:
-    """Put a module in place of `output_layer(model)`; it has to take and give the same sizes.
+    """Replace `output_layer(model)`; the exported weights then need the same replacement.
 
-    What `export` writes has its weights, too, but `from_pretrained` does not know them.
+    Args:
+        model: the model, changed in place.
+        new: a module with the same input and output sizes. `from_pretrained` ignores its weights.
+
+    Raises:
+        ConfigurationError: as `output_layer` does.
     """
     name, _ = _output_layer(model)
     model.set_submodule(name, new)
-    setattr(model, OWN_LAYER, True)
+    setattr(model, REPLACED_LAYER, True)
 
 
-def tell_of_own_layer(model: PreTrainedModel) -> None:
-    """Log a warning if the files of a model give another one, as its output layer was replaced."""
-    if getattr(model, OWN_LAYER, False):
+def warn_replaced_layer(model: PreTrainedModel) -> None:
+    """Log a warning if `from_pretrained` cannot restore the model's replaced output layer."""
+    if getattr(model, REPLACED_LAYER, False):
         log.warning(
-            "from_pretrained does not know the output layer of your own, and starts one anew: "
-            "put yours in its place, and load model.safetensors after that"
+            "from_pretrained cannot restore the replaced output layer: after loading, replace it "
+            "again and load model.safetensors"
         )
 
 
@@ -51,7 +56,7 @@ def _output_layer(model: PreTrainedModel) -> tuple[str, nn.Linear]:
     ]
     if not layers or model.get_output_embeddings() is not None:
         raise ConfigurationError(
-            f"{type(model).__name__} has no output layer that can be replaced: choose a model "
-            "with a head for classification, or leave the head as it is"
+            f"{type(model).__name__} has no replaceable output layer: choose a model with a "
+            "classification head, or keep the head"
         )
     return layers[-1]

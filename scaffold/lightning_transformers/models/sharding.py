@@ -1,4 +1,4 @@
-"""Weights that are spread over devices."""
+"""Sharding of weights over devices."""
 
 from typing import Any, cast
 
@@ -18,18 +18,18 @@ SHARDED: tuple[type[Strategy], ...] = (DeepSpeedStrategy, FSDPStrategy, ModelPar
 
 
 class FullyShardedStrategy(ModelParallelStrategy):
-    """Spreads weights, gradients and optimizer states over all devices, a layer at a time (FSDP2).
+    """Shards weights, gradients and optimizer states over all devices, layer by layer (FSDP2).
 
     Zhao et al., "PyTorch FSDP: Experiences on Scaling Fully Sharded Data Parallel", 2023. Unlike
-    Lightning's `fsdp` it leaves parameters their shape, by which the task tells what takes weight
-    decay, and runs on CPUs as well. A checkpoint is one file, as without it.
+    Lightning's `fsdp`, it keeps the parameters' shapes, by which the task selects weight decay,
+    runs on CPUs, and writes a checkpoint as one file.
     """
 
     def __init__(self) -> None:
         super().__init__(tensor_parallel_size=1, save_distributed_checkpoint=False)
 
     def setup_environment(self) -> None:
-        """Lay the mesh over all devices."""
+        """Create a device mesh over all devices."""
         self._data_parallel_size = self.num_nodes * self.num_processes
         super().setup_environment()
 
@@ -40,19 +40,28 @@ class FullyShardedStrategy(ModelParallelStrategy):
         model = cast(Any, self.lightning_module).model
         mesh = self.device_mesh["data_parallel"]
         for part in (*transformer_layers(model), model):
-            # The outermost part, too: hooks after an evaluation are to see the weights as spread.
+            # Reshard the root too: hooks after an evaluation need the weights sharded.
             fully_shard(part, mesh=mesh, reshard_after_forward=True)
         register_fsdp_forward_method(model, "generate")
-        # The parent's own setup asks the task to shard itself.
+        # ModelParallelStrategy.setup would call the task's configure_model to shard.
         super(ModelParallelStrategy, self).setup(trainer)
 
 
 def refuse_strategies(
     trainer: Trainer, option: str, strategies: tuple[type[Strategy], ...] = SHARDED
 ) -> None:
-    """Raise ConfigurationError if the trainer has a strategy that `option` does not work with."""
+    """Check the trainer's strategy.
+
+    Args:
+        trainer: the trainer.
+        option: the incompatible option, as the message names it.
+        strategies: strategies that the option does not support.
+
+    Raises:
+        ConfigurationError: if the trainer has one of the strategies.
+    """
     if isinstance(trainer.strategy, strategies):
         raise ConfigurationError(
-            f"{option} does not work with {type(trainer.strategy).__name__}: leave it out, or use "
+            f"{option} does not work with {type(trainer.strategy).__name__}: remove it, or set "
             "trainer=ddp"
         )

@@ -1,7 +1,7 @@
-"""What the recipes of the templates import; hand-written classes can use it as well.
+"""Functions and classes for the recipes of the templates and for hand-written tasks.
 
-A module is here only where nothing else needs its code. The other names are re-exported from
-their rooms. Each name is loaded when it is first used.
+Only code that nothing else needs has a module here; other names are re-exported from their rooms.
+Names are imported lazily.
 """
 
 from typing import TYPE_CHECKING
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         add_gradient_noise as add_gradient_noise,
     )
     from lightning_transformers.recipes.lion import Lion as Lion
-    from lightning_transformers.recipes.predictions import tidy as tidy
+    from lightning_transformers.recipes.predictions import round_floats as round_floats
     from lightning_transformers.training.loss import r_drop as r_drop
     from lightning_transformers.training.loss import smoothing_term as smoothing_term
     from lightning_transformers.training.metrics import Perplexity as Perplexity

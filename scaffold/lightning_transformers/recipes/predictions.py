@@ -1,19 +1,19 @@
-"""What becomes of a prediction before it is shown."""
+"""Format predictions."""
 
 from typing import Any
 
 
-def tidy(prediction: Any, digits: int) -> Any:
-    """Return a prediction with its numbers rounded and the space in its texts made single.
+def round_floats(prediction: Any, digits: int) -> Any:
+    """Return a prediction with its floats rounded and runs of whitespace in its texts collapsed.
 
     Args:
-        prediction: text, number, or lists and mappings of these, as `predict` returns them.
-        digits: after the decimal point.
+        prediction: a text, a number, or nested lists and mappings, as `predict` returns them.
+        digits: number of decimals.
     """
     if isinstance(prediction, dict):
-        return {key: tidy(value, digits) for key, value in prediction.items()}
+        return {key: round_floats(value, digits) for key, value in prediction.items()}
     if isinstance(prediction, list | tuple):
-        return [tidy(value, digits) for value in prediction]
+        return [round_floats(value, digits) for value in prediction]
     if isinstance(prediction, float):
         return round(prediction, digits)
     return " ".join(prediction.split()) if isinstance(prediction, str) else prediction

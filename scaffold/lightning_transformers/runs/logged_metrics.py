@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from lightning_transformers.base.run_folder import METRICS, earlier
+from lightning_transformers.base.run_folder import METRICS, archived
 
 MEASURED = ("throughput/", "DeviceStatsMonitor.")
 """What metrics begin with that tell of the machine: times and memory, which never repeat."""
@@ -40,7 +40,7 @@ def logged(folder: Path, last: Mapping[str, float]) -> Logged:
     found: dict[tuple[float, str], dict[str, None]] = {}
     for name, number in last.items():
         found[END, name] = {repr(float(number)): None}
-    for table in (*earlier(folder / METRICS), folder / METRICS):
+    for table in (*archived(folder / METRICS), folder / METRICS):
         for at, name, value in _cells(table):
             found.setdefault((at, name), {})[value] = None
     return {key: [*values] for key, values in found.items() if not key[1].startswith(MEASURED)}

@@ -13,7 +13,7 @@ from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.run_folder import (
     CONFIG,
     MANIFEST,
-    earlier,
+    archived,
     finished_run,
     read_manifest,
     rebase_paths,
@@ -54,7 +54,7 @@ def rerun(folder: Path, into: Path) -> list[Difference]:
     expected = logged(folder, manifest["metrics"])
     if not expected:
         raise ConfigurationError(f"the run in '{folder}' has logged no metric to compare")
-    for file in earlier(folder / MANIFEST):
+    for file in archived(folder / MANIFEST):
         earlier_part = read_manifest(file)
         lines = [*early_differences(earlier_part, manifest)]
         lines += late_differences(earlier_part, manifest)

@@ -16,8 +16,8 @@ from lightning_transformers.base.run_folder import (
     MANIFEST,
     METRICS,
     Manifest,
-    keep_former_run,
-    set_aside,
+    archive,
+    archive_former_run,
 )
 from lightning_transformers.config.checks import check_config
 from lightning_transformers.runs.build import (
@@ -175,8 +175,8 @@ def record_config(config: DictConfig, checkpoint: str | None, goes_on: bool) -> 
     folder = Path(config.training.run_dir)
     folder.mkdir(parents=True, exist_ok=True)
     if goes_on:
-        set_aside(folder / METRICS)
-        set_aside(folder / MANIFEST)
+        archive(folder / METRICS)
+        archive(folder / MANIFEST)
     else:
-        keep_former_run(folder, start=checkpoint)
+        archive_former_run(folder, start=checkpoint)
     OmegaConf.save(without_environment(config), folder / CONFIG)

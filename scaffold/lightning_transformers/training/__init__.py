@@ -1,4 +1,4 @@
-"""What a step computes and a checkpoint holds: losses, metrics, schedules, checkpoints, resume.
+"""Parts of the training loop: losses, metrics, schedules, checkpoints, resume.
 
 Functions and small classes; the hooks that call them are in `core`. Imports `base`, `models` and
 `data`.

@@ -1,4 +1,4 @@
-"""Reading checkpoints."""
+"""Reading checkpoints, and checks before a resume."""
 
 from __future__ import annotations
 
@@ -11,15 +11,18 @@ from omegaconf import DictConfig
 
 from lightning_transformers.base.errors import ConfigurationError, first_line
 
-if TYPE_CHECKING:  # torch is imported once a config is known to be right
+if TYPE_CHECKING:  # configs are checked before torch is imported
     from lightning_transformers.base.types import Checkpoint, Settings
 
 
 def read_checkpoint(path: str) -> Checkpoint:
-    """Return what a checkpoint of Lightning holds; its tensors are read when they are used.
+    """Load a Lightning checkpoint; its tensors are memory-mapped, on the CPU.
+
+    Args:
+        path: the file.
 
     Raises:
-        ConfigurationError: if the file cannot be read, or holds something else.
+        ConfigurationError: if the file cannot be read safely, or is not a Lightning checkpoint.
     """
     import torch
 
@@ -27,13 +30,13 @@ def read_checkpoint(path: str) -> Checkpoint:
         with open(path, "rb") as file:
             if not is_zipfile(file):
                 raise ConfigurationError(
-                    f"checkpoint_path={path} is no checkpoint, or was not written to its end"
+                    f"checkpoint_path={path} is not a checkpoint, or is incomplete: give another"
                 )
         content = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
     except UnpicklingError as error:
         raise ConfigurationError(
-            f"checkpoint_path={path} holds more than tensors and plain values, which may be "
-            "harmful to read: use one that this version has written"
+            f"checkpoint_path={path} contains pickled objects and cannot be loaded safely: give a "
+            "checkpoint written by this package"
         ) from error
     except (OSError, RuntimeError) as error:
         raise ConfigurationError(
@@ -41,33 +44,40 @@ def read_checkpoint(path: str) -> Checkpoint:
         ) from error
     if not isinstance(content, dict) or "state_dict" not in content:
         raise ConfigurationError(
-            f"checkpoint_path={path} is no checkpoint of a run; a model of transformers is "
-            "given as backbone.pretrained_model_name_or_path=<folder>"
+            f"checkpoint_path={path} is not a checkpoint of a run: load a model of transformers "
+            "with backbone.pretrained_model_name_or_path=<folder>"
         )
     return content
 
 
 def read_training_state(path: str) -> Checkpoint:
-    """Return what a checkpoint holds that a training can go on from.
+    """Load a checkpoint that training can resume from.
+
+    Args:
+        path: the file.
 
     Raises:
-        ConfigurationError: if the file cannot be read, or holds the weights alone.
+        ConfigurationError: if the file cannot be read, or contains only weights.
     """
     content = read_checkpoint(path)
     if "optimizer_states" not in content:
         raise ConfigurationError(
-            f"checkpoint_path={path} holds the weights alone, as with save_weights_only=true: no "
-            "training can go on from it"
+            f"checkpoint_path={path} contains only weights (save_weights_only=true): training "
+            "cannot resume from it; give another"
         )
     return content
 
 
 def check_resumable(path: str, config: DictConfig) -> None:
-    """Check that what a config trains can go on from a checkpoint.
+    """Check that training with a config can resume from a checkpoint.
+
+    Args:
+        path: the checkpoint.
+        config: the composed config.
 
     Raises:
-        ConfigurationError: if the file cannot be read, if it was trained with another optimizer or
-            adapter, or for longer than the config says.
+        ConfigurationError: if the file cannot be read, was trained with another optimizer or
+            adapter, or is beyond `max_epochs` or `max_steps`.
     """
     content = read_training_state(path)
     recorded = content.get("hyper_parameters", {})
@@ -75,8 +85,8 @@ def check_resumable(path: str, config: DictConfig) -> None:
         then, now = (_target(part.get(name), default) for part in (recorded, config.task))
         if name in recorded and then != now:
             raise ConfigurationError(
-                f"checkpoint_path={path} was trained with {name} {then}, not with {now}: set "
-                f"{name} as it was, or start from the beginning in another hydra.run.dir"
+                f"checkpoint_path={path} was trained with {name} {then}, not with {now}: restore "
+                f"{name}, or start a new run in another hydra.run.dir"
             )
     loop = content.get("loops", {}).get("fit_loop", {})
     epochs = loop.get("epoch_progress", {}).get("current", {}).get("ready", 0)
@@ -84,8 +94,8 @@ def check_resumable(path: str, config: DictConfig) -> None:
         limit = config.trainer.get(name)
         if limit is not None and 0 <= limit < done:
             raise ConfigurationError(
-                f"trainer.{name}={limit} is less than the {done} that checkpoint_path={path} has "
-                f"come to: set trainer.{name}={done} or more"
+                f"trainer.{name}={limit} is less than the {done} of checkpoint_path={path}: set "
+                f"trainer.{name}={done} or more"
             )
 
 
@@ -94,13 +104,16 @@ def _target(part: Settings | None, default: str) -> str:
 
 
 def newest_checkpoint(folder: Path) -> str | None:
-    """Return the checkpoint in a folder that the training had come furthest with, if any.
+    """Return the checkpoint with the most steps in a folder, or None if there is none.
 
-    Of two that are as far, `last.ckpt` is newer: it is written last. One that no training can go
-    on from is passed over, and so are hidden files.
+    Of equal ones `last.ckpt`, which is written last, is preferred. Checkpoints that training
+    cannot resume from and hidden files are skipped.
+
+    Args:
+        folder: the folder of checkpoints.
 
     Raises:
-        ConfigurationError: if there are checkpoints, and a training can go on from none of them.
+        ConfigurationError: if training can resume from none of the checkpoints.
     """
     found: dict[str, tuple[int, int, bool]] = {}
     refusal = None
@@ -112,14 +125,14 @@ def newest_checkpoint(folder: Path) -> str | None:
             refusal = error
     if refusal and not found:
         raise ConfigurationError(
-            f"resume=auto finds no checkpoint in {folder} to go on from: {refusal} (to start from "
-            "the beginning, give another hydra.run.dir)"
+            f"resume=auto finds no usable checkpoint in {folder}: {refusal} (to start a new run, "
+            "give another hydra.run.dir)"
         ) from refusal
     return max(found, key=lambda path: found[path], default=None)
 
 
 def progress(checkpoint: Checkpoint) -> tuple[int, int]:
-    """Return after how many optimizer steps and batches a checkpoint was written."""
+    """Return the numbers of optimizer steps and batches at which a checkpoint was written."""
     loop = checkpoint.get("loops", {}).get("fit_loop", {})
     batches = loop.get("epoch_loop.batch_progress", {}).get("total", {}).get("ready", 0)
     return checkpoint.get("global_step", 0), batches

@@ -1,37 +1,42 @@
-"""Which task a checkpoint is of: recorded in it, and compared before it is loaded."""
+"""The task of a checkpoint: recorded in it, and checked before it is loaded."""
 
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.types import Checkpoint
 
 CLASS = "task_class"
-"""Key of a checkpoint: the import path of the class that was trained."""
+"""Key of a checkpoint: import path of the trained class."""
 BASE = "base_task"
-"""Key of a checkpoint: the task of the package that the class is, or is derived from."""
+"""Key of a checkpoint: name of the package's task that the class is or inherits from."""
 TASKS = "lightning_transformers.task."
 
 
 def base_task(cls: object) -> str | None:
-    """Return the name of the task of the package that a class is derived from, if it is any."""
+    """Return the name of the package's task that a class is or inherits from, or None."""
     bases = (base for base in getattr(cls, "__mro__", ()) if base.__module__.startswith(TASKS))
     return next((base.__name__ for base in bases), None)
 
 
 def record_task(cls: type, checkpoint: Checkpoint) -> None:
-    """Write into a checkpoint what it is of, as plain texts."""
+    """Record the task class in a checkpoint, as strings."""
     checkpoint[CLASS] = f"{cls.__module__}.{cls.__qualname__}"
     checkpoint[BASE] = base_task(cls)
 
 
 def check_task(cls: type, checkpoint: Checkpoint, path: str) -> None:
-    """Check that a checkpoint is of the same task of the package as a class, as far as is known.
+    """Check that a checkpoint belongs to the same task of the package as a class.
+
+    Args:
+        cls: the class that is to load the checkpoint.
+        checkpoint: the loaded checkpoint; one without a record passes.
+        path: its path, for the message.
 
     Raises:
-        ConfigurationError: if it is of another.
+        ConfigurationError: if it belongs to another task.
     """
-    recorded, asked = checkpoint.get(BASE), base_task(cls)
-    if recorded is None or asked is None or recorded == asked:
+    recorded, expected = checkpoint.get(BASE), base_task(cls)
+    if recorded is None or expected is None or recorded == expected:
         return
     raise ConfigurationError(
-        f"the checkpoint '{path}' does not fit {cls.__name__}: it is of {checkpoint.get(CLASS)}, "
-        f"and a {recorded} is no {asked}: give +task=<the task that was trained>"
+        f"the checkpoint '{path}' does not fit {cls.__name__}: it was trained by "
+        f"{checkpoint.get(CLASS)}, a {recorded}; give +task=<the task that was trained>"
     )

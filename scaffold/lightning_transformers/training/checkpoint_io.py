@@ -1,4 +1,4 @@
-"""Writing checkpoints that load safely, and that a kill cannot spoil."""
+"""Safe, atomic writing of checkpoints."""
 
 import os
 from collections import OrderedDict
@@ -16,33 +16,33 @@ from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.types import Checkpoint
 
 LOADABLE = (Tensor, Parameter, dict, OrderedDict, list, tuple, set)
-"""What loads if its parts do; these may be too many to try that in memory."""
+"""Types that load safely if their parts do, and need no trial load."""
 
 
 class SafeCheckpointIO(TorchCheckpointIO):
-    """Writes a checkpoint beside its place, reads it back, and puts it there at once.
+    """Writes checkpoints atomically, after loading them once.
 
-    The file is read with `weights_only=True`, as `torch.load` does by default: what needs more to
-    be loaded is refused when it is written, and not when it is needed.
+    The trial load uses `weights_only=True`, the default of `torch.load`, so that unsafe content
+    fails on saving rather than on resuming.
     """
 
     def save_checkpoint(
         self, checkpoint: Checkpoint, path: str | Path, storage_options: object = None
     ) -> None:
-        """Write a checkpoint; raises ConfigurationError for one that could not be loaded."""
-        if "://" in str(path):  # an object store, which takes a file as a whole
-            refuse(checkpoint)
+        """Write a checkpoint; raises ConfigurationError if it could not be loaded safely."""
+        if "://" in str(path):  # an object store writes atomically
+            require_loadable(checkpoint)
             super().save_checkpoint(checkpoint, path, storage_options)
             return
         try:
-            write(checkpoint, Path(path))
-        except Exception as error:  # of pickle, or of what a value does when it is pickled
-            refuse(checkpoint, error)
+            write_checkpoint(checkpoint, Path(path))
+        except Exception as error:  # of pickle, or of code that it calls
+            require_loadable(checkpoint, error)
             raise
 
 
-def write(checkpoint: Checkpoint, target: Path) -> None:
-    """Write a checkpoint to a file, which is there as a whole or as it was before."""
+def write_checkpoint(checkpoint: Checkpoint, target: Path) -> None:
+    """Write a checkpoint atomically, flushed to disk."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with write_atomically(target) as beside:
         with beside.open("wb") as file:
@@ -52,17 +52,25 @@ def write(checkpoint: Checkpoint, target: Path) -> None:
         torch.load(beside, map_location="cpu", mmap=True, weights_only=True)
 
 
-def refuse(checkpoint: Checkpoint, cause: Exception | None = None) -> None:
-    """Raise ConfigurationError if a part of a checkpoint does not load safely, naming the first."""
-    for key, value in refused(checkpoint, "checkpoint"):
+def require_loadable(checkpoint: Checkpoint, cause: Exception | None = None) -> None:
+    """Check that all parts of a checkpoint load safely.
+
+    Args:
+        checkpoint: the content to be written.
+        cause: the error to chain.
+
+    Raises:
+        ConfigurationError: for the first part that does not.
+    """
+    for key, value in unloadable_parts(checkpoint, "checkpoint"):
         raise ConfigurationError(
             f"the checkpoint would not load safely: {key} is a {type(value).__name__}; keep "
             "tensors and plain Python values in hyperparameters and states"
         ) from cause
 
 
-def refused(value: object, key: str) -> Iterator[tuple[str, object]]:
-    """Yield the innermost parts of a structure that do not load, with the keys to them."""
+def unloadable_parts(value: object, key: str) -> Iterator[tuple[str, object]]:
+    """Yield the innermost parts of a structure that do not load safely, after their path."""
     if isinstance(value, dict):
         parts = [(f"{key}[{name!r}]", part) for name, part in value.items()]
         parts += [(f"{key}.keys()", name) for name in value]
@@ -70,7 +78,7 @@ def refused(value: object, key: str) -> Iterator[tuple[str, object]]:
         parts = [(f"{key}[{index}]", part) for index, part in enumerate(value)]
     else:
         parts = []
-    inner = [found for name, part in parts for found in refused(part, name)]
+    inner = [found for name, part in parts for found in unloadable_parts(part, name)]
     yield from inner
     if inner or type(value) in LOADABLE:
         return

@@ -1,7 +1,7 @@
-"""The private parts of Lightning that the runtime touches, but for those of its process launcher.
+"""Access to private attributes of Lightning, except those of its process launcher.
 
-Lightning has no public way to do these things. A test names each part, so that a version of
-Lightning without it is found when it is tried.
+Lightning has no public API for these. A test names each attribute, so that an incompatible
+version of Lightning fails there.
 """
 
 from collections.abc import Mapping
@@ -19,39 +19,38 @@ from lightning_transformers.base.types import Checkpoint
 
 
 def is_within_step(trainer: Trainer) -> bool:
-    """Tell whether the optimizer has more batches to wait for before it steps."""
+    """Return whether more batches are accumulated before the optimizer steps."""
     return trainer.fit_loop._should_accumulate()
 
 
 def restore_logged_metrics(trainer: Trainer, metrics: Mapping[str, Tensor]) -> None:
-    """Set metrics by which callbacks and schedules decide, as if they had just been logged."""
+    """Set `trainer.callback_metrics`, each a scalar, as if they had just been logged."""
     trainer._logger_connector._callback_metrics.update(metrics)
 
 
 def replace_checkpoint_io(trainer: Trainer, new: CheckpointIO) -> None:
-    """Have checkpoints written by `new` instead of torch; another plugin of the user's stays."""
+    """Replace Lightning's default checkpoint plugin, also within an async one; keep all others."""
     writer = trainer.strategy.checkpoint_io
     if type(writer) is TorchCheckpointIO:
         trainer.strategy.checkpoint_io = new
-    if type(getattr(writer, "checkpoint_io", None)) is TorchCheckpointIO:  # writes in a thread
+    if type(getattr(writer, "checkpoint_io", None)) is TorchCheckpointIO:  # AsyncCheckpointIO
         writer._checkpoint_io = new  # type: ignore[attr-defined]
 
 
 def advance_progress(trainer: Trainer, loops: Checkpoint) -> None:
-    """Have a resumed run do what was due after the batch that a checkpoint was written behind.
+    """Let a resumed run perform what was due after the last batch of a checkpoint.
 
-    From a checkpoint that is written in `on_train_batch_end`, Lightning resumes with the next
-    batch: it leaves out a validation that was due, and after the last batch of an epoch the hooks
-    of its end and those of the next one's start.
+    From a checkpoint written in `on_train_batch_end`, Lightning resumes with the next batch and
+    skips a validation that was due, or the epoch-end hooks after the last batch of an epoch.
 
     Args:
-        trainer: the trainer, in the fit.
-        loops: the state of its loops as it goes into the checkpoint; changed in place.
+        trainer: the trainer, during the fit.
+        loops: the checkpoint's `loops`; changed in place.
     """
     loop = trainer.fit_loop.epoch_loop
     total = loop.batch_progress.total
     if total.completed == total.processed:  # type: ignore[attr-defined]
-        return  # the hook has passed
+        return  # on_train_batch_end is over
     fetcher = trainer.fit_loop._data_fetcher
     validates = fetcher is not None and loop._should_check_val_fx(fetcher)
     if not validates and not loop.batch_progress.is_last_batch:
@@ -59,7 +58,7 @@ def advance_progress(trainer: Trainer, loops: Checkpoint) -> None:
     state = loops["fit_loop"]
     for count in ("total", "current"):
         state["epoch_loop.batch_progress"][count]["completed"] += 1
-    if validates:  # as if it had begun
+    if validates:  # as if validation had started
         begun = {"ready": 1, "started": 1, "processed": 0, "completed": 0}
         state["epoch_loop.val_loop.batch_progress"]["total"] = begun
     elif not loop._should_accumulate():
@@ -67,9 +66,9 @@ def advance_progress(trainer: Trainer, loops: Checkpoint) -> None:
 
 
 def finish_epoch(trainer: Trainer) -> None:
-    """Have a run that is resumed from the end of an epoch continue with the next one.
+    """Let a run that resumes at the end of an epoch continue with the next one.
 
-    With `max_steps` alone, Lightning would run another end of the epoch, without batches.
+    With `max_steps` but no `max_epochs`, Lightning would repeat the end of the epoch.
     """
     loop = trainer.fit_loop
     if loop.restarted_on_epoch_end and loop._iteration_based_training():
@@ -79,46 +78,44 @@ def finish_epoch(trainer: Trainer) -> None:
 
 
 def end_restart(trainer: Trainer) -> None:
-    """Have the end of a resumed epoch step the schedules that look at metrics.
+    """Let the end of a resumed epoch step schedulers that monitor a metric.
 
-    Lightning leaves them out, since it does not keep the metrics.
+    Lightning skips them on a restart, since it does not restore the metrics.
     """
     trainer.fit_loop._restarting = False
 
 
 class AgreedSIGTERM(_SignalConnector):
-    """Records SIGTERM, and tells Lightning once all processes know of it.
+    """Records SIGTERM, and stops all ranks after the same step.
 
-    Lightning's own handler broadcasts, wherever the process is: during another collective
-    operation it mixes with that or waits forever, and a signal that only another process than the
-    first receives is lost. Here the processes ask each other at the end of a step, so that all of
-    them stop after the same one.
+    Lightning's handler broadcasts immediately, which deadlocks within another collective
+    operation, and loses a signal that rank 0 does not receive. Here the ranks vote at the end of
+    a step.
 
     Args:
-        trainer: the trainer, whose handler it replaces.
+        trainer: the trainer, whose signal connector it replaces.
     """
 
     def __init__(self, trainer: Trainer) -> None:
         super().__init__(trainer)
-        self.noted = False
+        self.received_here = False
         trainer._signal_connector = self
 
     def _sigterm_notifier_fn(self, signum: object, _: FrameType | None) -> None:
-        self.noted = True
+        self.received_here = True
 
     def agree(self, due: bool = False) -> bool:
-        """Have Lightning end the run at its next look, if any process is to end.
+        """Let Lightning stop the run at its next check if any rank has received SIGTERM.
 
-        With several processes this costs one sum of two numbers: less than Lightning's
-        `reduce_boolean_decision`, which waits for all of them before it sums.
+        Costs one all-reduce of two numbers; Lightning's `reduce_boolean_decision` adds a barrier.
 
         Args:
-            due: something else that this process wants all processes to do.
+            due: this rank's vote for another action, such as saving a checkpoint.
 
         Returns:
-            Whether any process wants it.
+            Whether any rank voted for that action.
         """
-        wanted = [self.noted, due]
+        wanted = [self.received_here, due]
         if self.trainer.world_size > 1:
             device = self.trainer.strategy.root_device
             votes = torch.tensor(wanted, dtype=torch.int32, device=device)
@@ -128,14 +125,14 @@ class AgreedSIGTERM(_SignalConnector):
         return anyone
 
     def postpone(self) -> None:
-        """Have Lightning continue until the processes agree again."""
+        """Let Lightning continue until the next vote."""
         self.received_sigterm = False
 
 
 class ProgressBar(RichProgressBar):
-    """The progress bar of Lightning; it counts epochs from 1, as `trainer.max_epochs` does."""
+    """Lightning's progress bar with epochs counted from 1, as in `trainer.max_epochs`."""
 
     def _get_train_description(self, current_epoch: int) -> str:
         limit = self.trainer.max_epochs
         text = f"Epoch {current_epoch + 1}" + (f"/{limit}" if limit and limit > 0 else "")
-        return text.ljust(len(self.validation_description))  # the bars below each other do not jump
+        return text.ljust(len(self.validation_description))  # keeps the bars aligned

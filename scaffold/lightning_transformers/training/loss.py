@@ -1,8 +1,8 @@
-"""What losses are made of, as functions of the logits and labels of a batch.
+"""Loss terms as functions of logits and labels.
 
-`TaskTransformer.logits_and_labels` gives them for every task: logits (labels, classes) and labels
-(labels), the masked ones left out. What the functions return is a mean over labels, a scalar, to
-be added with `Loss.plus`; so several of them add up, in whatever order.
+`TaskTransformer.logits_and_labels` returns their inputs for every task: logits
+`(labels, classes)` and labels `(labels,)`, without masked ones. Each term is a mean over labels, a
+scalar to add with `Loss.plus`, so that several recipes combine in any order.
 """
 
 import torch
@@ -14,23 +14,34 @@ from lightning_transformers.data.collators import IGNORE_INDEX
 
 
 def unmasked(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the logits (labels, classes), in float32 at least, and the labels that are not masked.
+    """Select the logits and labels of unmasked positions.
 
     Args:
-        logits: of any shape that ends with the classes.
-        labels: of the same shape without the classes; -100 marks a masked one.
+        logits: `(…, classes)`.
+        labels: `(…)`, int64; -100 marks a masked position.
+
+    Returns:
+        Logits `(labels, classes)`, in float32 or wider, and labels `(labels,)`.
     """
-    kept = labels != IGNORE_INDEX
+    unignored = labels != IGNORE_INDEX
     wide = torch.promote_types(logits.dtype, torch.float32)
-    return logits[kept].to(wide), labels[kept]
+    return logits[unignored].to(wide), labels[unignored]
 
 
 def smoothing_term(logits: Tensor, labels: Tensor, smoothing: float) -> Tensor:
-    """Return what label smoothing adds to the mean cross-entropy.
+    """Return the difference between label-smoothed and plain mean cross-entropy.
 
-    The label keeps the probability 1 - smoothing, and all classes share the rest alike (Szegedy
-    et al., "Rethinking the Inception Architecture for Computer Vision", 2016, section 7). A class
-    whose logit is -inf, such as a choice that an example does not have, has no share.
+    The target distribution is 1 - smoothing on the label plus smoothing spread uniformly over all
+    classes (Szegedy et al., "Rethinking the Inception Architecture for Computer Vision", 2016,
+    section 7). Classes with a logit of -inf, such as missing choices, are excluded.
+
+    Args:
+        logits: `(labels, classes)`.
+        labels: `(labels,)`, int64.
+        smoothing: probability mass to spread, 0 to 1.
+
+    Returns:
+        A scalar.
     """
     log_probabilities = log_softmax(logits, -1)
     possible = logits != float("-inf")
@@ -39,11 +50,11 @@ def smoothing_term(logits: Tensor, labels: Tensor, smoothing: float) -> Tensor:
 
 
 def symmetric_divergence(logits: Tensor, others: Tensor) -> Tensor:
-    """Return the mean over labels of the Kullback-Leibler divergence, of both directions halved.
+    """Return the mean over labels of (KL(p‖q) + KL(q‖p)) / 2, a scalar.
 
     Args:
-        logits: of one distribution for each label, (labels, classes).
-        others: of the other.
+        logits: logits of p, `(labels, classes)`.
+        others: logits of q, `(labels, classes)`.
     """
     impossible = logits == float("-inf")
     log_p = log_softmax(logits, -1).masked_fill(impossible, 0)
@@ -52,18 +63,17 @@ def symmetric_divergence(logits: Tensor, others: Tensor) -> Tensor:
 
 
 def r_drop(loss: Loss, again: Loss, logits: Tensor, others: Tensor, alpha: float) -> Loss:
-    """Return the mean of two passes' losses, and how far their predictions are apart.
+    """Return the mean loss of two passes plus alpha times the divergence of their predictions.
 
-    The passes differ by their dropout, whose effect on the predictions is thereby held small
-    (Liang et al., "R-Drop: Regularized Dropout for Neural Networks", 2021; weighted as in the
-    authors' code).
+    The passes differ in their dropout (Liang et al., "R-Drop: Regularized Dropout for Neural
+    Networks", 2021; weighted as in the authors' code).
 
     Args:
-        loss: of the first pass.
-        again: of the second pass on the same batch.
-        logits: of the first pass, (labels, classes).
-        others: of the second.
-        alpha: weight of the symmetric divergence; the paper has 1 to 5.
+        loss: loss of the first pass.
+        again: loss of the second pass on the same batch.
+        logits: logits of the first pass, `(labels, classes)`.
+        others: logits of the second pass, `(labels, classes)`.
+        alpha: weight of the symmetric divergence; 1 to 5 in the paper.
     """
     between = (again.mean - loss.mean) / 2
     return loss.plus(between + alpha * symmetric_divergence(logits, others))

@@ -1,4 +1,4 @@
-"""Gradients that are the mean over all tokens of a step, however these are spread over batches."""
+"""Normalization of gradients by the number of loss terms in an optimizer step."""
 
 from collections.abc import Callable, Iterable
 from functools import wraps
@@ -16,20 +16,18 @@ Method = TypeVar("Method", bound=Callable[..., Any])
 
 
 class TokenWeighting:
-    """Weighs the batches of an optimizer step by the number of their loss terms.
+    """Weights the batches of an optimizer step by their numbers of loss terms.
 
-    Lightning takes the mean of the batches' means: a token of a short batch then counts more than
-    one of a long batch. With this, gradients accumulated so far are at any time those of the mean
-    over the terms of all batches and processes so far: before a batch is added, they shrink by
-    the share that the batch takes. What comes after the backward, such as clipping or noise,
-    finds the right gradients.
+    Lightning averages the means of the batches, so that a token of a short batch counts more than
+    one of a long batch. Here, accumulated gradients are always those of the mean over the terms of
+    all batches and ranks so far: they are scaled down before each backward. Clipping and noise
+    after the backward therefore see the correct gradients.
 
-    DeepSpeed accumulates by itself, and keeps the gradients: there the processes are weighed, the
-    batches of a step are not.
+    DeepSpeed accumulates gradients internally: there, only the ranks of a batch are weighted.
 
     Attributes:
-        count: number of terms in the loss of the batch, as far as the task has worked it out.
-        total: number of loss terms of the step so far, over all processes; a scalar.
+        count: number of terms in the batch's loss, a scalar, or None if the task did not record it.
+        total: number of loss terms of the step so far over all ranks, a scalar.
     """
 
     def __init__(self) -> None:
@@ -41,24 +39,25 @@ class TokenWeighting:
     def weigh(
         self, loss: Tensor, count_terms: Callable[[], Tensor], trainer: Trainer
     ) -> Tensor | None:
-        """Return the weight of a batch in the gradient, and make room for it in those there are.
-
-        It is None where a batch is all of a step.
+        """Return the weight of a batch's gradient, and scale down those accumulated so far.
 
         Args:
-            loss: mean of a batch, divided by Lightning by the number of batches in a step.
-            count_terms: returns the number of its terms; it is asked for if that matters.
-            trainer: the trainer, whose optimizer has the parameters.
+            loss: mean loss of the batch, divided by the number of accumulated batches; a scalar.
+            count_terms: returns the number of loss terms, a scalar; called only if needed.
+            trainer: the trainer.
+
+        Returns:
+            A scalar, or None if a step consists of a single batch.
 
         Raises:
-            ConfigurationError: for an optimizer that evaluates the last of several batches again,
-                which would add it once more to the gradients of the others.
+            ConfigurationError: for an optimizer that evaluates a batch repeatedly, which would add
+                it to the accumulated gradients each time.
         """
         batches, processes = trainer.accumulate_grad_batches, trainer.world_size
         if batches == processes == 1:
             return None
         count = count_terms().detach().to(loss.device)
-        # The sum over the processes takes the place of what it is given.
+        # reduce works in place.
         wide = count.to(torch.promote_types(loss.dtype, torch.float32), copy=True)
         everywhere = cast(Tensor, trainer.strategy.reduce(wide, reduce_op="sum"))
         if trainer.strategy.handles_gradient_accumulation:
@@ -70,11 +69,17 @@ class TokenWeighting:
         return count * batches * processes / total
 
     def state(self) -> float:
-        """Return the number of loss terms of a step that is not done."""
+        """Return the number of loss terms of an unfinished step."""
         return 0.0 if self.total is None else self.total.item()
 
     def resume_step(self, total: float, trainer: Trainer, device: torch.device) -> None:
-        """Go on with the step that the last batch of a resumed run belongs to."""
+        """Restore an unfinished step of a resumed run.
+
+        Args:
+            total: the result of `state`.
+            trainer: the trainer, at the last batch before the checkpoint.
+            device: device of the gradients.
+        """
         wide = torch.float32 if device.type == "mps" else torch.float64
         self.total = torch.tensor(total, dtype=wide, device=device)
         self.window, self.weighed = self._window(trainer), None
@@ -83,24 +88,27 @@ class TokenWeighting:
         return trainer.current_epoch, trainer.fit_loop.batch_idx // trainer.accumulate_grad_batches
 
     def _before(self, trainer: Trainer, like: Tensor) -> Tensor:
-        """Return the number of terms in the step before this batch: none, if it is the first."""
+        """Return the number of terms in the step before this batch, 0 for its first batch."""
         batch, window = trainer.fit_loop.batch_idx, self._window(trainer)
-        # An optimizer may evaluate the first batch several times, each time from the start.
+        # An optimizer may evaluate the first batch repeatedly, from zero gradients each time.
         first = batch % trainer.accumulate_grad_batches == 0 or window != self.window
         if not first and self.weighed == (trainer.current_epoch, batch):
             raise ConfigurationError(
-                f"{type(trainer.optimizers[0]).__name__} evaluates a batch several times in a "
-                "step, which has to have no other: set trainer.accumulate_grad_batches=1"
+                f"{type(trainer.optimizers[0]).__name__} evaluates a batch repeatedly in a step: "
+                "set trainer.accumulate_grad_batches=1"
             )
         self.window, self.weighed = window, (trainer.current_epoch, batch)
         return torch.zeros_like(like) if first or self.total is None else self.total
 
 
 def records_loss_count(step: Method) -> Method:
-    """Have a method of a task note how many terms the loss has that it returns, maybe among others.
+    """Decorate a method of a task to record the term count of the `Loss` that it returns.
 
-    So a batch is weighed by what its loss is the mean of, be it that of `training_step` or of a
-    step of the user's own. Where one such method calls another, the outer one counts.
+    The batch is weighted by this count. If decorated methods call each other, the outermost
+    determines it.
+
+    Args:
+        step: returns a `Loss`, or a tuple that starts with one; other results are not recorded.
     """
 
     @wraps(step)
@@ -117,10 +125,9 @@ def records_loss_count(step: Method) -> Method:
 
 @torch.no_grad()
 def scale_gradients(optimizers: Iterable[Optimizer], factor: Tensor) -> None:
-    """Multiply the gradients of all parameters of optimizers by a factor, a scalar.
+    """Multiply the gradients of all optimized parameters by a factor, a scalar.
 
-    The model itself may have others at this time: where weights are spread over devices, those
-    that were gathered for the forward.
+    Those of the optimizers, since a sharded model has its gathered parameters at this time.
     """
     groups = [group["params"] for optimizer in optimizers for group in optimizer.param_groups]
     gradients = [p.grad for params in groups for p in params if p.grad is not None]

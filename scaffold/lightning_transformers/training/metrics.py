@@ -1,4 +1,4 @@
-"""Metrics that every loss has, those of classes, and the base of those over texts."""
+"""Metrics of losses and classes, and the base class of text metrics."""
 
 import json
 from collections.abc import Callable, Iterable
@@ -11,13 +11,13 @@ from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 from torchmetrics.utilities import dim_zero_cat
 
 MetricInputs = dict[str, Any]
-"""Values by the names that the `update` of metrics gives them."""
+"""Arguments of the metrics' `update` methods, by name."""
 
 
 class KeepFloat64(nn.Module):
-    """A metric that keeps its precision when a trainer casts the model.
+    """Mixin for metrics that keep their dtype when the trainer casts the model.
 
-    Sums in bfloat16 stand still at 256 terms.
+    A bfloat16 count cannot grow beyond 256.
     """
 
     def _apply(self, fn: Callable[[Tensor], Tensor], *args: Any, **kwargs: Any) -> Any:
@@ -31,9 +31,9 @@ class KeepFloat64(nn.Module):
 
 
 class StageMetrics(KeepFloat64, MetricCollection):
-    """The metrics of a stage, each of which gets all batches.
+    """The metrics of a stage, each updated by every batch.
 
-    torchmetrics would let one metric stand in for another with the same state after a batch.
+    torchmetrics would merge metrics whose states are equal after the first batch.
     """
 
     def __init__(self, metrics: dict[str, Metric], prefix: str) -> None:
@@ -41,7 +41,7 @@ class StageMetrics(KeepFloat64, MetricCollection):
 
 
 class MeanLoss(KeepFloat64, Metric):
-    """Mean loss per term (token or example) over all batches and ranks."""
+    """Mean loss per term (token or example, see `Loss`) over all batches and ranks."""
 
     full_state_update = False
     total: Tensor
@@ -53,8 +53,8 @@ class MeanLoss(KeepFloat64, Metric):
             self.add_state(name, torch.tensor(0.0, dtype=torch.float64), dist_reduce_fx="sum")
 
     def update(self, total: Tensor, count: Tensor) -> None:
-        """Add a batch's sum of loss terms and their number."""
-        # Not in place: the state may be a tensor of inference mode, from an earlier validation.
+        """Add the sum and the number of a batch's loss terms, each a scalar."""
+        # Not in place: the state may be an inference tensor from an earlier validation.
         self.total = self.total + total
         self.count = self.count + count
 
@@ -64,7 +64,7 @@ class MeanLoss(KeepFloat64, Metric):
 
 
 class Perplexity(MeanLoss):
-    """Exponential of the mean loss per token; not the mean of the batches' perplexities."""
+    """Exponential of the mean loss per token over all batches and ranks."""
 
     def compute(self) -> Tensor:
         """Return the perplexity, a scalar."""
@@ -72,32 +72,32 @@ class Perplexity(MeanLoss):
 
 
 class SkipEmptyBatches(Metric):
-    """A metric of torchmetrics that takes a batch without labels, which it would fail on."""
+    """Mixin for metrics of torchmetrics, which would fail on a batch without labels."""
 
     def update(self, preds: Tensor, target: Tensor) -> None:
-        """Add a batch."""
+        """Add predictions `(labels,)` or `(labels, classes)`, and labels `(labels,)`."""
         if len(target):
             super().update(preds, target)  # type: ignore[safe-super]
 
 
 class Accuracy(SkipEmptyBatches, MulticlassAccuracy):
-    """Accuracy over classes."""
+    """Accuracy of classes; batches without labels are skipped."""
 
 
 class F1Score(SkipEmptyBatches, MulticlassF1Score):
-    """F1 over classes."""
+    """F1 score of classes; batches without labels are skipped."""
 
 
 def class_metrics(classes: int) -> dict[str, Metric]:
-    """Return the metrics of predicted classes or logits against the true classes, by name."""
+    """Return `accuracy` and macro-averaged `f1` for a number of classes."""
     return {"accuracy": Accuracy(classes, average="micro"), "f1": F1Score(classes, average="macro")}
 
 
 class TextMetric(Metric):
-    """What a score over texts needs of each example, collected over all batches and ranks.
+    """Base class of scores over texts: collects a record per example over all batches and ranks.
 
-    torchmetrics gathers tensors alone, so the records are kept as lines of JSON in a tensor of
-    bytes. A subclass defines `score`.
+    The records are stored as JSON lines in uint8 tensors, since torchmetrics synchronizes only
+    tensors. A subclass defines `score`.
     """
 
     full_state_update = False
@@ -108,17 +108,24 @@ class TextMetric(Metric):
         self.add_state("lines", [], dist_reduce_fx="cat")
 
     def update(self, records: Iterable[object]) -> None:
-        """Add the records of a batch; JSON has to be able to hold them."""
+        """Add the records of a batch, each of JSON's types."""
         text = "".join(json.dumps(record) + "\n" for record in records)
         content = torch.frombuffer(bytearray(text.encode()), dtype=torch.uint8)
         self.lines.append(content.to(self.device))
 
     def compute(self) -> dict[str, Tensor]:
-        """Return the scores of all records by name."""
+        """Return the scores of all records by name, each a scalar."""
         content = bytes(dim_zero_cat(self.lines).cpu().numpy())
         records = [json.loads(line) for line in content.splitlines()]
         return {name: torch.tensor(score) for name, score in self.score(records).items()}
 
     def score(self, records: list[Any]) -> dict[str, float]:
-        """Return the scores by name."""
+        """Return the scores by name; override it.
+
+        Args:
+            records: those that `update` was given, of all batches and ranks.
+
+        Raises:
+            NotImplementedError: in this base class.
+        """
         raise NotImplementedError(f"{type(self).__name__} must define score")

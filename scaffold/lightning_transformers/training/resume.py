@@ -1,4 +1,4 @@
-"""What a checkpoint of Lightning lacks for a resume that is exact, bit for bit."""
+"""State that Lightning's checkpoints lack for a bit-exact resume."""
 
 import random
 from collections.abc import Iterator, Sequence
@@ -25,42 +25,42 @@ from lightning_transformers.training.trainer_fields import fields
 
 T = TypeVar("T")
 KEY = "exact_resume"
-"""Key of a checkpoint: for each process, what `capture_state` returns."""
+"""Key of a checkpoint: the result of `capture_state`, an entry per rank."""
 
 
 class ExactTask(Protocol):
-    """What an exact run needs of a task."""
+    """Attributes of a task that an exact resume uses."""
 
     model: PreTrainedModel
     metrics: nn.ModuleDict
-    """For each stage the metrics that `validation_step` and `test_step` update."""
+    """Metrics by stage, `val` and `test`, that the evaluation steps update."""
     weighting: TokenWeighting
     current_batch: Batch
-    """The batch that is being trained on, set before `training_step`."""
+    """The training batch, set before `training_step`."""
     unlogged_loss: Tensor | None
-    """The loss of the last step, if it has not been logged."""
+    """Mean loss of the last batch, a scalar, or None if it was logged."""
 
     @property
     def trainer(self) -> Trainer:
-        """The trainer that runs the task."""
+        """The trainer of the task."""
 
     @property
     def device(self) -> torch.device:
-        """Where the parameters are."""
+        """Device of the parameters."""
 
     @property
     def automatic_optimization(self) -> bool:
-        """Whether Lightning calls backward and the optimizer."""
+        """Whether Lightning runs backward and the optimizer step."""
 
     def named_parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
-        """Yield the parameters with their names."""
+        """Yield the parameters with their names, as `nn.Module` does."""
 
     def number_of_targets(self) -> Tensor:
         """Return the number of loss terms of `current_batch`, a scalar."""
 
 
 def batches_done(trainer: Trainer | None) -> int:
-    """Return how many batches of its epoch a run has had that is being resumed, else 0."""
+    """Return the number of batches already processed in a resumed epoch, 0 in any other epoch."""
     if trainer is None:
         return 0
     loop = trainer.fit_loop
@@ -71,42 +71,59 @@ def batches_done(trainer: Trainer | None) -> int:
 
 
 def epochs_done(trainer: Trainer | None) -> int:
-    """Return how many epochs a run has had.
+    """Return the number of finished epochs.
 
-    `trainer.current_epoch` is one behind while a run is set up that resumes from an epoch's end.
+    `trainer.current_epoch` lags by one during the setup of a run that resumes at an epoch's end.
     """
     epochs: Any = trainer.fit_loop.epoch_progress.current if trainer else None
     return epochs.processed if epochs else 0
 
 
 def capture_state(task: ExactTask) -> list[Checkpoint]:
-    """Return the state of each process: random states, and gradients of an unfinished step.
+    """Return the state of each rank that Lightning's checkpoint lacks.
 
-    With several processes, only rank 0 gets the states of the others, since it writes the
-    checkpoint. Its own state has the logged metrics as well.
+    Collective: all ranks must call it.
+
+    Args:
+        task: the task being trained.
+
+    Returns:
+        On rank 0, which writes the checkpoint, an entry per rank; on other ranks only their own.
+        Keys: `random` (see `random_states`); `unlogged_loss`, a scalar or None; `metrics`, the
+        logged metrics, for rank 0 alone; within an accumulated step also `gradients`, by parameter
+        name on the CPU, and `targets`, the number of loss terms of the step so far.
     """
     trainer = task.trainer
     unlogged = None if task.unlogged_loss is None else task.unlogged_loss.cpu()
-    everyone: list[Checkpoint] = gathered(
+    everyone: list[Checkpoint] = gather_to_rank_zero(
         {"random": random_states(), "unlogged_loss": unlogged}, trainer.world_size
     )
     everyone[0]["metrics"] = {k: value.cpu() for k, value in trainer.callback_metrics.items()}
     if task.automatic_optimization and not is_within_step(trainer):
         return everyone
-    targets = gathered(task.weighting.state(), trainer.world_size)
+    targets = gather_to_rank_zero(task.weighting.state(), trainer.world_size)
     for process, count in zip(everyone, targets, strict=True):
         process |= {"gradients": {}, "targets": count}
     for name, parameter in task.named_parameters():
-        gradient = None if parameter.grad is None else local(parameter.grad.detach()).cpu()
-        # One by one: all at once may not fit into the memory of a device.
-        for process, value in zip(everyone, gathered(gradient, trainer.world_size), strict=True):
+        gradient = None if parameter.grad is None else local_shard(parameter.grad.detach()).cpu()
+        # One at a time: all gradients of all ranks may not fit into device memory.
+        parts = gather_to_rank_zero(gradient, trainer.world_size)
+        for process, value in zip(everyone, parts, strict=True):
             if value is not None:
                 process["gradients"][name] = value
     return everyone
 
 
-def gathered(mine: T, processes: int) -> list[T]:
-    """Return what each process has, on rank 0; on the others this one's alone."""
+def gather_to_rank_zero(mine: T, processes: int) -> list[T]:
+    """Gather a picklable value from all ranks.
+
+    Args:
+        mine: the value of this rank.
+        processes: number of ranks.
+
+    Returns:
+        On rank 0 the values in the order of ranks; on other ranks only their own.
+    """
     if processes == 1:
         return [mine]
     everyone: list[Any] | None = [None] * processes if distributed.get_rank() == 0 else None
@@ -115,7 +132,12 @@ def gathered(mine: T, processes: int) -> list[T]:
 
 
 def restore_results(task: ExactTask, states: Sequence[Checkpoint]) -> None:
-    """Restore the metrics that were logged: callbacks and schedules decide by them."""
+    """Restore logged metrics, which callbacks and schedulers monitor, and the unlogged loss.
+
+    Args:
+        task: the task of the resumed run.
+        states: the result of `capture_state`; the number of ranks may have changed.
+    """
     metrics = states[0].get("metrics", {})
     restore_logged_metrics(task.trainer, {k: v.to(task.device) for k, v in metrics.items()})
     unlogged = states[task.trainer.global_rank % len(states)].get("unlogged_loss")
@@ -123,7 +145,7 @@ def restore_results(task: ExactTask, states: Sequence[Checkpoint]) -> None:
 
 
 def has_stopped(trainer: Trainer) -> bool:
-    """Tell whether early stopping had ended the run that is resumed."""
+    """Return whether early stopping had ended the run that is resumed."""
     return any(
         isinstance(callback, EarlyStopping)
         and callback.stopping_reason != EarlyStoppingReason.NOT_STOPPED
@@ -132,11 +154,16 @@ def has_stopped(trainer: Trainer) -> bool:
 
 
 def restore_state(task: ExactTask, states: Sequence[Checkpoint]) -> None:
-    """Restore what `capture_state` returned, if there are as many processes as there were."""
+    """Restore random states and the gradients of an unfinished step.
+
+    Args:
+        task: the task of the resumed run.
+        states: the result of `capture_state`; ignored if the number of ranks has changed.
+    """
     trainer = task.trainer
     for callback in fields(trainer).callbacks:
         if isinstance(callback, GradientAccumulationScheduler):
-            # Within an epoch, Lightning does not tell it which one that is.
+            # Lightning does not call it when resuming within an epoch.
             callback.on_train_epoch_start(trainer)
     if len(states) != trainer.world_size:
         return
@@ -151,17 +178,20 @@ def restore_state(task: ExactTask, states: Sequence[Checkpoint]) -> None:
     task.weighting.resume_step(state["targets"], trainer, task.device)
 
 
-def local(value: Tensor) -> Tensor:
-    """Return the part of a tensor that is on this process."""
+def local_shard(value: Tensor) -> Tensor:
+    """Return this rank's shard of a sharded tensor; any other tensor (any shape) unchanged."""
     return value.to_local() if isinstance(value, DTensor) else value
 
 
 def distribute_like(parameter: Tensor, part: Tensor) -> Tensor:
-    """Return a tensor that is distributed over the processes as a parameter is.
+    """Shard a tensor like a parameter.
 
     Args:
-        parameter: the parameter.
-        part: the part of the tensor that belongs to this process.
+        parameter: the parameter (any shape).
+        part: this rank's shard.
+
+    Returns:
+        A tensor of the parameter's shape; `part` itself if the parameter is not sharded.
     """
     if not isinstance(parameter, DTensor):
         return part
@@ -170,14 +200,14 @@ def distribute_like(parameter: Tensor, part: Tensor) -> Tensor:
 
 
 def relocate_checkpoint_paths(trainer: Trainer, states: Checkpoint) -> None:
-    """Have callbacks find their checkpoints in a run folder that was moved or copied.
+    """Update the paths in checkpoint callbacks' states after the run folder was moved or copied.
 
-    `ModelCheckpoint` forgets which one was best if the folder has another name than it had. It
-    must forget it, too, if that file has stayed with a former run: else it would write none.
+    `ModelCheckpoint` drops its best score if the folder's name has changed. The score must also be
+    dropped if the best file does not exist here, or no new one would be saved.
 
     Args:
         trainer: the trainer, which resumes from a checkpoint.
-        states: those of the callbacks, changed in place.
+        states: the callbacks' states in the checkpoint; changed in place.
     """
     for callback in trainer.checkpoint_callbacks:
         state, folder = states.get(callback.state_key), getattr(callback, "dirpath", None)
@@ -191,7 +221,12 @@ def relocate_checkpoint_paths(trainer: Trainer, states: Checkpoint) -> None:
 
 
 def random_states() -> Checkpoint:
-    """Return the states of all generators of this process, as tensors and plain Python."""
+    """Return the states of all global generators of this process.
+
+    Returns:
+        `torch` and `cuda` (None without a GPU) as uint8 tensors, `numpy` as a list with a tensor,
+        and `python` as a tuple: all load with `weights_only=True`.
+    """
     name, keys, *rest = np.random.get_state()
     cuda = torch.cuda.get_rng_state() if torch.cuda.is_available() else None
     return {
@@ -203,7 +238,7 @@ def random_states() -> Checkpoint:
 
 
 def set_random_states(states: Checkpoint) -> None:
-    """Set all generators of this process to what `random_states` returned."""
+    """Restore the states that `random_states` returned."""
     torch.set_rng_state(states["torch"])
     if states["cuda"] is not None and torch.cuda.is_available():
         torch.cuda.set_rng_state(states["cuda"])

@@ -1,4 +1,4 @@
-"""How long a fit is in optimizer steps, and learning-rate schedules that depend on it."""
+"""Number of optimizer steps of a fit, and arguments of learning-rate schedules."""
 
 import math
 from collections.abc import Callable
@@ -11,13 +11,16 @@ from lightning_transformers.training.trainer_fields import fields
 
 
 def training_steps(trainer: Trainer) -> int:
-    """Return how often the optimizer steps in the fit.
+    """Return the number of optimizer steps of the fit.
 
-    It is worked out from lengths: `trainer.estimated_stepping_batches` would build the data
-    loaders early, and a resumed run would then see its samples in another order.
+    Computed from lengths: `trainer.estimated_stepping_batches` would create the dataloaders
+    early, which changes the order of samples in a resumed run.
+
+    Args:
+        trainer: the trainer, with its data module attached.
 
     Raises:
-        ConfigurationError: if the fit has no end that is known beforehand.
+        ConfigurationError: if the length of the fit is unknown.
     """
     data = fields(trainer).datamodule
     if data is None:
@@ -28,19 +31,19 @@ def training_steps(trainer: Trainer) -> int:
         limits.append(math.ceil(batches / trainer.accumulate_grad_batches) * epochs)
     if not limits:
         raise ConfigurationError(
-            "the schedule needs the number of steps, and the fit has no end: set "
+            "the schedule needs the number of steps, but the fit has no limit: set "
             "trainer.max_steps, trainer.max_epochs or scheduler.num_training_steps"
         )
     return min(limits)
 
 
 def schedule_arguments(config: Settings, steps: Callable[[], int]) -> Settings:
-    """Return the config of a schedule in steps.
+    """Return the config of a schedule with all lengths in optimizer steps.
 
     Args:
-        config: `num_training_steps: -1` stands for the steps of the fit, and a warm-up below 1
-            for that share of them.
-        steps: returns the steps of the fit; asked only where they are needed.
+        config: the schedule's config; `num_training_steps: -1` means all steps of the fit, and
+            `num_warmup_steps` below 1.0 is a fraction of them.
+        steps: returns the number of steps of the fit; called only if needed.
     """
     arguments = dict(config)
     if arguments.get("num_training_steps") == -1:

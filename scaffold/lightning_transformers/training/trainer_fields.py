@@ -1,4 +1,4 @@
-"""Public attributes of a trainer that Lightning sets without declaring them, with their types."""
+"""Types of public `Trainer` attributes that Lightning does not declare."""
 
 from typing import Any, Protocol, cast
 
@@ -6,16 +6,16 @@ from pytorch_lightning import Callback, Trainer
 
 
 class TrainerFields(Protocol):
-    """What `mypy` does not find in `Trainer`."""
+    """Attributes of `Trainer` that `mypy` does not find."""
 
     callbacks: list[Callback]
     datamodule: Any
-    """The data module of any class, or None."""
+    """The data module, of any class, or None."""
     fast_dev_run: bool | int
     log_every_n_steps: int
     overfit_batches: int | float
 
 
 def fields(trainer: Trainer) -> TrainerFields:
-    """Return the trainer, of the type that has these attributes."""
+    """Cast a trainer to `TrainerFields`."""
     return cast(TrainerFields, trainer)

@@ -1,6 +1,6 @@
-"""The command line: what a person types and sees.
+"""The command line: arguments, prompts and output.
 
 Here: arguments, prompts, shell completion, output as text, patch or JSON, exit statuses. Not here:
-what a command does. Nothing imports it. A command imports what it needs inside its function, which
-keeps `--help` fast.
+the work of a command. Nothing imports this folder. A command imports its modules inside its
+function, which keeps `--help` fast.
 """

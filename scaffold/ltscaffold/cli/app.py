@@ -1,7 +1,7 @@
-"""The command line. Each command imports what it needs, so that --help stays fast."""
+"""The commands of `ltscaffold`; each imports its modules when it runs, so --help stays fast."""
 
+import signal
 import sys
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,40 +10,56 @@ import typer
 
 from ltscaffold.cli import completion, template
 from ltscaffold.cli.options import (
-    FINDINGS,
+    ComponentName,
     Diff,
     DryRun,
     Hooks,
-    ItemKind,
-    ItemName,
     Json,
     Listing,
-    Merging,
     Package,
     Project,
     Recipes,
+    Strategy,
+    TypeName,
     execute,
+    exit_if,
+    plan_command,
     report,
-    writes,
 )
 from ltscaffold.errors import ScaffoldError
 
 if TYPE_CHECKING:
     from ltscaffold.writing.plan import Plan
 
+FORMER_SPELLINGS = {
+    **{"merge": "strategy", "members": "semantic", "text": "line"},
+    **{"run": "smoke", "kind": "type", "items": "components"},
+}
+"""Renamed options and choices: the former spellings work, unlisted."""
+
 app = typer.Typer(
     help="Generate custom fine-tuning tasks for Lightning and Transformers.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "token_normalize_func": lambda word: FORMER_SPELLINGS.get(word, word),
+    },
 )
 app.add_typer(template.app, name="template")
+app.command("harvest", hidden=True)(template.extract_patch)
 
-INTERRUPTED = 130
+INTERRUPTED, TERMINATED = 130, 143
 
 
 def main() -> None:
-    """Run the command line; a mistake of the user ends in one line and its exit status."""
+    """Run the command line; print an error as one line.
+
+    Raises:
+        SystemExit: with the exit status of an error, 130 if interrupted, 143 after SIGTERM.
+    """
+    # An exception ends child processes and rolls changes back; the default action does neither.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     try:
         app()
     except KeyboardInterrupt:
@@ -62,7 +78,7 @@ def options(
         bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)
     ] = False,
 ) -> None:
-    """Options that stand before a command."""
+    """Handle the options before a command; raises Exit after --version."""
     if show_version:
         from importlib.metadata import version
 
@@ -70,21 +86,21 @@ def options(
         raise typer.Exit
 
 
-@writes(app)
+@plan_command(app)
 def new_project(
     project: Annotated[
-        Path, typer.Argument(metavar="path", help="Folder of the project; created if need be.")
+        Path, typer.Argument(metavar="path", help="Folder of the project; created if missing.")
     ],
-    package: Annotated[str, typer.Option(help="Folder of the tasks.")] = "tasks",
+    package: Annotated[str, typer.Option(help="Folder of the components.")] = "tasks",
     template: Annotated[
         str | None,
         typer.Option(
-            help="Templates of your own: gh:owner/name, a git URL, or the folder of a repository.",
+            help="Your own templates: gh:owner/name, a git URL, or the folder of a repository.",
             show_default="those of ltscaffold",
         ),
     ] = None,
 ) -> "Plan":
-    """Write the skeleton of a project: train.py, predict.py, conf/config.yaml."""
+    """Create a project: train.py, predict.py, conf/config.yaml and other entry points."""
     from ltscaffold.commands.create.new_project import plan_new_project
     from ltscaffold.templating.source import SOURCE_URL
 
@@ -99,7 +115,7 @@ def new_task(
     base: Annotated[
         str | None,
         typer.Option(
-            help="Task to build on: ltscaffold list bases, or one of the project.",
+            help="Base task: see ltscaffold list bases, or a task of the project.",
             autocompletion=completion.bases,
         ),
     ] = None,
@@ -111,17 +127,13 @@ def new_task(
     diff: Diff = False,
     as_json: Json = False,
 ) -> None:
-    """Write a task: its class, its config and its test. At a terminal, ask for what is missing."""
+    """Create a task: class, config and test. In a terminal, prompt for missing arguments."""
     from ltscaffold.commands.create.new_component import NewComponent, plan_new_component
     from ltscaffold.record.component_types import TASK
 
     recipes = recipe or []
     if name is None or base is None:
-        if as_json or not _is_at_terminal():
-            raise ScaffoldError(
-                "new-task needs a name and a base: "
-                "ltscaffold new-task my_task --base language_modeling (see: ltscaffold list bases)"
-            )
+        check_interactive(as_json)
         from ltscaffold.cli.prompts import ask_task
 
         name, base, chosen = ask_task(project, name, base)
@@ -131,15 +143,15 @@ def new_task(
     execute(project, make_plan, dry_run, diff, as_json)
 
 
-@writes(app)
+@plan_command(app)
 def new_dataset(
     project: Path,
     name: Annotated[str, typer.Argument(help="Name of the dataset, in snake_case.")],
-    base: Annotated[str, typer.Option(help="Task that it is for: ltscaffold list bases.")],
+    base: Annotated[str, typer.Option(help="Task that it is for: see ltscaffold list bases.")],
     hook: Hooks = None,
     package: Package = None,
 ) -> "Plan":
-    """Write a dataset: its data module, its config and its test."""
+    """Create a dataset: data module, config and test."""
     from ltscaffold.commands.create.new_component import NewComponent, plan_new_component
     from ltscaffold.record.component_types import DATASET
 
@@ -147,14 +159,14 @@ def new_dataset(
     return plan_new_component(project, new, package)
 
 
-@writes(app)
+@plan_command(app)
 def new_callback(
     project: Path,
     name: Annotated[str, typer.Argument(help="Name of the callback, in snake_case.")],
     hook: Hooks = None,
     package: Package = None,
 ) -> "Plan":
-    """Write a callback: its class, its config and its test."""
+    """Create a callback: class, config and test."""
     from ltscaffold.commands.create.new_component import NewComponent, plan_new_component
     from ltscaffold.record.component_types import CALLBACK, CALLBACK_BASE
 
@@ -162,35 +174,35 @@ def new_callback(
     return plan_new_component(project, new, package)
 
 
-@writes(app)
-def add(project: Path, name: ItemName, hook: Hooks = None, recipe: Recipes = None) -> "Plan":
-    """Give an item more hooks and recipes; they are merged into the files as you edited them."""
+@plan_command(app)
+def add(project: Path, name: ComponentName, hook: Hooks = None, recipe: Recipes = None) -> "Plan":
+    """Add hooks and recipes to a component; your edits are merged."""
     from ltscaffold.commands.edit.add import plan_add
 
     return plan_add(project, name, hook or (), recipe or ())
 
 
-@writes(app)
+@plan_command(app)
 def remove(
     project: Path,
-    name: ItemName,
+    name: ComponentName,
     force: Annotated[
-        bool, typer.Option("--force", help="Delete edited files, too; undo brings them back.")
+        bool, typer.Option("--force", help="Also delete edited files; undo restores them.")
     ] = False,
 ) -> "Plan":
-    """Delete the files of an item, unless you edited one."""
+    """Delete a component; refuse if you edited its files."""
     from ltscaffold.commands.edit.remove import plan_remove
 
     return plan_remove(project, name, force)
 
 
-@writes(app)
+@plan_command(app)
 def rename(
     project: Path,
-    name: ItemName,
-    new_name: Annotated[str, typer.Argument(help="What it is to be called, in snake_case.")],
+    name: ComponentName,
+    new_name: Annotated[str, typer.Argument(help="New name, in snake_case.")],
 ) -> "Plan":
-    """Rename an item: module, class, config and test, and where the project's configs name it."""
+    """Rename a component: module, class, config, test and references in the project's configs."""
     from ltscaffold.commands.edit.rename import plan_rename
 
     return plan_rename(project, name, new_name)
@@ -202,36 +214,36 @@ def update(
         list[str] | None,
         typer.Argument(
             metavar="[NAME]...",
-            help="Items; by default all, and the project's own files.",
-            autocompletion=completion.items,
+            help="Components; by default all, and the skeleton.",
+            autocompletion=completion.components,
         ),
     ] = None,
     to: Annotated[
-        str | None, typer.Option(metavar="VERSION", help="Version of the templates; the newest.")
+        str | None,
+        typer.Option(metavar="VERSION", help="Version of the templates; by default the latest."),
     ] = None,
-    merge: Annotated[
-        Merging, typer.Option(help="By member of a class, or by line, as copier update merges.")
-    ] = "members",
+    strategy: Annotated[
+        Strategy, typer.Option(help="By class member and YAML key, or by line as Copier merges.")
+    ] = "semantic",
     check_only: Annotated[
-        bool, typer.Option("--check", help="Exit with 1 if there is an update; write nothing.")
+        bool, typer.Option("--check", help="Exit with 1 if an update is available; write nothing.")
     ] = False,
     project: Project = Path(),
     dry_run: DryRun = False,
     diff: Diff = False,
     as_json: Json = False,
 ) -> None:
-    """Bring the project to the newest templates; what you edited is merged."""
+    """Update the project to the latest templates; your edits are merged."""
     from ltscaffold.commands.update.update import plan_update
 
-    make_plan = partial(plan_update, project, names or (), to, merge)
+    make_plan = partial(plan_update, project, names or (), to, strategy)
     plan = execute(project, make_plan, dry_run or check_only, diff, as_json)
-    if check_only and plan.changes:
-        raise typer.Exit(FINDINGS)
+    exit_if(check_only and plan.changes)
 
 
-@writes(app)
+@plan_command(app)
 def undo(project: Path) -> "Plan":
-    """Take the last command back; once more, the one before it."""
+    """Undo the last command; repeat to go further back."""
     from ltscaffold.commands.edit.undo import plan_undo
 
     return plan_undo(project)
@@ -239,7 +251,7 @@ def undo(project: Path) -> "Plan":
 
 @app.command()
 def status(project: Project = Path(), as_json: Json = False) -> None:
-    """Show what was generated, what of it was edited, and the stubs that are not filled in."""
+    """Show all components, with edited files and unimplemented stubs."""
     from ltscaffold.cli.output import show_status
     from ltscaffold.project.status import status
     from ltscaffold.writing.transaction import finish_interrupted
@@ -254,27 +266,27 @@ def check(
         str | None,
         typer.Argument(
             metavar="[NAME]",
-            help="Item; all of them by default.",
-            autocompletion=completion.items,
+            help="Component; by default all.",
+            autocompletion=completion.components,
         ),
     ] = None,
-    run: Annotated[
-        bool, typer.Option("--run", help="Also train a batch of each on the tiny backbone.")
+    smoke: Annotated[
+        bool, typer.Option("--smoke", help="Also train one batch of each on the tiny backbone.")
     ] = False,
     project: Project = Path(),
     as_json: Json = False,
 ) -> None:
-    """Find what does not fit together: files, names, targets, signatures, unfilled stubs."""
+    """Check files, names, targets and signatures, and find unimplemented stubs."""
     from ltscaffold.commands.inspect.check import check
     from ltscaffold.writing.transaction import finish_interrupted
 
     finish_interrupted(project)
-    report(check(project, name, run), as_json)
+    report(check(project, name, smoke), as_json)
 
 
 @app.command()
-def explain(name: ItemName, project: Project = Path(), as_json: Json = False) -> None:
-    """Show every key of an item's config, with its value and the file that it comes from."""
+def explain(name: ComponentName, project: Project = Path(), as_json: Json = False) -> None:
+    """Show the composed config of a component: each key, its value and its file."""
     from ltscaffold.cli.output import show_rows
     from ltscaffold.commands.inspect.explain import explain
 
@@ -282,48 +294,44 @@ def explain(name: ItemName, project: Project = Path(), as_json: Json = False) ->
 
 
 @app.command()
-def harvest(
-    name: ItemName,
-    output: Annotated[
-        Path | None, typer.Option("--output", help="File for the patch.", show_default="print it")
-    ] = None,
-    project: Project = Path(),
-    as_json: Json = False,
+def trust(
+    template: Annotated[
+        str, typer.Argument(help="Source of the templates: a git URL or a folder.")
+    ],
 ) -> None:
-    """Turn your edits of an item's files into a patch of the templates, for git apply."""
-    from ltscaffold.cli.output import show_findings, show_json, show_patch
-    from ltscaffold.commands.templates.harvest import harvest, write_patch
+    """Trust the templates of a repository on this machine, and fetch their latest versions."""
+    from ltscaffold.templating import source
 
-    harvested = harvest(project, name)
-    if output is not None and harvested.patch:
-        write_patch(output, harvested.patch)
-    if as_json:
-        show_json(asdict(harvested))
-    else:
-        show_findings(harvested.findings, as_json)
-        show_patch("" if output else harvested.patch)
-    if harvested.findings:
-        raise typer.Exit(FINDINGS)
+    url = source.resolve_source(template)
+    source.trust(url)
+    typer.echo(f"trusted {url}: {', '.join(source.versions(url))}")
 
 
 @app.command("list")
 def list_(
     what: Annotated[Listing, typer.Argument(help="What to list.")],
     base: Annotated[
-        str | None, typer.Option(help="Task that the hooks are to fit, of the runtime or your own.")
+        str | None, typer.Option(help="Base of the hooks: a task of the runtime or of the project.")
     ] = None,
-    kind: Annotated[ItemKind, typer.Option(help="Whose hooks to list.")] = "task",
+    type_name: Annotated[
+        TypeName, typer.Option("--type", help="Component type whose hooks to list.")
+    ] = "task",
     project: Project = Path(),
     as_json: Json = False,
 ) -> None:
-    """List the bases, hooks and recipes that a new item takes, or the items of the project."""
+    """List available bases, hooks and recipes, or the components of the project."""
     from ltscaffold.cli.output import show_rows
     from ltscaffold.commands.inspect.listing import hook_rows, rows
 
-    listed = hook_rows(project, kind, base) if what == "hooks" else rows(project, what)
-    show_rows(listed, as_json, what)
+    listed = hook_rows(project, type_name, base) if what == "hooks" else rows(project, what)
+    show_rows(listed, as_json, "items" if what == "components" else what)
 
 
-def _is_at_terminal() -> bool:
-    """Tell whether somebody can be asked; a closed stream is None."""
-    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))
+def check_interactive(as_json: bool) -> None:
+    """Raise ScaffoldError unless `new-task` can prompt for its name and base."""
+    streams = (sys.stdin, sys.stdout)  # None if closed
+    if as_json or not all(stream and stream.isatty() for stream in streams):
+        raise ScaffoldError(
+            "new-task needs a name and a base; for example "
+            "ltscaffold new-task my_task --base language_modeling (see ltscaffold list bases)"
+        )

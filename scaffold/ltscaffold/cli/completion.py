@@ -1,4 +1,4 @@
-"""Names that the shell completes: bases, hooks, recipes, partials and items."""
+"""Shell completion of bases, hooks, recipes, template fragments and components."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -15,12 +15,12 @@ Complete = Callable[[typer.Context, str], list[str]]
 
 
 def _completes(names: Callable[[Path], Iterable[str]]) -> Complete:
-    """Return the completion with those names of a project that begin with what was typed."""
+    """Return a completion with the names of a project that start with the typed word."""
 
     def complete(context: typer.Context, incomplete: str) -> list[str]:
         try:
             known = names(Path(context.params.get("project") or "."))
-        except ScaffoldError:  # a shell has no place for it
+        except ScaffoldError:  # a completion cannot report it
             return []
         return [name for name in known if name.startswith(incomplete)]
 
@@ -28,27 +28,27 @@ def _completes(names: Callable[[Path], Iterable[str]]) -> Complete:
 
 
 def _catalog(project: Path) -> "Catalog":
-    from ltscaffold.project.first_answers import answers_of
-    from ltscaffold.templating.catalog import catalog_of
+    from ltscaffold.project.initial_answers import read_or_initial_answers
+    from ltscaffold.templating.catalog import read_catalog
 
-    return catalog_of(answers_of(project))
+    return read_catalog(read_or_initial_answers(project))
 
 
-def _items(project: Path) -> list[str]:
+def _component_names(project: Path) -> list[str]:
     from ltscaffold.record.answers import read_answers
 
     answers = read_answers(project)
-    return [item.name for item in answers.items] if answers else []
+    return [component.name for component in answers.components] if answers else []
 
 
-def _partials(project: Path) -> list[str]:
-    from ltscaffold.project.own_partials import partial_names
+def _fragment_names(project: Path) -> list[str]:
+    from ltscaffold.project.project_fragments import fragment_names
 
-    return partial_names(_catalog(project).templates)
+    return fragment_names(_catalog(project).templates)
 
 
-bases = _completes(lambda project: [*_catalog(project).names("base"), *_items(project)])
+bases = _completes(lambda project: [*_catalog(project).names("base"), *_component_names(project)])
 hooks = _completes(lambda project: _catalog(project).names("hook"))
 recipes = _completes(lambda project: _catalog(project).names("recipe"))
-items = _completes(_items)
-partials = _completes(_partials)
+components = _completes(_component_names)
+fragments = _completes(_fragment_names)

@@ -1,4 +1,4 @@
-"""Options that commands share, and how a plan is carried out."""
+"""Options that commands share, and the execution of a plan."""
 
 import inspect
 from collections.abc import Callable, Sequence
@@ -15,48 +15,42 @@ if TYPE_CHECKING:
     from ltscaffold.project.diagnostics import Finding
     from ltscaffold.writing.plan import Plan
 
-FINDINGS = 1
-"""Exit status where something is found, or a merge has left markers."""
-
 Project = Annotated[
     Path, typer.Option("--project", "-C", help="Folder of the project.", show_default="here")
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be done; write nothing.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the changes; write nothing.")]
 Diff = Annotated[bool, typer.Option("--diff", help="Print a patch for git apply; write nothing.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Hooks = Annotated[
     list[str] | None,
-    typer.Option(
-        "--hook", help="Method to override; repeat it for more.", autocompletion=completion.hooks
-    ),
+    typer.Option("--hook", help="Method to override; repeatable.", autocompletion=completion.hooks),
 ]
 Recipes = Annotated[
     list[str] | None,
     typer.Option(
-        "--recipe",
-        help="Ready-made customisation; repeat it for more.",
-        autocompletion=completion.recipes,
+        "--recipe", help="Ready-made customization; repeatable.", autocompletion=completion.recipes
     ),
 ]
-ItemName = Annotated[
+ComponentName = Annotated[
     str,
     typer.Argument(
-        metavar="NAME", help="Item: ltscaffold list items.", autocompletion=completion.items
+        metavar="NAME", help="See ltscaffold list components.", autocompletion=completion.components
     ),
 ]
-Package = Annotated[str | None, typer.Option(help="Folder of the tasks.", show_default="tasks")]
-Listing = Literal["bases", "hooks", "recipes", "items"]
-Merging = Literal["members", "text"]
-ItemKind = Literal["task", "dataset", "callback"]
+Package = Annotated[str | None, typer.Option(help="Components' folder.", show_default="tasks")]
+Listing = Literal["bases", "hooks", "recipes", "components"]
+Strategy = Literal["semantic", "line"]
+TypeName = Literal["task", "dataset", "callback"]
 
 MakePlan = Callable[..., "Plan"]
 
 
-def writes(app: typer.Typer) -> Callable[[MakePlan], MakePlan]:
-    """Register a function of a project that returns a plan as a command that carries it out.
+def plan_command(app: typer.Typer) -> Callable[[MakePlan], MakePlan]:
+    """Return a decorator that registers a function `project, … -> Plan` as a command.
 
-    The command has the options of the function, and --project, --dry-run, --diff and --json; an
-    annotated `project` of the function stands for --project.
+    The command executes the plan. It has the function's parameters as options, and --project,
+    --dry-run, --diff and --json; if the function annotates `project` itself, that replaces
+    --project.
     """
 
     def register(command: MakePlan) -> MakePlan:
@@ -71,9 +65,9 @@ def writes(app: typer.Typer) -> Callable[[MakePlan], MakePlan]:
         ) -> None:
             execute(project, partial(command, project, **options), dry_run, diff, as_json)
 
-        own = inspect.signature(command).parameters
+        parameters = inspect.signature(command).parameters
         *shared, _ = inspect.signature(run, follow_wrapped=False).parameters.values()
-        first = [option for option in own.values() if option.annotation is not Path]
+        first = [option for option in parameters.values() if option.annotation is not Path]
         last = [option for option in shared if option.name not in {each.name for each in first}]
         vars(run)["__signature__"] = inspect.Signature([*first, *last])
         app.command()(run)
@@ -83,27 +77,42 @@ def writes(app: typer.Typer) -> Callable[[MakePlan], MakePlan]:
 
 
 def execute(project: Path, make_plan: MakePlan, dry_run: bool, diff: bool, as_json: bool) -> "Plan":
-    """Carry out a plan, or show it alone; leave with the status that conflicts call for."""
+    """Execute a plan, or only show it; exit with status 1 on conflicts.
+
+    Args:
+        project: the folder of the project.
+        make_plan: returns the plan.
+        dry_run: only show the changes.
+        diff: only print a patch.
+        as_json: print JSON instead of text.
+
+    Raises:
+        ScaffoldError: if both `diff` and `as_json` are set.
+    """
     from ltscaffold.cli.output import show_patch, show_plan
     from ltscaffold.writing.transaction import apply, preview
 
     if diff and as_json:
-        raise ScaffoldError("--diff and --json exclude each other: --json has the patches, too")
+        raise ScaffoldError("--diff and --json exclude each other; --json includes the patches")
     dry_run = dry_run or diff
     plan = (preview if dry_run else apply)(project, make_plan)
     if diff:
         show_patch(plan.diff())
     else:
         show_plan(plan, dry_run, as_json)
-    if plan.conflicts:
-        raise typer.Exit(FINDINGS)
+    exit_if(plan.conflicts)
     return plan
 
 
 def report(findings: "Sequence[Finding]", as_json: bool) -> None:
-    """Print findings; leave with the status that they call for."""
+    """Print findings; exit with status 1 if there are any."""
     from ltscaffold.cli.output import show_findings
 
     show_findings(findings, as_json)
+    exit_if(findings)
+
+
+def exit_if(findings: object) -> None:
+    """Raise Exit with status 1 if there are findings."""
     if findings:
-        raise typer.Exit(FINDINGS)
+        raise typer.Exit(1)

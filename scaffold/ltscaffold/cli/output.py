@@ -1,20 +1,19 @@
-"""How the command line shows what was done: for people, as a patch, and as JSON.
+"""Output as text, as a patch and as JSON.
 
-The JSON is described in `docs/json.md`; its `schema` changes only where a program that reads it
-would have to.
+`docs/json.md` describes the JSON; its `schema` changes only if a program that reads it must change.
 """
 
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 import typer
 
-from ltscaffold.errors import EditsInTheWayError, ScaffoldError
+from ltscaffold.errors import EditLossError, ScaffoldError
 from ltscaffold.project.diagnostics import Finding
 from ltscaffold.project.status import Status
-from ltscaffold.record.answers import OWN_PARTIALS
+from ltscaffold.record.answers import PROJECT_FRAGMENTS, to_record
 from ltscaffold.templating.render import SUFFIX
 from ltscaffold.writing.plan import Plan
 
@@ -23,7 +22,7 @@ SIGNS = {"create": ("+", "green"), "change": ("~", "yellow"), "delete": ("-", "r
 
 
 def show_plan(plan: Plan, dry_run: bool, as_json: bool) -> None:
-    """Print what a plan does, or did."""
+    """Print the changes of a plan."""
     if as_json:
         show_json(_plan_object(plan, dry_run))
         return
@@ -38,15 +37,15 @@ def show_plan(plan: Plan, dry_run: bool, as_json: bool) -> None:
         typer.echo("\nNext:")
         for command in plan.next_steps:
             typer.echo(f"  {command}")
-    for place in plan.reviews:
-        typer.secho(f"REVIEW {place.path}:{place.line} {place.message}", fg="yellow")
-    for place in plan.conflicts:
-        typer.secho(f"CONFLICT {place.path}:{place.line} {place.message}", fg="red")
+    for location in plan.reviews:
+        typer.secho(f"REVIEW {location.path}:{location.line} {location.message}", fg="yellow")
+    for location in plan.conflicts:
+        typer.secho(f"CONFLICT {location.path}:{location.line} {location.message}", fg="red")
 
 
 def show_error(error: ScaffoldError, as_json: bool) -> None:
-    """Print an error in one line, and the edits that are in the way."""
-    edits = error.diff if isinstance(error, EditsInTheWayError) else ""
+    """Print an error as one line, after the edits that would be lost."""
+    edits = error.diff if isinstance(error, EditLossError) else ""
     if as_json:
         details: dict[str, str | int] = {"message": str(error), "exit_status": error.exit_status}
         if edits:
@@ -58,51 +57,56 @@ def show_error(error: ScaffoldError, as_json: bool) -> None:
 
 
 def show_patch(text: str) -> None:
-    """Print a patch byte for byte, whatever the encoding of the terminal."""
+    """Print a patch byte for byte, independent of the terminal's encoding."""
     sys.stdout.flush()
     sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape"))
     sys.stdout.buffer.flush()
 
 
 def show_json(content: Mapping[str, object]) -> None:
-    """Print an object with the version of the schema."""
-    typer.echo(json.dumps({"schema": SCHEMA, **content}, indent=2))
+    """Print an object, which may contain dataclasses, with the schema version."""
+    typer.echo(json.dumps({"schema": SCHEMA, **content}, indent=2, default=asdict))
 
 
 def show_status(status: Status, as_json: bool) -> None:
-    """Print a line a file, and one for each stub that is not filled in."""
+    """Print a line per file and per unimplemented stub."""
     if as_json:
-        show_json({"status": asdict(status)})
+        items = [
+            {"item": to_record(entry.component), "files": entry.files, "stubs": entry.stubs}
+            for entry in status.components
+        ]
+        names = {"version": status.version, "newest": status.newest, "ejected": status.ejected}
+        show_json({"status": {**names, "items": items}})
         return
-    newer = "" if status.newest == status.version else f" ({status.newest} is there)"
+    newer = "" if status.newest == status.version else f" (latest: {status.newest})"
     typer.echo(f"templates {status.version}{newer}")
     for name in status.ejected:
-        typer.echo(f"  own      {OWN_PARTIALS}/{name}{SUFFIX}")
-    for entry in status.items:
-        typer.secho(f"\n{entry.item.name}", bold=True, nl=False)
-        typer.echo(f"  {entry.item.kind} on {entry.item.base}")
+        typer.echo(f"  override   {PROJECT_FRAGMENTS}/{name}{SUFFIX}")
+    for entry in status.components:
+        typer.secho(f"\n{entry.component.name}", bold=True, nl=False)
+        typer.echo(f"  {entry.component.type} on {entry.component.base}")
         for path, state in entry.files.items():
             typer.echo(f"  {state:9}  {path}")
         for stub in entry.stubs:
-            typer.secho(f"  not filled in: {stub.path}:{stub.line} {stub.name}", fg="yellow")
+            typer.secho(f"  not implemented: {stub.path}:{stub.line} {stub.name}", fg="yellow")
 
 
-def show_findings(findings: Iterable[Finding], as_json: bool) -> None:
-    """Print a line a finding, as compilers do."""
+def show_findings(findings: Sequence[Finding], as_json: bool) -> None:
+    """Print a line per finding, as compilers do."""
     if as_json:
-        show_json({"findings": [asdict(finding) for finding in findings]})
+        show_json({"findings": findings})
         return
     for finding in findings:
         line = f":{finding.line}" if finding.line else ""
-        place = f"{finding.path}{line}: " if finding.path else ""
-        typer.echo(f"{place}{finding.message} [{finding.code}]")
+        prefix = f"{finding.path}{line}: " if finding.path else ""
+        typer.echo(f"{prefix}{finding.message} [{finding.code}]")
 
 
 def show_rows(rows: Sequence[Mapping[str, object]], as_json: bool, name: str) -> None:
-    """Print rows of named columns as a table without lines, or as JSON.
+    """Print rows of named columns as a table or as JSON.
 
     Args:
-        rows: what to print; the columns `key` and `name` are bold, and `value` is written as JSON.
+        rows: the columns by name; `key` and `name` are printed bold, `value` as JSON.
         as_json: print JSON.
         name: the key of the rows in the JSON.
     """
@@ -120,7 +124,7 @@ def show_rows(rows: Sequence[Mapping[str, object]], as_json: bool, name: str) ->
         }
         bold = ("key", "name")
         table.add_row(*(Text(text, "bold" * (key in bold)) for key, text in texts.items()))
-    # In a pipe a line has to stay whole, for grep.
+    # In a pipe, no line is wrapped: grep reads lines.
     Console(width=None if sys.stdout.isatty() else 400).print(table)
 
 
@@ -132,13 +136,13 @@ def _plan_object(plan: Plan, dry_run: bool) -> dict[str, object]:
             {"path": change.path, "action": change.action, "diff": printable(change.diff())}
             for change in plan.changes
         ],
-        "conflicts": [asdict(place) for place in plan.conflicts],
-        "reviews": [asdict(place) for place in plan.reviews],
+        "conflicts": plan.conflicts,
+        "reviews": plan.reviews,
         "notes": plan.notes,
         "next": plan.next_steps,
     }
 
 
 def printable(text: str) -> str:
-    """Return text in which a byte that is no UTF-8 is replaced."""
+    """Return text with surrogates of non-UTF-8 bytes replaced."""
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

@@ -1,4 +1,4 @@
-"""What `new-task` asks at a terminal; every question has a flag."""
+"""Prompts of `new-task`; each has an option."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,38 +6,38 @@ from pathlib import Path
 import questionary
 
 from ltscaffold.errors import ScaffoldError
-from ltscaffold.project.first_answers import answers_of
+from ltscaffold.project.initial_answers import read_or_initial_answers
 from ltscaffold.record.names import check_name
-from ltscaffold.templating.catalog import Catalog, catalog_of
+from ltscaffold.templating.catalog import Catalog, read_catalog
 
 
 def ask_task(project: Path, name: str | None, base: str | None) -> tuple[str, str, list[str]]:
-    """Ask for the missing values of a new task; Ctrl-C raises KeyboardInterrupt.
+    """Prompt for the missing arguments of a new task; Ctrl-C raises KeyboardInterrupt.
 
     Returns:
         The name, the base and the recipes.
     """
-    catalog = catalog_of(answers_of(project))
+    catalog = read_catalog(read_or_initial_answers(project))
     if base is None:
         bases = _choices(catalog, "base", catalog.names("base"))
         base = str(questionary.select("Base", choices=bases).unsafe_ask())
-    name = name or questionary.text("Name", default=f"my_{base}", validate=_fault).unsafe_ask()
+    name = name or questionary.text("Name", f"my_{base}", validate=_validate_name).unsafe_ask()
     suitable = _choices(catalog, "recipe", catalog.recipes_for(base))
     recipes = questionary.checkbox("Recipes", choices=suitable).unsafe_ask()
     return str(name), base, recipes
 
 
-def _choices(catalog: Catalog, kind: str, names: Sequence[str]) -> list[questionary.Choice]:
-    """Return the choice of each name of a kind, with its summary."""
-    width = max(map(len, catalog.names(kind)))
+def _choices(catalog: Catalog, category: str, names: Sequence[str]) -> list[questionary.Choice]:
+    """Return a choice per name, with its summary."""
+    width = max(map(len, catalog.names(category)))
     return [
-        questionary.Choice(f"{name:{width}}  {catalog.entry(kind, name)['summary']}", name)
+        questionary.Choice(f"{name:{width}}  {catalog.entry(category, name)['summary']}", name)
         for name in names
     ]
 
 
-def _fault(name: str) -> bool | str:
-    """Return True for a good name, else what is wrong with it."""
+def _validate_name(name: str) -> bool | str:
+    """Return True for a valid name, else the error."""
     try:
         check_name("task", name)
     except ScaffoldError as error:

@@ -1,4 +1,4 @@
-"""`ltscaffold template`: for those who change what projects are rendered from."""
+"""`ltscaffold template`: commands for authors of templates."""
 
 from functools import partial
 from pathlib import Path
@@ -7,27 +7,27 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ltscaffold.cli import completion
-from ltscaffold.cli.options import Json, report, writes
+from ltscaffold.cli.options import ComponentName, Json, Project, exit_if, plan_command, report
 
 if TYPE_CHECKING:
     from ltscaffold.writing.plan import Plan
 
-app = typer.Typer(help="Change what is rendered from.", no_args_is_help=True)
+app = typer.Typer(help="Develop and override templates.", no_args_is_help=True)
 
 
-@writes(app)
+@plan_command(app)
 def eject(
     project: Path,
     name: Annotated[
         str,
         typer.Argument(
-            metavar="PARTIAL",
+            metavar="FRAGMENT",
             help="Such as hooks/training_step or recipes/lora.",
-            autocompletion=completion.partials,
+            autocompletion=completion.fragments,
         ),
     ],
 ) -> "Plan":
-    """Copy a partial of the templates into the project, which then renders with the copy."""
+    """Copy a template fragment into the project, which then overrides the original."""
     from ltscaffold.commands.templates.eject import plan_eject
 
     return plan_eject(project, name)
@@ -39,14 +39,14 @@ def template_test(
         Path, typer.Argument(metavar="[PATH]", help="Folder of the templates.", show_default="here")
     ] = Path(),
     run: Annotated[
-        bool, typer.Option("--run/--no-run", help="Run the generated tests, too.")
+        bool, typer.Option("--run/--no-run", help="Also run the generated tests.")
     ] = True,
     accept: Annotated[
-        bool, typer.Option("--accept", help="Write what is rendered to goldens/, to compare with.")
+        bool, typer.Option("--accept", help="Write the output to goldens/ as the expected one.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Render what templates can give; lint it, run its tests, compare it with the goldens."""
+    """Render all that templates offer; lint it, compare it with goldens/, run its tests."""
     from rich.console import Console
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
@@ -57,3 +57,27 @@ def template_test(
         step = partial(progress.update, progress.add_task("starting"))
         findings = template_test(templates, run, accept, lambda name: step(description=name))
     report(findings, as_json)
+
+
+@app.command()
+def extract_patch(
+    name: ComponentName,
+    output: Annotated[
+        Path | None, typer.Option("--output", help="File for the patch.", show_default="print it")
+    ] = None,
+    project: Project = Path(),
+    as_json: Json = False,
+) -> None:
+    """Turn your edits of a component into a patch of its templates, for git apply."""
+    from ltscaffold.cli.output import show_findings, show_json, show_patch
+    from ltscaffold.commands.templates.extract_patch import extract_patch, write_patch
+
+    extracted = extract_patch(project, name)
+    if output is not None and extracted.patch:
+        write_patch(output, extracted.patch)
+    if as_json:
+        show_json(vars(extracted))
+    else:
+        show_findings(extracted.findings, as_json)
+        show_patch("" if output else extracted.patch)
+    exit_if(extracted.findings)

@@ -1,5 +1,5 @@
 """Three-way merges of texts: `(ours, base, theirs)` in, a merged text out.
 
-The faces are `python.merge_python`, `yaml.merge_yaml` and `lines.merge_lines`; the last one calls
-`git merge-file`. Not here: paths, projects, templates. `project` and `commands` import the faces.
+The public functions are `python.merge_python`, `yaml.merge_yaml` and `lines.merge_lines`, which
+calls `git merge-file`. Not here: paths, projects, templates. `project` and `commands` import them.
 """

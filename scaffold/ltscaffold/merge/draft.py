@@ -1,4 +1,4 @@
-"""Text in the making, with what is to be said of its lines."""
+"""A merged text with the marks on its lines."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ MarkKind = Literal["conflict", "review"]
 
 @dataclass(frozen=True)
 class Mark:
-    """What to say of a line of a draft, which counts from 0."""
+    """A remark on a line of a draft, counted from 0."""
 
     line: int
     kind: MarkKind
@@ -20,14 +20,14 @@ class Mark:
 
 @dataclass
 class Draft:
-    """A merged text, what is to be said of its lines, and what has no line."""
+    """A merged text, its marks, and notes without a line."""
 
     text: str = ""
     marks: list[Mark] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     def append(self, other: "Draft") -> None:
-        """Let another draft follow."""
+        """Append another draft, on a new line."""
         if self.text and not self.text.endswith("\n") and other.text:
             self.text += "\n"
         lines = self.text.count("\n")
@@ -36,8 +36,8 @@ class Draft:
         self.notes += other.notes
 
 
-def joined(drafts: Iterable[Draft]) -> Draft:
-    """Return drafts one after the other."""
+def concatenate(drafts: Iterable[Draft]) -> Draft:
+    """Return the concatenation of drafts."""
     whole = Draft()
     for draft in drafts:
         whole.append(draft)
@@ -45,13 +45,20 @@ def joined(drafts: Iterable[Draft]) -> Draft:
 
 
 def review(text: str, message: str) -> Draft:
-    """Return a text that stays, with what to look at."""
+    """Return a text with a mark to review it."""
     return Draft(text, [Mark(0, "review", message)])
 
 
 def conflict(ours: str, base: str, theirs: str, message: str) -> Draft:
-    """Return three texts between the markers that git sets."""
-    before, last, after = LABELS
-    start = Draft(f"<<<<<<< {before}\n", [Mark(0, "conflict", message)])
-    rest = (ours, f"||||||| {last}\n", base, "=======\n", theirs, f">>>>>>> {after}\n")
-    return joined([start, *map(Draft, rest)])
+    """Return three texts between git's conflict markers, with a mark.
+
+    Args:
+        ours: the text as edited.
+        base: the text as rendered before.
+        theirs: the text as rendered now.
+        message: of the mark.
+    """
+    ours_label, base_label, theirs_label = LABELS
+    start = Draft(f"<<<<<<< {ours_label}\n", [Mark(0, "conflict", message)])
+    rest = (ours, f"||||||| {base_label}\n", base, "=======\n", theirs, f">>>>>>> {theirs_label}\n")
+    return concatenate([start, *map(Draft, rest)])

@@ -1,10 +1,10 @@
-"""The merge of a method: what surrounds its body, and the body by statement."""
+"""The merge of a function: decorators, signature and docstring, then the body by statement."""
 
 import ast
 from collections.abc import Sequence
 from difflib import SequenceMatcher
 
-from ltscaffold.merge.draft import Draft, Mark, conflict, joined, review
+from ltscaffold.merge.draft import Draft, Mark, concatenate, conflict, review
 from ltscaffold.merge.syntax import DOCSTRING, Source
 from ltscaffold.merge.units import Unit
 
@@ -13,33 +13,42 @@ Version = tuple[Source, Function]
 
 
 def merge_function(name: str, ours: Version, base: Version, theirs: Version) -> Draft:
-    """Return a function that both changed: the body of a hook that was filled in is the user's."""
+    """Return the merge of a function that both sides changed.
+
+    The body of an implemented stub is the user's; other bodies are merged by statement.
+
+    Args:
+        name: of the function, for messages.
+        ours: its module and node as edited.
+        base: as rendered before.
+        theirs: as rendered now.
+    """
     versions = (ours, base, theirs)
-    parts, bodies = map(_parts, versions), [_body(version) for version in versions]
+    headers, bodies = map(_header_parts, versions), [_body(version) for version in versions]
     head, changed, kept = Draft(), [], False
-    for what, (mine, own), (old, before), (new, after) in zip(
-        ("decorators", "signature", DOCSTRING), *parts, strict=True
+    for part, (mine, own), (old, before), (new, after) in zip(
+        ("decorators", "signature", DOCSTRING), *headers, strict=True
     ):
         clash = len({own, before, after}) == 3
-        if clash or (before != after and what != DOCSTRING):
-            changed.append(what)
+        if clash or (before != after and part != DOCSTRING):
+            changed.append(part)
         head.append(Draft(new if mine == old or own == before != after else mine))
         kept = kept or clash
-    filled = _forms(bodies[0]) != _forms(bodies[1])
-    if filled and _is_stub(bodies[1]):
-        body = joined(unit.merged for unit in bodies[0])
+    implemented = _forms(bodies[0]) != _forms(bodies[1])
+    if implemented and _is_stub(bodies[1]):
+        body = concatenate(unit.merged for unit in bodies[0])
         if _forms(bodies[1]) != _forms(bodies[2]) != _forms(bodies[0]):
             changed.append("body")
     else:
         body = _merge_bodies(name, *bodies)
     head.append(body)
-    if (filled and changed) or kept:
+    if (implemented and changed) or kept:
         head.marks.insert(0, Mark(0, "review", _message(name, changed, theirs)))
     return head
 
 
-def _parts(version: Version) -> list[tuple[str, str]]:
-    """Return text and meaning of what surrounds the body: decorators, signature, docstring."""
+def _header_parts(version: Version) -> list[tuple[str, str]]:
+    """Return text and normal form of decorators, signature and docstring."""
     source, node = version
     decorators = [ast.dump(decorator) for decorator in node.decorator_list]
     returns = "" if node.returns is None else ast.dump(node.returns)
@@ -53,13 +62,13 @@ def _parts(version: Version) -> list[tuple[str, str]]:
 
 
 def _body(version: Version) -> list[Unit]:
-    """Return the statements below the docstring."""
+    """Return the statements after the docstring."""
     source, node = version
     return source.members(node)[ast.get_docstring(node) is not None :]
 
 
 def _is_stub(body: Sequence[Unit]) -> bool:
-    """Tell whether a body does what the base class does, and nothing else."""
+    """Return whether a body only calls the base class."""
     first = body[0].node if body else None
     returned = len(body) == 1 or (len(body) == 2 and isinstance(body[1].node, ast.Return))
     value = getattr(first, "value", None)
@@ -74,8 +83,7 @@ def _message(name: str, changed: Sequence[str], theirs: Version) -> str:
     if "decorators" in changed:
         names = ", ".join(f"@{ast.unparse(decorator)}" for decorator in node.decorator_list)
         return f"{name}: the template now has the decorators {names or 'none'}"
-    what = " and ".join(changed)
-    return f"{name}: the template changed the {what}; yours is kept"
+    return f"{name}: the template changed the {' and '.join(changed)}; yours is kept"
 
 
 def _forms(units: Sequence[Unit]) -> list[object]:
@@ -83,35 +91,35 @@ def _forms(units: Sequence[Unit]) -> list[object]:
 
 
 def _form(unit: Unit) -> tuple[object, ...]:
-    """Return what a statement and the comments above it say."""
+    """Return the normal form of a statement and of the comments above it."""
     return (unit.form, tuple(line.strip("# \t") for line in unit.lead.split("\n")))
 
 
 def _merge_bodies(
     name: str, ours: Sequence[Unit], base: Sequence[Unit], theirs: Sequence[Unit]
 ) -> Draft:
-    """Merge statements as diff3 merges lines."""
-    result, places = Draft(), (0, 0, 0)
-    for mine, old, new in _synchronised(ours, base, theirs):
-        parts = ours[places[0] : mine], base[places[1] : old], theirs[places[2] : new]
-        result.append(_merge_stretch(name, *parts))
+    """Merge statements as diff3 does lines."""
+    result, positions = Draft(), (0, 0, 0)
+    for mine, old, new in _common_statements(ours, base, theirs):
+        hunk = ours[positions[0] : mine], base[positions[1] : old], theirs[positions[2] : new]
+        result.append(_merge_hunk(name, *hunk))
         if old < len(base):
             same = ours[mine].text == base[old].text
             result.append((theirs[new] if same else ours[mine]).merged)
-        places = (mine + 1, old + 1, new + 1)
+        positions = (mine + 1, old + 1, new + 1)
     return result
 
 
-def _synchronised(
+def _common_statements(
     ours: Sequence[Unit], base: Sequence[Unit], theirs: Sequence[Unit]
 ) -> list[tuple[int, int, int]]:
-    """Return where the statements of base stand in all three, and the ends."""
-    mine, new = _places(base, ours), _places(base, theirs)
+    """Return the positions, in all three versions, of unchanged statements, and the ends."""
+    mine, new = _matches(base, ours), _matches(base, theirs)
     both = [(mine[old], old, new[old]) for old in sorted(mine.keys() & new.keys())]
     return [*both, (len(ours), len(base), len(theirs))]
 
 
-def _places(base: Sequence[Unit], other: Sequence[Unit]) -> dict[int, int]:
+def _matches(base: Sequence[Unit], other: Sequence[Unit]) -> dict[int, int]:
     matcher = SequenceMatcher(None, _forms(base), _forms(other), autojunk=False)
     return {
         block.a + index: block.b + index
@@ -120,33 +128,33 @@ def _places(base: Sequence[Unit], other: Sequence[Unit]) -> dict[int, int]:
     }
 
 
-def _merge_stretch(
+def _merge_hunk(
     name: str, ours: Sequence[Unit], base: Sequence[Unit], theirs: Sequence[Unit]
 ) -> Draft:
-    """Merge statements of which no version has one unchanged."""
+    """Merge statements between two that are unchanged in all versions."""
     mine, old, new = map(_forms, (ours, base, theirs))
-    texts = [joined(unit.merged for unit in units) for units in (ours, base, theirs)]
-    if old == new or (new and _index(mine, new) is not None):
+    texts = [concatenate(unit.merged for unit in units) for units in (ours, base, theirs)]
+    if old == new or (new and _find(mine, new) is not None):
         return texts[0]
     if mine == old:
         return texts[2]
     if not old:
         message = f"{name}: you and the template added statements here; check their order"
-        return joined([review(texts[0].text, message), texts[2]])
-    if (start := _index(mine, old)) is not None:
+        return concatenate([review(texts[0].text, message), texts[2]])
+    if (start := _find(mine, old)) is not None:
         around = (ours[:start], theirs, ours[start + len(old) :])
-        return joined(unit.merged for units in around for unit in units)
-    if (start := _index(new, old)) is not None:
+        return concatenate(unit.merged for units in around for unit in units)
+    if (start := _find(new, old)) is not None:
         above, below = theirs[:start], theirs[start + len(old) :]
-        above = () if mine[:start] == new[:start] else above  # they are there already
+        above = () if mine[:start] == new[:start] else above  # already in ours
         below = () if below and mine[-len(below) :] == new[-len(below) :] else below
-        return joined(unit.merged for units in (above, ours, below) for unit in units)
+        return concatenate(unit.merged for units in (above, ours, below) for unit in units)
     marked = [text.text for text in texts]
     return conflict(marked[0], marked[1], marked[2], f"{name}: choose between the marked lines")
 
 
-def _index(long: Sequence[object], short: Sequence[object]) -> int | None:
-    """Return where a sequence stands in another."""
+def _find(long: Sequence[object], short: Sequence[object]) -> int | None:
+    """Return the position of a sequence in another one."""
     size = len(short)
     starts = range(len(long) - size + 1)
     return next((i for i in starts if list(long[i : i + size]) == list(short)), None)

@@ -1,4 +1,4 @@
-"""The merge of imports by what they bind, whatever statements they stand in."""
+"""The merge of imports by the names that they bind."""
 
 import ast
 import re
@@ -10,12 +10,12 @@ from ltscaffold.merge.syntax import DOCSTRING, Source, is_import
 from ltscaffold.merge.units import Unit
 
 WIDTH = 88
-"""Of the lines of templates."""
+"""Line length of templates."""
 
 
 @dataclass(frozen=True)
 class Name:
-    """What one alias of an import binds; no name: `import module`."""
+    """The name that an alias of an import binds; `name` is None for `import module`."""
 
     module: str
     name: str | None
@@ -23,70 +23,70 @@ class Name:
 
     @property
     def bound(self) -> str:
-        """The variable."""
+        """The bound variable."""
         return self.alias or self.name or self.module.partition(".")[0]
 
     @property
-    def written(self) -> str:
-        """The alias as it is written."""
+    def source(self) -> str:
+        """The alias as source code."""
         return f"{self.name or self.module}{f' as {self.alias}' if self.alias else ''}"
 
 
 def merge_imports(
     units: Sequence[Unit], ours: Source, base: Source, theirs: Source
 ) -> tuple[list[Unit], list[str]]:
-    """Return the units of a merged module with imports of what they use, and notes.
+    """Return the units of a merged module with merged imports, and notes.
 
     Args:
         units: the merged statements, with the imports of ours among them.
-        ours: the module as the user has it.
-        base: as it was rendered.
-        theirs: as it is rendered now.
+        ours: the module as edited.
+        base: the module as rendered before.
+        theirs: the module as rendered now.
     """
     mine, old, new = (set(_bindings(source.tree.body)) for source in (ours, base, theirs))
     others = [unit for unit in units if not is_import(unit)]
     text = "".join(unit.merged.text for unit in others)
     used, used_before, used_there = _used_in(text), _used(ours.tree), _used(theirs.tree)
-    gone = {
+    dropped = {
         name
         for name in mine & old
         if (name not in new and any(other.bound == name.bound for other in new - old))
         or (name.bound not in used and (name not in new or name.bound in used_before))
     }
-    bound = {name.bound for name in mine - gone} | {unit.key for unit in others if unit.node}
-    more = sorted(
+    bound = {name.bound for name in mine - dropped} | {unit.key for unit in others if unit.node}
+    added = sorted(
         (
             name
             for name in new - mine
             if name.bound not in bound
             and (name.bound in used or (name not in old and name.bound not in used_there))
         ),
-        key=lambda name: (name.module, name.written),
+        key=lambda name: (name.module, name.source),
     )
-    result = [unit for each in units for unit in _without(each, gone)]
-    own = _own_packages(base) | _own_packages(theirs)
-    for name in more:
-        _insert(result, name, own)
-    taken = {name.bound: name for name in mine - gone}
+    result = [unit for each in units for unit in _drop_names(each, dropped)]
+    first_party = _first_party_packages(base) | _first_party_packages(theirs)
+    for name in added:
+        _insert(result, name, first_party)
+    taken = {name.bound: name for name in mine - dropped}
     notes = [
         f"{name.bound}: the template now imports it from {name.module}; yours is kept"
         for name in sorted(new - old - mine, key=str)
         if name.bound in taken
     ]
     notes += [
-        f"{name.bound}: the template no longer imports it; kept, since it is used"
-        for name in sorted((old - new) & mine - gone, key=str)
+        f"{name.bound}: the template no longer imports it; kept, since your code uses it"
+        for name in sorted((old - new) & mine - dropped, key=str)
     ]
     notes += [
-        f"{name.bound}: the template now imports it; left out, since nothing uses it"
-        for name in sorted(new - old - mine - set(more), key=str)
+        f"{name.bound}: the template now imports it; not added, since nothing uses it"
+        for name in sorted(new - old - mine - set(added), key=str)
         if name.bound not in bound
     ]
     return result, notes
 
 
 def _names(node: ast.AST) -> Iterator[Name]:
-    """Yield what a statement imports."""
+    """Yield the names that a statement imports."""
     if isinstance(node, ast.Import):
         yield from (Name(alias.name, None, alias.asname) for alias in node.names)
     elif isinstance(node, ast.ImportFrom):
@@ -95,7 +95,7 @@ def _names(node: ast.AST) -> Iterator[Name]:
 
 
 def _bindings(nodes: Iterable[ast.AST]) -> Iterator[Name]:
-    """Yield what is imported into the module, in branches as well."""
+    """Yield the names that a module imports, also in branches."""
     for node in nodes:
         yield from _names(node)
         if isinstance(node, ast.If | ast.Try | ast.ExceptHandler | ast.With):
@@ -103,7 +103,7 @@ def _bindings(nodes: Iterable[ast.AST]) -> Iterator[Name]:
 
 
 def _used(tree: ast.AST) -> set[str]:
-    """Return the variables that code reads, those in strings of annotations included."""
+    """Return the variables that code reads, also in annotations that are strings."""
     used: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Name):
@@ -114,39 +114,39 @@ def _used(tree: ast.AST) -> set[str]:
 
 
 def _used_in(text: str) -> set[str]:
-    """Return the variables that a merged text reads; where markers stand, all words count."""
+    """Return the variables that a text reads; with conflict markers, all words of it."""
     try:
         return _used(ast.parse(text))
     except SyntaxError:
         return set(re.findall(r"\w+", text))
 
 
-def _without(unit: Unit, gone: set[Name]) -> Iterator[Unit]:
-    """Yield an import without some names, or nothing if none is left."""
+def _drop_names(unit: Unit, dropped: set[Name]) -> Iterator[Unit]:
+    """Yield an import without some names; nothing if no name remains."""
     if not is_import(unit):
         yield unit
         return
     names = list(_names(unit.node))
-    left = [name for name in names if name not in gone]
+    left = [name for name in names if name not in dropped]
     if left == names:
         yield unit
     elif left:
-        yield _written(unit, left)
+        yield _with_names(unit, left)
     elif unit.lead:
         yield replace(unit, text="", node=None)
 
 
-def _written(unit: Unit, names: Sequence[Name]) -> Unit:
-    """Return an import of other names, on as many lines as it had or as it needs."""
-    ordered = sorted(dict.fromkeys(names), key=_order)
+def _with_names(unit: Unit, names: Sequence[Name]) -> Unit:
+    """Return an import with other names; one that was split stays split."""
+    ordered = sorted(dict.fromkeys(names), key=_name_order)
     if isinstance(unit.node, ast.ImportFrom):
         text = _from_import(ordered, split="(" in unit.text and unit.text.count("\n") > 1)
     else:
-        text = "import " + ", ".join(name.written for name in ordered) + "\n"
+        text = "import " + ", ".join(name.source for name in ordered) + "\n"
     return replace(unit, text=text, node=ast.parse(text).body[0])
 
 
-def _order(name: Name) -> tuple[int, str]:
+def _name_order(name: Name) -> tuple[int, str]:
     """Sort constants first, then classes, then functions, as isort does."""
     word = name.name or name.module
     kind = 0 if word.isupper() and len(word) > 1 else 1 if word[:1].isupper() else 2
@@ -154,16 +154,16 @@ def _order(name: Name) -> tuple[int, str]:
 
 
 def _from_import(names: Sequence[Name], split: bool) -> str:
-    written = [name.written for name in names]
-    line = f"from {names[0].module} import {', '.join(written)}\n"
+    source = [name.source for name in names]
+    line = f"from {names[0].module} import {', '.join(source)}\n"
     if not split and len(line) <= WIDTH + 1:
         return line
-    inner = "".join(f"    {each},\n" for each in written)
+    inner = "".join(f"    {each},\n" for each in source)
     return f"from {names[0].module} import (\n{inner})\n"
 
 
-def _own_packages(source: Source) -> set[str]:
-    """Return the packages that a template imports in a group below those of others."""
+def _first_party_packages(source: Source) -> set[str]:
+    """Return the packages that a template imports in the first-party group."""
     groups: list[set[str]] = []
     for unit in source.units():
         if is_import(unit):
@@ -175,37 +175,37 @@ def _own_packages(source: Source) -> set[str]:
     return set().union(*others[1:])
 
 
-def _insert(units: list[Unit], name: Name, own: set[str]) -> None:
-    """Add an import: to a statement of the same module, or as one in its place in the order."""
-    imports = [(place, unit) for place, unit in enumerate(units) if is_import(unit)]
-    for place, unit in imports:
+def _insert(units: list[Unit], name: Name, first_party: set[str]) -> None:
+    """Add an import to a statement of its module, or as a new statement in isort's order."""
+    imports = [(index, unit) for index, unit in enumerate(units) if is_import(unit)]
+    for index, unit in imports:
         names = list(_names(unit.node))
         same = name.name and names[0].name not in (None, "*") and names[0].module == name.module
         if same and "#" not in unit.text:
-            units[place] = _written(unit, [*names, name])
+            units[index] = _with_names(unit, [*names, name])
             return
-    text = _from_import([name], split=False) if name.name else f"import {name.written}\n"
+    text = _from_import([name], split=False) if name.name else f"import {name.source}\n"
     new = Unit("import", "", "", text, "", ast.parse(text).body[0])
-    key = _place(new, own)
-    earlier = [place for place, unit in imports if _place(unit, own) <= key]
+    key = _sort_key(new, first_party)
+    earlier = [index for index, unit in imports if _sort_key(unit, first_party) <= key]
     if earlier:
-        place = earlier[-1] + 1
-        gap = "" if _place(units[place - 1], own)[0] == key[0] else "\n"
+        index = earlier[-1] + 1
+        gap = "" if _sort_key(units[index - 1], first_party)[0] == key[0] else "\n"
     elif imports:
-        place = imports[0][0]
-        gap = units[place].gap
+        index = imports[0][0]
+        gap = units[index].gap
     else:
-        place = int(bool(units) and units[0].key == DOCSTRING)
-        gap = "\n" * place
-    units.insert(place, replace(new, gap=gap))
-    following = units[place + 1] if place + 1 < len(units) else None
+        index = int(bool(units) and units[0].key == DOCSTRING)
+        gap = "\n" * index
+    units.insert(index, replace(new, gap=gap))
+    following = units[index + 1] if index + 1 < len(units) else None
     if following is not None and (is_import(following) or not imports):
-        same = is_import(following) and _place(following, own)[0] == key[0]
-        units[place + 1] = replace(following, gap="" if same else following.gap or "\n")
+        same = is_import(following) and _sort_key(following, first_party)[0] == key[0]
+        units[index + 1] = replace(following, gap="" if same else following.gap or "\n")
 
 
-def _place(unit: Unit, own: set[str]) -> tuple[int, bool, str]:
-    """Return where an import stands in isort's order."""
+def _sort_key(unit: Unit, first_party: set[str]) -> tuple[int, bool, str]:
+    """Return the sort key of an import in isort's order."""
     module = next(_names(unit.node)).module
     package = module.partition(".")[0]
     if package == "__future__":
@@ -213,5 +213,5 @@ def _place(unit: Unit, own: set[str]) -> tuple[int, bool, str]:
     elif package in sys.stdlib_module_names:
         group = 1
     else:
-        group = 3 if package in own or not package else 2
+        group = 3 if package in first_party or not package else 2
     return group, isinstance(unit.node, ast.ImportFrom), module.lower()

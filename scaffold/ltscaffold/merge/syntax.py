@@ -1,4 +1,4 @@
-"""Python as units: where statements stand, with their comments, and what they say."""
+"""Python as units: statements with their comments, positions and normal forms."""
 
 import ast
 import inspect
@@ -7,7 +7,7 @@ import re
 import tokenize
 from collections.abc import Sequence
 
-from ltscaffold.merge.units import Unit, numbered, with_comments
+from ltscaffold.merge.units import Unit, number_duplicates, split_comments
 
 DOCSTRING = "docstring"
 
@@ -15,13 +15,10 @@ Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
 class Source:
-    """A parsed module.
+    """A parsed module; raises SyntaxError if it is not Python.
 
     Args:
-        text: its code, with line feeds alone.
-
-    Raises:
-        SyntaxError: if it is no Python.
+        text: its code, with LF line endings.
     """
 
     def __init__(self, text: str) -> None:
@@ -34,7 +31,7 @@ class Source:
             _clean_docstring(node)
 
     def text(self, first: int, last: int) -> str:
-        """Return lines, counted from 1, both included."""
+        """Return the text of lines, counted from 1, both included."""
         return "".join(self.lines[first - 1 : last])
 
     def units(self) -> list[Unit]:
@@ -46,7 +43,13 @@ class Source:
         return self.block(node.body, self.header_end(node) + 1, self.end(node))
 
     def block(self, body: Sequence[ast.stmt], first: int, last: int) -> list[Unit]:
-        """Return statements in a range of lines; comments belong to the one that they lead."""
+        """Return the statements in a range of lines, each with the comments above it.
+
+        Args:
+            body: the statements.
+            first: the first line, counted from 1.
+            last: the last line, included.
+        """
         units: list[Unit] = []
         following = first
         for group in _same_line(body):
@@ -54,16 +57,16 @@ class Source:
             end = max(map(self.end, group))
             units += self._unit(group, following, start, end)
             following = end + 1
-        return numbered(units + with_comments(self.lines[following - 1 : last], None))
+        return number_duplicates(units + split_comments(self.lines[following - 1 : last], None))
 
     def start(self, node: ast.stmt) -> int:
-        """Return the first line of a statement, its decorators included."""
+        """Return the first line of a statement, decorators included."""
         decorators = node.decorator_list if isinstance(node, Definition) else ()
         first: int = min([node.lineno, *(decorator.lineno for decorator in decorators)])
         return first
 
     def end(self, node: ast.stmt) -> int:
-        """Return the last line of a statement, the comments at the end of its body included."""
+        """Return the last line of a statement, comments at the end of its body included."""
         assert node.end_lineno is not None
         last = node.end_lineno
         if not isinstance(node, Definition):
@@ -78,30 +81,30 @@ class Source:
         return last
 
     def header_end(self, node: Definition) -> int:
-        """Return the line of the colon that the body of a definition follows."""
+        """Return the line of the colon before the body of a definition."""
         number = self.start(node.body[0]) - 1
         while not self.lines[number - 1].strip() or self.lines[number - 1].lstrip()[0] == "#":
             number -= 1
         return number
 
     def is_one_line(self, node: Definition) -> bool:
-        """Tell whether the body stands behind the colon."""
+        """Return whether the body is on the line of the colon."""
         first = node.body[0]
         before = self.lines[first.lineno - 1].encode()[: first.col_offset]
         return self.start(first) == first.lineno and bool(before.strip())
 
     def _unit(self, group: list[ast.stmt], first: int, start: int, end: int) -> list[Unit]:
-        remarks = (self.comments[line] for line in range(start, end + 1) if line in self.comments)
-        form = (*map(ast.dump, group), tuple(remarks))
-        key = "; ".join(map(key_of, group))
+        comments = (self.comments[line] for line in range(start, end + 1) if line in self.comments)
+        form = (*map(ast.dump, group), tuple(comments))
+        key = "; ".join(map(statement_name, group))
         node = group[0] if len(group) == 1 else None
         divisible = isinstance(node, ast.ClassDef)
         unit = Unit(key, "", "", self.text(start, end), form, node, divisible)
-        return with_comments(self.lines[first - 1 : max(start, first) - 1], unit)
+        return split_comments(self.lines[first - 1 : max(start, first) - 1], unit)
 
 
-def key_of(node: ast.stmt) -> str:
-    """Return the name of a statement: what it defines, or what it is."""
+def statement_name(node: ast.stmt) -> str:
+    """Return a name for a statement: the defined name, or its first line."""
     match node:
         case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
             return node.name
@@ -119,12 +122,12 @@ def key_of(node: ast.stmt) -> str:
 
 
 def is_import(unit: Unit) -> bool:
-    """Tell whether a unit is an import and nothing else."""
+    """Return whether a unit is an import."""
     return isinstance(unit.node, ast.Import | ast.ImportFrom)
 
 
 def _same_line(body: Sequence[ast.stmt]) -> list[list[ast.stmt]]:
-    """Group statements that semicolons put on one line."""
+    """Group statements that share a line."""
     groups: list[list[ast.stmt]] = []
     for node in body:
         if groups and groups[-1][-1].end_lineno == node.lineno:
@@ -135,7 +138,7 @@ def _same_line(body: Sequence[ast.stmt]) -> list[list[ast.stmt]]:
 
 
 def _clean_docstring(node: ast.AST) -> None:
-    """Take the indentation out of a docstring, which depends on where it stands."""
+    """Remove the indentation from a docstring, which depends on its depth."""
     if isinstance(node, ast.Module | Definition) and ast.get_docstring(node) is not None:
         constant = getattr(node.body[0], "value", None)
         assert isinstance(constant, ast.Constant)

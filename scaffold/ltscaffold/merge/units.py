@@ -1,4 +1,4 @@
-"""The merge of two versions of a list of named units: members of a class, keys of a mapping."""
+"""The three-way merge of lists of named units: members of a class, keys of a mapping."""
 
 import re
 from collections import Counter
@@ -6,26 +6,26 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ltscaffold.merge.draft import Draft, joined, review
+from ltscaffold.merge.draft import Draft, concatenate, review
 
 MARKER = "marker"
-"""Key of the comment under which new units go."""
+"""Key of the comment below which new units are inserted."""
 MARKER_LINE = re.compile(r"\s*#.*\bgo below this line\b")
 
 
 @dataclass(frozen=True)
 class Unit:
-    """A stretch of lines with a name.
+    """Lines with a name, such as a method or a key of a mapping.
 
     Attributes:
-        key: the name; what has the same in two versions is compared.
+        key: the name; units with the same key in two versions are compared.
         gap: the blank lines above.
-        lead: the lines of comment above.
-        text: its own lines.
-        form: what it says whatever its layout.
-        node: what the parser made of it.
-        divisible: whether it has units of its own, which are merged in its place.
-        draft: what is to be said of its lines once it is merged.
+        lead: the comment lines above.
+        text: its lines.
+        form: its normal form, independent of layout; equal forms mean the same.
+        node: the parsed node; None for comments and blank lines.
+        divisible: whether it has units of its own, which are merged instead.
+        draft: the merged lines with their marks; None until merged.
     """
 
     key: str
@@ -39,16 +39,16 @@ class Unit:
 
     @property
     def merged(self) -> Draft:
-        """The unit as a text, its gap and comments included."""
-        return joined([Draft(self.gap + self.lead), self.draft or Draft(self.text)])
+        """The unit as a draft, its gap and comments included."""
+        return concatenate([Draft(self.gap + self.lead), self.draft or Draft(self.text)])
 
 
 Combine = Callable[[Unit, Unit, Unit], Draft]
-"""The merge of a unit that both changed: ours, base and theirs."""
+"""Merges a unit that both sides changed: (ours, base, theirs) to a draft."""
 
 
-def numbered(units: Iterable[Unit]) -> list[Unit]:
-    """Return units with a number added to a name that was there before."""
+def number_duplicates(units: Iterable[Unit]) -> list[Unit]:
+    """Return units with a number appended to each repeated key."""
     seen: Counter[str] = Counter()
     result = []
     for unit in units:
@@ -58,12 +58,15 @@ def numbered(units: Iterable[Unit]) -> list[Unit]:
     return result
 
 
-def with_comments(lines: Sequence[str], led: Unit | None) -> list[Unit]:
-    """Return the comments above a unit, and it; the marker is a unit of its own.
+def split_comments(lines: Sequence[str], led: Unit | None) -> list[Unit]:
+    """Return the comments above a unit, and the unit; the marker is a unit of its own.
 
     Args:
-        lines: blank ones and comments.
-        led: the unit below; None: the list ends here.
+        lines: blank lines and comments.
+        led: the unit below; None at the end of the list.
+
+    Returns:
+        Up to two units: the marker, and `led` with its gap and lead, or the rest of the lines.
     """
     units = []
     marker = next((i for i, line in enumerate(lines) if MARKER_LINE.match(line)), None)
@@ -82,7 +85,7 @@ def with_comments(lines: Sequence[str], led: Unit | None) -> list[Unit]:
 
 
 def _gap_and_lead(lines: Sequence[str]) -> tuple[str, str]:
-    """Split lines without code into the blank ones above and the comments."""
+    """Split lines without code into leading blank lines and comments."""
     first = next((i for i, line in enumerate(lines) if line.strip()), len(lines))
     return "".join(lines[:first]), "".join(lines[first:])
 
@@ -94,36 +97,44 @@ def _stripped(text: str) -> tuple[str, ...]:
 def merge_units(
     ours: Sequence[Unit], base: Sequence[Unit], theirs: Sequence[Unit], combine: Combine
 ) -> tuple[list[Unit], list[str]]:
-    """Return the merged units, in the order that ours have, and notes of what stays deleted."""
-    olds, news = ({unit.key: unit for unit in units} for units in (base, theirs))
+    """Return the merged units, in the order of ours, and notes about units deleted in ours.
+
+    Args:
+        ours: the units as edited.
+        base: the units as rendered before.
+        theirs: the units as rendered now.
+        combine: merges a unit that both sides changed.
+    """
+    old_units, new_units = ({unit.key: unit for unit in units} for units in (base, theirs))
     merged = []
     for unit in ours:
-        old, new = olds.get(unit.key), news.get(unit.key)
+        old, new = old_units.get(unit.key), new_units.get(unit.key)
         if new is not None:
-            merged.append(_both(unit, old, new, combine))
+            merged.append(_merge_unit(unit, old, new, combine))
         elif old is None:
             merged.append(unit)
         elif unit.form != old.form or _stripped(unit.lead) != _stripped(old.lead):
-            message = f"{unit.key}: the template no longer has it; yours is kept"
+            message = f"{unit.key}: the template removed it; yours is kept"
             merged.append(replace(unit, draft=review(unit.text, message)))
-    own = {unit.key for unit in ours}
+    our_keys = {unit.key for unit in ours}
     notes = [
-        f"{key}: deleted here, and stays so; the template changed it"
-        for key in olds
-        if key not in own and key in news and news[key].form != olds[key].form
+        f"{key}: you deleted it; the change of the template is not applied"
+        for key in old_units
+        if key not in our_keys and key in new_units and new_units[key].form != old_units[key].form
     ]
-    _insert_new(merged, [unit.key for unit in theirs], news, own | olds.keys())
+    _insert_new(merged, [unit.key for unit in theirs], new_units, our_keys | old_units.keys())
     return merged, notes
 
 
-def _both(ours: Unit, base: Unit | None, theirs: Unit, combine: Combine) -> Unit:
-    """Merge a unit that both have."""
+def _merge_unit(ours: Unit, base: Unit | None, theirs: Unit, combine: Combine) -> Unit:
+    """Merge a unit that ours and theirs have."""
     if base is None:
         if ours.form == theirs.form:
             return ours
-        message = f"{ours.key}: the template now has one, too; yours is kept"
+        message = f"{ours.key}: the template added one too; yours is kept"
         return replace(ours, draft=review(ours.text, message))
-    gap, lead = pick(ours.gap, base.gap, theirs.gap), pick(ours.lead, base.lead, theirs.lead)
+    gap = pick_changed(ours.gap, base.gap, theirs.gap)
+    lead = pick_changed(ours.lead, base.lead, theirs.lead)
     untouched = not ours.divisible and ours.form == base.form != theirs.form
     if ours.text == base.text or untouched:
         return replace(ours, gap=gap, lead=lead, text=theirs.text, form=theirs.form)
@@ -133,24 +144,24 @@ def _both(ours: Unit, base: Unit | None, theirs: Unit, combine: Combine) -> Unit
 
 
 def _insert_new(
-    merged: list[Unit], order: Sequence[str], news: dict[str, Unit], known: set[str]
+    merged: list[Unit], order: Sequence[str], new_units: dict[str, Unit], known: set[str]
 ) -> None:
-    """Put each new unit of theirs below the one that it follows there."""
+    """Insert each new unit of theirs below the unit that precedes it there."""
     for index, key in enumerate(order):
         if key in known:
             continue
-        places = {unit.key: place for place, unit in enumerate(merged)}
-        before = next((k for k in reversed(order[:index]) if k in places or k == MARKER), None)
-        if before == MARKER and MARKER not in places:
-            place = len(merged)
+        positions = {unit.key: position for position, unit in enumerate(merged)}
+        before = next((k for k in reversed(order[:index]) if k in positions or k == MARKER), None)
+        if before == MARKER and MARKER not in positions:
+            position = len(merged)
         elif before is not None:
-            place = places[before] + 1
+            position = positions[before] + 1
         else:
-            after = (places[k] for k in order[index + 1 :] if k in places)
-            place = next(after, len(merged))
-        merged.insert(place, news[key])
+            after = (positions[k] for k in order[index + 1 :] if k in positions)
+            position = next(after, len(merged))
+        merged.insert(position, new_units[key])
 
 
-def pick(ours: str, base: str, theirs: str) -> str:
-    """Return theirs where ours was not changed."""
+def pick_changed(ours: str, base: str, theirs: str) -> str:
+    """Return theirs if ours is unchanged, else ours."""
     return theirs if ours == base else ours

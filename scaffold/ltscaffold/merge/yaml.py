@@ -1,4 +1,4 @@
-"""The merge of YAML by its keys."""
+"""The merge of YAML by key."""
 
 import re
 from collections.abc import Hashable
@@ -8,32 +8,38 @@ from typing import TypeGuard
 
 import yaml
 
-from ltscaffold.merge.draft import Draft, joined, review
-from ltscaffold.merge.units import Unit, merge_units, numbered, pick, with_comments
+from ltscaffold.merge.draft import Draft, concatenate, review
+from ltscaffold.merge.units import (
+    Unit,
+    merge_units,
+    number_duplicates,
+    pick_changed,
+    split_comments,
+)
 
 DEFAULTS = "defaults"
-"""Hydra's list of what a config is composed of: the one list that is united."""
-REMARK = re.compile(r"(?:^|\s)#\s*(.*)$", re.MULTILINE)
+"""Key of Hydra's defaults list, the only list that is merged by element."""
+COMMENT = re.compile(r"(?:^|\s)#\s*(.*)$", re.MULTILINE)
 
 
 Entry = tuple[yaml.Node, yaml.Node | None]
-"""A key and its value, or an item of a list and None."""
+"""A key and its value, or an element of a list and None."""
 
 
 class LayoutError(Exception):
-    """A file has more to it than keys on lines of their own."""
+    """The YAML has a layout that this merge does not support."""
 
 
 @dataclass(frozen=True)
 class Block:
-    """A mapping or list of a file, one entry a line or more.
+    """A mapping or list in block style.
 
     Attributes:
-        lines: those of the whole file.
-        node: what the parser made of it.
-        first: the line that it begins at, comments included, counted from 0.
-        last: the line behind it.
-        prefix: what the names of its entries begin with.
+        lines: the lines of the whole file.
+        node: the parsed node.
+        first: its first line, comments included, counted from 0.
+        last: the line after its last one.
+        prefix: of the keys of its units.
     """
 
     lines: list[str]
@@ -44,12 +50,12 @@ class Block:
 
     @property
     def entries(self) -> list[Entry]:
-        """The entries; those of a list have no value."""
+        """Its entries; those of a list have no value."""
         value = self.node.value
         return list(value if isinstance(self.node, yaml.MappingNode) else zip(value, repeat(None)))
 
     def units(self) -> list[Unit]:
-        """Return the entries."""
+        """Return the entries as units; raises LayoutError if one shares a line with another."""
         marks = [key.start_mark for key, _ in self.entries]
         if not all(re.fullmatch(r" *(- +)?", self.lines[m.line][: m.column]) for m in marks):
             raise LayoutError
@@ -60,22 +66,22 @@ class Block:
         ):
             last, name = self._end(start, end), self._name(key)
             text = "".join(self.lines[start:last])
-            form = (_data(key), value and _data(value), *REMARK.findall(text))
+            form = (_normal_form(key), value and _normal_form(value), *COMMENT.findall(text))
             node = None
             if _is_block(value):
                 node = Block(self.lines, value, start + 1, last, f"{name}.")
             unit = Unit(name, "", "", text, form, node, _is_divisible(node))
-            units += with_comments(self.lines[following:start], unit)
+            units += split_comments(self.lines[following:start], unit)
             following = last
-        return numbered(units + with_comments(self.lines[following : self.last], None))
+        return number_duplicates(units + split_comments(self.lines[following : self.last], None))
 
     @property
     def column(self) -> int:
-        """Where its entries stand."""
+        """The column of its entries."""
         return self.entries[0][0].start_mark.column
 
     def _end(self, start: int, end: int) -> int:
-        """Return the line behind an entry: comments at its depth lead the next one."""
+        """Return the line after an entry; comments at its depth belong to the next entry."""
         while end > start + 1:
             line = self.lines[end - 1]
             code = line.lstrip()
@@ -87,28 +93,35 @@ class Block:
     def _name(self, key: yaml.Node) -> str:
         if isinstance(key, yaml.MappingNode) and len(key.value) == 1:
             ((key, _),) = key.value
-        return f"{self.prefix}{key.value if isinstance(key, yaml.ScalarNode) else _data(key)}"
+        return (
+            f"{self.prefix}{key.value if isinstance(key, yaml.ScalarNode) else _normal_form(key)}"
+        )
 
 
 def merge_yaml(ours: str, base: str, theirs: str) -> Draft | None:
-    """Return a config with the template's change, or None if a version is not simple YAML.
+    """Return the merge of a config, or None if the layout of a version is not supported.
+
+    Anchors, several documents, and mappings in flow style at the root are not supported.
 
     Args:
-        ours: the file as the user has it, with line feeds alone.
-        base: what was rendered.
-        theirs: what is rendered now.
+        ours: the file as edited, with LF line endings.
+        base: the file as rendered before.
+        theirs: the file as rendered now.
+
+    Returns:
+        The merged text, marks for edits to review, and notes.
     """
     try:
-        draft = _merge_blocks(*map(_parsed, (ours, base, theirs)))
+        draft = _merge_blocks(*map(_parse, (ours, base, theirs)))
         if not ours.endswith("\n"):
             draft.text = draft.text.removesuffix("\n")
-        _parsed(draft.text)
+        _parse(draft.text)
     except (yaml.YAMLError, LayoutError, RecursionError):
         return None
     return draft
 
 
-def _parsed(text: str) -> Block:
+def _parse(text: str) -> Block:
     root = yaml.compose(text, yaml.SafeLoader)
     events = yaml.parse(text, yaml.SafeLoader)
     if (
@@ -124,42 +137,42 @@ def _parsed(text: str) -> Block:
 
 def _merge_blocks(ours: Block, base: Block, theirs: Block) -> Draft:
     merged, notes = merge_units(ours.units(), base.units(), theirs.units(), _combine)
-    return joined([*(unit.merged for unit in merged), Draft(notes=notes)])
+    return concatenate([*(unit.merged for unit in merged), Draft(notes=notes)])
 
 
 def _combine(ours: Unit, base: Unit, theirs: Unit) -> Draft:
-    """Merge an entry that both changed."""
+    """Merge an entry that both sides changed."""
     blocks = [unit.node for unit in (ours, base, theirs)]
     shown = " ".join(theirs.text.split())
-    kept = f"{ours.key}: the template changed it, too: {shown}; yours is kept"
+    kept = f"{ours.key}: the template also changed it: {shown}; yours is kept"
     if not _mergeable(blocks):
         return review(ours.text, kept)
     heads = [unit.text.partition("\n")[0] + "\n" for unit in (ours, base, theirs)]
-    head = Draft(pick(*heads)) if len(set(heads)) < 3 else review(heads[0], kept)
-    return joined([head, _merge_blocks(*blocks)])
+    head = Draft(pick_changed(*heads)) if len(set(heads)) < 3 else review(heads[0], kept)
+    return concatenate([head, _merge_blocks(*blocks)])
 
 
 def _mergeable(blocks: list[Block | None]) -> bool:
-    """Tell whether blocks are all mappings, or all defaults, of the same depth."""
+    """Return whether blocks are all mappings, or all defaults lists, at the same column."""
     shapes = {(type(block.node), block.column) for block in blocks if block is not None}
     return all(map(_is_divisible, blocks)) and len(shapes) == 1
 
 
 def _is_divisible(block: Block | None) -> bool:
-    """Tell whether a block is a mapping, or the defaults; other lists are values."""
+    """Return whether a block is a mapping or the defaults list; other lists are values."""
     return block is not None and (
         isinstance(block.node, yaml.MappingNode) or block.prefix == f"{DEFAULTS}."
     )
 
 
 def _is_block(node: yaml.Node | None) -> TypeGuard[yaml.CollectionNode]:
-    """Tell whether a value has its entries on lines of their own."""
+    """Return whether a value is a collection in block style."""
     return isinstance(node, yaml.CollectionNode) and not node.flow_style and bool(node.value)
 
 
-def _data(node: yaml.Node) -> Hashable:
-    """Return what a node says, whatever its layout."""
+def _normal_form(node: yaml.Node) -> Hashable:
+    """Return the content of a node, independent of layout."""
     if isinstance(node, yaml.ScalarNode):
         return node.value if node.tag.endswith(":str") else (node.tag, node.value)
     pairs = node.value if isinstance(node, yaml.MappingNode) else [node.value]
-    return (node.tag, *(tuple(map(_data, nodes)) for nodes in pairs))
+    return (node.tag, *(tuple(map(_normal_form, nodes)) for nodes in pairs))

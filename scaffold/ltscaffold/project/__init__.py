@@ -1,5 +1,5 @@
-"""A project as a whole: its components, their files, and what is wrong with them.
+"""A project as a whole: its components, their files, and findings in them.
 
-Here: what two or more commands share. It reads a project and returns plans, states or findings; it
-writes nothing and prints nothing. `commands` and `cli` may import it.
+Here: code that two or more commands share. It reads a project and returns plans, states or
+findings; it neither writes nor prints. `commands` and `cli` may import it.
 """

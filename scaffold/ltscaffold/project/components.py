@@ -1,87 +1,89 @@
-"""The files of items, and the plan that leads from one list of items to another."""
+"""The files of components, and the plan that leads from one list of components to another."""
 
 from pathlib import Path
 
-from ltscaffold.project.merge_files import How, merge_files
-from ltscaffold.record.answers import ANSWERS_FILE, Answers, Item
+from ltscaffold.project.merge_files import Strategy, merge_files
+from ltscaffold.record.answers import ANSWERS_FILE, Answers, Component
 from ltscaffold.record.component_types import COMPONENT_TYPES
 from ltscaffold.templating import source
 from ltscaffold.templating.render import Files, render, render_answers
-from ltscaffold.writing.plan import Plan, changes_of
+from ltscaffold.writing.plan import Plan, compute_changes
 
-KEPT = (".gitattributes", ".gitignore")
-"""Files of the skeleton that are the user's where they are there (Copier's _skip_if_exists)."""
+SKIP_IF_EXISTS = (".gitattributes", ".gitignore")
+"""Files of the skeleton that belong to the user once they exist (Copier's _skip_if_exists)."""
 
 
-def item_files(answers: Answers, *items: Item) -> Files:
-    """Return the files of items, each as the templates of its version give them."""
+def component_files(answers: Answers, *components: Component) -> Files:
+    """Return the files of components, each rendered by the templates of its version."""
     files: Files = {}
-    for version in sorted({item.v for item in items}):
-        at_version = [item for item in items if item.v == version]
+    for version in sorted({component.template_version for component in components}):
+        at_version = [each for each in components if each.template_version == version]
         templates = source.checkout(answers.source, version)
         files |= render(templates, answers, at_version, skeleton=False)
     return files
 
 
 def skeleton_files(answers: Answers) -> Files:
-    """Return the generated files that belong to no item, but for the record of it all."""
+    """Return the generated files that belong to no component, without the record."""
     files = render(source.checkout(answers.source, answers.version), answers, [])
     del files[ANSWERS_FILE]
     return files
 
 
 def project_files(answers: Answers) -> Files:
-    """Return every generated file of a project but for the record of it."""
-    return skeleton_files(answers) | item_files(answers, *answers.items)
+    """Return all generated files of a project, without the record."""
+    return skeleton_files(answers) | component_files(answers, *answers.components)
 
 
-def option_of(item: Item) -> str:
-    """Return what chooses an item in its config group."""
-    return COMPONENT_TYPES[item.kind].option.format_map(vars(item))
+def config_option(component: Component) -> str:
+    """Return the option that selects a component in its config group, such as `nlp/my_task`."""
+    return COMPONENT_TYPES[component.type].option.format_map(vars(component))
 
 
-def usage_of(item: Item) -> str:
-    """Return what follows `python train.py` to train with an item, as typed in a shell."""
-    return COMPONENT_TYPES[item.kind].usage.format_map(vars(item))
+def train_arguments(component: Component) -> str:
+    """Return the arguments of `python train.py` that use a component, quoted for a shell."""
+    return COMPONENT_TYPES[component.type].usage.format_map(vars(component))
 
 
-def item_plan(
-    command: str, project: Path, old: Answers | None, new: Answers, how: How = "members"
+def plan_components(
+    command: str, project: Path, old: Answers | None, new: Answers, strategy: Strategy = "semantic"
 ) -> Plan:
-    """Plan what changes in a project's files from one list of items to another; edits are kept.
+    """Plan the changes of a project's files between two records; edits are merged.
 
     Args:
-        command: what is done, for messages.
+        command: for messages.
         project: the folder of the project.
-        old: what it records now; None: it is not written yet.
-        new: what it is to record.
-        how: what the unit of a merge is.
+        old: the current record; None: the project does not exist yet.
+        new: the record to reach.
+        strategy: how files are merged.
 
     Raises:
-        ScaffoldError: if a new file is there already.
+        ScaffoldError: if a file to create exists.
     """
-    before, after = _changed(old, new), _changed(new, old)
+    before, after = _differing_files(old, new), _differing_files(new, old)
     same = {path for path in before if before[path] == after.get(path)}
-    kept = {path for path in KEPT if (project / path).exists()}
+    kept = {path for path in SKIP_IF_EXISTS if (project / path).exists()}
     for path in same | kept:
         before.pop(path, None)
         after.pop(path, None)
-    merge = merge_files(project, before, after, how)
-    changes = changes_of(project, merge.contents | {ANSWERS_FILE: answers_text(new).encode()})
+    merge = merge_files(project, before, after, strategy)
+    contents = merge.contents | {ANSWERS_FILE: answers_text(new).encode()}
+    changes = compute_changes(project, contents)
     return Plan(command, changes, merge.conflicts, merge.reviews, merge.notes)
 
 
 def answers_text(answers: Answers) -> str:
-    """Return the text of the answers file, which the newest templates of the items write."""
-    recorded = {answers.version, *(item.v for item in answers.items)}
+    """Return the text of the answers file, rendered by the newest templates of a component."""
+    recorded = answers.template_versions
     if len(recorded) > 1:
         recorded = {max(recorded, key=source.versions(answers.source).index)}
     return render_answers(source.checkout(answers.source, *recorded), answers)
 
 
-def _changed(answers: Answers | None, other: Answers | None) -> Files:
-    """Return the files of a project that may differ from those of other answers."""
+def _differing_files(answers: Answers | None, other: Answers | None) -> Files:
+    """Return the files of a record that may differ from those of another record."""
     if answers is None:
         return {}
-    items = [item for item in answers.items if other is None or item not in other.items]
-    return skeleton_files(answers) | item_files(answers, *items)
+    known = other.components if other else []
+    changed = [component for component in answers.components if component not in known]
+    return skeleton_files(answers) | component_files(answers, *changed)

@@ -1,4 +1,4 @@
-"""Findings in the code and the configs of a component; nothing is imported or run."""
+"""Static findings in the code and the configs of a component."""
 
 import ast
 from collections.abc import Iterator
@@ -7,25 +7,25 @@ from pathlib import Path
 
 import yaml
 
-from ltscaffold.project.python_code import defined, methods
+from ltscaffold.project.python_code import defined_names, methods
 from ltscaffold.project.removed_hooks import removed_hooks
-from ltscaffold.record.answers import Item
+from ltscaffold.record.answers import Component
 from ltscaffold.record.component_types import COMPONENT_TYPES
 from ltscaffold.templating.catalog import Catalog
 from ltscaffold.writing.plan import read
 
-IGNORED = "git ignores it; `copier update` loses edits in such a file"
+IGNORED_BY_GIT = "git ignores it, so `copier update` loses its edits; remove it from .gitignore"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What is wrong, where, and what to do.
+    """A problem in a project or in templates.
 
     Attributes:
-        code: a word for the kind of finding, such as "missing-file".
-        path: relative to the project; empty where it is no file.
+        code: of the problem, such as "missing-file".
+        path: relative to the project; empty if no file is concerned.
         line: from 1; 0 for the file as a whole.
-        message: the fact and the next step.
+        message: the fact and the fix.
     """
 
     code: str
@@ -34,25 +34,40 @@ class Finding:
     message: str
 
 
-def check_code(path: str, content: bytes, item: Item, catalog: Catalog) -> Iterator[Finding]:
-    """Yield a syntax error, and hooks that Lightning does not call, or not like this."""
+def check_code(path: str, content: bytes, owner: Component, catalog: Catalog) -> Iterator[Finding]:
+    """Yield a syntax error, and hooks that Lightning does not call or calls differently.
+
+    Args:
+        path: the file, for the findings.
+        content: its Python code.
+        owner: the component whose class the file may define.
+        catalog: of the project's templates.
+    """
     try:
         ast.parse(content)
     except (SyntaxError, ValueError) as error:
         line = getattr(error, "lineno", 0) or 0
-        yield Finding("syntax-error", path, line, f"no valid Python: {error.args[0]}")
+        yield Finding("syntax-error", path, line, f"invalid Python: {error.args[0]}")
         return
-    kind = COMPONENT_TYPES[item.kind]
-    own_class, hooks = kind.class_name(item.name), catalog.hook_names(kind)
-    for place in removed_hooks(path, content, {own_class: item.kind}):
-        yield Finding("former-hook", place.path, place.line, place.message)
+    component_type = COMPONENT_TYPES[owner.type]
+    component_class = component_type.class_name(owner.name)
+    hooks = catalog.hook_names(component_type)
+    for location in removed_hooks(path, content, {component_class: owner.type}):
+        yield Finding("former-hook", location.path, location.line, location.message)
     for class_name, method in methods(content):
-        if class_name == own_class and method.name in hooks:
-            yield from check_signature(path, method, catalog.hook(kind, method.name)["parameters"])
+        if class_name == component_class and method.name in hooks:
+            parameters = catalog.hook(component_type, method.name)["parameters"]
+            yield from check_signature(path, method, parameters)
 
 
 def check_signature(path: str, method: ast.FunctionDef, parameters: list[str]) -> Iterator[Finding]:
-    """Yield a finding if a hook cannot be called with the arguments that it is given."""
+    """Yield a finding if a hook cannot take the arguments that it is called with.
+
+    Args:
+        path: the file, for the finding.
+        method: the hook as the user has it.
+        parameters: `name: type` of each parameter after `self`.
+    """
     expected = ["self", *(parameter.split(":")[0] for parameter in parameters)]
     taken = [argument.arg for argument in (*method.args.posonlyargs, *method.args.args)]
     required, given = len(taken) - len(method.args.defaults), len(expected)
@@ -62,28 +77,34 @@ def check_signature(path: str, method: ast.FunctionDef, parameters: list[str]) -
 
 
 def check_config(project: Path, path: str, content: bytes) -> Iterator[Finding]:
-    """Yield YAML that cannot be read, and each `_target_` that the project does not define."""
+    """Yield a YAML error, and each `_target_` in the project that does not exist.
+
+    Args:
+        project: the folder of the project.
+        path: the file, for the findings.
+        content: its YAML.
+    """
     try:
         config = yaml.compose(content, yaml.SafeLoader)
     except (yaml.YAMLError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
-        message = "no valid YAML: " + " ".join(str(error).split())[:120]
+        message = "invalid YAML: " + " ".join(str(error).split())[:120]
         yield Finding("yaml-error", path, mark.line + 1 if mark else 0, message)
         return
-    for line, target in targets(config):
+    for line, target in find_targets(config):
         module, _, name = target.rpartition(".")
         code = read(project, module.replace(".", "/") + ".py")
         if code is None and (project / module.split(".")[0]).is_dir():
-            yield Finding("target", path, line, f"_target_ {target}: there is no module {module}")
-        elif code is not None and name not in defined(code):
-            yield Finding("target", path, line, f"_target_ {target}: {module} defines no {name}")
+            yield Finding("target", path, line, f"_target_ {target}: {module} does not exist")
+        elif code is not None and name not in defined_names(code):
+            yield Finding("target", path, line, f"_target_ {target}: {module} has no {name}")
 
 
-def targets(node: yaml.Node | None) -> Iterator[tuple[int, str]]:
+def find_targets(node: yaml.Node | None) -> Iterator[tuple[int, str]]:
     """Yield each `_target_` in a config with its line."""
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             if key.value == "_target_" and isinstance(value, yaml.ScalarNode):
                 yield value.start_mark.line + 1, value.value
             else:
-                yield from targets(value)
+                yield from find_targets(value)

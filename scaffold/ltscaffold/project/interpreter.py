@@ -7,24 +7,24 @@ from pathlib import Path
 from ltscaffold.errors import ScaffoldError
 
 
-def python(folder: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run Python in a folder and return its exit status and what it prints."""
-    command = [sys.executable, *map(str, arguments)]
+def run_python(folder: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run Python in a folder and return its exit status and output."""
+    command = [sys.executable, "-P", *map(str, arguments)]  # no module of the folder shadows ours
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
-def run_python(project: Path, *arguments: str) -> str:
-    """Run Python in a project and return what it prints.
+def python_output(project: Path, *arguments: str) -> str:
+    """Run Python in a project and return its standard output.
 
     Raises:
-        ScaffoldError: if it fails, with the last line that it says of it.
+        ScaffoldError: if it fails, with the last line of its standard error.
     """
-    done = python(project, *arguments)
-    if done.returncode:
-        raise ScaffoldError(reason(done.stderr).removeprefix("error: "))
-    return done.stdout
+    completed = run_python(project, *arguments)
+    if completed.returncode:
+        raise ScaffoldError(last_line(completed.stderr).removeprefix("error: "))
+    return completed.stdout
 
 
-def reason(printed: str) -> str:
-    """Return the last line that a failed program printed."""
-    return (printed.strip().splitlines() or ["no reason given"])[-1]
+def last_line(output: str) -> str:
+    """Return the last line of a program's output."""
+    return (output.strip().splitlines() or ["no reason given"])[-1]

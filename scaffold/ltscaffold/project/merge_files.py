@@ -1,4 +1,4 @@
-"""The merge of a project's files."""
+"""The merge of a project's files with newer templates."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,26 +10,26 @@ from ltscaffold.merge.lines import conflict_lines, merge_lines
 from ltscaffold.merge.python import merge_python
 from ltscaffold.merge.yaml import merge_yaml
 from ltscaffold.templating.render import Files
-from ltscaffold.writing.plan import SourceLocation, check_free, read
+from ltscaffold.writing.plan import SourceLocation, check_not_taken, read
 
-FACES: Mapping[str, Callable[[str, str, str], Draft | None]] = {
+MERGERS: Mapping[str, Callable[[str, str, str], Draft | None]] = {
     ".py": merge_python,
     ".yaml": merge_yaml,
 }
-"""What merges files by their members, by the suffix of their names."""
-How = Literal["members", "text"]
-"""By the members of classes and the keys of YAML, or by line, as `copier update` merges."""
+"""Semantic merges by file suffix."""
+Strategy = Literal["semantic", "line"]
+"""By class member and YAML key, or by line, as `copier update` merges."""
 
 
 @dataclass
 class Merge:
-    """What becomes of a project's files.
+    """The result of a merge.
 
     Attributes:
-        contents: what to write, by path; None: the file goes.
-        conflicts: where an edit and the template's change meet, with markers in the file.
-        reviews: where the edit stays, and the template's change may call for another.
-        notes: what was left as it is.
+        contents: the new contents by path; None deletes the file.
+        conflicts: lines with conflict markers.
+        reviews: lines where an edit is kept that the template changed too.
+        notes: files and members that are left unchanged.
     """
 
     contents: dict[str, bytes | None] = field(default_factory=dict)
@@ -38,61 +38,63 @@ class Merge:
     notes: list[str] = field(default_factory=list)
 
 
-def merge_files(project: Path, base: Files, theirs: Files, how: How = "members") -> Merge:
-    """Return how a project takes over what templates changed, with its edits kept.
+def merge_files(project: Path, base: Files, theirs: Files, strategy: Strategy) -> Merge:
+    """Return the merge of a project's files with the changes of the templates.
 
     Args:
         project: the folder of the project.
-        base: files as they were rendered.
-        theirs: the same files as they are rendered now.
-        how: what the unit of a merge is.
+        base: the files as rendered before.
+        theirs: the files as rendered now.
+        strategy: how a file that both changed is merged.
 
     Raises:
-        ScaffoldError: if a new file is there already.
+        ScaffoldError: if a file to create exists.
     """
     merge = Merge()
-    check_free(project, theirs.keys() - base.keys())
+    check_not_taken(project, theirs.keys() - base.keys())
     for path, text in theirs.items():
         if path in base:
-            _merge_one(project, path, base[path], text, how, merge)
+            _merge_file(project, path, base[path], text, strategy, merge)
         else:
             merge.contents[path] = text.encode()
     for path in base.keys() - theirs.keys():
         if is_edited(project, path, base[path]):
-            merge.notes.append(f"{path}: no longer generated; kept, since it was edited")
+            merge.notes.append(f"{path}: no longer generated; kept, since you edited it")
         else:
             merge.contents[path] = None
     return merge
 
 
 def is_edited(project: Path, path: str, rendered: str) -> bool:
-    """Tell whether a file differs from what was rendered; one that is gone does not."""
+    """Return whether a file differs from its rendered text; a missing file does not."""
     ours = read(project, path)
-    return ours is not None and ours != _like(ours, rendered)
+    return ours is not None and ours != _with_newlines(ours, rendered)
 
 
-def _merge_one(project: Path, path: str, base: str, theirs: str, how: How, merge: Merge) -> None:
+def _merge_file(
+    project: Path, path: str, base: str, theirs: str, strategy: Strategy, merge: Merge
+) -> None:
     ours = read(project, path)
     if ours is None:
-        merge.notes.append(f"{path}: was deleted, and stays so")
+        merge.notes.append(f"{path}: you deleted it; not restored")
         return
-    old, new = _like(ours, base), _like(ours, theirs)
+    old, new = _with_newlines(ours, base), _with_newlines(ours, theirs)
     if ours == old or old == new:
         merge.contents[path] = new if ours == old else ours
-    elif how == "text" or not _merge_members(path, ours, base, theirs, merge):
-        merged, _ = merge_lines(ours, old, new, show_base=how != "text")
+    elif strategy == "line" or not _merge_semantically(path, ours, base, theirs, merge):
+        merged, _ = merge_lines(ours, old, new, show_base=strategy != "line")
         merge.contents[path] = merged
         for line in conflict_lines(merged):
             merge.conflicts.append(SourceLocation(path, line, "choose between the marked lines"))
 
 
-def _merge_members(path: str, ours: bytes, base: str, theirs: str, merge: Merge) -> bool:
-    """Merge a file by its members, or return False where that cannot be."""
+def _merge_semantically(path: str, ours: bytes, base: str, theirs: str, merge: Merge) -> bool:
+    """Merge a file by its members; return False if it has no semantic merge."""
     try:
         text = ours.decode("utf-8-sig")
     except ValueError:
         return False
-    ends, merge_text = text.count("\r\n"), FACES.get(PurePath(path).suffix)
+    ends, merge_text = text.count("\r\n"), MERGERS.get(PurePath(path).suffix)
     mixed = text.count("\r") != ends or ends not in (0, text.count("\n"))
     if mixed or merge_text is None:
         return False
@@ -100,14 +102,14 @@ def _merge_members(path: str, ours: bytes, base: str, theirs: str, merge: Merge)
     if draft is None:
         return False
     bom = ours[: len(ours) - len(text.encode())]
-    merge.contents[path] = bom + _like(ours, draft.text)
+    merge.contents[path] = bom + _with_newlines(ours, draft.text)
     for mark in draft.marks:
-        places = merge.conflicts if mark.kind == "conflict" else merge.reviews
-        places.append(SourceLocation(path, mark.line + 1, mark.message))
+        locations = merge.conflicts if mark.kind == "conflict" else merge.reviews
+        locations.append(SourceLocation(path, mark.line + 1, mark.message))
     merge.notes += [f"{path}: {note}" for note in draft.notes]
     return True
 
 
-def _like(ours: bytes, text: str) -> bytes:
-    """Return text with the line ends that a file has."""
+def _with_newlines(ours: bytes, text: str) -> bytes:
+    """Return text with the line endings of a file."""
     return (text.replace("\n", "\r\n") if b"\r\n" in ours else text).encode()

@@ -1,11 +1,11 @@
-"""What a Python file of a project defines; of a file that is no Python, nothing."""
+"""The definitions of a Python file; none if the file has a syntax error."""
 
 import ast
 from collections.abc import Iterator
 
 
-def parsed(code: bytes | str | None) -> ast.Module:
-    """Return the syntax tree of code, an empty one for code with an error."""
+def parse_or_empty(code: bytes | str | None) -> ast.Module:
+    """Return the syntax tree of code; empty if the code has a syntax error."""
     try:
         return ast.parse(code or "")
     except (SyntaxError, ValueError):
@@ -14,16 +14,16 @@ def parsed(code: bytes | str | None) -> ast.Module:
 
 def methods(code: bytes | str | None) -> Iterator[tuple[str, ast.FunctionDef]]:
     """Yield the methods of the classes in a module, each with the name of its class."""
-    for node in parsed(code).body:
+    for node in parse_or_empty(code).body:
         if isinstance(node, ast.ClassDef):
             functions = (each for each in node.body if isinstance(each, ast.FunctionDef))
             yield from ((node.name, function) for function in functions)
 
 
-def defined(code: bytes) -> set[str]:
+def defined_names(code: bytes) -> set[str]:
     """Return the names that a module defines or imports."""
     names = set()
-    for node in parsed(code).body:
+    for node in parse_or_empty(code).body:
         match node:
             case ast.ClassDef() | ast.FunctionDef():
                 names.add(node.name)

@@ -1,7 +1,7 @@
-"""What `git merge` leaves in the record of a project, and what it stands for.
+"""Reconcile the record of a project after `git merge`.
 
-Git unites the lines of both branches (`merge=union`), so an item that both changed is named twice,
-and one that a branch renamed is named under both names.
+Git keeps the lines of both branches (`merge=union`): a component that both changed has two lines,
+and one that a branch renamed has a line under each name.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,70 +9,78 @@ from dataclasses import replace
 from pathlib import Path
 
 from ltscaffold.errors import ScaffoldError
-from ltscaffold.record.answers import ANSWERS_FILE, Answers, Item
+from ltscaffold.record.answers import ANSWERS_FILE, Answers, Component
 from ltscaffold.templating import source
 
-Age = Callable[[str], int]
-"""The place of a version among all of them, the oldest first."""
+VersionOrder = Callable[[str], int]
+"""The position of a version among all versions, oldest first."""
 
 
 def reconcile(project: Path, answers: Answers) -> tuple[Answers, list[str]]:
-    """Return the record of a project with the lines of merged branches made one, and notes.
+    """Return the record of a project without duplicates, and notes for the user.
 
-    Where branches were at different versions the older counts: what the newer templates changed
-    is in the files, and a change that is there already merges with itself.
+    Of two versions the older counts: a change of the newer one that is already in the files merges
+    with itself.
+
+    Args:
+        project: the folder of the project.
+        answers: its record, with the lines of both branches.
 
     Raises:
-        ScaffoldError: if the branches have different items of one name.
+        ScaffoldError: if the branches have different components of the same name.
     """
-    age = source.versions(answers.source).index
-    version = min(answers.versions, key=age)
+    order = source.versions(answers.source).index
+    version = min(answers.versions, key=order)
     notes: list[str] = []
-    lines: dict[str, list[Item]] = {}
-    for item in answers.items:
-        lines.setdefault(item.name, []).append(item)
-    gone = [item for item in answers.items if _is_gone(project, answers, item)]
-    present = {item.name for item in answers.items if item not in gone}
-    items = [_united(same, present, age) for name, same in lines.items() if name in present]
-    for position, item in enumerate(gone):
-        if item.name not in present and item not in gone[:position]:
-            items = _without_gone(item, items, age, notes)
-    return replace(answers, version=version, items=items), notes
-
-
-def _is_gone(project: Path, answers: Answers, item: Item) -> bool:
-    return not any((project / answers.package / item.name).glob("*.py"))
-
-
-def _united(items: Sequence[Item], present: set[str], age: Age) -> Item:
-    """Return one item for the lines of one name."""
-    first = items[0]
-    bases = dict.fromkeys(item.base for item in items)
-    known = [base for base in bases if base in present] or list(bases)
-    if len({item.kind for item in items}) > 1 or len(known) > 1:
-        raise ScaffoldError(
-            f"{ANSWERS_FILE} names two different items {first.name} (merged branches?): undo the "
-            f"merge, `ltscaffold rename {first.name}` on one branch, and merge again"
-        )
-    return replace(first, base=known[0], parts=_parts(items), v=min((i.v for i in items), key=age))
-
-
-def _parts(items: Sequence[Item]) -> list[str]:
-    """Return the parts of all, in the order of the first item."""
-    return list(dict.fromkeys(part for item in items for part in item.parts))
-
-
-def _without_gone(gone: Item, items: list[Item], age: Age, notes: list[str]) -> list[Item]:
-    """Return items with what a branch did to one that the other branch renamed."""
-    named = [
-        item
-        for item in items
-        if (item.kind, item.group, item.base) == (gone.kind, gone.group, gone.base)
-        and set(item.parts) <= set(gone.parts)
+    by_name: dict[str, list[Component]] = {}
+    for component in answers.components:
+        by_name.setdefault(component.name, []).append(component)
+    missing = [each for each in answers.components if _is_missing(project, answers, each)]
+    present = {component.name for component in answers.components if component not in missing}
+    components = [
+        _combine(same, present, order) for name, same in by_name.items() if name in present
     ]
-    notes.append(f"{gone.name}: its package is gone, so it is off the record")
-    if len(named) != 1:
-        return items
-    (other,) = named
-    whole = replace(other, parts=_parts([other, gone]), v=min(other.v, gone.v, key=age))
-    return [whole if item == other else item for item in items]
+    for position, component in enumerate(missing):
+        if component.name not in present and component not in missing[:position]:
+            components = _apply_to_renamed(component, components, order, notes)
+    return replace(answers, version=version, components=components), notes
+
+
+def _is_missing(project: Path, answers: Answers, component: Component) -> bool:
+    return not any((project / answers.package / component.name).glob("*.py"))
+
+
+def _combine(same: Sequence[Component], present: set[str], order: VersionOrder) -> Component:
+    """Return one component for all lines of one name."""
+    bases = dict.fromkeys(component.base for component in same)
+    known = [base for base in bases if base in present] or list(bases)
+    if len({component.type for component in same}) > 1 or len(known) > 1:
+        name = same[0].name
+        raise ScaffoldError(
+            f"{ANSWERS_FILE} names two different components {name} (merged branches?); undo the "
+            f"merge, `ltscaffold rename {name}` on one branch, and merge again"
+        )
+    return _union(replace(same[0], base=known[0]), same, order)
+
+
+def _union(component: Component, same: Sequence[Component], order: VersionOrder) -> Component:
+    """Return a component with the template fragments of all and the oldest of their versions."""
+    fragments = list(dict.fromkeys(fragment for each in same for fragment in each.fragments))
+    oldest = min((each.template_version for each in same), key=order)
+    return replace(component, fragments=fragments, template_version=oldest)
+
+
+def _apply_to_renamed(
+    missing: Component, components: list[Component], order: VersionOrder, notes: list[str]
+) -> list[Component]:
+    """Return components, with one branch's changes applied to the name that the other gave."""
+    key = (missing.type, missing.group, missing.base)
+    renamed = [each for each in components if (each.type, each.group, each.base) == key]
+    renamed = [each for each in renamed if set(each.fragments) <= set(missing.fragments)]
+    notes.append(f"{missing.name}: removed from the record, since its package does not exist")
+    if len(renamed) != 1:
+        return components
+    (other,) = renamed
+    return [
+        _union(other, [other, missing], order) if each == other else each for each in components
+    ]

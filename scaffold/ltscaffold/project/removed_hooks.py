@@ -1,4 +1,4 @@
-"""Hooks that Lightning no longer calls, from its upgrade guides.
+"""Hooks that Lightning no longer calls, from its migration guides.
 
 https://lightning.ai/docs/pytorch/stable/upgrade/migration_guide.html
 """
@@ -44,22 +44,22 @@ REMOVED_HOOKS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         **_EPOCHS,
     },
 }
-"""By component type and hook: the version of Lightning that removed it, the hook to override."""
+"""By component type and hook: the Lightning version that removed it, the hook to override."""
 
 
 def removed_hooks(
-    path: str, code: bytes | None, kinds: Mapping[str, str]
+    path: str, code: bytes | None, component_types: Mapping[str, str]
 ) -> Iterator[SourceLocation]:
-    """Yield the methods of classes that Lightning used to call.
+    """Yield the methods that override a removed hook.
 
     Args:
-        path: the file, as the locations are to name it.
-        code: its content; what is no Python gives nothing.
-        kinds: the component types by the names of their classes.
+        path: the file, for the locations.
+        code: its content; None or a syntax error yields nothing.
+        component_types: the component type of each class by its name.
     """
     for class_name, method in methods(code):
-        hooks = REMOVED_HOOKS.get(kinds.get(class_name, ""), {})
+        hooks = REMOVED_HOOKS.get(component_types.get(class_name, ""), {})
         if method.name in hooks:
             since, instead = hooks[method.name]
             fact = f"Lightning has not called {method.name} since {since}"
-            yield SourceLocation(path, method.lineno, f"{fact}: override {instead}")
+            yield SourceLocation(path, method.lineno, f"{fact}; override {instead}")

@@ -1,68 +1,76 @@
-"""`ltscaffold status`: what was generated, and what became of it."""
+"""`ltscaffold status`: the components of a project, with their edits and stubs."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from ltscaffold.project.components import item_files
+from ltscaffold.project.components import component_files
 from ltscaffold.project.merge_files import is_edited
-from ltscaffold.project.own_partials import ejected
-from ltscaffold.project.stubs import Stub, unfilled
-from ltscaffold.record.answers import Item, read_project
+from ltscaffold.project.project_fragments import ejected_fragments
+from ltscaffold.project.stubs import Stub, find_stubs
+from ltscaffold.record.answers import Component, read_project
 from ltscaffold.record.component_types import COMPONENT_TYPES
 from ltscaffold.templating import source
 from ltscaffold.writing.plan import read
 
 
 @dataclass(frozen=True)
-class ItemStatus:
-    """An item with the state of each of its files, and its stubs that were not filled in.
+class ComponentStatus:
+    """A component with the state of its files and its unimplemented stubs.
 
     Attributes:
-        item: as it was recorded.
+        component: as recorded.
         files: "unchanged", "edited" or "missing" by path.
-        stubs: methods that are as they were generated.
+        stubs: methods whose body is still as generated.
     """
 
-    item: Item
+    component: Component
     files: dict[str, str]
     stubs: list[Stub]
 
 
 @dataclass(frozen=True)
 class Status:
-    """What a project is made of.
+    """The state of a project.
 
     Attributes:
         version: of its templates.
-        newest: the newest version there is.
-        items: what was generated.
-        ejected: partials of the templates that the project has for its own.
+        newest: the latest version of the templates.
+        components: all components.
+        ejected: template fragments that the project overrides.
     """
 
     version: str
     newest: str
-    items: list[ItemStatus]
+    components: list[ComponentStatus]
     ejected: list[str]
 
 
 def status(project: Path) -> Status:
-    """Return what was generated into a project; raises ScaffoldError if there is none."""
+    """Return the state of a project.
+
+    Raises:
+        ScaffoldError: if the folder has no project.
+    """
     answers = read_project(project)
-    items = [_status(project, item, item_files(answers, item)) for item in answers.items]
-    return Status(answers.version, source.versions(answers.source)[-1], items, ejected(project))
+    components = [
+        _status(project, each, component_files(answers, each)) for each in answers.components
+    ]
+    newest = source.versions(answers.source)[-1]
+    return Status(answers.version, newest, components, ejected_fragments(project))
 
 
-def _status(project: Path, item: Item, files: dict[str, str]) -> ItemStatus:
+def _status(project: Path, component: Component, files: dict[str, str]) -> ComponentStatus:
     states = {path: _state(project, path, text) for path, text in files.items()}
-    folder = f"{COMPONENT_TYPES[item.kind].hooks}/"
-    hooks = [part.removeprefix(folder) for part in item.parts if part.startswith(folder)]
+    folder = f"{COMPONENT_TYPES[component.type].hooks}/"
+    fragments = [each for each in component.fragments if each.startswith(folder)]
+    hooks = [fragment.removeprefix(folder) for fragment in fragments]
     stubs = [
         stub
         for path, text in files.items()
         if path.endswith(".py")
-        for stub in unfilled(path, read(project, path), text, hooks)
+        for stub in find_stubs(path, read(project, path), text, hooks)
     ]
-    return ItemStatus(item, states, stubs)
+    return ComponentStatus(component, states, stubs)
 
 
 def _state(project: Path, path: str, text: str) -> str:

@@ -1,4 +1,4 @@
-"""Hooks that were generated and not filled in."""
+"""Hooks that are still stubs."""
 
 import ast
 from collections.abc import Iterator, Sequence
@@ -9,29 +9,29 @@ from ltscaffold.project.python_code import methods
 
 @dataclass(frozen=True)
 class Stub:
-    """A method that does what the base does: its file, line and name."""
+    """A method with the generated body, which calls the base class: its file, line and name."""
 
     path: str
     line: int
     name: str
 
 
-def unfilled(path: str, ours: bytes | None, rendered: str, hooks: Sequence[str]) -> Iterator[Stub]:
-    """Yield the stubs among a file's methods whose body is still the one that was generated.
+def find_stubs(path: str, ours: bytes | None, base: str, hooks: Sequence[str]) -> Iterator[Stub]:
+    """Yield the methods of a file whose body is still as generated.
 
     Args:
-        path: the file, as the stubs are to name it.
-        ours: its content; None or no Python gives nothing.
-        rendered: the content that was generated.
+        path: the file, for the locations of the stubs.
+        ours: its content; None or a syntax error yields nothing.
+        base: the content as generated.
         hooks: the methods that were generated as stubs.
     """
-    generated = {method.name: _body(method) for _, method in methods(rendered)}
+    generated = {method.name: _body(method) for _, method in methods(base)}
     for _, method in methods(ours):
         if method.name in hooks and _body(method) == generated.get(method.name):
             yield Stub(path, method.lineno, method.name)
 
 
 def _body(method: ast.FunctionDef) -> list[str]:
-    """Return the statements but for the docstring."""
+    """Return the statements without the docstring."""
     has_docstring = ast.get_docstring(method) is not None
     return [ast.dump(statement) for statement in method.body[has_docstring:]]

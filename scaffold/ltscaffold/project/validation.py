@@ -1,9 +1,9 @@
-"""Whether a project can have a component: its name, its base, its hooks and recipes."""
+"""Check that a project can have a component: its name, its base, its hooks and recipes."""
 
 from collections.abc import Sequence
 
 from ltscaffold.errors import ScaffoldError
-from ltscaffold.record.answers import Answers, Item
+from ltscaffold.record.answers import Answers, Component
 from ltscaffold.record.component_types import (
     CALLBACK,
     CHAINING_SINCE,
@@ -16,77 +16,86 @@ from ltscaffold.templating.catalog import Catalog
 from ltscaffold.templating.source import SOURCE_URL
 
 
-def group_of(catalog: Catalog, answers: Answers, kind: ComponentType, base: str) -> str:
-    """Return the config group of a base: a task of the runtime, or one of the project.
+def config_group(catalog: Catalog, answers: Answers, new: ComponentType, base: str) -> str:
+    """Return the config group of a base: a task of the runtime, or of the project.
+
+    Args:
+        catalog: of the project's templates.
+        answers: the record of the project.
+        new: the type of the component to create.
+        base: the name of the base.
 
     Raises:
-        ScaffoldError: if there is none of this name, or if it cannot be one.
+        ScaffoldError: if the base is unknown, or not supported by the project's templates.
     """
-    if kind is CALLBACK:
+    if new is CALLBACK:
         return ""
-    tasks = [item for item in answers.items if item.kind == TASK.name] if kind is TASK else []
-    for item in tasks:
-        if item.name == base:
-            check_version(answers, CHAINING_SINCE, "a task on a task of the project")
-            return item.group
-    entry = catalog.entry("base", base, also=[item.name for item in tasks])
-    return str(entry["group"])
+    tasks = {each.name: each for each in answers.components if new.name == each.type == TASK.name}
+    if base in tasks:
+        check_version(answers, CHAINING_SINCE, "a task on a task of the project")
+        return tasks[base].group
+    return str(catalog.entry("base", base, also=tasks)["group"])
 
 
-def check_version(answers: Answers, since: str, what: str) -> None:
-    """Raise ScaffoldError if the templates are ours, and older than what is asked for."""
+def check_version(answers: Answers, since: str, feature: str) -> None:
+    """Raise ScaffoldError if the project has ltscaffold's templates, older than a feature."""
     if answers.source == SOURCE_URL and _numbers(answers.version) < _numbers(since):
         raise ScaffoldError(
-            f"{what} needs templates {since}, the project has {answers.version}: commit, run "
+            f"{feature} needs templates {since}, the project has {answers.version}; commit, run "
             "copier update, and try again"
         )
 
 
-def check_new_name(catalog: Catalog, answers: Answers, kind: ComponentType, name: str) -> None:
-    """Raise ScaffoldError unless an item of the project can be called so."""
-    check_name(kind.name, name)
+def check_new_name(catalog: Catalog, answers: Answers, new: ComponentType, name: str) -> None:
+    """Raise ScaffoldError unless a new component of a type can have a name."""
+    check_name(new.name, name)
     if name in catalog.names("base"):
-        raise ScaffoldError(f"'{name}' is the name of a base: call the {kind.name} my_{name}")
-    if name in kind.taken:
-        raise ScaffoldError(
-            f"'{name}' is the name of something else here: call the {kind.name} my_{name}"
-        )
-    taken = [item.kind for item in answers.items if item.name == name]
+        raise ScaffoldError(f"'{name}' is the name of a base; call the {new.name} my_{name}")
+    if name in new.reserved_names:
+        raise ScaffoldError(f"'{name}' is reserved by the runtime; call the {new.name} my_{name}")
+    taken = [component.type for component in answers.components if component.name == name]
     if taken:
-        raise ScaffoldError(f"there is a {taken[0]} '{name}' in this project: choose another name")
+        raise ScaffoldError(f"this project has a {taken[0]} '{name}' already; choose another name")
 
 
-def checked_parts(
-    catalog: Catalog, answers: Answers, item: Item, hooks: Sequence[str], recipes: Sequence[str]
+def checked_fragments(
+    catalog: Catalog, answers: Answers, new: Component, hooks: Sequence[str], recipes: Sequence[str]
 ) -> list[str]:
-    """Return the paths of the partials of hooks and recipes, each once.
+    """Return the template fragments of hooks and recipes, without duplicates.
 
-    A recipe goes in once: a task inherits those of the tasks that it is based on.
+    A recipe applies once: a task inherits the recipes of the tasks that it is based on.
+
+    Args:
+        catalog: of the project's templates.
+        answers: the record of the project.
+        new: the component that gets them.
+        hooks: names of hooks.
+        recipes: names of recipes.
 
     Raises:
-        ScaffoldError: for a hook or recipe that does not exist or does not fit the item.
+        ScaffoldError: if a hook or recipe does not exist or does not fit the component.
     """
-    kind = COMPONENT_TYPES[item.kind]
-    if recipes and kind is not TASK:
-        raise ScaffoldError(f"a {item.kind} has no recipes: leave --recipe out")
+    component_type = COMPONENT_TYPES[new.type]
+    if recipes and component_type is not TASK:
+        raise ScaffoldError(f"a {new.type} has no recipes; omit --recipe")
     for hook in hooks:
-        catalog.hook(kind, hook)
-    line = answers.ancestors(item.base)
-    base = line[-1].base if line else item.base
-    heirs = [other for other in answers.items if item in answers.ancestors(other.base)]
+        catalog.hook(component_type, hook)
+    ancestors = answers.ancestors(new.base)
+    base = ancestors[-1].base if ancestors else new.base
+    descendants = [each for each in answers.components if new in answers.ancestors(each.base)]
     for recipe in recipes:
         reason = catalog.entry("recipe", recipe).get("unsuitable", {}).get(base)
         if reason:
             raise ScaffoldError(f"recipe '{recipe}' does not fit {base}: {reason}")
-        for other in [*line, *heirs]:
-            if f"recipes/{recipe}" in other.parts:
-                relation = "inherits it from" if other in line else "is the base of"
+        for other in [*ancestors, *descendants]:
+            if f"recipes/{recipe}" in other.fragments:
+                relation = "inherits it from" if other in ancestors else "is the base of"
                 raise ScaffoldError(
-                    f"recipe '{recipe}' would apply twice: {item.name} {relation} {other.name}, "
-                    "which has it; leave it out"
+                    f"recipe '{recipe}' would apply twice: {new.name} {relation} {other.name}, "
+                    "which has it; omit it"
                 )
-    parts = [f"recipes/{recipe}" for recipe in recipes] + [kind.part(hook) for hook in hooks]
-    return list(dict.fromkeys(parts))
+    fragments = [f"recipes/{recipe}" for recipe in recipes]
+    return list(dict.fromkeys([*fragments, *map(component_type.fragment, hooks)]))
 
 
 def _numbers(version: str) -> list[int]:

@@ -1,9 +1,10 @@
-"""The record of what was generated into a project: `.copier-answers.yml`."""
+"""The record of a project, `.copier-answers.yml`: template source and version, components."""
 
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import astuple, dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 
 import yaml
@@ -13,195 +14,209 @@ from ltscaffold.record.component_types import COMPONENT_TYPES
 from ltscaffold.record.names import SNAKE_CASE
 
 ANSWERS_FILE = ".copier-answers.yml"
-OWN_PARTIALS = ".ltscaffold/templates"
-"""Folder of a project with partials that it has for its own."""
+PROJECT_FRAGMENTS = ".ltscaffold/templates"
+"""Folder of a project with the template fragments that override the originals."""
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""The one in C, where PyYAML was built with it: a record of 1000 items takes a second otherwise."""
+"""The C loader if PyYAML has it: without it, a record of 1000 components takes a second."""
 VERSION_LINE = re.compile(r"^_commit: *[\"']?([^\s\"']+)", re.MULTILINE)
 KEYS = {"_commit", "_src_path", "lts_package", "lts_items"}
-SINCE_2_0 = {"lts_runtime"}
-"""Keys of newer templates: the oldest runtime they work with, which the runtime reads."""
+NEWER_KEYS = {"lts_runtime"}
+"""Keys that templates before 2.0.0 do not write: the oldest runtime, which the runtime reads."""
+COMPONENT_KEYS = ("kind", "name", "group", "base", "parts", "v")
+"""The fields of `Component`, in order, as the record, templates and JSON name them."""
 CONFLICT = re.compile(r"^(<{7}|={7}|>{7}) ?", re.MULTILINE)
 
 
 @dataclass(frozen=True)
-class Item:
-    """A task, dataset or callback that was generated.
+class Component:
+    """A generated task, dataset or callback.
 
     Attributes:
-        kind: a key of `COMPONENT_TYPES`.
-        name: its module, config and test.
-        group: the config group within the kind's, such as `nlp`.
+        type: a key of `COMPONENT_TYPES`.
+        name: of its module, config and test.
+        group: its config group, such as `nlp`; empty for a callback.
         base: the task that it is based on, of the runtime or of the project.
-        parts: template partials that give it methods, `hooks/<name>` and `recipes/<name>`, in the
-            order they were added.
-        v: the template version that it was rendered at.
+        fragments: its hooks and recipes, `hooks/<name>` and `recipes/<name>`, in the order they
+            were added.
+        template_version: the version of the templates that rendered it.
     """
 
-    kind: str
+    type: str
     name: str
     group: str
     base: str
-    parts: list[str]
-    v: str
+    fragments: list[str]
+    template_version: str
 
 
 Fields = dict[str, object]
-"""The fields of an item, or of Copier, as templates see them."""
+"""A component, or a mapping of Copier's, as templates see it."""
 Variables = dict[str, str | Fields | list[Fields]]
-"""What templates see, by name."""
+"""The variables of templates by name."""
 
 
 @dataclass(frozen=True)
 class Answers:
-    """What a project records: the template source and version, the package folder, the items.
+    """The content of the record.
 
     Attributes:
         version: of the templates.
         source: URL of the templates.
-        package: the folder of the items.
-        items: what was generated.
-        own_partials: the project's folder of partials; not recorded, but decides what is rendered.
-        versions: every version on record; more than one where branches were merged.
+        package: the folder of the components.
+        components: all components of the project.
+        project_fragments: the project's folder of template fragments; not recorded.
+        versions: every recorded version; more than one after a merge of branches.
     """
 
     version: str
     source: str
     package: str
-    items: list[Item] = field(default_factory=list)
-    own_partials: Path | None = field(default=None, compare=False)
+    components: list[Component] = field(default_factory=list)
+    project_fragments: Path | None = field(default=None, compare=False)
     versions: Sequence[str] = field(default=(), compare=False)
 
-    def item(self, name: str) -> Item:
-        """Return the item of a name; raises ScaffoldError, with the nearest, if there is none."""
-        items = self._by_name()
-        if name not in items:
-            raise unknown("item", name, items, "ltscaffold list items")
-        return items[name]
+    @property
+    def template_versions(self) -> set[str]:
+        """The versions of the project and of its components."""
+        return {self.version, *(component.template_version for component in self.components)}
 
-    def with_replaced(self, item: Item, *others: Item) -> "Answers":
-        """Return these answers with other items, or none, in the place of one."""
-        items = [new for old in self.items for new in (others if old == item else (old,))]
-        return replace(self, items=items)
+    def component(self, name: str) -> Component:
+        """Return a component by its name; raises ScaffoldError if there is none."""
+        by_name = self._by_name()
+        if name not in by_name:
+            raise unknown("component", name, by_name, "ltscaffold list components")
+        return by_name[name]
 
-    def ancestors(self, base: str) -> list[Item]:
-        """Return the items that a base stands on, itself the first; none for one of the runtime."""
-        items, found = self._by_name(), list[Item]()
-        while base in items and items[base] not in found:
-            found.append(items[base])
+    def with_replaced(self, component: Component, *others: Component) -> "Answers":
+        """Return these answers with a component replaced by others, or removed."""
+        kept = [(others if each == component else (each,)) for each in self.components]
+        return replace(self, components=[*chain.from_iterable(kept)])
+
+    def ancestors(self, base: str) -> list[Component]:
+        """Return the project's tasks from a base upwards; empty for a base of the runtime."""
+        by_name, found = self._by_name(), list[Component]()
+        while base in by_name and by_name[base] not in found:
+            found.append(by_name[base])
             base = found[-1].base
         return found
 
-    def variables(self, only: Sequence[Item] | None = None) -> Variables:
-        """Return what templates see, under the names that Copier gives it.
+    def variables(self, only: Sequence[Component] | None = None) -> Variables:
+        """Return the variables of templates, under the names that Copier gives them.
 
         Args:
-            only: the items that paths stand for, in place of all.
+            only: the components that template paths loop over; by default all.
         """
         variables: Variables = {
             "_copier_answers": {"_commit": self.version, "_src_path": self.source},
             "_copier_conf": {"answers_file": ANSWERS_FILE},
             "lts_package": self.package,
-            "lts_items": [asdict(item) for item in self.items],
+            "lts_items": [*map(to_record, self.components)],
         }
-        for kind in COMPONENT_TYPES.values():
-            items = self.items if only is None else only
-            variables[kind.items] = [asdict(item) for item in items if item.kind == kind.name]
+        looped = self.components if only is None else only
+        for name, component_type in COMPONENT_TYPES.items():
+            records = [to_record(each) for each in looped if each.type == name]
+            variables[component_type.loop_variable] = records
         return variables
 
-    def _by_name(self) -> dict[str, Item]:
-        return {item.name: item for item in self.items}
+    def _by_name(self) -> dict[str, Component]:
+        return {component.name: component for component in self.components}
+
+
+def to_record(component: Component) -> Fields:
+    """Return a component under the keys of the record, of template variables and of JSON."""
+    return dict(zip(COMPONENT_KEYS, astuple(component), strict=True))
 
 
 def read_answers(project: Path) -> Answers | None:
-    """Return what a project records, or None if nothing was generated into it yet.
+    """Return the record of a project, or None if it has none.
+
+    Args:
+        project: the folder of the project.
 
     Raises:
-        ScaffoldError: if the file is damaged, or another template's.
+        ScaffoldError: if the record is damaged, or belongs to another template.
     """
     path = project / ANSWERS_FILE
     if not path.exists():
         return None
     try:
-        return _parsed(path)
+        return _parse(path)
     except (yaml.YAMLError, ValueError, TypeError, KeyError, AttributeError, OSError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ScaffoldError(
-            f"{path} is damaged ({reason}): restore it, for example with "
+            f"{path} is damaged ({reason}); restore it, for example with "
             f"git checkout -- {ANSWERS_FILE}"
         ) from None
 
 
 def read_project(project: Path) -> Answers:
-    """Return what a project records; raises ScaffoldError where there is none or two, too."""
-    answers = read_merged(project)
-    check_merged(answers)
+    """Return the record of a project; raises ScaffoldError if it is missing or has duplicates."""
+    answers = read_with_duplicates(project)
+    check_no_duplicates(answers)
     return answers
 
 
-def read_merged(project: Path) -> Answers:
-    """Return what a project records, be it as merged branches left it: some items twice.
+def read_with_duplicates(project: Path) -> Answers:
+    """Return the record of a project; after a merge of branches, a component may occur twice.
 
     Raises:
-        ScaffoldError: where there is no record, or a damaged one.
+        ScaffoldError: if there is no record, or it is damaged.
     """
     if not project.is_dir():
-        raise ScaffoldError(f"there is no folder {project}: see --project")
+        raise ScaffoldError(f"the folder {project} does not exist; see --project")
     answers = read_answers(project)
     if answers is None:
         raise ScaffoldError(
-            f"{project.resolve()} is no project of ltscaffold (it has no {ANSWERS_FILE}): "
+            f"{project.resolve()} is not a project of ltscaffold (it has no {ANSWERS_FILE}); "
             "see --project"
         )
     return answers
 
 
-def check_merged(answers: Answers) -> None:
-    """Raise ScaffoldError where merged branches left two lines for one thing."""
-    counts = Counter(item.name for item in answers.items)
-    twice = ["_commit"] * (len(answers.versions) > 1)
-    twice += sorted(name for name, count in counts.items() if count > 1)
-    if twice:
+def check_no_duplicates(answers: Answers) -> None:
+    """Raise ScaffoldError if a component or the version is recorded twice."""
+    counts = Counter(component.name for component in answers.components)
+    duplicates = ["_commit"] * (len(answers.versions) > 1)
+    duplicates += sorted(name for name, count in counts.items() if count > 1)
+    if duplicates:
         raise ScaffoldError(
-            f"{ANSWERS_FILE} names {', '.join(twice)} twice (merged branches?): "
-            "`ltscaffold update` puts that right"
+            f"{ANSWERS_FILE} names {', '.join(duplicates)} twice (merged branches?); "
+            "run `ltscaffold update` to reconcile them"
         )
 
 
-def _parsed(path: Path) -> Answers:
+def _parse(path: Path) -> Answers:
     text = path.read_text(encoding="utf-8")
     if CONFLICT.search(text):
         raise ScaffoldError(
-            f"{path} has conflict markers: delete the lines with <<<<<<<, ======= and >>>>>>>, "
+            f"{path} has conflict markers; delete the lines with <<<<<<<, ======= and >>>>>>>, "
             "keep those between them, and run `ltscaffold update`"
         )
     recorded = yaml.load(text, LOADER)
     if "_src_path" in recorded and "lts_items" not in recorded:
         raise ScaffoldError(
-            f"{path} belongs to another template ({recorded['_src_path']}): "
+            f"{path} belongs to another template ({recorded['_src_path']}); "
             "use another folder, see --project"
         )
-    keys = set(recorded)
-    if missing := KEYS - keys:
+    keys, records = set(recorded), recorded.get("lts_items", [])
+    if missing := KEYS - keys | {key for each in records for key in {*COMPONENT_KEYS} - {*each}}:
         raise ValueError(f"it lacks {', '.join(sorted(missing))}")
-    known = {field.name for field in fields(Item)}
-    strange = (
-        keys - KEYS - SINCE_2_0 | {key for item in recorded["lts_items"] for key in item} - known
-    )
-    if strange:
+    known = KEYS | NEWER_KEYS
+    if unknown_keys := keys - known | {key for each in records for key in each} - {*COMPONENT_KEYS}:
         raise ScaffoldError(
             f"{ANSWERS_FILE} has keys that this ltscaffold does not know "
-            f"({', '.join(sorted(strange))}): delete them, or pip install --upgrade ltscaffold"
+            f"({', '.join(sorted(unknown_keys))}); delete them, or pip install --upgrade ltscaffold"
         )
-    items, package = [Item(**item) for item in recorded["lts_items"]], recorded["lts_package"]
-    for item in items:
-        if item.kind not in COMPONENT_TYPES:
-            raise ValueError(f"{item.kind!r} is no kind of item that this ltscaffold knows")
-    for name in (package, *(item.name for item in items)):
+    components = [Component(*(each[key] for key in COMPONENT_KEYS)) for each in records]
+    package = recorded["lts_package"]
+    for component in components:
+        if component.type not in COMPONENT_TYPES:
+            raise ValueError(f"{component.type!r} is not a known component type")
+    for name in (package, *(component.name for component in components)):
         if not SNAKE_CASE.fullmatch(name):
             raise ValueError(f"{name!r} is not a name that ltscaffold gives")
-    own_partials = path.parent.resolve() / OWN_PARTIALS
+    project_fragments = path.parent.resolve() / PROJECT_FRAGMENTS
     versions = list(dict.fromkeys(VERSION_LINE.findall(text)))
     return Answers(
-        recorded["_commit"], recorded["_src_path"], package, items, own_partials, versions
+        recorded["_commit"], recorded["_src_path"], package, components, project_fragments, versions
     )

@@ -1,4 +1,4 @@
-"""The kinds of items: what sets a task, a dataset and a callback apart for the generator."""
+"""Component types: how tasks, datasets and callbacks differ for the generator."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,17 +6,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ComponentType:
-    """What the commands have to know about a kind.
+    """A type of component.
 
     Attributes:
-        name: as the answers record it.
-        suffix: what the name of its class ends in.
-        hooks: folder of the partials of its hooks.
-        option: its config within the groups, in terms of an item's `group`, `base` and `name`.
-        usage: what follows `python train.py` to use it, likewise.
+        name: as the record has it.
+        suffix: of the class name.
+        hooks: folder of its hooks' template fragments.
+        option: path of its config in the config group; a format string over the fields of a
+            component.
+        usage: arguments of `python train.py` that use it; likewise a format string.
         since: the first version of the templates that has it.
-        mentions: patterns of its config in other configs, each with a group for what stands before.
-        taken: names that mean something else there: options of the runtime, imported classes.
+        references: regular expressions of its config in other configs; group 1 precedes OPTION.
+        reserved_names: names that it cannot have: options of the runtime, imported classes.
     """
 
     name: str
@@ -25,27 +26,27 @@ class ComponentType:
     option: str
     usage: str
     since: str
-    mentions: tuple[str, ...] = (r"((?<![\w.-]))OPTION(?![\w/-])",)
-    taken: frozenset[str] = frozenset()
+    references: tuple[str, ...] = (r"((?<![\w.-]))OPTION(?![\w/-])",)
+    reserved_names: frozenset[str] = frozenset()
 
     @property
-    def items(self) -> str:
-        """The variable that paths of templates loop over."""
+    def loop_variable(self) -> str:
+        """The variable that template paths loop over."""
         return f"lts_{self.name}s"
 
     def class_name(self, name: str) -> str:
-        """Return the name of an item's class."""
+        """Return the name of a component's class."""
         return "".join(word.capitalize() for word in name.split("_")) + self.suffix
 
-    def part(self, hook: str) -> str:
-        """Return the path of the partial of a hook."""
+    def fragment(self, hook: str) -> str:
+        """Return the template fragment of a hook."""
         return f"{self.hooks}/{hook}"
 
 
 CALLBACK_BASE = "Callback"
-"""What a callback records as its base: no name that an item can have."""
+"""The base that a callback records; no component can have this name."""
 CHAINING_SINCE = "v1.1.0"
-"""The first version of the templates in which a task can be based on one of the project."""
+"""The first version of the templates in which a task can be based on a task of the project."""
 
 TASK = ComponentType(
     "task", "Transformer", "hooks", "{group}/{name}", "+task={group}/{name}", "v1.0.0"
@@ -57,7 +58,7 @@ DATASET = ComponentType(
     "{group}/{base}/{name}",
     "+task={group}/{base} dataset={group}/{base}/{name}",
     "v1.1.0",
-    taken=frozenset(
+    reserved_names=frozenset(
         {"beans", "chat", "cifar10", "cnn_dailymail", "conll", "emotion", "glue", "race"}
     )
     | {"sample", "squad", "squad_v2", "swag", "wikitext", "wmt16", "xnli", "xsum"},
@@ -69,16 +70,18 @@ CALLBACK = ComponentType(
     "{name}",
     "+task=nlp/language_modeling 'callbacks=[default,{name}]'",
     "v1.1.0",
-    mentions=(  # its name alone may be any word
+    references=(  # its name alone may be any word
         r"(\bcallbacks[./])OPTION(?![\w-])",
         r"(\bcallbacks:[ \t]*(?:\[(?:[^]\n]*[ ,])?)?)OPTION(?=[ \t]*(?:[],]|#|$))",
         r"(\bcallbacks:[ \t]*\n(?:[ \t]+.*\n)*?[ \t]+(?:- )?)OPTION(?=[ \t]*:?[ \t]*(?:#.*)?$)",
     ),
-    taken=frozenset({"any", "autosave", "batch", "callback", "lightning_module", "optimizer"})
+    reserved_names=frozenset(
+        {"any", "autosave", "batch", "callback", "lightning_module", "optimizer"}
+    )
     | {"trainer", "checkpoint", "compile", "early_stopping", "ema_weights", "epoch_statistics"}
     | {"freeze_embeddings", "gradient_checkpointing", "gradual_unfreezing", "loss_curve"}
     | {"lr_monitor", "none", "progress_bar", "pruning", "tensor", "throughput", "weight_noise"},
 )
 COMPONENT_TYPES: Mapping[str, ComponentType] = {
-    kind.name: kind for kind in (TASK, DATASET, CALLBACK)
+    each.name: each for each in (TASK, DATASET, CALLBACK)
 }

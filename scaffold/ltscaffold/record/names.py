@@ -1,4 +1,4 @@
-"""Which names a task may have."""
+"""Which names a component and a package may have."""
 
 import keyword
 import re
@@ -8,9 +8,9 @@ from pathlib import Path
 
 from ltscaffold.errors import ScaffoldError
 
-LONGEST = 48
+MAX_LENGTH = 48
 RESERVED = ("conf", "default", "outputs", "tests")
-"""Names that a project or the config groups have for something else."""
+"""Names that a project or the config groups use otherwise."""
 TRAINING_STACK = (
     "datasets",
     "hydra",
@@ -19,40 +19,40 @@ TRAINING_STACK = (
     "torch",
     "transformers",
 )
-"""Dependencies that a light installation does not show."""
+"""Dependencies that an installation without the extra `train` lacks."""
 SNAKE_CASE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
 
-def check_name(what: str, name: str) -> None:
-    """Raise ScaffoldError unless `name` can name a module without hiding another.
+def check_name(noun: str, name: str) -> None:
+    """Raise ScaffoldError unless `name` can name a module without shadowing another.
 
     Args:
-        what: what is named, for the message: "task" or "package".
+        noun: the thing to name, for messages, such as "task" or "package".
         name: the name to check.
     """
-    if len(name) > LONGEST:
+    if len(name) > MAX_LENGTH:
         raise ScaffoldError(
-            f"the {what} name '{name[:20]}...' has {len(name)} characters: {LONGEST} at most"
+            f"the {noun} name '{name[:20]}...' has {len(name)} characters; use at most {MAX_LENGTH}"
         )
     if not SNAKE_CASE.fullmatch(name):
         raise ScaffoldError(
-            f"the {what} name {name!r} is not in snake_case (a-z, 0-9 and single _){_suggest(name)}"
+            f"the {noun} name {name!r} is not in snake_case (a-z, 0-9, single _){_suggest(name)}"
         )
     reasons = {
         "is a keyword of Python": keyword.iskeyword(name),
         "is a module of the standard library": name in sys.stdlib_module_names,
-        "means something else here": name in RESERVED,
+        "is reserved by ltscaffold": name in RESERVED,
         "is an installed Python package": name in TRAINING_STACK or is_installed(name),
     }
     for reason, applies in reasons.items():
         if applies:
-            raise ScaffoldError(f"the {what} name '{name}' {reason}: choose another")
+            raise ScaffoldError(f"the {noun} name '{name}' {reason}; choose another")
 
 
 def is_installed(name: str) -> bool:
-    """Tell whether a package other than the project's own can be imported as `name`."""
-    here = Path.cwd()
-    elsewhere = [path for path in sys.path if path and Path(path).resolve() != here]
+    """Return whether a package outside the project can be imported as `name`."""
+    project = Path.cwd()
+    elsewhere = [path for path in sys.path if path and Path(path).resolve() != project]
     return PathFinder.find_spec(name, elsewhere) is not None
 
 
@@ -60,4 +60,4 @@ def _suggest(name: str) -> str:
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
     suggestion = re.sub(r"[^a-z0-9]+", "_", words).strip("_0123456789")
     fits = SNAKE_CASE.fullmatch(suggestion) and not keyword.iskeyword(suggestion)
-    return f": try '{suggestion}'" if fits else ""
+    return f"; try '{suggestion}'" if fits else ""

@@ -1,4 +1,4 @@
-"""Templates: their history, what a version offers, and the files that it renders.
+"""Templates: their versions, their catalog and the files that they render.
 
 Here: the cached repository of the templates, rendering, the catalog, the changelog, and the mapping
 of an edited file back to its template. Not here: the files of a project. `project`, `commands` and

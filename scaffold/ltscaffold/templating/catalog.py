@@ -1,36 +1,36 @@
-"""What a version of the templates offers: bases, hooks and recipes, one partial each."""
+"""The bases, hooks and recipes that templates offer, a template fragment each."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ltscaffold.errors import unknown
 from ltscaffold.record.answers import Answers
-from ltscaffold.record.component_types import COMPONENT_TYPES, TASK, ComponentType
+from ltscaffold.record.component_types import COMPONENT_TYPES, ComponentType
 from ltscaffold.templating import source
 from ltscaffold.templating.render import SUFFIX, environment, one_line_errors
 
-PARTIAL_FOLDERS = {"base": "bases", "hook": "hooks", "recipe": "recipes"}
-"""What can be chosen, and the folder of its partials."""
-PARTIALS = ("bases", *(kind.hooks for kind in COMPONENT_TYPES.values()), "recipes")
-"""The folders of partials."""
+CATALOG_FOLDERS = {"base": "bases", "hook": "hooks", "recipe": "recipes"}
+"""Folder of template fragments by category."""
+FRAGMENT_FOLDERS = ("bases", *(each.hooks for each in COMPONENT_TYPES.values()), "recipes")
+"""All folders of template fragments."""
 
 
 @dataclass(frozen=True)
 class Catalog:
-    """The partials in a folder of templates, or those that a project has in their stead."""
+    """The template fragments in a folder of templates, or their overrides in a project."""
 
     templates: Path
-    own_partials: Path | None = None
+    project_fragments: Path | None = None
 
-    def names(self, kind: str) -> list[str]:
-        """Return the names of a kind ("base", "hook" or "recipe"), sorted."""
-        return self._names_in(PARTIAL_FOLDERS[kind])
+    def names(self, category: str) -> list[str]:
+        """Return the names in a category ("base", "hook" or "recipe"), sorted."""
+        return self._names_in(CATALOG_FOLDERS[category])
 
-    def hook_names(self, kind: ComponentType) -> list[str]:
-        """Return the names of the hooks of a kind of items, sorted."""
-        return self._names_in(kind.hooks)
+    def hook_names(self, component_type: ComponentType) -> list[str]:
+        """Return the names of the hooks of a component type, sorted."""
+        return self._names_in(component_type.hooks)
 
     def recipes_for(self, base: str) -> list[str]:
         """Return the names of the recipes that fit a base, sorted."""
@@ -39,34 +39,33 @@ class Catalog:
             name for name in names if base not in self.entry("recipe", name).get("unsuitable", {})
         ]
 
-    def has(self, kind: ComponentType) -> bool:
-        """Tell whether there are templates for items of a kind."""
+    def has(self, component_type: ComponentType) -> bool:
+        """Return whether the templates render components of a type."""
         paths = (self.templates / "project").rglob("*")
-        return any(f" from {kind.items} " in path.name for path in paths)
+        return any(f" from {component_type.loop_variable} " in path.name for path in paths)
 
-    def entry(self, kind: str, name: str, also: Sequence[str] = ()) -> Mapping[str, Any]:
-        """Return the values that a partial sets, such as its `summary`.
+    def entry(self, category: str, name: str, also: Iterable[str] = ()) -> Mapping[str, Any]:
+        """Return the variables that a template fragment sets, such as its `summary`.
 
         Args:
-            kind: of the partial.
-            name: of the partial.
-            also: other names that would do, for the message.
+            category: "base", "hook" or "recipe".
+            name: of the fragment.
+            also: further valid names, for the message.
 
         Raises:
-            ScaffoldError: if there is no such partial; the message names the nearest.
+            ScaffoldError: if the fragment does not exist.
         """
-        if name not in self.names(kind):
-            names = [*self.names(kind), *also]
-            raise unknown(kind, name, names, f"ltscaffold list {PARTIAL_FOLDERS[kind]}")
-        return self._values(f"{PARTIAL_FOLDERS[kind]}/{name}{SUFFIX}")
-
-    def hook(self, kind: ComponentType, name: str) -> Mapping[str, Any]:
-        """Return the values that the partial of a hook sets; raises as `entry` does."""
-        names = self.hook_names(kind)
+        folder, names = CATALOG_FOLDERS[category], self.names(category)
         if name not in names:
-            listing = "ltscaffold list hooks" + ("" if kind is TASK else f" --kind {kind.name}")
-            raise unknown(f"{kind.name} hook", name, names, listing)
-        return self._values(kind.part(name) + SUFFIX)
+            raise unknown(category, name, [*names, *also], f"ltscaffold list {folder}")
+        return self._values(f"{folder}/{name}{SUFFIX}")
+
+    def hook(self, component_type: ComponentType, name: str) -> Mapping[str, Any]:
+        """Return the variables of a hook's fragment; raises ScaffoldError if it does not exist."""
+        names, noun = self.hook_names(component_type), component_type.name
+        if name not in names:
+            raise unknown(f"{noun} hook", name, names, f"ltscaffold list hooks --type {noun}")
+        return self._values(component_type.fragment(name) + SUFFIX)
 
     def _names_in(self, folder: str) -> list[str]:
         paths = (self.templates / folder).glob(f"*{SUFFIX}")
@@ -74,11 +73,16 @@ class Catalog:
 
     def _values(self, template: str) -> Mapping[str, Any]:
         with one_line_errors(template):
-            jinja = environment(self.templates, self.own_partials)
+            jinja = environment(self.templates, self.project_fragments)
             return vars(jinja.get_template(template).module)
 
 
-def catalog_of(answers: Answers, version: str | None = None) -> Catalog:
-    """Return what the templates of a project offer, at its version or at another."""
+def read_catalog(answers: Answers, version: str | None = None) -> Catalog:
+    """Return the catalog of a project's templates.
+
+    Args:
+        answers: the record of the project.
+        version: of the templates; by default the project's.
+    """
     templates = source.checkout(answers.source, version or answers.version)
-    return Catalog(templates, answers.own_partials)
+    return Catalog(templates, answers.project_fragments)

@@ -1,4 +1,4 @@
-"""What the changelog of the templates says of versions."""
+"""The changelog of the templates."""
 
 import re
 from collections.abc import Container, Iterator
@@ -8,11 +8,11 @@ ENTRY = re.compile(r"^## (?P<version>\S+).*\n(?P<text>(?:(?!## ).*\n?)*)", re.MU
 LINE = re.compile(r"^\* (?P<text>.*(?:\n  .*)*)", re.MULTILINE)
 
 
-def news(templates: Path, versions: Container[str]) -> Iterator[str]:
-    """Yield a line for each change in these versions, oldest version first.
+def release_notes(templates: Path, versions: Container[str]) -> Iterator[str]:
+    """Yield a line per change in versions, oldest version first.
 
     Args:
-        templates: a folder of templates; without a CHANGELOG.md there is no news.
+        templates: a folder of templates; without a CHANGELOG.md nothing is yielded.
         versions: tags, such as v1.1.0.
     """
     changelog = templates / "CHANGELOG.md"

@@ -1,6 +1,6 @@
 """`git-remote-ltscaffold`: serves the template history to git as `ltscaffold::templates.git`.
 
-The protocol is that of gitremote-helpers(7), with the one capability `connect`.
+It speaks the protocol of gitremote-helpers(7), with `connect` as its only capability.
 """
 
 import os
@@ -12,8 +12,8 @@ from ltscaffold.templating.source import SOURCE_URL, repository
 
 
 def main() -> None:
-    """Answer git's commands on standard input until it connects or hangs up."""
-    # Unbuffered: what follows `connect` belongs to the process that takes over the pipe.
+    """Answer git's commands on standard input until it connects or closes the pipe."""
+    # Unbuffered: bytes after `connect` belong to the process that takes over the pipe.
     with os.fdopen(0, "rb", buffering=0, closefd=False) as commands:
         while command := commands.readline().decode().removesuffix("\n"):
             if command == "capabilities":
@@ -23,7 +23,7 @@ def main() -> None:
             elif command.startswith("connect "):
                 _reply("fallback")
             else:
-                sys.exit(f"git-remote-ltscaffold: git asked for '{command}', which is not offered")
+                sys.exit(f"git-remote-ltscaffold: '{command}' is not supported")
 
 
 def _serve() -> None:

@@ -1,7 +1,8 @@
-"""From templates and answers to files, as Copier renders them, without importing Copier."""
+"""Render templates as Copier does, without importing Copier."""
 
+import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path, PurePath
@@ -15,37 +16,41 @@ from jinja2 import (
     TemplateError,
     TemplateSyntaxError,
 )
+from jinja2.sandbox import SandboxedEnvironment
 
 from ltscaffold.errors import ScaffoldError
-from ltscaffold.record.answers import ANSWERS_FILE, Answers, Item, Variables
+from ltscaffold.record.answers import ANSWERS_FILE, Answers, Component, Variables
 from ltscaffold.record.component_types import CALLBACK_BASE
 
 Files = dict[str, str]
-"""Text by path relative to the project."""
+"""Texts by path relative to the project."""
 
+MAX_FILE_CHARS = 10_000_000
+"""Limit on the length of a rendered file, so that a loop cannot exhaust the memory."""
 SUFFIX = ".jinja"
 ANSWERS_TEMPLATE = "{{ _copier_conf.answers_file }}.jinja"
-LOOP = re.compile(r"{% yield (?P<name>\w+) from (?P<items>\w+) %}(?P<body>.*?){% endyield %}")
-"""Copier's tag in a path: the path stands once for each of the items."""
+LOOP = re.compile(r"{% yield (?P<name>\w+) from (?P<components>\w+) %}(?P<body>.*?){% endyield %}")
+"""Copier's loop in a path: one file per component."""
 
 
-def environment(templates: Path, own_partials: Path | None = None) -> Environment:
-    """Return the Jinja environment that `copier.yml` describes; it keeps what it compiled.
+def environment(templates: Path, project_fragments: Path | None = None) -> Environment:
+    """Return the Jinja environment that `copier.yml` describes; it caches compiled templates.
 
     Args:
         templates: the folder of the templates.
-        own_partials: a folder with partials that stand in for those of the templates.
+        project_fragments: a folder with fragments that override those of the templates.
     """
-    if own_partials is None or not own_partials.is_dir():
+    if project_fragments is None or not project_fragments.is_dir():
         return _environment((templates,), ())
-    # Jinja sees that a file changed, and not that there is one more in front of it.
-    return _environment((own_partials, templates), tuple(sorted(own_partials.rglob("*"))))
+    # Jinja notices a changed file, but not a new one that overrides a cached one.
+    return _environment((project_fragments, templates), tuple(sorted(project_fragments.rglob("*"))))
 
 
 @cache
 def _environment(folders: tuple[Path, ...], files: tuple[Path, ...]) -> Environment:
-    """Return the environment of folders, the first before the others, as long as it has files."""
-    return Environment(
+    """Return the environment of folders, in order of precedence; cached by the list of files."""
+    return SandboxedEnvironment(
+        extensions=["jinja2_ansible_filters.AnsibleCoreFiltersExtension"],  # as Copier
         loader=FileSystemLoader(folders),
         keep_trailing_newline=True,
         lstrip_blocks=True,
@@ -55,67 +60,69 @@ def _environment(folders: tuple[Path, ...], files: tuple[Path, ...]) -> Environm
 
 
 def render(
-    templates: Path, answers: Answers, only: Sequence[Item] | None = None, skeleton: bool = True
+    templates: Path, answers: Answers, only: list[Component] | None = None, skeleton: bool = True
 ) -> Files:
-    """Return the files of the project that the answers describe.
+    """Return the files of a project.
 
     Args:
         templates: the folder of the templates.
-        answers: what the project records.
-        only: the items whose files are wanted, in place of all.
-        skeleton: whether files that belong to no item are wanted, the answers file included.
+        answers: the record of the project.
+        only: the components to render; by default all.
+        skeleton: also render files that belong to no component, the record included.
 
     Raises:
-        ScaffoldError: if an item is based on what there is not.
+        ScaffoldError: if the base of a component does not exist, or a template has an error.
     """
-    items = answers.items if only is None else only
-    for item in items:
-        _check_base(templates, answers, item)
-    jinja, variables = environment(templates, answers.own_partials), answers.variables(items)
+    components = answers.components if only is None else only
+    for component in components:
+        _check_base(templates, answers, component)
+    jinja = environment(templates, answers.project_fragments)
+    variables = answers.variables(components)
     project = templates / "project"
     paths = (path.relative_to(project) for path in project.rglob("*") if path.is_file())
     return {
-        path: _text(jinja, f"project/{source}", seen)
+        path: _render_file(jinja, f"project/{source}", seen)
         for source in map(PurePath.as_posix, sorted(paths))
         if skeleton or LOOP.search(source)
-        for path, seen in _targets(jinja, source, variables)
+        for path, seen in _expand_path(jinja, source, variables)
     }
 
 
-def _check_base(templates: Path, answers: Answers, item: Item) -> None:
-    """Raise ScaffoldError where merged branches left an item without its base."""
-    if item.base == CALLBACK_BASE or answers.ancestors(item.base):
+def _check_base(templates: Path, answers: Answers, component: Component) -> None:
+    """Raise ScaffoldError if the base of a component does not exist."""
+    if component.base == CALLBACK_BASE or answers.ancestors(component.base):
         return
-    if not (templates / "bases" / f"{item.base}{SUFFIX}").is_file():
+    if not (templates / "bases" / f"{component.base}{SUFFIX}").is_file():
         raise ScaffoldError(
-            f"{item.name} is based on {item.base}, which is neither in {ANSWERS_FILE} nor in the "
-            "templates (merged branches?): take the line of one back, or delete that of the other"
+            f"'{component.name}' is based on '{component.base}', which is neither in "
+            f"{ANSWERS_FILE} nor in the templates (merged branches?); restore the line of "
+            f"'{component.base}', or delete that of '{component.name}'"
         )
 
 
 def render_answers(templates: Path, answers: Answers) -> str:
-    """Return the text of the answers file; an item may be at another version than the project."""
-    text = _text(environment(templates), f"project/{ANSWERS_TEMPLATE}", answers.variables())
-    for item in answers.items:
-        if item.v != answers.version:
-            line = re.compile(rf'(?<="name": "{item.name}", )(.*"v": ").*(?="\}})')
-            text = line.sub(rf"\g<1>{item.v}", text)
+    """Return the text of the record, in which each component has a version of its own."""
+    text = _render_file(environment(templates), f"project/{ANSWERS_TEMPLATE}", answers.variables())
+    for component in answers.components:
+        if component.template_version != answers.version:
+            line = re.compile(rf'(?<="name": "{component.name}", )(.*"v": ").*(?="\}})')
+            text = line.sub(rf"\g<1>{component.template_version}", text)
     return text
 
 
-def _targets(
+def _expand_path(
     jinja: Environment, path: str, variables: Variables
 ) -> Iterator[tuple[str, Variables]]:
-    """Yield the paths that a template path stands for, each with the variables it sees."""
+    """Yield the paths that a template path renders to, each with its variables."""
     loop = LOOP.search(path)
     if loop is None:
         yield _compiled(jinja, path.removesuffix(SUFFIX)).render(variables), variables
         return
     once = path[: loop.start()] + loop["body"] + path[loop.end() :]
-    items = variables[loop["items"]]
-    assert isinstance(items, list)
-    for item in items:
-        yield from _targets(jinja, once, {**variables, loop["name"]: item})
+    components = variables[loop["components"]]
+    assert isinstance(components, list)
+    for component in components:
+        yield from _expand_path(jinja, once, {**variables, loop["name"]: component})
 
 
 @cache
@@ -123,29 +130,39 @@ def _compiled(jinja: Environment, text: str) -> Template:
     return jinja.from_string(text)
 
 
-def _text(jinja: Environment, template: str, variables: Variables) -> str:
-    """Return a file's text: rendered if its name ends in `.jinja`, else as it is."""
+def _render_file(jinja: Environment, template: str, variables: Variables) -> str:
+    """Return the text of a file: rendered if its name ends in `.jinja`, else unchanged."""
     if template.endswith(SUFFIX):
         with one_line_errors(template):
-            return jinja.get_template(template).render(variables)
+            return _bounded(jinja.get_template(template), variables)
     assert jinja.loader is not None
     return jinja.loader.get_source(jinja, template)[0]
 
 
+def _bounded(template: Template, variables: Variables) -> str:
+    """Return the rendered text; raises ValueError if it exceeds `MAX_FILE_CHARS`."""
+    text = io.StringIO()
+    for chunk in template.generate(variables):
+        text.write(chunk)
+        if text.tell() > MAX_FILE_CHARS:
+            raise ValueError(f"the file exceeds {MAX_FILE_CHARS:,} characters")
+    return text.getvalue()
+
+
 @contextmanager
 def one_line_errors(template: str) -> Iterator[None]:
-    """Turn an error of a template into a ScaffoldError that names the line."""
+    """Raise ScaffoldError, with the line of the template, instead of a template error."""
     try:
         yield
-    except (TemplateError, TypeError, ValueError) as error:
+    except (TemplateError, TypeError, ValueError, ArithmeticError, RecursionError) as error:
         raise _template_error(template, error) from None
 
 
 def _template_error(template: str, error: Exception) -> ScaffoldError:
     if isinstance(error, TemplateSyntaxError):
-        place = f"{error.filename or error.name}:{error.lineno}"
+        location = f"{error.filename or error.name}:{error.lineno}"
     else:
-        at = [at for at in extract_tb(error.__traceback__) if at.filename.endswith(SUFFIX)]
-        place = f"{at[-1].filename}:{at[-1].lineno}" if at else template
+        frames = [f for f in extract_tb(error.__traceback__) if f.filename.endswith(SUFFIX)]
+        location = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else template
     reason = " ".join(str(error).split())
-    return ScaffoldError(f"the template {place} does not render: {reason or type(error).__name__}")
+    return ScaffoldError(f"cannot render {location}: {reason or type(error).__name__}; correct it")

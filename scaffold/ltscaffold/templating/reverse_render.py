@@ -1,4 +1,4 @@
-"""Where in a template the lines of a rendered file come from: guesses, for rendering to confirm."""
+"""Candidate edits of a template for an edit of its rendered file; rendering confirms them."""
 
 import re
 from collections.abc import Iterator
@@ -9,13 +9,13 @@ from os.path import commonprefix
 
 EXPRESSION = re.compile(r"\{\{-? (.+?) -?\}\}")
 SYNTAX = ("{{", "{%", "{#")
-LEAST = 3
-"""Letters of its own that a line of a template needs, to be told from others."""
+MIN_LITERAL_CHARS = 3
+"""Literal characters that a template line needs to be matched."""
 
 
 @dataclass(frozen=True)
 class Hunk:
-    """Lines of a file as rendered, `old`, that were edited into `new`, and what stands around."""
+    """An edit of `old` lines of a rendered file into `new` ones, with the lines around."""
 
     before: list[str]
     old: list[str]
@@ -24,17 +24,17 @@ class Hunk:
 
     @property
     def size(self) -> int:
-        """The number of lines that differ."""
+        """The number of differing lines."""
         return len(self.old) + len(self.new)
 
     @property
     def line(self) -> int:
-        """The line of the rendered file at which it begins, from 1."""
+        """Its first line in the rendered file, from 1."""
         return len(self.before) + 1
 
 
 def hunks(rendered: str, edited: str) -> list[Hunk]:
-    """Return where two texts differ; lines that were edited one by one are a hunk each."""
+    """Return the differences of two texts; lines replaced one to one are a hunk each."""
     old, new = rendered.splitlines(keepends=True), edited.splitlines(keepends=True)
     codes = SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
     found = []
@@ -50,29 +50,29 @@ def hunks(rendered: str, edited: str) -> list[Hunk]:
     return found
 
 
-def edits(template: str, hunk: Hunk, name: str) -> Iterator[tuple[int, str]]:
-    """Yield what a template may become to give the new lines, each with how likely it is.
+def candidate_edits(template: str, hunk: Hunk, name: str) -> Iterator[tuple[int, str]]:
+    """Yield candidates: a likelihood, and a text of the template that may render the new lines.
 
     Args:
         template: its text.
         hunk: the edit.
-        name: of the item; a text that has it is no text of a template, but for an expression.
+        name: of the component; in a template only an expression may stand for it.
     """
     lines = template.splitlines(keepends=True)
     expressions = dict(_values(lines, [*hunk.before, *hunk.old, *hunk.after]))
-    for likelihood, start, end, shift in _places(lines, hunk):
+    for likelihood, start, end, shift in _line_candidates(lines, hunk):
         text = _as_template("".join(_shifted(hunk.new, shift)), expressions, name)
         if text is not None:
             yield likelihood, "".join([*lines[:start], text, *lines[end:]])
-    yield from _within_lines(template, hunk, name)
+    yield from _inline_candidates(template, hunk, name)
 
 
-def _places(lines: list[str], hunk: Hunk) -> Iterator[tuple[int, int, int, int]]:
-    """Yield likely places of whole lines: likelihood, first and last line, more indentation."""
+def _line_candidates(lines: list[str], hunk: Hunk) -> Iterator[tuple[int, int, int, int]]:
+    """Yield matches of whole lines: likelihood, first and last line, extra indentation."""
     size = len(hunk.old)
     for start in range(len(lines) - size + 1):
         end = start + size
-        if not all(map(_gives, lines[start:end], hunk.old)):
+        if not all(map(_can_render, lines[start:end], hunk.old)):
             continue
         above = _matching(lines[:start][::-1], hunk.before[::-1])
         below = _matching(lines[end:], hunk.after)
@@ -84,68 +84,70 @@ def _places(lines: list[str], hunk: Hunk) -> Iterator[tuple[int, int, int, int]]
             yield 1000 + sum(map(len, (*hunk.old, *above, *below))), start, end, shift
 
 
-def _within_lines(template: str, hunk: Hunk, name: str) -> Iterator[tuple[int, str]]:
-    """Yield likely places of the part of the lines that differs."""
+def _inline_candidates(template: str, hunk: Hunk, name: str) -> Iterator[tuple[int, str]]:
+    """Yield likelihood and new text for matches of the differing part of lines."""
     old, new = "".join(hunk.old), "".join(hunk.new)
-    head = len(commonprefix([old, new]))  # noqa: RUF071  # letters are meant
+    head = len(commonprefix([old, new]))  # noqa: RUF071  # not a path
     tail = len(commonprefix([old[head:][::-1], new[head:][::-1]]))  # noqa: RUF071
     text = _as_template(new[head : len(new) - tail], {}, name)
     if not hunk.old or text is None:
         return
     before = "".join(hunk.before[-1:]) + old[:head]
-    gone, after = old[head : len(old) - tail], old[len(old) - tail :] + "".join(hunk.after[:1])
-    for found in re.finditer(rf"(?={re.escape(gone)})", template):
-        start, end = found.start(), found.start() + len(gone)
+    removed, after = old[head : len(old) - tail], old[len(old) - tail :] + "".join(hunk.after[:1])
+    for found in re.finditer(rf"(?={re.escape(removed)})", template):
+        start, end = found.start(), found.start() + len(removed)
         above = commonprefix([before[::-1], template[:start][::-1]])  # noqa: RUF071
         below = commonprefix([after, template[end:]])  # noqa: RUF071
-        if len(above.strip()) + len(below.strip()) >= LEAST:
+        if len(above.strip()) + len(below.strip()) >= MIN_LITERAL_CHARS:
             line = template[template.rfind("\n", 0, start) + 1 : start]
-            quoted = text.replace('"', '\\"') if line.startswith("{%") else text
-            yield len(above) + len(below), template[:start] + quoted + template[end:]
+            quote_path = text.replace('"', '\\"') if line.startswith("{%") else text
+            yield len(above) + len(below), template[:start] + quote_path + template[end:]
 
 
 def _values(lines: list[str], rendered: list[str]) -> Iterator[tuple[str, str]]:
-    """Yield the text that an expression gave, and the expression as it stands there."""
+    """Yield the rendered text of an expression, and the expression."""
     for line in lines:
         whole = EXPRESSION.findall(line)
         for given in rendered if whole else []:
             found = _pattern(line).fullmatch(given.strip())
-            if found and _own_letters(line) >= LEAST:
+            if found and _literal_length(line) >= MIN_LITERAL_CHARS:
                 yield from zip(found.groups(), [f"{{{{ {code} }}}}" for code in whole], strict=True)
 
 
 def _as_template(text: str, expressions: dict[str, str], name: str) -> str | None:
-    """Return text as a template has it; None if it cannot be one of all items."""
+    """Return rendered text as template text; None if it is specific to the component."""
     if any(syntax in text for syntax in SYNTAX):
         return None
     stem = "".join(word.capitalize() for word in name.split("_"))
-    own = [value for value in expressions if name in value or stem in value]
-    if own:
-        longest_first = "|".join(map(re.escape, sorted(own, key=len, reverse=True)))
+    names = [value for value in expressions if name in value or stem in value]
+    if names:
+        longest_first = "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
         text = re.sub(rf"\b({longest_first})\b", lambda found: expressions[found[0]], text)
-    plain = EXPRESSION.sub("", text)
-    return None if re.search(rf"\b{name}\b|\b(Test)?{stem}", plain) else text
+    literal = EXPRESSION.sub("", text)
+    return None if re.search(rf"\b{name}\b|\b(Test)?{stem}", literal) else text
 
 
-def _gives(line: str, rendered: str) -> bool:
-    """Tell whether a line of a template can be rendered so, indented or not."""
+def _can_render(line: str, rendered: str) -> bool:
+    """Return whether a template line can render to a line, ignoring indentation."""
     line, given = line.strip(), rendered.strip()
-    return line == given or (_own_letters(line) >= LEAST and bool(_pattern(line).fullmatch(given)))
+    return line == given or (
+        _literal_length(line) >= MIN_LITERAL_CHARS and bool(_pattern(line).fullmatch(given))
+    )
 
 
 def _matching(lines: list[str], rendered: list[str]) -> list[str]:
-    """Return the lines from the first on that can be rendered as given; empty if all are blank."""
-    pairs = takewhile(lambda pair: _gives(*pair), zip(lines, rendered, strict=False))
+    """Return the leading rendered lines that template lines can render to; empty if blank."""
+    pairs = takewhile(lambda pair: _can_render(*pair), zip(lines, rendered, strict=False))
     same = [given for _, given in pairs]
     return same if "".join(same).strip() else []
 
 
 def _pattern(line: str) -> re.Pattern[str]:
-    plain = EXPRESSION.split(line.strip())[::2]
-    return re.compile("(.*?)".join(map(re.escape, plain)))
+    literal = EXPRESSION.split(line.strip())[::2]
+    return re.compile("(.*?)".join(map(re.escape, literal)))
 
 
-def _own_letters(line: str) -> int:
+def _literal_length(line: str) -> int:
     return 0 if "{%" in line else len("".join(EXPRESSION.split(line.strip())[::2]).strip())
 
 

@@ -1,11 +1,11 @@
-"""Items that show what templates offer: together they use every base, hook and recipe."""
+"""Sample components, which together use every base, hook and recipe of the templates."""
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 from ltscaffold.errors import ScaffoldError
-from ltscaffold.record.answers import Answers, Item
+from ltscaffold.record.answers import Answers, Component
 from ltscaffold.record.component_types import CALLBACK, CALLBACK_BASE, DATASET, TASK, ComponentType
 from ltscaffold.templating.catalog import Catalog
 from ltscaffold.templating.render import Files, render
@@ -13,62 +13,62 @@ from ltscaffold.templating.render import Files, render
 VERSION = "v0.0.0"
 
 
-def samples(catalog: Catalog) -> list[Item]:
-    """Return tasks with all hooks and with all recipes of each base, datasets and a callback."""
-    items = []
+def samples(catalog: Catalog) -> list[Component]:
+    """Return, per base, tasks with all hooks or all recipes and a dataset; and a callback."""
+    components = []
     for base in catalog.names("base"):
-        items += [
-            _item(catalog, TASK, f"hooks_of_{base}", base, _hooks(catalog, TASK)),
-            _item(catalog, TASK, f"recipes_of_{base}", base, recipes_of(catalog, base)),
+        components += [
+            _sample(catalog, TASK, f"hooks_of_{base}", base, _hooks(catalog, TASK)),
+            _sample(catalog, TASK, f"recipes_of_{base}", base, recipe_fragments(catalog, base)),
         ]
     if catalog.has(DATASET):
         hooks = _hooks(catalog, DATASET)
         bases = catalog.names("base")
-        items += [_item(catalog, DATASET, f"data_of_{base}", base, hooks) for base in bases]
+        components += [_sample(catalog, DATASET, f"data_of_{base}", base, hooks) for base in bases]
     if catalog.has(CALLBACK):
         hooks = _hooks(catalog, CALLBACK)
-        items += [_item(catalog, CALLBACK, "hooks_of_callbacks", CALLBACK_BASE, hooks)]
-    return items
+        components += [_sample(catalog, CALLBACK, "hooks_of_callbacks", CALLBACK_BASE, hooks)]
+    return components
 
 
-def recipe_samples(catalog: Catalog) -> list[Item]:
-    """Return a task for each recipe alone, on a base that it fits."""
+def recipe_samples(catalog: Catalog) -> list[Component]:
+    """Return a task per recipe, on a base that it fits."""
     bases = reversed(catalog.names("base"))
     first = {recipe: base for base in bases for recipe in catalog.recipes_for(base)}
     return [
-        _item(catalog, TASK, f"with_{recipe}", base, [f"recipes/{recipe}"])
+        _sample(catalog, TASK, f"with_{recipe}", base, [f"recipes/{recipe}"])
         for recipe, base in sorted(first.items())
     ]
 
 
-def pairs(catalog: Catalog) -> list[Item]:
-    """Return a task for each base with each of its recipes alone."""
+def pairs(catalog: Catalog) -> list[Component]:
+    """Return a task per pair of base and recipe."""
     return [
-        _item(catalog, TASK, f"pair_{number}_{one}", base, [recipe])
+        _sample(catalog, TASK, f"pair_{number}_{one}", base, [recipe])
         for one, base in enumerate(catalog.names("base"))
-        for number, recipe in enumerate(recipes_of(catalog, base))
+        for number, recipe in enumerate(recipe_fragments(catalog, base))
     ]
 
 
-def recipes_of(catalog: Catalog, base: str) -> list[str]:
-    """Return the parts of the recipes that fit a base."""
+def recipe_fragments(catalog: Catalog, base: str) -> list[str]:
+    """Return the template fragments of the recipes that fit a base."""
     return [f"recipes/{recipe}" for recipe in catalog.recipes_for(base)]
 
 
-def sample_answers(url: str, items: Sequence[Item], own_partials: Path | None = None) -> Answers:
-    """Return what a project with these items records."""
-    return Answers(VERSION, url, "tasks", list(items), own_partials)
+def sample_answers(url: str, chosen: list[Component], fragments: Path | None = None) -> Answers:
+    """Return the record of a project with components, and a folder of overriding fragments."""
+    return Answers(VERSION, url, "tasks", chosen, fragments)
 
 
-def render_each(templates: Path, answers: Answers) -> Iterator[tuple[Item, Files | str]]:
-    """Yield each item with its files, or with what is wrong with them."""
-    for item in answers.items:
+def render_each(templates: Path, answers: Answers) -> Iterator[tuple[Component, Files | str]]:
+    """Yield each component with its files, or with the error of its templates."""
+    for component in answers.components:
         try:
-            files = render(templates, answers, [item], skeleton=False)
+            files = render(templates, answers, [component], skeleton=False)
         except ScaffoldError as error:
-            yield item, str(error)
+            yield component, str(error)
         else:
-            yield item, _syntax_error(files) or files
+            yield component, _syntax_error(files) or files
 
 
 def _syntax_error(files: Files) -> str:
@@ -77,14 +77,16 @@ def _syntax_error(files: Files) -> str:
             try:
                 ast.parse(text)
             except SyntaxError as error:
-                return f"{path}:{error.lineno}: no valid Python: {error.msg}"
+                return f"{path}:{error.lineno}: invalid Python: {error.msg}"
     return ""
 
 
-def _hooks(catalog: Catalog, kind: ComponentType) -> list[str]:
-    return [kind.part(hook) for hook in catalog.hook_names(kind)]
+def _hooks(catalog: Catalog, component_type: ComponentType) -> list[str]:
+    return [component_type.fragment(hook) for hook in catalog.hook_names(component_type)]
 
 
-def _item(catalog: Catalog, kind: ComponentType, name: str, base: str, parts: list[str]) -> Item:
-    group = "" if kind is CALLBACK else str(catalog.entry("base", base)["group"])
-    return Item(kind.name, name, group, base, parts, VERSION)
+def _sample(
+    catalog: Catalog, owner: ComponentType, name: str, base: str, fragments: list[str]
+) -> Component:
+    group = "" if owner is CALLBACK else str(catalog.entry("base", base)["group"])
+    return Component(owner.name, name, group, base, fragments, VERSION)

@@ -1,11 +1,12 @@
-"""The history of the templates: a git repository in the user's cache.
+"""The versions of the templates, from a git repository in the user's cache.
 
-It comes from the bundle in the package, or from where an organisation keeps templates of its own.
+It is cloned from the bundle in the package, or from an organization's own repository.
 """
 
 import hashlib
 import io
 import os
+import shlex
 import shutil
 import tarfile
 import tempfile
@@ -19,78 +20,105 @@ from platformdirs import user_cache_path
 
 from ltscaffold.errors import ScaffoldError
 from ltscaffold.git import git, git_over_network
+from ltscaffold.templating.trust import record_trust, require_trust
 from ltscaffold.writing.plan import user_folder
 
 SOURCE_URL = "ltscaffold::templates.git"
-"""What answers record as `_src_path`: no path of a machine; git asks `git-remote-ltscaffold`."""
+"""The `_src_path` of records, independent of the machine; git calls `git-remote-ltscaffold`."""
 
 BUNDLE_VARIABLE = "LTSCAFFOLD_TEMPLATES"
-"""Environment variable that names another bundle, for work on the templates."""
+"""Environment variable with the path of another bundle, to develop the templates."""
 
 
-ALIASES = {"gh:": "https://github.com/", "gl:": "https://gitlab.com/"}
-URL_BEGINS = ("git@", "git://", "git+", "https://github.com/", "https://gitlab.com/", *ALIASES)
-"""How Copier tells a URL of git; the other way is that it ends in `.git`."""
+URL_ABBREVIATIONS = {"gh:": "https://github.com/", "gl:": "https://gitlab.com/"}
+GIT_URL_PREFIXES = ("git@", "git://", "git+", *URL_ABBREVIATIONS, *URL_ABBREVIATIONS.values())
+"""Prefixes by which Copier recognizes a git URL, besides the suffix `.git`."""
 
-ESSENTIAL = ("copier.yml", "bases", "project", "project/{{ _copier_conf.answers_file }}.jinja")
-"""What templates of this kind have."""
+REQUIRED_PATHS = ("copier.yml", "bases", "project", "project/{{ _copier_conf.answers_file }}.jinja")
+"""Paths that templates for ltscaffold must have."""
 
 
-def address(template: str) -> str:
-    """Return how a project records templates that were named: a URL as it is, a path in full.
+def resolve_source(template: str) -> str:
+    """Return the location of templates as a project records it: a URL, or an absolute path.
 
     Raises:
-        ScaffoldError: if a plain `copier update` would not find them.
+        ScaffoldError: if `copier update` could not find the templates there.
     """
     path = Path(template).expanduser()
     if template and path.exists():
         if path.is_dir() and not (path / ".git").exists() and path.suffix != ".git":
             raise ScaffoldError(
-                f"{path} is no git repository: git init, commit, and git tag v1.0.0"
+                f"{path} is not a git repository; git init, commit, and git tag v1.0.0"
             )
         return str(path.resolve())
     if "://" in template and urlsplit(template).password:
         raise ScaffoldError(
-            "the URL has a password, which the project would record: leave it out, and let a "
-            "credential helper of git supply it"
+            "the URL has a password, which the project would record; omit it and use a credential "
+            "helper of git"
         )
-    if template.startswith(URL_BEGINS) or template.endswith(".git"):
+    if template.startswith(GIT_URL_PREFIXES) or template.endswith(".git"):
         return template
     hint = f"write git+{template}" if "://" in template else "name a folder, gh:owner/name or a URL"
-    raise ScaffoldError(f"there are no templates at '{template}': {hint}")
+    raise ScaffoldError(f"'{template}' is not a git repository of templates; {hint}")
 
 
 def repository(url: str) -> Path:
-    """Return a bare git repository of the templates at a URL, kept in the user's cache.
+    """Return the bare git repository of a URL in the user's cache.
 
     Raises:
-        ScaffoldError: if it is not in the cache, and cannot be had.
+        ScaffoldError: if the URL is not trusted, or its repository is not in the cache.
     """
-    name, origin = _place(url)
-    run = git if url == SOURCE_URL else partial(_from_network, url)
-    return _cached(name, partial(run, "clone", "--quiet", "--bare", "--", origin))
+    name, origin = _cache_entry(url)
+    if url == SOURCE_URL:
+        return _cached(name, partial(git, "clone", "--quiet", "--bare", "--", origin))
+    require_trust(url)
+    cached = _cache_root() / name
+    if not cached.is_dir():
+        raise ScaffoldError(f"the templates {url} are not on this machine; {_fetch_command(url)}")
+    return cached
 
 
-def refresh(url: str) -> None:
-    """Bring the cached repository of a URL up to date; all else works from the cache.
+def trust(url: str) -> None:
+    """Fetch the repository of a URL and record that the user trusts it.
 
     Raises:
         ScaffoldError: if the URL cannot be reached.
     """
-    name, origin = _place(url)
-    if url == SOURCE_URL or not (_cache_root() / name).is_dir():
-        repository(url)
+    _fetch(url)
+    record_trust(url)
+
+
+def refresh(url: str) -> None:
+    """Fetch the cached repository of a URL.
+
+    Raises:
+        ScaffoldError: if the URL is not trusted or cannot be reached.
+    """
+    if url != SOURCE_URL:
+        require_trust(url)
+        _fetch(url)
+
+
+def _fetch(url: str) -> None:
+    name, origin = _cache_entry(url)
+    cached = _cache_root() / name
+    if not cached.is_dir():
+        _cached(name, partial(_from_network, url, "clone", "--quiet", "--bare", "--", origin))
         return
     heads_and_tags = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
-    fetch = ("--git-dir", repository(url), "fetch", "--quiet", "--prune", "--", origin)
+    fetch = ("--git-dir", cached, "fetch", "--quiet", "--prune", "--", origin)
     _from_network(url, *fetch, *heads_and_tags)
+
+
+def _fetch_command(url: str) -> str:
+    return f"fetch them with `ltscaffold trust {shlex.quote(url)}`"
 
 
 def versions(url: str) -> list[str]:
     """Return the released template versions, oldest first, as Copier orders them.
 
     Raises:
-        ScaffoldError: if there is none.
+        ScaffoldError: if the repository has no version.
     """
     from packaging.version import InvalidVersion, Version
 
@@ -100,35 +128,34 @@ def versions(url: str) -> list[str]:
             found[tag] = Version(tag)
     released = [tag for tag, version in found.items() if not version.is_prerelease]
     if not released:
-        raise ScaffoldError(f"{url} has no version: git tag v1.0.0 there, and push the tag")
+        raise ScaffoldError(f"{url} has no version; git tag v1.0.0 there, and push the tag")
     return sorted(released, key=found.__getitem__)
 
 
 def checkout(url: str, version: str) -> Path:
     """Return a folder with the templates of a version.
 
+    Args:
+        url: the source of the templates.
+        version: a tag, or a commit as `git describe` names it.
+
     Raises:
-        ScaffoldError: if there is no such version, or it holds no templates of this kind.
+        ScaffoldError: if the version does not exist, or has no templates for ltscaffold.
     """
     repo = repository(url)
     commit = _commit(repo, version)
     if not commit:
-        refresh(url)  # somebody else updated the project
-        commit = _commit(repo, version)
-    if not commit:
-        place, cure = url, "the project needs that tag there"
+        owner, fix = url, _fetch_command(url)  # a colleague has updated the project
         if url == SOURCE_URL:
-            place, cure = "this ltscaffold", "update it with pip install --upgrade ltscaffold"
-        raise ScaffoldError(
-            f"there are no templates of version {version} in {place} "
-            f"(its newest is {versions(url)[-1]}): {cure}"
-        )
+            owner, fix = "this ltscaffold", "pip install --upgrade ltscaffold"
+        latest = versions(url)[-1]
+        raise ScaffoldError(f"{owner} has no templates {version} (the latest is {latest}); {fix}")
 
     def unpack(path: Path) -> None:
         archive = git("--git-dir", repo, "archive", "--format=tar", commit)
-        # The archive of an empty tree is an error to Python.
+        # tarfile rejects the archive of an empty tree.
         with suppress(tarfile.ReadError), tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-            # An argument from Python 3.11.4 on; as an attribute, earlier ones ignore it.
+            # An argument of extractall from Python 3.11.4 on; before, the attribute is ignored.
             tar.extraction_filter = getattr(tarfile, "data_filter", None)
             tar.extractall(path)
         check_templates(path, f"{url} {version}")
@@ -137,17 +164,17 @@ def checkout(url: str, version: str) -> Path:
 
 
 def check_templates(folder: Path, name: str) -> None:
-    """Raise ScaffoldError unless a folder, called `name`, holds templates of this kind."""
-    missing = [path for path in ESSENTIAL if not (folder / path).exists()]
+    """Raise ScaffoldError unless a folder has templates for ltscaffold; `name` is for messages."""
+    missing = [path for path in REQUIRED_PATHS if not (folder / path).exists()]
     if missing:
         raise ScaffoldError(
-            f"{name} holds no templates of ltscaffold (it lacks {missing[0]}): begin your own with "
+            f"{name} has no templates for ltscaffold (it lacks {missing[0]}); to make your own, "
             f"git clone {SOURCE_URL}"
         )
 
 
 def _commit(repo: Path, version: str) -> str:
-    """Return the commit of a version, a tag or what `git describe` gave; empty if there is none."""
+    """Return the commit of a tag or of a name by `git describe`; empty if it does not exist."""
     name = f"{version}^{{commit}}"
     try:
         found = git("--git-dir", repo, "rev-parse", "--verify", "--end-of-options", name)
@@ -156,31 +183,31 @@ def _commit(repo: Path, version: str) -> str:
     return found.decode().strip()
 
 
-def _place(url: str) -> tuple[str, str]:
-    """Return the name of the cached repository of a URL, and what to clone it from."""
+def _cache_entry(url: str) -> tuple[str, str]:
+    """Return the name of a URL's cached repository, and the URL to clone it from."""
     if url != SOURCE_URL:
-        return f"templates-of-{_digest(url.encode())}.git", _origin(url)
+        return f"templates-of-{_digest(url.encode())}.git", _clone_url(url)
     bundle = bundle_path()
     if not bundle.is_file():
-        raise ScaffoldError(f"there is no bundle of templates at {bundle}: see {BUNDLE_VARIABLE}")
+        raise ScaffoldError(f"the bundle {bundle} does not exist; check {BUNDLE_VARIABLE}")
     return f"templates-{_digest(bundle.read_bytes())}.git", str(bundle)
 
 
-def _origin(url: str) -> str:
-    """Return a URL as git takes it; Copier has abbreviations."""
-    for alias, site in ALIASES.items():
+def _clone_url(url: str) -> str:
+    """Return a URL with Copier's abbreviations expanded."""
+    for alias, site in URL_ABBREVIATIONS.items():
         if url.startswith(alias):
             return site + url.removeprefix(alias).lstrip("/").removesuffix(".git") + ".git"
     return url.removeprefix("git+")
 
 
 def _from_network(url: str, *arguments: str | Path) -> None:
-    """Run git on a repository elsewhere; raises ScaffoldError with its reason."""
+    """Run git on a remote repository; raises ScaffoldError with the URL and git's reason."""
     try:
         git_over_network(*arguments)
     except ScaffoldError as error:
         raise ScaffoldError(
-            f"cannot get the templates {url}: {error}; check the URL and the network, and try again"
+            f"cannot fetch the templates {url}: {error}; check the URL and the network"
         ) from None
 
 
@@ -189,13 +216,13 @@ def _digest(content: bytes) -> str:
 
 
 def bundle_path() -> Path:
-    """Return the bundle that the package carries, or the one that the environment names."""
+    """Return the bundle of the package, or the one that the environment variable names."""
     override = os.environ.get(BUNDLE_VARIABLE)
     return Path(override) if override else Path(__file__).parent / "templates.bundle"
 
 
 def _cached(name: str, make: Callable[[Path], object]) -> Path:
-    """Return the cached folder `name`, made beside its place and renamed, so never half made."""
+    """Return the cached folder `name`; it is created atomically, by `make` and a rename."""
     final = _cache_root() / name
     if final.is_dir():
         return final

@@ -1,4 +1,4 @@
-"""A plan: what a command changes, decided in full before the first file is touched."""
+"""A plan: all changes of a command, computed before the first write."""
 
 import difflib
 import os
@@ -14,13 +14,13 @@ NEW_FILE = 0o644
 
 @dataclass(frozen=True)
 class Change:
-    """What becomes of one file.
+    """The change of one file.
 
     Attributes:
         path: relative to the project, with slashes.
-        before: the content now, or None if there is no file.
-        after: the content to come, or None if the file goes.
-        mode: its permissions; those of a new file are left to the umask.
+        before: the current content; None: the file does not exist.
+        after: the new content; None: the file is deleted.
+        mode: its permissions; the umask decides those of a new file.
     """
 
     path: str
@@ -30,19 +30,19 @@ class Change:
 
     @property
     def action(self) -> str:
-        """The word for it: create, change or delete."""
+        """Either create, change or delete."""
         if self.before is None:
             return "create"
         return "delete" if self.after is None else "change"
 
     def diff(self) -> str:
-        """Return the change as `git apply` takes it."""
-        old, new = quoted(f"a/{self.path}"), quoted(f"b/{self.path}")
+        """Return the change as a patch for `git apply`."""
+        old, new = quote_path(f"a/{self.path}"), quote_path(f"b/{self.path}")
         mode = "100755" if self.mode & 0o100 else "100644"
         header = {"create": f"new file mode {mode}\n", "delete": f"deleted file mode {mode}\n"}
         lines = difflib.unified_diff(
-            as_lines(self.before),
-            as_lines(self.after),
+            split_lines(self.before),
+            split_lines(self.after),
             "/dev/null" if self.before is None else old,
             "/dev/null" if self.after is None else new,
         )
@@ -55,7 +55,7 @@ class Change:
 
 @dataclass(frozen=True)
 class SourceLocation:
-    """A line that somebody should look at, as it is after the command, and why."""
+    """A line to review, numbered as after the command, and the reason."""
 
     path: str
     line: int
@@ -67,13 +67,13 @@ class Plan:
     """The changes of a command.
 
     Attributes:
-        command: what is done, for messages: "new-task mine".
-        changes: one a file, in the order of their paths.
-        conflicts: where the template's change and an edit meet, with markers in the file.
-        reviews: where an edit stayed, and the template's change may call for another.
-        notes: what the user should know besides.
-        next_steps: commands to type after it.
-        undoes: the entry of the history that the plan takes back, which is then forgotten.
+        command: for messages, such as "new-task mine".
+        changes: one per file, sorted by path.
+        conflicts: lines with conflict markers.
+        reviews: lines where an edit is kept that the template changed too.
+        notes: further remarks for the user.
+        next_steps: shell commands to run next.
+        undoes: the entry of the history that the plan reverts and removes.
     """
 
     command: str
@@ -89,15 +89,19 @@ class Plan:
         return "".join(change.diff() for change in self.changes)
 
 
-def changes_of(project: Path, contents: Mapping[str, bytes | None]) -> list[Change]:
-    """Return the changes that give files these contents; None stands for no file.
+def compute_changes(project: Path, contents: Mapping[str, bytes | None]) -> list[Change]:
+    """Return the changes that give files new contents; equal contents yield none.
+
+    Args:
+        project: the folder of the project.
+        contents: the new contents by path; None deletes a file.
 
     Raises:
         ScaffoldError: if a path cannot be a file of the project.
     """
     changes = []
     for path, after in sorted(contents.items()):
-        check_place(project, path)
+        check_path(project, path)
         before = read(project, path)
         if before != after:
             mode = NEW_FILE if before is None else (project / path).stat().st_mode & 0o777
@@ -106,7 +110,7 @@ def changes_of(project: Path, contents: Mapping[str, bytes | None]) -> list[Chan
 
 
 def read(project: Path, path: str) -> bytes | None:
-    """Return the content of a file, or None if there is none."""
+    """Return the content of a file or None; raises ScaffoldError if it is not readable."""
     try:
         return (project / path).read_bytes()
     except (FileNotFoundError, NotADirectoryError):
@@ -115,61 +119,68 @@ def read(project: Path, path: str) -> bytes | None:
         raise ScaffoldError(f"cannot read {path}: {error.strerror}") from None
 
 
-def user_folder(kind: str, folder: Path) -> Path:
-    """Return a folder of the user's, "cache" or "state" in kind, which is made if need be.
+def user_folder(purpose: str, folder: Path) -> Path:
+    """Return a folder of the user, created for its owner alone if it does not exist.
+
+    Args:
+        purpose: "cache", "config" or "state".
+        folder: its path.
 
     Raises:
-        ScaffoldError: if it cannot be made.
+        ScaffoldError: if it cannot be created or belongs to another user.
     """
     try:
-        if not folder.is_dir():
-            folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if folder.stat().st_uid != os.geteuid():
+            raise PermissionError(0, "it belongs to another user")
     except OSError as error:
         raise ScaffoldError(
-            f"cannot write to the {kind} folder {folder} ({error.strerror}): "
-            f"set XDG_{kind.upper()}_HOME to a folder that you may write to"
+            f"cannot write to the {purpose} folder {folder} ({error.strerror}); "
+            f"set XDG_{purpose.upper()}_HOME to a writable folder"
         ) from None
     return folder
 
 
 def write_files(folder: Path, files: Mapping[str, str]) -> None:
-    """Write files into a folder that is no project: without a journal, nothing to undo."""
+    """Write files outside a project, without a journal and without undo."""
     for path, text in files.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text, encoding="utf-8", errors="surrogateescape")
 
 
-def check_free(project: Path, paths: Iterable[str]) -> None:
-    """Raise ScaffoldError if a file that is to be created is there already."""
+def check_not_taken(project: Path, paths: Iterable[str]) -> None:
+    """Raise ScaffoldError if a file to create exists."""
     taken = sorted(path for path in paths if os.path.lexists(project / path))
     if taken:
         raise ScaffoldError(
-            f"{', '.join(taken)}: already there and not generated by ltscaffold; "
+            f"{', '.join(taken)} exists and was not generated by ltscaffold; "
             "move or rename it, or choose another name or folder"
         )
 
 
-def check_place(project: Path, path: str) -> None:
-    """Raise ScaffoldError if a path cannot be a regular file within the project."""
+def check_path(project: Path, path: str) -> None:
+    """Raise ScaffoldError unless a path can be a regular file of the project."""
     for parent in Path(path).parents:
         if os.path.lexists(project / parent) and not (project / parent).is_dir():
-            place = project / parent if parent == Path() else parent
-            raise ScaffoldError(f"{place}: a file stands where a folder has to be")
+            folder = project / parent if parent == Path() else parent
+            raise ScaffoldError(f"'{folder}' is a file, not a folder; move or rename it")
     if not (project / path).resolve().is_relative_to(project.resolve()):
-        raise ScaffoldError(f"{path}: a symbolic link leads out of the project")
+        raise ScaffoldError(
+            f"'{path}' is outside the project, by a symbolic link; replace the link"
+        )
     if (project / path).is_symlink():
-        raise ScaffoldError(f"{path}: a symbolic link stands where a file has to be")
+        raise ScaffoldError(f"'{path}' is a symbolic link, not a file; move or rename it")
     if (project / path).is_dir():
-        raise ScaffoldError(f"{path}: a folder stands where a file has to be")
+        raise ScaffoldError(f"'{path}' is a folder, not a file; move or rename it")
 
 
-def as_lines(content: bytes | None) -> list[str]:
-    """Return lines as git counts them; a byte that is no UTF-8 survives as a surrogate."""
+def split_lines(content: bytes | None) -> list[str]:
+    """Return lines as git counts them; a byte that is not UTF-8 becomes a surrogate."""
     return re.findall(r"[^\n]*\n|[^\n]+", (content or b"").decode("utf-8", "surrogateescape"))
 
 
-def quoted(path: str) -> str:
-    """Return a path as git writes it in a patch: in C's notation if it has special characters."""
+def quote_path(path: str) -> str:
+    """Return a path as git quotes it in a patch, with octal escapes."""
     if all(char.isprintable() and char.isascii() and char not in '"\\' for char in path):
         return path
     escaped = (

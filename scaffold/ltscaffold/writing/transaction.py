@@ -1,8 +1,8 @@
-"""All changes of a plan or none: under a lock, with a journal, and with a history to undo.
+"""Atomic execution of a plan, with a lock, a journal and a history for undo.
 
-The journal holds the plan and is on disk before the first file changes. On an error the changes are
-rolled back. Of a process that was killed, the journal is left; the next command then carries the
-plan out. Lock, journal and history lie in the user's state folder, not in the project.
+The journal holds the plan and is on disk before the first file changes. An error rolls the changes
+back. A killed process leaves its journal, and the next command completes the plan. Lock, journal
+and history are in the user's state folder, not in the project.
 """
 
 import errno
@@ -22,12 +22,12 @@ from ltscaffold.record.answers import ANSWERS_FILE
 from ltscaffold.writing.plan import NEW_FILE, Change, Plan, read, user_folder
 
 HISTORY_LENGTH = 50
-"""How many commands can be undone."""
+"""Number of commands that can be undone."""
 
 
 @contextmanager
-def locked(project: Path) -> Iterator[None]:
-    """Let one command at a time write to a project, with nothing left half done before it."""
+def project_lock(project: Path) -> Iterator[None]:
+    """Hold the lock of a project, after completing an interrupted command."""
     history = user_folder("state", state_folder(project) / "history")
     with FileLock(history.with_name("lock")):
         recover(project)
@@ -35,29 +35,33 @@ def locked(project: Path) -> Iterator[None]:
 
 
 def preview(project: Path, make_plan: Callable[[], Plan]) -> Plan:
-    """Return a plan without carrying it out; nothing is written, not even a lock."""
+    """Return a plan without executing it; nothing is written, not even a lock.
+
+    Raises:
+        ScaffoldError: if an interrupted command is pending.
+    """
     if is_interrupted(project):
         raise ScaffoldError(
-            "a command was interrupted here: `ltscaffold status` finishes it; then try again"
+            "a command was interrupted; complete it with `ltscaffold status`, then try again"
         )
     return make_plan()
 
 
 def finish_interrupted(project: Path) -> None:
-    """Finish what a command that was killed had begun, if there is such."""
+    """Complete an interrupted command, if any."""
     if is_interrupted(project):
-        with locked(project):
+        with project_lock(project):
             pass
 
 
 def is_interrupted(project: Path) -> bool:
-    """Tell whether a command was killed while it wrote, and none has finished its work since."""
+    """Return whether a command was killed while writing and is not completed yet."""
     return _journal(project).is_file()
 
 
 def apply(project: Path, make_plan: Callable[[], Plan]) -> Plan:
-    """Carry out a plan that is made when no other command is at work, and return it."""
-    with locked(project):
+    """Make a plan under the lock, execute it and return it."""
+    with project_lock(project):
         plan = make_plan()
         if plan.changes or plan.undoes:
             commit(project, plan)
@@ -65,10 +69,10 @@ def apply(project: Path, make_plan: Callable[[], Plan]) -> Plan:
 
 
 def commit(project: Path, plan: Plan) -> None:
-    """Carry a plan out; call it in `locked`.
+    """Execute a plan; the caller holds `project_lock`.
 
     Raises:
-        ScaffoldError: if a file cannot be written; the tree is as it was before.
+        ScaffoldError: if a file cannot be written; all changes are rolled back.
     """
     try:
         _write_journal(project, plan)
@@ -80,42 +84,46 @@ def commit(project: Path, plan: Plan) -> None:
             _journal(project).unlink()
             raise
     except OSError as error:
-        place = error.filename or project
+        path = error.filename or project
         reason = error.strerror or os.strerror(error.errno or errno.EIO)
-        raise ScaffoldError(f"cannot write {place}: {reason}; nothing was changed") from None
-    _finish(project, plan)
+        raise ScaffoldError(f"cannot write {path}: {reason}; nothing was changed") from None
+    _clean_up(project, plan)
 
 
 def recover(project: Path) -> None:
-    """Carry out the plan of a command that was killed, but for files that were edited since."""
+    """Complete the plan of a killed command, except for files that were edited since.
+
+    Raises:
+        ScaffoldError: if a file cannot be written.
+    """
     if not is_interrupted(project):
         return
-    plan = _loaded(_journal(project))
+    plan = _read_plan(_journal(project))
     try:
         unfinished = [change for change in plan.changes if _is_unfinished(project, change)]
-        _replace_all(project, unfinished, ExitStack())  # which is not closed: there is no way back
-        _finish(project, plan)
+        _replace_all(project, unfinished, ExitStack())  # never closed: no rollback
+        _clean_up(project, plan)
     except OSError as error:
         raise ScaffoldError(
-            f"'{plan.command}' was interrupted, and cannot be finished: "
+            f"'{plan.command}' was interrupted and cannot be completed: "
             f"{error.filename}: {error.strerror}"
         ) from None
 
 
-def last(project: Path) -> tuple[str, Plan] | None:
-    """Return the entry of the history for the last command that was not undone, and its plan."""
+def last_command(project: Path) -> tuple[str, Plan] | None:
+    """Return name and plan of the newest entry of the history, or None if it is empty."""
     entries = _history(project)
-    return (entries[-1].name, _loaded(entries[-1])) if entries else None
+    return (entries[-1].name, _read_plan(entries[-1])) if entries else None
 
 
 def state_folder(project: Path) -> Path:
-    """Return the folder with the lock, the journal and the history of a project."""
+    """Return the folder of a project's lock, journal and history."""
     digest = hashlib.sha256(str(project.resolve()).encode()).hexdigest()[:16]
     return user_state_path("ltscaffold") / digest
 
 
 def _replace_all(project: Path, changes: list[Change], rollback: ExitStack) -> None:
-    """Write all new contents beside their places, then rename; `rollback` gets the steps back."""
+    """Write all contents to temporary files, then rename; `rollback` reverts each step."""
     for change in changes:
         if change.after is not None:
             _stage(project, change, change.after, rollback)
@@ -142,22 +150,22 @@ def _stage(project: Path, change: Change, content: bytes, rollback: ExitStack) -
 
 
 def _is_unfinished(project: Path, change: Change) -> bool:
-    """Tell whether a file is still to be changed; an edit since then makes it the user's."""
+    """Return whether a change is pending; a file edited since then is left alone."""
     target, now = project / change.path, read(project, change.path)
     if now == change.after and not _backup(target).exists():
         return False
     return now in (change.before, change.after) or (now is None and _backup(target).exists())
 
 
-def _finish(project: Path, plan: Plan) -> None:
-    """Remove what helped, and the folders that are empty now; move the journal to the history."""
+def _clean_up(project: Path, plan: Plan) -> None:
+    """Remove temporary files and empty folders; move the journal to the history."""
     for change in plan.changes:
         target = project / change.path
         _backup(target).unlink(missing_ok=True)
         _staging(target).unlink(missing_ok=True)
         if change.after is None:
             for parent in list(target.relative_to(project).parents)[:-1]:
-                with suppress(OSError):  # it holds something else
+                with suppress(OSError):  # not empty
                     (project / parent).rmdir()
     history = state_folder(project) / "history"
     if plan.undoes is not None:
@@ -166,7 +174,7 @@ def _finish(project: Path, plan: Plan) -> None:
         return
     entries = _history(project)
     if any(change.path == ANSWERS_FILE and change.before is None for change in plan.changes):
-        while entries:  # of a project that was here before
+        while entries:  # of a former project in the folder
             entries.pop().unlink()
     number = int(entries[-1].stem) + 1 if entries else 1
     os.replace(_journal(project), history / f"{number:06}.json")
@@ -178,17 +186,17 @@ def _write_journal(project: Path, plan: Plan) -> None:
     changes = [asdict(change) for change in plan.changes]
     record = {"command": plan.command, "undoes": plan.undoes, "changes": changes}
     journal = _journal(project)
-    _write(_staging(journal), json.dumps(record, default=_text).encode())
+    _write(_staging(journal), json.dumps(record, default=_decode).encode())
     os.replace(_staging(journal), journal)
     folder = os.open(journal.parent, os.O_RDONLY)
     os.fsync(folder)
     os.close(folder)
 
 
-def _loaded(journal: Path) -> Plan:
+def _read_plan(journal: Path) -> Plan:
     record = json.loads(journal.read_text())
     changes = [
-        Change(**(change | {name: _content(change[name]) for name in ("before", "after")}))
+        Change(**(change | {name: _encode(change[name]) for name in ("before", "after")}))
         for change in record["changes"]
     ]
     return Plan(record["command"], changes, undoes=record["undoes"])
@@ -201,11 +209,11 @@ def _write(path: Path, content: bytes) -> None:
         os.fsync(stream.fileno())
 
 
-def _text(content: bytes) -> str:
+def _decode(content: bytes) -> str:
     return content.decode("utf-8", "surrogateescape")
 
 
-def _content(text: str | None) -> bytes | None:
+def _encode(text: str | None) -> bytes | None:
     return None if text is None else text.encode("utf-8", "surrogateescape")
 
 

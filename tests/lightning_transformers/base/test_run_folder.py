@@ -1,4 +1,4 @@
-"""What a run folder keeps when another run begins in it, or its own goes on."""
+"""Files of a run folder when a new run starts in it, or its run resumes."""
 
 import math
 import re
@@ -17,12 +17,12 @@ from pytorch_lightning.loggers import CSVLogger
 
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.run_folder import (
-    PARTS,
-    earlier,
+    REQUIRED_KEYS,
+    archive,
+    archive_former_run,
+    archived,
     finished_run,
-    keep_former_run,
     read_manifest,
-    set_aside,
     write_manifest,
 )
 from lightning_transformers.config.compose import compose
@@ -38,11 +38,11 @@ from tests.helpers.tree import tree
 
 GENERATED = task_class("language_modeling", "weight_noise")
 TASKS = {"base": (), "generated": (f"task._target_={GENERATED.__module__}.{GENERATED.__name__}",)}
-EVERY_PART: dict[str, Any] = {part: {} for part in PARTS}
+EVERY_PART: dict[str, Any] = {part: {} for part in REQUIRED_KEYS}
 
 
 def trained(*overrides: str) -> dict[str, float]:
-    """Train on a file, in the folder `run`."""
+    """Train on a file, with `run` as the run folder."""
     short = (
         "experiment=smoke",
         "dataset.train_file=train.csv",
@@ -57,7 +57,7 @@ def trained(*overrides: str) -> dict[str, float]:
 
 @pytest.fixture(scope="module")
 def project_after(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """Return a function that trains in a project, once, and returns the project."""
+    """Return a function that trains in a project once and returns the project."""
 
     @cache
     def project_after(*overrides: str) -> Path:
@@ -73,7 +73,7 @@ def project_after(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Pat
 
 @pytest.fixture
 def after(project: Path, project_after: Callable[..., Path]) -> Callable[..., None]:
-    """Return a function that makes the project a copy of one that was trained."""
+    """Return a function that makes the project a copy of a trained one."""
 
     def after(*overrides: str) -> None:
         shutil.copytree(project_after(*overrides), project, dirs_exist_ok=True)
@@ -85,7 +85,7 @@ def after(project: Path, project_after: Callable[..., Path]) -> Callable[..., No
 def test_a_run_that_begins_leaves_what_a_former_one_has_recorded(
     task: tuple[str, ...], project: Path
 ) -> None:
-    """Be it from the beginning, or from a checkpoint of the former one."""
+    """From scratch, or from a checkpoint of the previous run."""
     write_csv(project / "train.csv")
     run, expected = project / "run", {}
     last = "checkpoint_path=run/checkpoints/last.ckpt"
@@ -102,7 +102,7 @@ def test_a_run_that_begins_leaves_what_a_former_one_has_recorded(
         expected[former] = own
     holders = {path.parent.name for path in run.rglob("checkpoints")}
     assert holders == {"former", "former-2", "run"}
-    keep_former_run(run)
+    archive_former_run(run)
     for former, own in expected.items():
         assert logged(run / former, finished_run(run / former)["metrics"]) == own
     assert OmegaConf.load(run / "former-2/config.yaml").training.seed == 3
@@ -112,7 +112,7 @@ def test_a_run_that_begins_leaves_what_a_former_one_has_recorded(
 
 
 def test_a_run_has_a_best_checkpoint_of_its_own(project: Path) -> None:
-    """Though it is no better than that of the run whose last one it begins from."""
+    """Even if its score is worse than that of the previous run from which it starts."""
     write_csv(project / "train.csv")
     trained("optimizer.lr=0.0", "trainer.max_epochs=2")
     start = ("checkpoint_path=run/checkpoints/last.ckpt", "trainer.max_epochs=3")
@@ -132,7 +132,7 @@ def test_checkpoint_of_random_states_alone_can_be_gone_on_from(
 
 
 def test_a_run_leaves_the_checkpoints_of_a_former_one(project: Path) -> None:
-    """However far a former run in the folder had come."""
+    """Even if the previous run in the folder had more steps."""
     write_csv(project / "train.csv")
     trained("trainer.max_epochs=3")
     for start in ((), ("checkpoint_path=run/former/checkpoints/best.ckpt",)):
@@ -145,7 +145,7 @@ def test_a_run_leaves_the_checkpoints_of_a_former_one(project: Path) -> None:
 def test_a_checkpoint_that_a_run_begins_from_stays(
     project: Path, after: Callable[..., None]
 ) -> None:
-    """Of those of a former run in the folder, which has all of them, that one alone."""
+    """Only the given checkpoint, which the previous run in the folder also has, is copied."""
     after()
     with pytest.raises(ConfigurationError, match="nothing of the kind"):
         trained("checkpoint_path=run/checkpoints/best.ckpt", *BROKEN, "trainer.max_epochs=2")
@@ -181,7 +181,7 @@ def test_weights_of_another_model_are_an_error(after: Callable[..., None]) -> No
 
 
 def test_early_stopping_goes_on(project: Path) -> None:
-    """A run that it has ended as well, from a checkpoint that was written before it looked."""
+    """Also after early stopping, from a checkpoint written before early stopping was checked."""
     write_csv(project / "train.csv")
     stopping = ("callbacks=[default,early_stopping]", "callbacks.early_stopping.patience=1")
     common = (*stopping, "optimizer.lr=0.0", "trainer.max_epochs=5", "trainer.log_every_n_steps=50")
@@ -206,7 +206,7 @@ BROKEN = ("+callbacks.broken._target_=tests.lightning_transformers.base.test_run
 
 
 class Broken(Callback):
-    """Fails before the first batch."""
+    """Raises before the first batch."""
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         raise ConfigurationError("nothing of the kind")
@@ -233,7 +233,7 @@ def test_a_run_that_was_at_its_end_keeps_its_metrics(task: tuple[str, ...], proj
         recorded = finished_run(project / "run")["metrics"]
         assert recorded == metrics
         assert compare(logged(project / "run", recorded), before) == []
-    assert len(earlier(project / "run/manifest.yaml")) == 2
+    assert len(archived(project / "run/manifest.yaml")) == 2
 
 
 def test_a_checkpoint_of_the_weights_alone_ends_in_one_line(project: Path) -> None:
@@ -242,7 +242,7 @@ def test_a_checkpoint_of_the_weights_alone_ends_in_one_line(project: Path) -> No
     trained(*weights)
     before = tree(project)
     for start in ("resume=auto", "checkpoint_path=run/checkpoints/best.ckpt"):
-        with pytest.raises(ConfigurationError, match="holds the weights alone"):
+        with pytest.raises(ConfigurationError, match="contains only weights"):
             trained(start, *weights)
     assert tree(project) == before
 
@@ -252,11 +252,11 @@ def test_files_of_the_user_are_none_that_were_set_aside(tmp_path: Path) -> None:
     for name in (*own, "metrics-2.csv", "metrics-10.csv", "metrics.csv"):
         (tmp_path / name).write_text(name)
     file = tmp_path / "metrics.csv"
-    set_aside(file)
+    archive(file)
     names = ["metrics-2.csv", "metrics-10.csv", "metrics-11.csv"]
-    assert [path.name for path in earlier(file)] == names
+    assert [path.name for path in archived(file)] == names
     assert (tmp_path / "metrics-11.csv").read_text() == "metrics.csv"
-    keep_former_run(tmp_path)
+    archive_former_run(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {*own, "former"}
 
 
@@ -314,10 +314,10 @@ def test_a_manifest_is_written_as_a_whole(tmp_path: Path, monkeypatch: pytest.Mo
     assert read_manifest(file) == names
 
 
-@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("part", REQUIRED_KEYS)
 def test_a_manifest_of_another_version_is_said_to_be_one(part: str, tmp_path: Path) -> None:
     file = tmp_path / "manifest.yaml"
-    file.write_text(yaml.safe_dump({key: {} for key in PARTS if key != part}))
+    file.write_text(yaml.safe_dump({key: {} for key in REQUIRED_KEYS if key != part}))
     with pytest.raises(ConfigurationError, match=re.escape(f"'{file}' has no '{part}'")):
         read_manifest(file)
 
@@ -325,5 +325,5 @@ def test_a_manifest_of_another_version_is_said_to_be_one(part: str, tmp_path: Pa
 @pytest.mark.parametrize("content", [b"a: [", b"\xff\xfe", b"- a"])
 def test_a_file_that_is_no_manifest(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "manifest.yaml").write_bytes(content)
-    with pytest.raises(ConfigurationError, match="it is no manifest of a run"):
+    with pytest.raises(ConfigurationError, match="it is not the manifest of a run"):
         read_manifest(tmp_path / "manifest.yaml")

@@ -55,7 +55,7 @@ def task(**config: Any) -> LanguageModelingTransformer:
     return LanguageModelingTransformer(backbone, optimizer=ADAMW)
 
 
-class InOrder(LanguageModelingDataModule):
+class InOrderSampler(LanguageModelingDataModule):
     """Has the same batches in every epoch."""
 
     def train_dataloader(self) -> DataLoader[Any]:
@@ -65,10 +65,10 @@ class InOrder(LanguageModelingDataModule):
         return DataLoader(self.dataset["train"], self.batch_size, collate_fn=self.collate_fn)
 
 
-def data() -> InOrder:
+def data() -> InOrderSampler:
     """Return batches of 4 full blocks, and of no documents: their check calls the model, too."""
     values: dict[str, Any] = {"block_size": 64, "batch_size": 4, "limit_train_samples": 60}
-    return InOrder(TOKENIZER, dataset_name="sample", packing="blocks", **values)
+    return InOrderSampler(TOKENIZER, dataset_name="sample", packing="blocks", **values)
 
 
 def values(module: nn.Module) -> dict[str, Tensor]:

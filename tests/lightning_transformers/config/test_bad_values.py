@@ -58,15 +58,18 @@ def test_hyperparameter_of_a_wrong_type(given: dict[str, object], line: str) -> 
 def test_file_that_is_no_checkpoint(content: bytes, tmp_path: Path) -> None:
     file = tmp_path / "a.ckpt"
     file.write_bytes(content)
-    with pytest.raises(ConfigurationError, match=r"a\.ckpt is no checkpoint, or was not"):
+    with pytest.raises(ConfigurationError, match=r"a\.ckpt is not a checkpoint, or is incomplete"):
         read_checkpoint(str(file))
 
 
 @pytest.mark.parametrize(
     ("content", "line"),
     [
-        ({"weight": torch.ones(2)}, "is no checkpoint of a run"),
-        ({"state_dict": {}, "hparams": OmegaConf.create({})}, "holds more than tensors and plain"),
+        ({"weight": torch.ones(2)}, "is not a checkpoint of a run"),
+        (
+            {"state_dict": {}, "hparams": OmegaConf.create({})},
+            "contains pickled objects and cannot be loaded safely",
+        ),
         ({"state_dict": {}}, None),
     ],
 )

@@ -84,7 +84,7 @@ def test_train_then_predict(project: Path, run: Run) -> None:
     ("arguments", "message"),
     [
         ((), "no dataset: give dataset.train_file="),
-        (("dataset.train_file=nowhere.csv",), "the train file 'nowhere.csv' is not there"),
+        (("dataset.train_file=nowhere.csv",), "the train file 'nowhere.csv' does not exist"),
         (
             ("dataset.train_file=train.csv", "dataset.text_column=body"),
             "no column 'body' (its columns: number, text)",
@@ -192,7 +192,7 @@ def test_a_mistake_takes_no_folder_of_the_user_away(project: Path, run: Run) -> 
     (project / "elsewhere/mine").mkdir(parents=True)
     for folder in (project.parent / "beside", Path()):
         done = run(*TRAIN, "dataset.train_file=no.csv", f"hydra.run.dir={folder}")
-        assert "is not there" in done.stderr
+        assert "does not exist" in done.stderr
     assert (project.parent / "beside").is_dir()
     assert (project / "elsewhere/mine").is_dir()
 

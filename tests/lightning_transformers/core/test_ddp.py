@@ -1,4 +1,4 @@
-"""Freezing and recipes on two processes (gloo)."""
+"""Freezing and recipes on two ranks (gloo)."""
 
 import os
 
@@ -18,7 +18,7 @@ PATHS = os.pathsep.join([str(ROOT / "scaffold"), str(ROOT)])
 )
 def test_freezing_in(hook: str, trains: bool, message: str, run: Run) -> None:
     done = run(*TWO_RANKS, "tests.helpers.ddp_example", hook, PYTHONPATH=PATHS)
-    # After an error gloo may abort as the processes end: the status is 1 or that of a signal.
+    # After an error gloo may abort on exit: the status is 1 or that of a signal.
     assert (done.returncode == 0) == trains, done.stderr
     assert message in done.stdout + done.stderr
 

@@ -1,4 +1,4 @@
-"""A fit from Python, without Hydra: the loss falls, and what is logged is right."""
+"""A fit from Python, without Hydra: the loss falls, and the logged values are correct."""
 
 import copy
 import csv
@@ -48,7 +48,7 @@ def test_loss_falls(tmp_path: Path) -> None:
 
 
 def test_validation_loss_is_the_mean_over_tokens(tmp_path: Path) -> None:
-    """Of ragged batches the mean of the batches' means is another number."""
+    """The mean of the batches' means differs for ragged batches."""
     task, data = model(), sample(batch_size=7, append_eos=False)
     logged = trainer(tmp_path).validate(task, data, verbose=False)[0]["val/loss"]
     total = count = 0.0
@@ -75,7 +75,7 @@ def test_validation_loss_is_the_mean_over_tokens(tmp_path: Path) -> None:
 def test_every_epoch_logs_a_training_loss(
     arguments: dict[str, Any], steps: list[int], tmp_path: Path
 ) -> None:
-    """Steps count from 0; that of the last batch is logged, unless it is due anyway."""
+    """Steps count from 0; the last batch's loss is also logged."""
     logger = CSVLogger(tmp_path, name=None, version="")
     train(model(), sample(batch_size=4), trainer(tmp_path, logger=logger, **arguments))
     with open(tmp_path / "metrics.csv") as file:
@@ -83,7 +83,7 @@ def test_every_epoch_logs_a_training_loss(
 
 
 def test_decoder_with_a_loss_of_its_own_learns_the_next_token(tmp_path: Path) -> None:
-    """The loss of BART's decoder takes labels that were shifted before."""
+    """BART's decoder expects labels that are already shifted."""
     size = {"d_model": 16, "decoder_layers": 1, "decoder_attention_heads": 2, "decoder_ffn_dim": 16}
     BartConfig(vocab_size=200, is_decoder=True, is_encoder_decoder=False, **size).save_pretrained(
         tmp_path
@@ -130,18 +130,18 @@ def test_noise_is_the_same_after_another_use_of_the_global_generator(tmp_path: P
 
 
 class NoLoss(Recorder):
-    """Skips every step, as a task may for a batch without targets."""
+    """Skips every step, as a task may do without targets."""
 
     def training_step(self, batch: Batch, batch_idx: int) -> None:  # type: ignore[override]
-        """Return no loss."""
+        """Return None."""
         super().training_step(batch, batch_idx)
 
 
 class SkipsEpochs(Recorder):
-    """Ends each epoch before its first step, as the hook may."""
+    """Ends each epoch before its first step."""
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> int:
-        """Return what ends the epoch."""
+        """Return -1, which ends the epoch."""
         return -1
 
 
@@ -155,7 +155,7 @@ def test_noise_is_gone_after_an_epoch_that_was_skipped(tmp_path: Path) -> None:
 
 def test_gradient_is_taken_at_noisy_weights_and_applied_to_the_clean_ones(tmp_path: Path) -> None:
     task = model()
-    task.eval()  # without dropout, so that the gradient can be computed again
+    task.eval()  # no dropout, so that the gradient can be recomputed
     task.optimizer_config = {"_target_": "torch.optim.SGD", "lr": 0.5}
     before = [p.detach().clone() for p in task.model.parameters()]
     data = sample(batch_size=4)
@@ -248,7 +248,7 @@ def test_embedding_grows_to_the_tokenizer(tmp_path: Path) -> None:
 
 
 class Outer(LightningModule):
-    """A module of a user that trains a task within it, as in a distillation."""
+    """A user's module that trains a task inside it, as in distillation."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -259,7 +259,7 @@ class Outer(LightningModule):
         return self.student.shared_step(batch, "train")[0].mean
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Return plain gradient descent."""
+        """Return SGD."""
         return torch.optim.SGD(self.parameters(), 0.1)
 
 
@@ -275,7 +275,7 @@ def test_a_task_may_be_a_part_of_another_module(tmp_path: Path) -> None:
 
 
 class PlainData(LightningDataModule):
-    """A data module of plain Lightning, with a tokenizer of another library."""
+    """A plain LightningDataModule, with a tokenizer of another library."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -301,7 +301,7 @@ def test_prediction_continues_the_text() -> None:
 
 
 def test_the_space_before_the_continuation_stays() -> None:
-    """Llama's decoder drops the one that a text begins with."""
+    """Llama's decoder drops the leading space of a text."""
     vocabulary = ["<unk>", "</s>", "▁It", "▁is", "▁a", "▁truth"]
     words = models.WordLevel({word: n for n, word in enumerate(vocabulary)}, unk_token="<unk>")
     backend = Tokenizer(words)
@@ -324,7 +324,7 @@ class Frozen(Recorder):
         return model
 
     def training_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
-        """Record the mode of the backbone."""
+        """Record the backbone's mode."""
         self.backbone_modes = [
             *getattr(self, "backbone_modes", []),
             self.model.base_model.training,
@@ -333,7 +333,7 @@ class Frozen(Recorder):
 
 
 def test_frozen_backbone_stays_in_evaluation_mode(tmp_path: Path) -> None:
-    """Over validations and epochs: Lightning restores the mode that each module had."""
+    """Across validations and epochs, Lightning restores the mode of each module."""
     task = model(Frozen)
     run = trainer(tmp_path, max_epochs=2, limit_train_batches=4, val_check_interval=2)
     run.fit(task, sample())
@@ -366,12 +366,12 @@ def test_an_untied_model_comes_back_from_its_checkpoint(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("precision", ["bf16-mixed", "bf16-true", "32-true"])
 def test_precision_with_clipping(precision: Any, tmp_path: Path) -> None:
-    """The optimizer of the config takes both, and the mean over many tokens stays exact."""
+    """The configured optimizer works with both, and the mean over many tokens stays exact."""
     optimizer = OmegaConf.load(PACKAGED_CONFIGS / "optimizer/adamw.yaml")
     task = LanguageModelingTransformer(BACKBONE, optimizer=optimizer)
     run = trainer(tmp_path, precision=precision, gradient_clip_val=1.0, limit_train_batches=2)
     metrics = train(task, sample(), run)
-    reference = model()  # whose metrics have never been in bfloat16
+    reference = model()  # its metrics were never in bfloat16
     reference.load_state_dict(task.float().state_dict())
     exact = trainer(tmp_path).validate(reference, sample(), verbose=False)[0]["val/loss"]
     assert metrics["val/loss"] == pytest.approx(exact, rel=1e-3)
@@ -380,7 +380,7 @@ def test_precision_with_clipping(precision: Any, tmp_path: Path) -> None:
 def test_schedule_without_an_end_is_refused(tmp_path: Path) -> None:
     schedule = OmegaConf.load(PACKAGED_CONFIGS / "scheduler/linear_schedule_with_warmup.yaml")
     task = LanguageModelingTransformer(BACKBONE, scheduler=schedule)
-    with pytest.raises(ConfigurationError, match="the fit has no end"):
+    with pytest.raises(ConfigurationError, match="the fit has no limit"):
         trainer(tmp_path, max_epochs=-1, max_time="00:00:01:00").fit(task, sample())
 
 
@@ -404,7 +404,7 @@ def test_prediction_leaves_the_modes_alone() -> None:
 
 
 def test_a_task_uses_the_data_that_it_was_given_last(tmp_path: Path) -> None:
-    """Those of `predict`, then again those of a trainer; a copy of the task has none."""
+    """The data of `predict`, then those of a trainer; a copy of the task has none."""
     task, data, other = model(), sample(), sample(append_eos=False)
     train(task, data, trainer(tmp_path, limit_train_batches=1, limit_val_batches=1))
     seen = []

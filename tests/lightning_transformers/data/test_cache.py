@@ -1,4 +1,4 @@
-"""What was processed once is found again, by another process too, and only if nothing changed."""
+"""Processed rows are read from the cache in any process, unless rows, code or values changed."""
 
 import copy
 import importlib
@@ -28,16 +28,16 @@ from tests.helpers import warm
 from tests.helpers.language_modeling import TOKENIZER
 
 MODULE = '''
-"""A dataset of a project, with a method of its own for the rows."""
+"""A data module of a project, with its own method for rows."""
 import sys
 from helpers import words
-from lightning_transformers.data.loading import Rows
+from lightning_transformers.data.loading import AnyDataset
 from lightning_transformers.task.nlp.language_modeling import LanguageModelingDataModule
 
 class OwnDataModule(LanguageModelingDataModule):
     keep: int = 3
 
-    def process_split(self, split: str, rows: Rows) -> Rows:
+    def process_split(self, split: str, rows: AnyDataset) -> AnyDataset:
         short = self.map_rows(split, rows, self.shorten, column=self.text_column)
         return super().process_split(split, short)
 
@@ -61,7 +61,7 @@ print(data.dataset["train"]._fingerprint)
 
 @pytest.fixture
 def process(tmp_path: Path) -> Any:
-    """Return a function that processes rows in a new process: the fingerprint, whether anew."""
+    """Return a function that processes rows in a new process: the key, and whether it computed."""
     (tmp_path / "own.py").write_text(MODULE)
     (tmp_path / "helpers.py").write_text(HELPERS)
     (tmp_path / "train.txt").write_text("a few words in a line\n" * 50)
@@ -135,7 +135,7 @@ def test_what_matters_makes_another_name() -> None:
     ],
 )
 def test_a_setting_of_a_tokenizer_counts(setting: str, value: object) -> None:
-    """Models that share a vocabulary differ in these: RoBERTa takes no `token_type_ids`."""
+    """Models with the same vocabulary differ in these: RoBERTa has no `token_type_ids`."""
     changed = copy.deepcopy(TOKENIZER)
     assert name_of(tokenizer=changed) == name_of(tokenizer=TOKENIZER)
     setattr(changed, setting, value)
@@ -162,7 +162,7 @@ def test_whether_a_tokenizer_splits_special_tokens_counts() -> None:
 
 
 class Words:
-    """A rule of a tokenizer in Python, which `tokenizers` cannot write to a file."""
+    """A tokenizer rule in Python, which `tokenizers` cannot serialize."""
 
     def pre_tokenize(self, text: Any) -> None:
         text.split(lambda _, part: part.split(" ", "removed"))
@@ -251,7 +251,7 @@ def test_the_module_of_what_is_given_counts(
 def test_the_release_of_an_installed_package_counts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As that of a project that was installed: `pip` records digests of its files."""
+    """Like an installed project: `pip` records digests of its files."""
     monkeypatch.syspath_prepend(tmp_path / "site-packages")
     record = tmp_path / "site-packages" / "installed-1.0.dist-info" / "RECORD"
     record.parent.mkdir(parents=True)
@@ -298,7 +298,7 @@ def test_a_script_is_the_same_in_a_process_that_was_spawned(
 def test_a_module_that_is_imported_is_not_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A script that a function imports from, and that would start a training if it were run."""
+    """A script that a function imports from, and that would train if it were executed."""
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "script.py").write_text("raise RuntimeError('it runs')\nfrom scripted import x\n")
     (tmp_path / "scripted").mkdir()
@@ -361,7 +361,7 @@ def test_what_a_notebook_holds_counts(
     (tmp_path / "mended.py").write_text("def words(text):\n    return text.split()\n")
 
     def name(cell: str = "", old: str = "", new: str = "") -> str:
-        """Return the name in a new kernel, where one cell was edited."""
+        """Return the key in a new kernel, after one cell was edited."""
         notebook = ModuleType("__main__")
         monkeypatch.setitem(sys.modules, "__main__", notebook)
         for name, text in CELLS.items():
@@ -379,7 +379,7 @@ def test_what_a_notebook_holds_counts(
 
 
 class Own(LanguageModelingDataModule):
-    """A data module of a user, with a method for the rows that uses all that it has."""
+    """A user's data module, whose method for rows uses all its attributes."""
 
     def __init__(self, processor: Any, words: Any = None, other: Any = None) -> None:
         super().__init__(processor)
@@ -505,7 +505,7 @@ def test_what_a_function_makes_has_a_name_of_its_own(make: Any) -> None:
 
 
 def names_with_sets() -> list[str]:
-    """Return names of what has sets in it, which Python orders otherwise in each process."""
+    """Return keys of values with sets, which Python orders differently in each process."""
     words = ["one", "two", "three", "four", "five", "six"]
     functions = [
         lambda columns: [text in {"one", "two", "three", "four", "five"} for text in columns],
@@ -535,7 +535,7 @@ def test_a_function_that_knows_a_data_module_has_a_lasting_name() -> None:
 
 
 class Cut:
-    """An object that can be called."""
+    """A callable object."""
 
     def __init__(self, length: int) -> None:
         self.length = length
@@ -593,7 +593,7 @@ def test_what_comes_of_rows_in_memory_is_found_again(tmp_path: Path) -> None:
 
 
 def test_each_number_of_workers_has_rows_of_its_own(tmp_path: Path) -> None:
-    """Each worker packs its share by itself."""
+    """Each worker packs its own shard."""
     file = tmp_path / "train.txt"
     file.write_text("a few words in a line\n" * 10)
 

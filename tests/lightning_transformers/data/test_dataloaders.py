@@ -1,4 +1,4 @@
-"""The order of training rows follows from seed and epoch, on any number of processes."""
+"""The order of training rows depends on seed and epoch, on any number of ranks."""
 
 import math
 import random
@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 from torch.utils.data import DataLoader
 
 from lightning_transformers.base.errors import ConfigurationError
-from lightning_transformers.base.seeding import random_numbers_from
+from lightning_transformers.base.seeding import temporary_seed
 from lightning_transformers.data.dataloaders import (
     EpochSampler,
     SeededCollate,
-    SeededRows,
+    SeededDataset,
     batches_per_process,
 )
-from lightning_transformers.data.loading import Rows
+from lightning_transformers.data.loading import AnyDataset
 from lightning_transformers.task.nlp.language_modeling import LanguageModelingDataModule
 from tests.helpers.language_modeling import TOKENIZER, model, sample, trainer
 
@@ -68,7 +68,7 @@ def test_random_numbers_of_a_batch_are_the_same_in_workers_and_after_a_resume() 
     def numbers(workers: int, done: int = 0) -> list[list[float]]:
         sampler = EpochSampler(rows, 4, 0, lambda: 0, lambda: done)
         loader = DataLoader(
-            SeededRows(rows),
+            SeededDataset(rows),
             sampler=sampler,
             batch_size=4,
             num_workers=workers,
@@ -95,20 +95,20 @@ def test_seeding_for_a_while_leaves_the_random_state_alone() -> None:
     seed()
     expected = draw()
     seed()
-    with random_numbers_from(7):
+    with temporary_seed(7):
         within = draw()
     assert draw() == expected != within
 
 
 def test_no_rows_are_an_error_too() -> None:
-    with pytest.raises(ConfigurationError, match=r"0 rows to train on .* give more$"):
+    with pytest.raises(ConfigurationError, match=r"0 rows to train on .* add rows$"):
         indices(0, 2)
 
 
 class OwnRows(torch.utils.data.Dataset[Any]):
-    """Rows of a user, of torch's class."""
+    """A user's torch dataset."""
 
-    def __init__(self, rows: Rows) -> None:
+    def __init__(self, rows: AnyDataset) -> None:
         self.rows = rows
 
     def __len__(self) -> int:
@@ -119,9 +119,9 @@ class OwnRows(torch.utils.data.Dataset[Any]):
 
 
 class OwnRowsDataModule(LanguageModelingDataModule):
-    """Makes them."""
+    """Wraps the rows in a torch dataset."""
 
-    def process_split(self, split: str, rows: Rows) -> Any:
+    def process_split(self, split: str, rows: AnyDataset) -> Any:
         return OwnRows(super().process_split(split, rows))
 
 

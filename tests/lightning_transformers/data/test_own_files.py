@@ -1,4 +1,4 @@
-"""Training on one's own files: the formats, the paths, and what can be wrong with them."""
+"""Training on local files: formats, paths, and errors."""
 
 import errno
 from pathlib import Path
@@ -85,7 +85,7 @@ def write(name: str, content: str | bytes) -> None:
 
 
 MISTAKES: dict[str, tuple[dict[str, str | bytes], str]] = {
-    "missing": ({}, "the train file 'train.csv' is not there"),
+    "missing": ({}, "the train file 'train.csv' does not exist"),
     "empty": ({"train.csv": ""}, "'train.csv' is empty"),
     "header only": ({"train.csv": "text\n"}, "'train.csv' has no rows"),
     "no text column": ({"train.csv": "a,b\n1,2\n3,4\n"}, "its columns: a, b"),
@@ -93,7 +93,7 @@ MISTAKES: dict[str, tuple[dict[str, str | bytes], str]] = {
     "no text": ({"train.csv": 'text\n""\n""\n""\n'}, "no text in column 'text'"),
     "commas without quotes": (
         {"train.csv": "text\nFirst, a text\nSecond, a text\n"},
-        "more fields than its header: put texts with commas in quotes",
+        "more fields than its header: quote texts that contain commas",
     ),
     "numbers": ({"train.csv": "text\n1\n2\n3\n"}, "column 'text' of the train set is int64"),
     "malformed": ({"train.csv": 'text\n"a\n'}, "cannot read the train file 'train.csv'"),
@@ -117,8 +117,12 @@ def test_mistake(mistake: str, project: Path) -> None:
     ("name", "content", "message"),
     [
         ("train.json", "{", "cannot read the train file"),
-        ("train.xml", "x", "has the ending '.xml' (known: .csv, .json, .jsonl, .parquet, .txt)"),
-        ("train", "x", "has the ending ''"),
+        (
+            "train.xml",
+            "x",
+            "has the unknown extension '.xml' (known: .csv, .json, .jsonl, .parquet, .txt)",
+        ),
+        ("train", "x", "has the unknown extension ''"),
     ],
 )
 def test_mistake_of_format(name: str, content: str, message: str, project: Path) -> None:
@@ -142,9 +146,9 @@ def test_unknown_key_names_the_nearest() -> None:
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0, -1.0])
-def test_share_that_leaves_nothing(share: float, project: Path) -> None:
+def test_fraction_that_leaves_nothing(share: float, project: Path) -> None:
     write_csv(project / "train.csv")
-    with pytest.raises(ConfigurationError, match="leaves nothing"):
+    with pytest.raises(ConfigurationError, match="is not between 0 and 1"):
         data_module(train_file="train.csv", train_val_split=share).setup("fit")
 
 

@@ -1,4 +1,4 @@
-"""Packing keeps every token, in order, in blocks of the size that was asked for."""
+"""Packing keeps all tokens in order, in blocks of the requested size."""
 
 import pyarrow as pa
 import torch
@@ -55,7 +55,7 @@ def test_batch_is_padded_to_its_longest_and_padding_is_masked() -> None:
     )
     assert batch["input_ids"].tolist() == [[5, 2, 2], [7, 8, 9]]
     assert batch["attention_mask"].tolist() == [[1, 1, 0], [1, 1, 1]]
-    # The first 2 is an end of sequence to predict, the second is padding.
+    # The first 2 is an end of sequence, a target; the second is padding.
     assert batch["labels"].tolist() == [[5, 2, -100], [7, 8, 9]]
 
 

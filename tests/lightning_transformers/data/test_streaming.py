@@ -1,4 +1,4 @@
-"""Rows that are read as they are needed train as those that are processed beforehand."""
+"""Streamed rows train like rows processed beforehand."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -51,7 +51,7 @@ def test_train_rows_are_shuffled_anew_with_each_seed() -> None:
 
 
 class Order(Callback):
-    """Keeps the batches of each epoch."""
+    """Records the batches of each epoch."""
 
     def __init__(self) -> None:
         self.epochs: dict[int, list[Any]] = {}

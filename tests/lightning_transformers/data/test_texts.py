@@ -1,4 +1,4 @@
-"""Texts in a batch are tensors, so that they move to a device with it."""
+"""Texts in a batch are tensors, which move to a device."""
 
 import pytest
 import torch

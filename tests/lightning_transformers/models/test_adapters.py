@@ -1,4 +1,4 @@
-"""LoRA by config: little trains, little is saved, and merged it gives the same logits."""
+"""LoRA by config: few parameters train and are saved; merging keeps the logits."""
 
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ def sample(backbone: str) -> TextClassificationDataModule:
 
 @pytest.fixture(scope="module")
 def pretrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of a model with weights."""
+    """Return the folder of a saved model."""
     folder = tmp_path_factory.mktemp("pretrained")
     seed_everything(0)
     tiny = Backbone(TINY, random_weights=True)
@@ -43,7 +43,7 @@ def pretrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def trained(pretrained: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Return a task that was trained with LoRA, its data, the weights before, and a checkpoint."""
+    """Return a task trained with LoRA, its data, the initial weights, and a checkpoint."""
     folder = tmp_path_factory.mktemp("run")
     data = sample(str(pretrained))
     model = TextClassificationTransformer(
@@ -86,7 +86,7 @@ def test_merged_weights_give_the_same_logits(trained: Any, tmp_path: Path) -> No
 
 
 def test_unmerged_weights_give_others(trained: Any, pretrained: Path) -> None:
-    """The counterpart: what was trained shows."""
+    """Control: the trained weights differ."""
     model, data, _, _ = trained
     untrained = AutoModelForSequenceClassification.from_pretrained(
         pretrained, num_labels=4, ignore_mismatched_sizes=True
@@ -97,7 +97,7 @@ def test_unmerged_weights_give_others(trained: Any, pretrained: Path) -> None:
 
 
 def test_an_adapter_with_random_weights_saves_all(tmp_path: Path) -> None:
-    """Nothing else holds the weights of the backbone then."""
+    """No file has the weights of such a backbone."""
     data = sample(TINY)
     backbone = {"pretrained_model_name_or_path": TINY, "random_weights": True}
     model = TextClassificationTransformer(
@@ -124,7 +124,7 @@ def test_where_no_layer_fits_it_is_said(pretrained: Path) -> None:
 def test_a_larger_vocabulary_is_saved_with_the_adapter(
     architecture: str, head: str, tmp_path: Path
 ) -> None:
-    """Its new rows are in no file; without them nothing but the adapter is saved."""
+    """The new embedding rows are in no file; without them only the adapter is saved."""
     shipped = f"pkg://lightning_transformers/assets/tiny/{architecture}"
     tiny = Backbone(shipped, random_weights=True).load_model(f"transformers.{head}", {})
     tiny.save_pretrained(tmp_path)

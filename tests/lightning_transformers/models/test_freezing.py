@@ -1,4 +1,4 @@
-"""Freezing the backbone, on tied and untied embeddings."""
+"""Freezing the backbone, with tied and untied embeddings."""
 
 from pathlib import Path
 
@@ -40,7 +40,7 @@ def trainable(model: torch.nn.Module) -> set[str]:
 @architectures
 def test_only_the_head_trains(architecture: str) -> None:
     model = ARCHITECTURES[architecture]()
-    if architecture == "t5":  # transformers ties it, whatever its config says
+    if architecture == "t5":  # transformers ignores tie_word_embeddings=False
         untie_embeddings(model)
     assert not is_tied(model)
     freeze_backbone(model)

@@ -1,4 +1,4 @@
-"""Real pretrained weights: they load, and they help."""
+"""Real pretrained weights load and improve accuracy."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ ADAMW = {"_target_": "torch.optim.AdamW", "lr": 2e-4}
 
 
 def accuracy(folder: Path, steps: int = 20, **backbone: object) -> float:
-    """Return the accuracy of a MiniLM after some steps on verses of four kinds of books."""
+    """Return the accuracy of a MiniLM after a few steps on verses of four kinds of books."""
     seed_everything(0)
     fields = {"pretrained_model_name_or_path": str(get_model_path()), **backbone}
     data = TextClassificationDataModule(
@@ -31,7 +31,7 @@ def accuracy(folder: Path, steps: int = 20, **backbone: object) -> float:
 
 
 def test_pretrained_weights_beat_random_ones(tmp_path: Path) -> None:
-    """Four classes: to guess is right in a quarter of the cases."""
+    """Chance level is 1/4, with four classes."""
     pretrained = accuracy(tmp_path)
     assert pretrained > 0.5
     assert pretrained > accuracy(tmp_path, random_weights=True) + 0.2
@@ -40,6 +40,6 @@ def test_pretrained_weights_beat_random_ones(tmp_path: Path) -> None:
 def test_learning_rates_of_zero_learn_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The counterpart: what beats the random weights is what was learnt. All steps are alike."""
+    """Control: random weights after the same steps have a lower accuracy."""
     monkeypatch.setitem(ADAMW, "lr", 0.0)
     assert accuracy(tmp_path, steps=1) < 0.45

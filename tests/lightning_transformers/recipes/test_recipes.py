@@ -289,7 +289,7 @@ def test_the_head_has_the_layers_asked_for(architecture: str) -> None:
 
 @architectures
 def test_a_head_of_tokens_is_not_replaced(architecture: str) -> None:
-    with pytest.raises(ConfigurationError, match="no output layer that can be replaced"):
+    with pytest.raises(ConfigurationError, match="no replaceable output layer"):
         output_layer(ARCHITECTURES[architecture]())
 
 
@@ -301,13 +301,13 @@ def test_an_export_says_that_its_head_is_not_known(
 
     for recipes in ((), ("custom_head",)):
         task = task_class("text_classification", *recipes)(folder("bert", False))
-        assert "output layer of your own" not in caplog.text
+        assert "cannot restore the replaced output layer" not in caplog.text
         task.save_hf_checkpoint(tmp_path, Processor())
-    assert "output layer of your own" in caplog.text
+    assert "cannot restore the replaced output layer" in caplog.text
 
 
 def test_a_second_adapter_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="has an adapter of its build_model already"):
+    with pytest.raises(ConfigurationError, match="build_model has already added an adapter"):
         build("gpt2", "lora", peft={"_target_": "peft.LoraConfig"})
 
 

@@ -12,7 +12,7 @@ from datasets import Dataset, concatenate_datasets
 from PIL import Image
 from transformers import ViTImageProcessor
 
-from lightning_transformers.base.run_folder import PARTS, read_manifest
+from lightning_transformers.base.run_folder import REQUIRED_KEYS, read_manifest
 from lightning_transformers.config.compose import compose
 from lightning_transformers.runs.logged_metrics import compare, logged
 from lightning_transformers.runs.manifest.differences import (
@@ -55,7 +55,7 @@ def test_a_run_is_recorded(project: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert config.dataset.revision == "hunter2"
     assert "hunter2" not in file.read_text() + (project / "run/config.yaml").read_text()
     manifest = read_manifest(file)
-    assert manifest.keys() == {*PARTS, "metrics"}
+    assert manifest.keys() == {*REQUIRED_KEYS, "metrics"}
     assert manifest["metrics"] == metrics, "with all their digits"
     assert manifest["directory"] == str(project)
     assert manifest["seeds"] == {"training": 3, "dataset": 3}

@@ -252,15 +252,15 @@ def test_mistakes_end_in_one_line(project: Path, run: Run) -> None:
     before = tree(project)
     for arguments, message in {
         (): "no run folder is given",
-        ("nowhere",): "there is no folder 'nowhere'",
+        ("nowhere",): "the folder 'nowhere' does not exist",
         ("other",): "'other' holds no manifest.yaml and config.yaml",
         ("outputs",): "did you mean 'outputs/run'?",
-        ("outputs/run/metrics.csv",): "is a file: give the folder of a run",
-        ("unfinished",): "has not come to its end",
+        ("outputs/run/metrics.csv",): "is a file: give a run folder",
+        ("unfinished",): "has not finished",
         ("variable",): "Environment variable 'A' not found",
         ("outputs/run", "--into", "outputs/run"): "'outputs/run' is not empty",
         ("outputs/run", "seed=1"): "unrecognized arguments: seed=1",
-        ("outputs/run",): "the train file 'train.csv' is not there",
+        ("outputs/run",): "the train file 'train.csv' does not exist",
     }.items():
         done = run("python", "rerun.py", *arguments)
         assert done.returncode == 2, done

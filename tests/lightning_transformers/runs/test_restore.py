@@ -91,14 +91,13 @@ def test_attention_is_computed_as_the_config_says(classifier: str, tmp_path: Pat
 def test_a_checkpoint_of_another_task_is_refused(classifier: str) -> None:
     config = compose(["task=nlp/question_answering", classifier])
     expected = (
-        "does not fit QuestionAnsweringTransformer: it is of "
+        "does not fit QuestionAnsweringTransformer: it was trained by "
         r"lightning_transformers\.task\.nlp\.text_classification\.model"
-        r"\.TextClassificationTransformer, and a TextClassificationTransformer is no "
-        r"QuestionAnsweringTransformer: give \+task="
+        r"\.TextClassificationTransformer, a TextClassificationTransformer; give \+task="
     )
     with pytest.raises(ConfigurationError, match=expected):
         restore(config)
-    with pytest.raises(ConfigurationError, match="it is of lightning_transformers"):
+    with pytest.raises(ConfigurationError, match="it was trained by lightning_transformers"):
         load(QuestionAnsweringTransformer, classifier.partition("=")[2])
 
 
@@ -166,7 +165,7 @@ def test_an_adapter_of_a_checkpoint_calls_peft_alone(classifier: str, tmp_path: 
     mark = tmp_path / "it-ran"
     call = {"_target_": "os.system", "command": f"touch {mark}"}
     checkpoint = changed(classifier, tmp_path, peft=call)
-    with pytest.raises(ConfigurationError, match=r"peft\._target_=os\.system is no config of peft"):
+    with pytest.raises(ConfigurationError, match=r"_target_=os\.system is not a config of peft"):
         load(TextClassificationTransformer, checkpoint.partition("=")[2])
     nested = {"_target_": "peft.LoraConfig", "auto_mapping": call}
     checkpoint = changed(classifier, tmp_path, peft=nested)

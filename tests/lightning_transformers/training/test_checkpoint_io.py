@@ -1,4 +1,4 @@
-"""Checkpoints load safely, or are refused when they are written; the one before stays."""
+"""Checkpoints load safely or fail on saving, which keeps the previous one."""
 
 import multiprocessing
 import threading
@@ -31,7 +31,7 @@ from tests.helpers.weighting_runs import task_and_batch
 
 
 class Careless(Checkpoint):
-    """A callback of a user, whose state holds a path."""
+    """A user's callback with a path in its state."""
 
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
@@ -65,14 +65,14 @@ def test_checkpoint_of_a_generated_task_loads_with_all_that_recipes_keep(
 
 
 class Kind(Enum):
-    """Values of a hyperparameter."""
+    """An enum as a hyperparameter."""
 
     ONE = "one"
     OTHER = "other"
 
 
 class ChosenDataModule(LanguageModelingDataModule):
-    """Data of a user with hyperparameters that YAML has in another form."""
+    """A user's data module with hyperparameters of types that YAML lacks."""
 
     kinds: tuple[Kind, ...] = (Kind.ONE,)
     folder: Path = Path("a")
@@ -92,7 +92,7 @@ def test_hyperparameters_of_data_are_kept_as_yaml_has_them(tmp_path: Path) -> No
 
 
 class CarelessTransformer(LanguageModelingTransformer):
-    """A task of a user with a hyperparameter that is no plain value."""
+    """A user's task with a hyperparameter that a checkpoint cannot load."""
 
     folder: Any = Path("a")
 
@@ -119,7 +119,7 @@ REFUSED = {
 def test_state_that_would_not_load_is_refused_with_its_place_by_trying(
     where: str, value: Any, place: str, tmp_path: Path
 ) -> None:
-    """The bytes before it are of no type that is often met, and load."""
+    """The bytes before it are of a rare type that loads safely."""
     content = {"state_dict": {}, "f": [bytearray(b"a"), value]}
     path = where.format(folder=tmp_path)
     with pytest.raises(ConfigurationError, match=rf"checkpoint{place};"):
@@ -166,7 +166,7 @@ def test_disk_that_is_full_leaves_the_checkpoint_before(
 
 
 def write(file: Path, step: int, batches: int, **state: Any) -> None:
-    """Write a checkpoint of the weights after some steps and batches, with other parts of it."""
+    """Write a checkpoint of weights, with numbers of steps and batches and further keys."""
     progress = {"epoch_loop.batch_progress": {"total": {"ready": batches}}}
     content = {"state_dict": {}, "global_step": step, "loops": {"fit_loop": progress}}
     SafeCheckpointIO().save_checkpoint(content | state, file)
@@ -189,9 +189,9 @@ def test_a_run_does_not_begin_anew_on_top_of_checkpoints_that_cannot_be_read(
     (tmp_path / ".last.ckpt").write_bytes(b"")
     assert newest_checkpoint(tmp_path) is None
     reasons = {
-        "weights.ckpt holds the weights alone": lambda file: write(file, 14, 42),
+        "weights.ckpt contains only weights": lambda file: write(file, 14, 42),
         "sharded.ckpt cannot be read: .* directory": Path.mkdir,
-        "harmful.ckpt holds more than tensors": lambda file: torch.save(
+        "harmful.ckpt contains pickled objects": lambda file: torch.save(
             {"state_dict": {}, "optimizer_states": [], "folder": Path("a")}, file
         ),
     }
@@ -199,7 +199,9 @@ def test_a_run_does_not_begin_anew_on_top_of_checkpoints_that_cannot_be_read(
         folder = tmp_path / reason.partition(".")[0]
         folder.mkdir()
         make(folder / reason.partition(" ")[0])
-        with pytest.raises(ConfigurationError, match=f"(?s)no checkpoint in .*{reason}.*run.dir"):
+        with pytest.raises(
+            ConfigurationError, match=f"(?s)no usable checkpoint in .*{reason}.*run.dir"
+        ):
             newest_checkpoint(folder)
 
 

@@ -1,4 +1,4 @@
-"""The private parts of Lightning that the runtime uses are there, in the installed version."""
+"""The installed Lightning has the private attributes that the runtime uses."""
 
 import inspect
 from pathlib import Path
@@ -55,7 +55,7 @@ def test_private_parts_of_lightning_are_there(tmp_path: Path) -> None:
 @pytest.mark.parametrize("in_thread", [False, True])
 def test_a_checkpoint_io_of_the_users_own_stays(in_thread: bool, tmp_path: Path) -> None:
     class Own(TorchCheckpointIO):
-        """Somebody's own."""
+        """A user's checkpoint plugin."""
 
     for inner, expected in ((TorchCheckpointIO(), SafeCheckpointIO), (Own(), Own)):
         plugin = AsyncCheckpointIO(inner) if in_thread else inner

@@ -1,4 +1,4 @@
-"""A step on several batches is the step on all their rows at once."""
+"""A step on accumulated batches equals a step on one batch of all rows."""
 
 import math
 import os
@@ -59,7 +59,7 @@ def test_parts_of_a_batch_give_its_update(base: str, precision: str) -> None:
 def test_plain_lightning_gives_another_update(base: str) -> None:
     whole = update_of(base, 1, "64-true")
     apart = relative_error(update_of(base, 4, "64-true", plain=True), whole)
-    assert not apart < 0.05  # nan, where a batch has no label
+    assert not apart < 0.05  # NaN if a batch has no label
 
 
 @pytest.mark.parametrize("base", BASES)
@@ -71,12 +71,12 @@ def test_recipes_that_change_the_loss_are_weighed_too(base: str) -> None:
 
 
 class OwnBatches(Recorder):
-    """A task with a step of its own, on batches that are lists or tuples or single tensors."""
+    """A task with a custom step, on batches that are lists, tuples or tensors."""
 
     kind: str = "list"
 
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
-        """Return the loss of a batch without names."""
+        """Return the loss of a batch without keys."""
         ids = batch if self.kind == "tensor" else batch[0]
         return self.model(input_ids=ids, labels=ids).loss  # type: ignore[no-any-return]
 
@@ -84,7 +84,7 @@ class OwnBatches(Recorder):
 def fit_own_batches(
     folder: Path, batches: int, kind: str, cls: type[OwnBatches] = OwnBatches
 ) -> int:
-    """Return how often the optimizer steps on this number of batches, accumulated."""
+    """Return the number of optimizer steps on this number of batches, accumulated."""
     ids = torch.randint(0, 2000, (2, 8))
     rows = [{"list": [ids], "tuple": (ids, 1), "tensor": ids}[kind]] * batches
     run = trainer(folder, accumulate_grad_batches=batches)
@@ -101,10 +101,10 @@ def test_batches_of_another_kind_count_alike(batches: int, kind: str, tmp_path: 
 
 
 class Uncounted(OwnBatches):
-    """A task that cannot tell the number of its targets."""
+    """A task without a number of targets."""
 
     def count_targets(self, batch: Any) -> Tensor:
-        """Fail."""
+        """Raise."""
         raise RuntimeError("nobody counts")
 
 
@@ -115,7 +115,7 @@ def test_targets_are_counted_only_if_there_is_something_to_weigh(tmp_path: Path)
 
 
 def test_a_count_may_be_on_another_device_than_the_loss() -> None:
-    """NCCL sums what is on a GPU alone; here another device stands for one."""
+    """NCCL only reduces tensors on a GPU; here the meta device stands for one."""
     summed: list[str] = []
 
     def reduce(value: Tensor, reduce_op: str) -> Tensor:
@@ -132,20 +132,20 @@ def test_a_count_may_be_on_another_device_than_the_loss() -> None:
 
 
 class WithOwnMask(LanguageModelingTransformer):
-    """A task with a step of its own, whose loss is the mean over other tokens."""
+    """A task with a custom step, whose loss is a mean over other tokens."""
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Learn two tokens of three."""
+        """Train on two of three tokens."""
         labels = batch["labels"].masked_fill(batch["input_ids"] % 3 == 0, -100)
         loss, _ = self.shared_step({**batch, "labels": labels}, "train")
         return loss.mean
 
 
 class ByRow(LanguageModelingTransformer):
-    """A task whose loss is the mean over rows, in a step of its own."""
+    """A task with a custom step, whose loss is a mean over rows."""
 
     def compute_loss(self, outputs: ModelOutput, batch: Batch, stage: str) -> Loss:
-        """Return the mean over tokens of each row."""
+        """Return the mean over the tokens of each row."""
         labels = batch["labels"][:, 1:]
         terms = cross_entropy(outputs["logits"][:, :-1].mT, labels, reduction="none").sum(1)
         return Loss((terms / (labels != -100).sum(1).clamp(min=1)).sum(), torch.tensor(len(terms)))
@@ -156,16 +156,16 @@ class ByRow(LanguageModelingTransformer):
 
 
 class OneMoreEach:
-    """A mixin that counts a term more for each row, which is 0."""
+    """A mixin that adds a loss term of 0 per row."""
 
     def compute_loss(self, outputs: ModelOutput, batch: Batch, stage: str) -> Loss:
-        """Return the loss with it."""
+        """Return the loss with these terms."""
         loss: Loss = super().compute_loss(outputs, batch, stage)  # type: ignore[misc]
         return Loss(loss.total, loss.count + len(batch["labels"]))
 
 
 class WithMixin(OneMoreEach, LanguageModelingTransformer):
-    """A task whose loss is that of a mixin, in a step of its own."""
+    """A task with a custom step and the loss of a mixin."""
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the loss without `shared_step`."""
@@ -173,18 +173,18 @@ class WithMixin(OneMoreEach, LanguageModelingTransformer):
 
 
 class WithOwnBackward(LanguageModelingTransformer):
-    """A task that leaves out `super()`."""
+    """A task whose hook does not call `super()`."""
 
     def backward(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
-        """Take the gradient."""
+        """Call backward."""
         loss.backward(*args, **kwargs)
 
 
 class Lightly(LanguageModelingTransformer):
-    """A task whose terms weigh far less than 1 each."""
+    """A task whose loss terms have weights far below 1."""
 
     def compute_loss(self, outputs: ModelOutput, batch: Batch, stage: str) -> Loss:
-        """Return the weighted loss, as `cross_entropy(weight=…)` has it."""
+        """Return the weighted loss of `cross_entropy(weight=…)`."""
         logits, labels = self.logits_and_labels(outputs, batch)
         weight = 1e-4 + 1e-6 * torch.arange(logits.shape[-1], dtype=logits.dtype)
         total = cross_entropy(logits, labels, weight, reduction="sum")
@@ -192,10 +192,10 @@ class Lightly(LanguageModelingTransformer):
 
 
 class Skipping(LanguageModelingTransformer):
-    """A task that leaves a batch out, after all has been worked out for it."""
+    """A task that skips a batch after its forward."""
 
     def training_step(self, batch: Batch, batch_idx: int) -> Any:
-        """Return nothing for the second batch, and another loss for the others."""
+        """Return None for the second batch, and another loss for the others."""
         if batch_idx == 1:
             super().training_step(batch, batch_idx)
             return None
@@ -248,7 +248,7 @@ def two_processes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return torch.load(folder / "results.pt")  # type: ignore[no-any-return]
 
 
-on_two_ranks = pytest.mark.xdist_group("loss normalization on two ranks")  # they share a launch
+on_two_ranks = pytest.mark.xdist_group("loss normalization on two ranks")  # they share one launch
 
 
 @on_two_ranks
@@ -284,7 +284,7 @@ def test_two_processes_validate_each_row_once(
 ) -> None:
     (alone,) = trainer(tmp_path).validate(model(), sample(**ODD), verbose=False)
     assert two_processes["metrics"] == pytest.approx(alone, rel=1e-6)
-    # Of plain Lightning, one row counts twice.
+    # Plain Lightning counts one row twice.
     assert two_processes["plain metrics"] != pytest.approx(alone, rel=1e-6)
 
 

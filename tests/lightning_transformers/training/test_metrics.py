@@ -1,4 +1,4 @@
-"""Metrics of a stage: each sees every batch, at full precision, and those of its own run alone."""
+"""Metrics of a stage: each gets every batch of its own run, at full precision."""
 
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from tests.helpers.language_modeling import TINY, Recorder, model, sample, train
 
 
 class PartLoss(MeanLoss):
-    """The loss of some rows."""
+    """The loss of a subset of rows."""
 
     def update(self, part_total: Tensor, part_count: Tensor) -> None:
         """Add a batch."""
@@ -29,7 +29,7 @@ class PartLoss(MeanLoss):
 
 
 class InParts(Recorder):
-    """Reports the loss of a part of the rows besides."""
+    """Also reports the loss of a subset of rows."""
 
     def configure_metrics(self, stage: str) -> dict[str, Metric]:
         return {**super().configure_metrics(stage), "a_part": PartLoss()}
@@ -46,7 +46,7 @@ class InParts(Recorder):
 
 
 def test_no_metric_stands_in_for_another(tmp_path: Path) -> None:
-    """Though all rows of the first batches are of the part, in which both are the same."""
+    """Even if both are equal in the first batches, whose rows are all in the subset."""
     ids = torch.randint(5, 200, (6, 2, 8), generator=torch.Generator().manual_seed(0))
     batches = [
         {"input_ids": rows, "labels": rows, "part": torch.full((2,), number < 3)}
@@ -62,7 +62,7 @@ def test_no_metric_stands_in_for_another(tmp_path: Path) -> None:
     whole, part = losses(batches)
     assert whole != pytest.approx(part, rel=1e-4)
     assert losses(batches[::-1]) == pytest.approx((whole, part))
-    # Of torchmetrics' own collection, one does.
+    # In torchmetrics' own collection, one does.
     group = MetricCollection({"a_part": PartLoss(), "loss": MeanLoss()})
     for total in (1.0, 2.0):
         both = {"total": torch.tensor(total), "part_total": torch.tensor(1.0)}
@@ -83,7 +83,7 @@ def test_sums_keep_their_precision_when_the_model_is_cast() -> None:
 
 
 class BreakOff(Callback):
-    """Ends a validation after its first batch."""
+    """Interrupts a validation after its first batch."""
 
     def on_validation_batch_end(self, trainer: Trainer, *_: Any) -> None:
         raise RuntimeError("broken off")

@@ -1,4 +1,4 @@
-"""Every optimizer and every schedule takes a step with every task."""
+"""Every optimizer and schedule steps with every task."""
 
 import io
 import math
@@ -22,7 +22,7 @@ WARMUP = 2
 
 
 def options(group: str) -> list[str]:
-    """Return the options of a config group, but for defaults and what needs another package."""
+    """Return the options of a config group that need no further package, without defaults."""
     folder = PACKAGED_CONFIGS / group
     names = [p.relative_to(folder).with_suffix("").as_posix() for p in folder.rglob("*.yaml")]
     return sorted(n for n in names if n.split("/")[-1] != "default" and "deepspeed" not in n)
@@ -33,7 +33,7 @@ TASKS, OPTIMIZERS, SCHEDULERS = options("task"), options("optimizer"), options("
 
 @cache
 def option_of(group: str, name: str) -> dict[str, Any]:
-    """Return what the task gets of an option; composing it takes a hundred times as long."""
+    """Return the config of an option; composing it takes a hundred times as long."""
     container = OmegaConf.to_container(OmegaConf.load(PACKAGED_CONFIGS / group / f"{name}.yaml"))
     assert isinstance(container, dict)
     return {str(key): value for key, value in container.items()}
@@ -41,7 +41,7 @@ def option_of(group: str, name: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def example(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], TaskTransformer]:
-    """Return a function from a task's name to the task on a tiny backbone, with its gradients."""
+    """Return a function from a task's name to the task with a tiny backbone and gradients."""
 
     @cache
     def build(name: str) -> TaskTransformer:
@@ -64,7 +64,7 @@ def example(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], TaskTra
 def configured(
     task: TaskTransformer, optimizer: str, scheduler: str, steps: int = STEPS
 ) -> tuple[Optimizer, Any]:
-    """Return the optimizer and the schedule that the task configures for a fit of some steps."""
+    """Return the optimizer and schedule that the task configures for a number of steps."""
     task.optimizer_config = option_of("optimizer", optimizer)
     task.scheduler_config = option_of("scheduler", scheduler)
     task.num_training_steps = lambda: steps  # type: ignore[method-assign]
@@ -78,7 +78,7 @@ def configured(
 @pytest.mark.parametrize("optimizer_name", OPTIMIZERS)
 @pytest.mark.parametrize("name", TASKS)
 def test_step(name: str, optimizer_name: str, example: Callable[[str], TaskTransformer]) -> None:
-    """With each of the schedules; the first step of a short fit is past its warm-up."""
+    """With every schedule; the first step of a short fit is past the warm-up."""
     task = example(name)
     trained = [p for p in task.parameters() if p.grad is not None]
     before = [p.detach().clone() for p in trained]
@@ -86,7 +86,7 @@ def test_step(name: str, optimizer_name: str, example: Callable[[str], TaskTrans
 
     @torch.no_grad()
     def closure() -> torch.Tensor:
-        """Return a loss with the batch's gradient here, and a minimum: LBFGS looks for one."""
+        """Return a convex loss with the batch's gradient here, since LBFGS needs a minimum."""
         loss = torch.zeros(())
         for parameter, start, gradient in zip(trained, before, gradients, strict=True):
             moved = parameter - start
@@ -168,7 +168,7 @@ CURVES: dict[str, Callable[[int], float]] = {
 
 @pytest.mark.parametrize("name", [name for name in SCHEDULERS if name != "none"])
 def test_learning_rate(name: str, example: Callable[[str], TaskTransformer]) -> None:
-    """Warm-up over a tenth of the steps, and then down to 0 at their end."""
+    """Warm-up over a tenth of the steps, then decay to 0."""
     task = example("nlp/language_modeling")
     optimizer, scheduler = configured(task, "sgd", name)
     base = option_of("optimizer", "sgd")["lr"]
@@ -206,7 +206,7 @@ def test_hard_restarts_and_power(example: Callable[[str], TaskTransformer]) -> N
 
 @pytest.mark.parametrize(("typed", "steps"), [(0, 0), (0.25, 5), (7, 7), (7.0, 7), (0.0, 0)])
 def test_warm_up(typed: float, steps: int, example: Callable[[str], TaskTransformer]) -> None:
-    """A number below 1 is a share of the steps, any other their number."""
+    """A number below 1 is a fraction of the steps, any other a number of steps."""
     task = example("nlp/language_modeling")
     optimizer, _ = configured(task, "sgd", "none")
     schedule = option_of("scheduler", "constant_schedule_with_warmup")

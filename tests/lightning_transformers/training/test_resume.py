@@ -1,4 +1,4 @@
-"""A run that was killed goes on as if nothing had been; `benchmarks/resume.py` has all kills."""
+"""Resuming a killed run is bit-exact; `benchmarks/resume.py` kills at every step."""
 
 import os
 from pathlib import Path
@@ -69,7 +69,7 @@ def test_two_processes_go_on_as_they_would_have(run: Run) -> None:
     paths = os.pathsep.join([str(ROOT / "scaffold"), str(ROOT)])
     done = run("python", "-m", "tests.helpers.ranks", "tests.helpers.ddp_resume", PYTHONPATH=paths)
     assert done.returncode == 0, done.stderr
-    # Two processes write, on one line maybe.
+    # Both ranks print, possibly on one line.
     assert done.stdout.count("ddp: equal") == 2, done.stdout
     assert done.stdout.count("sharded: equal") == 2, done.stdout
 
@@ -78,7 +78,7 @@ def test_two_processes_go_on_as_they_would_have(run: Run) -> None:
 def test_each_rank_has_its_own_unlogged_loss(
     rank: int, loss: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A rank beyond those of the checkpoint takes that of another."""
+    """A rank that the checkpoint lacks takes the state of another."""
     monkeypatch.setattr(resume, "restore_logged_metrics", lambda trainer, metrics: None)
     states = [{"unlogged_loss": torch.tensor(float(saved))} for saved in range(2)]
     task: Any = SimpleNamespace(

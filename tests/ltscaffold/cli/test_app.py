@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ltscaffold.templating.catalog import PARTIAL_FOLDERS
+from ltscaffold.templating.catalog import CATALOG_FOLDERS
 from tests.conftest import Run
 from tests.helpers.tree import tree
 
@@ -19,7 +19,7 @@ def test_help_names_every_command(run: Run) -> None:
     assert all(command in text for command in ("new-project", "new-task", "new-dataset", "list"))
 
 
-@pytest.mark.parametrize("what", PARTIAL_FOLDERS.values())
+@pytest.mark.parametrize("what", CATALOG_FOLDERS.values())
 def test_list(what: str, run: Run) -> None:
     text = run("ltscaffold", "list", what, COLUMNS="120").stdout
     known = {"bases": "language_modeling", "hooks": "training_step", "recipes": "weight_noise"}

@@ -30,18 +30,27 @@ MISTAKES: dict[str, tuple[tuple[str, ...], str]] = {
     "not ascii": (("überarbeitung", *BASE), "not in snake_case"),
     "newline": (("a\nb", *BASE), "not in snake_case"),
     "empty": (("", *BASE), "not in snake_case"),
-    "too long": (("a" * 49, *BASE), "48 at most"),
+    "too long": (("a" * 49, *BASE), "use at most 48"),
     "name of a base": (("language_modeling", *BASE), "my_language_modeling"),
     "unknown base": (("mine", "--base", "langage_modeling"), "did you mean 'language_modeling'?"),
     "far base": (("mine", "--base", "zzz"), "ltscaffold list bases"),
     "unknown hook": (("mine", *BASE, "--hook", "trainingstep"), "did you mean 'training_step'?"),
-    "unknown recipe": (("mine", *BASE, "--recipe", "freeze"), "no recipe 'freeze'"),
-    "path as a recipe": (("mine", *BASE, "--recipe", "../hooks/setup"), "no recipe"),
-    "missing folder": (("mine", *BASE, "--project", "nowhere"), "no folder nowhere"),
+    "unknown recipe": (("mine", *BASE, "--recipe", "freeze"), "'freeze' is not a known recipe"),
+    "path as a recipe": (("mine", *BASE, "--recipe", "../hooks/setup"), "not a known recipe"),
+    "missing folder": (
+        ("mine", *BASE, "--project", "nowhere"),
+        "the folder nowhere does not exist",
+    ),
     "unwritable folder": (("mine", *BASE, "--project", "/proc"), "/proc"),
-    "file for a folder": (("mine", *BASE, "--project", "train.csv"), "no folder train.csv"),
-    "option of the group": (("default", *BASE), "means something else"),
-    "package of another use": (("mine", *BASE, "--package", "outputs"), "means something else"),
+    "file for a folder": (
+        ("mine", *BASE, "--project", "train.csv"),
+        "the folder train.csv does not exist",
+    ),
+    "option of the group": (("default", *BASE), "is reserved by ltscaffold"),
+    "package of another use": (
+        ("mine", *BASE, "--package", "outputs"),
+        "is reserved by ltscaffold",
+    ),
     "package": (("mine", *BASE, "--package", "torch"), "installed Python package"),
 }
 
@@ -67,7 +76,7 @@ def test_no_mistake_is_accepted(run: Run) -> None:
 def test_task_that_exists(project: Path) -> None:
     new_task(project, "mine", "language_modeling")
     before = tree(project)
-    with pytest.raises(ScaffoldError, match="there is a task 'mine'"):
+    with pytest.raises(ScaffoldError, match="has a task 'mine' already"):
         new_task(project, "mine", "language_modeling")
     assert tree(project) == before
 
@@ -77,14 +86,14 @@ def test_target_that_is_not_ours(taken: str, project: Path) -> None:
     (project / taken).parent.mkdir(parents=True, exist_ok=True)
     (project / taken).write_text("mine\n")
     before = tree(project)
-    with pytest.raises(ScaffoldError, match=f"{taken}: already there"):
+    with pytest.raises(ScaffoldError, match=f"{taken} exists and was not generated"):
         new_task(project, "mine", "language_modeling")
     assert tree(project) == before
 
 
 def test_file_where_a_folder_has_to_be(project: Path) -> None:
     (project / "tests").write_text("")
-    with pytest.raises(ScaffoldError, match="tests: a file stands where a folder has to be"):
+    with pytest.raises(ScaffoldError, match="'tests' is a file, not a folder"):
         new_task(project, "mine", "language_modeling")
     assert set(tree(project)) == {"tests"}
 
@@ -119,7 +128,7 @@ def test_project_newer_than_the_package(project: Path) -> None:
     answers = project / ANSWERS_FILE
     answers.write_text(answers.read_text().replace(NEWEST, "v9.0.0"))
     before = tree(project)
-    with pytest.raises(ScaffoldError, match=r"no templates of version v9\.0\.0.*--upgrade"):
+    with pytest.raises(ScaffoldError, match=r"no templates v9\.0\.0.*--upgrade"):
         new_task(project, "other", "language_modeling")
     assert tree(project) == before
 
@@ -127,7 +136,7 @@ def test_project_newer_than_the_package(project: Path) -> None:
 def test_link_that_leads_out_of_the_project(project: Path) -> None:
     (project.parent / "out").mkdir()
     (project / "tasks").symlink_to(project.parent / "out")
-    with pytest.raises(ScaffoldError, match="a symbolic link leads out of the project"):
+    with pytest.raises(ScaffoldError, match="is outside the project, by a symbolic link"):
         new_task(project, "mine", "language_modeling")
     assert list((project.parent / "out").iterdir()) == []
 
@@ -138,7 +147,7 @@ def test_link_that_leads_out_of_the_project(project: Path) -> None:
         ('lts_package: "tasks"', 'lts_package: "../evil"', "is damaged"),
         ('"name": "mine"', '"name": "../evil"', "is damaged"),
         ("lts_items:", "other_items:", "belongs to another template"),
-        (f'_commit: "{NEWEST}"', '_commit: "."', "no templates of version"),
+        (f'_commit: "{NEWEST}"', '_commit: "."', "no templates"),
     ],
 )
 def test_answers_that_cannot_be_right(old: str, new: str, message: str, project: Path) -> None:

@@ -30,7 +30,7 @@ COMMANDS = [
     "list bases",
     "list hooks",
     "list recipes",
-    "list items",
+    "list components",
     "remove nothing",
 ]
 

@@ -47,17 +47,21 @@ def test_all_is_asked(project: Path) -> None:
     status, shown = talk(project, ["new-task"], dialogue)
     assert status == 0, shown
     assert "Predict the next token" in shown, "there is a word on each base"
-    (item,) = read_project(project).items
-    assert (item.name, item.base) == ("my_language_modeling", "language_modeling")
-    assert len(item.parts) == 1
+    (component,) = read_project(project).components
+    assert (component.name, component.base) == ("my_language_modeling", "language_modeling")
+    assert len(component.fragments) == 1
 
 
 def test_what_was_given_is_not_asked(project: Path) -> None:
     status, shown = talk(project, ["new-task", "mine"], [("Base", ENTER), ("Recipes", ENTER)])
     assert status == 0, shown
     assert "? Name" not in shown
-    (item,) = read_project(project).items
-    assert (item.name, item.base, item.parts) == ("mine", "image_classification", [])
+    (component,) = read_project(project).components
+    assert (component.name, component.base, component.fragments) == (
+        "mine",
+        "image_classification",
+        [],
+    )
 
 
 def test_with_all_arguments_nothing_is_asked(project: Path) -> None:
@@ -98,7 +102,7 @@ def test_with_closed_standard_input_nothing_hangs(project: Path) -> None:
         ("remove m", "mine"),
         ("rename m", "mine"),
         ("check m", "mine"),
-        ("list it", "items"),
+        ("list comp", "components"),
     ],
 )
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -9,16 +9,10 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    initialize,
-    invariant,
-    precondition,
-    rule,
-)
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from ltscaffold.errors import ScaffoldError
-from ltscaffold.record.answers import Answers, Item
+from ltscaffold.record.answers import Answers, Component
 from ltscaffold.templating import source
 from ltscaffold.templating.render import render
 from tests.helpers.projects import add, new_project, new_task, remove, rename, undo
@@ -36,10 +30,10 @@ TITLES = {"language_modeling": "Language modeling", "text_classification": "Text
 
 @dataclass(frozen=True)
 class Task:
-    """What the model knows of a task: its item, and the docstring that a user gave its class."""
+    """The model of a task: its component, and the docstring that a user gave its class."""
 
     base: str
-    parts: tuple[str, ...]
+    fragments: tuple[str, ...]
     edit: str | None = None
 
 
@@ -66,8 +60,8 @@ class Commands(RuleBasedStateMachine):
         for name, task in self.state.items():
             self.refuses(new_task, self.project, name, "language_modeling")
             self.refuses(rename, self.project, name, name)
-            for part in task.parts:
-                self.refuses(add, self.project, name, *sorted_out([part]))
+            for fragment in task.fragments:
+                self.refuses(add, self.project, name, *sorted_out([fragment]))
         for name in self.free:
             self.refuses(add, self.project, name, ["setup"])
             self.refuses(remove, self.project, name)
@@ -82,30 +76,32 @@ class Commands(RuleBasedStateMachine):
 
     @precondition(lambda self: self.free)
     @rule(
-        data=st.data(), base=BASES, parts=st.lists(st.sampled_from(PARTS), unique=True, max_size=2)
+        data=st.data(),
+        base=BASES,
+        fragments=st.lists(st.sampled_from(PARTS), unique=True, max_size=2),
     )
-    def new(self, data: st.DataObject, base: str, parts: list[str]) -> None:
+    def new(self, data: st.DataObject, base: str, fragments: list[str]) -> None:
         name = data.draw(st.sampled_from(self.free))
-        new_task(self.project, name, base, *sorted_out(parts))
-        ordered = sorted(parts, key=lambda part: part.startswith("hooks/"))
+        new_task(self.project, name, base, *sorted_out(fragments))
+        ordered = sorted(fragments, key=lambda fragment: fragment.startswith("hooks/"))
         self.did(self.state | {name: Task(base, tuple(ordered))}, {name})
 
     @property
     def missing(self) -> list[tuple[str, str]]:
         return [
-            (name, part)
+            (name, fragment)
             for name in self.state
-            for part in PARTS
-            if part not in self.state[name].parts
+            for fragment in PARTS
+            if fragment not in self.state[name].fragments
         ]
 
     @precondition(lambda self: self.missing)
     @rule(data=st.data())
     def add(self, data: st.DataObject) -> None:
-        name, part = data.draw(st.sampled_from(self.missing))
-        assert not add(self.project, name, *sorted_out([part])).conflicts
+        name, fragment = data.draw(st.sampled_from(self.missing))
+        assert not add(self.project, name, *sorted_out([fragment])).conflicts
         task = self.state[name]
-        self.did(self.state | {name: replace(task, parts=(*task.parts, part))}, set())
+        self.did(self.state | {name: replace(task, fragments=(*task.fragments, fragment))}, set())
 
     @precondition(lambda self: self.state)
     @rule(data=st.data(), force=st.booleans())
@@ -166,11 +162,11 @@ class Commands(RuleBasedStateMachine):
     @invariant()
     def the_tree_is_the_models(self) -> None:
         version = source.versions(source.SOURCE_URL)[-1]
-        items = [
-            Item("task", name, "nlp", task.base, list(task.parts), version)
+        components = [
+            Component("task", name, "nlp", task.base, list(task.fragments), version)
             for name, task in self.state.items()
         ]
-        answers = Answers(version, source.SOURCE_URL, "tasks", items)
+        answers = Answers(version, source.SOURCE_URL, "tasks", components)
         expected = render(source.checkout(source.SOURCE_URL, version), answers)
         for name, task in self.state.items():
             path = f"tasks/{name}/model.py"
@@ -179,9 +175,9 @@ class Commands(RuleBasedStateMachine):
         assert tree(self.project) == {path: text.encode() for path, text in expected.items()}
 
 
-def sorted_out(parts: list[str]) -> tuple[list[str], list[str]]:
+def sorted_out(fragments: list[str]) -> tuple[list[str], list[str]]:
     """Return the names of hooks and of recipes."""
-    names = [part.split("/") for part in parts]
+    names = [fragment.split("/") for fragment in fragments]
     hooks, recipes = ([name for kind, name in names if kind == wanted] for wanted in KINDS)
     return hooks, recipes
 

@@ -90,6 +90,6 @@ def merge_of(folder: Path, path: str, content: bytes, base: str, theirs: str) ->
     """Return what becomes of a file with some content."""
     (folder / path).parent.mkdir(parents=True, exist_ok=True)
     (folder / path).write_bytes(content)
-    after = merge_files(folder, {path: base}, {path: theirs}).contents[path]
+    after = merge_files(folder, {path: base}, {path: theirs}, "semantic").contents[path]
     assert after is not None
     return after

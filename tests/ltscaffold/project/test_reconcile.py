@@ -49,13 +49,15 @@ def commit(run: Run) -> None:
 
 
 def assert_whole(project: Path, *names: str) -> None:
-    """The record holds these items at the newest version, the tree is theirs, the edit is kept."""
+    """Assert that the record has these components at the latest version, and the edit is kept."""
     answers = read_project(project)
-    assert sorted(item.name for item in answers.items) == sorted(names)
-    assert {answers.version, *(item.v for item in answers.items)} == {NEXT}
+    assert sorted(component.name for component in answers.components) == sorted(names)
+    assert {answers.version, *(component.template_version for component in answers.components)} == {
+        NEXT
+    }
     assert {finding.code for finding in check(project)} <= {"unfilled-stub"}
-    for item in answers.items:
-        text = (project / f"tasks/{item.name}/model.py").read_text()
+    for component in answers.components:
+        text = (project / f"tasks/{component.name}/model.py").read_text()
         assert "improved" in text
     assert not update(project).changes
 
@@ -105,12 +107,12 @@ def test_both_add_hooks_to_one_task(
     assert "def setup" in resolved
     keep_both_sides(project / MODEL)
     assert_copier_stops(project, run)
-    with pytest.raises(ScaffoldError, match=r"names mine twice .*`ltscaffold update` puts that"):
+    with pytest.raises(ScaffoldError, match=r"names mine twice .*run `ltscaffold update`"):
         add(project, "mine", ["on_fit_start"])
     update(project)
     assert_whole(project, "mine")
-    (item,) = read_project(project).items
-    assert set(item.parts) == {
+    (component,) = read_project(project).components
+    assert set(component.fragments) == {
         "hooks/training_step",
         "hooks/setup",
         "recipes/weight_noise",
@@ -144,15 +146,12 @@ def test_one_renames_and_the_other_adds_a_hook(
     plan = update(project)
     assert "mine: its package is gone, so it is off the record" in plan.notes
     assert_whole(project, "yours")
-    (item,) = read_project(project).items
-    assert item.parts == ["hooks/training_step", "hooks/setup"]
+    (component,) = read_project(project).components
+    assert component.fragments == ["hooks/training_step", "hooks/setup"]
 
 
 def test_both_update_to_different_versions(
-    project: Path,
-    branches: Callable[..., list[str]],
-    run: Run,
-    monkeypatch: pytest.MonkeyPatch,
+    project: Path, branches: Callable[..., list[str]], run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     change = ("Tests of the", "Own tests of the")
     earlier = next_release(EARLIER, change, path="**/*task from*.py.jinja")
@@ -169,7 +168,7 @@ def test_both_update_to_different_versions(
     assert FILLED in (project / MODEL).read_text()
 
 
-def test_two_different_items_of_one_name_are_not_made_one(
+def test_two_different_components_of_one_name_are_not_made_one(
     project: Path, branches: Callable[..., list[str]], run: Run
 ) -> None:
     conflicts = branches(
@@ -180,7 +179,7 @@ def test_two_different_items_of_one_name_are_not_made_one(
         keep_both_sides(project / path)
     assert_copier_stops(project, run)
     before = tree(project)
-    with pytest.raises(ScaffoldError, match=r"two different items twin .*undo the merge"):
+    with pytest.raises(ScaffoldError, match=r"two different components twin .*undo the merge"):
         update(project)
     assert tree(project) == before
 
@@ -196,7 +195,7 @@ def test_conflict_markers_in_the_record(
     )
     assert ANSWERS_FILE in conflicts
     before = tree(project)
-    with pytest.raises(ScaffoldError, match=r"has conflict markers: .*keep those between them"):
+    with pytest.raises(ScaffoldError, match=r"has conflict markers; .*keep those between them"):
         update(project)
     assert tree(project) == before
     for path in conflicts:

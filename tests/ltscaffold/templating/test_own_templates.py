@@ -1,7 +1,9 @@
 """Projects from an organisation's own templates, a git repository with versions as tags."""
 
+import re
 import shutil
 import socket
+import subprocess
 from collections.abc import Callable, Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -61,11 +63,11 @@ def test_every_command_works_from_the_cache_alone(project: Path, tmp_path: Path)
     remove(project, "rows")
     answers = read_project(project)
     assert (answers.source, answers.version) == (str(mine), OURS)
-    assert {item.name for item in answers.items} == {"heir", "watch", "yours"}
+    assert {component.name for component in answers.components} == {"heir", "watch", "yours"}
     assert DOCSTRING in (project / "tasks/yours/model.py").read_text()
-    assert {state for item in status(project).items for state in item.files.values()} == {
-        "unchanged"
-    }
+    assert {
+        state for component in status(project).components for state in component.files.values()
+    } == {"unchanged"}
     assert {finding.code for finding in check(project)} == {"unfilled-stub"}
     assert "weight_noise" in {row["name"] for row in rows(project, "recipes")}
 
@@ -77,7 +79,7 @@ def test_a_new_project_needs_what_it_names(project: Path, tmp_path: Path) -> Non
     mine.rename(tmp_path / "out of reach")
     with pytest.raises(ScaffoldError, match="does not appear to be a git"):
         source.refresh(str(mine))
-    with pytest.raises(ScaffoldError, match="there are no templates at"):
+    with pytest.raises(ScaffoldError, match="is not a git repository of templates"):
         new_project(project / "second", "tasks", str(mine))
     assert list(project.iterdir()) == [project / "first"]
 
@@ -112,7 +114,12 @@ def test_copier_and_ours_bring_the_next_version_and_keep_edits(
     assert read_project(project).version == NEXT
     assert "improved" in model.read_text()
     assert "return 2 * super()" in model.read_text()
-    new_task(project, "other", "language_modeling")  # the cache did not have this version
+    with pytest.raises(
+        ScaffoldError, match=rf"{re.escape(NEXT)}.*fetch them with `ltscaffold trust"
+    ):
+        new_task(project, "other", "language_modeling")  # a colleague's version
+    assert run("ltscaffold", "trust", str(mine)).stdout.rstrip().endswith(NEXT)
+    new_task(project, "other", "language_modeling")
     assert "improved" in (project / "tasks/other/model.py").read_text()
     assert source.versions(str(mine))[-1] == NEXT
     remove(project, "other")
@@ -122,7 +129,7 @@ def test_copier_and_ours_bring_the_next_version_and_keep_edits(
 
 def test_refresh_follows_tags_that_are_new_or_gone(tmp_path: Path) -> None:
     mine = our_templates(tmp_path)
-    source.refresh(str(mine))
+    source.trust(str(mine))
     next_version(mine, "v10.0.0", DOCSTRING, "improved")
     git("tag", "--delete", OURS, cwd=mine)
     assert source.versions(str(mine)) == [*RELEASED, OURS]
@@ -180,7 +187,61 @@ def test_a_url_that_is_silent_is_given_up(monkeypatch: pytest.MonkeyPatch) -> No
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/templates.git"
         with pytest.raises(ScaffoldError, match=r"no answer within 0\.5 seconds; check"):
-            source.repository(url)
+            source.trust(url)
+
+
+def test_sigterm_ends_a_waiting_clone(project: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/templates.git"
+        command = ["ltscaffold", "new-project", "new", "--template", url]
+        waiting = subprocess.Popen(command, cwd=project, stderr=subprocess.PIPE, text=True)
+        connection, _ = silent.accept()
+        with connection:
+            waiting.terminate()
+            assert waiting.wait() == 143
+            assert subprocess.run(["pgrep", "-f", url], check=False).returncode == 1
+    assert not any(project.iterdir())
+
+
+UNTRUSTED = (
+    "status",
+    "check",
+    "list hooks",
+    "add mine --hook setup --dry-run",
+    "add mine --hook setup",
+    "update --check",
+)
+
+
+@pytest.mark.parametrize("command", UNTRUSTED)
+def test_a_source_that_the_user_does_not_trust_is_not_cloned(
+    project: Path, run: Run, templates: Path, tmp_path: Path, command: str
+) -> None:
+    generate(project, templates)
+    elsewhere = {f"XDG_{kind}_HOME": str(tmp_path / kind) for kind in ("CACHE", "CONFIG")}
+    before = tree(project)
+    done = run("ltscaffold", *command.split(), **elsewhere)
+    told = f"not trusted on this machine; if you know them, run `ltscaffold trust {templates}`"
+    assert done.returncode == 2
+    assert told in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not list((tmp_path / "CACHE").rglob("*.git"))
+    assert tree(project) == before
+    assert run("ltscaffold", "trust", templates, **elsewhere).returncode == 0
+    assert "not trusted" not in run("ltscaffold", *command.split(), **elsewhere).stderr
+
+
+@pytest.mark.parametrize("command", ["status", "check", "list hooks", "add mine --hook setup"])
+def test_only_update_and_trust_fetch(
+    project: Path, run: Run, templates: Path, tmp_path: Path, command: str
+) -> None:
+    generate(project, templates)
+    emptied = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+    done = run("ltscaffold", *command.split(), **emptied)
+    assert f"not on this machine; fetch them with `ltscaffold trust {templates}`" in done.stderr
+    assert done.returncode == 2
+    assert run("ltscaffold", "update", "--check", **emptied).returncode == 0
+    assert run("ltscaffold", *command.split(), **emptied).returncode < 2
 
 
 def test_a_folder_is_recorded_in_full_with_a_note(project: Path, templates: Path) -> None:
@@ -193,16 +254,16 @@ def test_a_folder_is_recorded_in_full_with_a_note(project: Path, templates: Path
 @pytest.mark.parametrize(
     ("template", "message"),
     [
-        ("", "there are no templates at ''"),
+        ("", "'' is not a git repository of templates"),
         ("acme/templates", "name a folder, gh:owner/name or a URL"),
         ("https://git.acme.example/templates", r"write git\+https://git\.acme"),
         ("https://me:secret@acme.example/t.git", "the URL has a password"),
-        (".", "is no git repository: git init"),
+        (".", "is not a git repository; git init"),
     ],
 )
 def test_what_copier_would_not_find_is_refused(template: str, message: str, project: Path) -> None:
     with pytest.raises(ScaffoldError, match=message) as refusal:
-        source.address(template)
+        source.resolve_source(template)
     assert "secret" not in str(refusal.value)
 
 
@@ -216,18 +277,18 @@ def test_what_copier_would_not_find_is_refused(template: str, message: str, proj
     ],
 )
 def test_a_url_is_recorded_as_given_and_read_as_copier_does(template: str, origin: str) -> None:
-    assert source.address(template) == template
-    assert source._origin(template) == origin == copier._vcs.get_repo(template)
+    assert source.resolve_source(template) == template
+    assert source._clone_url(template) == origin == copier._vcs.get_repo(template)
 
 
 def test_a_repository_of_something_else_is_refused(project: Path, tmp_path: Path) -> None:
     other, identity = tmp_path / "other.git", ("-c", "user.name=A", "-c", "user.email=a@b")
     git("init", "--quiet", other)
     git(*identity, "commit", "--quiet", "--allow-empty", "--message", "x", cwd=other)
-    with pytest.raises(ScaffoldError, match=r"other\.git has no version: git tag v1\.0\.0"):
+    with pytest.raises(ScaffoldError, match=r"other\.git has no version; git tag v1\.0\.0"):
         new_project(project / "new", "tasks", str(other))
     git("tag", "v1.0.0", cwd=other)
-    with pytest.raises(ScaffoldError, match=r"holds no templates .*lacks copier\.yml.*git clone"):
+    with pytest.raises(ScaffoldError, match=r"has no templates for .*lacks copier\.yml.*git clone"):
         new_project(project / "new", "tasks", str(other))
     assert not any(project.iterdir())
 
@@ -238,7 +299,7 @@ def test_a_template_that_does_not_render_is_named_with_its_line(
     mine = our_templates(tmp_path)
     next_version(mine, "v30", DOCSTRING, "{{ nothing }}")
     new_project(project, "tasks", str(mine))
-    with pytest.raises(ScaffoldError, match=r"model\.py\.jinja:\d+ does not render: 'nothing' is"):
+    with pytest.raises(ScaffoldError, match=r"cannot render .*model\.py\.jinja:\d+: 'nothing' is"):
         new_task(project, "mine", "language_modeling")
 
 

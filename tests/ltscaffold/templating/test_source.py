@@ -36,7 +36,7 @@ def test_a_command_that_is_not_offered_is_refused() -> None:
         check=False,
     )
     assert done.returncode == 1
-    assert "not offered" in done.stderr
+    assert "not supported" in done.stderr
 
 
 def test_without_git_the_error_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,7 +106,7 @@ def test_release_refuses_to_change_a_released_version(tmp_path: Path) -> None:
     bundle = build_release(tmp_path)
     before = bundle.read_bytes()
     (tmp_path / "templates/project/train.py").write_text("# changed\n")
-    with pytest.raises(SystemExit, match="is released: add a heading"):
+    with pytest.raises(SystemExit, match="is released; add a heading"):
         release(tmp_path / "templates", bundle)
     assert bundle.read_bytes() == before
     release(tmp_path / "templates", bundle, amend=True)

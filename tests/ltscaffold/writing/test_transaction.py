@@ -11,12 +11,12 @@ import pytest
 
 from ltscaffold.errors import ScaffoldError
 from ltscaffold.templating.source import BUNDLE_VARIABLE, SOURCE_URL, checkout, versions
-from ltscaffold.writing.plan import Change, Plan, changes_of
+from ltscaffold.writing.plan import Change, Plan, compute_changes
 from ltscaffold.writing.transaction import (
     commit,
     finish_interrupted,
     is_interrupted,
-    locked,
+    project_lock,
     state_folder,
 )
 from tests.helpers import warm
@@ -118,8 +118,11 @@ def test_a_disk_that_is_full_midway_leaves_the_tree_as_it_was(path: str, edited:
     place = edited / path
     place.with_name(f".{place.name}.ltscaffold-new").symlink_to("/dev/full")
     before = tree(edited)
-    plan = Plan("test", changes_of(edited, {"tasks/first/model.py": b"", path: b"x" * 9000}))
-    with locked(edited), pytest.raises(ScaffoldError, match="No space left on device; nothing"):
+    plan = Plan("test", compute_changes(edited, {"tasks/first/model.py": b"", path: b"x" * 9000}))
+    with (
+        project_lock(edited),
+        pytest.raises(ScaffoldError, match="No space left on device; nothing"),
+    ):
         commit(edited, plan)
     assert {**tree(edited), **before} == before
     assert not is_interrupted(edited)
@@ -193,7 +196,7 @@ def test_ctrl_c_at_a_rename_puts_everything_back(
             Change("there/new", None, b"new"),
         ],
     )
-    with locked(project):
+    with project_lock(project):
         interrupt(monkeypatch, moment)
         with pytest.raises(KeyboardInterrupt):
             commit(project, plan)
@@ -231,7 +234,7 @@ def test_a_dry_run_says_that_a_command_was_interrupted(edited: Path) -> None:
     assert is_interrupted(edited)
     done = python("", ["add", "first", "--hook", "setup", "--dry-run"], edited)
     assert done.returncode == 2
-    assert "`ltscaffold status` finishes it" in done.stderr
+    assert "complete it with `ltscaffold status`" in done.stderr
     assert python("", ["status"], edited).returncode == 0
     assert not is_interrupted(edited)
 

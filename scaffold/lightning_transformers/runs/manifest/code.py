@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from lightning_transformers.data.source_code import RUNTIME, own_file
+from lightning_transformers.data.source_code import RUNTIME, first_party_file
 from lightning_transformers.runs.manifest.digests import digest_of, digest_of_all
 
 FOLDER = Path(__file__).parents[2]
@@ -17,7 +17,7 @@ def code(directory: Path) -> dict[str, str | None]:
         directory: what is below it is called by its path from there.
     """
     modules = {name for name in sys.modules if name.partition(".")[0] not in ("__main__", RUNTIME)}
-    files = sorted({file.resolve() for name in modules if (file := own_file(name))})
+    files = sorted({file.resolve() for name in modules if (file := first_party_file(name))})
     names = (str(f.relative_to(directory) if f.is_relative_to(directory) else f) for f in files)
     return {RUNTIME: _runtime()} | dict(zip(names, map(digest_of, files), strict=True))
 

@@ -10,11 +10,11 @@ from lightning_transformers.core.data import TransformerDataModule
 from lightning_transformers.data.labels import (
     LabelEncoder,
     class_label,
-    distinct,
+    distinct_values,
     is_unlabelled,
-    whole,
+    whole_number,
 )
-from lightning_transformers.data.loading import Rows
+from lightning_transformers.data.loading import AnyDataset
 
 
 class LabelledData(TransformerDataModule):
@@ -50,7 +50,7 @@ class LabelledData(TransformerDataModule):
             raise ConfigurationError(
                 "the classes of a stream are not known beforehand: set dataset.labels=[a,b]"
             )
-        values = set(map(whole, self.label_values(distinct(rows, self.label_column))))
+        values = set(map(whole_number, self.label_values(distinct_values(rows, self.label_column))))
         if len(values) < 2:
             raise ConfigurationError(
                 f"the column '{self.label_column}' of the {split} set has {len(values)} class "
@@ -62,12 +62,12 @@ class LabelledData(TransformerDataModule):
         """Return the classes in the values of the column; override where a value holds several."""
         return (value for value in values if value is not None)
 
-    def label_encoder(self, split: str, rows: Rows) -> "LabelEncoder | None":
+    def label_encoder(self, split: str, rows: AnyDataset) -> "LabelEncoder | None":
         """Return what turns the classes of a split into their numbers."""
         place = f"column '{self.label_column}' of the {split} set"
         return LabelEncoder(self.class_names(), class_label(rows, self.label_column), place)
 
-    def is_unlabelled(self, rows: Rows) -> bool:
+    def is_unlabelled(self, rows: AnyDataset) -> bool:
         """Tell whether no row has a label to test with."""
         return is_unlabelled(rows, self.label_column)
 

@@ -18,7 +18,7 @@ from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.types import Batch, Columns, Loss
 from lightning_transformers.core.task import TaskTransformer
 from lightning_transformers.data.collators import IGNORE_INDEX, PaddingCollator
-from lightning_transformers.data.loading import Rows
+from lightning_transformers.data.loading import AnyDataset
 from lightning_transformers.data.texts import decode_texts, tokenize
 from lightning_transformers.models.backbone import generate
 from lightning_transformers.task.shared.text import TextDataModule
@@ -48,7 +48,7 @@ class Seq2SeqDataModule(TextDataModule):
     padding: Literal["longest", "max_length"] = "longest"
     """Pad to the longest text of the batch, or always to the lengths above."""
 
-    def fields(self, split: str, rows: Rows) -> tuple[Field, Field | None]:
+    def fields(self, split: str, rows: AnyDataset) -> tuple[Field, Field | None]:
         """Return where the source and the target are; rows to predict on have no target."""
         raise NotImplementedError(f"{type(self).__name__} must define fields")
 
@@ -56,7 +56,7 @@ class Seq2SeqDataModule(TextDataModule):
         """Return what T5 was pretrained to find before a source of this task."""
         raise NotImplementedError(f"{type(self).__name__} must define t5_prefix")
 
-    def process_split(self, split: str, rows: Rows) -> Rows:
+    def process_split(self, split: str, rows: AnyDataset) -> AnyDataset:
         """Return the rows as inputs with `labels`; those to evaluate on with their references."""
         source, target = self.fields(split, rows)
         examples = self.map_rows(
@@ -261,7 +261,9 @@ def texts_at(columns: Columns, field: Field) -> list[Any]:
     return [value and value.get(key[0]) for value in values] if key else values
 
 
-def check_left_out(split: str, rows: Rows, examples: Rows, source: Field, target: Field) -> None:
+def check_left_out(
+    split: str, rows: AnyDataset, examples: AnyDataset, source: Field, target: Field
+) -> None:
     """Tell of rows that were left out, if any; a stream does not know.
 
     Raises:

@@ -11,7 +11,7 @@ from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.types import Row
 from lightning_transformers.core.data import TransformerDataModule
 from lightning_transformers.data.collators import PaddingCollator, padding_token_id
-from lightning_transformers.data.loading import Rows
+from lightning_transformers.data.loading import AnyDataset
 from lightning_transformers.data.texts import LINE, TEXT_TYPES, without_lines
 
 UNKNOWN_LENGTH = int(1e20)  # what a tokenizer says that knows no limit is larger still
@@ -76,7 +76,7 @@ class TextDataModule(TransformerDataModule):
         """Return the column of a text to predict on: `text_column`, where the class has one."""
         return getattr(self, "text_column", None) or LINE
 
-    def require_text(self, split: str, rows: Rows, **columns: str | None) -> None:
+    def require_text(self, split: str, rows: AnyDataset, **columns: str | None) -> None:
         """Check that the rows have the columns that hyperparameters name, and that these hold text.
 
         Raises:

@@ -1,1 +1,1 @@
-"""Commands that add something: a project, a task, a dataset, a callback. See `commands`."""
+"""Commands that create a project, a task, a dataset or a callback. See `commands`."""

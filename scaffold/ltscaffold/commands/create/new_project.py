@@ -1,12 +1,12 @@
-"""`ltscaffold new-project`: the files that a project has once."""
+"""`ltscaffold new-project`: the skeleton of a project."""
 
 import shlex
 from dataclasses import replace
 from pathlib import Path
 
 from ltscaffold.errors import ScaffoldError
-from ltscaffold.project.components import item_plan
-from ltscaffold.project.first_answers import PACKAGE, first_answers
+from ltscaffold.project.components import plan_components
+from ltscaffold.project.initial_answers import DEFAULT_PACKAGE, initial_answers
 from ltscaffold.record.answers import ANSWERS_FILE, read_answers
 from ltscaffold.record.names import check_name
 from ltscaffold.templating import source
@@ -14,31 +14,35 @@ from ltscaffold.writing.plan import Plan
 
 
 def plan_new_project(
-    project: Path, package: str = PACKAGE, template: str = source.SOURCE_URL
+    project: Path, package: str = DEFAULT_PACKAGE, template: str = source.SOURCE_URL
 ) -> Plan:
     """Plan the skeleton of a project.
 
     Args:
-        project: a folder without a project of ours; it is created if its parent exists.
-        package: name of the folder of the tasks.
-        template: an organisation's own templates: a URL or a folder of a git repository.
+        project: a folder without a project; created if its parent exists.
+        package: the folder of the components.
+        template: the templates: a URL, or the folder of a git repository.
 
     Raises:
-        ScaffoldError: if the folder holds a project or files of the skeleton already, or the
-            templates cannot be had.
+        ScaffoldError: if the folder has a project or files of the skeleton, or the templates are
+            not available.
     """
     check_name("package", package)
     project = project.absolute()
     if not project.parent.is_dir():
-        raise ScaffoldError(f"there is no folder {project.parent}: create it first")
+        raise ScaffoldError(f"the folder {project.parent} does not exist; create it first")
     if read_answers(project) is not None:
-        raise ScaffoldError(f"{project} holds a project already: see {ANSWERS_FILE}")
-    url = template if template == source.SOURCE_URL else source.address(template)
-    source.refresh(url)
-    plan = item_plan(f"new-project {project.name}", project, None, first_answers(package, url))
-    only_here = (
-        f"others cannot read the templates in {url}: give a URL for a project that is shared"
+        raise ScaffoldError(
+            f"{project} has a project already (see {ANSWERS_FILE}); choose another folder"
+        )
+    url = template
+    if url != source.SOURCE_URL:
+        url = source.resolve_source(template)
+        source.trust(url)
+    plan = plan_components(
+        f"new-project {project.name}", project, None, initial_answers(package, url)
     )
+    only_here = f"others cannot read the templates in {url}; share a project with a URL instead"
     return replace(
         plan,
         notes=[only_here] if Path(url).is_absolute() else [],

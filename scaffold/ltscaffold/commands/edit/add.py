@@ -1,39 +1,41 @@
-"""`ltscaffold add`: more hooks and recipes for an item that exists."""
+"""`ltscaffold add`: add hooks and recipes to a component."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from ltscaffold.errors import ScaffoldError
-from ltscaffold.project.components import item_plan
-from ltscaffold.project.validation import checked_parts
+from ltscaffold.project.components import plan_components
+from ltscaffold.project.validation import checked_fragments
 from ltscaffold.record.answers import read_project
-from ltscaffold.templating.catalog import catalog_of
+from ltscaffold.templating.catalog import read_catalog
 from ltscaffold.writing.plan import Plan
 
 
 def plan_add(
     project: Path, name: str, hooks: Sequence[str] = (), recipes: Sequence[str] = ()
 ) -> Plan:
-    """Plan to give an item more hooks and recipes; they are merged into the edited files.
+    """Plan to add hooks and recipes to a component; edits are merged.
 
     Args:
         project: the folder of the project.
-        name: the item.
-        hooks: methods to write stubs for.
-        recipes: ready-made customisations to write.
+        name: the component.
+        hooks: methods to add as stubs.
+        recipes: recipes to add.
 
     Raises:
-        ScaffoldError: for an unknown name, or if there is nothing to add.
+        ScaffoldError: if a name is unknown, already added, or none is given.
     """
     answers = read_project(project)
-    item = answers.item(name)
-    catalog = catalog_of(answers, item.v)
-    parts = checked_parts(catalog, answers, item, hooks, recipes)
-    if not parts:
-        raise ScaffoldError("there is nothing to add: name a --hook or a --recipe")
-    taken = [part.rpartition("/")[2] for part in parts if part in item.parts]
+    component = answers.component(name)
+    catalog = read_catalog(answers, component.template_version)
+    fragments = checked_fragments(catalog, answers, component, hooks, recipes)
+    if not fragments:
+        raise ScaffoldError("nothing to add; give a --hook or a --recipe")
+    recorded = component.fragments
+    taken = [fragment.rpartition("/")[2] for fragment in fragments if fragment in recorded]
     if taken:
-        raise ScaffoldError(f"{name} has {', '.join(taken)} already: leave it out")
-    new = answers.with_replaced(item, replace(item, parts=[*item.parts, *parts]))
-    return item_plan(f"add {name}", project, answers, new)
+        raise ScaffoldError(f"'{name}' has {', '.join(taken)} already; omit it")
+    grown = replace(component, fragments=[*recorded, *fragments])
+    new = answers.with_replaced(component, grown)
+    return plan_components(f"add {name}", project, answers, new)

@@ -1,47 +1,48 @@
-"""`ltscaffold remove`: take an item out of a project."""
+"""`ltscaffold remove`: delete a component."""
 
 from pathlib import Path
 
-from ltscaffold.errors import EditsInTheWayError, ScaffoldError
-from ltscaffold.project.components import item_files, item_plan
+from ltscaffold.errors import EditLossError, ScaffoldError
+from ltscaffold.project.components import component_files, plan_components
 from ltscaffold.project.merge_files import is_edited
 from ltscaffold.record.answers import read_project
 from ltscaffold.templating.render import Files
-from ltscaffold.writing.plan import Change, Plan, changes_of, read
+from ltscaffold.writing.plan import Change, Plan, compute_changes, read
 
 
 def plan_remove(project: Path, name: str, force: bool = False) -> Plan:
-    """Plan to delete the files of an item; what else the project has stays, its skeleton too.
+    """Plan to delete the files of a component.
 
     Args:
         project: the folder of the project.
-        name: the item.
-        force: delete edited files, too; `undo` brings them back.
+        name: the component.
+        force: also delete edited files; `undo` restores them.
 
     Raises:
-        EditsInTheWayError: if a file was edited, unless forced.
-        ScaffoldError: if there is no such item, or another is based on it.
+        EditLossError: if a file was edited and `force` is false.
+        ScaffoldError: if the component does not exist, or another is based on it.
     """
     answers = read_project(project)
-    item = answers.item(name)
-    dependants = [other.name for other in answers.items if other.base == name]
-    if dependants:
-        raise ScaffoldError(f"{', '.join(dependants)}: based on {name}; remove that first")
-    files = item_files(answers, item)
-    edits = edits_of(project, files)
+    component = answers.component(name)
+    if heir := next((other.name for other in answers.components if other.base == name), None):
+        raise ScaffoldError(
+            f"cannot remove '{name}': '{heir}' is based on it; remove '{heir}' first"
+        )
+    files = component_files(answers, component)
+    edits = user_edits(project, files)
     if edits and not force:
-        raise EditsInTheWayError(
-            f"{', '.join(edit.path for edit in edits)}: edited since it was generated; "
-            "--force deletes it all the same, and undo brings it back",
+        raise EditLossError(
+            f"cannot remove '{name}': you edited {', '.join(edit.path for edit in edits)}; "
+            "--force deletes edited files, and undo restores them",
             "".join(edit.diff() for edit in edits),
         )
-    plan = item_plan(f"remove {name}", project, answers, answers.with_replaced(item))
-    kept = changes_of(project, {edit.path: None for edit in edits})
+    plan = plan_components(f"remove {name}", project, answers, answers.with_replaced(component))
+    kept = compute_changes(project, {edit.path: None for edit in edits})
     return Plan(plan.command, sorted([*plan.changes, *kept], key=lambda change: change.path))
 
 
-def edits_of(project: Path, files: Files) -> list[Change]:
-    """Return what a user changed in files since they were rendered; a missing file is no edit."""
+def user_edits(project: Path, files: Files) -> list[Change]:
+    """Return the edits in rendered files; a missing file is not an edit."""
     return [
         Change(path, text.encode(), read(project, path))
         for path, text in sorted(files.items())

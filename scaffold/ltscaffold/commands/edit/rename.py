@@ -1,103 +1,108 @@
-"""`ltscaffold rename`: give an item another name, in its files and wherever the config names it."""
+"""`ltscaffold rename`: rename a component in its files and in the project's configs."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from ltscaffold.project.components import answers_text, item_files, option_of
+from ltscaffold.project.components import answers_text, component_files, config_option
 from ltscaffold.project.merge_files import is_edited
 from ltscaffold.project.validation import check_new_name
-from ltscaffold.record.answers import ANSWERS_FILE, Answers, Item, read_project
+from ltscaffold.record.answers import ANSWERS_FILE, Answers, Component, read_project
 from ltscaffold.record.component_types import COMPONENT_TYPES
-from ltscaffold.templating.catalog import catalog_of
+from ltscaffold.templating.catalog import read_catalog
 from ltscaffold.templating.render import Files
-from ltscaffold.writing.plan import Plan, changes_of, check_free, read
+from ltscaffold.writing.plan import Plan, check_not_taken, compute_changes, read
 
 Patterns = dict[str, str]
-"""Regular expressions of what names an item, with the replacement of each."""
+"""Regular expressions of the names of a component, each with its replacement."""
 
 
 def plan_rename(project: Path, name: str, new_name: str) -> Plan:
-    """Plan to rename an item: its module, class, config and test, with the edits in them.
+    """Plan to rename a component: its module, class, config and test; edits are kept.
 
-    The project's other configs follow; other Python files that name it are listed in the notes.
+    References in other configs are renamed too; those in other Python files are listed as notes.
 
     Args:
         project: the folder of the project.
-        name: the item.
-        new_name: what it is to be called.
+        name: the component.
+        new_name: its new name.
 
     Raises:
-        ScaffoldError: if there is no such item, or the name cannot be had.
+        ScaffoldError: if the component does not exist, or the new name is not valid.
     """
     answers = read_project(project)
-    item = answers.item(name)
-    check_new_name(catalog_of(answers), answers, COMPONENT_TYPES[item.kind], new_name)
-    renamed = replace(item, name=new_name)
-    new = renamed_answers(answers, item, renamed)
-    patterns = names_in_code(answers, item, renamed) | names_in_configs(item, renamed)
+    component = answers.component(name)
+    check_new_name(read_catalog(answers), answers, COMPONENT_TYPES[component.type], new_name)
+    renamed = replace(component, name=new_name)
+    new = renamed_answers(answers, component, renamed)
+    patterns = code_patterns(answers, component, renamed) | config_patterns(component, renamed)
     contents: dict[str, bytes | None] = {ANSWERS_FILE: answers_text(new).encode()}
-    for one, other in zip(answers.items, new.items, strict=True):
+    for one, other in zip(answers.components, new.components, strict=True):
         if one != other:
-            old_files, new_files = item_files(answers, one), item_files(new, other)
-            contents |= moved(project, old_files, new_files, patterns)
+            old_files, new_files = component_files(answers, one), component_files(new, other)
+            contents |= renamed_contents(project, old_files, new_files, patterns)
     for path in other_files(project, "conf/**/*.yaml", contents):
-        contents[path] = substituted(read(project, path), patterns)
-    changes = changes_of(project, contents)
-    return Plan(
-        f"rename {name} {new_name}", changes, notes=[*mentions(project, contents, patterns)]
-    )
+        contents[path] = substitute_names(read(project, path), patterns)
+    changes = compute_changes(project, contents)
+    notes = [*stale_references(project, contents, patterns)]
+    return Plan(f"rename {name} {new_name}", changes, notes=notes)
 
 
-def moved(
+def renamed_contents(
     project: Path, old_files: Files, new_files: Files, patterns: Patterns
 ) -> dict[str, bytes | None]:
-    """Return the contents of an item's files with other names in them, and perhaps other paths.
+    """Return the contents of a component's files under new names and paths.
 
-    An edited file keeps its lines, and so needs no merge: only the names in it change.
+    An edited file keeps its lines; only the names in them are substituted.
+
+    Args:
+        project: the folder of the project.
+        old_files: the rendered files with the old name.
+        new_files: the rendered files with the new name, in the same order.
+        patterns: the substitutions.
     """
-    check_free(project, new_files.keys() - old_files.keys())
+    check_not_taken(project, new_files.keys() - old_files.keys())
     contents: dict[str, bytes | None] = {}
     for (old_path, before), (path, after) in zip(old_files.items(), new_files.items(), strict=True):
         ours = read(project, old_path)
         contents[old_path] = None
         if is_edited(project, old_path, before):
-            contents[path] = substituted(ours, patterns)
+            contents[path] = substitute_names(ours, patterns)
         else:
             contents[path] = None if ours is None else after.encode()
     return contents
 
 
-def renamed_answers(answers: Answers, item: Item, renamed: Item) -> Answers:
-    """Return answers in which an item has another name, as a base of others, too."""
-    for other in answers.items:
-        if other.base == item.name:
+def renamed_answers(answers: Answers, component: Component, renamed: Component) -> Answers:
+    """Return answers in which a component is renamed, also as the base of others."""
+    for other in answers.components:
+        if other.base == component.name:
             answers = answers.with_replaced(other, replace(other, base=renamed.name))
-    return answers.with_replaced(item, renamed)
+    return answers.with_replaced(component, renamed)
 
 
-def names_in_code(answers: Answers, item: Item, renamed: Item) -> Patterns:
-    """Return the patterns of the module, the classes and the words in docstrings."""
-    kind = COMPONENT_TYPES[item.kind]
-    old, new = (kind.class_name(i.name).removesuffix(kind.suffix) for i in (item, renamed))
+def code_patterns(answers: Answers, component: Component, renamed: Component) -> Patterns:
+    """Return the patterns of module, classes and docstrings."""
+    owner = COMPONENT_TYPES[component.type]
+    old, new = (owner.class_name(c.name).removesuffix(owner.suffix) for c in (component, renamed))
     return {
-        rf"\b(Test)?{old}({kind.suffix})?\b": rf"\g<1>{new}\g<2>",
-        rf"\b{answers.package}\.{item.name}\b": f"{answers.package}.{renamed.name}",
-        rf"\b([Tt]he) {item.name} ({item.kind})\b": rf"\g<1> {renamed.name} \g<2>",
+        rf"\b(Test)?{old}({owner.suffix})?\b": rf"\g<1>{new}\g<2>",
+        rf"\b{answers.package}\.{component.name}\b": f"{answers.package}.{renamed.name}",
+        rf"\b([Tt]he) {component.name} ({component.type})\b": rf"\g<1> {renamed.name} \g<2>",
     }
 
 
-def names_in_configs(item: Item, renamed: Item) -> Patterns:
-    """Return the patterns of the option of a config group, such as `nlp/mine`."""
+def config_patterns(component: Component, renamed: Component) -> Patterns:
+    """Return the patterns of the option in its config group, such as `nlp/my_task`."""
     return {
-        mention.replace("OPTION", option_of(item)): rf"\g<1>{option_of(renamed)}"
-        for mention in COMPONENT_TYPES[item.kind].mentions
+        pattern.replace("OPTION", config_option(component)): rf"\g<1>{config_option(renamed)}"
+        for pattern in COMPONENT_TYPES[component.type].references
     }
 
 
-def substituted(content: bytes | None, patterns: Patterns) -> bytes | None:
-    """Return a file's content with the names replaced."""
+def substitute_names(content: bytes | None, patterns: Patterns) -> bytes | None:
+    """Return a file's content with the patterns replaced."""
     if content is None:
         return None
     text = content.decode("utf-8", "surrogateescape")
@@ -106,8 +111,8 @@ def substituted(content: bytes | None, patterns: Patterns) -> bytes | None:
     return text.encode("utf-8", "surrogateescape")
 
 
-def other_files(project: Path, glob: str, known: Mapping[str, object]) -> Iterator[str]:
-    """Yield the files of a project that match, but for known and hidden ones."""
+def other_files(project: Path, glob: str, known: Container[str]) -> Iterator[str]:
+    """Yield the files of a project that match a glob, without known and hidden ones."""
     for path in sorted(project.glob(glob)):
         relative = path.relative_to(project)
         hidden = any(part.startswith(".") for part in relative.parts)
@@ -115,8 +120,8 @@ def other_files(project: Path, glob: str, known: Mapping[str, object]) -> Iterat
             yield relative.as_posix()
 
 
-def mentions(project: Path, known: Mapping[str, object], patterns: Patterns) -> Iterator[str]:
-    """Yield a note for each line of another Python file that names the item."""
+def stale_references(project: Path, known: Container[str], patterns: Patterns) -> Iterator[str]:
+    """Yield a note for each line of another Python file that has the old name."""
     for path in other_files(project, "**/*.py", known):
         lines = (read(project, path) or b"").decode("utf-8", "replace").splitlines()
         for number, line in enumerate(lines, 1):

@@ -1,26 +1,24 @@
-"""`ltscaffold undo`: take the last command back."""
+"""`ltscaffold undo`: undo the last command."""
 
 from dataclasses import replace
 from pathlib import Path
 
-from ltscaffold.errors import EditsInTheWayError, ScaffoldError
+from ltscaffold.errors import EditLossError, ScaffoldError
 from ltscaffold.merge.lines import merge_lines
-from ltscaffold.writing.plan import Change, Plan, changes_of, read
-from ltscaffold.writing.transaction import last
+from ltscaffold.writing.plan import Change, Plan, compute_changes, read
+from ltscaffold.writing.transaction import last_command
 
 
 def plan_undo(project: Path) -> Plan:
-    """Plan to take back the last command that was not taken back yet.
-
-    What was edited since then is kept where the two do not meet.
+    """Plan to undo the last command that is not undone yet; later edits are kept.
 
     Raises:
-        EditsInTheWayError: if a file was edited that would go, or in the same place.
+        EditLossError: if a later edit overlaps with the command's changes.
         ScaffoldError: if there is nothing to undo.
     """
-    entry = last(project)
+    entry = last_command(project)
     if entry is None:
-        raise ScaffoldError(f"there is nothing to undo in {project.resolve()}")
+        raise ScaffoldError(f"nothing to undo in {project.resolve()}")
     name, undone = entry
     contents: dict[str, bytes | None] = {}
     lost: list[Change] = []
@@ -28,27 +26,27 @@ def plan_undo(project: Path) -> Plan:
         ours = read(project, change.path)
         if ours == change.before:
             continue
-        back, conflict = reverted(ours, change)
+        content, conflict = revert(ours, change)
         if conflict:
             lost.append(Change(change.path, change.after, ours))
         else:
-            contents[change.path] = back
+            contents[change.path] = content
     if lost:
-        raise EditsInTheWayError(
-            f"{', '.join(edit.path for edit in lost)}: edited since '{undone.command}'; "
-            "take the edit back, or move the file away",
+        paths = ", ".join(edit.path for edit in lost)
+        raise EditLossError(
+            f"cannot undo '{undone.command}': you edited {paths} since; revert or move the file",
             "".join(edit.diff() for edit in lost),
         )
     modes = {change.path: change.mode for change in undone.changes}
     changes = [
         replace(change, mode=modes[change.path]) if change.before is None else change
-        for change in changes_of(project, contents)
+        for change in compute_changes(project, contents)
     ]
     return Plan(f"undo {undone.command}", changes, undoes=name)
 
 
-def reverted(ours: bytes | None, change: Change) -> tuple[bytes | None, bool]:
-    """Return a file's content without a change, and whether that would lose an edit."""
+def revert(ours: bytes | None, change: Change) -> tuple[bytes | None, bool]:
+    """Return a file's content with a change reverted, and whether that loses an edit."""
     if ours == change.after:
         return change.before, False
     if ours is None or change.before is None or change.after is None:

@@ -1,7 +1,4 @@
-"""`ltscaffold check`: what does not fit together in a project, with file and line.
-
-All of it is read, nothing is imported or run, so it takes a moment.
-"""
+"""`ltscaffold check`: find inconsistencies in a project without importing or running it."""
 
 import shlex
 import tempfile
@@ -10,105 +7,113 @@ from importlib.metadata import distributions
 from pathlib import Path
 
 from ltscaffold.errors import ScaffoldError, unknown
-from ltscaffold.git import ignored
-from ltscaffold.project.components import project_files, usage_of
-from ltscaffold.project.diagnostics import IGNORED, Finding, check_code, check_config
-from ltscaffold.project.interpreter import run_python
-from ltscaffold.project.own_partials import ejected, partial_names
-from ltscaffold.project.status import ItemStatus, status
-from ltscaffold.record.answers import ANSWERS_FILE, OWN_PARTIALS, Answers, Item, read_project
+from ltscaffold.git import ignored_paths
+from ltscaffold.project.components import project_files, train_arguments
+from ltscaffold.project.diagnostics import IGNORED_BY_GIT, Finding, check_code, check_config
+from ltscaffold.project.interpreter import python_output
+from ltscaffold.project.project_fragments import ejected_fragments, fragment_names
+from ltscaffold.project.status import ComponentStatus, status
+from ltscaffold.record.answers import (
+    ANSWERS_FILE,
+    PROJECT_FRAGMENTS,
+    Answers,
+    Component,
+    read_project,
+)
 from ltscaffold.templating import source
-from ltscaffold.templating.catalog import Catalog, catalog_of
+from ltscaffold.templating.catalog import Catalog, read_catalog
 from ltscaffold.templating.render import SUFFIX
 from ltscaffold.templating.samples import render_each, sample_answers, samples
 from ltscaffold.writing.plan import read
 
-ABANDONED = "lightning-transformers"
-"""The distribution that owns the import name of the runtime, too, and is no longer kept."""
+LEGACY_DISTRIBUTION = "lightning-transformers"
+"""An unmaintained distribution with the same import name as the runtime."""
 
 
-def check(project: Path, name: str | None = None, run: bool = False) -> list[Finding]:
-    """Return what is wrong with a project, or with one of its items.
+def check(project: Path, name: str | None = None, smoke: bool = False) -> list[Finding]:
+    """Return the findings in a project, or in one of its components.
 
     Args:
         project: the folder of the project.
-        name: the item; all of them by default.
-        run: also compose each config, import the class, and train a batch on the tiny backbone.
+        name: the component; by default all.
+        smoke: also train a batch of each on the tiny backbone.
 
     Raises:
-        ScaffoldError: if there is no project or no such item.
+        ScaffoldError: if the project or the component does not exist.
     """
     answers = read_project(project)
-    chosen = answers.item(name) if name else None
-    catalog = catalog_of(answers)
-    findings = [*check_abandoned(), *check_ejected(project, answers)]
+    chosen = answers.component(name) if name else None
+    catalog = read_catalog(answers)
+    findings = [*check_legacy_distribution(), *check_ejected(project, answers)]
     if any(finding.code == "template-error" for finding in findings):
-        return findings  # the project's files cannot be rendered, to compare with
+        return findings  # so the project's files cannot be rendered and compared
     findings += check_ignored(project, answers)
-    for entry in status(project).items:
-        if chosen in (None, entry.item):
-            findings += check_item(project, catalog, entry)
-            findings += check_run(project, entry.item) if run else []
+    for entry in status(project).components:
+        if chosen in (None, entry.component):
+            findings += check_component(project, catalog, entry)
+            findings += check_run(project, entry.component) if smoke else []
     return findings
 
 
 def check_ejected(project: Path, answers: Answers) -> Iterator[Finding]:
-    """Yield partials of the project's own that replace none, or give nothing that works."""
-    names = ejected(project)
+    """Yield overriding fragments that have no original, or do not render."""
+    names = ejected_fragments(project)
     templates = source.checkout(answers.source, answers.version)
-    known = partial_names(templates)
+    known = fragment_names(templates)
     for name in names:
         if name not in known:
-            reason = unknown("partial", name, known, "ltscaffold list hooks, or list recipes")
-            yield Finding("unknown-partial", f"{OWN_PARTIALS}/{name}{SUFFIX}", 0, str(reason))
+            reason = unknown("template fragment", name, known, "ltscaffold list hooks")
+            yield Finding("unknown-partial", f"{PROJECT_FRAGMENTS}/{name}{SUFFIX}", 0, str(reason))
     if names:
-        items = samples(Catalog(templates))
-        own = sample_answers(answers.source, items, answers.own_partials)
-        problems = [files for _, files in render_each(templates, own) if isinstance(files, str)]
+        components = samples(Catalog(templates))
+        overriding = sample_answers(answers.source, components, answers.project_fragments)
+        rendered = render_each(templates, overriding)
+        problems = [files for _, files in rendered if isinstance(files, str)]
         for problem in dict.fromkeys(problems):
-            yield Finding("template-error", OWN_PARTIALS, 0, problem)
+            yield Finding("template-error", PROJECT_FRAGMENTS, 0, problem)
 
 
-def check_item(project: Path, catalog: Catalog, entry: ItemStatus) -> Iterator[Finding]:
-    """Yield what is wrong with the files of an item."""
-    name = entry.item.name
+def check_component(project: Path, catalog: Catalog, entry: ComponentStatus) -> Iterator[Finding]:
+    """Yield the findings in the files of a component."""
+    name = entry.component.name
     for path, state in entry.files.items():
         if state == "missing":
-            message = f"generated for {name}, and gone: restore it, or ltscaffold remove {name}"
+            message = f"generated for {name}, but deleted; restore it, or ltscaffold remove {name}"
             yield Finding("missing-file", path, 0, message)
     for stub in entry.stubs:
-        message = f"{stub.name} does what the base does: fill it in"
+        message = f"{stub.name} is not implemented; override it"
         yield Finding("unfilled-stub", stub.path, stub.line, message)
     for path in entry.files:
         content = read(project, path)
         if content is not None and path.endswith(".py"):
-            yield from check_code(path, content, entry.item, catalog)
+            yield from check_code(path, content, entry.component, catalog)
         if content is not None and path.endswith(".yaml"):
             yield from check_config(project, path, content)
 
 
-def check_run(project: Path, item: Item) -> Iterator[Finding]:
-    """Yield a finding if an item does not train a batch."""
-    command = ["train.py", *shlex.split(usage_of(item)), "experiment=smoke", "debug=fast_dev_run"]
+def check_run(project: Path, component: Component) -> Iterator[Finding]:
+    """Yield a finding if training a batch of a component fails."""
+    arguments = shlex.split(train_arguments(component))
+    command = ["train.py", *arguments, "experiment=smoke", "debug=fast_dev_run"]
     with tempfile.TemporaryDirectory() as folder:
         try:
-            run_python(project, *command, f"hydra.run.dir={folder}")
+            python_output(project, *command, f"hydra.run.dir={folder}")
         except ScaffoldError as error:
             yield Finding("run", "train.py", 0, f"{error} (`python {' '.join(command)}`)")
 
 
 def check_ignored(project: Path, answers: Answers) -> Iterator[Finding]:
-    """Yield generated files that git ignores: `copier update` would lose the edits in them."""
-    own = [f"{OWN_PARTIALS}/{name}{SUFFIX}" for name in ejected(project)]
-    for path in ignored(project, [*project_files(answers), *own, ANSWERS_FILE]):
-        yield Finding("ignored-file", path, 0, IGNORED)
+    """Yield generated files that git ignores."""
+    fragments = [f"{PROJECT_FRAGMENTS}/{name}{SUFFIX}" for name in ejected_fragments(project)]
+    for path in ignored_paths(project, [*project_files(answers), *fragments, ANSWERS_FILE]):
+        yield Finding("ignored-file", path, 0, IGNORED_BY_GIT)
 
 
-def check_abandoned() -> Iterator[Finding]:
-    """Yield a finding if the distribution is installed that has the runtime's import name."""
-    if list(distributions(name=ABANDONED)):
+def check_legacy_distribution() -> Iterator[Finding]:
+    """Yield a finding if the legacy distribution is installed."""
+    if list(distributions(name=LEGACY_DISTRIBUTION)):
         message = (
-            f"{ABANDONED} is installed, whose import name is that of the runtime: "
-            f"pip uninstall {ABANDONED}, then reinstall ltscaffold"
+            f"{LEGACY_DISTRIBUTION} is installed and shadows the runtime; "
+            f"pip uninstall {LEGACY_DISTRIBUTION}, then reinstall ltscaffold"
         )
         yield Finding("abandoned-package", "", 0, message)

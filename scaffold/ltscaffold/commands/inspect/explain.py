@@ -1,27 +1,24 @@
-"""`ltscaffold explain`: every key of an item's config, with the file that it comes from."""
+"""`ltscaffold explain`: the composed config of a component, key by key."""
 
 import json
 import shlex
 from pathlib import Path
 from typing import Any
 
-from ltscaffold.project.components import usage_of
-from ltscaffold.project.interpreter import run_python
+from ltscaffold.project.components import train_arguments
+from ltscaffold.project.interpreter import python_output
 from ltscaffold.record.answers import read_project
 
 
 def explain(project: Path, name: str) -> list[dict[str, Any]]:
-    """Return the key, the resolved value and the file for each key of a composed config.
+    """Return `key`, resolved `value` and `file` for each key of a component's composed config.
 
-    The config is composed by the runtime, in a process of its own.
+    The runtime composes the config in a process of its own; ScaffoldError is raised if that fails.
 
     Args:
         project: the folder of the project.
-        name: the item.
-
-    Raises:
-        ScaffoldError: if the config does not compose, or the runtime is not installed.
+        name: the component.
     """
-    choice = shlex.split(usage_of(read_project(project).item(name)))
-    printed = run_python(project, "-m", "lightning_transformers", "explain", *choice)
+    arguments = shlex.split(train_arguments(read_project(project).component(name)))
+    printed = python_output(project, "-m", "lightning_transformers", "explain", *arguments)
     return [json.loads(line) for line in printed.splitlines()]

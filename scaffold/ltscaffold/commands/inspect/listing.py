@@ -1,50 +1,51 @@
-"""`ltscaffold list`: what there is to choose from, and what was generated."""
+"""`ltscaffold list`: the bases, hooks and recipes on offer, and the components of a project."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ltscaffold.errors import ScaffoldError
-from ltscaffold.project.first_answers import answers_of
-from ltscaffold.project.validation import check_version, group_of
+from ltscaffold.project.initial_answers import read_or_initial_answers
+from ltscaffold.project.validation import check_version, config_group
 from ltscaffold.record.answers import read_project
 from ltscaffold.record.component_types import CALLBACK, COMPONENT_TYPES
-from ltscaffold.templating.catalog import catalog_of
+from ltscaffold.templating.catalog import read_catalog
 
 
 def rows(project: Path, what: str) -> list[dict[str, str]]:
-    """Return the bases, recipes or items, each as its columns by name."""
-    if what == "items":
+    """Return the "bases", "recipes" or "components", a row of named columns each."""
+    if what == "components":
         return [
-            {"name": item.name, "kind": item.kind, "base": item.base, "version": item.v}
-            for item in read_project(project).items
+            {"name": c.name, "kind": c.type, "base": c.base, "version": c.template_version}
+            for c in read_project(project).components
         ]
-    catalog, kind = catalog_of(answers_of(project)), what.removesuffix("s")
+    catalog, category = read_catalog(read_or_initial_answers(project)), what.removesuffix("s")
     return [
-        {"name": name, "summary": catalog.entry(kind, name)["summary"]}
-        for name in catalog.names(kind)
+        {"name": name, "summary": catalog.entry(category, name)["summary"]}
+        for name in catalog.names(category)
     ]
 
 
-def hook_rows(project: Path, kind_name: str, base: str | None = None) -> list[dict[str, str]]:
-    """Return the hooks of a kind of items by stage, each as its columns by name.
+def hook_rows(project: Path, type_name: str, base: str | None = None) -> list[dict[str, str]]:
+    """Return the hooks of a component type, sorted by stage, a row of named columns each.
 
     Args:
         project: a folder, with or without a project.
-        kind_name: whose hooks.
-        base: a task that they are to fit: those of the runtime and the project all have them.
+        type_name: the component type.
+        base: a base to check; all bases of a type have the same hooks.
 
     Raises:
-        ScaffoldError: if there is no such base, or the project's templates are too old.
+        ScaffoldError: if the base is unknown, or the project's templates are too old.
     """
-    kind, answers = COMPONENT_TYPES[kind_name], answers_of(project)
-    catalog = catalog_of(answers)
-    check_version(answers, kind.since, f"a {kind.name}")
+    component_type, answers = COMPONENT_TYPES[type_name], read_or_initial_answers(project)
+    catalog = read_catalog(answers)
+    check_version(answers, component_type.since, f"a {component_type.name}")
     if base is not None:
-        if kind is CALLBACK:
-            raise ScaffoldError("a callback fits every task: leave --base out")
-        group_of(catalog, answers, kind, base)
-    found = [_hook_row(name, catalog.hook(kind, name)) for name in catalog.hook_names(kind)]
+        if component_type is CALLBACK:
+            raise ScaffoldError("a callback has no base; omit --base")
+        config_group(catalog, answers, component_type, base)
+    names = catalog.hook_names(component_type)
+    found = [_hook_row(name, catalog.hook(component_type, name)) for name in names]
     return sorted(found, key=lambda row: [*row.values()])
 
 

@@ -1,1 +1,1 @@
-"""Commands for those who develop or override templates. See `commands`."""
+"""Commands to develop and override templates. See `commands`."""

@@ -1,34 +1,34 @@
-"""`ltscaffold template eject`: let a project have a partial of its templates for its own."""
+"""`ltscaffold template eject`: override a template fragment in one project."""
 
 from pathlib import Path
 
 from ltscaffold.errors import ScaffoldError, unknown
-from ltscaffold.project.own_partials import partial_names
-from ltscaffold.record.answers import OWN_PARTIALS, read_project
+from ltscaffold.project.project_fragments import fragment_names
+from ltscaffold.record.answers import PROJECT_FRAGMENTS, read_project
 from ltscaffold.templating import source
 from ltscaffold.templating.render import SUFFIX
-from ltscaffold.writing.plan import Plan, changes_of, check_free
+from ltscaffold.writing.plan import Plan, check_not_taken, compute_changes
 
 
 def plan_eject(project: Path, name: str) -> Plan:
-    """Plan to copy a partial into the project, which renders with the copy from then on.
+    """Plan to copy a template fragment into the project, where it overrides the original.
 
     Args:
         project: the folder of the project.
-        name: the partial, such as `hooks/training_step`.
+        name: the template fragment, such as `hooks/training_step`.
 
     Raises:
-        ScaffoldError: if there is no such partial, or the project has it for its own already.
+        ScaffoldError: if the fragment is unknown, or the project overrides it already.
     """
     answers = read_project(project)
     templates = source.checkout(answers.source, answers.version)
-    known = partial_names(templates)
+    known = fragment_names(templates)
     if name not in known:
-        raise unknown("partial", name, known, "ltscaffold list hooks, or list recipes")
-    path = f"{OWN_PARTIALS}/{name}{SUFFIX}"
+        raise unknown("template fragment", name, known, "ltscaffold list hooks")
+    path = f"{PROJECT_FRAGMENTS}/{name}{SUFFIX}"
     if (project / path).exists():
-        raise ScaffoldError(f"{path} is the project's own already: edit it, or delete it")
-    check_free(project, [path])
+        raise ScaffoldError(f"{path} exists already; edit it, or delete it")
+    check_not_taken(project, [path])
     contents: dict[str, bytes | None] = {path: (templates / f"{name}{SUFFIX}").read_bytes()}
     steps = ["ltscaffold check", f"git add {path}"]
-    return Plan(f"template eject {name}", changes_of(project, contents), next_steps=steps)
+    return Plan(f"template eject {name}", compute_changes(project, contents), next_steps=steps)

@@ -1,4 +1,4 @@
-"""`ltscaffold template test`: what templates give, as a careful author would look through it."""
+"""`ltscaffold template test`: render templates, lint, compare and test the output."""
 
 import re
 import shutil
@@ -13,8 +13,8 @@ import yaml
 from ltscaffold.errors import ScaffoldError
 from ltscaffold.git import git
 from ltscaffold.project.diagnostics import Finding
-from ltscaffold.project.interpreter import python, reason
-from ltscaffold.record.answers import ANSWERS_FILE, Item
+from ltscaffold.project.interpreter import last_line, run_python
+from ltscaffold.record.answers import ANSWERS_FILE, Component
 from ltscaffold.templating.catalog import Catalog
 from ltscaffold.templating.render import Files, render
 from ltscaffold.templating.samples import (
@@ -29,14 +29,14 @@ from ltscaffold.templating.source import check_templates
 from ltscaffold.writing.plan import read, write_files
 
 GOLDENS = "goldens"
-"""Folder of templates with what they are to give. It is beside `project`, so in no project."""
+"""Folder with the expected output of templates, beside `project`, so not rendered itself."""
 SKELETON = "project"
 RUFF = ("--isolated", "--no-cache", "--output-format", "concise", ".")
 RULES = "B,E,F,I,N,UP,SIM"
 PYTEST = ("pytest", "--quiet", "--tb=no", "-rfE", "-p", "no:cacheprovider")
 
 Rendered = dict[str, Files]
-"""The files of each item by its name, and those of the project."""
+"""The files of each component by its name, and of the skeleton."""
 
 
 def template_test(
@@ -45,16 +45,16 @@ def template_test(
     accept: bool = False,
     step: Callable[[str], object] = lambda _: None,
 ) -> list[Finding]:
-    """Return what is wrong with templates, a finding each.
+    """Return the findings in templates.
 
     Args:
-        templates: their folder, be it under git or not.
-        run: also run the tests of the generated projects, which train tiny models.
-        accept: take what they give for right from now on: write the goldens.
-        step: is told what is done next.
+        templates: their folder.
+        run: also run the generated tests, which train tiny models.
+        accept: write the current output as the expected one.
+        step: called with the name of each step.
 
     Raises:
-        ScaffoldError: if the folder holds no templates, or a tool for the work is not installed.
+        ScaffoldError: if the folder has no templates, or a tool is not installed.
     """
     templates = templates.resolve()
     check_templates(templates, str(templates))
@@ -66,13 +66,13 @@ def template_test(
     answers = sample_answers(str(templates), [*shown, *pairs(catalog)])
     rendered: Rendered = {SKELETON: render(templates, answers, [])}
     findings = []
-    for item, files in render_each(templates, answers):
+    for component, files in render_each(templates, answers):
         if isinstance(files, str):
-            findings.append(Finding("template-error", item.name, 0, files))
+            findings.append(Finding("template-error", component.name, 0, files))
         else:
-            rendered[item.name] = files
-    names = [name for name in (SKELETON, *(item.name for item in shown)) if name in rendered]
-    goldens = {name: golden(rendered[name]) for name in names}
+            rendered[component.name] = files
+    expected = {SKELETON, *(component.name for component in shown)}
+    goldens = {name: golden_text(files) for name, files in rendered.items() if name in expected}
     with tempfile.TemporaryDirectory(prefix="ltscaffold-test") as folder:
         project = Path(folder) / "generated"
         for files in rendered.values():
@@ -82,7 +82,7 @@ def template_test(
         step("comparing with Copier")
         findings += compare_with_copier(templates, shown, Path(folder))
         step("comparing with the goldens")
-        findings += update_goldens(templates, goldens) if accept else differing(templates, goldens)
+        findings += (update_goldens if accept else compare_goldens)(templates, goldens)
         if run:
             step("running the generated tests")
             findings += run_tests(project, tested)
@@ -90,40 +90,41 @@ def template_test(
 
 
 def check_tools(run: bool) -> None:
-    """Raise ScaffoldError if what lints, or what runs tests, is not installed."""
+    """Raise ScaffoldError if the linter or the test runner is not installed."""
     if find_spec("ruff") is None:
-        raise ScaffoldError("ruff is not installed, which lints what is rendered: pip install ruff")
+        raise ScaffoldError("cannot lint: ruff is not installed; pip install ruff")
     if run and None in (find_spec("pytest"), find_spec("torch")):
         raise ScaffoldError(
-            "pytest or torch is not installed: pip install pytest 'ltscaffold[train]', or --no-run"
+            "cannot run tests: pytest or torch is not installed; pip install pytest "
+            "'ltscaffold[train]', or use --no-run"
         )
 
 
 def lint(project: Path) -> Iterator[Finding]:
-    """Yield what ruff finds: a file of another format, or a line of a bad style."""
-    said = {
-        "format": output(project, "ruff", "format", "--check", *RUFF),
-        "style": output(project, "ruff", "check", "--select", RULES, *RUFF),
+    """Yield the findings of ruff on format and style."""
+    printed = {
+        "format": module_output(project, "ruff", "format", "--check", *RUFF),
+        "style": module_output(project, "ruff", "check", "--select", RULES, *RUFF),
     }
-    for code, lines in said.items():
+    for code, lines in printed.items():
         for path, line, message in re.findall(r"(?m)^(.+?):(\d+):\d+: (.+)$", lines):
             yield Finding(code, path, int(line), message)
 
 
-def run_tests(project: Path, items: Sequence[Item]) -> Iterator[Finding]:
-    """Yield the tests that fail of those that were generated for items."""
-    tests = [f"tests/test_{item.name}.py" for item in items]
-    there = [test for test in tests if (project / test).is_file()]
-    said = output(project, *PYTEST, *there)
-    failed = re.findall(r"(?m)^(?:FAILED|ERROR) (\S+?)(?:::| - )(.*)$", said)
+def run_tests(project: Path, components: Sequence[Component]) -> Iterator[Finding]:
+    """Yield the failing tests of components."""
+    tests = [f"tests/test_{component.name}.py" for component in components]
+    existing = [test for test in tests if (project / test).is_file()]
+    printed = module_output(project, *PYTEST, *existing)
+    failed = re.findall(r"(?m)^(?:FAILED|ERROR) (\S+?)(?:::| - )(.*)$", printed)
     for path, message in failed:
         yield Finding("test", path, 0, message)
-    if not failed and not re.search(r"\b\d+ passed\b", said):
-        yield Finding("test", "tests", 0, " ".join(said.split())[-200:] or "pytest gave up")
+    if not failed and not re.search(r"\b\d+ passed\b", printed):
+        yield Finding("test", "tests", 0, " ".join(printed.split())[-200:] or "no output")
 
 
-def compare_with_copier(templates: Path, items: Sequence[Item], folder: Path) -> Iterator[Finding]:
-    """Yield what Copier, without --trust, renders differently for an item of each kind."""
+def compare_with_copier(templates: Path, shown: list[Component], folder: Path) -> Iterator[Finding]:
+    """Yield the files that Copier, without --trust, renders differently, one component per type."""
     copy, project = folder / "templates", folder / "copied"
     shutil.copytree(templates, copy, ignore=shutil.ignore_patterns(".git", GOLDENS))
     git("init", "--quiet", cwd=copy)
@@ -131,14 +132,14 @@ def compare_with_copier(templates: Path, items: Sequence[Item], folder: Path) ->
     author = ("-c", "user.name=ltscaffold", "-c", "user.email=ltscaffold@localhost")
     git(*author, "commit", "--quiet", "--no-gpg-sign", "--message", VERSION, cwd=copy)
     git("tag", VERSION, cwd=copy)
-    last = {item.kind: item for item in items}
+    last = {component.type: component for component in shown}
     answers = sample_answers(str(copy), list(last.values()))
     data = {name: value for name, value in answers.variables().items() if name[0] != "_"}
     write_files(folder, {"data.yml": yaml.safe_dump(data)})
     options = ("--defaults", "--quiet", "--vcs-ref", VERSION, "--data-file", folder / "data.yml")
-    said = output(folder, "copier", "copy", *options, copy, project)
+    printed = module_output(folder, "copier", "copy", *options, copy, project)
     if not project.is_dir():
-        message = f"Copier does not render them: {reason(said)}"
+        message = f"Copier cannot render the templates: {last_line(printed)}"
         yield Finding("copier", "copier.yml", 0, message)
         return
     for path, text in render(templates, answers).items():
@@ -146,14 +147,14 @@ def compare_with_copier(templates: Path, items: Sequence[Item], folder: Path) ->
             yield Finding("copier", path, 0, "Copier renders it differently")
 
 
-def golden(files: Files) -> str:
-    """Return files as one text, which no tool takes for code; not the record of the project."""
+def golden_text(files: Files) -> str:
+    """Return files as one text, without the record of the project."""
     shown = {path: text for path, text in files.items() if path != ANSWERS_FILE}
     return "".join(f"==> {path} <==\n{text}" for path, text in shown.items())
 
 
-def differing(templates: Path, goldens: dict[str, str]) -> Iterator[Finding]:
-    """Yield the goldens that are not what is rendered; without a folder there are none."""
+def compare_goldens(templates: Path, goldens: dict[str, str]) -> Iterator[Finding]:
+    """Yield the goldens that differ from the output; none without a folder of goldens."""
     folder = templates / GOLDENS
     if not folder.is_dir():
         return
@@ -162,21 +163,23 @@ def differing(templates: Path, goldens: dict[str, str]) -> Iterator[Finding]:
         if was != text:
             lines = zip_longest(was.splitlines(), text.splitlines())
             differences = (number for number, (a, b) in enumerate(lines, 1) if a != b)
-            message = "is rendered differently: see git diff after --accept"
+            message = "the output differs; see git diff after --accept"
             yield Finding("golden", f"{GOLDENS}/{name}.txt", next(differences, 0), message)
     for name in sorted({path.stem for path in folder.glob("*.txt")} - goldens.keys()):
-        yield Finding("golden", f"{GOLDENS}/{name}.txt", 0, "is no longer rendered: --accept")
+        yield Finding(
+            "golden", f"{GOLDENS}/{name}.txt", 0, "no longer rendered; delete it with --accept"
+        )
 
 
 def update_goldens(templates: Path, goldens: dict[str, str]) -> list[Finding]:
-    """Write the goldens, and delete others; nothing is left to find."""
+    """Write the goldens and delete all others; return no findings."""
     for path in (templates / GOLDENS).glob("*.txt"):
         path.unlink()
     write_files(templates / GOLDENS, {f"{name}.txt": text for name, text in goldens.items()})
     return []
 
 
-def output(folder: Path, module: str, *arguments: str | Path) -> str:
-    """Return what a Python module prints when it is run in a folder."""
-    done = python(folder, "-m", module, *arguments)
-    return done.stdout + done.stderr
+def module_output(folder: Path, module: str, *arguments: str | Path) -> str:
+    """Run a Python module in a folder; return its standard output and error."""
+    completed = run_python(folder, "-m", module, *arguments)
+    return completed.stdout + completed.stderr

@@ -1,4 +1,4 @@
-"""`ltscaffold update`: the merge with newer templates, and everything that comes with a version.
+"""`ltscaffold update`: the merge with newer templates, and the remarks of each version.
 
-A remark of a version (codemod, removed hook, news) goes through `remarks`. See `commands`.
+Codemods, removed hooks and release notes go through `remarks`. See `commands`.
 """

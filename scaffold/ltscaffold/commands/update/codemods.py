@@ -17,8 +17,8 @@ from ltscaffold.commands.update.runtime_imports import (
     follow_targets,
     former_mentions,
 )
-from ltscaffold.git import ignored
-from ltscaffold.writing.plan import Plan, SourceLocation, changes_of, read
+from ltscaffold.git import ignored_paths
+from ltscaffold.writing.plan import Plan, SourceLocation, compute_changes, read
 
 NOT_SOURCES = {"__pycache__", "node_modules", "outputs"}
 """Folders with files that a project has not written, besides those of Python environments."""
@@ -77,7 +77,7 @@ def run_codemods(
             notes += [f"{path}:{line}" for line in changed_lines(before, after)]
             places = codemod.left_to_do(after)
             reviews += [SourceLocation(path, line, message) for line, message in places]
-    return replace(plan, changes=changes_of(project, contents), reviews=reviews, notes=notes)
+    return replace(plan, changes=compute_changes(project, contents), reviews=reviews, notes=notes)
 
 
 def changed_lines(before: str, after: str) -> Iterator[str]:
@@ -103,4 +103,4 @@ def sources(project: Path) -> list[str]:
         ]
         paths = (Path(folder, name) for name in names)
         found += [p.relative_to(project).as_posix() for p in paths if not p.is_symlink()]
-    return sorted(set(found) - set(ignored(project, found)))
+    return sorted(set(found) - set(ignored_paths(project, found)))

@@ -58,7 +58,9 @@ def test_generated_tests_pass_unedited(chain: Path, run: Run) -> None:
 
 def test_base_of_another_task_stays(chain: Path) -> None:
     before = tree(chain)
-    with pytest.raises(ScaffoldError, match="alpha: based on middle; remove that first"):
+    with pytest.raises(
+        ScaffoldError, match="cannot remove 'middle': 'alpha' is based on it; remove 'alpha' first"
+    ):
         remove(chain, "middle")
     assert tree(chain) == before
 
@@ -117,8 +119,8 @@ def test_base_that_a_merge_has_lost_is_named(chain: Path) -> None:
     lines = answers.read_text().splitlines(keepends=True)
     answers.write_text("".join(line for line in lines if '"name": "middle"' not in line))
     before = tree(chain)
-    with pytest.raises(ScaffoldError, match="alpha is based on middle, which is neither"):
+    with pytest.raises(ScaffoldError, match="'alpha' is based on 'middle', which is neither"):
         add(chain, "alpha", ["setup"])
-    with pytest.raises(ScaffoldError, match="alpha is based on middle, which is neither"):
+    with pytest.raises(ScaffoldError, match="'alpha' is based on 'middle', which is neither"):
         status(chain)
     assert tree(chain) == before

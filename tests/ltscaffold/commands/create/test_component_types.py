@@ -6,7 +6,7 @@ import copier
 import pytest
 
 from lightning_transformers.config.config_tree import PACKAGED_CONFIGS
-from ltscaffold.errors import EditsInTheWayError, ScaffoldError
+from ltscaffold.errors import EditLossError, ScaffoldError
 from ltscaffold.project.status import status
 from ltscaffold.record.answers import read_project
 from ltscaffold.record.component_types import CALLBACK, COMPONENT_TYPES, DATASET, ComponentType
@@ -40,8 +40,8 @@ CALLBACK_FILES = {
 
 
 @pytest.fixture
-def items(project: Path) -> Path:
-    """Return a project with an item of each kind."""
+def components(project: Path) -> Path:
+    """Return a project with a component of each type."""
     new_task(project, "mine", BASE, ["training_step"])
     new_dataset(project, "rows", BASE, ["process_data", "collate_fn"])
     new_callback(project, "watch", ["on_train_batch_end"])
@@ -72,25 +72,25 @@ def test_files_are_written_in_a_project_and_with_one(project: Path, tmp_path: Pa
     assert set(tree(tmp_path / "other")) == skeleton | CALLBACK_FILES
 
 
-def test_files_are_what_copier_renders(items: Path, tmp_path: Path) -> None:
-    assert tree(items) == rendered(items, tmp_path / "once")
-    new_dataset(items, "images", "image_classification", ["setup", "model_data_kwargs"])
-    new_callback(items, "a_callback", ["state_dict", "on_exception"])
-    new_task(items, "zeta", "mine", [], ["weight_noise"])
-    assert tree(items) == rendered(items, tmp_path / "twice")
+def test_files_are_what_copier_renders(components: Path, tmp_path: Path) -> None:
+    assert tree(components) == rendered(components, tmp_path / "once")
+    new_dataset(components, "images", "image_classification", ["setup", "model_data_kwargs"])
+    new_callback(components, "a_callback", ["state_dict", "on_exception"])
+    new_task(components, "zeta", "mine", [], ["weight_noise"])
+    assert tree(components) == rendered(components, tmp_path / "twice")
 
 
-def test_remove_restores_the_tree(items: Path) -> None:
-    before = tree(items), folders(items)
-    new_dataset(items, "images", "image_classification", ["setup"])
-    new_callback(items, "other", ["setup"])
-    remove(items, "images")
-    remove(items, "other")
-    assert (tree(items), folders(items)) == before
-    remove(items, "rows")
-    remove(items, "watch")
-    assert not [path for path in tree(items) if "rows" in path or "watch" in path]
-    assert not (items / "conf/dataset").exists()
+def test_remove_restores_the_tree(components: Path) -> None:
+    before = tree(components), folders(components)
+    new_dataset(components, "images", "image_classification", ["setup"])
+    new_callback(components, "other", ["setup"])
+    remove(components, "images")
+    remove(components, "other")
+    assert (tree(components), folders(components)) == before
+    remove(components, "rows")
+    remove(components, "watch")
+    assert not [path for path in tree(components) if "rows" in path or "watch" in path]
+    assert not (components / "conf/dataset").exists()
 
 
 @pytest.mark.parametrize(
@@ -101,42 +101,42 @@ def test_remove_restores_the_tree(items: Path) -> None:
     ],
 )
 def test_add_keeps_the_edits_and_undo_takes_it_back(
-    name: str, path: str, hook: str, items: Path, tmp_path: Path
+    name: str, path: str, hook: str, components: Path, tmp_path: Path
 ) -> None:
-    module = items / path
+    module = components / path
     module.write_text(module.read_text().replace("super().", "super(). "))
-    before = tree(items)
-    assert not add(items, name, [hook]).conflicts
+    before = tree(components)
+    assert not add(components, name, [hook]).conflicts
     assert f"def {hook}(" in module.read_text()
     assert "super(). " in module.read_text()
-    undo(items)
-    assert tree(items) == before
-    with pytest.raises(EditsInTheWayError):
-        remove(items, name)
+    undo(components)
+    assert tree(components) == before
+    with pytest.raises(EditLossError):
+        remove(components, name)
     module.write_text(module.read_text().replace("super(). ", "super()."))
-    add(items, name, [hook])
-    assert tree(items) == rendered(items, tmp_path / "copied")
+    add(components, name, [hook])
+    assert tree(components) == rendered(components, tmp_path / "copied")
 
 
-def test_rename_of_a_dataset_reaches_the_configs(items: Path, tmp_path: Path) -> None:
-    (items / "conf/experiment").mkdir()
-    experiment = items / "conf/experiment/long.yaml"
+def test_rename_of_a_dataset_reaches_the_configs(components: Path, tmp_path: Path) -> None:
+    (components / "conf/experiment").mkdir()
+    experiment = components / "conf/experiment/long.yaml"
     experiment.write_text(
         "defaults:\n  - override /dataset: nlp/language_modeling/rows\n# other/rows, rows stay\n"
     )
-    rename(items, "rows", "lines_1a")
-    assert "class Lines1aDataModule(" in (items / "tasks/lines_1a/data.py").read_text()
+    rename(components, "rows", "lines_1a")
+    assert "class Lines1aDataModule(" in (components / "tasks/lines_1a/data.py").read_text()
     assert experiment.read_text() == (
         "defaults:\n  - override /dataset: nlp/language_modeling/lines_1a\n"
         "# other/rows, rows stay\n"
     )
     experiment.unlink()
-    assert tree(items) == rendered(items, tmp_path / "copied")
+    assert tree(components) == rendered(components, tmp_path / "copied")
 
 
-def test_rename_of_a_callback_reaches_the_configs(items: Path, tmp_path: Path) -> None:
-    (items / "conf/experiment").mkdir()
-    experiment = items / "conf/experiment/long.yaml"
+def test_rename_of_a_callback_reaches_the_configs(components: Path, tmp_path: Path) -> None:
+    (components / "conf/experiment").mkdir()
+    experiment = components / "conf/experiment/long.yaml"
     text = (
         "# to watch: callbacks/NAME, callbacks.NAME.x=1, my_watch, callbacks/watch_2\n"
         "defaults:\n  - override /callbacks: [default, NAME, watch_2]\n  - watch\n"
@@ -145,59 +145,65 @@ def test_rename_of_a_callback_reaches_the_configs(items: Path, tmp_path: Path) -
         "callbacks:\n  other:\n    x: watch\n  NAME:\n    x: 1\nelse:\n  watch:\n    x: 1\n"
     )
     experiment.write_text(text.replace("NAME", "watch"))
-    rename(items, "watch", "observer")
+    rename(components, "watch", "observer")
     assert experiment.read_text() == text.replace("NAME", "observer")
-    assert "class Observer(Callback):" in (items / "tasks/observer/callback.py").read_text()
+    assert "class Observer(Callback):" in (components / "tasks/observer/callback.py").read_text()
     experiment.unlink()
-    assert tree(items) == rendered(items, tmp_path / "copied")
+    assert tree(components) == rendered(components, tmp_path / "copied")
 
 
-def test_status_finds_the_stubs_of_each_kind(items: Path) -> None:
-    found = {entry.item.name: [stub.name for stub in entry.stubs] for entry in status(items).items}
+def test_status_finds_the_stubs_of_each_type(components: Path) -> None:
+    found = {
+        entry.component.name: [stub.name for stub in entry.stubs]
+        for entry in status(components).components
+    }
     assert found == {
         "mine": ["training_step"],
         "rows": ["collate_fn", "process_data"],
         "watch": ["on_train_batch_end"],
     }
-    data = items / "tasks/rows/data.py"
+    data = components / "tasks/rows/data.py"
     data.write_text(data.read_text().replace("return super().collate_fn", "return list"))
-    (rows,) = [entry for entry in status(items).items if entry.item.name == "rows"]
+    (rows,) = [entry for entry in status(components).components if entry.component.name == "rows"]
     assert [stub.name for stub in rows.stubs] == ["process_data"]
 
 
-def test_names_are_unique_over_all_kinds(items: Path) -> None:
-    with pytest.raises(ScaffoldError, match="there is a dataset 'rows'"):
-        new_task(items, "rows", BASE)
-    with pytest.raises(ScaffoldError, match="there is a task 'mine'"):
-        new_callback(items, "mine")
-    with pytest.raises(ScaffoldError, match="there is a callback 'watch'"):
-        rename(items, "rows", "watch")
+def test_names_are_unique_over_all_types(components: Path) -> None:
+    with pytest.raises(ScaffoldError, match="has a dataset 'rows' already"):
+        new_task(components, "rows", BASE)
+    with pytest.raises(ScaffoldError, match="has a task 'mine' already"):
+        new_callback(components, "mine")
+    with pytest.raises(ScaffoldError, match="has a callback 'watch' already"):
+        rename(components, "rows", "watch")
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("new-dataset", "mine2", "--base", "mine"), "no base 'mine'"),
+        (("new-dataset", "mine2", "--base", "mine"), "'mine' is not a known base"),
         (("new-dataset", "sample", "--base", BASE), "call the dataset my_sample"),
-        (("new-dataset", "it", "--base", BASE, "--hook", "training_step"), "no dataset hook"),
+        (
+            ("new-dataset", "it", "--base", BASE, "--hook", "training_step"),
+            "not a known dataset hook",
+        ),
         (("new-dataset", BASE, "--base", BASE), "name of a base"),
         (("new-callback", "none"), "call the callback my_none"),
         (("new-callback", "callback"), "call the callback my_callback"),
         (("new-callback", "it", "--hook", "on_train_ends"), "did you mean 'on_train_end'?"),
-        (("new-task", "it", "--base", "rows"), "no base 'rows'"),
+        (("new-task", "it", "--base", "rows"), "'rows' is not a known base"),
         (("add", "rows", "--recipe", "weight_noise"), "a dataset has no recipes"),
-        (("add", "watch", "--hook", "training_step"), "no callback hook"),
+        (("add", "watch", "--hook", "training_step"), "not a known callback hook"),
         (("list", "hooks", "--base", "langage_modeling"), "did you mean 'language_modeling'?"),
-        (("list", "hooks", "--kind", "callback", "--base", BASE), "leave --base out"),
+        (("list", "hooks", "--type", "callback", "--base", BASE), "omit --base"),
     ],
 )
-def test_mistake(arguments: tuple[str, ...], message: str, items: Path, run: Run) -> None:
-    before = tree(items)
+def test_mistake(arguments: tuple[str, ...], message: str, components: Path, run: Run) -> None:
+    before = tree(components)
     done = run("ltscaffold", *arguments)
     assert done.returncode == 2
     assert message in done.stderr
     assert done.stderr.count("\n") == 1
-    assert tree(items) == before
+    assert tree(components) == before
 
 
 @pytest.mark.parametrize(
@@ -205,21 +211,21 @@ def test_mistake(arguments: tuple[str, ...], message: str, items: Path, run: Run
 )
 @pytest.mark.parametrize("option", ["--dry-run", "--diff"])
 def test_a_preview_writes_nothing(
-    command: tuple[str, ...], option: str, items: Path, run: Run
+    command: tuple[str, ...], option: str, components: Path, run: Run
 ) -> None:
-    before = tree(items)
+    before = tree(components)
     done = run("ltscaffold", *command, option)
     assert done.returncode == 0
     assert "tasks/it/__init__.py" in done.stdout
-    assert tree(items) == before
+    assert tree(components) == before
     assert '"command": "new-' in run("ltscaffold", *command, "--json").stdout
 
 
 def test_names_of_the_runtime_are_taken() -> None:
     callbacks = {path.stem for path in (PACKAGED_CONFIGS / "callbacks").glob("*.yaml")}
     datasets = {path.stem for path in (PACKAGED_CONFIGS / "dataset").glob("*/*/*.yaml")}
-    assert callbacks - {"default"} <= CALLBACK.taken
-    assert datasets - {"default"} == DATASET.taken
+    assert callbacks - {"default"} <= CALLBACK.reserved_names
+    assert datasets - {"default"} == DATASET.reserved_names
 
 
 @pytest.mark.parametrize("kind", ["dataset", "callback"])
@@ -229,7 +235,7 @@ def test_templates_without_the_kind_say_so(
     with monkeypatch.context() as patch:
         patch.setattr("ltscaffold.templating.source.versions", lambda url: ["v1.0.0"])
         new_task(project, "old", BASE)
-    done = run("ltscaffold", "list", "hooks", "--kind", kind)
+    done = run("ltscaffold", "list", "hooks", "--type", kind)
     assert f"a {kind} needs templates v1.1.0, the project has v1.0.0" in done.stderr
     with pytest.raises(ScaffoldError, match=f"a {kind} needs templates"):
         new_callback(project, "it") if kind == "callback" else new_dataset(project, "it", BASE)
@@ -237,10 +243,10 @@ def test_templates_without_the_kind_say_so(
 
 @pytest.mark.parametrize("kind", COMPONENT_TYPES.values(), ids=COMPONENT_TYPES)
 def test_hooks_are_listed_with_signature_and_time(
-    kind: ComponentType, items: Path, run: Run
+    kind: ComponentType, components: Path, run: Run
 ) -> None:
     name = {"task": "training_step", "dataset": "process_split", "callback": "on_train_batch_end"}
-    lines = run("ltscaffold", "list", "hooks", "--kind", kind.name).stdout.splitlines()
+    lines = run("ltscaffold", "list", "hooks", "--type", kind.name).stdout.splitlines()
     (line,) = [line for line in lines if line.split()[1] == name[kind.name]]
     assert line.startswith(("train ", "process "))
     assert ") -> " in line
@@ -249,7 +255,7 @@ def test_hooks_are_listed_with_signature_and_time(
     assert sorted(lines) == lines
 
 
-def test_hooks_of_a_task_of_the_project_are_listed(items: Path, run: Run) -> None:
+def test_hooks_of_a_task_of_the_project_are_listed(components: Path, run: Run) -> None:
     done = run("ltscaffold", "list", "hooks", "--base", "mine", "--json")
     assert '"stage": "train"' in done.stdout
     assert done.stdout == run("ltscaffold", "list", "hooks", "--base", BASE, "--json").stdout

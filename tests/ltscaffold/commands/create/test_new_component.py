@@ -41,7 +41,7 @@ def test_in_an_empty_folder_the_project_is_written_too(project: Path) -> None:
     }
 
 
-def test_in_a_project_only_the_files_of_the_item_are_written(project: Path) -> None:
+def test_in_a_project_only_the_files_of_the_component_are_written(project: Path) -> None:
     new_task(project, "first", "language_modeling", recipes=["weight_noise"])
     (project / "tasks/first/model.py").write_text("# mine\n")
     before = tree(project)
@@ -52,7 +52,7 @@ def test_in_a_project_only_the_files_of_the_item_are_written(project: Path) -> N
     assert {path for path in before if before[path] != after[path]} == {ANSWERS_FILE}
     answers = read_answers(project)
     assert answers is not None
-    assert [item.name for item in answers.items] == ["first", "second"]
+    assert [component.name for component in answers.components] == ["first", "second"]
 
 
 def test_project_then_task_equals_task_alone(tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ def test_concurrent_runs_all_land(project: Path) -> None:
     assert [process.communicate()[1] for process in running] == [b""] * len(names)
     answers = read_answers(project)
     assert answers is not None
-    assert sorted(item.name for item in answers.items) == names
+    assert sorted(component.name for component in answers.components) == names
     assert all((project / f"tasks/{name}/model.py").is_file() for name in names)
 
 

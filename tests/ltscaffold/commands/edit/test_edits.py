@@ -1,11 +1,11 @@
-"""Items change, and no edit is lost: add, remove, rename and undo."""
+"""Components change, and no edit is lost: add, remove, rename and undo."""
 
 from pathlib import Path
 
 import copier
 import pytest
 
-from ltscaffold.errors import EditsInTheWayError, ScaffoldError
+from ltscaffold.errors import EditLossError, ScaffoldError
 from ltscaffold.record.answers import read_project
 from ltscaffold.templating.source import SOURCE_URL
 from tests.conftest import Run
@@ -86,10 +86,10 @@ def test_add_to_a_file_with_dos_line_ends(mine: Path) -> None:
     ("arguments", "message"),
     [
         (("mine",), "nothing to add"),
-        (("mine", ["training_step"]), "mine has training_step already"),
+        (("mine", ["training_step"]), "'mine' has training_step already"),
         (("mine", ["trainingstep"]), "did you mean 'training_step'"),
         (("mine", [], ["weight_nose"]), "did you mean 'weight_noise'"),
-        (("mina", ["setup"]), "no item 'mina' .did you mean 'mine'"),
+        (("mina", ["setup"]), "'mina' is not a known component; did you mean 'mine'"),
     ],
 )
 def test_what_cannot_be_added(arguments: tuple[object, ...], message: str, mine: Path) -> None:
@@ -202,7 +202,9 @@ def test_undo_keeps_an_edit_elsewhere_in_a_file(project: Path) -> None:
 @pytest.mark.parametrize("path", [MODEL, CONFIG])
 def test_undo_refuses_to_lose_an_edit(path: str, mine: Path) -> None:
     before = tree(mine)
-    with pytest.raises(EditsInTheWayError, match=f"{path}.*edited since 'new-task mine'") as caught:
+    with pytest.raises(
+        EditLossError, match=f"cannot undo 'new-task mine': you edited .*{path}.* since"
+    ) as caught:
         undo(mine)
     assert "+extra: 1" in caught.value.diff
     assert tree(mine) == before

@@ -71,7 +71,7 @@ def test_a_stub_is_found_until_it_is_filled_in(project: Path, run: Run) -> None:
     assert check(project) == []
 
 
-def test_findings_of_another_item_are_left_out(mine: Path) -> None:
+def test_findings_of_another_component_are_left_out(mine: Path) -> None:
     new_task(mine, "other", "language_modeling", ["setup"])
     assert check(mine, "mine") == []
     assert [finding.code for finding in check(mine)] == ["unfilled-stub"]
@@ -86,8 +86,8 @@ def test_a_file_that_git_ignores(mine: Path, run: Run) -> None:
     assert [(f.code, f.path) for f in check(mine)] == [("ignored-file", TEST)]
 
 
-def test_the_abandoned_package(mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ltscaffold.commands.inspect.check.ABANDONED", "pytest")
+def test_the_legacy_distribution(mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ltscaffold.commands.inspect.check.LEGACY_DISTRIBUTION", "pytest")
     (found,) = check(mine)
     assert "pip uninstall pytest" in found.message
 
@@ -99,7 +99,7 @@ def test_command_prints_findings_and_leaves_with_status_1(mine: Path, run: Run) 
     before = tree(mine)
     done = run("ltscaffold", "check")
     assert done.returncode == 1
-    assert done.stdout.startswith(f"{TEST}: generated for mine, and gone")
+    assert done.stdout.startswith(f"{TEST}: generated for mine, but deleted")
     as_json = run("ltscaffold", "check", "--json")
     assert as_json.returncode == 1
     printed = json.loads(as_json.stdout)
@@ -110,9 +110,9 @@ def test_command_prints_findings_and_leaves_with_status_1(mine: Path, run: Run) 
 
 @pytest.mark.usefixtures("warm_interpreter")
 def test_run_trains_a_batch_and_names_what_fails(mine: Path) -> None:
-    assert check(mine, run=True) == []
+    assert check(mine, smoke=True) == []
     damaged(MODEL, "callbacks.append(", "callbacks.appendix(")(mine)
-    (found,) = check(mine, run=True)
+    (found,) = check(mine, smoke=True)
     assert found.code == "run"
     assert "has no attribute 'appendix'" in found.message
     assert not (mine / "outputs").exists()
@@ -121,7 +121,7 @@ def test_run_trains_a_batch_and_names_what_fails(mine: Path) -> None:
 def test_status_tells_the_state_of_each_file(mine: Path, run: Run) -> None:
     damaged(MODEL, "noise_std: float", "noise_std: int")(mine)
     (mine / TEST).unlink()
-    (entry,) = status(mine).items
+    (entry,) = status(mine).components
     assert entry.files == {
         CONFIG: "unchanged",
         "tasks/mine/__init__.py": "unchanged",
@@ -133,7 +133,7 @@ def test_status_tells_the_state_of_each_file(mine: Path, run: Run) -> None:
     assert printed["status"]["items"][0]["files"] == entry.files
 
 
-@pytest.mark.parametrize("command", ["status", "check", "list items", "undo", "remove x"])
+@pytest.mark.parametrize("command", ["status", "check", "list components", "undo", "remove x"])
 def test_outside_of_a_project_it_is_said(command: str, run: Run) -> None:
     done = run("ltscaffold", *command.split())
     assert done.returncode == 2

@@ -1,4 +1,4 @@
-"""A partial of the templates that a project has for its own."""
+"""A template fragment that a project overrides."""
 
 import re
 from collections.abc import Callable
@@ -9,10 +9,10 @@ import pytest
 from ltscaffold.commands.inspect.check import check
 from ltscaffold.commands.templates.eject import plan_eject
 from ltscaffold.errors import ScaffoldError
-from ltscaffold.project.own_partials import ejected_changes, partial_names
+from ltscaffold.project.project_fragments import ejected_changes, fragment_names
 from ltscaffold.project.status import status
 from ltscaffold.record.answers import read_project
-from ltscaffold.templating.source import BUNDLE_VARIABLE, SOURCE_URL, checkout, versions
+from ltscaffold.templating.source import BUNDLE_VARIABLE, SOURCE_URL, checkout, refresh, versions
 from tests.conftest import Run
 from tests.helpers.own_templates import DOCSTRING, OURS, next_version, our_templates
 from tests.helpers.projects import (
@@ -28,7 +28,7 @@ from tests.helpers.projects import (
 from tests.helpers.releases import NEXT, next_release
 from tests.helpers.tree import tree
 
-PARTIAL = ".ltscaffold/templates/hooks/training_step.jinja"
+FRAGMENT = ".ltscaffold/templates/hooks/training_step.jinja"
 MODEL = "tasks/mine/model.py"
 ORIGINAL, OWN = "Return the loss of one training batch.", "Return the loss, as our team has it."
 NEWEST = versions(SOURCE_URL)[-1]
@@ -36,21 +36,21 @@ NEWEST = versions(SOURCE_URL)[-1]
 
 def eject_and_edit(project: Path) -> None:
     eject(project, "hooks/training_step")
-    partial = project / PARTIAL
-    assert ORIGINAL in partial.read_text()
-    partial.write_text(partial.read_text().replace(ORIGINAL, OWN))
+    fragment = project / FRAGMENT
+    assert ORIGINAL in fragment.read_text()
+    fragment.write_text(fragment.read_text().replace(ORIGINAL, OWN))
 
 
 @pytest.fixture
 def generated(project: Path) -> Path:
-    """Return a project with a task that was rendered from a partial of its own."""
+    """Return a project with a task that was rendered from an overriding template fragment."""
     new_project(project)
     eject_and_edit(project)
     new_task(project, "mine", "language_modeling", ["training_step"])
     return project
 
 
-def test_new_items_render_with_it_and_older_ones_stay(project: Path) -> None:
+def test_new_components_render_with_it_and_older_ones_stay(project: Path) -> None:
     new_task(project, "old", "language_modeling", ["training_step"])
     before = (project / "tasks/old/model.py").read_text()
     eject_and_edit(project)
@@ -73,7 +73,7 @@ def test_it_can_be_taken_back(project: Path) -> None:
     new_project(project)
     before = tree(project)
     eject(project, "hooks/training_step")
-    assert set(tree(project)) - set(before) == {PARTIAL}
+    assert set(tree(project)) - set(before) == {FRAGMENT}
     undo(project)
     assert tree(project) == before
 
@@ -91,11 +91,11 @@ def test_a_preview_writes_nothing(project: Path, run: Run) -> None:
 def test_status_lists_it_and_calls_the_files_unchanged(generated: Path) -> None:
     found = status(generated)
     assert found.ejected == ["hooks/training_step"]
-    assert set(found.items[0].files.values()) == {"unchanged"}
-    (generated / PARTIAL).unlink()
+    assert set(found.components[0].files.values()) == {"unchanged"}
+    (generated / FRAGMENT).unlink()
     found = status(generated)
     assert found.ejected == []
-    assert found.items[0].files[MODEL] == "edited"
+    assert found.components[0].files[MODEL] == "edited"
 
 
 def test_update_keeps_its_text_and_brings_the_rest(
@@ -119,7 +119,7 @@ def test_plain_copier_update_keeps_its_text_and_brings_the_rest(generated: Path,
     assert OWN in text
     assert "<<<<<<<" not in text
     assert "Language modeling improved." in text
-    assert OWN in (generated / PARTIAL).read_text()
+    assert OWN in (generated / FRAGMENT).read_text()
 
 
 def test_a_change_of_the_original_is_told(project: Path, tmp_path: Path) -> None:
@@ -130,19 +130,20 @@ def test_a_change_of_the_original_is_told(project: Path, tmp_path: Path) -> None
     next_version(mine, "v30", DOCSTRING, "improved")
     (mine / "hooks/training_step.jinja").unlink()
     next_version(mine, "v40", "improved", DOCSTRING)
+    refresh(str(mine))
     answers = read_project(project)
     (note,) = ejected_changes(project, answers, OURS, "v30")
-    assert note.startswith(f"{PARTIAL}: its original changed in v30; take over what you want of ")
+    assert note.startswith(f"{FRAGMENT}: its original changed in v30; compare: diff -u ")
     (note,) = ejected_changes(project, answers, OURS, "v40")
-    assert note == f"{PARTIAL}: templates v40 no longer have it; delete it"
+    assert note == f"{FRAGMENT}: templates v40 do not have it; delete it"
     assert not [*ejected_changes(project, answers, "v20", "v30")]
 
 
-def test_check_finds_a_partial_of_an_unknown_name(generated: Path) -> None:
-    (generated / PARTIAL).with_name("trainin_step.jinja").write_text("")
+def test_check_finds_a_fragment_of_an_unknown_name(generated: Path) -> None:
+    (generated / FRAGMENT).with_name("trainin_step.jinja").write_text("")
     findings = [finding for finding in check(generated) if finding.code != "unfilled-stub"]
     assert [(finding.code, finding.path) for finding in findings] == [
-        ("unknown-partial", PARTIAL.replace("training", "trainin"))
+        ("unknown-partial", FRAGMENT.replace("training", "trainin"))
     ]
     assert "did you mean 'hooks/training_step'?" in findings[0].message
 
@@ -150,18 +151,18 @@ def test_check_finds_a_partial_of_an_unknown_name(generated: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda text: text + "{% if %}", r"training_step\.jinja:\d+ does not render: Expected"),
-        (lambda text: text.replace("returns =", "gives ="), "does not render: .* 'returns'"),
-        (lambda text: text.replace('"Tensor" %}', '"Tensor[" %}'), "no valid Python"),
+        (lambda text: text + "{% if %}", r"training_step\.jinja:\d+: Expected"),
+        (lambda text: text.replace("returns =", "gives ="), "cannot render .* 'returns'"),
+        (lambda text: text.replace('"Tensor" %}', '"Tensor[" %}'), "invalid Python"),
     ],
     ids=["syntax", "name", "python"],
 )
-def test_check_finds_a_partial_that_gives_nothing_that_works(
+def test_check_finds_a_fragment_that_gives_nothing_that_works(
     damage: Callable[[str], str], message: str, generated: Path, run: Run
 ) -> None:
     assert {finding.code for finding in check(generated)} == {"unfilled-stub"}
-    partial = generated / PARTIAL
-    partial.write_text(damage(partial.read_text()))
+    fragment = generated / FRAGMENT
+    fragment.write_text(damage(fragment.read_text()))
     findings = check(generated)
     assert {finding.code for finding in findings} == {"template-error"}
     assert any(re.search(message, finding.message) for finding in findings)
@@ -169,20 +170,20 @@ def test_check_finds_a_partial_that_gives_nothing_that_works(
     assert done.returncode == 0, done.stderr
 
 
-def test_check_finds_a_partial_that_git_ignores(generated: Path, run: Run) -> None:
+def test_check_finds_a_fragment_that_git_ignores(generated: Path, run: Run) -> None:
     run("git", "init", "--quiet")
     assert "ignored-file" not in {finding.code for finding in check(generated)}
     (generated / ".gitignore").write_text(".ltscaffold\n")
-    assert PARTIAL in {found.path for found in check(generated) if found.code == "ignored-file"}
+    assert FRAGMENT in {found.path for found in check(generated) if found.code == "ignored-file"}
 
 
 @pytest.mark.parametrize(
     ("name", "message"),
     [
         ("hooks/trainin_step", "did you mean 'hooks/training_step'"),
-        ("python", "there is no partial 'python'"),
-        ("../copier.yml", "there is no partial"),
-        ("hooks/training_step", "is the project's own already: edit it"),
+        ("python", "'python' is not a known template fragment"),
+        ("../copier.yml", "is not a known template fragment"),
+        ("hooks/training_step", "exists already; edit it"),
     ],
 )
 def test_what_cannot_be_ejected_is_one_line(name: str, message: str, generated: Path) -> None:
@@ -192,8 +193,8 @@ def test_what_cannot_be_ejected_is_one_line(name: str, message: str, generated: 
     assert tree(generated) == before
 
 
-@pytest.mark.parametrize("kind", ["bases", "callback_hooks", "data_hooks", "recipes"])
-def test_partials_of_every_folder_can_be_ejected(kind: str, project: Path) -> None:
+@pytest.mark.parametrize("folder", ["bases", "callback_hooks", "data_hooks", "recipes"])
+def test_fragments_of_every_folder_can_be_ejected(folder: str, project: Path) -> None:
     names = {
         "bases": "language_modeling",
         "callback_hooks": "on_fit_end",
@@ -201,24 +202,19 @@ def test_partials_of_every_folder_can_be_ejected(kind: str, project: Path) -> No
         "recipes": "lora",
     }
     new_project(project)
-    eject(project, f"{kind}/{names[kind]}")
-    partial = project / f".ltscaffold/templates/{kind}/{names[kind]}.jinja"
-    text = partial.read_text()
-    partial.write_text(text.replace("title = ", "title = 'Our ' ~ ").replace("Called", "Our call"))
+    eject(project, f"{folder}/{names[folder]}")
+    fragment = project / f".ltscaffold/templates/{folder}/{names[folder]}.jinja"
+    text = fragment.read_text()
+    fragment.write_text(text.replace("title = ", "title = 'Our ' ~ ").replace("Called", "Our call"))
     new_task(project, "mine", "language_modeling", recipes=["lora"])
     new_dataset(project, "rows", "language_modeling", ["process_data"])
     new_callback(project, "watch", ["on_fit_end"])
     ours = sum(b"Our " in content for path, content in tree(project).items() if path[0] != ".")
-    assert ours == {"bases": 2, "callback_hooks": 1, "data_hooks": 0, "recipes": 0}[kind]
+    assert ours == {"bases": 2, "callback_hooks": 1, "data_hooks": 0, "recipes": 0}[folder]
 
 
-def test_the_shell_completes_partials(project: Path, run: Run) -> None:
+def test_the_shell_completes_fragments(project: Path, run: Run) -> None:
     words = "ltscaffold template eject recipes/l"
-    done = run(
-        "ltscaffold",
-        COMP_WORDS=words,
-        COMP_CWORD="3",
-        _LTSCAFFOLD_COMPLETE="complete_bash",
-    )
-    expected = [name for name in partial_names(checkout(SOURCE_URL, NEWEST)) if "s/l" in name]
+    done = run("ltscaffold", COMP_WORDS=words, COMP_CWORD="3", _LTSCAFFOLD_COMPLETE="complete_bash")
+    expected = [name for name in fragment_names(checkout(SOURCE_URL, NEWEST)) if "s/l" in name]
     assert [name for name in expected if name.startswith("recipes/l")] == done.stdout.split()

@@ -63,7 +63,7 @@ def test_generated_tests_are_run(templates: Path) -> None:
         (MODEL, '"""The {{ task', 'x  = 1\n"""The {{ task', "format", "would be reformatted"),
         ("project/tests/*task*", CONTRACT, f"import os\n{CONTRACT}", "style", "F401"),
         (MODEL, "overrides below", "{{ nothing }}", "template-error", "'nothing' is undefined"),
-        (MODEL, "class_line(", "'class ' ~ (", "template-error", "no valid Python"),
+        (MODEL, "class_line(", "'class ' ~ (", "template-error", "invalid Python"),
         ("copier.yml", "_subdirectory", "_tasks: [ls]\n_subdirectory", "copier", "trust"),
         ("copier.yml", "_subdirectory", "_exclude: [train.py]\n_subdirectory", "copier", "differ"),
     ],
@@ -93,7 +93,7 @@ def test_goldens_show_what_an_edit_changes(templates: Path, run: Run) -> None:
     first, second = done.stdout.splitlines()
     assert first.startswith(f"{GOLDENS}/hooks_of_language_modeling.txt:")
     assert first.endswith("see git diff after --accept [golden]")
-    assert second == f"{GOLDENS}/gone.txt: is no longer rendered: --accept [golden]"
+    assert second == f"{GOLDENS}/gone.txt: no longer rendered; delete it with --accept [golden]"
     assert template_test(templates, run=False, accept=True) == []
     assert template_test(templates, run=False) == []
 
@@ -101,7 +101,7 @@ def test_goldens_show_what_an_edit_changes(templates: Path, run: Run) -> None:
 def test_a_folder_of_something_else_is_refused(project: Path, run: Run) -> None:
     done = run("ltscaffold", "template", "test", "--json")
     assert done.returncode == 2
-    assert f"{project} holds no templates of ltscaffold (it lacks copier.yml)" in done.stdout
+    assert f"{project} has no templates for ltscaffold (it lacks copier.yml)" in done.stdout
 
 
 @pytest.mark.parametrize(("missing", "cure"), [("ruff", "install ruff"), ("torch", "--no-run")])

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ltscaffold.project.components import KEPT
-from ltscaffold.record.answers import Answers, Item
+from ltscaffold.project.components import SKIP_IF_EXISTS
+from ltscaffold.record.answers import Answers, Component
 from ltscaffold.templating.render import render
 from ltscaffold.templating.source import SOURCE_URL, checkout, versions
 from tests.conftest import Run
@@ -40,8 +40,8 @@ EDITS = (
 def project_at(project: Path, version: str) -> None:
     """Write a project with a task as a version of the templates gave it, under git."""
     parts = ["recipes/weight_noise", "hooks/on_predict_batch_end", "hooks/training_step"]
-    item = Item("task", "mine", "nlp", "language_modeling", parts, version)
-    answers = Answers(version, SOURCE_URL, "tasks", [item])
+    component = Component("task", "mine", "nlp", "language_modeling", parts, version)
+    answers = Answers(version, SOURCE_URL, "tasks", [component])
     for path, text in render(checkout(SOURCE_URL, version), answers).items():
         (project / path).parent.mkdir(parents=True, exist_ok=True)
         (project / path).write_text(text)
@@ -76,7 +76,7 @@ def test_direct_and_stepwise_come_to_the_same_and_its_tests_pass(
         assert updated_files(direct) == updated_files(project)
         assert run("copier", "update", "--vcs-ref", after).returncode == 0, (version, after)
         commit(run)
-        update(direct, how="text")
+        update(direct, strategy="line")
     assert FILLED in (project / MODEL).read_text()
     for version in RELEASED[:-1]:
         assert updated_files(tmp_path / version) == updated_files(project)
@@ -89,7 +89,7 @@ def test_direct_and_stepwise_come_to_the_same_and_its_tests_pass(
 
 def updated_files(project: Path) -> dict[str, bytes]:
     """Return the files of a project but for those that an update leaves to the user."""
-    return {path: content for path, content in tree(project).items() if path not in KEPT}
+    return {path: content for path, content in tree(project).items() if path not in SKIP_IF_EXISTS}
 
 
 @pytest.mark.parametrize(
@@ -104,14 +104,18 @@ def test_plain_copier_update_gives_what_a_text_merge_gives(
     edit(project, *dice.sample(EDITS, dice.randint(1, 4)))
     commit(run)
     shutil.copytree(project, tmp_path / "own")
-    update(tmp_path / "own", how="text")
+    update(tmp_path / "own", strategy="line")
     done = run("copier", "update")
     assert done.returncode == 0, done.stderr
     assert tree(tmp_path / "own") == tree(project)
 
 
-OWN = "".join(f"from {ROOT}.{path.rpartition('.')[0]} import {path.rpartition('.')[2]}\n" for path in NAMES)
-OWN += "from lightning_transformers.train import train\nimport lightning_transformers.core.task as t\n"
+OWN = "".join(
+    f"from {ROOT}.{path.rpartition('.')[0]} import {path.rpartition('.')[2]}\n" for path in NAMES
+)
+OWN += (
+    "from lightning_transformers.train import train\nimport lightning_transformers.core.task as t\n"
+)
 OWN += "\n\nclass Own(t.TaskTransformer):\n    ignored = IGNORED\n"
 """A module of the user with every name that is another one now."""
 
@@ -137,9 +141,17 @@ def test_edited_projects_of_each_version_lose_nothing(seed: int, project: Path, 
         assert not [fact for fact in missing if not is_import_of_runtime(fact)], path
     code = "".join(path.read_text() for path in project.rglob("*.py"))
     assert not [line for _, line in former_mentions(code)]
-    modules = [".".join(path.relative_to(project).with_suffix("").parts) for path in project.rglob("*.py")]
+    modules = [
+        ".".join(path.relative_to(project).with_suffix("").parts) for path in project.rglob("*.py")
+    ]
     imports = "".join(f"import {module}\n" for module in modules if "test" not in module)
-    done = run("python", "-W", "error::FutureWarning", "-c", f"import sys; sys.path.insert(0, '.')\n{imports}")
+    done = run(
+        "python",
+        "-W",
+        "error::FutureWarning",
+        "-c",
+        f"import sys; sys.path.insert(0, '.')\n{imports}",
+    )
     assert done.returncode == 0, done.stderr
     if seed % 5 == 0:
         done = run("pytest", "-q", "-p", "no:cacheprovider", "-W", "error::FutureWarning")

@@ -53,10 +53,12 @@ def test_update_keeps_the_edit_and_brings_the_improvement(project: Path, run: Ru
     assert EDIT in (project / MODEL).read_text()
     answers = read_answers(project)
     assert answers is not None
-    assert {answers.version, *(item.v for item in answers.items)} == {NEXT}
+    assert {answers.version, *(component.template_version for component in answers.components)} == {
+        NEXT
+    }
 
 
-def test_update_reaches_items_of_every_kind_and_chains(project: Path, run: Run) -> None:
+def test_update_reaches_components_of_every_type_and_chains(project: Path, run: Run) -> None:
     new_task(project, "zeta", "language_modeling")
     new_task(project, "alpha", "zeta", hooks=["setup"])
     new_dataset(project, "rows", "language_modeling", ["process_data"])
@@ -73,7 +75,7 @@ def test_update_reaches_items_of_every_kind_and_chains(project: Path, run: Run) 
     }
     answers = read_answers(project)
     assert answers is not None
-    assert {item.v for item in answers.items} == {NEXT}
+    assert {component.template_version for component in answers.components} == {NEXT}
 
 
 def test_own_update_gives_what_copier_gives_also_without_git(
@@ -106,7 +108,7 @@ def test_update_at_the_same_version_changes_nothing(project: Path, run: Run) -> 
     assert tree(project) == before
 
 
-def test_new_items_render_at_the_version_of_the_project(
+def test_new_components_render_at_the_version_of_the_project(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     new_task(project, "mine", "language_modeling")
@@ -162,7 +164,7 @@ def test_from_a_wheel_in_a_fresh_environment_with_another_home(
     } | {"HOME": str(tmp_path / "home"), "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}"}
     elsewhere = tmp_path / "elsewhere"
     subprocess.run(["git", "clone", "--quiet", project, elsewhere], check=True)
-    own = [scripts / "ltscaffold", "update", "--merge", "text"]
+    own = [scripts / "ltscaffold", "update", "--strategy", "line"]
     subprocess.run(own, cwd=elsewhere, env=environment, check=True, capture_output=True)
     done = subprocess.run(
         [scripts / "copier", "update"],

@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerBase
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.types import Columns, Row
 from lightning_transformers.data.collators import CausalCollator
-from lightning_transformers.data.loading import Rows, shipped_files
+from lightning_transformers.data.loading import AnyDataset, shipped_files
 from lightning_transformers.data.packing import tokenize, tokenize_and_pack
 from lightning_transformers.data.texts import without_lines
 from lightning_transformers.task.nlp.language_modeling.chat import (
@@ -78,7 +78,7 @@ class LanguageModelingDataModule(TextDataModule):
                 "if the rows are lines of one text, set dataset.packing=blocks"
             )
 
-    def process_split(self, split: str, rows: Rows) -> Rows:
+    def process_split(self, split: str, rows: AnyDataset) -> AnyDataset:
         """Return the rows as examples of `input_ids`; those to predict on one by one."""
         self.require_input(split, rows)
         if split == "predict":
@@ -89,7 +89,7 @@ class LanguageModelingDataModule(TextDataModule):
             raise ConfigurationError(f"the {split} set has no text in column '{self.text_column}'")
         return examples.with_format("torch")
 
-    def require_input(self, split: str, rows: Rows) -> None:
+    def require_input(self, split: str, rows: AnyDataset) -> None:
         """Raise ConfigurationError unless the rows have texts, or conversations and a template."""
         if self.messages_column is None:
             self.require_text(split, rows, text_column=self.text_column)
@@ -108,7 +108,7 @@ class LanguageModelingDataModule(TextDataModule):
                 "PreTrainedTokenizerFast"
             )
 
-    def prompts(self, split: str, rows: Rows) -> Rows:
+    def prompts(self, split: str, rows: AnyDataset) -> AnyDataset:
         """Return the `input_ids` of texts to continue, or of conversations to answer."""
         function: Callable[..., Columns] = encode_prompts
         column: Row = {"messages_column": self.messages_column}
@@ -116,7 +116,7 @@ class LanguageModelingDataModule(TextDataModule):
             function, column = tokenize, {"text_column": self.text_column}
         return self.map_rows(split, rows, function, tokenizer=self.tokenizer, **column)
 
-    def blocks(self, split: str, rows: Rows) -> Rows:
+    def blocks(self, split: str, rows: AnyDataset) -> AnyDataset:
         """Return the texts, one after another, cut into blocks."""
         return self.map_rows(
             split,
@@ -128,7 +128,7 @@ class LanguageModelingDataModule(TextDataModule):
             append_eos=self.append_eos,
         )
 
-    def arranged(self, split: str, rows: Rows) -> Rows:
+    def arranged(self, split: str, rows: AnyDataset) -> AnyDataset:
         """Return the documents, several to a row or one."""
         tokenize_rows = self.texts if self.messages_column is None else self.conversations
         documents = tokenize_rows(split, rows.with_format("arrow"))
@@ -142,7 +142,7 @@ class LanguageModelingDataModule(TextDataModule):
             together=self.packing == "documents",
         )
 
-    def texts(self, split: str, rows: Rows) -> Rows:
+    def texts(self, split: str, rows: AnyDataset) -> AnyDataset:
         """Return each text as a document of tokens."""
         return self.map_rows(
             split,
@@ -153,7 +153,7 @@ class LanguageModelingDataModule(TextDataModule):
             append_eos=self.append_eos,
         )
 
-    def conversations(self, split: str, rows: Rows) -> Rows:
+    def conversations(self, split: str, rows: AnyDataset) -> AnyDataset:
         """Return each conversation as a document of tokens and labels; say what is lost."""
         length = self.longest_block()
         kept = self.map_rows(

@@ -10,7 +10,7 @@ from datasets import Dataset
 from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
-from lightning_transformers.data.loading import Rows
+from lightning_transformers.data.loading import AnyDataset
 from lightning_transformers.data.packing import text_tokens
 
 Integers = NDArray[np.int64]
@@ -47,7 +47,7 @@ def tokenize_documents(
     return pa.table({"input_ids": pa.array(documents, type=TOKENS)})
 
 
-def documents_at_once(documents: Rows, block_size: int) -> int:
+def documents_at_once(documents: AnyDataset, block_size: int) -> int:
     """Return how many documents to give to `arrange_documents`: more if rows are long beside them.
 
     Of a stream, whose documents may have any length, these are `block_size`, within bounds.

@@ -7,7 +7,7 @@ from pydantic import Field
 from transformers import PreTrainedTokenizerBase
 
 from lightning_transformers.base.errors import ConfigurationError
-from lightning_transformers.data.loading import Rows, shipped_files
+from lightning_transformers.data.loading import AnyDataset, shipped_files
 from lightning_transformers.task.nlp.masked_language_modeling.encoding import (
     encode_blocks,
     encode_prompts,
@@ -51,7 +51,7 @@ class MaskedLanguageModelingDataModule(PaddedTextDataModule):
                 "set dataset.whole_word_mask=false"
             )
 
-    def process_split(self, split: str, rows: Rows) -> Rows:
+    def process_split(self, split: str, rows: AnyDataset) -> AnyDataset:
         """Return the rows as examples; words are hidden already, except in those to train on."""
         self.require_text(split, rows, text_column=self.text_column)
         if split == "predict":

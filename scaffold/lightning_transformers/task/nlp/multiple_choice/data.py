@@ -7,7 +7,7 @@ from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.types import Row
 from lightning_transformers.data.collators import PaddingCollator
 from lightning_transformers.data.labels import is_unlabelled
-from lightning_transformers.data.loading import Rows, column_names, shipped_files
+from lightning_transformers.data.loading import AnyDataset, column_names, shipped_files
 from lightning_transformers.task.nlp.multiple_choice.collate import ChoiceCollator
 from lightning_transformers.task.nlp.multiple_choice.encoding import choices_of, encode_choices
 from lightning_transformers.task.shared.text import PaddedTextDataModule
@@ -35,11 +35,11 @@ class MultipleChoiceDataModule(PaddedTextDataModule):
     collator_type: ClassVar[type[PaddingCollator]] = ChoiceCollator
     sample_files: ClassVar[dict[str, str]] = shipped_files("multiple_choice")
 
-    def is_unlabelled(self, rows: Rows) -> bool:
+    def is_unlabelled(self, rows: AnyDataset) -> bool:
         """Tell whether no row has a label to test with."""
         return is_unlabelled(rows, self.label_column)
 
-    def process_split(self, split: str, rows: Rows) -> Rows:
+    def process_split(self, split: str, rows: AnyDataset) -> AnyDataset:
         """Return the rows as inputs, a list of them for each key, with `labels`."""
         label = None if split == "predict" else self.label_column
         self.require_text(
@@ -61,7 +61,7 @@ class MultipleChoiceDataModule(PaddedTextDataModule):
             place=f"the {split} set",
         )
 
-    def choices_in(self, split: str, rows: Rows) -> str | list[str]:
+    def choices_in(self, split: str, rows: AnyDataset) -> str | list[str]:
         """Return the column of lists of choices, or the columns of which each has a choice.
 
         Raises:

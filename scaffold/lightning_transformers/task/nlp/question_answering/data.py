@@ -10,7 +10,7 @@ from pydantic import NonNegativeInt, PositiveInt
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.types import Row
 from lightning_transformers.data.collators import PaddingCollator
-from lightning_transformers.data.loading import Rows, column_names, shipped_files
+from lightning_transformers.data.loading import AnyDataset, column_names, shipped_files
 from lightning_transformers.task.nlp.question_answering.examples import ID_COLUMN, encode_windows
 from lightning_transformers.task.nlp.question_answering.squad import answers_of, flatten
 from lightning_transformers.task.shared.text import PaddedTextDataModule
@@ -53,7 +53,7 @@ class QuestionAnsweringDataModule(PaddedTextDataModule):
         loaded = super().load_dataset()
         return DatasetDict({split: self.flat(split, rows) for split, rows in loaded.items()})
 
-    def flat(self, split: str, rows: Rows) -> Rows:
+    def flat(self, split: str, rows: AnyDataset) -> AnyDataset:
         """Return rows with a question each."""
         columns = column_names(rows)
         if "data" not in columns or self.context_column in columns:
@@ -67,7 +67,7 @@ class QuestionAnsweringDataModule(PaddedTextDataModule):
             self.hparams["version_2_with_negative"] = self.version_2_with_negative
         return super().process_data(dataset)
 
-    def process_split(self, split: str, rows: Rows) -> Rows:
+    def process_split(self, split: str, rows: AnyDataset) -> AnyDataset:
         """Return the rows as windows, with the positions of the answer as labels."""
         context, question = self.context_column, self.question_column
         self.require_text(split, rows, context_column=context, question_column=question)
@@ -91,7 +91,7 @@ class QuestionAnsweringDataModule(PaddedTextDataModule):
         """Return `stride`, or what it is by default."""
         return min(LONGEST_STRIDE, max_length // 4) if self.stride is None else self.stride
 
-    def column_of_answers(self, split: str, rows: Rows) -> str:
+    def column_of_answers(self, split: str, rows: AnyDataset) -> str:
         """Return `answers_column`, or what it is by default."""
         present = column_names(rows)
         default = next((c for c in ANSWERS_COLUMNS if c in present), ANSWERS_COLUMNS[0])

@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from lightning_transformers.base.errors import ConfigurationError
-from lightning_transformers.data.loading import Rows, column_names, shipped_files
+from lightning_transformers.data.loading import AnyDataset, column_names, shipped_files
 from lightning_transformers.task.shared.seq2seq import Field, Seq2SeqDataModule
 
 KNOWN_COLUMNS = (
@@ -24,7 +24,7 @@ class SummarizationDataModule(Seq2SeqDataModule):
 
     sample_files: ClassVar[dict[str, str]] = shipped_files("summarization")
 
-    def fields(self, split: str, rows: Rows) -> tuple[Field, Field | None]:
+    def fields(self, split: str, rows: AnyDataset) -> tuple[Field, Field | None]:
         """Return the columns of the text and of the summary."""
         if split == "predict":
             text = self.input_column()
@@ -34,7 +34,7 @@ class SummarizationDataModule(Seq2SeqDataModule):
         self.require_text(split, rows, text_column=text, summary_column=summary)
         return (text,), (summary,)
 
-    def columns(self, split: str, rows: Rows) -> tuple[str, str]:
+    def columns(self, split: str, rows: AnyDataset) -> tuple[str, str]:
         """Return the two columns; those that are inferred stay so for the other splits."""
         if self.text_column is None or self.summary_column is None:
             text, summary = self.known_columns(split, column_names(rows))

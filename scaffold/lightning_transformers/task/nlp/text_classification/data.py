@@ -10,7 +10,7 @@ from transformers import PreTrainedTokenizerBase
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.types import Columns
 from lightning_transformers.data.labels import LabelEncoder
-from lightning_transformers.data.loading import Rows, column_names, shipped_files
+from lightning_transformers.data.loading import AnyDataset, column_names, shipped_files
 from lightning_transformers.data.texts import TEXT_TYPES, tokenize
 from lightning_transformers.task.shared.labels import LabelledData
 from lightning_transformers.task.shared.text import PaddedTextDataModule
@@ -35,7 +35,7 @@ class TextClassificationDataModule(LabelledData, PaddedTextDataModule):
 
     sample_files: ClassVar[dict[str, str]] = shipped_files("text_classification", "csv")
 
-    def process_split(self, split: str, rows: Rows) -> Rows:
+    def process_split(self, split: str, rows: AnyDataset) -> AnyDataset:
         """Return the rows as inputs with `labels`."""
         text, pair = self.text_columns(split, rows)
         self.require_text(split, rows, text_column=text, text_pair_column=pair)
@@ -56,7 +56,7 @@ class TextClassificationDataModule(LabelledData, PaddedTextDataModule):
             place=f"the {split} set",
         )
 
-    def text_columns(self, split: str, rows: Rows) -> tuple[str, str | None]:
+    def text_columns(self, split: str, rows: AnyDataset) -> tuple[str, str | None]:
         """Return the column of the text and of its pair, if it has one.
 
         Those that are inferred, of the training set first, stay so for the other splits.
@@ -69,7 +69,7 @@ class TextClassificationDataModule(LabelledData, PaddedTextDataModule):
             self.text_pair_column = self.hparams["text_pair_column"] = pair
         return text, pair
 
-    def inferred_columns(self, split: str, rows: Rows) -> tuple[str, str | None]:
+    def inferred_columns(self, split: str, rows: AnyDataset) -> tuple[str, str | None]:
         """Return `text` and `text_pair`, or else the one or two columns that hold text.
 
         Raises:
@@ -104,7 +104,7 @@ class TextClassificationDataModule(LabelledData, PaddedTextDataModule):
             values = chain.from_iterable(value or () for value in values)
         return super().label_values(values)
 
-    def label_encoder(self, split: str, rows: Rows) -> LabelEncoder | None:
+    def label_encoder(self, split: str, rows: AnyDataset) -> LabelEncoder | None:
         """Return what turns classes into numbers; of a regression the labels are numbers."""
         return None if self.kind_of_labels() == "regression" else super().label_encoder(split, rows)
 

@@ -9,7 +9,7 @@ from transformers import PreTrainedTokenizerBase
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.types import Row
 from lightning_transformers.data.collators import IGNORE_INDEX, PaddingCollator
-from lightning_transformers.data.loading import Rows, column_names, shipped_files
+from lightning_transformers.data.loading import AnyDataset, column_names, shipped_files
 from lightning_transformers.data.texts import TEXT_TYPES
 from lightning_transformers.task.nlp.token_classification.encoding import NO_WORD, encode_words
 from lightning_transformers.task.nlp.token_classification.sentences import (
@@ -44,7 +44,7 @@ class TokenClassificationDataModule(LabelledData, PaddedTextDataModule):
         loaded = super().load_dataset()
         return DatasetDict({split: self.sentences(split, rows) for split, rows in loaded.items()})
 
-    def sentences(self, split: str, rows: Rows) -> Rows:
+    def sentences(self, split: str, rows: AnyDataset) -> AnyDataset:
         """Return the lines of a txt file as sentences, and other rows as they are."""
         file = self.named_files().get(split, "")
         if split == "predict" or not file.lower().endswith(".txt"):
@@ -54,7 +54,7 @@ class TokenClassificationDataModule(LabelledData, PaddedTextDataModule):
             [{self.tokens_column: words, self.label_column: tags} for words, tags in read]
         )
 
-    def process_split(self, split: str, rows: Rows) -> Rows:
+    def process_split(self, split: str, rows: AnyDataset) -> AnyDataset:
         """Return the sentences as inputs with `word_ids`, and with `labels` and `word_tags`."""
         labelled = split != "predict"
         if not labelled and self.tokens_column not in column_names(rows):
@@ -76,7 +76,7 @@ class TokenClassificationDataModule(LabelledData, PaddedTextDataModule):
             raise ConfigurationError(f"the {split} set has no words in '{self.tokens_column}'")
         return encoded
 
-    def require_words(self, split: str, rows: Rows) -> None:
+    def require_words(self, split: str, rows: AnyDataset) -> None:
         """Check that the rows have words, and tags where they need them."""
         label = self.label_column if split != "predict" else None
         self.require_columns(split, rows, tokens_column=self.tokens_column, label_column=label)

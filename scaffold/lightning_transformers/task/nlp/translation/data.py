@@ -8,7 +8,7 @@ from transformers import PreTrainedTokenizerBase
 
 from lightning_transformers.base.errors import ConfigurationError, did_you_mean
 from lightning_transformers.base.types import Row
-from lightning_transformers.data.loading import Rows, column_names, shipped_files
+from lightning_transformers.data.loading import AnyDataset, column_names, shipped_files
 from lightning_transformers.data.texts import TEXT_TYPES
 from lightning_transformers.task.shared.seq2seq import Field, Seq2SeqDataModule
 
@@ -41,7 +41,7 @@ class TranslationDataModule(Seq2SeqDataModule):
         if self.source_language is not None and self.target_language is not None:
             self.set_language_codes()
 
-    def fields(self, split: str, rows: Rows) -> tuple[Field, Field | None]:
+    def fields(self, split: str, rows: AnyDataset) -> tuple[Field, Field | None]:
         """Return where the texts of the two languages are."""
         source, target = self.languages()
         self.set_language_codes()
@@ -157,7 +157,7 @@ class TranslationDataModule(Seq2SeqDataModule):
         return self.languages()[0]
 
 
-def languages_in(split: str, rows: Rows) -> list[str]:
+def languages_in(split: str, rows: AnyDataset) -> list[str]:
     """Return the languages of a data set in order: its columns of text, or the keys of one.
 
     Raises:

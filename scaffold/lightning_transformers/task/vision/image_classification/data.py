@@ -17,8 +17,8 @@ from lightning_transformers.base.package_data import local_path
 from lightning_transformers.base.types import Batch, Columns, Row
 from lightning_transformers.core.data import TransformerDataModule
 from lightning_transformers.data.cache import fingerprint
-from lightning_transformers.data.labels import LabelEncoder, distinct
-from lightning_transformers.data.loading import Rows, shipped_files
+from lightning_transformers.data.labels import LabelEncoder, distinct_values
+from lightning_transformers.data.loading import AnyDataset, shipped_files
 from lightning_transformers.data.texts import TEXT_TYPES
 from lightning_transformers.task.shared.labels import LabelledData
 from lightning_transformers.task.vision.image_classification.reading import (
@@ -46,7 +46,7 @@ class ImageClassificationDataModule(LabelledData):
         loaded = super().load_dataset()
         return DatasetDict({split: self.located(split, rows) for split, rows in loaded.items()})
 
-    def located(self, split: str, rows: Rows) -> Rows:
+    def located(self, split: str, rows: AnyDataset) -> AnyDataset:
         """Return rows that say where their images are.
 
         Raises:
@@ -77,7 +77,7 @@ class ImageClassificationDataModule(LabelledData):
         named = getattr(rows.features[self.image_column], "dtype", None) in TEXT_TYPES
         return [*files, *rows[self.image_column]] if named else files
 
-    def process_split(self, split: str, rows: Rows) -> Rows:
+    def process_split(self, split: str, rows: AnyDataset) -> AnyDataset:
         """Return rows that become an `image` and its `labels` when they are read."""
         label = self.label_column if split != "predict" else None
         self.require_columns(split, rows, image_column=self.image_column, label_column=label)
@@ -89,7 +89,7 @@ class ImageClassificationDataModule(LabelledData):
         if isinstance(rows, IterableDataset):
             return self.map_rows(split, rows, encode)
         if labels is not None:  # a label outside the classes is to be said before the first step
-            for value in distinct(rows, self.label_column):
+            for value in distinct_values(rows, self.label_column):
                 labels(value)
         return rows.with_transform(encode)
 

@@ -332,7 +332,7 @@ def test_an_implementation_that_the_model_does_not_have_is_refused() -> None:
         backbone = Backbone(folder("gpt2", False), attn_implementation=name)
         with pytest.raises(ConfigurationError, match=reason) as caught:
             backbone.load_model(CAUSAL, {})
-        assert f"backbone.attn_implementation={name} is nothing for GPT2LMHeadModel" in str(
+        assert f"backbone.attn_implementation={name} does not work with GPT2LMHeadModel" in str(
             caught.value
         )
-        assert "leave it out for 'sdpa'" in str(caught.value)
+        assert "omit it to use 'sdpa'" in str(caught.value)

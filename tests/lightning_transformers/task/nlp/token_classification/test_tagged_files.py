@@ -47,7 +47,7 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
     "unknown": ({"tokens": ["a"], "ner_tags": ["B-ROG"]}, "'B-ROG' in column 'ner_tags' of the "
                 "validation set is none of the 5 classes (did you mean 'B-ORG'?)"),
     "far": ({"tokens": ["a"], "ner_tags": ["verb"]}, "is none of the 5 classes (known: B-MISC, "
-            "B-ORG, B-PER, I-PER, O): mend the data"),
+            "B-ORG, B-PER, I-PER, O): fix the data"),
     "null": ({"tokens": ["a"], "ner_tags": [None]}, "the label 'None' in column 'ner_tags'"),
     "numbers": ({"tokens": [1], "ner_tags": ["O"]}, "'tokens' of the validation set is int64"),
     "list as text": ({"tokens": "['a']", "ner_tags": "['O']"}, "looks like a list (['a'] …)"),
@@ -82,5 +82,7 @@ def test_txt_that_is_no_list_of_words(project: Path) -> None:
 
 def test_long_sentence_is_an_error_where_it_must_not_be_cut(project: Path) -> None:
     data = data_module(wordpiece(), train_file=write("jsonl"), truncation=False)
-    with pytest.raises(ConfigurationError, match="an input has 6 tokens, the model takes 5"):
+    with pytest.raises(
+        ConfigurationError, match="an input has 6 tokens, more than the maximum of 5"
+    ):
         data.setup("fit")

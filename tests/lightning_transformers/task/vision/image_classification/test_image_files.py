@@ -114,8 +114,8 @@ def test_mistake_of_folders(project: Path) -> None:
     photos = write_photos(project)
     (photos.parent / "empty").mkdir()
     for folder, message in {
-        photos / "train": "must have a folder of images for each class",
-        photos.parent / "empty": "holds no images",
+        photos / "train": "must consist of a subfolder of images per class",
+        photos.parent / "empty": "contains no images",
     }.items():
         with pytest.raises(ConfigurationError, match=message):
             data_module(train_file=str(folder)).setup("fit")

@@ -1,48 +1,48 @@
-"""Partials of the templates that a project has for its own, and what the templates have."""
+"""Template fragments that a project overrides, and those that it can override."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
-from ltscaffold.record.answers import OWN_PARTIALS, Answers
+from ltscaffold.record.answers import PROJECT_FRAGMENTS, Answers
 from ltscaffold.templating import source
-from ltscaffold.templating.catalog import PARTIALS
+from ltscaffold.templating.catalog import FRAGMENT_FOLDERS
 from ltscaffold.templating.render import SUFFIX
 from ltscaffold.writing.plan import read
 
 
-def partial_names(templates: Path) -> list[str]:
-    """Return the partials that can be ejected, sorted; macros and files of projects cannot."""
+def fragment_names(templates: Path) -> list[str]:
+    """Return the template fragments that a project can override, sorted."""
     return sorted(
         f"{folder}/{path.name.removesuffix(SUFFIX)}"
-        for folder in PARTIALS
+        for folder in FRAGMENT_FOLDERS
         for path in (templates / folder).glob(f"*{SUFFIX}")
     )
 
 
-def ejected(project: Path) -> list[str]:
-    """Return the partials that a project has for its own, sorted, known to its templates or not."""
-    folder = project / OWN_PARTIALS
+def ejected_fragments(project: Path) -> list[str]:
+    """Return the fragments in a project's folder, sorted, with or without an original."""
+    folder = project / PROJECT_FRAGMENTS
     paths = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
     return sorted(path.removesuffix(SUFFIX) for path in paths)
 
 
 def ejected_changes(project: Path, answers: Answers, old: str, new: str) -> Iterator[str]:
-    """Yield a line for each partial of the project's own that the templates change, too.
+    """Yield a line for each overridden template fragment whose original changes.
 
     Args:
         project: the folder of the project.
-        answers: what it records.
-        old: the version of the templates that it leaves.
-        new: the version that it is brought to.
+        answers: its record.
+        old: the version of the templates before an update.
+        new: the version after it.
     """
     before, after = (source.checkout(answers.source, version) for version in (old, new))
-    for name in ejected(project):
+    for name in ejected_fragments(project):
         path = f"{name}{SUFFIX}"
         old_text, new_text = read(before, path), read(after, path)
         if old_text is not None and new_text is None:
-            yield f"{OWN_PARTIALS}/{path}: templates {new} no longer have it; delete it"
+            yield f"{PROJECT_FRAGMENTS}/{path}: templates {new} do not have it; delete it"
         elif old_text != new_text:
             yield (
-                f"{OWN_PARTIALS}/{path}: its original changed in {new}; take over what you want of "
+                f"{PROJECT_FRAGMENTS}/{path}: its original changed in {new}; compare: "
                 f"diff -u {before / path} {after / path}"
             )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ltscaffold.commands.templates.harvest import harvest
+from ltscaffold.commands.templates.extract_patch import extract_patch
 from ltscaffold.errors import ScaffoldError
 from ltscaffold.record.answers import read_project
 from ltscaffold.templating.render import render
@@ -20,7 +20,7 @@ NOISE = "        callbacks.append(WeightNoise(self.noise_std))\n"
 TARGET = "    task_class = MineTransformer\n"
 CLASS_LINE = '    """The config composes, names the class, and a batch trains."""\n\n'
 EVERY_EDIT = bool(os.environ.get("LTSCAFFOLD_EVERY_EDIT"))
-"""Whether to hand back each kind of edit; `make sweep` does."""
+"""Whether to extract each type of edit; `make sweep` does."""
 EDITS = {
     "docstring of the class": (MODEL, "with the overrides below", "as our team trains it"),
     "title of the base": (MODEL, '"""Language modeling', '"""The language model'),
@@ -51,7 +51,7 @@ def test_edit_becomes_a_patch_that_gives_it(
 ) -> None:
     generate(project)
     edit(project, *EDITS[name])
-    found = harvest(project, "mine")
+    found = extract_patch(project, "mine")
     assert found.findings == []
     templates = tmp_path / "templates"
     shutil.copytree(checkout(SOURCE_URL, versions(SOURCE_URL)[-1]), templates)
@@ -70,7 +70,7 @@ def test_several_edits_become_one_patch(project: Path) -> None:
     edit(project, *EDITS["comment in the config"])
     edit(project, MODEL, "noise_std: float = 0.01", "noise_std: float = 0.02")
     edit(project, CONFIG, "noise_std: 0.01", "noise_std: 0.02")
-    found = harvest(project, "mine")
+    found = extract_patch(project, "mine")
     assert found.findings == []
     assert found.patch.count("diff --git") == 3
     assert '"default": 0.02' in found.patch
@@ -84,7 +84,7 @@ def test_several_edits_become_one_patch(project: Path) -> None:
         (CONFIG, "noise_std: 0.01", "noise_std: 0.5", 0),
         (CONFIG, "# Your own", "# Not for {{ braces }}. Your own", 0),
     ],
-    ids=["the name of the item", "the body of a stub", "a value", "braces"],
+    ids=["the name of the component", "the body of a stub", "a value", "braces"],
 )
 def test_what_no_template_can_give_is_a_finding(
     path: str, old: str, new: str, line: int, project: Path
@@ -92,7 +92,7 @@ def test_what_no_template_can_give_is_a_finding(
     generate(project)
     edit(project, *EDITS["title of the base"])
     edit(project, path, old, new)
-    found = harvest(project, "mine")
+    found = extract_patch(project, "mine")
     assert found.patch == ""
     assert [(finding.code, finding.path) for finding in found.findings] == [("not-harvested", path)]
     assert line in (0, found.findings[0].line)
@@ -100,20 +100,20 @@ def test_what_no_template_can_give_is_a_finding(
 
 def test_the_command_prints_or_writes_the_patch(project: Path, run: Run) -> None:
     generate(project)
-    done = run("ltscaffold", "harvest", "mine")
+    done = run("ltscaffold", "template", "extract-patch", "mine")
     assert done.returncode == 2
-    assert "mine is as it was generated: edit a file of it first" in done.stderr
+    assert "no file of 'mine' was edited; edit one first" in done.stderr
     edit(project, *EDITS["docstring of the class"])
-    done = run("ltscaffold", "harvest", "mine", "--output", "../patch")
+    done = run("ltscaffold", "template", "extract-patch", "mine", "--output", "../patch")
     assert done.returncode == 0, done.stderr
     assert "as our team trains it" in (project.parent / "patch").read_text()
     edit(project, MODEL, "return super()", "return 2 * super()")
-    done = run("ltscaffold", "harvest", "mine")
+    done = run("ltscaffold", "template", "extract-patch", "mine")
     assert done.returncode == 1
-    assert "no template has a place for 'return 2 * super()" in done.stdout
+    assert "'return 2 * super().training_step(batch, batch_idx)' cannot be extracted" in done.stdout
 
 
-def test_an_unknown_item_is_one_line(project: Path) -> None:
+def test_an_unknown_component_is_one_line(project: Path) -> None:
     generate(project)
-    with pytest.raises(ScaffoldError, match="there is no item 'mime'"):
-        harvest(project, "mime")
+    with pytest.raises(ScaffoldError, match="'mime' is not a known component"):
+        extract_patch(project, "mime")

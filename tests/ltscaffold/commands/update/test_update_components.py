@@ -1,4 +1,4 @@
-"""`ltscaffold update`: which items, to which version, and what it says."""
+"""`ltscaffold update`: which components, to which version, and its output."""
 
 import os
 from pathlib import Path
@@ -34,33 +34,34 @@ def mine(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def recorded(project: Path) -> dict[str, str]:
-    """Return the version of each item, and that of the project under no name."""
+    """Return the version of each component, and that of the project under no name."""
     answers = read_project(project)
-    return {"": answers.version} | {item.name: item.v for item in answers.items}
+    return {"": answers.version} | {
+        component.name: component.template_version for component in answers.components
+    }
 
 
-def test_one_item_alone_and_then_the_rest(mine: Path) -> None:
+def test_one_component_alone_and_then_the_rest(mine: Path) -> None:
     before = tree(mine)
     update(mine, ["mine"])
     after = tree(mine)
     changed = {path for path in after if after[path] != before[path]}
     assert changed == {".copier-answers.yml", MODEL}
     assert recorded(mine) == {"": NOW, "mine": NEXT, "other": NOW}
-    assert [entry.files[f"tasks/{entry.item.name}/model.py"] for entry in status(mine).items] == [
-        "unchanged",
-        "unchanged",
-    ]
+    assert [
+        entry.files[f"tasks/{entry.component.name}/model.py"] for entry in status(mine).components
+    ] == ["unchanged", "unchanged"]
     assert not update(mine, ["mine"]).changes
     update(mine)
     assert set(recorded(mine).values()) == {NEXT}
 
 
-def test_the_last_item_takes_the_project_along(mine: Path) -> None:
+def test_the_last_component_takes_the_project_along(mine: Path) -> None:
     update(mine, ["mine", "other"])
     assert set(recorded(mine).values()) == {NEXT}
 
 
-def test_an_item_ahead_of_the_project_takes_further_commands(mine: Path) -> None:
+def test_a_component_ahead_of_the_project_takes_further_commands(mine: Path) -> None:
     update(mine, ["mine"])
     add(mine, "mine", ["setup"])
     assert "Language modeling improved." in (mine / MODEL).read_text()
@@ -69,7 +70,7 @@ def test_an_item_ahead_of_the_project_takes_further_commands(mine: Path) -> None
     assert recorded(mine) == {"": NOW, "mine": NEXT, "other": NOW}
 
 
-def test_copier_refuses_items_of_several_versions(mine: Path, run: Run) -> None:
+def test_copier_refuses_components_of_several_versions(mine: Path, run: Run) -> None:
     update(mine, ["mine"])
     run("git", "init", "--quiet")
     run("git", "add", "--all")
@@ -88,10 +89,12 @@ def test_a_version_may_be_chosen(project: Path, monkeypatch: pytest.MonkeyPatch)
     update(project, to="v98.0.0")
     assert set(recorded(project).values()) == {"v98.0.0"}
     assert "overrides there" in (project / MODEL).read_text()
-    with pytest.raises(ScaffoldError, match=r"no version v97\.0\.0 of the templates: v1\.0\.0,"):
+    with pytest.raises(
+        ScaffoldError, match=r"'v97\.0\.0' is not a version of the templates: v1\.0\.0,"
+    ):
         update(project, to="v97.0.0")
     update(project)
-    with pytest.raises(ScaffoldError, match=r"at v99\.0\.0, later than v98\.0\.0: .*undo"):
+    with pytest.raises(ScaffoldError, match=r"from v99\.0\.0 to the earlier v98\.0\.0; .*undo"):
         update(project, to="v98.0.0")
 
 
@@ -147,7 +150,7 @@ def test_a_deleted_file_stays_deleted(mine: Path) -> None:
     (mine / "tests/test_mine.py").unlink()
     (mine / MODEL).unlink()
     plan = update(mine)
-    assert f"{MODEL}: was deleted, and stays so" in plan.notes
+    assert f"{MODEL}: you deleted it; not restored" in plan.notes
     assert MODEL not in tree(mine)
 
 
@@ -259,12 +262,12 @@ def test_a_former_path_in_a_string_is_for_the_user(mine: Path) -> None:
     ("old", "new", "message"),
     [
         (f'_commit: "{NOW}"', 'mine: "1"', "lacks _commit"),
-        (f'_commit: "{NOW}"', '_commit: "v9.0.0"', r"no templates of version v9\.0\.0.*--upgrade"),
-        (f'"v": "{NOW}"', '"v": "v0.9.0"', r"no templates of version v0\.9\.0"),
-        ("lts_package:", "own_key: 1\nlts_package:", r"does not know \(own_key\): delete"),
-        ('"parts":', '"color": "red", "parts":', r"does not know \(color\): delete"),
-        ('"kind": "task"', '"kind": "job"', "no kind of item"),
-        ('"base": "language_modeling"', '"base": "gone"', "is based on gone, which is neither"),
+        (f'_commit: "{NOW}"', '_commit: "v9.0.0"', r"no templates v9\.0\.0.*--upgrade"),
+        (f'"v": "{NOW}"', '"v": "v0.9.0"', r"no templates v0\.9\.0"),
+        ("lts_package:", "own_key: 1\nlts_package:", r"does not know \(own_key\); delete"),
+        ('"parts":', '"color": "red", "parts":', r"does not know \(color\); delete"),
+        ('"kind": "task"', '"kind": "job"', "not a known component type"),
+        ('"base": "language_modeling"', '"base": "gone"', "is based on 'gone', which is neither"),
         ("ltscaffold::templates.git", "/nowhere/at/all.git", "nowhere/at/all"),
     ],
 )

@@ -1,0 +1,36 @@
+"""The template sources that this user trusts, one per line in the user's configuration folder.
+
+Templates are rendered in a sandbox; trust decides which repositories are cloned at all.
+"""
+
+import shlex
+
+from platformdirs import user_config_path
+
+from ltscaffold.errors import ScaffoldError
+from ltscaffold.writing.plan import user_folder
+
+RECORD = "trusted-templates"
+
+
+def require_trust(url: str) -> None:
+    """Raise ScaffoldError with the command that trusts a source, unless the user has run it."""
+    if url not in _trusted():
+        raise ScaffoldError(
+            f"the templates {url} are not trusted on this machine; if you know them, run "
+            f"`ltscaffold trust {shlex.quote(url)}`"
+        )
+
+
+def record_trust(url: str) -> None:
+    """Add a source to the record."""
+    trusted = _trusted()
+    if url not in trusted:
+        folder = user_folder("config", user_config_path("ltscaffold"))
+        lines = "".join(f"{line}\n" for line in [*trusted, url])
+        (folder / RECORD).write_text(lines, encoding="utf-8")
+
+
+def _trusted() -> list[str]:
+    record = user_config_path("ltscaffold") / RECORD
+    return record.read_text(encoding="utf-8").splitlines() if record.is_file() else []
