@@ -3,12 +3,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := demo/my-project
 
-# The newest build of torch brings gigabytes for GPUs; say TORCH=... to choose for yourself.
+# The default build of torch includes gigabytes for GPUs; set TORCH=... to choose another.
 TORCH ?= $(if $(shell command -v nvidia-smi),torch,torch==2.13.0)
 
 .PHONY: install demo test test-all sweep lint format templates examples clean
 
-install: $(VENV)/installed  ## Create .venv with everything that development needs.
+install: $(VENV)/installed  ## Create .venv with all development dependencies.
 
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -17,7 +17,7 @@ $(VENV)/installed: pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable ".[dev]"
 	touch $@
 
-demo: install  ## Generate a task into demo/my-project, test it, train it, let it predict.
+demo: install  ## Generate a task in demo/my-project, test it, train it, predict with it.
 	rm -rf $(DEMO)
 	mkdir -p $(DEMO)
 	cd $(DEMO) && export PATH="$(CURDIR)/$(BIN):$$PATH" && set -ex; \
@@ -55,11 +55,11 @@ format: install  ## Format the code.
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-templates: install  ## Add the templates to the history that the package carries.
+templates: install  ## Add the templates to the bundled history of the package.
 	$(BIN)/python -m build_tools.release_templates
 
-examples: install  ## Render generated_examples again; filled-in hooks are kept.
+examples: install  ## Render generated_examples again, with their edits.
 	$(BIN)/python generated_examples/generate.py
 
-clean:  ## Remove what the targets above made.
+clean:  ## Remove the output of the targets above.
 	rm -rf $(VENV) demo dist outputs

@@ -50,7 +50,7 @@ def main() -> None:
 
 
 def measure(root: Path) -> dict[str, list[str]]:
-    """Return what a checkout has of each figure; the length of the list is the figure."""
+    """Return the occurrences of each figure in a checkout; their number is the figure."""
     scaffold = root / "scaffold"
     modules = [path for name in PACKAGES for path in sorted((scaffold / name).rglob("*.py"))]
     folders = defaultdict(list)

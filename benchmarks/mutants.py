@@ -131,7 +131,7 @@ def outcome(
     aside: list[str],
     budget: float,
 ) -> dict[str, Any]:
-    """Return what the tests say about a mutant."""
+    """Return the outcome of the tests for a mutant."""
     found = locate(mutant, sites)
     if found is None:
         return {"outcome": "gone" if "gone" in mutant.get("after", {}) else "not found"}
@@ -202,12 +202,12 @@ def table(before: Path, after: Path) -> None:
     changed = [f"* {x['id']}: {shown(x | x['after'])}" for x in mutants if "after" in x]
     share = [f"{n} of {len(mutants)} ({n / (len(mutants) - len(equal)):.0%})" for n in killed]
     lines = ["# Mutants that the tests kill", "", *(f"    {x}" for x in COMMANDS), ""]
-    lines += [f"Seed {SEED}; at most {PER_MODULE} mutants a module. Killed before: {share[0]}"]
+    lines += [f"Seed {SEED}; at most {PER_MODULE} mutants per module. Killed before: {share[0]}"]
     lines[-1] += f", after: {share[1]}; the shares leave out the {len(equal)} equivalent ones."
     lines += ["", *NOTE, ""]
     lines += ["| | where | mutant | tests that hit it, before / after | before / after |"]
     lines += ["|---|---|---|---|---|", *rows, "", "Equivalent:", "", *equal]
-    lines += ["", "The same mutant where the statement is written otherwise now:", "", *changed]
+    lines += ["", "The same mutant in statements that are written differently now:", "", *changed]
     MUTANTS.with_suffix(".md").write_text("\n".join(lines) + "\n")
 
 

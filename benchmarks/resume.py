@@ -1,4 +1,4 @@
-"""Kill a hundred runs at random batches, let them go on, and compare with runs left alone.
+"""Kill a hundred runs at random batches, resume them, and compare with uninterrupted runs.
 
 Writes `benchmarks/resume.md`: python benchmarks/resume.py
 """
@@ -26,26 +26,26 @@ from tests.helpers.resume_runs import (  # noqa: E402
 KILLS = 100
 RECIPES = ("weight_noise", "ema_weights", "gradual_unfreezing")
 PLACES = ("batch", "validation", "epoch")
-HEAD = """# Runs that are killed and go on
+HEAD = """# Killed and resumed runs
 
 Each run trains a generated task for two epochs of 12 batches, with a warm-up, and saves every
 five batches, after a validation that comes every five batches, or at the end of an epoch. It gets
 SIGKILL after the backward of a random batch, or (marked *w*) while the next checkpoint is being
-written, and goes on from the last one. In the end parameters, optimizer, the batches that followed
-and the number of validations are compared with those of a run that was left alone: bit for bit.
+written, and is resumed from the last one. Parameters, optimizer, later batches and the number of
+validations at the end are compared bit for bit with those of an uninterrupted run.
 *Shards* are a stream of three files. *Recipes* are weight noise, EMA of the weights and gradual
-unfreezing; *own hooks* draw random numbers, and leave out `super()`. The plain loader is
-`DataLoader(shuffle=True)`, with all else the same.
+unfreezing; *own hooks* draw random numbers, and omit `super()`. The plain loader is
+`DataLoader(shuffle=True)`, with the same settings.
 
 Command: `python benchmarks/resume.py` (seed 0)
 
-| data | workers | batches a step | saved at | task | loader | killed at | equal |
+| data | workers | batches per step | saved at | task | loader | killed at | equal |
 |---|---|---|---|---|---|---|---|
 """
 
 
 def cases() -> Iterator[Case]:
-    """Yield what is tried: all combinations, a part of them with a kill in the write."""
+    """Yield all combinations, a quarter of them with a kill during the write."""
     data = ("map", "packed", "streaming", "shards")
     grid = itertools.product(data, (0, 2), (1, 3), (RECIPES, ()))
     for number, (kind, workers, accumulate, recipes) in enumerate(grid):
@@ -61,7 +61,7 @@ def cases() -> Iterator[Case]:
 
 
 def row(case: Case, killed: Sequence[int], same: int) -> str:
-    """Return the line of the table for some runs."""
+    """Return the table row of one case."""
     kills = ", ".join(map(str, killed)) + (" *w*" if case.in_write else "")
     task = "recipes" if case.recipes else "own hooks" if case.own_hooks else "as generated"
     loader = "plain" if case.plain else "ours"
@@ -89,7 +89,7 @@ def main() -> None:
         lines.append(row(case, killed, same))
         print(lines[-1], flush=True)
     table = "\n".join(lines)
-    total = f"\n\n{equal} of {KILLS} runs ended bit for bit as those that were left alone.\n"
+    total = f"\n\n{equal} of {KILLS} runs ended bit-identical to uninterrupted ones.\n"
     (ROOT / "benchmarks" / "resume.md").write_text(HEAD + table + total)
 
 

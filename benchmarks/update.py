@@ -33,7 +33,7 @@ def main() -> None:
     parser.add_argument("--items", type=int, nargs="+", default=[1, 10, 50, 100, 1000])
     parser.add_argument("--copier-up-to", type=int, default=50)
     options = parser.parse_args()
-    print("| items | ours, CPU s | ours, wall s | nothing to do, wall s | copier, wall s |")
+    print("| components | ours, CPU s | ours, wall s | nothing to do, wall s | copier, wall s |")
     print("|---|---|---|---|---|")
     for count in options.items:
         with tempfile.TemporaryDirectory() as folder:

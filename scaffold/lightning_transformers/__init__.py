@@ -1,7 +1,8 @@
 """Fine-tune Hugging Face models with PyTorch Lightning, configured by Hydra.
 
-The names below are public, beside `task.nlp.<task>`, `task.vision.<task>`, `callbacks`, `recipes`,
-`testing` and `cli`. Each is loaded when it is first used: importing this package loads no torch.
+The names below are public, and so are the packages `task.nlp.<task>`, `task.vision.<task>`,
+`callbacks` and `recipes` and the modules `testing` and `cli`. Each name is imported when it is
+first used: importing this package loads no torch.
 """
 
 from typing import TYPE_CHECKING
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from lightning_transformers.core.task import TaskTransformer as TaskTransformer
     from lightning_transformers.models.backbone import Backbone as Backbone
     from lightning_transformers.runs.evaluate import evaluate as evaluate
+    from lightning_transformers.runs.export import export as export
+    from lightning_transformers.runs.load import load as load
+    from lightning_transformers.runs.predict import predict as predict
     from lightning_transformers.runs.train import train as train
 
 __getattr__, __all__ = lazy_exports(__name__, __file__)

@@ -57,9 +57,9 @@ MODULES: Mapping[str, list[str]] = {
     "task.nlp.language_modeling.templates": ["task.nlp.language_modeling.chat_template"],
 }
 """The modules that have the names of a former one, relative to the runtime."""
-FUNCTIONS = {name: f"runs.{name}" for name in ("train", "evaluate", "predict", "export")}
-"""Former modules whose names are functions now, so that no finder can give them; `ltscaffold
-update` rewrites their imports."""
+FUNCTIONS = ("train", "evaluate", "predict", "export")
+"""Former modules whose names are functions now: a module would replace the function. What they
+defined is in `runs`."""
 PACKAGES = {
     "core": ["base", "data", "models", "recipes", "training"],
     "hydra_app": ["config"],
@@ -67,6 +67,7 @@ PACKAGES = {
 }
 """Packages whose modules are in others now, under the same names unless listed above."""
 NAMES = {
+    "build.load": "runs.load.load",
     "core.adapters.merged": "models.adapters.merge_adapters",
     "core.collate.IGNORED": "data.collators.IGNORE_INDEX",
     "core.invariants.Invariants": "core.exactness_callback.ExactnessCallback",
@@ -103,8 +104,16 @@ class FormerPaths(MetaPathFinder, Loader):
             sys.meta_path.append(cls())
 
     def find_spec(self, fullname: str, *arguments: object) -> ModuleSpec | None:
-        """Return the spec of a former module."""
+        """Return the spec of a former module, or None for another.
+
+        Raises:
+            ModuleNotFoundError: for a former module that is a function now.
+        """
         root, _, name = fullname.partition(".")
+        if root == ROOT and name in FUNCTIONS:
+            raise ModuleNotFoundError(
+                f"{fullname} is a function now: from {ROOT} import {name}", name=fullname
+            )
         if root != ROOT or not (name in PACKAGES or places_of(name)):
             return None
         return ModuleSpec(fullname, self, is_package=name in PACKAGES)

@@ -1,4 +1,4 @@
-"""The assets are what their program makes, and are what they should be."""
+"""The assets equal the output of their program, and have the properties that tests rely on."""
 
 import csv
 import json

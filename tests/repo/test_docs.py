@@ -1,4 +1,4 @@
-"""What the documentation shows works as it stands."""
+"""Commands and code in the documentation work as written."""
 
 import re
 from itertools import chain
@@ -8,25 +8,21 @@ import pytest
 from transformers import AutoModelForSequenceClassification
 from typer.models import CommandInfo
 
+import lightning_transformers
 from build_tools.release_templates import ROOT, TEMPLATES
 from lightning_transformers.cli import EXAMPLES
-from lightning_transformers.models.backbone import Backbone
-from lightning_transformers.runs.train import train
-from lightning_transformers.task.nlp.text_classification import (
-    TextClassificationDataModule,
-    TextClassificationTransformer,
-)
 from ltscaffold.cli import template
 from ltscaffold.cli.app import app
 from ltscaffold.templating.catalog import CATALOG_FOLDERS, Catalog
 from tests.conftest import Run
 from tests.helpers.corpus import write_csv
 from tests.helpers.hub import Hub, save_tiny_gpt2
-from tests.helpers.language_modeling import trainer
 from tests.helpers.projects import new_task
+from tests.helpers.python_examples import executable, train_run, write_rows
 
 README = (ROOT / "README.md").read_text()
 COMMANDS = (ROOT / "docs/commands.md").read_text()
+PYTHON = (ROOT / "docs/python.md").read_text()
 TASKS = (ROOT / "docs/tasks.md").read_text()
 CATALOG = Catalog(TEMPLATES)
 
@@ -69,24 +65,22 @@ def test_python_runs(project: Path, run: Run, tmp_path: Path) -> None:
     assert {path.name for path in project.iterdir()} == {"train.csv", "outputs"}, "git ignores it"
 
 
-def test_a_trained_task_predicts_and_leaves_from_python(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    folder = "pkg://lightning_transformers/assets/tiny/bert"
-    data = TextClassificationDataModule(
-        Backbone(folder).load_tokenizer(), dataset_name="sample", limit_train_samples=32
-    )
-    model = TextClassificationTransformer(
-        {"pretrained_model_name_or_path": folder, "random_weights": True},
-        model_data_kwargs=data.model_data_kwargs,
-    )
-    run = trainer(tmp_path, limit_train_batches=1, limit_val_batches=1)
-    train(model, data, run)
-    run.save_checkpoint(tmp_path / "best.ckpt")
-    monkeypatch.chdir(tmp_path)
-    exec(block("python", "save_hf_checkpoint", TASKS), {})
-    assert capsys.readouterr().out.count("'label'") == 2
-    assert AutoModelForSequenceClassification.from_pretrained("my-model").num_labels == 4
+def test_python_page_runs(project: Path, tmp_path: Path) -> None:
+    """Its blocks, one after the other, as in a notebook."""
+    train_run()
+    write_rows(project / "test.csv")
+    code = "".join(re.findall(r"```python\n(.*?)```", PYTHON, re.DOTALL))
+    namespace: dict[str, object] = {}
+    exec(executable(code, tmp_path / "bert"), namespace)
+    assert isinstance(namespace["metrics"], dict)
+    assert namespace["metrics"]["val/loss"] > 0
+    assert AutoModelForSequenceClassification.from_pretrained("my-model").num_labels == 2
+
+
+def test_python_page_names_all_that_is_public() -> None:
+    rows = re.findall(r"^\| (`.*?) \|", PYTHON.partition("## ")[0], re.MULTILINE)
+    named = re.findall(r"`(\w+)`", " ".join(rows))
+    assert sorted(named) == lightning_transformers.__all__
 
 
 def test_stub_is_what_is_generated(project: Path) -> None:
@@ -108,7 +102,8 @@ def test_recipe_in_the_contract_is_the_real_one() -> None:
 
 
 @pytest.mark.parametrize(
-    "page", ["README.md", "docs/commands.md", "docs/tasks.md", "docs/templates.md"]
+    "page",
+    ["README.md", "docs/commands.md", "docs/python.md", "docs/tasks.md", "docs/templates.md"],
 )
 def test_links_lead_somewhere(page: str) -> None:
     file = ROOT / page

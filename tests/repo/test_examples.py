@@ -1,4 +1,4 @@
-"""The committed examples are what the generator writes today, edited, and they train."""
+"""The committed examples equal the present output of the generator with edits, and train."""
 
 import shutil
 from pathlib import Path

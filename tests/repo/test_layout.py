@@ -8,6 +8,7 @@ import ast
 import re
 import runpy
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -22,16 +23,16 @@ PRIVATE_LIGHTNING = {
     f"{RUNTIME}/config/launcher.py",
     f"{RUNTIME}/training/lightning_internals.py",
 }
-# Where sys.argv is changed all the same, and why.
+# Modules that change sys.argv, and the reason.
 ARGV_EXCEPTIONS = {
     f"{RUNTIME}/__main__.py": "the program takes its first argument for the name of a command",
     f"{RUNTIME}/runs/rerun_command.py": "Lightning starts processes by the command line, elsewhere",
 }
-# What a package may call when it is imported, and why.
+# Modules that may call a function at import, and the reason.
 REGISTERED = {
-    f"{RUNTIME}/__init__.py": "import paths of former versions are found by a finder of Python's",
+    f"{RUNTIME}/__init__.py": "a finder maps the import paths of former versions",
 }
-# What generated code may import from, or name in a config.
+# The subpackages that generated code may import, or name in a config.
 PUBLIC = {"callbacks", "cli", "conf", "recipes", "task", "testing"}
 
 HOUSE = runpy.run_path(str(ROOT / "benchmarks/house.py"))
@@ -101,7 +102,7 @@ def no_module_only_forwards(root: Path) -> Iterator[str]:
 
 
 def forwards(node: ast.stmt) -> bool:
-    """Tell whether a statement imports, renames or documents, and no more."""
+    """Return whether a statement only imports, renames or documents."""
     match node:
         case ast.Import() | ast.ImportFrom() | ast.Expr(ast.Constant()):
             return True
@@ -239,12 +240,34 @@ def nothing_is_registered_at_import(root: Path) -> Iterator[str]:
         "templates/hooks/h.jinja": '{% set imports = {"lightning_transformers.data": ["x"]} %}',
     }
 )
-def generated_code_imports_public_names(root: Path) -> Iterator[str]:
-    files = [*root.glob("generated_examples/*/**/*.py"), *root.glob("templates/**/*.jinja")]
-    for path in sorted(files):
-        for name in re.findall(r"\blightning_transformers\.(\w+)", path.read_text("utf-8")):
+def generated_code_imports_public_modules(root: Path) -> Iterator[str]:
+    for path, text in generated_code(root):
+        for name in re.findall(r"\blightning_transformers\.(\w+)", text):
             if name not in PUBLIC:
-                yield f"{path.relative_to(root)} names lightning_transformers.{name}"
+                yield f"{path} names lightning_transformers.{name}"
+
+
+@broken_by(
+    {
+        "generated_examples/x/m.py": "from lightning_transformers import Batch, train\n",
+        "templates/recipes/r.jinja": '{% set imports = {"lightning_transformers": ["Row"]} %}',
+    }
+)
+def generated_code_imports_names_that_exist(root: Path) -> Iterator[str]:
+    statement = re.compile(r"from (lightning_transformers[\w.]*) import \(?([\w,\s]+?)\)?\n(?! )")
+    mapping = re.compile(r'"(lightning_transformers[\w.]*)": \[([^\]]*)\]')
+    for path, text in generated_code(root):
+        for module, names in statement.findall(text) + mapping.findall(text):
+            for name in re.findall(r"\w+", names):
+                if not hasattr(import_module(module), name):
+                    yield f"{path} imports {name} of {module}"
+
+
+def generated_code(root: Path) -> Iterator[tuple[Path, str]]:
+    """Iterate over generated Python files and templates: the path from the root, and the text."""
+    for path in sorted([*root.glob("generated_examples/*/**/*.py"), *root.glob("templates/**/*")]):
+        if path.suffix in (".py", ".jinja"):
+            yield path.relative_to(root), path.read_text("utf-8")
 
 
 def named(rule: Rule | dict[str, str]) -> str:

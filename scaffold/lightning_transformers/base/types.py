@@ -24,6 +24,12 @@ class Loss:
 
     The mean over several batches is the sum of their totals divided by the sum of their counts,
     which differs from the mean of their means if the batches differ in length.
+
+        import torch
+        from lightning_transformers import Loss
+
+        terms = torch.tensor([0.5, 1.5])
+        assert Loss(terms.sum(), torch.tensor(len(terms))).mean == 1
     """
 
     total: Tensor

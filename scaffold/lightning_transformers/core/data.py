@@ -55,6 +55,16 @@ class TransformerDataModule(LightningDataModule):
     attributes, set by keyword arguments or YAML keys and recorded in checkpoints. `batch_size` and
     `num_workers` are per rank, `limit_*_samples` numbers of rows.
 
+        from lightning_transformers import Backbone
+        from lightning_transformers.task.nlp.text_classification import (
+            TextClassificationDataModule,
+        )
+
+        class MyDataModule(TextClassificationDataModule):
+            max_length: int | None = 128
+
+        data = MyDataModule(Backbone("bert-base-uncased").load_tokenizer(), train_file="train.csv")
+
     Args:
         processor: the tokenizer or image processor of the backbone.
         hyperparameters: values of the declared hyperparameters.

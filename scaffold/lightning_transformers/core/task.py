@@ -1,6 +1,6 @@
 """The base class of tasks: a Hugging Face model in a LightningModule."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from pathlib import Path
 from textwrap import shorten
@@ -77,8 +77,14 @@ class TaskTransformer(LightningModule):
     A subclass declares its hyperparameters as annotated class attributes, which keyword arguments
     and the keys of its YAML set:
 
-        class MyTransformer(LanguageModelingTransformer):
+        from lightning_transformers.task.nlp.text_classification import (
+            TextClassificationTransformer,
+        )
+
+        class MyTransformer(TextClassificationTransformer):
             noise_std: float = 0.1
+
+        task = MyTransformer("bert-base-uncased", noise_std=0.2)
 
     A batch is a dict of tensors, batch dimension first: for text `input_ids` and `attention_mask`,
     each `(batch, seq)`, int64; for images `pixel_values`, `(batch, channels, height, width)`,
@@ -388,18 +394,20 @@ class TaskTransformer(LightningModule):
     # -- prediction and export
 
     def predict(
-        self, inputs: Sequence[object], data: TransformerDataModule, batch_size: int = 16
+        self, inputs: Sequence[object] | Settings, data: TransformerDataModule, batch_size: int = 16
     ) -> list[Any]:
         """Return a prediction per raw input, in order.
 
         Args:
-            inputs: texts, images, or mappings from columns to values.
+            inputs: texts, images, or mappings from columns to values; a single text or mapping
+                is one input.
             data: the data module that processes them as in training; it needs no files.
             batch_size: examples per batch.
 
         Raises:
             ConfigurationError: for an invalid input.
         """
+        inputs = [inputs] if isinstance(inputs, str | Mapping) else inputs
         self.attach_data(data)
         with torch.no_grad(), evaluation_mode(self):
             batches = data.predict_batches(inputs, batch_size)

@@ -32,6 +32,10 @@ DTYPE = torch.float32
 class Backbone:
     """The pretrained model to fine-tune.
 
+        from lightning_transformers import Backbone
+
+        tokenizer = Backbone("bert-base-uncased").load_tokenizer()
+
     Attributes:
         pretrained_model_name_or_path: id on the Hugging Face hub, a folder, or `pkg://…`.
         tokenizer_name_or_path: id or folder of the tokenizer; that of the model by default.

@@ -1,5 +1,6 @@
-"""What a command does with a composed config: train, evaluate, predict, export, rerun.
+"""The commands: train, evaluate, predict, export, rerun, explain; and `load`, for Python.
 
-Each is a function of a config, and where it makes sense without Hydra a function of task, data and
-trainer. `manifest` records what a run depends on. Only `cli` and `testing` import this room.
+Each command is a function of a composed config; the first four are also public functions of a task
+and its data. `manifest` records the provenance of a run. Imports `config` and the rooms below; only
+the package's face, `cli` and `testing` import this room.
 """

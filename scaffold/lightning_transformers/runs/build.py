@@ -1,4 +1,4 @@
-"""From a composed config to the model, the data and the trainer."""
+"""Build the task, the data and the trainer of a composed config, or restore a checkpoint."""
 
 from __future__ import annotations
 
@@ -22,14 +22,16 @@ if TYPE_CHECKING:
     from lightning_transformers.core import TaskTransformer, TransformerDataModule
 
 CHECKPOINTS = ("checkpoints/best.ckpt", "checkpoints/last.ckpt", "best.ckpt", "last.ckpt")
-"""Where in a folder of a run the checkpoint is that is meant."""
+"""The checkpoint that a run folder, or its `checkpoints`, stands for: the first that exists."""
 HELD_OUT = {"seed", "train_val_split"}
-"""What decides which rows are held out to validate on."""
+"""Hyperparameters that decide which rows are held out for validation."""
+PATHS = ("_file", "_dir", "_path", "dataset_name")
+"""Endings of the names of keys whose value may be a path."""
 
 
 def seed_everything(seed: int) -> None:
-    """Seed Python, NumPy and torch; imported late, since a config error needs no torch."""
-    import pytorch_lightning
+    """Seed Python, NumPy, torch and the workers of dataloaders."""
+    import pytorch_lightning  # late: a mistake in the config needs no torch
 
     pytorch_lightning.seed_everything(seed, workers=True, verbose=False)
 
@@ -37,13 +39,16 @@ def seed_everything(seed: int) -> None:
 def build_data(
     config: DictConfig, processor: object = None, recorded: Mapping[str, object] | None = None
 ) -> TransformerDataModule:
-    """Return the data module of the `dataset` group, or the task's own where it names none.
+    """Return the data module that the group `dataset` names, by default that of the task.
 
     Args:
         config: the composed config.
-        processor: in place of what the group `tokenizer` says.
-        recorded: the hyperparameters that a model was trained with; they stand in for those that
-            the config leaves at their defaults, except for where rows come from.
+        processor: tokenizer or image processor; by default that of the group `tokenizer`.
+        recorded: hyperparameters of the data that a checkpoint records. They replace those that the
+            config leaves at their defaults, except for the sources of the rows.
+
+    Raises:
+        ConfigurationError: for an unknown hyperparameter, or one of a wrong type.
     """
     target = config.dataset.get("_target_") or task_class(config).data_module_type
     cls: type[TransformerDataModule] = get_class(target)
@@ -57,9 +62,14 @@ def build_data(
 def processing(
     cls: type[TransformerDataModule], recorded: Mapping[str, object], given: Mapping[str, object]
 ) -> dict[str, object]:
-    """Return the recorded hyperparameters of how rows are processed that the config leaves open.
+    """Return the recorded hyperparameters of the processing that the config leaves at defaults.
 
-    Those of the split are among them: with others, rows of the training would validate.
+    Those of the split are among them: with others, the validation set would hold training rows.
+
+    Args:
+        cls: the class of the data.
+        recorded: all hyperparameters of the data that a checkpoint records.
+        given: those that the config sets.
     """
     from lightning_transformers.base.hyperparameters import declared_hyperparameters
     from lightning_transformers.core import TransformerDataModule
@@ -74,14 +84,23 @@ def processing(
 
 
 def build_model(config: DictConfig, data: TransformerDataModule) -> TaskTransformer:
-    """Return the task, which fits the data."""
+    """Return the task of a composed config, with as many classes or tokens as the data has.
+
+    Raises:
+        ConfigurationError: for an unknown hyperparameter, or a backbone that cannot be loaded.
+    """
     task_class(config)
     model: TaskTransformer = instantiate(config.task, model_data_kwargs=data.model_data_kwargs)
     return model
 
 
 def build_trainer(config: DictConfig, *first: Callback) -> Trainer:
-    """Return the trainer with the loggers and, after those given, callbacks of the config."""
+    """Return the trainer of a composed config, with its loggers and callbacks.
+
+    Args:
+        config: the composed config.
+        first: callbacks that precede those of the config.
+    """
     from pytorch_lightning.callbacks import Checkpoint, ModelSummary
 
     from lightning_transformers.callbacks import ParameterTable
@@ -103,7 +122,7 @@ def build_trainer(config: DictConfig, *first: Callback) -> Trainer:
 
 
 def first_device(config: DictConfig) -> torch.device:
-    """Return the first of the trainer's devices, for what one process does alone."""
+    """Return the first of the trainer's devices, for a command that runs in one process."""
     devices = config.trainer.get("devices")
     trainer: Trainer = instantiate(
         config.trainer,
@@ -117,11 +136,14 @@ def first_device(config: DictConfig) -> torch.device:
 
 
 def restore(config: DictConfig) -> tuple[TaskTransformer, TransformerDataModule]:
-    """Return the task and the data as they were trained, or without a checkpoint as configured.
+    """Return the task and the data of a composed config, from `checkpoint_path` if it names one.
 
-    The weights, the classes and the hyperparameters come from `checkpoint_path`, except for those
-    that the config sets to another value than the class has; where rows come from is the config's,
-    and so is whether code of a repository may run, and how attention is computed if it says so.
+    The weights, the classes and the hyperparameters are those of the checkpoint, except for
+    hyperparameters that the config sets to another value than the class has. The sources of the
+    rows, `trust_remote_code` and, if set, `attn_implementation` are those of the config.
+
+    Raises:
+        ConfigurationError: if the file is missing, no checkpoint, or one of another task.
     """
     path = checkpoint_path(config)
     if path is None:
@@ -135,29 +157,8 @@ def restore(config: DictConfig) -> tuple[TaskTransformer, TransformerDataModule]
     return model, build_data(config, processor, recorded_hyperparameters(path))
 
 
-def load(
-    cls: type[TaskTransformer],
-    path: str,
-    data_class: type[TransformerDataModule] | None = None,
-    trust_remote_code: bool = False,
-) -> tuple[TaskTransformer, TransformerDataModule]:
-    """Return a trained task, and its data as they were processed, to predict with.
-
-    Args:
-        cls: the class of the task.
-        path: the checkpoint.
-        data_class: the class of the data, if it is not the one that the task has by default.
-        trust_remote_code: run code that the repository of the backbone ships.
-    """
-    check_checkpoint(cls, path)
-    model = load_checkpoint(cls, path, trust_remote_code)
-    data_class = data_class or get_class(cls.data_module_type)
-    recorded = processing(data_class, recorded_hyperparameters(path), {})
-    return model, data_class(model.load_processor(), **recorded)
-
-
-def stated_hyperparameters(cls: type[TaskTransformer], config: DictConfig) -> dict[str, object]:
-    """Return the hyperparameters of the task that the config sets to another value than it has."""
+def stated_hyperparameters(cls: type[TaskTransformer], config: DictConfig) -> dict[str, Any]:
+    """Return the hyperparameters that the config sets to another value than the task has."""
     from lightning_transformers.base.hyperparameters import declared_hyperparameters
     from lightning_transformers.core import TaskTransformer
 
@@ -171,48 +172,66 @@ def load_checkpoint(
     path: str,
     trust_remote_code: bool = False,
     attn_implementation: str | None = None,
+    directory: Path = Path(),
     **hyperparameters: Any,
 ) -> TaskTransformer:
-    """Return a task with the weights and hyperparameters of a checkpoint.
+    """Return a task with the weights and hyperparameters of a checkpoint, on the CPU.
 
     Args:
         cls: the class of the task.
-        path: the checkpoint.
-        trust_remote_code: run code that the repository of the backbone ships; what a checkpoint
-            says of it does not count, since it may come from elsewhere.
-        attn_implementation: how attention is computed, if not as recorded.
-        hyperparameters: those that replace the recorded ones.
+        path: the checkpoint; it is read with `weights_only=True`.
+        trust_remote_code: run code that the repository of the backbone ships; the checkpoint's own
+            value is ignored, since the file may come from elsewhere.
+        attn_implementation: replaces the recorded one.
+        directory: the folder that a relative path of the backbone starts from.
+        hyperparameters: replace the recorded ones.
 
     Raises:
-        ConfigurationError: if the checkpoint is of another task.
+        ConfigurationError: if the weights do not fit the class.
     """
     backbone = read_checkpoint(path).get(cls.CHECKPOINT_HYPER_PARAMS_KEY, {}).get("backbone")
     if backbone is not None:
-        fields = {"pretrained_model_name_or_path": backbone}
-        fields = fields if isinstance(backbone, str) else dict(backbone)
+        named = {"pretrained_model_name_or_path": backbone}
+        fields = absolute_paths(named if isinstance(backbone, str) else backbone, directory)
         fields["trust_remote_code"] = trust_remote_code
         fields["attn_implementation"] = attn_implementation or fields.get("attn_implementation")
         hyperparameters["backbone"] = fields
     return cls.load_from_checkpoint(path, map_location="cpu", weights_only=True, **hyperparameters)
 
 
+def absolute_paths(values: Mapping[str, Any], directory: Path) -> dict[str, Any]:
+    """Return settings with each path that exists below a directory joined to it."""
+    return {
+        name: str(directory / value)
+        if name.endswith(PATHS) and isinstance(value, str) and (directory / value).exists()
+        else value
+        for name, value in values.items()
+    }
+
+
 def recorded_hyperparameters(path: str) -> dict[str, object]:
-    """Return the hyperparameters of the data that a checkpoint's model was trained on."""
+    """Return the hyperparameters of the data that a checkpoint was trained on."""
     from pytorch_lightning import LightningDataModule
 
     return dict(read_checkpoint(path).get(LightningDataModule.CHECKPOINT_HYPER_PARAMS_KEY, {}))
 
 
 def task_class(config: DictConfig) -> type[TaskTransformer]:
-    """Return the class that the task's `_target_` names; raises ConfigurationError without one."""
+    """Return the class that the task's `_target_` names.
+
+    Raises:
+        ConfigurationError: if it cannot be imported.
+    """
     return locate(str(config.task._target_), "task._target_")  # type: ignore[return-value]
 
 
 def checkpoint_path(config: DictConfig) -> str | None:
-    """Return the checkpoint to start from, if any, relative to where the command was typed.
+    """Return the absolute path of the config's checkpoint, or None if it names none.
+
+    A relative path starts from the folder in which the command was typed.
 
     Raises:
-        ConfigurationError: if it is not there, no checkpoint, or one of another task.
+        ConfigurationError: if the file is missing, no checkpoint, or one of another task.
     """
     if config.checkpoint_path is None:
         return None
@@ -220,13 +239,17 @@ def checkpoint_path(config: DictConfig) -> str | None:
     if not Path(path).is_file():
         within = next((name for name in CHECKPOINTS if Path(path, name).is_file()), None)
         hint = f" (did you mean '{Path(config.checkpoint_path, within)}'?)" if within else ""
-        raise ConfigurationError(f"there is no checkpoint at '{config.checkpoint_path}'{hint}")
+        raise ConfigurationError(f"no checkpoint at '{config.checkpoint_path}'{hint}")
     check_checkpoint(task_class(config), path)
     return path
 
 
 def check_checkpoint(cls: type[TaskTransformer], path: str) -> None:
-    """Check that a file is a checkpoint, and as far as it says of what, of the task of a class."""
+    """Check that a file is a checkpoint, of the same task of the package as a class if recorded.
+
+    Raises:
+        ConfigurationError: if it is none, or one of another task.
+    """
     from lightning_transformers.training.checkpoint_identity import check_task
 
     check_task(cls, read_checkpoint(path), path)

@@ -23,17 +23,26 @@ def evaluate(
     checkpoint_path: str | None = None,
     verbose: bool = True,
 ) -> dict[str, float]:
-    """Return the metrics of a model by name.
+    """Evaluate a model on the test set of its data, or without one on the validation set.
+
+        from lightning_transformers import evaluate, load
+        from pytorch_lightning import Trainer
+
+        task, data = load("outputs/run")
+        metrics = evaluate(task, data, Trainer(logger=False))
 
     Args:
         model: the task.
-        data: its data; the test set counts, or where there is none the validation set.
+        data: its data.
         trainer: a Lightning trainer.
-        checkpoint_path: weights to evaluate in place of those that the model has.
+        checkpoint_path: evaluate these weights instead of the model's.
         verbose: print the metrics as a table.
+
+    Returns:
+        The metrics by name, such as `test/loss` or `val/loss`.
     """
     run = trainer.test if "test" in data.raw_dataset else trainer.validate
-    # Of several loaders each has its own metrics, or the first those of all rows.
+    # Several dataloaders each have their metrics, or the first one has those of all rows.
     found = run(
         model, datamodule=data, ckpt_path=checkpoint_path, weights_only=True, verbose=verbose
     )
@@ -41,7 +50,14 @@ def evaluate(
 
 
 def evaluate_from_config(config: DictConfig) -> dict[str, float]:
-    """Evaluate the model of `checkpoint_path`, or the backbone as it is, and print the metrics."""
+    """Evaluate the model of `checkpoint_path`, or the untrained one, and print the metrics.
+
+    Returns:
+        The metrics by name.
+
+    Raises:
+        ConfigurationError: for a mistake in the config, or a checkpoint of another task.
+    """
     check_config(config)
     seed_everything(config.training.seed)
     model, data = restore(config)

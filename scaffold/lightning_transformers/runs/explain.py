@@ -1,4 +1,4 @@
-"""Tell where each key of a config comes from: `python -m lightning_transformers explain …`."""
+"""Print the provenance of each config key: `python -m lightning_transformers explain …`."""
 
 import json
 
@@ -10,14 +10,14 @@ from lightning_transformers.config.provenance import leaves, origins
 
 
 def explain_from_config(config: DictConfig) -> None:
-    """Print a JSON object a key: its name, its value, resolved, and the file that gives it."""
+    """Print a line of JSON for each key: `key`, resolved `value`, and the `file` that sets it."""
     files = origins(config)
     for key, value in leaves(to_dict(config, resolve=False)):
         print(json.dumps({"key": key, "value": _resolved(config, key, value), "file": files[key]}))
 
 
 def _resolved(config: DictConfig, key: str, raw: object) -> object:
-    """Return the value of a key, or its interpolation if that has a value later on alone."""
+    """Return the value of a key, or its interpolation if it resolves only in a run."""
     try:
         value = OmegaConf.select(config, key)
     except OmegaConfBaseException:

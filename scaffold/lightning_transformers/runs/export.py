@@ -1,6 +1,10 @@
-"""Export a trained task as a Hugging Face model repository."""
+"""Export a trained task as a Hugging Face model repository: from Python, from a composed config."""
 
+from __future__ import annotations
+
+import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hydra.utils import to_absolute_path
 from omegaconf import DictConfig
@@ -9,22 +13,58 @@ from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.config.checks import check_config
 from lightning_transformers.runs.build import restore
 
+if TYPE_CHECKING:
+    from lightning_transformers.core import TaskTransformer, TransformerDataModule
 
-def export_from_config(config: DictConfig) -> Path:
-    """Write model, processor and config of a checkpoint into a folder, and return it.
+
+def export(
+    model: TaskTransformer, data: TransformerDataModule, folder: str | os.PathLike[str]
+) -> Path:
+    """Write a model repository, which `from_pretrained` of transformers reads.
+
+        from lightning_transformers import export, load
+
+        task, data = load("outputs/run")
+        export(task, data, "my-model")
+
+    Args:
+        model: the task; an adapter is merged into the exported weights.
+        data: its data module, for the tokenizer or image processor.
+        folder: gets `model.safetensors`, `config.json` and the files of the processor.
+
+    Returns:
+        The folder.
 
     Raises:
-        ConfigurationError: without a checkpoint, or if the folder is there and not empty.
+        ConfigurationError: if the folder exists and is not empty.
+    """
+    folder = require_empty(folder)
+    model.save_hf_checkpoint(folder, data.processor)
+    return folder
+
+
+def require_empty(folder: str | os.PathLike[str]) -> Path:
+    """Return a folder as a path; raises ConfigurationError if there is anything in it."""
+    path = Path(folder)
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise ConfigurationError(
+            f"'{folder}' exists and is not empty: give another folder (export_dir=<folder>)"
+        )
+    return path
+
+
+def export_from_config(config: DictConfig) -> Path:
+    """Export the checkpoint of a composed config into `export_dir`, and return that folder.
+
+    Raises:
+        ConfigurationError: without a checkpoint, if the folder is not empty, or for a mistake in
+            the config.
     """
     check_config(config, needs_dataset=False)
     if config.checkpoint_path is None:
         raise ConfigurationError("nothing to export: give +checkpoint_path=<file>")
-    folder = Path(to_absolute_path(config.export_dir))
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ConfigurationError(
-            f"'{config.export_dir}' is there and not empty: give export_dir=<folder>"
-        )
+    folder = require_empty(to_absolute_path(config.export_dir))
     model, data = restore(config)
-    model.save_hf_checkpoint(folder, data.processor)
+    export(model, data, folder)
     print(f"Model repository: {folder}")
     return folder

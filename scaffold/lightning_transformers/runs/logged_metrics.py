@@ -1,4 +1,4 @@
-"""The metrics that a run has logged, and where those of two runs differ."""
+"""The logged metrics of a run, and where those of two runs differ."""
 
 import csv
 import math
@@ -9,12 +9,12 @@ from pathlib import Path
 from lightning_transformers.base.run_folder import METRICS, archived
 
 MEASURED = ("throughput/", "DeviceStatsMonitor.")
-"""What metrics begin with that tell of the machine: times and memory, which never repeat."""
+"""Prefixes of metrics of the machine, times and memory, which no run repeats."""
 END = math.inf
-"""The step of a last value."""
+"""The step of the last value of a metric."""
 
 Logged = dict[tuple[float, str], list[str]]
-"""The values, as they are written, by step and name."""
+"""The written values by step and name."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,11 @@ class Difference:
 def logged(folder: Path, last: Mapping[str, float]) -> Logged:
     """Return the metrics in the tables of a run folder, and the last value of each.
 
-    A run that went on has several tables, of which the later one may begin before the earlier one
-    ends: what is there twice counts once.
+    The table of a resumed run may start before the previous one ends: equal values count once.
+
+    Args:
+        folder: the run folder.
+        last: the last value of each metric.
     """
     found: dict[tuple[float, str], dict[str, None]] = {}
     for name, number in last.items():
@@ -47,7 +50,7 @@ def logged(folder: Path, last: Mapping[str, float]) -> Logged:
 
 
 def compare(then: Logged, now: Logged) -> list[Difference]:
-    """Return the first difference of each metric, that of the earliest step first."""
+    """Return the first difference of each metric, by step."""
     first: dict[str, Difference] = {}
     for step, name in sorted({*then, *now}):
         values = [", ".join(run.get((step, name), ["none"])) for run in (then, now)]

@@ -1,23 +1,65 @@
-"""Predict with a trained task: from Python with `TaskTransformer.predict`, from a config here."""
+"""Predict with a trained task: from Python with `predict`, from a composed config."""
+
+from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from datasets import disable_progress_bars
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.base.hyperparameters import to_plain
 from lightning_transformers.config.checks import check_config
 from lightning_transformers.runs.build import first_device, restore, seed_everything
 
+if TYPE_CHECKING:
+    from lightning_transformers.base.types import Settings
+    from lightning_transformers.core import TaskTransformer, TransformerDataModule
 
-def predict_from_config(config: DictConfig) -> list[object]:
-    """Print and return the task's prediction on `x`, or on each row of `dataset.predict_file`.
 
-    A prediction that is no text is printed as JSON, one a line. The first of the trainer's devices
+def predict(
+    model: TaskTransformer,
+    data: TransformerDataModule,
+    inputs: Sequence[object] | Settings | None = None,
+) -> list[Any]:
+    """Return a model's predictions on inputs, in batches of the data's `batch_size`.
+
+        from lightning_transformers import load, predict
+
+        task, data = load("outputs/run")
+        print(predict(task, data, ["A text.", "Another one."]))
+
+    Args:
+        model: the task; it predicts in eval mode, on the device and in the precision that it has.
+        data: its data module.
+        inputs: texts, paths of images, or mappings from columns to values; a single text or mapping
+            is one input. By default the rows of the data's `predict_file`.
+
+    Returns:
+        A prediction for each input; `docs/tasks.md` shows those of each task.
+
+    Raises:
+        ConfigurationError: without inputs and without a `predict_file`, or for an input that lacks
+            a column.
+    """
+    if inputs is None:
+        rows = data.load_dataset()
+        if "predict" not in rows:
+            raise ConfigurationError("nothing to predict on: give inputs, or a predict_file")
+        inputs = list(rows["predict"])
+    return model.predict(inputs, data, batch_size=data.batch_size)
+
+
+def predict_from_config(config: DictConfig) -> list[Any]:
+    """Print and return the predictions on `x`, or on each row of `dataset.predict_file`.
+
+    Each is printed on a line, as JSON unless it is a text. The first of the trainer's devices
     predicts, in single precision.
 
     Raises:
-        ConfigurationError: if there is nothing to predict on, or no checkpoint at the path.
+        ConfigurationError: without `x` and `predict_file`, or for a mistake in the config.
     """
     check_config(config, needs_dataset=False)
     if config.x is None and not config.dataset.get("predict_file"):
@@ -28,15 +70,8 @@ def predict_from_config(config: DictConfig) -> list[object]:
     seed_everything(config.training.seed)
     model, data = restore(config)
     model.to(first_device(config))
-    if config.x is None:
-        inputs = list(data.load_dataset()["predict"])
-    else:
-        inputs = [OmegaConf.to_container(config.x) if OmegaConf.is_config(config.x) else config.x]
-    predictions = model.predict(inputs, data, batch_size=data.batch_size)
+    predictions = predict(model, data, None if config.x is None else [to_plain(config.x)])
     for prediction in predictions:
-        print(
-            prediction
-            if isinstance(prediction, str)
-            else json.dumps(prediction, ensure_ascii=False)
-        )
+        is_text = isinstance(prediction, str)
+        print(prediction if is_text else json.dumps(prediction, ensure_ascii=False))
     return predictions

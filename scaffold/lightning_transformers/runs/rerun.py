@@ -31,24 +31,26 @@ from lightning_transformers.runs.manifest.differences import (
 from lightning_transformers.runs.train import train_and_record
 
 READ = {"backbone", "checkpoint_path", "dataset", "tokenizer"}
-"""Keys of what a run reads: a path in these stays as it is."""
+"""Keys of the inputs of a run: their paths stay as they are."""
 
 
 def rerun(folder: Path, into: Path) -> list[Difference]:
-    """Train again what a run has trained, and return where the metrics differ.
+    """Repeat a run, and compare the metrics bit for bit.
 
-    What is other than it was, in versions, code or data, is printed before the training. The
-    config is that of the run as it was resolved then, whatever `conf/` says now; what followed from
-    an environment variable does again. The number of threads is that of the run, too. On processes
-    other than the first, nothing is compared.
+    Differences in versions, code and data are printed before training starts. The resolved config
+    and the number of threads are those of the run; `conf/` is not read. Values that depend on an
+    environment variable are resolved again.
 
     Args:
         folder: the run folder.
-        into: the new one, which must not exist.
+        into: the folder of the new run, which must not exist.
+
+    Returns:
+        The first difference of each metric; on other ranks than 0, none.
 
     Raises:
-        ConfigurationError: for a folder without a run that has come to its end, or an environment
-            variable that is not set.
+        ConfigurationError: if the folder holds no finished run, the run has logged no metric, or an
+            environment variable is not set.
     """
     manifest = finished_run(folder)
     expected = logged(folder, manifest["metrics"])
@@ -62,7 +64,7 @@ def rerun(folder: Path, into: Path) -> list[Difference]:
     use_threads(int(manifest["training"]["threads"]))
     print_rank_zero(early_differences(manifest, state_before(manifest, folder, Path.cwd())))
     config = config_of(folder, into)
-    # Other checks would refuse keys that interpolations alone have read.
+    # The other checks refuse keys that only interpolations, resolved by now, have used.
     check_targets(resolved(config))
     metrics = train_and_record(config, lambda now: print_rank_zero(late_differences(manifest, now)))
     if not is_rank_zero():
@@ -70,12 +72,12 @@ def rerun(folder: Path, into: Path) -> list[Difference]:
     found = compare(expected, logged(into, metrics))
     print(summary(expected, found))
     if found and manifest["training"]["device"] != "cpu" and not config.trainer.deterministic:
-        print("  some operations on a GPU repeat with trainer.deterministic=true alone")
+        print("  some GPU operations are deterministic only with trainer.deterministic=true")
     return found
 
 
 def config_of(folder: Path, into: Path) -> DictConfig:
-    """Return the resolved config of a run, with another folder to write into."""
+    """Return the resolved config of a run, with another run folder."""
     config = to_dict(OmegaConf.load(folder / CONFIG), resolve=False)
     former = config["training"]["run_dir"]
     return OmegaConf.create(
@@ -87,20 +89,20 @@ def config_of(folder: Path, into: Path) -> DictConfig:
 
 
 def use_threads(number: int) -> None:
-    """Compute with as many threads as the run has; sums come out otherwise with others."""
-    os.environ["OMP_NUM_THREADS"] = str(number)  # for the processes that this one starts
+    """Compute with as many threads as the run did; the last bits of sums depend on it."""
+    os.environ["OMP_NUM_THREADS"] = str(number)  # for the ranks that this process starts
     torch.set_num_threads(number)
 
 
 def print_rank_zero(lines: Iterable[str], what: str = "differs") -> None:
-    """Print what is other than it was, on the first process."""
+    """Print a line for each difference on rank 0, after `what`."""
     if is_rank_zero():
         for line in lines:
             print(f"{what}: {line}", flush=True)
 
 
 def summary(expected: Logged, found: list[Difference]) -> str:
-    """Return what has come of the comparison, with a line for each metric that differs."""
+    """Return the result of a comparison, with a line for each metric that differs."""
     if not found:
         return f"metrics are equal, bit for bit ({len(expected)} values)"
     return "\n".join(

@@ -1,4 +1,4 @@
-"""The command line of `rerun.py`."""
+"""`rerun.py`: repeat a run, and compare the metrics."""
 
 from __future__ import annotations
 
@@ -17,29 +17,33 @@ from lightning_transformers.config.exit_status import exit_on_error
 from lightning_transformers.config.launcher import is_rank_zero
 
 DESCRIPTION = (
-    "Train again what a run has trained, with the config in its folder, and compare the metrics "
-    "bit for bit. What differs from the run in versions, code or data is said first. "
-    "Exit status: 0 for equal metrics, 1 for others."
+    "Repeat a run with the config in its folder, and compare the metrics bit for bit. Differences "
+    "in versions, code and data are printed first. "
+    "Exit status: 0 for equal metrics, 1 for different ones."
 )
 
 
-NO_FOLDER = "no run folder is given"
+NO_FOLDER = "no run folder given"
 
 
 class Parser(ArgumentParser):
-    """Says in one line what is wrong with a command line."""
+    """Reports a mistake in the command line as one line."""
 
     def error(self, message: str) -> NoReturn:
-        """Raise ConfigurationError."""
+        """Raise the mistake.
+
+        Raises:
+            ConfigurationError: always, with the usage.
+        """
         message = message.replace("the following arguments are required: run_folder", NO_FOLDER)
         raise ConfigurationError(f"{message} (usage: {self.prog} <run folder> [--into <folder>])")
 
 
 def run_command(script: str | None) -> None:
-    """Do what the command line says, and end the program.
+    """Run the command line, and exit: 0 for equal metrics, 1 for different ones, 2 for a mistake.
 
     Args:
-        script: the file that was started; its folder is that of the project.
+        script: the file that was started, in the folder of the project; None for the console.
     """
     silence_noise()
     with exit_on_error():
@@ -47,7 +51,7 @@ def run_command(script: str | None) -> None:
         directory = Path(finished_run(options.run_folder)["directory"])
         folder, into = absolute(options.run_folder), new_folder(options)
         script = script and str(absolute(Path(script)))
-        # Lightning starts processes by the command line, from another directory.
+        # Lightning starts the other ranks with this command line, in another directory.
         sys.argv = [str(absolute(Path(sys.argv[0]))), str(folder), "--into", str(into)]
         try:
             status = repeat(folder, into, directory, script)
@@ -59,7 +63,7 @@ def run_command(script: str | None) -> None:
 
 
 def parsed(script: str | None) -> Namespace:
-    """Return what is on the command line."""
+    """Return the parsed command line: `run_folder` and `into`."""
     name = Path(sys.argv[0]).name
     parser = Parser(f"python {name}" if script else name, description=DESCRIPTION)
     parser.add_argument("run_folder", type=Path, help="folder of a run, such as outputs/…/…")
@@ -67,13 +71,13 @@ def parsed(script: str | None) -> Namespace:
         "--into",
         type=Path,
         metavar="folder",
-        help="folder of the new run; by default beside it, with -rerun added",
+        help="folder of the new run; by default <run_folder>-rerun",
     )
     return parser.parse_args()
 
 
 def new_folder(options: Namespace) -> Path:
-    """Return the folder of the new run; raises ConfigurationError if something is in it."""
+    """Return the folder of the new run; raises ConfigurationError if it is not empty."""
     run = absolute(options.run_folder)
     folder = absolute(options.into or free_name(run.with_name(f"{run.name}-rerun")))
     if is_rank_zero() and (folder.is_file() or (folder.is_dir() and any(folder.iterdir()))):
@@ -82,14 +86,14 @@ def new_folder(options: Namespace) -> Path:
 
 
 def absolute(path: Path) -> Path:
-    """Return a path that holds in any directory, without `..` in it."""
+    """Return a path as an absolute one without `..`; links are kept."""
     return Path(os.path.abspath(path))
 
 
 def repeat(folder: Path, into: Path, directory: Path, script: str | None) -> int:
     """Repeat a run in the directory where its command was typed, and return the exit status.
 
-    If that is gone, it is the project's, which may have been moved.
+    If that directory is gone, the run is repeated in the folder of the project.
     """
     if not directory.is_dir():
         here = Path(script).parent if script else Path.cwd()

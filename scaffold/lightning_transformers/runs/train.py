@@ -49,14 +49,31 @@ def train(
     checkpoint_path: str | None = None,
     validate_before_fit: bool = False,
 ) -> dict[str, float]:
-    """Fit a model on data and return the last value of each metric that was logged.
+    """Train a model on data.
+
+        from lightning_transformers import Backbone, train
+        from lightning_transformers.task.nlp.text_classification import (
+            TextClassificationDataModule,
+            TextClassificationTransformer,
+        )
+        from pytorch_lightning import Trainer
+
+        tokenizer = Backbone("bert-base-uncased").load_tokenizer()
+        data = TextClassificationDataModule(tokenizer, train_file="train.csv")
+        model = TextClassificationTransformer(
+            "bert-base-uncased", model_data_kwargs=data.model_data_kwargs
+        )
+        metrics = train(model, data, Trainer(max_epochs=1))
 
     Args:
         model: the task.
-        data: its data, with the tokenizer of the model's backbone.
+        data: its data, with the tokenizer or image processor of the model's backbone.
         trainer: a Lightning trainer.
-        checkpoint_path: resume from there, with the optimizer and the schedule as they were.
+        checkpoint_path: resume from this checkpoint, with its optimizer and schedule.
         validate_before_fit: log the validation metrics of the untrained model first.
+
+    Returns:
+        The last logged value of each metric, such as `train/loss` and `val/loss`.
     """
     if validate_before_fit:
         trainer.validate(model, datamodule=data, verbose=False)
@@ -67,10 +84,10 @@ def train(
 def evaluate_best(
     model: TaskTransformer, data: TransformerDataModule, trainer: Trainer
 ) -> dict[str, float]:
-    """Return the metrics of the best checkpoint of a fit, or of its last weights where none is.
+    """Return the test metrics of the best checkpoint of a fit, or without one of the last weights.
 
     Args:
-        model: the task that was fitted.
+        model: the task that was trained.
         data: its data.
         trainer: the trainer of the fit.
     """
@@ -80,14 +97,21 @@ def evaluate_best(
 
 
 def best_checkpoint(trainer: Trainer) -> str | None:
-    """Return the best checkpoint by the metric that one of the trainer's callbacks monitors."""
+    """Return the best checkpoint of the first callback that monitors a metric, or None."""
     callbacks = [vars(callback) for callback in trainer.checkpoint_callbacks]
     best = (callback.get("best_model_path") for callback in callbacks if callback.get("monitor"))
     return next(filter(None, best), None)
 
 
 def train_from_config(config: DictConfig) -> dict[str, float]:
-    """Build the model, the data and the trainer of a composed config, and train."""
+    """Train what a composed config says, and record it in `training.run_dir`.
+
+    Returns:
+        The last value of each metric; with `training.run_test_after_fit`, those of the test too.
+
+    Raises:
+        ConfigurationError: for a mistake in the config.
+    """
     check_config(config)
     return train_and_record(config)
 
@@ -95,12 +119,14 @@ def train_from_config(config: DictConfig) -> dict[str, float]:
 def train_and_record(
     config: DictConfig, announce: Callable[[Manifest], None] | None = None
 ) -> dict[str, float]:
-    """Train what a config says that was checked, and record it in the run folder.
+    """Train what a checked config says, and record it in the run folder.
 
     Args:
         config: the config.
-        announce: is called with the manifest of the run on the first process, before anything is
-            trained.
+        announce: called on rank 0 with the manifest of the run, before the first step.
+
+    Returns:
+        As `train_from_config`.
     """
     from lightning_transformers.runs.manifest.record import Recorder  # imports torch
 
@@ -114,7 +140,7 @@ def train_and_record(
     recorder = Recorder(config, model, data, announce)
     trainer = build_trainer(config, recorder)
     if trainer.is_global_zero:
-        record_config(config, checkpoint, goes_on=resumed is not None)
+        record_config(config, checkpoint, resumes=resumed is not None)
     metrics = train(
         model,
         data,
@@ -135,7 +161,7 @@ def train_and_record(
 
 
 def checkpoint_to_resume(config: DictConfig) -> str | None:
-    """Return the newest checkpoint of the run folder, if `resume=auto` asks for it.
+    """Return the newest checkpoint of the run folder if `resume=auto` is set, else None.
 
     Raises:
         ConfigurationError: for another value of `resume`, or a checkpoint of another task.
@@ -145,36 +171,36 @@ def checkpoint_to_resume(config: DictConfig) -> str | None:
         return None
     if resume != "auto":
         raise ConfigurationError(
-            f"resume={resume}: 'auto' goes on from the newest checkpoint in the run folder; "
-            "a certain one is given as +checkpoint_path=<file>"
+            f"resume={resume} is not known: give resume=auto for the newest checkpoint in the run "
+            "folder, or +checkpoint_path=<file> for another"
         )
     folder = Path(config.training.run_dir)
     found = newest_checkpoint(folder / CHECKPOINTS)
     if found is None:
-        log.info("resume=auto: no checkpoint in %s, the run starts from the beginning", folder)
+        log.info("resume=auto: no checkpoint in %s, training starts at the first step", folder)
     else:
         check_checkpoint(task_class(config), found)
         check_resumable(found, config)
-        log.info("resume=auto: the run goes on from %s", found)
+        log.info("resume=auto: resuming from %s", found)
     return found
 
 
 def in_one_line(metrics: Mapping[str, float]) -> str:
-    """Return metrics in one line, which no width of a terminal cuts."""
+    """Return metrics as one line, to four digits."""
     return ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
 
 
-def record_config(config: DictConfig, checkpoint: str | None, goes_on: bool) -> None:
-    """Write the config into the run folder, and keep what a former run has left there.
+def record_config(config: DictConfig, checkpoint: str | None, resumes: bool) -> None:
+    """Write the config into the run folder, and archive the records of an earlier run in it.
 
     Args:
         config: the config.
-        checkpoint: what the run begins from, or goes on from.
-        goes_on: whether it is the run in the folder that goes on, rather than another that begins.
+        checkpoint: the checkpoint that the run starts from or resumes.
+        resumes: whether the run in the folder is resumed; otherwise another one starts.
     """
     folder = Path(config.training.run_dir)
     folder.mkdir(parents=True, exist_ok=True)
-    if goes_on:
+    if resumes:
         archive(folder / METRICS)
         archive(folder / MANIFEST)
     else:

@@ -65,7 +65,7 @@ def test_train_then_predict(project: Path, run: Run) -> None:
         "hydra.run.dir=outputs/here",
     )
     assert done.returncode == 0, done.stderr
-    assert "the run goes on from" in done.stdout
+    assert "resume=auto: resuming from" in done.stdout
     former = (project / "outputs/here/metrics-1.csv").read_text().splitlines()
     assert former[-1].startswith("0,"), "what was logged before is kept"
     metrics = (project / "outputs/here/metrics.csv").read_text().splitlines()
@@ -94,7 +94,7 @@ def test_train_then_predict(project: Path, run: Run) -> None:
             "cannot load the backbone 'no/such'",
         ),
         (("dataset.train_file=train.csv", "checkpoint_path=no.ckpt"), "no checkpoint at 'no.ckpt'"),
-        (("dataset.train_file=train.csv", "resume=yes"), "resume=yes: 'auto' goes on from"),
+        (("dataset.train_file=train.csv", "resume=yes"), "resume=yes is not known: give resume="),
         (("dataset.train_file=train.csv", "+task.nose_std=1"), "did you mean 'noise_std'?"),
     ],
     ids=[

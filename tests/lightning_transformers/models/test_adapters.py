@@ -11,7 +11,8 @@ from transformers import AutoModelForSequenceClassification
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.core.task import TaskTransformer
 from lightning_transformers.models.backbone import Backbone, embedding_rows
-from lightning_transformers.runs.build import load, seed_everything
+from lightning_transformers.runs.build import seed_everything
+from lightning_transformers.runs.load import load
 from lightning_transformers.runs.train import train
 from lightning_transformers.task.nlp.text_classification import (
     TextClassificationDataModule,
@@ -69,7 +70,7 @@ def test_the_checkpoint_holds_what_trained_and_loads_to_the_same_predictions(tra
     state = torch.load(checkpoint, weights_only=True)["state_dict"]
     assert all("lora" in name or "classifier" in name for name in state if "metrics" not in name)
     assert checkpoint.stat().st_size < 0.2 * sum(p.nbytes for p in model.parameters())
-    loaded, restored = load(TextClassificationTransformer, str(checkpoint))
+    loaded, restored = load(checkpoint)
     texts = ["And Moses said", "Blessed is the man"]
     assert loaded.predict(texts, restored) == model.predict(texts, data)
 
@@ -106,7 +107,7 @@ def test_an_adapter_with_random_weights_saves_all(tmp_path: Path) -> None:
     run = trainer(tmp_path, limit_train_batches=1, limit_val_batches=1)
     train(model, data, run)
     run.save_checkpoint(tmp_path / "last.ckpt")
-    loaded, restored = load(TextClassificationTransformer, str(tmp_path / "last.ckpt"))
+    loaded, restored = load(tmp_path / "last.ckpt")
     assert loaded.predict(["Moses"], restored) == model.predict(["Moses"], data)
 
 

@@ -134,7 +134,7 @@ def test_an_edited_file_is_said_before_the_training(project: Path, run: Run) -> 
     assert "differs: the validation set (held out) has changed: " in done.stdout
     assert done.returncode == 1, done
     assert "metrics differ, first " in done.stdout
-    assert done.stdout.endswith("on a GPU repeat with trainer.deterministic=true alone\n")
+    assert done.stdout.endswith("deterministic only with trainer.deterministic=true\n")
 
 
 def test_edited_code_is_said_and_found(project: Path, run: Run) -> None:
@@ -251,7 +251,7 @@ def test_mistakes_end_in_one_line(project: Path, run: Run) -> None:
     (project / "train.csv").unlink()
     before = tree(project)
     for arguments, message in {
-        (): "no run folder is given",
+        (): "no run folder given",
         ("nowhere",): "the folder 'nowhere' does not exist",
         ("other",): "'other' holds no manifest.yaml and config.yaml",
         ("outputs",): "did you mean 'outputs/run'?",

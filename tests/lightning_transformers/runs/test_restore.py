@@ -9,7 +9,8 @@ from pytorch_lightning import Trainer
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.config.compose import compose
 from lightning_transformers.models.backbone import Backbone
-from lightning_transformers.runs.build import load, restore
+from lightning_transformers.runs.build import restore
+from lightning_transformers.runs.load import load
 from lightning_transformers.runs.train import train
 from lightning_transformers.task.nlp.question_answering import QuestionAnsweringTransformer
 from lightning_transformers.task.nlp.text_classification import (
@@ -98,7 +99,7 @@ def test_a_checkpoint_of_another_task_is_refused(classifier: str) -> None:
     with pytest.raises(ConfigurationError, match=expected):
         restore(config)
     with pytest.raises(ConfigurationError, match="it was trained by lightning_transformers"):
-        load(QuestionAnsweringTransformer, classifier.partition("=")[2])
+        load(classifier.partition("=")[2], task_class=QuestionAnsweringTransformer)
 
 
 class Mine(TextClassificationTransformer):
@@ -155,7 +156,7 @@ def test_code_of_a_repository_is_trusted_by_the_config_alone(
     with pytest.raises(ConfigurationError, match=r"backbone\.trust_remote_code=true runs it"):
         restore(compose(overrides))
     with pytest.raises(ConfigurationError, match=r"backbone\.trust_remote_code=true runs it"):
-        load(TextClassificationTransformer, checkpoint.partition("=")[2])
+        load(checkpoint.partition("=")[2])
     assert not mark.exists()
     restore(compose([*overrides, "backbone.trust_remote_code=true"]))
     assert mark.exists()
@@ -166,8 +167,8 @@ def test_an_adapter_of_a_checkpoint_calls_peft_alone(classifier: str, tmp_path: 
     call = {"_target_": "os.system", "command": f"touch {mark}"}
     checkpoint = changed(classifier, tmp_path, peft=call)
     with pytest.raises(ConfigurationError, match=r"_target_=os\.system is not a config of peft"):
-        load(TextClassificationTransformer, checkpoint.partition("=")[2])
+        load(checkpoint.partition("=")[2])
     nested = {"_target_": "peft.LoraConfig", "auto_mapping": call}
     checkpoint = changed(classifier, tmp_path, peft=nested)
-    load(TextClassificationTransformer, checkpoint.partition("=")[2])
+    load(checkpoint.partition("=")[2])
     assert not mark.exists()

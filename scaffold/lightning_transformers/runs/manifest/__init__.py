@@ -1,1 +1,1 @@
-"""What a run depends on, as it is recorded in the run folder, and how a later state differs."""
+"""The provenance of a run: recorded in its folder, and compared with a later state."""

@@ -1,4 +1,4 @@
-"""The code that a run is made of."""
+"""Digests of the code that a run has imported."""
 
 import sys
 from pathlib import Path
@@ -7,14 +7,14 @@ from lightning_transformers.data.source_code import RUNTIME, first_party_file
 from lightning_transformers.runs.manifest.digests import digest_of, digest_of_all
 
 FOLDER = Path(__file__).parents[2]
-"""Of this package, which counts as one."""
+"""Folder of this package, which has one digest."""
 
 
 def code(directory: Path) -> dict[str, str | None]:
-    """Return a digest of each module of the user that is imported, and of this package.
+    """Return the digest of each imported module of the user, and of this package, by file.
 
     Args:
-        directory: what is below it is called by its path from there.
+        directory: files below it are named by their path from there.
     """
     modules = {name for name in sys.modules if name.partition(".")[0] not in ("__main__", RUNTIME)}
     files = sorted({file.resolve() for name in modules if (file := first_party_file(name))})
@@ -23,7 +23,15 @@ def code(directory: Path) -> dict[str, str | None]:
 
 
 def code_now(recorded: dict[str, str | None], directory: Path) -> dict[str, str | None]:
-    """Return the digests of the files of a record as they are now; nothing is imported."""
+    """Return the present digests of recorded files; nothing is imported.
+
+    Args:
+        recorded: the digests by file, as `code` returns them.
+        directory: the folder that relative names start from.
+
+    Returns:
+        The digests by the same names, None for a file that is gone.
+    """
     own = {name: digest_of(directory / name) for name in recorded if name != RUNTIME}
     return {RUNTIME: _runtime()} | own
 

@@ -1,4 +1,4 @@
-"""The config of a run as its folder keeps it: without what environment variables hold."""
+"""The config as a run folder keeps it: resolved, without values of environment variables."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,10 +9,10 @@ from omegaconf.resolvers import oc
 
 
 def without_environment(config: DictConfig) -> DictConfig:
-    """Return a config with its interpolations worked out, except for those that need `oc.env`.
+    """Return a config with its interpolations resolved, except for those that depend on `oc.env`.
 
-    What an environment variable holds may be a secret. A value that follows from one stays as it
-    is written, however many interpolations are between them.
+    An environment variable may hold a secret: a value that depends on one, directly or through
+    other interpolations, stays an interpolation.
     """
     with _variables() as read:
         return OmegaConf.create({str(key): _value(config, key, read) for key in config})
@@ -41,7 +41,7 @@ def _value(parent: Any, key: Any, read: list[str]) -> object:
 
 @contextmanager
 def _variables() -> Iterator[list[str]]:
-    """Give a list of the environment variables that are read by interpolations from now on."""
+    """Yield a list that collects the environment variables that interpolations read."""
     read: list[str] = []
 
     def env(name: str, *default: object) -> object:

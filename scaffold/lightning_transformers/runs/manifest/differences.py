@@ -1,4 +1,4 @@
-"""What a later state has other than the one that was recorded, one line each."""
+"""Differences between the record of a run and a later state, one line each."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -10,16 +10,16 @@ from lightning_transformers.runs.manifest.environment import machine, versions_o
 from lightning_transformers.runs.manifest.git import git_state
 
 SHORT = 12
-"""Digits of a digest or commit that are shown."""
+"""Displayed digits of a digest or commit."""
 
 
 def state_before(recorded: Manifest, folder: Path, directory: Path) -> Manifest:
-    """Return a manifest with what is known now, before anything of the run is imported.
+    """Return a manifest of the present state, as far as it is known before the run is imported.
 
     Args:
-        recorded: the manifest of a run.
+        recorded: the manifest of the run.
         folder: the run folder.
-        directory: where the run is to be repeated, as its command was typed in one.
+        directory: the working directory of the repetition.
     """
     return {
         **recorded,
@@ -32,7 +32,7 @@ def state_before(recorded: Manifest, folder: Path, directory: Path) -> Manifest:
 
 
 def early_differences(recorded: Manifest, now: Manifest) -> Iterator[str]:
-    """Yield a line for each difference that is known before anything of the run is imported."""
+    """Yield a line for each difference in config, versions, machine, git and code."""
     file = f"{CONFIG} of the run"
     yield from changed_files({file: recorded["config"]}, {file: now["config"]})
     yield from changed_values(recorded["versions"], now["versions"])
@@ -42,21 +42,21 @@ def early_differences(recorded: Manifest, now: Manifest) -> Iterator[str]:
 
 
 def late_differences(recorded: Manifest, now: Manifest) -> Iterator[str]:
-    """Yield a line for each difference that is known with the data, the model and the trainer."""
+    """Yield a line for each difference in devices, inputs and data."""
     yield from changed_values(recorded["training"], now["training"])
     yield from changed_files(recorded["inputs"], now["inputs"])
     yield from changed_data(recorded["data"], now["data"])
 
 
 def changed_values(recorded: Mapping[str, object], now: Mapping[str, object]) -> Iterator[str]:
-    """Yield a line for each value that is another one now."""
+    """Yield a line for each value that differs."""
     for name, value in recorded.items():
         if now.get(name) != value:
             yield f"{name} {_shown(value)} then, {_shown(now.get(name))} now"
 
 
 def changed_files(recorded: Mapping[str, str | None], now: Mapping[str, object]) -> Iterator[str]:
-    """Yield a line for each file that has another content now, or is gone."""
+    """Yield a line for each file whose content differs, or that is gone."""
     for name, digest in recorded.items():
         if name in now and now[name] != digest:
             yield f"{name} {'is gone' if now[name] is None else 'has changed'}"
@@ -65,7 +65,7 @@ def changed_files(recorded: Mapping[str, str | None], now: Mapping[str, object])
 def changed_git(
     recorded: Mapping[str, str | None] | None, now: Mapping[str, str | None] | None
 ) -> Iterator[str]:
-    """Yield a line about the commit, and one about what is not committed."""
+    """Yield a line for another commit, and one for other uncommitted changes."""
     if recorded is None or now is None:
         if recorded is not now:
             yield f"git: {_repository(recorded)} then, {_repository(now)} now"
@@ -81,7 +81,7 @@ def changed_git(
 def changed_data(
     recorded: Mapping[str, Mapping[str, object]], now: Mapping[str, Mapping[str, object]]
 ) -> Iterator[str]:
-    """Yield a line for each split whose rows are others now."""
+    """Yield a line for each split whose rows differ."""
     for split, then in recorded.items():
         if split not in now:
             yield f"the {split} set ({then['source']}) is gone"

@@ -1,4 +1,4 @@
-"""Digests of files and rows: equal for equal content, on any machine."""
+"""SHA-256 digests of files and rows: equal for equal content, on any machine."""
 
 import hashlib
 import os
@@ -8,13 +8,13 @@ from pathlib import Path
 from datasets import Dataset
 
 ROWS = 1000
-"""Rows that are read at a time."""
+"""Rows read at a time."""
 
 
 def digest_of(path: Path) -> str | None:
-    """Return the SHA-256 of a file, or of a folder's names and contents; None if it is gone.
+    """Return the SHA-256 of a file, as `sha256sum` prints it, or None if it is gone.
 
-    For a file it is the number that `sha256sum` prints.
+    That of a folder is the digest of its file names and contents.
     """
     if path.is_dir():
         return digest_of_all(path, sorted(file for file in path.rglob("*") if file.is_file()))
@@ -25,7 +25,7 @@ def digest_of(path: Path) -> str | None:
 
 
 def digest_of_all(folder: Path, files: Iterable[Path]) -> str:
-    """Return a SHA-256 of the contents of files and of their names below a folder."""
+    """Return the SHA-256 of the contents of files and of their paths from a folder."""
     digest = hashlib.sha256()
     for file in files:
         name = file.relative_to(folder) if file.is_relative_to(folder) else file
@@ -34,10 +34,9 @@ def digest_of_all(folder: Path, files: Iterable[Path]) -> str:
 
 
 def digest_of_rows(rows: Dataset) -> str:
-    """Return a SHA-256 of rows in their order; what images and the like only refer to is not read.
+    """Return the SHA-256 of rows in their order; files that rows refer to are not read.
 
-    The rows are taken as Arrow has them, in blocks of a fixed size, so that it does not matter how
-    they lie in the files of the cache.
+    Arrow tables of a fixed size are hashed, so the layout of the cache files does not matter.
     """
     digest = hashlib.sha256(repr(rows.features).encode())
     for table in rows.with_format("arrow").iter(ROWS):

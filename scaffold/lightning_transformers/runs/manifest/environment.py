@@ -1,4 +1,4 @@
-"""Where a run takes place: versions, machine, devices."""
+"""The environment of a run: versions, machine, devices."""
 
 import platform
 import sys
@@ -20,7 +20,7 @@ STACK = (
 
 
 def versions() -> dict[str, str | None]:
-    """Return the versions of Python, the stack, and all packages that are imported."""
+    """Return the versions of Python, the stack, and all imported packages."""
     modules = {name.partition(".")[0] for name in sys.modules}
     owners = packages_distributions()
     imported = {name for module in modules for name in owners.get(module, ())}
@@ -28,7 +28,7 @@ def versions() -> dict[str, str | None]:
 
 
 def versions_of(names: list[str]) -> dict[str, str | None]:
-    """Return the installed version of each package, None for one that is not there."""
+    """Return the installed version of each package, None for one that is not installed."""
     return {
         name: platform.python_version() if name == "python" else _version(name) for name in names
     }
@@ -42,7 +42,7 @@ def _version(name: str) -> str | None:
 
 
 def machine() -> dict[str, str]:
-    """Return the system and the processor, on which the last bits of a sum depend."""
+    """Return `system`, `processor` and `instructions`: the last bits of a sum depend on them."""
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text().splitlines() if cpuinfo.is_file() else []
     models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
@@ -54,7 +54,7 @@ def machine() -> dict[str, str]:
 
 
 def training(trainer: Trainer) -> dict[str, str | int]:
-    """Return how many threads, processes and devices of what kind a training has."""
+    """Return `threads`, `device`, `processes`, `nodes` and `strategy` of a trainer."""
     device = trainer.strategy.root_device
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
     return {

@@ -1,4 +1,4 @@
-"""The state of the git repository that a run was started in."""
+"""The state of the git repository in which a run is started."""
 
 import hashlib
 import os
@@ -8,15 +8,15 @@ from pathlib import Path
 from lightning_transformers.runs.manifest.digests import digest_of_all
 
 SOURCES = "*.py"
-"""Untracked files that count: data would take too long, and configs are in the run's own."""
+"""Untracked files in the digest: data would take too long, and the run folder has the config."""
 
 
 def git_state(folder: Path) -> dict[str, str | None] | None:
-    """Return the commit of a folder and a digest of what is not committed below it.
+    """Return the commit of a folder and a digest of the uncommitted changes below it.
 
     Returns:
         `commit`, None before the first one, and `changes`, None if all is committed. None outside
-        of git, or where there is no git.
+        of a repository, or without git.
     """
     if _git(folder, "rev-parse", "--is-inside-work-tree") is None:
         return None

@@ -1,4 +1,4 @@
-"""Recording a run in the `manifest.yaml` of its folder."""
+"""Record the provenance of a run in the `manifest.yaml` of its folder."""
 
 import sys
 from collections.abc import Callable
@@ -24,15 +24,15 @@ from lightning_transformers.runs.manifest.sources import data_of, inputs
 
 
 class Recorder(Callback):
-    """Writes the manifest when the data are there, and nothing has been trained yet.
+    """Writes the manifest when the data is ready, before training starts.
 
     By then the trainer has its devices and threads, and all modules of the project are imported.
 
     Args:
-        config: the composed config, which lies resolved in the run folder.
+        config: the composed config; the run folder holds it resolved.
         model: the task that is trained.
         data: its data.
-        announce: is called with the manifest, on the first process.
+        announce: called with the manifest on rank 0.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Recorder(Callback):
         self.is_done = False
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Write the manifest, once."""
+        """Write the manifest, once and on rank 0."""
         if self.is_done or not trainer.is_global_zero:
             return
         self.is_done = True
@@ -57,16 +57,20 @@ class Recorder(Callback):
             self.announce(manifest)
 
     def finish(self, metrics: dict[str, float]) -> None:
-        """Add the last value of each metric: the run has come to its end."""
+        """Add the last value of each metric, which marks the run as finished."""
         write_manifest(self.file, read_manifest(self.file) | {"metrics": metrics})
 
 
 def describe(
     config: DictConfig, model: TaskTransformer, data: TransformerDataModule, trainer: Trainer
 ) -> Manifest:
-    """Return all that the metrics of a run follow from, as plain values.
+    """Return the provenance of a run as plain values, none of environment variables.
 
-    Nothing is taken from the environment variables, which may hold secrets.
+    Args:
+        config: the composed config.
+        model: the task that is trained.
+        data: its data, set up.
+        trainer: its trainer, with its devices.
     """
     directory = Path(to_absolute_path("."))
     return {

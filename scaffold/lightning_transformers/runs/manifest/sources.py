@@ -1,4 +1,4 @@
-"""What a run reads: data, pretrained files, a checkpoint."""
+"""The inputs of a run: data, pretrained files, a checkpoint."""
 
 from pathlib import Path
 
@@ -12,11 +12,10 @@ from lightning_transformers.runs.manifest.digests import digest_of, digest_of_al
 
 
 def data_of(data: TransformerDataModule) -> dict[str, dict[str, str | int | None]]:
-    """Return for each split where its rows come from, how many there are, and a digest.
+    """Return `source`, `rows` and `digest` of each split of a data module that is set up.
 
-    The digest is that of the files that the split is read from, else of its rows as the model
-    gets them. A stream that comes from no file has none. Of data that a `setup` of the user's keeps
-    elsewhere nothing is known.
+    The digest is that of the files of the split, or without files that of its processed rows; a
+    stream without files has none. A split that is not in `data.dataset` is left out.
     """
     return {split: _split(data, split, rows) for split, rows in (data.dataset or {}).items()}
 
@@ -44,9 +43,9 @@ def _source(data: TransformerDataModule, split: str) -> str:
 
 
 def inputs(config: DictConfig, model: TaskTransformer) -> dict[str, str | None]:
-    """Return what tells the content of the backbone, the tokenizer and the checkpoint.
+    """Return the versions of the backbone, the tokenizer and the checkpoint by name or path.
 
-    For a file or a folder a digest, for a model of the hub its commit.
+    That of a file or a folder is its digest, that of a model of the hub its commit.
     """
     backbone = model.backbone
     names = {backbone.pretrained_model_name_or_path, backbone.tokenizer_name_or_path}

@@ -1,0 +1,38 @@
+"""`python -m lightning_transformers`: the commands without a project's script."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+TWO_RANKS = ("trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2")
+SHORT = ("trainer.max_epochs=1", "trainer.limit_train_batches=1", "trainer.limit_val_batches=1")
+
+
+def started(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Start the module with arguments, and return what it did."""
+    command = [sys.executable, "-m", "lightning_transformers", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "no command given (known: evaluate, explain, export, predict, rerun, train)"),
+        (("trian",), "'trian' is not a command (did you mean 'train'?)"),
+        (("export", "+task=nlp/translation"), "nothing to export: give +checkpoint_path=<file>"),
+    ],
+)
+def test_a_mistake_is_one_line(arguments: tuple[str, ...], message: str, project: Path) -> None:
+    done = started(*arguments)
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"error: {message}\n")
+
+
+def test_ranks_that_lightning_starts_run_the_same_command(project: Path) -> None:
+    task = ("+task=nlp/text_classification", "experiment=smoke", "hydra.run.dir=run")
+    done = started("train", *task, *TWO_RANKS, *SHORT)
+    assert done.returncode == 0, done.stderr
+    assert yaml.safe_load((project / "run/manifest.yaml").read_text())["training"]["processes"] == 2
