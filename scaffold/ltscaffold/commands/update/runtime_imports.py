@@ -116,10 +116,11 @@ class Rewriting:
         for binding in self.bindings():
             if binding.name == ROOT:
                 self.follow_dotted(binding)
-            elif all(self.is_module(binding, alias) for alias in binding.aliases):
-                self.follow_module(binding)
-            else:
-                self.follow_object(binding)
+                continue
+            modules = [alias for alias in binding.aliases if self.is_module(binding, alias)]
+            for alias in modules:
+                self.follow_module(binding, alias)
+            self.follow_objects(binding, [each for each in binding.aliases if each not in modules])
         for statement in self.imports:
             self.edit_import(statement)
         code = self.code
@@ -184,38 +185,36 @@ class Rewriting:
             modules = sorted(needed[path]) or [relocated(path)[1]]
             self.now[alias] = [("", module) for module in modules]
 
-    def follow_module(self, binding: Binding) -> None:
-        """Edit imports of a module under a name, and `name.attribute`."""
-        for alias, path in binding.aliases.items():
-            uses = list(binding.used_paths(path))
-            modules = {relocated(used)[1] for _, used in uses}
-            is_only_named = all(current_path(name_in(used)) for _, used in uses)
-            public = alias.asname is not None and is_only_named and len(modules) == 1
-            home = modules.pop() if public else places(path)[0]
-            also = []
-            for chain, used in uses:
-                now, module = relocated(used, public)
-                if module == home or now == used:
-                    now = binding.name + now.removeprefix(home)
-                else:
-                    now, module = relocated(used)
-                    also.append(module)
-                self.edit_use(chain, used, path, now)
-            self.now[alias] = [
-                self.import_of(alias, home, binding.name),
-                *(("", module) for module in sorted(set(also))),
-            ]
+    def follow_module(self, binding: Binding, alias: cst.ImportAlias) -> None:
+        """Edit an import of a module under a name, and `name.attribute`."""
+        path = binding.aliases[alias]
+        uses = list(binding.used_paths(path))
+        modules = {relocated(used)[1] for _, used in uses}
+        is_only_named = all(current_path(name_in(used)) for _, used in uses)
+        public = alias.asname is not None and is_only_named and len(modules) == 1
+        home = modules.pop() if public else places(path)[0]
+        others = set()
+        for chain, used in uses:
+            now, module = relocated(used, public)
+            if module == home or now == used:
+                now = binding.name + now.removeprefix(home)
+            else:
+                now, module = relocated(used)
+                others.add(module)
+            self.edit_use(chain, used, path, now)
+        also = [("", module) for module in sorted(others)]
+        self.now[alias] = [self.import_of(alias, home, binding.name), *also]
 
-    def follow_object(self, binding: Binding) -> None:
-        """Edit imports of a name in a module, and its uses if its name changes."""
+    def follow_objects(self, binding: Binding, aliases: list[cst.ImportAlias]) -> None:
+        """Edit imports of something in a module, and its uses if its name changes."""
         now = {alias: current_path(path) or path for alias, path in binding.aliases.items()}
         names = {path.rpartition(".")[2] for path in now.values()}
         name = names.pop() if self.may_rename(binding, names) else binding.name
-        for alias, path in now.items():
-            self.now[alias] = [self.import_of(alias, path, name)]
-        for chain in binding.uses:
-            if chain:
-                self.replace(*self.span(chain[0]), name)
+        for alias in aliases:
+            self.now[alias] = [self.import_of(alias, now[alias], name)]
+            for chain in binding.uses:
+                if chain and name != binding.name:
+                    self.replace(*self.span(chain[0]), name)
 
     def may_rename(self, binding: Binding, names: set[str]) -> bool:
         """Tell whether all uses of a name can become another without a change of meaning."""

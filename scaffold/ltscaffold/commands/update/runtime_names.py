@@ -57,9 +57,8 @@ def places(module: str) -> list[str]:
     short = _short(module)
     if module == ROOT or _file(module):
         return [module]
-    found = (
-        [FUNCTIONS[short]] if short in FUNCTIONS else places_of(short) or PACKAGES.get(short, [])
-    )
+    found = [f"runs.{short}"] if short in FUNCTIONS else places_of(short)
+    found = found or PACKAGES.get(short, [])
     return [f"{ROOT}.{place}" for place in found]
 
 

@@ -22,6 +22,7 @@ from tests.helpers.merge_edits import (
     EDITS,
     YAML_EDITS,
     last_key_deleted,
+    own_key,
     own_option,
     own_value,
 )
@@ -38,8 +39,8 @@ PROJECTS = int(os.environ.get("LTSCAFFOLD_PROJECTS", "20"))
 TESTED = 5
 """One project in so many runs its own tests."""
 MODULES = ("model.py", "data.py", "callback.py")
-UNLOADABLE = (own_option, own_value, last_key_deleted)
-"""Edits of the corpus after which a config does not compose, or describes another model."""
+UNLOADABLE = (own_key, own_option, own_value, last_key_deleted)
+"""Edits of the corpus after which the config is refused, or describes another model."""
 REPLACEMENTS = (
     (STUB, FILLED),
     ('"""Return the loss of one training batch."""', '"""Train on a batch."""'),
