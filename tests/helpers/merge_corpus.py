@@ -45,7 +45,7 @@ def case(seed: int) -> Case:
 def edited(text: str, edits: list[Edit], rng: random.Random) -> str:
     """Return a text with up to three edits."""
     # Layout comes last: the other edits look for the layout of templates.
-    for edit in sorted(rng.sample(edits, rng.randint(1, 3)), key=edits.index):
+    for edit in sorted(rng.sample(edits, min(rng.randint(1, 3), len(edits))), key=edits.index):
         text = edit(text)
     return text
 

@@ -191,8 +191,10 @@ class Rewriting:
         uses = list(binding.used_paths(path))
         modules = {relocated(used)[1] for _, used in uses}
         is_only_named = all(current_path(name_in(used)) for _, used in uses)
-        public = alias.asname is not None and is_only_named and len(modules) == 1
-        home = modules.pop() if public else places(path)[0]
+        home = places(path)[0]
+        has_alias = alias.asname is not None or home.rpartition(".")[2] != binding.name
+        if public := has_alias and is_only_named and len(modules) == 1:
+            home = modules.pop()
         others = set()
         for chain, used in uses:
             now, module = relocated(used, public)

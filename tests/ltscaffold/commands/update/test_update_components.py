@@ -1,6 +1,7 @@
 """`ltscaffold update`: which components, to which version, and its output."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,10 @@ from ltscaffold.commands.update.update import plan_update
 from ltscaffold.errors import ScaffoldError
 from ltscaffold.project.removed_hooks import REMOVED_HOOKS
 from ltscaffold.project.status import status
-from ltscaffold.record.answers import read_project
-from ltscaffold.templating.source import BUNDLE_VARIABLE, SOURCE_URL, versions
+from ltscaffold.record.answers import ANSWERS_FILE, Answers, Component, read_project
+from ltscaffold.templating.render import render
+from ltscaffold.templating.source import BUNDLE_VARIABLE, SOURCE_URL, checkout, versions
+from ltscaffold.writing.plan import write_files
 from tests.conftest import Run
 from tests.helpers.projects import add, new_callback, new_task, remove, undo, update
 from tests.helpers.releases import NEXT, next_release
@@ -54,6 +57,20 @@ def test_one_component_alone_and_then_the_rest(mine: Path) -> None:
     assert not update(mine, ["mine"]).changes
     update(mine)
     assert set(recorded(mine).values()) == {NEXT}
+
+
+def test_one_component_ahead_records_the_runtime_that_it_needs(project: Path) -> None:
+    answers = Answers("v1.4.0", SOURCE_URL, "tasks", [])
+    for name in ("mine", "other"):
+        task = Component("task", name, "nlp", "language_modeling", [], "v1.4.0")
+        answers = replace(answers, components=[*answers.components, task])
+    write_files(project, render(checkout(SOURCE_URL, "v1.4.0"), answers))
+    assert "lts_runtime" not in (project / ANSWERS_FILE).read_text()
+    update(project, ["mine"])
+    assert 'lts_runtime: "0.2.0"' in (project / ANSWERS_FILE).read_text()
+    add(project, "other", ["setup"])
+    assert 'lts_runtime: "0.2.0"' in (project / ANSWERS_FILE).read_text()
+    assert recorded(project) == {"": "v1.4.0", "mine": NOW, "other": "v1.4.0"}
 
 
 def test_the_last_component_takes_the_project_along(mine: Path) -> None:
