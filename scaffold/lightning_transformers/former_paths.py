@@ -1,7 +1,7 @@
-"""Import paths of version 0.1, and where their names are now.
+"""Import paths of version 0.1, mapped to the current ones.
 
-A former path works until the next minor version, and warns once with the new one. The paths that a
-run folder records stay mapped in every version, without a warning.
+A former path works until the next minor version, with one warning per name. The paths recorded in
+run folders work in every version, without a warning.
 """
 
 import sys
@@ -15,6 +15,7 @@ from types import ModuleType
 
 ROOT = __name__.partition(".")[0]
 FOLDER = Path(__file__).parent
+LM = "task.nlp.language_modeling"
 
 MODULES: Mapping[str, list[str]] = {
     "build": ["runs.build"],
@@ -52,11 +53,11 @@ MODULES: Mapping[str, list[str]] = {
     "rerun": ["runs.rerun"],
     "rerun_command": ["runs.rerun_command"],
     "run_folder": ["base.run_folder"],
-    "task.nlp.language_modeling.probe": ["task.nlp.language_modeling.packing_probe"],
-    "task.nlp.language_modeling.separation": ["task.nlp.language_modeling.packing_check"],
-    "task.nlp.language_modeling.templates": ["task.nlp.language_modeling.chat_template"],
+    f"{LM}.probe": [f"{LM}.packing_probe"],
+    f"{LM}.separation": [f"{LM}.packing_check"],
+    f"{LM}.templates": [f"{LM}.chat_template"],
 }
-"""The modules that have the names of a former one, relative to the runtime."""
+"""Former module → the modules with its names now, relative to the runtime."""
 FUNCTIONS = ("train", "evaluate", "predict", "export")
 """Former modules whose names are functions now: a module would replace the function. What they
 defined is in `runs`."""
@@ -65,10 +66,11 @@ PACKAGES = {
     "hydra_app": ["config"],
     "manifest": ["runs.manifest"],
 }
-"""Packages whose modules are in others now, under the same names unless listed above."""
+"""Former package → the packages with its modules now, by the same names unless listed above."""
 NAMES = {
     "build.load": "runs.load.load",
     "core.adapters.merged": "models.adapters.merge_adapters",
+    "core.adversarial.of_length": "recipes.adversarial.scale_to_norm",
     "core.collate.IGNORED": "data.collators.IGNORE_INDEX",
     "core.invariants.Invariants": "core.exactness_callback.ExactnessCallback",
     "core.labels.distinct": "data.labels.distinct_values",
@@ -78,28 +80,35 @@ NAMES = {
     "core.metrics.Records": "training.metrics.TextMetric",
     "core.predictions.tidy": "recipes.predictions.round_floats",
     "core.randomness.random_numbers_from": "base.seeding.temporary_seed",
+    "core.seq2seq.check_left_out": "task.shared.seq2seq.report_dropped_pairs",
+    "core.seq2seq.texts_at": "task.shared.seq2seq.field_values",
     "core.sources.Rows": "data.loading.AnyDataset",
     "core.sources.Source": "data.loading.DatasetReader",
     "core.sources.Splits": "data.loading.DatasetDict",
     "core.weighting.counted": "training.loss_normalization.records_loss_count",
+    "hydra_app.app.silence_noise": "config.app.suppress_library_warnings",
     "hydra_app.handover.is_first_process": "config.launcher.is_rank_zero",
     "run_folder.moved": "base.run_folder.rebase_paths",
+    f"{LM}.separation.SeparationCheck": f"{LM}.packing_check.PackingCheck",
+    f"{LM}.templates.PLAIN": f"{LM}.chat_template.GENERIC_TEMPLATE",
+    f"{LM}.templates.common_beginning": f"{LM}.chat_template.common_prefix",
+    f"{LM}.templates.is_learned": f"{LM}.chat_template.contributes_to_loss",
 }
-"""Names that are others now, of those that a subclass may use."""
+"""Former name → current name, for names that code of a project may use."""
 RECORDED = {
     "core.backbone.load_image_processor",
     "core.backbone.load_tokenizer",
     "core.sharding.FullyShardedStrategy",
 }
-"""`_target_`s in the configs of runs."""
+"""Former names that occur as `_target_` in recorded configs."""
 
 
 class FormerPaths(MetaPathFinder, Loader):
-    """Finds former modules; each looks up its names in the modules that have them now."""
+    """Import former modules, which look up their names in the current ones."""
 
     @classmethod
     def install(cls) -> None:
-        """Have Python ask this finder for what no other finds."""
+        """Append this finder to `sys.meta_path`, unless it is installed."""
         if not any(isinstance(finder, cls) for finder in sys.meta_path):
             sys.meta_path.append(cls())
 
@@ -119,7 +128,11 @@ class FormerPaths(MetaPathFinder, Loader):
         return ModuleSpec(fullname, self, is_package=name in PACKAGES)
 
     def exec_module(self, module: ModuleType) -> None:
-        """Give a former module the names of those in its place."""
+        """Give a former module a `__getattr__` for the names of the current modules.
+
+        Raises:
+            AttributeError: from that function, for an unknown name.
+        """
         former = module.__name__.partition(".")[2]
 
         def look_up(name: str) -> object:
@@ -137,7 +150,7 @@ class FormerPaths(MetaPathFinder, Loader):
 
 
 def places_of(former: str) -> list[str]:
-    """Return the modules that have the names of a former one; none for a package."""
+    """Return the current modules with the names of a former module; none for a package."""
     package, _, name = former.partition(".")
     if former in MODULES or not name:
         return MODULES.get(former, [])
@@ -149,12 +162,12 @@ warned: set[str] = set()
 
 
 def warn(former: str, name: str) -> None:
-    """Warn of a former path with the new one, once a name."""
+    """Warn once about a former name, with the current one."""
     if former in RECORDED or former in warned or former.rpartition(".")[2].startswith("__"):
         return
     warned.add(former)
     warnings.warn(
-        f"{ROOT}.{former} is {ROOT}.{name} now; the former path goes with the next minor version",
+        f"{ROOT}.{former} is now {ROOT}.{name}; the next minor version removes the former name",
         FutureWarning,
         stacklevel=3,
     )

@@ -1,4 +1,4 @@
-"""Tests that every task has to pass, for the tests that are generated beside each."""
+"""Base classes of the tests that are generated for tasks, datasets and callbacks."""
 
 import ast
 import inspect
@@ -19,7 +19,7 @@ from omegaconf import DictConfig
 from pytorch_lightning import Callback, LightningModule, Trainer
 from torch.optim import Optimizer
 
-from lightning_transformers.config.app import silence_noise
+from lightning_transformers.config.app import suppress_library_warnings
 from lightning_transformers.config.compose import compose
 from lightning_transformers.core import TaskTransformer, TransformerDataModule
 from lightning_transformers.runs.build import (
@@ -42,21 +42,21 @@ SMOKE = (
 )
 
 PACKAGES = ("lightning_transformers.", "pytorch_lightning.", "lightning_fabric.", "torch.")
-"""Whose classes are no classes of a project."""
+"""Prefixes of modules outside a project."""
 LIMITS = (
     "trainer.num_sanity_val_steps=1",
     "+trainer.limit_test_batches=1",
     "+trainer.limit_predict_batches=1",
 )
 NOT_IN_EVERY_RUN = {"on_exception", "load_state_dict", "postprocess"}
-"""Hooks that an error calls, a state that is not empty, or a prediction."""
+"""Hooks that only an error, a nonempty state or a prediction calls."""
 
 
 class TaskContract:
-    """What holds for a task: its config composes and names its class, and it trains.
+    """Tests of a task: its config composes with its class, it trains, and its hooks are called.
 
-    Subclass it in a test module of the project, and set the two attributes. The training runs on
-    the sample that ships with the task and on the tiny backbone, so it needs no network.
+    Subclass it in a test module of the project and set the two attributes. Training uses the
+    packaged sample of the task and the tiny backbone, and needs no network.
     """
 
     task: ClassVar[str]
@@ -68,82 +68,82 @@ class TaskContract:
         assert task_class(self.compose(tmp_path)) is self.task_class
 
     def test_trains(self, tmp_path: Path) -> None:
-        """Two steps change the parameters that they have to, and no others."""
+        """Two steps change exactly the parameters with a gradient."""
         run = train_recorded(self.compose(tmp_path))
         assert run.changed, "no parameter changed"
         due = self.parameters_to_change(run.steps.due)
         orphans = due & run.steps.orphans - run.changed
-        assert not orphans, f"a gradient, but in no group of the optimizer: {sorted(orphans)}"
-        assert due <= run.changed, f"a gradient, but no change: {sorted(due - run.changed)}"
-        assert run.changed <= due, f"changed by no optimizer: {sorted(run.changed - due)}"
+        assert not orphans, f"gradient, but in no parameter group: {sorted(orphans)}"
+        assert due <= run.changed, f"gradient, but no change: {sorted(due - run.changed)}"
+        assert run.changed <= due, f"changed, but not by an optimizer: {sorted(run.changed - due)}"
 
     def parameters_to_change(self, due: set[str]) -> set[str]:
-        """Return the names of the parameters that training changes, none more and none less.
+        """Return the names of exactly the parameters that training must change.
 
-        Override it for a task that changes others by hand, or leaves some as they are.
+        Override it for a task that changes other parameters, or keeps some unchanged.
 
         Args:
-            due: those with a gradient that is not zero, or that the optimizer lets decay.
+            due: names of the parameters with a nonzero gradient or with weight decay.
         """
         return due
 
     def test_overridden_hooks_are_called(self, tmp_path: Path) -> None:
-        """A fit, a resumed one and a test call each but those of a prediction.
+        """A fit, its resume and a test call every overridden hook except those of predictions.
 
-        A stub that does what the base does is named in a warning.
+        Unimplemented stubs are reported as warnings.
         """
         name_stubs(self.task_class)
         hooks = {name for name in own_hooks(self.task_class) if "predict" not in name}
         assert_called(self.task_class, hooks, self.compose(tmp_path), predicts=False)
 
     def compose(self, run_dir: Path) -> DictConfig:
-        """Return the config of a run that takes seconds."""
+        """Return the config of a short run."""
         return smoke_config(type(self), run_dir, f"task={self.task}")
 
 
 class DatasetContract:
-    """What holds for a dataset: its config names its class, and a task trains on its batches.
+    """Tests of a dataset: its config composes with its class, and a task trains on its batches.
 
-    Subclass it in a test module of the project, and set the attributes. The rows are the sample
-    that ships with the task; for others, set `rows`.
+    Subclass it in a test module of the project and set the attributes. The rows are the packaged
+    sample of the task unless `rows` is set.
     """
 
     task: ClassVar[str]
-    """The task that the dataset is for, such as `nlp/language_modeling`."""
+    """The task of the dataset, such as `nlp/language_modeling`."""
     dataset: ClassVar[str]
-    """Its option in the config group of that task, such as `my_text`."""
+    """The option in the dataset config group of the task, such as `my_text`."""
     data_class: ClassVar[type[TransformerDataModule]]
     rows: ClassVar[Sequence[str]] = ("dataset.dataset_name=sample",)
-    """Overrides that choose the rows, such as `dataset.train_file=tests/rows.csv`."""
+    """Overrides that select the rows, such as `dataset.train_file=tests/rows.csv`."""
 
     def test_config_names_the_class(self, tmp_path: Path) -> None:
         """The `_target_` of the composed config is the class of this test."""
         assert get_class(self.compose(tmp_path).dataset._target_) is self.data_class
 
     def test_a_batch_trains(self, tmp_path: Path) -> None:
-        """The task takes its batches: after one step parameters have changed."""
+        """One step of the task on a batch changes parameters."""
         name_stubs(self.data_class)
         run = train_recorded(self.compose(tmp_path))
         assert type(run.data) is self.data_class
         assert run.changed, "no parameter changed"
 
     def compose(self, run_dir: Path) -> DictConfig:
-        """Return the config of a run that takes seconds."""
+        """Return the config of a short run."""
         chosen = (f"task={self.task}", f"dataset={self.task}/{self.dataset}", *self.rows)
         return smoke_config(type(self), run_dir, *chosen, "trainer.limit_train_batches=1")
 
 
 class CallbackContract:
-    """What holds for a callback: its config names its class, and its hooks run.
+    """Tests of a callback: its config composes with its class, and its hooks are called.
 
-    Subclass it in a test module of the project, and set the attributes.
+    Subclass it in a test module of the project and set the attributes.
     """
 
     callback: ClassVar[str]
-    """Its option in the config group `callbacks`, such as `my_callback`."""
+    """The option of the config group `callbacks`, such as `my_callback`."""
     callback_class: ClassVar[type[Callback]]
     task: ClassVar[str] = "nlp/language_modeling"
-    """The task that it is tried on."""
+    """The task with which it is tested."""
 
     def test_config_names_the_class(self, tmp_path: Path) -> None:
         """The `_target_` of the composed config is the class of this test."""
@@ -151,39 +151,45 @@ class CallbackContract:
         assert get_class(config._target_) is self.callback_class
 
     def test_names_of_hooks_are_those_of_lightning(self) -> None:
-        """A method `on_…` that Lightning does not know would never be called."""
+        """Every method `on_…` is a hook of Lightning; no other is called."""
         unknown = {name for name in vars(self.callback_class) if name.startswith("on_")}
         assert not unknown - set(dir(Callback))
 
     def test_overridden_hooks_are_called(self, tmp_path: Path) -> None:
-        """A fit, a resumed one, a test and a prediction call each but those of an error."""
+        """A fit, its resume, a test and a prediction call every hook except those of errors."""
         name_stubs(self.callback_class)
         hooks = overridden_hooks(self.callback_class)
         assert_called(self.callback_class, hooks, self.compose(tmp_path), predicts=True)
 
     def compose(self, run_dir: Path) -> DictConfig:
-        """Return the config of a run that takes seconds."""
+        """Return the config of a short run."""
         chosen = (f"task={self.task}", *LIMITS, f"callbacks={self.callback}")
         return smoke_config(type(self), run_dir, *chosen)
 
 
 def smoke_config(test: type, run_dir: Path, *overrides: str) -> DictConfig:
-    """Return the config of a run that takes seconds, with overrides that win over its own."""
+    """Return the config of a short run.
+
+    Args:
+        test: the test class, whose module is in a project.
+        run_dir: the run folder.
+        overrides: overrides, which take precedence over those of the short run.
+    """
     typed = [*SMOKE, *overrides, f"training.run_dir={run_dir}"]
     return compose(typed, project_of(test) / "conf")
 
 
 def assert_called(cls: type, hooks: set[str], config: DictConfig, *, predicts: bool) -> None:
-    """Fit, test, predict and resume the fit; all hooks of a class have to be called.
+    """Fit, test, predict and resume the fit; assert that all hooks of a class are called.
 
     Args:
         cls: a task or a callback.
-        hooks: names of its methods; those that not every run calls are left out.
-        config: of a run that takes seconds.
-        predicts: predict as well.
+        hooks: names of its hooks; those of `NOT_IN_EVERY_RUN` are ignored.
+        config: the config of a short run.
+        predicts: run a prediction, too.
     """
     if "packing" in config.dataset:
-        # Packed documents are not continued by a prediction, and their check calls hooks by itself.
+        # Predictions need unpacked documents, and the packing check calls hooks itself.
         config.dataset.packing = "none"
     expected = hooks - NOT_IN_EVERY_RUN
     with calls_recorded(cls, expected) as called:
@@ -199,21 +205,21 @@ def assert_called(cls: type, hooks: set[str], config: DictConfig, *, predicts: b
 
 
 def built(config: DictConfig) -> tuple[TransformerDataModule, TaskTransformer, Trainer]:
-    """Return the data, the task and the trainer of a config, from its seed."""
-    silence_noise()
+    """Return the data module, the task and the trainer of a config, seeded as in a run."""
+    suppress_library_warnings()
     seed_everything(config.training.seed)
     data = build_data(config)
     return data, build_model(config, data), build_trainer(config)
 
 
 def overridden_hooks(cls: type[Callback]) -> set[str]:
-    """Return the names of the hooks of Lightning that a callback's class overrides."""
+    """Return the names of the Lightning hooks that a callback overrides."""
     hooks = {name for name, value in vars(Callback).items() if inspect.isfunction(value)}
     return {name for name in hooks if getattr(cls, name) is not getattr(Callback, name)}
 
 
 def own_hooks(cls: type[TaskTransformer]) -> set[str]:
-    """Return the names of the methods that a class of a project overrides."""
+    """Return the names of the methods of `TaskTransformer` that a project's class overrides."""
     own = [base for base in cls.__mro__ if not base.__module__.startswith(PACKAGES)]
     names = {name for base in own for name, value in vars(base).items() if callable(value)}
     return {name for name in names if not name.startswith("_") and hasattr(TaskTransformer, name)}
@@ -221,7 +227,7 @@ def own_hooks(cls: type[TaskTransformer]) -> set[str]:
 
 @contextmanager
 def calls_recorded(cls: type, hooks: Iterable[str]) -> Iterator[set[str]]:
-    """Give a set that gets the name of each method of a class that is called meanwhile."""
+    """Yield a set that collects the names of the methods called inside the block."""
     called: set[str] = set()
 
     def recorded(name: str, method: Callable[..., object]) -> Callable[..., object]:
@@ -239,16 +245,16 @@ def calls_recorded(cls: type, hooks: Iterable[str]) -> Iterator[set[str]]:
 
 
 def name_stubs(cls: type) -> None:
-    """Warn of each method of a class that only calls the one that it overrides, with its line."""
+    """Warn about each unimplemented stub of a class, with its file and line."""
     for name, method in vars(cls).items():
         function = getattr(method, "fget", method)
         if inspect.isfunction(function) and is_stub(function):
             place = f"{inspect.getsourcefile(function)}:{function.__code__.co_firstlineno}"
-            warnings.warn(f"{place}: {name} does what the base does: fill it in", stacklevel=2)
+            warnings.warn(f"{place}: {name} only calls super(): implement it", stacklevel=2)
 
 
 def is_stub(function: FunctionType) -> bool:
-    """Tell whether the body of a method is a call of the method that it overrides, and no more."""
+    """Return whether the body of a method only calls the method that it overrides."""
     (method,) = ast.parse(dedent(inspect.getsource(function))).body
     assert isinstance(method, ast.FunctionDef)
     body = method.body[ast.get_docstring(method) is not None :]
@@ -258,11 +264,11 @@ def is_stub(function: FunctionType) -> bool:
 
 
 class Steps(Callback):
-    """Records what the steps of the optimizers have to change.
+    """Record the parameters that the optimizer steps must change.
 
     Attributes:
-        due: names of the parameters with a gradient that is not zero, or that decay.
-        orphans: those of them that are in no group of an optimizer.
+        due: names of the parameters with a nonzero gradient or with weight decay.
+        orphans: those of them that are in no parameter group.
     """
 
     def __init__(self) -> None:
@@ -271,7 +277,7 @@ class Steps(Callback):
         self._moved: set[str] = set()
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Look at each step after it, when hooks and clipping are done with the gradients."""
+        """Record after each step: hooks and clipping have then processed the gradients."""
 
         def record(*_: object) -> None:
             self._record(pl_module, trainer.optimizers)
@@ -290,11 +296,11 @@ class Steps(Callback):
             if parameter.grad is None:
                 continue
             if parameter.grad.norm() != 0:
-                self._moved.add(name)  # momentum moves it from now on
+                self._moved.add(name)  # momentum keeps moving it
             group = groups.get(parameter)
             if group is None:
                 self.orphans |= {name} & self._moved
-            elif group.get("lr") != 0:  # of a warm-up, the first is 0
+            elif group.get("lr") != 0:  # a warm-up starts at 0
                 decays = group.get("weight_decay") and bool(parameter.any())
                 self.due |= {name} if decays else {name} & self._moved
         self.due |= self.orphans
@@ -302,7 +308,7 @@ class Steps(Callback):
 
 @dataclass(frozen=True)
 class RecordedRun:
-    """The data of a run, the parameters that are not bit-equal to before, and its steps."""
+    """The data module of a run, the names of the parameters that changed, and its steps."""
 
     data: TransformerDataModule
     changed: set[str]
@@ -310,7 +316,7 @@ class RecordedRun:
 
 
 def train_recorded(config: DictConfig) -> RecordedRun:
-    """Train as a config says; the validation loss has to be a number."""
+    """Train a config and record which parameters change; the validation loss must be finite."""
     data, model, trainer = built(config)
     steps = Steps()
     fields(trainer).callbacks.append(steps)
@@ -323,7 +329,11 @@ def train_recorded(config: DictConfig) -> RecordedRun:
 
 
 def project_of(test: type) -> Path:
-    """Return the folder with `conf/config.yaml` that the module of a test lies in."""
+    """Return the root of the project that contains the module of a test.
+
+    Raises:
+        FileNotFoundError: if no parent folder has a `conf/config.yaml`.
+    """
     for folder in Path(inspect.getfile(test)).resolve().parents:
         if (folder / "conf" / "config.yaml").is_file():
             return folder

@@ -76,6 +76,7 @@ def run(
     settings = tuple((name, variables[name]) for name in READ_AT_IMPORT if name in variables)
     server = _server(loaded or FORKED[script], settings)
     with tempfile.TemporaryDirectory() as streams:
+        variables["PYTEST_DEBUG_TEMPROOT"] = streams  # pytest clears away folders of earlier runs
         request = [[program, *words[1:]], str(folder), variables, streams]
         assert server.stdin is not None
         assert server.stdout is not None

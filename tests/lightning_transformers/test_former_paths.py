@@ -84,7 +84,7 @@ def test_former_path_warns_once_with_the_new_one() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    line = "lightning_transformers.core.freezing.freeze_backbone is "
+    line = "lightning_transformers.core.freezing.freeze_backbone is now "
     assert done.stderr.count(line + "lightning_transformers.models.freezing.freeze_backbone") == 1
     assert done.stderr.count("FutureWarning") == 1
 

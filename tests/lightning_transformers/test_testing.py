@@ -75,9 +75,9 @@ def test_task_passes(tmp_path: Path) -> None:
 
 
 FAULTS = {
-    ChangesFrozen: "changed by no optimizer",
-    LeavesOut: "a gradient, but in no group of the optimizer",
-    TakesBack: "a gradient, but no change",
+    ChangesFrozen: "changed, but not by an optimizer",
+    LeavesOut: "gradient, but in no parameter group",
+    TakesBack: "gradient, but no change",
 }
 
 

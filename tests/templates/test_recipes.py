@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 from PIL import Image
 from pytorch_lightning import Trainer
 
-from lightning_transformers.config.app import silence_noise
+from lightning_transformers.config.app import suppress_library_warnings
 from lightning_transformers.config.compose import compose
 from lightning_transformers.core import TaskTransformer
 from lightning_transformers.runs.build import build_data, build_model, seed_everything
@@ -40,7 +40,7 @@ SETTINGS = (
 @cache
 def prepared(base: str) -> tuple[Any, Any]:
     """Return the config and the data of a base; all recipes train on the same."""
-    silence_noise()
+    suppress_library_warnings()
     group = CATALOG.entry("base", base)["group"]
     config = compose([f"task={group}/{base}", *SETTINGS])
     data = build_data(config)

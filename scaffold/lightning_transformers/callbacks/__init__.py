@@ -1,6 +1,6 @@
-"""Callbacks that tasks and configs switch on by name.
+"""Optional callbacks, which a config enables by name.
 
-The callback that every run needs is in `core.exactness_callback`. Imports `core` and the rooms
+The callback that every run requires is in `core.exactness_callback`. Imports `core` and the rooms
 below.
 """
 

@@ -1,4 +1,4 @@
-"""The checkpoint that a run goes on from."""
+"""Save the checkpoint from which a run resumes."""
 
 import time
 from pathlib import Path
@@ -14,19 +14,18 @@ from lightning_transformers.training.trainer_fields import fields
 
 
 class Autosave(Checkpoint):
-    """Keep the newest state of a fit in `last.ckpt`.
+    """Save the state of a fit to `last.ckpt`.
 
-    It is saved every so many minutes, after each validation, at the end of the fit, and when the
-    process is told to end (SIGTERM), as a cluster does that takes a job off its machine: the step
-    is finished, the run is saved, and the process ends with status 0. The same command with
-    `resume=auto` goes on from there, bit for bit. Of several processes any may get the signal:
-    they end after the same step. A validation is brought to its end first.
+    Saves periodically, after each validation, at the end of the fit, and on SIGTERM, which clusters
+    send before preemption: the current step or validation finishes, the run is saved, and all ranks
+    exit with status 0, whichever received the signal. The same command with `resume=auto` then
+    resumes bit-identically.
 
-    Lightning's `ModelCheckpoint` writes a `last.ckpt` only where it has written a best one.
+    Unlike `ModelCheckpoint(save_last=True)`, it saves without a new best checkpoint, too.
 
     Args:
-        dirpath: folder of the file.
-        minutes: time between two checkpoints.
+        dirpath: folder of `last.ckpt`.
+        minutes: minutes between two periodic checkpoints.
     """
 
     def __init__(self, dirpath: str | Path, minutes: float = 15) -> None:
@@ -34,23 +33,23 @@ class Autosave(Checkpoint):
         self.seconds = 60 * minutes
         self.due_at = 0.0
         self.saved_after = 0
-        """How many batches the run had had when it was saved last."""
+        """Number of batches at the last checkpoint."""
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Have all processes agree on SIGTERM, in place of what Lightning does."""
+        """Replace Lightning's handling of SIGTERM by one that all ranks agree on."""
         self.signals = AgreedSIGTERM(trainer)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start the clock."""
+        """Schedule the first checkpoint."""
         self.due_at = time.monotonic() + self.seconds
         self.saved_after = trainer.fit_loop.total_batch_idx
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Save if it is time, and end if a process is to end; not in the midst of a step.
+        """Save if due, and exit after a SIGTERM, but not while gradients accumulate.
 
-        A checkpoint would have to hold its gradients, of all processes.
+        A checkpoint does not contain gradients.
         """
         if is_within_step(trainer):
             return
@@ -58,49 +57,49 @@ class Autosave(Checkpoint):
             self.save(trainer)
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Do not end before the validation of a fit has: a run that goes on would not repeat it."""
+        """Postpone the exit to the end of the validation, which a resumed run does not repeat."""
         self.signals.postpone()
 
     def on_validation_batch_end(self, trainer: Trainer, *_: object) -> None:
-        """End if the process is to end, unless it is the validation of a fit."""
+        """Exit after a SIGTERM, except in the validation of a fit."""
         if trainer.state.fn != TrainerFn.FITTING:
             self._agree_if_alone(trainer)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Save with what the validation has found, and end if a process is to end."""
+        """Save, and exit after a SIGTERM."""
         if trainer.state.fn == TrainerFn.FITTING and not trainer.sanity_checking:
             if is_within_step(trainer):
-                self.due_at = 0.0  # at the end of the step
+                self.due_at = 0.0  # save at the end of the step
             else:
                 self.save(trainer)
         self.signals.agree()
 
     def on_test_batch_end(self, trainer: Trainer, *_: object) -> None:
-        """End if the process is to end."""
+        """Exit after a SIGTERM."""
         self._agree_if_alone(trainer)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Save the end of the fit, if that is not done."""
+        """Save the final state of the fit, unless it is saved."""
         if trainer.fit_loop.total_batch_idx != self.saved_after:
             self.save(trainer)
 
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:
-        """Save, if the process was told to end between two batches of a fit."""
+        """Save after a SIGTERM between two batches of a fit."""
         if isinstance(exception, SIGTERMException) and trainer.state.fn == TrainerFn.FITTING:
             self.save(trainer)
             if trainer.is_global_zero:
-                print(f"ended by SIGTERM, saved {self.file}: go on with resume=auto")
+                print(f"ended by SIGTERM, saved {self.file}: continue with resume=auto")
 
     def save(self, trainer: Trainer) -> None:
-        """Write the file, on all processes together, and start the clock anew."""
+        """Save the checkpoint, on all ranks together, and schedule the next one."""
         if not fields(trainer).fast_dev_run:
             trainer.save_checkpoint(self.file, weights_only=False)
         self.due_at = time.monotonic() + self.seconds
         self.saved_after = trainer.fit_loop.total_batch_idx
 
     def _agree_if_alone(self, trainer: Trainer) -> None:
-        # Of several processes one may have more batches to evaluate than another.
+        # Ranks may differ in their number of evaluation batches.
         if trainer.world_size == 1:
             self.signals.agree()

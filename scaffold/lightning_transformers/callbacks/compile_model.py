@@ -1,4 +1,4 @@
-"""The model as compiled kernels."""
+"""Compile the model with torch.compile."""
 
 from typing import Any
 
@@ -10,14 +10,14 @@ from lightning_transformers.models.backbone import model_of
 class CompileModel(Callback):
     """Compile the model with `torch.compile`, in place: its parameters keep their names.
 
-    The first steps take long, as do the first ones of another shape of batch.
+    The first step is slow, and so is the first step with another batch shape.
 
     Args:
-        backend: name of the compiler; `inductor` needs one for C++ on the CPU.
-        mode: of inductor: `default`, `reduce-overhead`, `max-autotune` or
+        backend: compiler backend; `inductor` requires a C++ compiler on the CPU.
+        mode: mode of inductor: `default`, `reduce-overhead`, `max-autotune` or
             `max-autotune-no-cudagraphs`.
-        dynamic: whether one kernel serves all shapes; by default from the second shape on.
-        fullgraph: fail where the model cannot be compiled as a whole.
+        dynamic: compile kernels for dynamic shapes; None: from the second shape on.
+        fullgraph: raise an error if the model cannot be compiled as one graph.
     """
 
     def __init__(
@@ -35,6 +35,6 @@ class CompileModel(Callback):
         }
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Have the model compiled when the fit first calls it."""
+        """Mark the model for compilation on its first call in a fit."""
         if stage == "fit":
             model_of(pl_module).compile(**self.arguments)

@@ -1,4 +1,4 @@
-"""The table of the model that a training shows on the console."""
+"""The parameter table on the console."""
 
 from pytorch_lightning.callbacks import ModelSummary
 from pytorch_lightning.utilities.model_summary.model_summary import get_human_readable_count
@@ -7,9 +7,9 @@ from rich.table import Table
 
 
 class ParameterTable(ModelSummary):
-    """The table of Lightning without FLOPs, which it shows as 0: a batch of texts is no example.
+    """Lightning's model summary without FLOPs, which it reports as 0 for batches of text.
 
-    It stands in for the one that Lightning adds by itself.
+    It replaces the summary that Lightning adds by default.
     """
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""An average of the weights over the steps of the training."""
+"""Exponential moving average of the weights."""
 
 from typing import Any
 
@@ -15,43 +15,46 @@ TRAINING_WEIGHTS = "training_weights"
 
 
 class EMAWeights(Callback):
-    """Keep an exponential moving average of the weights that train, and use it for all but that.
+    """Keep an exponential moving average of the trainable weights, and evaluate and save it.
 
-    After each optimizer step, average = decay · average + (1 - decay) · weights; it starts from
-    the weights before the first step (Polyak & Juditsky, "Acceleration of Stochastic
-    Approximation by Averaging", 1992). Validation sees the average, a checkpoint has it for its
-    weights, with those of the training beside it, and the model has it after the fit. A
-    checkpoint with `save_weights_only` has the weights of the training instead.
+    After each optimizer step, average = decay · average + (1 - decay) · weights, starting from the
+    weights before the first step (Polyak & Juditsky, "Acceleration of Stochastic Approximation by
+    Averaging", 1992). Validation uses the average, checkpoints contain it as the model's weights
+    along with the training weights, and the model has it after the fit. A checkpoint with
+    `save_weights_only` contains the training weights.
 
-    Lightning's `EMAWeightAveraging` keeps the average on the CPU unless told the device, and
-    copies the frozen weights, too, and the whole module with them.
+    Unlike Lightning's `EMAWeightAveraging`, it keeps the average on the device of the weights, and
+    copies neither frozen weights nor the module.
 
     Args:
-        decay: share of the average that a step keeps; its memory is 1 / (1 - decay) steps.
+        decay: decay per step, in [0, 1); the average spans about 1 / (1 - decay) steps.
+
+    Raises:
+        ConfigurationError: for a decay outside [0, 1).
     """
 
     def __init__(self, decay: float = 0.999) -> None:
         if not 0 <= decay < 1:
             raise ConfigurationError(
-                f"callbacks.ema_weights.decay={decay} is no share: at least 0 and below 1"
+                f"callbacks.ema_weights.decay={decay} is invalid: set 0 <= decay < 1"
             )
         self.decay = decay
         self.step = 0
         self.average: dict[str, Tensor] = {}
-        self.set_aside: dict[str, Tensor] = {}
+        self.training_weights: dict[str, Tensor] = {}
         self.resumed: Checkpoint | None = None
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Refuse a strategy that leaves the weights whole on no process."""
+        """Reject a strategy that shards the weights."""
         refuse_strategies(trainer, "callbacks=ema_weights")
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start the average from the weights, or from where the resumed run left it."""
+        """Start the average from the weights, or from the average of the resumed run."""
         self.step = trainer.global_step
         weights = {name: p for name, p in pl_module.named_parameters() if p.requires_grad}
         source = weights if self.resumed is None else self.resumed["state_dict"]
         self.average = {
-            # In bfloat16 a step's share of the average would be lost to rounding.
+            # In bfloat16, rounding would lose the contribution of a step.
             name: source[name].detach().to(p.device, torch.float32, copy=True)
             for name, p in weights.items()
         }
@@ -62,43 +65,43 @@ class EMAWeights(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Move the average towards the weights, if the optimizer has stepped."""
+        """Update the average after an optimizer step."""
         if trainer.global_step != self.step:
             self.step = trainer.global_step
             weights = [w.detach().float() for w in self._weights(pl_module).values()]
             torch._foreach_lerp_(list(self.average.values()), weights, 1 - self.decay)
 
     def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Put the average in place of the weights."""
+        """Swap in the average."""
         weights = self._weights(pl_module)
-        self.set_aside = {name: weight.detach().clone() for name, weight in weights.items()}
+        self.training_weights = {name: weight.detach().clone() for name, weight in weights.items()}
         copy_into(pl_module, self.average)
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Put the weights back."""
+        """Restore the training weights."""
         self.restore_weights(pl_module)
 
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:
-        """Put the weights back before the emergency checkpoint."""
+        """Restore the training weights before the emergency checkpoint."""
         self.restore_weights(pl_module)
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Leave the average in the model, now that the last checkpoint is written."""
+        """Copy the average into the model, after the last checkpoint."""
         copy_into(pl_module, self.average)
         self.average = {}
 
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: Checkpoint
     ) -> None:
-        """Save the average as the model's weights, and those of the training for a resume."""
+        """Save the average as the model's weights, and the training weights for a resume."""
         weights = self._weights(pl_module)
         if not weights:
             return
         checkpoint[TRAINING_WEIGHTS] = {name: weight.detach() for name, weight in weights.items()}
         names = {id(weight): name for name, weight in weights.items()}
-        # A tied weight has several names in a state dict.
+        # A tied weight has several names in the state dict.
         for key, weight in pl_module.state_dict(keep_vars=True).items():
             if id(weight) in names:
                 checkpoint["state_dict"][key] = self.average[names[id(weight)]]
@@ -106,14 +109,14 @@ class EMAWeights(Callback):
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: Checkpoint
     ) -> None:
-        """Take up the average of the run that is resumed; another's weights start a new one."""
+        """Resume the average of a checkpoint that has one; any other starts a new average."""
         if trainer.state.fn == TrainerFn.FITTING and TRAINING_WEIGHTS in checkpoint:
             self.resumed = checkpoint
 
     def restore_weights(self, pl_module: LightningModule) -> None:
-        """Put the weights of the training back, if the average is in their place."""
-        copy_into(pl_module, self.set_aside)
-        self.set_aside = {}
+        """Restore the training weights if the average is swapped in."""
+        copy_into(pl_module, self.training_weights)
+        self.training_weights = {}
 
     def _weights(self, pl_module: LightningModule) -> dict[str, Tensor]:
         weights: dict[str, Tensor] = dict(pl_module.named_parameters())
@@ -122,7 +125,12 @@ class EMAWeights(Callback):
 
 @torch.no_grad()
 def copy_into(pl_module: LightningModule, weights: dict[str, Tensor]) -> None:
-    """Give the parameters of these names these values."""
+    """Copy values into parameters.
+
+    Args:
+        pl_module: the module.
+        weights: values by parameter name, each of its parameter's shape `(…,)`.
+    """
     parameters = dict(pl_module.named_parameters())
     for name, weight in weights.items():
         parameters[name].copy_(weight)

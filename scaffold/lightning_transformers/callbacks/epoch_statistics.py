@@ -1,4 +1,4 @@
-"""What an epoch takes."""
+"""Time and memory of an epoch."""
 
 import time
 
@@ -7,21 +7,21 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 
 
 class EpochStatistics(Callback):
-    """Log the seconds that each epoch takes, with its validation, and the peak of GPU memory.
+    """Log the duration and the peak GPU memory of each epoch, including its validation.
 
-    They are logged as `epoch/seconds` and `epoch/peak_memory_gib`, the memory that tensors take on
-    a CUDA device at most; of several processes, each the largest.
+    Logs `epoch/seconds` and `epoch/peak_memory_gib`, the peak memory of tensors on a CUDA device
+    in GiB, each as the maximum over the ranks.
     """
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start the clock."""
+        """Start the timer."""
         if pl_module.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(pl_module.device)
             torch.cuda.synchronize(pl_module.device)
         self.started = time.perf_counter()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Log what the epoch took."""
+        """Log time and memory."""
         statistics = {}
         if pl_module.device.type == "cuda":
             torch.cuda.synchronize(pl_module.device)

@@ -1,4 +1,4 @@
-"""Input embeddings that stay as they were pretrained."""
+"""Freeze the input embeddings."""
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 
@@ -7,23 +7,20 @@ from lightning_transformers.models.backbone import model_of
 
 
 class FreezeEmbeddings(Callback):
-    """Keep the input embeddings of the model from training.
-
-    A head that is tied to them shares their matrix, and so is frozen with them.
-    """
+    """Freeze the input embeddings of the model, and with them a head with tied weights."""
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Freeze before the processes agree on what trains, and before the optimizer is built.
+        """Freeze the embeddings before the strategy and the optimizer collect the parameters.
 
         Raises:
-            ConfigurationError: for a model that has no input embeddings.
+            ConfigurationError: for a model without input embeddings.
         """
         model = model_of(pl_module)
         try:
             embeddings = model.get_input_embeddings()
         except NotImplementedError as error:
             raise ConfigurationError(
-                f"{type(model).__name__} has no input embeddings to freeze: leave out "
+                f"{type(model).__name__} has no input embeddings to freeze: remove "
                 "callbacks=freeze_embeddings"
             ) from error
         embeddings.requires_grad_(False)

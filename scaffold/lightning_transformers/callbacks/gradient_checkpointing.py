@@ -1,4 +1,4 @@
-"""Less memory for activations, at the price of more computation."""
+"""Trade computation for activation memory."""
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 
@@ -7,14 +7,14 @@ from lightning_transformers.models.backbone import model_of
 
 
 class GradientCheckpointing(Callback):
-    """Keep the inputs of a layer only, and compute the layer again in the backward.
+    """Keep only the inputs of a layer, and recompute its activations in the backward pass.
 
-    Chen et al., "Training Deep Nets with Sublinear Memory Cost", 2016. The gradients are the same;
+    Chen et al., "Training Deep Nets with Sublinear Memory Cost", 2016. The gradients do not change;
     a step takes about a third longer.
 
     Args:
-        every_n_layers: do it in every so manieth layer; 1 saves most.
-        offload: hold the inputs in the memory of the host.
+        every_n_layers: checkpoint every n-th layer; 1 saves the most memory.
+        offload: keep the inputs in host memory.
     """
 
     def __init__(self, every_n_layers: int = 1, offload: bool = False) -> None:
@@ -22,15 +22,15 @@ class GradientCheckpointing(Callback):
         self.offload = offload
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Switch it on in the model.
+        """Enable gradient checkpointing in the model.
 
         Raises:
-            ConfigurationError: for a model that cannot do it.
+            ConfigurationError: for a model that does not support it.
         """
         model = model_of(pl_module)
         if not model.supports_gradient_checkpointing:
             raise ConfigurationError(
-                f"{type(model).__name__} has no gradient checkpointing: leave out "
+                f"{type(model).__name__} does not support gradient checkpointing: remove "
                 "callbacks=gradient_checkpointing"
             )
         model.activation_checkpointing_enable(

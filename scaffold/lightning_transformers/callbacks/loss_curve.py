@@ -1,4 +1,4 @@
-"""A picture of the losses."""
+"""Plot the losses."""
 
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,10 @@ from lightning_transformers.training.trainer_fields import fields
 
 
 class LossCurve(Callback):
-    """Draw the training and validation losses into a PNG whenever the fit ends.
+    """Plot training and validation loss over optimizer steps to a file at the end of a fit.
 
     Args:
-        path: the file to write.
+        path: the image file.
     """
 
     def __init__(self, path: str) -> None:
@@ -24,20 +24,20 @@ class LossCurve(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Note the training loss where it was logged."""
+        """Record the training loss whenever it is logged."""
         every = fields(trainer).log_every_n_steps
         if every and trainer.global_step % every == 0:
-            self._note(trainer, "train/loss")
+            self._record(trainer, "train/loss")
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Note the validation loss."""
+        """Record the validation loss."""
         if not trainer.sanity_checking:
-            self._note(trainer, "val/loss")
+            self._record(trainer, "val/loss")
 
     @rank_zero_only
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Draw the curve."""
-        # pyplot costs half a second and is of no use before the end.
+        """Write the plot."""
+        # Imported here: matplotlib takes half a second to load.
         from matplotlib.figure import Figure
 
         figure = Figure(figsize=(7, 4), layout="constrained")
@@ -54,17 +54,17 @@ class LossCurve(Callback):
         figure.savefig(self.path, dpi=150)
 
     def state_dict(self) -> Checkpoint:
-        """Return the points, so that the curve of a resumed run starts at the beginning."""
+        """Return the recorded points, so that the plot of a resumed run is complete."""
         return {"points": {name: [list(p) for p in points] for name, points in self.points.items()}}
 
     def load_state_dict(self, state_dict: Checkpoint) -> None:
-        """Take up the points of the run that is resumed."""
+        """Restore the points of the resumed run."""
         for name, points in state_dict["points"].items():
             self.points[name] = [(int(step), float(value)) for step, value in points]
 
-    def _note(self, trainer: Trainer, name: str) -> None:
+    def _record(self, trainer: Trainer, name: str) -> None:
         value = trainer.callback_metrics.get(name)
         points = self.points[name]
-        # With gradient accumulation several batches make a step.
+        # With gradient accumulation, several batches have the same step.
         if value is not None and (not points or points[-1][0] != trainer.global_step):
             points.append((trainer.global_step, float(value)))

@@ -1,4 +1,4 @@
-"""Weights that are set to zero for good."""
+"""Magnitude pruning."""
 
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
@@ -13,43 +13,48 @@ from lightning_transformers.models.sharding import refuse_strategies
 
 
 class MagnitudePruning(Callback):
-    """Set the smallest weights of the layers to zero, and train the others.
+    """Set the smallest weights of the layers to zero before the first step, and keep them zero.
 
-    The matrices of all layers are compared together (Han et al., "Learning both Weights and
-    Connections for Efficient Neural Networks", 2015); embeddings, norms, biases and the head stay
-    whole. It happens before the first step, and no step brings a weight back: every checkpoint is
-    of the pruned model, under the usual names.
+    Global magnitude pruning of the matrices of all layers (Han et al., "Learning both Weights and
+    Connections for Efficient Neural Networks", 2015), without embeddings, norms, biases and head.
+    Every checkpoint contains the pruned weights under the usual names.
 
-    Lightning's `ModelPruning` prunes after the validation that chooses the best checkpoint, and
-    renames the parameters.
+    Lightning's `ModelPruning` prunes only after the validation that selects the best checkpoint,
+    and renames the parameters.
 
     Args:
-        amount: share of the weights that become zero.
+        amount: fraction of the weights to set to zero, in (0, 1).
+
+    Raises:
+        ConfigurationError: for an amount outside (0, 1).
     """
 
     def __init__(self, amount: float = 0.5) -> None:
         if not 0 < amount < 1:
             raise ConfigurationError(
-                f"callbacks.pruning.amount={amount} is no share: above 0 and below 1"
+                f"callbacks.pruning.amount={amount} is invalid: set 0 < amount < 1"
             )
         self.amount = amount
         self.kept: list[tuple[nn.Parameter, Tensor]] = []
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Refuse a strategy that leaves no process the weights to compare, and an adapter.
+        """Reject a strategy that shards the weights, and an adapter.
 
-        Half of an adapter is zero at its start, and would stay so.
+        Half of an adapter's weights are zero initially, and would remain zero.
+
+        Raises:
+            ConfigurationError: for a model with an adapter.
         """
         refuse_strategies(trainer, "callbacks=pruning")
         if has_adapter(model_of(pl_module)):
             raise ConfigurationError(
-                "callbacks=pruning does not work with an adapter, whose weights begin at zero: "
-                "leave one of them out, such as peft=none"
+                "callbacks=pruning does not work with an adapter, whose initial weights are zero: "
+                "set peft=none or remove callbacks=pruning"
             )
 
     @torch.no_grad()
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Prune; in a resumed run the smallest weights are those that are zero already."""
+        """Prune; in a resumed run the smallest weights are the zeros of the checkpoint."""
         layers = transformer_layers(model_of(pl_module))
         matrices = {p: None for layer in layers for p in layer.parameters() if p.ndim >= 2}
         magnitudes = torch.cat([p.abs().flatten() for p in matrices])
@@ -61,7 +66,7 @@ class MagnitudePruning(Callback):
     def on_before_optimizer_step(
         self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer
     ) -> None:
-        """Drop the gradients of what is zero: no optimizer moves a zero that has never had one."""
+        """Zero the gradients of pruned weights, so that the optimizer never moves them."""
         for parameter, kept in self.kept:
             if parameter.grad is not None:
                 parameter.grad.mul_(kept)

@@ -1,4 +1,4 @@
-"""How fast a training runs."""
+"""Training throughput."""
 
 import time
 from typing import Any
@@ -15,20 +15,19 @@ from lightning_transformers.training.trainer_fields import fields
 
 
 class Throughput(Callback):
-    """Log samples and tokens a second, and the share of the device's peak that the model uses.
+    """Log samples and tokens per second, and the model FLOPs utilization (MFU).
 
-    Logged every `log_every_n_steps` as `throughput/samples_per_second`, of all devices together,
-    `throughput/tokens_per_second`, padding not counted, and `throughput/mfu`, the model FLOPs
-    utilisation (Chowdhery et al., "PaLM", 2022, appendix B). A rate is over the steps since the
-    last one was logged; validation and the first batch are left out. The host waits for the
-    device when it logs, and not in between.
+    Logs every `log_every_n_steps`: `throughput/samples_per_second` and
+    `throughput/tokens_per_second` without padding, summed over all devices, and `throughput/mfu`
+    (Chowdhery et al., "PaLM", 2022, appendix B). Each covers the steps since the previous log,
+    without validation and the first batch. The host synchronizes with the device only to log.
 
-    The operations are counted in the first batch, forward and backward, and taken to grow with
-    the size of a batch.
+    FLOPs are counted in the forward and backward pass of the first batch, and scaled with the size
+    of other batches.
 
     Args:
-        peak_flops: operations a second that a device does at most in the precision of the
-            training; by default Lightning's table, and no utilisation for what is not in it.
+        peak_flops: peak FLOP/s of a device in the training precision; None: from Lightning's table,
+            without MFU for other devices.
     """
 
     def __init__(self, peak_flops: float | None = None) -> None:
@@ -38,19 +37,19 @@ class Throughput(Callback):
         self.tokens: Tensor | None = None
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Look the device up."""
+        """Look up the peak FLOP/s of the device."""
         device = trainer.strategy.root_device
         if self.peak_flops is None and device.type == "cuda":
             self.peak_flops = get_available_flops(device, compute_type(str(trainer.precision)))
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start to measure."""
+        """Start measuring."""
         self.restart(trainer)
 
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        """Count the operations of the first batch."""
+        """Count the FLOPs of the first batch."""
         wanted = self.peak_flops is not None and self.flops_per_element is None
         if wanted and self.counter is None:
             self.counter = FlopCounterMode(display=False)
@@ -59,7 +58,7 @@ class Throughput(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Add a batch, and log where the loss is logged."""
+        """Add a batch, and log whenever the loss is logged."""
         elements = batch[model_of(pl_module).main_input_name].numel()
         if self.counter is not None:
             self.flops_per_element = self.stop_counting() / elements
@@ -75,24 +74,24 @@ class Throughput(Callback):
             self.restart(trainer)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Leave the time of the validation out."""
+        """Exclude the time of the validation."""
         self.restart(trainer)
 
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:
-        """Count no more: the counter sees every operation of the process."""
+        """Stop counting: the counter covers every operation of the process."""
         if self.counter is not None:
             self.stop_counting()
 
     def stop_counting(self) -> int:
-        """Return the operations since the counting began, and end it."""
+        """Stop the counter and return its FLOPs."""
         counter, self.counter = self.counter, None
         counter.__exit__(None, None, None)
         return int(counter.get_total_flops())
 
     def restart(self, trainer: Trainer) -> None:
-        """Measure from here on."""
+        """Reset the counts and the timer."""
         self.step = trainer.global_step
         self.elements = self.samples = 0
         self.tokens = None
@@ -100,7 +99,7 @@ class Throughput(Callback):
         self.started = time.perf_counter()
 
     def rates(self, trainer: Trainer) -> dict[str, float]:
-        """Return what was done since the last start, a second."""
+        """Return the metrics since the last restart, by name."""
         wait_for(trainer.strategy.root_device)
         seconds = time.perf_counter() - self.started
         per_second = trainer.world_size / seconds
@@ -114,17 +113,21 @@ class Throughput(Callback):
 
 
 def number_of_tokens(batch: Batch) -> Tensor | None:
-    """Return how many tokens of a batch are no padding, where it tells."""
+    """Return the number of tokens without padding, a scalar, or None if it is unknown.
+
+    Args:
+        batch: `attention_mask` or, for packed documents, `position_ids`, each (batch, seq).
+    """
     if "attention_mask" in batch:
         return batch["attention_mask"].sum()
     if "position_ids" in batch:
-        # Of packed documents, each has two tokens or more; padding has position 0 throughout.
+        # Each packed document has two or more tokens; all padding has position 0.
         return (batch["position_ids"] > 0).sum() + (batch["position_ids"] == 1).sum()
     return None
 
 
 def compute_type(precision: str) -> torch.dtype:
-    """Return the type that a trainer's precision, such as `bf16-mixed`, multiplies matrices in."""
+    """Return the dtype of matrix products for a trainer's precision, such as `bf16-mixed`."""
     bits, _, _ = precision.partition("-")
     return {"bf16": torch.bfloat16, "16": torch.float16, "64": torch.float64}.get(
         bits, torch.float32
@@ -132,6 +135,6 @@ def compute_type(precision: str) -> torch.dtype:
 
 
 def wait_for(device: torch.device) -> None:
-    """Return when the device has done what it was given."""
+    """Wait until the device has finished its queued work."""
     if device.type != "cpu":
         torch.accelerator.synchronize(device)

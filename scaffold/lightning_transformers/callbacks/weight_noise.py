@@ -1,4 +1,4 @@
-"""Gaussian noise on the weights while the gradient is taken."""
+"""Gaussian noise on the weights in forward and backward."""
 
 from typing import Any
 
@@ -10,12 +10,11 @@ from lightning_transformers.core import TaskTransformer
 
 
 class WeightNoise(Callback):
-    """Take each gradient at weights with Gaussian noise added, and apply it to the clean ones.
+    """Compute each gradient at weights with Gaussian noise, and apply it to the clean weights.
 
-    A regulariser that favours flat minima (Graves, "Practical Variational Inference for Neural
-    Networks", 2011). The noise is added before the forward and taken off after the backward:
-    between the two, autograd refuses a changed weight. It is the same on every rank and after a
-    resume.
+    A regularizer (Graves, "Practical Variational Inference for Neural Networks", 2011). The noise
+    is added before the forward and removed after the backward pass, since autograd rejects weights
+    that change in between. It is equal on all ranks and after a resume.
 
     Args:
         std: standard deviation of the noise, in units of the weights.
@@ -39,28 +38,28 @@ class WeightNoise(Callback):
                 weight.add_(noise, alpha=self.std)
 
     def on_after_backward(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Take the noise off before the optimizer steps."""
+        """Remove the noise before the optimizer steps."""
         self.remove_noise()
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Take the noise off after a step that returned no loss, and so had no backward."""
+        """Remove the noise after a step without a loss, which has no backward pass."""
         self.remove_noise()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Take the noise off after a hook that skipped the rest of the epoch."""
+        """Remove the noise after a hook that skipped the rest of the epoch."""
         self.remove_noise()
 
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:
-        """Take the noise off before the emergency checkpoint."""
+        """Remove the noise before the emergency checkpoint."""
         self.remove_noise()
 
     @torch.no_grad()
     def remove_noise(self) -> None:
-        """Put the clean weights back."""
+        """Restore the clean weights."""
         for weight, clean in self.clean:
             weight.copy_(clean)
         self.clean.clear()

@@ -1,5 +1,5 @@
-"""Everything that knows Hydra: composing, checking and explaining a config, launching processes.
+"""Everything that knows Hydra: compose and check a config, explain errors, launch processes.
 
-A function of a composed config is called from here; what it does is in `runs`. Imports all rooms
-below, torch only once a config is known to be right.
+The functions that run a composed config are in `runs`. Imports all rooms below; torch only after
+the config has passed its checks.
 """

@@ -1,4 +1,4 @@
-"""From a command line to a function of a composed config: what the commands share."""
+"""Run a function with the config composed from the command line, for all commands."""
 
 import logging
 import os
@@ -16,21 +16,21 @@ from omegaconf import DictConfig
 
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.config.compose import find_config_dir, normalize_overrides, parse_flags
-from lightning_transformers.config.error_messages import explain, mistake_in
-from lightning_transformers.config.exit_status import MISTAKE, exit_on_error
+from lightning_transformers.config.error_messages import explain, user_error
+from lightning_transformers.config.exit_status import USER_ERROR, exit_on_error
 from lightning_transformers.config.help import help_text
 from lightning_transformers.config.job import Job
 from lightning_transformers.config.launcher import is_worker, release_workers, run_worker
 
-NOISE = (
-    r".*exists and is not empty",  # the run folder, which Hydra has just written to
+IGNORED_WARNINGS = (
+    r".*exists and is not empty",  # the run folder: Hydra writes its config there first
     r".*module\(s\) in eval mode at the start of training",  # a frozen backbone
-    r".*is smaller than the logging interval",  # the last batch of an epoch is logged anyway
-    r".*LeafSpec.* is deprecated",  # within Lightning
-    r".*recommended to use `self\.log\(.*sync_dist=True",  # torchmetrics has synchronised already
+    r".*is smaller than the logging interval",  # the task logs the last batch of each epoch
+    r".*LeafSpec.* is deprecated",  # raised inside Lightning
+    r".*recommended to use `self\.log\(.*sync_dist=True",  # torchmetrics synchronizes the values
 )
-NO_MASK = "We strongly recommend passing in an `attention_mask`"
-"""What transformers says of packed documents, which their positions keep apart."""
+ATTENTION_MASK_WARNING = "We strongly recommend passing in an `attention_mask`"
+"""Start of a warning that is wrong for packed documents: position ids separate them."""
 
 
 def run_app(
@@ -42,19 +42,21 @@ def run_app(
 ) -> None:
     """Compose the config from the command line and call `function` with it.
 
-    A mistake on the command line or in a config file, and a `ConfigurationError` of the function,
-    end the program with one line and exit status 2; Ctrl-C ends it with one and status 130.
-    With several processes rank 0 composes the config, and the other ranks receive it.
-    With HYDRA_FULL_ERROR=1 in the environment, an error in composing shows its traceback.
+    A `ConfigurationError`, from composing the config or from `function`, prints one line and exits
+    with status 2; Ctrl-C prints one line and exits with status 130. Rank 0 composes the config and
+    sends it to the other ranks. HYDRA_FULL_ERROR=1 in the environment shows tracebacks.
 
     Args:
-        function: does the work.
-        script: path of the calling script, whose folder holds `conf/`. Without it, the folder
-            where the command was typed, or the configs of the package.
-        keeps_files: whether a run has a folder to keep.
-        examples: what may follow the command, for its help.
+        function: runs the command on the composed config.
+        script: path of the calling script, next to `conf/`; None: the working directory, or the
+            packaged configs if it has no `conf/config.yaml`.
+        keeps_files: keep the run folder after the command.
+        examples: example arguments, shown by `--help`.
+
+    Raises:
+        SystemExit: with status 2, 130 or 141, see `exit_on_error`.
     """
-    silence_noise()
+    suppress_library_warnings()
     config_dir = find_config_dir(script)
     if is_worker():
         with exit_on_error():
@@ -82,10 +84,10 @@ def _compose_and_run(
         if _shows_tracebacks() or isinstance(error, BrokenPipeError):
             raise
         for failure, traceback in job.failures:
-            if failure is error and mistake_in(error):
-                sys.exit(MISTAKE)  # the job has printed it
+            if failure is error and user_error(error):
+                sys.exit(USER_ERROR)  # printed by the job
             if failure is error:
-                error.__traceback__ = traceback  # without the frames of Hydra
+                error.__traceback__ = traceback  # drops the frames of Hydra
                 raise
         with hydra.initialize_config_dir(str(config_dir), version_base="1.3"):
             line = explain(error, overrides, config_dir)
@@ -93,9 +95,9 @@ def _compose_and_run(
 
 
 def _run_job(job: Job, flags: Namespace, config_dir: Path) -> None:
-    """Do what `hydra.main` does, with flags that are parsed already."""
+    """Do what `hydra.main` does, with parsed flags."""
     version.setbase("1.3")
-    # Hydra then raises what it would print, on several lines.
+    # Hydra then raises its errors instead of printing them on several lines.
     with env_override({"HYDRA_FULL_ERROR": "1"}):
         _run_hydra(flags, get_args_parser(), job, str(config_dir), "config")
 
@@ -104,19 +106,19 @@ def _shows_tracebacks() -> bool:
     return os.environ.get("HYDRA_FULL_ERROR") == "1"
 
 
-def silence_noise() -> None:
-    """Turn off the messages that tell the user nothing to act on."""
-    for message in NOISE:
+def suppress_library_warnings() -> None:
+    """Suppress library warnings that require no action."""
+    for message in IGNORED_WARNINGS:
         warnings.filterwarnings("ignore", message)
     logging.getLogger("transformers.modeling_utils").addFilter(
-        lambda record: not record.getMessage().startswith(NO_MASK)
+        lambda record: not record.getMessage().startswith(ATTENTION_MASK_WARNING)
     )
     for name in ("pytorch_lightning.utilities.rank_zero", "httpx2"):
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def print_help(config_dir: Path, script: str | None, examples: Sequence[str]) -> None:
-    """Print what the command takes."""
+    """Print the help of the command."""
     name = Path(sys.argv[0]).name
     with hydra.initialize_config_dir(str(config_dir), version_base="1.3"):
         print(help_text(f"python {name}" if script else name, examples))

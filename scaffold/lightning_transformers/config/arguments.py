@@ -18,14 +18,17 @@ from lightning_transformers.config.targets import (
 )
 
 SUPPLIED = {"trainer": ("callbacks", "logger"), "task": ("model_data_kwargs",)}
-"""Arguments that the config does not give, since they are built from other groups."""
+"""Arguments that `runs.build` passes, so the config may not set them, by config key."""
 
 
 def check_targets(values: dict[str, Any]) -> None:
-    """Check every `_target_` and the arguments beside it.
+    """Check every `_target_` of a config against the arguments next to it.
+
+    Args:
+        values: the resolved config as plain Python, see `checks.resolve`.
 
     Raises:
-        ArgumentError: for the first mistake.
+        ArgumentError: for the first missing class, unknown argument or wrong type.
     """
     named = [(group, values[group]) for group in ("trainer", "tokenizer", "task")]
     named += [
@@ -34,9 +37,9 @@ def check_targets(values: dict[str, Any]) -> None:
     for key, value in named:
         if not isinstance(value, dict) or "_target_" not in value:
             raise ArgumentError(
-                key, f"{key} names no class: give {key}._target_=<import path>, or leave it out"
+                key, f"{key} has no _target_: set {key}._target_=<import path>, or remove {key}"
             )
-    # The task has optimizer and scheduler by interpolation: the user knows them by the group.
+    # The task interpolates optimizer and scheduler; report errors under the key of their group.
     groups = sorted(values.items(), key=lambda item: item[0] == "task")
     found = [target for key, value in groups for target in targets(key, value)]
     for key, mapping in found:
@@ -50,7 +53,7 @@ def check_targets(values: dict[str, Any]) -> None:
 
 
 def check_call(key: str, mapping: dict[str, Any]) -> None:
-    """Check that the target of a mapping takes the arguments in it."""
+    """Check that the `_target_` of a mapping accepts its arguments."""
     function = locate(mapping["_target_"], f"{key}._target_")
     positional = len(mapping.get("_args_", ())) + (key.endswith(("optimizer", "scheduler")))
     if mapping.get("_partial_"):
@@ -66,7 +69,11 @@ def check_call(key: str, mapping: dict[str, Any]) -> None:
 
 
 def check_task_and_data(values: dict[str, Any]) -> None:
-    """Check the arguments of the task, of its data module and of the backbone."""
+    """Check the arguments of the task, its data module and its backbone.
+
+    Raises:
+        ArgumentError: for the first invalid argument, or a task without a data module.
+    """
     task = locate(values["task"]["_target_"], "task._target_")
     if head := values["task"].get("downstream_model_type"):
         locate(head, "task.downstream_model_type")
@@ -77,7 +84,10 @@ def check_task_and_data(values: dict[str, Any]) -> None:
     check_hyperparameters(task, TaskTransformer, values["task"], "task")
     target = values["dataset"].get("_target_") or getattr(task, "data_module_type", None)
     if target is None:
-        raise ArgumentError("dataset._target_", "the task names no data: give dataset=<option>")
+        raise ArgumentError(
+            "dataset._target_",
+            f"{task.__qualname__} has no data_module_type: give dataset=<option>",
+        )
     data = locate(target, "dataset._target_")
     check_hyperparameters(data, TransformerDataModule, values["dataset"], "dataset", positional=1)
 
@@ -85,7 +95,18 @@ def check_task_and_data(values: dict[str, Any]) -> None:
 def check_hyperparameters(
     cls: Any, root: type, mapping: dict[str, Any], key: str, positional: int = 0
 ) -> None:
-    """Check the arguments of a class whose annotations declare hyperparameters, if it is one."""
+    """Check the arguments of a task or data module, including its declared hyperparameters.
+
+    Args:
+        cls: the `_target_`; a function or an unrelated class has no declared hyperparameters.
+        root: `TaskTransformer` or `TransformerDataModule`.
+        mapping: the config of the group.
+        key: its config key, for the error message.
+        positional: number of positional arguments that the runtime passes.
+
+    Raises:
+        ArgumentError: for the first unknown, missing or invalid argument.
+    """
     from lightning_transformers.base.hyperparameters import declared_hyperparameters, validated
 
     given = arguments_of(mapping)
@@ -102,10 +123,10 @@ def check_hyperparameters(
 
 
 def constructor_parameters(cls: type, root: type, declared: Iterable[str]) -> list[Parameter]:
-    """Return what a class can be constructed with by name, hyperparameters among it.
+    """Return the keyword parameters of a constructor, including the declared hyperparameters.
 
-    Constructors of the package pass what they do not name on to the next, up to that of `root`,
-    which takes the hyperparameters. One of the project may do with it what it likes.
+    Follows `**kwargs` along the MRO up to `root`. It stops at a constructor of the project: its
+    `**kwargs` need not reach the base class.
     """
     named: list[Parameter] = []
     for base in cls.__mro__[: cls.__mro__.index(root) + 1]:
@@ -115,7 +136,7 @@ def constructor_parameters(cls: type, root: type, declared: Iterable[str]) -> li
         passes_on = any(p.kind is Parameter.VAR_KEYWORD for p in parameters)
         if not passes_on or not base.__module__.startswith(PACKAGE):
             return named + parameters
-        taken = [p for p in parameters if p.kind is not Parameter.VAR_KEYWORD]
-        # What the first constructor does not ask for, it gives to the next by itself.
-        named += [p.replace(default=None) for p in taken] if named else taken
+        own = [p for p in parameters if p.kind is not Parameter.VAR_KEYWORD]
+        # A subclass passes the required parameters of its bases itself.
+        named += [p.replace(default=None) for p in own] if named else own
     return named + [Parameter(name, Parameter.KEYWORD_ONLY, default=None) for name in declared]

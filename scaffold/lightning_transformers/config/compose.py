@@ -1,4 +1,4 @@
-"""From overrides on a command line to a composed config."""
+"""Compose a config from the overrides of a command line."""
 
 import re
 import sys
@@ -11,18 +11,17 @@ from hydra._internal.utils import get_args_parser
 from omegaconf import DictConfig
 
 from lightning_transformers.base.errors import ConfigurationError
-from lightning_transformers.config.config_tree import PACKAGED_CONFIGS, names_of
+from lightning_transformers.config.config_tree import PACKAGED_CONFIGS, keys_in_file
 
 QUOTED_OR_NESTED = re.compile(r"\"(\\.|[^\"\\])*\"|'(\\.|[^'\\])*'|\{.*\}|\[.*\]|", re.DOTALL)
-"""A value that Hydra reads as it stands; `{…}` is a mapping, as question answering takes it."""
+"""A value that needs no quotes: Hydra parses it as a string, mapping or list."""
 
 
 def normalize_overrides(overrides: Sequence[str]) -> list[str]:
-    """Return the overrides with `+task=` spelled `task=`, and the like, and with `x` in quotes.
+    """Return the overrides with `+task=` rewritten to `task=` and the value of `x` quoted.
 
-    Hydra refuses the plus for a group in the defaults list, where experiments need `task` to be,
-    and demands it for one that is not. Both spellings are documented, so both work. The text to
-    predict on may have commas and apostrophes, which mean something to Hydra.
+    Hydra rejects the plus for a group in the defaults list; both spellings are documented, so both
+    work. Quotes protect the commas and apostrophes of a text to predict on.
     """
     return [_normalized(override) for override in overrides]
 
@@ -30,22 +29,22 @@ def normalize_overrides(overrides: Sequence[str]) -> list[str]:
 def _normalized(override: str) -> str:
     key, equals, value = override.partition("=")
     name = key.lstrip("+")
-    if name not in names_of("config.yaml") or not equals:
+    if name not in keys_in_file("config.yaml") or not equals:
         return override
     if name == "x" and not QUOTED_OR_NESTED.fullmatch(value):
-        # In Hydra's quotes a backslash is itself, except before a quote and at the end.
+        # Inside Hydra's quotes a backslash escapes only a quote and the end of the string.
         escaped = re.sub(r'(\\*)"', r'\1\1\\"', value)
         doubled = value[len(value.rstrip("\\")) :]
         value = f'"{escaped}{doubled}"'
-    # A project keeps the config.yaml of its templates' version, which may lack the key.
+    # The config.yaml of a project may be older than the key `resume`.
     return f"++{name}={value}" if name == "resume" else f"{name}={value}"
 
 
 def parse_flags(arguments: Sequence[str]) -> Namespace:
-    """Return the flags of Hydra on a command line.
+    """Return Hydra's flags, with the overrides as `overrides`.
 
     Raises:
-        ConfigurationError: for one that Hydra does not know, or a value that it does not take.
+        ConfigurationError: for an unknown flag or an invalid value of a flag.
     """
     parser = get_args_parser()
     parser.exit_on_error = False
@@ -55,12 +54,16 @@ def parse_flags(arguments: Sequence[str]) -> Namespace:
         raise ConfigurationError(str(error)) from error
     if unknown:
         setting = unknown[0].lstrip("-").partition("=")[0]
-        raise ConfigurationError(f"no flag {unknown[0]}: settings are given as {setting}=<value>")
+        raise ConfigurationError(f"unknown flag {unknown[0]}: set a key with {setting}=<value>")
     return flags
 
 
 def find_config_dir(script: str | None) -> Path:
-    """Return the folder of `config.yaml`, and make the code beside it importable."""
+    """Return the folder of `config.yaml` and add the project root to `sys.path`.
+
+    Args:
+        script: path of the calling script; None: look in the working directory.
+    """
     project = Path(script).resolve().parent if script else Path.cwd()
     if not (project / "conf" / "config.yaml").is_file():
         return PACKAGED_CONFIGS
@@ -70,12 +73,13 @@ def find_config_dir(script: str | None) -> Path:
 
 
 def compose(overrides: Sequence[str], config_dir: Path = PACKAGED_CONFIGS) -> DictConfig:
-    """Return the config of a command line, without running it.
+    """Return the config of a command line without running it.
+
+    `hydra:` interpolations have no value outside a run: override `training.run_dir`.
 
     Args:
-        overrides: what would be typed after the script.
-        config_dir: the folder of `config.yaml`. `hydra:` interpolations, such as the run folder,
-            have a value in a run only: override `training.run_dir`.
+        overrides: as on the command line, such as `task=nlp/translation`.
+        config_dir: the folder of `config.yaml`.
     """
     with hydra.initialize_config_dir(str(config_dir.resolve()), version_base="1.3"):
         return hydra.compose("config", overrides=normalize_overrides(overrides))

@@ -1,4 +1,4 @@
-"""What the config files hold: the options of groups, and names of keys."""
+"""Read the config tree: groups, their options, and keys."""
 
 import os
 from collections.abc import Sequence
@@ -12,24 +12,30 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 
 PACKAGED_CONFIGS = Path(__file__).parents[1] / "conf"
 CONFIG = "config"
-"""Name of the primary config."""
+"""Name of the primary config, `config.yaml`."""
 
 BASE_OPTION = "default"
-"""Last part of the options of the group `task` that tasks are built on."""
+"""Last part of the name of a base config in the group `task`."""
 
 
 def to_dict(
     config: DictConfig | ListConfig, *, resolve: bool = True, throw_on_missing: bool = False
 ) -> dict[str, Any]:
-    """Return a config of keys as plain Python."""
+    """Return a config as plain Python.
+
+    Args:
+        config: a mapping.
+        resolve: resolve interpolations.
+        throw_on_missing: raise omegaconf's MissingMandatoryValue for `???`.
+    """
     values = OmegaConf.to_container(config, resolve=resolve, throw_on_missing=throw_on_missing)
     assert isinstance(values, dict)
     return {str(key): value for key, value in values.items()}
 
 
 @cache
-def names_of(file: str) -> frozenset[str]:
-    """Return the keys that a config file of the package gives, those of its defaults among them."""
+def keys_in_file(file: str) -> frozenset[str]:
+    """Return the top-level keys of a packaged config file and the groups of its defaults list."""
     config = OmegaConf.load(PACKAGED_CONFIGS / file)
     assert isinstance(config, DictConfig)
     chosen = [name for entry in config.pop("defaults", []) if entry != "_self_" for name in entry]
@@ -37,15 +43,15 @@ def names_of(file: str) -> frozenset[str]:
 
 
 def group_names() -> list[str]:
-    """Return the config groups of the project and of the package, while Hydra is initialized."""
+    """Return the config groups of the project and the package; Hydra must be initialized."""
     loader = GlobalHydra.instance().config_loader()
     return sorted({*loader.get_group_options("", ObjectType.GROUP, CONFIG)} - {"hydra"})
 
 
 def options_of(group: str) -> list[str]:
-    """Return the options of a group, such as `nlp/gpt2`, as `group_names` does the groups.
+    """Return the options of a group, such as `nlp/gpt2`; Hydra must be initialized.
 
-    The defaults of the group `task` are left out: they name no class.
+    The base configs of the group `task` are omitted: they have no `_target_`.
     """
     loader = GlobalHydra.instance().config_loader()
     options = loader.get_group_options(group, ObjectType.CONFIG, CONFIG)
@@ -56,13 +62,13 @@ def options_of(group: str) -> list[str]:
     return sorted(options)
 
 
-def file_with(text: str, folder: Path, typed: Sequence[str]) -> str:
-    """Return `<file>: ` for the config file that a text occurs in, or nothing if several might be.
+def in_file_with(text: str, folder: Path, typed: Sequence[str]) -> str:
+    """Return `<file>: ` for the config file that contains a text, or "" if it is ambiguous.
 
     Args:
-        text: what to look for.
-        folder: of `config.yaml`.
-        typed: the overrides; a file that they choose comes before all others.
+        text: the text to find.
+        folder: the folder of `config.yaml`.
+        typed: the overrides; a file that they choose takes precedence.
     """
     files = [file for file in folder.rglob("*.yaml") if text in file.read_text()]
     names = {file: file.relative_to(folder).with_suffix("").as_posix() for file in files}

@@ -1,7 +1,7 @@
-"""How a command ends that fails: one line on stderr, and an exit status.
+"""Exit statuses of a failed command, each with at most one line on stderr.
 
-A mistake of the user ends with status 2, Ctrl-C with 130, as in a shell. A reader that closes
-stdout (`… | head -1`) ends the command silently, with the status of a process that SIGPIPE ended.
+A user error exits with 2, Ctrl-C with 130, and a closed stdout (`… | head -1`) silently with 141,
+the status of a process that SIGPIPE ends.
 """
 
 import os
@@ -9,50 +9,50 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from lightning_transformers.config.error_messages import mistake_in
+from lightning_transformers.config.error_messages import user_error
 from lightning_transformers.config.launcher import is_rank_zero
 
-MISTAKE = 2
+USER_ERROR = 2
 INTERRUPTED = 130
 CLOSED_PIPE = 141
 
 
 @contextmanager
 def exit_on_error(*, tracebacks: bool = False) -> Iterator[None]:
-    """End the program at a mistake of the user, at Ctrl-C and at a closed pipe; raise other errors.
+    """Exit on a user error, Ctrl-C or a closed stdout; other exceptions propagate.
 
     Args:
-        tracebacks: raise a mistake as well.
+        tracebacks: let user errors propagate, too.
     """
     try:
         yield
         sys.stdout.flush()
     except BaseException as error:
-        if is_interruption(error):
+        if is_interrupt(error):
             if is_rank_zero():
                 message = str(error) if isinstance(error, KeyboardInterrupt) else ""
                 print(message or "interrupted", file=sys.stderr)
             sys.exit(INTERRUPTED)
         if isinstance(error, BrokenPipeError) and _stdout_is_closed():
-            # Python flushes stdout once more when it exits.
+            # Python flushes stdout again at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(CLOSED_PIPE)
-        mistake = None if tracebacks else mistake_in(error)
-        if mistake is None:
+        reported = None if tracebacks else user_error(error)
+        if reported is None:
             raise
-        print_mistake(mistake)
-        sys.exit(MISTAKE)
+        print_error(reported)
+        sys.exit(USER_ERROR)
 
 
-def print_mistake(mistake: Exception) -> None:
-    """Print the one line about a mistake of the user."""
-    print(f"error: {mistake}", file=sys.stderr)
+def print_error(error: Exception) -> None:
+    """Print `error: <message>` to stderr."""
+    print(f"error: {error}", file=sys.stderr)
 
 
-def is_interruption(error: BaseException | None) -> bool:
-    """Tell whether Ctrl-C is behind an error.
+def is_interrupt(error: BaseException | None) -> bool:
+    """Return whether Ctrl-C caused an exception.
 
-    Lightning turns it into an exit with status 1, and torch into another error where it is writing.
+    Lightning turns it into a SystemExit, and torch into another error while it writes a file.
     """
     while error is not None and not isinstance(error, KeyboardInterrupt):
         error = error.__context__
@@ -60,7 +60,7 @@ def is_interruption(error: BaseException | None) -> bool:
 
 
 def _stdout_is_closed() -> bool:
-    """Tell whether stdout is the pipe that is closed, and not one to another process."""
+    """Return whether the closed pipe is stdout, not a pipe to another process."""
     try:
         print(flush=True)
     except BrokenPipeError:

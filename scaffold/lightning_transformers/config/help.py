@@ -1,4 +1,4 @@
-"""What `--help` prints."""
+"""The text of `--help`."""
 
 from collections.abc import Sequence
 from textwrap import fill
@@ -7,18 +7,18 @@ from lightning_transformers.config.config_tree import group_names, options_of
 
 WIDTH = 100
 FLAGS = (
-    ("-m, --multirun", "one run for each value of those with commas: optimizer.lr=1e-5,1e-4"),
-    ("--cfg job", "print the config instead of running; with --resolve, its interpolations too"),
-    ("--hydra-help", "more about Hydra, which composes the config"),
+    ("-m, --multirun", "start one run per comma-separated value: optimizer.lr=1e-5,1e-4"),
+    ("--cfg job", "print the config and exit; add --resolve to resolve interpolations"),
+    ("--hydra-help", "show the help of Hydra, which composes the config"),
 )
 
 
 def help_text(command: str, examples: Sequence[str]) -> str:
-    """Return the help of a command. Hydra has to be initialized.
+    """Return the help of a command; Hydra must be initialized.
 
     Args:
-        command: what is typed to start it.
-        examples: the rest of example command lines.
+        command: the command, such as `python train.py`.
+        examples: arguments of example command lines.
     """
     flags = "\n".join(f"  {flag:<16}{meaning}" for flag, meaning in FLAGS)
     groups = "\n".join(_group(name) for name in group_names())
@@ -26,7 +26,7 @@ def help_text(command: str, examples: Sequence[str]) -> str:
     return (
         f"usage: {command} +task=<task> [<group>=<option> ...] [<key>=<value> ...]\n\n"
         f"Examples:\n{shown}\n\n"
-        f"Groups and their options, of this project and of the package:\n{groups}\n\n"
+        f"Groups and their options, from this project and the package:\n{groups}\n\n"
         f"Flags:\n{flags}"
     )
 

@@ -1,4 +1,4 @@
-"""A function of a composed config as Hydra runs it, and what is left of its run folder."""
+"""Run a function as a Hydra job, and remove its run folder if the run wrote nothing."""
 
 import os
 import sys
@@ -15,76 +15,79 @@ from omegaconf import DictConfig
 
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.run_folder import CHECKPOINTS, discard_if_empty
-from lightning_transformers.config.error_messages import mistake_in
-from lightning_transformers.config.exit_status import MISTAKE, is_interruption, print_mistake
+from lightning_transformers.config.error_messages import user_error
+from lightning_transformers.config.exit_status import USER_ERROR, is_interrupt, print_error
 from lightning_transformers.config.launcher import is_rank_zero, is_torchrun, share_job
 from lightning_transformers.training.checkpoint import newest_checkpoint
 
 
 class Job:
-    """A function as Hydra calls it, once or, in a multirun, for each combination of values.
+    """A function that Hydra calls once, or in a multirun once per combination of values.
 
     Args:
         function: takes the composed config.
-        keeps_files: whether a run has a folder to keep.
+        keeps_files: keep the run folder after a successful run.
     """
 
     def __init__(self, function: Callable[[DictConfig], object], keeps_files: bool) -> None:
         self.function = function
         self.keeps_files = keeps_files
         self.failures: list[tuple[Exception, TracebackType | None]] = []
-        self.__module__ = Path(sys.argv[0]).stem  # what Hydra names the job after
+        self.__module__ = Path(sys.argv[0]).stem  # Hydra uses it as the job name
 
     def __call__(self, config: DictConfig) -> None:
-        """Run the function; end the program at a mistake, unless other jobs follow."""
+        """Run the function; a user error exits with status 2, in a multirun after the last job.
+
+        Raises:
+            KeyboardInterrupt: for Ctrl-C, with the path of the run folder in its message.
+        """
         job = HydraConfig.get()
         try:
             with share_job(config):
                 self.function(config)
         except BaseException as error:
-            if is_interruption(error):
+            if is_interrupt(error):
                 _discard_empty_run(job)
-                raise KeyboardInterrupt(interruption(Path(job.runtime.output_dir))) from None
+                raise KeyboardInterrupt(interrupt_message(Path(job.runtime.output_dir))) from None
             if isinstance(error, Exception):
-                self._end_unless_others_follow(error, job)
+                self._exit_if_last_job(error, job)
             raise
         if not self.keeps_files:
             _discard_empty_run(job)
 
-    def _end_unless_others_follow(self, error: Exception, job: HydraConf) -> None:
-        """Report a mistake in one line, and end the program if no other job can follow.
+    def _exit_if_last_job(self, error: Exception, job: HydraConf) -> None:
+        """Print a user error; exit if no other job can follow.
 
-        The processes of torchrun cannot start another job: a rank that has not failed may be
-        anywhere in this one.
+        Under torchrun none can: the ranks that have not failed are still in this job.
         """
         self.failures.append((error, error.__traceback__))
-        mistake = mistake_in(error)
-        if mistake is not None:
+        reported = user_error(error)
+        if reported is not None:
             _discard_empty_run(job)
-            print_mistake(mistake)
+            print_error(reported)
             if job.mode == RunMode.RUN or is_torchrun():
-                sys.exit(MISTAKE)
+                sys.exit(USER_ERROR)
         elif is_torchrun():
             print_exc()
             sys.exit(1)
 
 
-def interruption(run_dir: Path) -> str:
-    """Return the last line of a run that Ctrl-C has ended, with how to go on."""
+def interrupt_message(run_dir: Path) -> str:
+    """Return the message for a run that Ctrl-C ended, with the command that resumes it."""
     if not run_dir.is_dir():
         return "interrupted"
     name = os.path.relpath(run_dir)
     with suppress(ConfigurationError):
         if newest_checkpoint(run_dir / CHECKPOINTS):
-            name += f": go on with resume=auto hydra.run.dir={name}"
+            name += f": continue with resume=auto hydra.run.dir={name}"
     return f"interrupted, the run folder is {name}"
 
 
 def _discard_empty_run(job: HydraConf) -> None:
-    """Remove a run folder below this one in which nothing was done, and empty ones above it."""
+    """Remove a run folder without results, and its empty parents, below the working directory."""
     run_dir = Path(job.runtime.output_dir)
     is_below = Path.cwd() in run_dir.parents
     if is_below and is_rank_zero() and discard_if_empty(run_dir, f"{job.job.name}.log"):
-        with suppress(OSError):  # of the first that is not empty
+        with suppress(OSError):  # the first parent that is not empty
             for parent in run_dir.parents[: run_dir.parents.index(Path.cwd())]:
                 parent.rmdir()

@@ -1,7 +1,7 @@
-"""A run on several processes: rank 0 composes the config, the other ranks run what it has composed.
+"""Multi-process runs: rank 0 composes the config and sends it to the other ranks.
 
-A process that Lightning starts has the command line of rank 0. If it composed the config again, it
-would have a run folder and a log of its own, and in a multirun it would start the whole sweep.
+Lightning starts each process with the command line of rank 0. Composing the config there again
+would create another run folder and log, and in a multirun start the whole sweep again.
 """
 
 import logging
@@ -24,33 +24,33 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 JOB_FILE = "LIGHTNING_TRANSFORMERS_JOB"
-"""The environment variable with the file of a job; the file is named after rank 0's process id."""
+"""Environment variable with the path of a pickled job, a file named after rank 0's process id."""
 TIMEOUT_S = 60.0
-"""Seconds that the other ranks have to end after rank 0."""
+"""Time that the other ranks have to exit after rank 0."""
 GRACE_S = 3.0
-"""Seconds that rank 0 has to fail of the same error as another rank, and report it for both."""
+"""Time that a failing rank waits for rank 0 to fail with the same error and report it."""
 
 
 def is_rank_zero() -> bool:
-    """Tell whether this process is the one that writes, prints and logs for all."""
+    """Return whether this process is rank 0, which writes, prints and logs."""
     ranks = (os.environ.get(name) for name in ("RANK", "LOCAL_RANK", "SLURM_PROCID"))
     return next((rank for rank in ranks if rank is not None), "0") == "0"
 
 
 def is_torchrun() -> bool:
-    """Tell whether torchrun has started this process and others."""
+    """Return whether torchrun started this process along with others."""
     return "TORCHELASTIC_RUN_ID" in os.environ and os.environ.get("WORLD_SIZE") != "1"
 
 
 def is_worker() -> bool:
-    """Tell whether this process was started to run what rank 0 has composed."""
+    """Return whether this process runs the jobs that rank 0 composes."""
     return not is_rank_zero() and (JOB_FILE in os.environ or is_torchrun())
 
 
 class JobStore:
-    """The jobs of processes that torchrun has started, in the key-value store that they share.
+    """Jobs in the key-value store that processes started by torchrun share, across nodes.
 
-    It works across nodes. A multirun has several jobs, and ends with the first that fails.
+    A multirun has several jobs; it ends with the first that fails.
     """
 
     def __init__(self) -> None:
@@ -63,14 +63,14 @@ class JobStore:
         self.number = 0
 
     def put(self, job: bytes) -> None:
-        """Hand the next job to the other ranks; an empty one ends them."""
+        """Send the next job to the other ranks; an empty job makes them exit."""
         self.store.set(str(self.number), job)  # type: ignore[arg-type]  # the stub lacks bytes
         self.number += 1
 
     def take(self) -> bytes:
         """Wait for the next job and return it."""
         key = str(self.number)
-        # A process that waits in the store does not react to signals.
+        # Poll: a process blocked in the store does not handle signals.
         while not self.store.check([key]):
             time.sleep(0.05)
         self.number += 1
@@ -79,23 +79,23 @@ class JobStore:
 
 @cache
 def job_store() -> JobStore:
-    """Return the store of this process, if torchrun has started it."""
+    """Return the job store of this process, which torchrun must have started."""
     return JobStore()
 
 
 @contextmanager
 def share_job(config: DictConfig) -> Iterator[None]:
-    """Hand a job that this process has composed to the other ranks.
+    """Send the job that this process composed to the other ranks.
 
     Args:
         config: the config of the job.
     """
-    with suppress(OmegaConfBaseException):  # the checks report it
-        OmegaConf.to_container(config, resolve=True)  # fixes the times, for all ranks
+    with suppress(OmegaConfBaseException):  # reported by check_config
+        OmegaConf.to_container(config, resolve=True)  # fixes `now:` to one time for all ranks
     job = pickle.dumps((HydraConfig.instance().cfg, config))
     if is_torchrun():
         job_store().put(job)
-        yield  # the process group serves the next job as well
+        yield  # the next job reuses the process group
         return
     with TemporaryDirectory(prefix="lightning-transformers-") as folder, launch_scope():
         file = Path(folder, str(os.getpid()))
@@ -105,20 +105,20 @@ def share_job(config: DictConfig) -> Iterator[None]:
 
 
 def release_workers() -> None:
-    """Let the other ranks that torchrun has started end: no job follows."""
+    """Make the other ranks that torchrun started exit: no job follows."""
     if is_torchrun():
         job_store().put(b"")
 
 
 @contextmanager
 def launch_scope() -> Iterator[None]:
-    """Restore the state before Lightning started processes, so that the next job can start its own.
+    """On exit, end the processes and the process group and restore the environment variables.
 
-    No other process and no process group is left, and the environment variables are as before:
-    Lightning sets some that tell it that the processes are started.
+    The next job can then launch its own processes: Lightning launches none while its environment
+    variables are set.
 
     Raises:
-        RuntimeError: if another rank failed, and this one did not.
+        RuntimeError: if another rank failed and this one did not.
     """
     before = os.environ.copy()
     try:
@@ -127,7 +127,7 @@ def launch_scope() -> Iterator[None]:
             if status != 0:
                 raise RuntimeError(f"process {rank} of the run ended with status {status}")
     except BaseException as error:
-        # SIGTERM and the like end all ranks in order.
+        # After SIGTERM the other ranks exit by themselves.
         end_processes(TIMEOUT_S if isinstance(error, SystemExit) else 0)
         raise
     finally:
@@ -141,18 +141,18 @@ def launch_scope() -> Iterator[None]:
 
 
 def end_processes(timeout_s: float) -> list[int]:
-    """Wait for the processes that Lightning has started, and kill those that take too long.
+    """Wait for the processes that Lightning started, and kill them after a timeout.
 
     Args:
-        timeout_s: how long to wait, in seconds.
+        timeout_s: timeout in seconds, for all processes together.
 
     Returns:
-        The exit statuses.
+        The exit statuses, in the order of the ranks from 1 on.
     """
     processes: list[subprocess.Popen[bytes]] = []
     for thread in threading.enumerate():
         if thread.name == "child-process-observer":
-            # It would kill this process at the first status that is not 0.
+            # The observer kills this process at the first nonzero status: take its list away.
             processes += vars(thread)["_child_processes"]
             vars(thread)["_child_processes"] = []
     deadline = time.monotonic() + timeout_s
@@ -164,45 +164,45 @@ def end_processes(timeout_s: float) -> list[int]:
 
 
 def run_worker(function: Callable[[DictConfig], object]) -> None:
-    """Run a function with the config of each job that rank 0 has composed.
+    """Run a function on the config of each job that rank 0 sends.
 
-    This process logs warnings only, and only to the console. An error that rank 0 meets, too, is
-    left to rank 0 to report.
+    This process logs warnings only, and only to the console. Before it raises an error it waits
+    `GRACE_S`, so that rank 0 can report the same error.
 
     Args:
-        function: what rank 0 runs.
+        function: the function that rank 0 runs.
     """
     if is_torchrun():
-        starter, jobs = os.getppid(), iter(job_store().take, b"")
+        parent_pid, jobs = os.getppid(), iter(job_store().take, b"")
     else:
         file = Path(os.environ[JOB_FILE])
-        starter, jobs = int(file.name), iter([file.read_bytes()])
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # rank 0 decides on Ctrl-C
-    threading.Thread(target=_exit_after, args=(starter,), daemon=True).start()
+        parent_pid, jobs = int(file.name), iter([file.read_bytes()])
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # rank 0 handles Ctrl-C
+    threading.Thread(target=_exit_with_parent, args=(parent_pid,), daemon=True).start()
     rank = os.environ.get("RANK", os.environ["LOCAL_RANK"])
     layout = f"[%(asctime)s][rank {rank}][%(name)s][%(levelname)s] - %(message)s"
     logging.basicConfig(format=layout, stream=sys.stdout)
-    logging.disable(logging.INFO)  # loggers of Lightning have a level of their own
+    logging.disable(logging.INFO)  # Lightning sets the level of its loggers
     setup_globals()
     try:
         for job in jobs:
-            with _restored(job) as config:
+            with _hydra_state(job) as config:
                 function(config)
     except Exception:
         time.sleep(GRACE_S)
         raise
 
 
-def _exit_after(starter: int) -> None:
-    """End this process when the one that has started it is gone."""
-    while os.getppid() == starter:
+def _exit_with_parent(parent_pid: int) -> None:
+    """Exit this process once its parent has exited."""
+    while os.getppid() == parent_pid:
         time.sleep(1)
     os._exit(1)
 
 
 @contextmanager
-def _restored(job: bytes) -> Iterator[DictConfig]:
-    """Give the config of a job, with Hydra in the state that it has in rank 0."""
+def _hydra_state(job: bytes) -> Iterator[DictConfig]:
+    """Yield the config of a job, with Hydra in the same state as in rank 0."""
     HydraConfig.instance().cfg, config = pickle.loads(job)
     before, run = Path.cwd(), HydraConfig.get()
     if run.job.chdir:

@@ -1,32 +1,29 @@
-"""What to type today for what the command line of lightning-transformers took."""
+"""Replacements for overrides of the former lightning-transformers."""
 
 import re
 
-NO_SPARSEML = (
-    "gone with SparseML, which is no longer maintained: callbacks=[default,pruning] prunes "
-)
-NO_SPARSEML += "by magnitude"
-LEAVE_OUT = "gone: leave it out"
+NO_SPARSEML = "no longer supported (SparseML is unmaintained): use callbacks=[default,pruning]"
+LEAVE_OUT = "no longer supported: remove it"
 
 HINTS = {
-    # Data, task and tokenizer: their keys are no longer nested.
+    # Data, task and tokenizer: keys that were nested.
     "dataset.(cfg.)?max_samples=*": "now dataset.limit_train_samples=*",
     "dataset.cfg.*": "now dataset.*",
     "task.cfg.*": "now task.*",
     "tokenizer=autotokenizer": LEAVE_OUT,
     "tokenizer.pretrained_model_name_or_path=*": "now backbone.tokenizer_name_or_path=*",
-    "optimizer=deepspeed/onebitadam": "gone from DeepSpeed: write optimizer=deepspeed/adamw",
+    "optimizer=deepspeed/onebitadam": "no longer part of DeepSpeed: use optimizer=deepspeed/adamw",
     "backbone=nlp/seq2seq": "now backbone=nlp/t5-base",
-    # The run.
+    # Run.
     "training.lr=*": "now optimizer.lr=*",
     "training.output_dir=*": "now hydra.run.dir=*",
     "experiment_name=*": "now hydra.run.dir=outputs/*",
-    "ignore_warnings=*": "gone: set the environment variable PYTHONWARNINGS=ignore",
-    # Loggers: a group of their own, and none of them behind a switch.
+    "ignore_warnings=*": "no longer supported: set the environment variable PYTHONWARNINGS=ignore",
+    # Loggers: now the group `logger`.
     "log=false": "now logger=none",
-    "log=*": "gone: a run logs into logger=csv, unless another logger is given",
-    "trainer/logger=testtube": "gone with test-tube: write logger=csv or logger=tensorboard",
-    "trainer/logger=sparsewandb": "gone with SparseML: write logger=wandb",
+    "log=*": "no longer supported: choose a logger with logger=<option>",
+    "trainer/logger=testtube": "no longer supported: use logger=csv or logger=tensorboard",
+    "trainer/logger=sparsewandb": "no longer supported: use logger=wandb",
     "trainer/logger=*": "now logger=*",
     "trainer.logger=true": "now logger=csv",
     "trainer.logger=(false|null)": "now logger=none",
@@ -34,7 +31,7 @@ HINTS = {
     "trainer.logger.project=*": "now logger=wandb logger.wandb.project=*",
     "trainer.logger.save_dir=*": "now logger=tensorboard logger.tensorboard.save_dir=*",
     "trainer.logger.*": "now logger.<csv, tensorboard or wandb>.*",
-    # Callbacks: a group of their own, each under a name.
+    # Callbacks: now the group `callbacks`, each under a name.
     "trainer/callbacks=sparseml": NO_SPARSEML,
     "trainer.callbacks.(output_dir|recipe_path)=*": NO_SPARSEML,
     "trainer/callbacks=(model_pruning|lottery_ticket)": "now callbacks=[default,pruning]",
@@ -66,7 +63,7 @@ HINTS = {
     "trainer=tpus": "now trainer.accelerator=tpu trainer.devices=8",
     "trainer=benchmark": "now debug=benchmark",
     "trainer=sparseml": NO_SPARSEML,
-    # What else Lightning's Trainer took.
+    # Former arguments of Lightning's Trainer.
     "trainer.resume_from_checkpoint=*": "now +checkpoint_path=*",
     "trainer.(amp_backend|amp_level)=*": "now trainer.precision=16-mixed",
     "trainer.weights_summary=(null|none|false)": "now +trainer.enable_model_summary=false",
@@ -78,25 +75,25 @@ HINTS = {
         "now +trainer.reload_dataloaders_every_n_epochs=1"
     ),
     "trainer.track_grad_norm=*": (
-        "gone: generate the hook on_before_optimizer_step, and log the norm there"
+        "no longer supported: log the norm in the hook on_before_optimizer_step"
     ),
     "trainer.(auto_lr_find|auto_scale_batch_size)=*": (
-        "gone: give optimizer.lr and training.batch_size, or sweep over them with -m"
+        "no longer supported: set optimizer.lr and training.batch_size, or sweep over them with -m"
     ),
     "trainer.(move_metrics_to_cpu|process_position|prepare_data_per_node)=*": LEAVE_OUT,
     "trainer.(truncated_bptt_steps|reload_dataloaders_every_epoch)=*": LEAVE_OUT,
 }
-"""What an override is now; `now` comes before what to type. The first line that matches counts.
+"""Former override → replacement, after `now`, or why it is unsupported. The first match wins.
 
-Dots stand for themselves, a star for any text, and in the second column for the same text.
+A dot is literal; a star matches any text, which replaces the star in the second column.
 """
 
 
-def hint(override: str) -> str | None:
-    """Return what to type in place of an override of lightning-transformers, or None for any other.
+def legacy_hint(override: str) -> str | None:
+    """Return the replacement for an override of lightning-transformers, or None if it has none.
 
     Args:
-        override: such as `trainer.gpus=2`; a plus or a tilde before it does not matter.
+        override: such as `trainer.gpus=2`, with or without a leading `+` or `~`.
     """
     override = override.lstrip("+~")
     for line, instead in HINTS.items():
@@ -106,6 +103,6 @@ def hint(override: str) -> str | None:
 
 
 def pattern(line: str) -> re.Pattern[str]:
-    """Return the regular expression for the first column of the table; a star takes no mapping."""
+    """Return the regular expression for a key of `HINTS`; its star matches no `{…}` mapping."""
     expression = line.replace("(", "(?:").replace(".", r"\.").replace("*", r"((?!{).*)")
     return re.compile(expression, re.IGNORECASE)

@@ -1,4 +1,4 @@
-"""Which file gives each key of a run's config."""
+"""Which file or override sets each key of a run's config."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -12,32 +12,35 @@ from omegaconf import DictConfig
 
 from lightning_transformers.config.config_tree import PACKAGED_CONFIGS, to_dict
 
-TYPED = "command line"
+COMMAND_LINE = "command line"
 
 
 def origins(config: DictConfig) -> dict[str, str]:
-    """Return the file that gives each key of the config of the present run, or `command line`.
+    """Return the file that sets each key of the current run's config, or `command line`.
 
-    The files of a config are merged in the order of the defaults list: the last that has a key
-    gives it.
+    Args:
+        config: the composed config, in a Hydra run.
+
+    Returns:
+        Dotted key to file. The last file in the defaults list that has a key sets it.
     """
-    given = {key: _shown(file) for file, keys in _files_of_the_run() for key in keys}
+    given = {key: _display_path(file) for file, keys in _files_of_the_run() for key in keys}
     typed = {
         override.partition("=")[0].lstrip("+") for override in HydraConfig.get().overrides.task
     }
     keys = [key for key, _ in leaves(to_dict(config, resolve=False))]
-    return {key: TYPED if key in typed else given.get(key, TYPED) for key in keys}
+    return {key: COMMAND_LINE if key in typed else given.get(key, COMMAND_LINE) for key in keys}
 
 
-def origin(key: str) -> str:
-    """Return `<file>: ` for the file of the project that gives a key to the present run.
+def in_file(key: str) -> str:
+    """Return `<file>: ` for the project's config file that sets a key, as an error prefix.
 
-    Nothing is returned for a key that was typed, and outside of a run.
+    Returns "" for a key set on the command line or by the package, and outside a Hydra run.
     """
     if not (HydraConfig.initialized() and GlobalHydra.instance().is_initialized()):
         return ""
     job = HydraConfig.get()
-    is_group = key in job.runtime.choices  # typed is then its option, and not its content
+    is_group = key in job.runtime.choices  # an override then sets the option, not the content
     if not is_group and any(word.lstrip("+").startswith(f"{key}=") for word in job.overrides.task):
         return ""
     for file, keys in reversed([*_files_of_the_run()]):
@@ -48,7 +51,7 @@ def origin(key: str) -> str:
 
 
 def leaves(config: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
-    """Yield the keys that have a value and no keys below them, with their values."""
+    """Yield the dotted key and the value of each leaf of a nested mapping."""
     for name, value in config.items():
         if isinstance(value, Mapping) and value:
             yield from leaves(value, f"{prefix}{name}.")
@@ -57,7 +60,7 @@ def leaves(config: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str
 
 
 def _files_of_the_run() -> Iterator[tuple[Path, list[str]]]:
-    """Yield each file of the present config, the project's before the package's, and its keys."""
+    """Yield each file of the run's config, in the order of the defaults list, with its keys."""
     job = HydraConfig.get()
     sources = [source.path for source in job.runtime.config_sources if source.schema == "file"]
     folders = [*map(Path, sources), PACKAGED_CONFIGS]
@@ -78,6 +81,6 @@ def _keys_in(file: Path, package: str) -> Iterator[str]:
         yield package
 
 
-def _shown(file: Path) -> str:
+def _display_path(file: Path) -> str:
     package = PACKAGED_CONFIGS.parents[1]
     return str(file.relative_to(package) if file.is_relative_to(package) else os.path.relpath(file))

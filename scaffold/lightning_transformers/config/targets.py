@@ -1,4 +1,4 @@
-"""What a `_target_` names, and whether it takes the arguments beside it."""
+"""Import a `_target_` and check its arguments against its signature."""
 
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -17,18 +17,18 @@ REQUIREMENTS = {
     "CometLogger": ("comet_ml",),
     "NeptuneLogger": ("neptune",),
 }
-"""Modules of which a class of Lightning needs one, which says so only when it is created."""
-ADD_ONS = {"bitsandbytes", "deepspeed", "peft"}
-"""Packages that are no part of the training stack: of others, a name may be a slip."""
+"""Modules of which a Lightning logger requires one; Lightning checks only in the constructor."""
+OPTIONAL_PACKAGES = {"bitsandbytes", "deepspeed", "peft"}
+"""Packages to suggest installing; any other unknown package name may be a typo."""
 NAMED = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
 
 
 class ArgumentError(ConfigurationError):
-    """A mistake in what the config gives to a target.
+    """An invalid `_target_` or argument in a config.
 
     Attributes:
-        key: where in the config it is.
-        value: what stands there.
+        key: its dotted config key.
+        value: its value.
     """
 
     def __init__(self, key: str, message: str, value: object = None) -> None:
@@ -38,7 +38,7 @@ class ArgumentError(ConfigurationError):
 
 
 def targets(key: str, value: object) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield each mapping with a `_target_` in a value of a config, and its key, outermost first."""
+    """Yield the key and content of each mapping with a `_target_`, outermost first."""
     if isinstance(value, dict):
         if value.get("_target_") is not None:
             yield key, value
@@ -50,7 +50,7 @@ def targets(key: str, value: object) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def arguments_of(mapping: Mapping[str, object]) -> dict[str, object]:
-    """Return what Hydra passes on: all but `_target_` and its other settings."""
+    """Return the keyword arguments of a mapping, without Hydra's keys such as `_target_`."""
     return {
         name: value
         for name, value in mapping.items()
@@ -59,30 +59,36 @@ def arguments_of(mapping: Mapping[str, object]) -> dict[str, object]:
 
 
 def check_installed(target: str, key: str) -> None:
-    """Raise ArgumentError if the package of a target is not there; imports nothing."""
+    """Check that the package of a target is installed, without importing it.
+
+    Raises:
+        ArgumentError: if it is not installed.
+    """
     package, _, name = target.partition(".")
     needed = REQUIREMENTS.get(name.rpartition(".")[2], (package,))
     if any(module in sys.modules or (module and find_spec(module)) for module in needed):
         return
-    if needed[0] in ADD_ONS or needed != (package,):
+    if needed[0] in OPTIONAL_PACKAGES or needed != (package,):
         distribution = needed[0].replace("_", "-")
         where = key.removesuffix("._target_")
         raise ArgumentError(
             key, f"`{distribution}` is not installed ({where}): pip install {distribution}"
         )
-    raise ArgumentError(key, f"there is no module '{package}' for {key}={target}")
+    raise ArgumentError(key, f"{key}={target}: no module named '{package}'")
 
 
 def locate(target: str, key: str) -> Callable[..., object]:
-    """Return the class or function of an import path.
+    """Import a class or function.
+
+    Unlike Hydra's `get_object`, it lets an error inside the imported module propagate with its file
+    and line.
 
     Args:
         target: the import path.
-        key: the key that it is the value of, for the message.
+        key: its config key, for the error message.
 
     Raises:
-        ArgumentError: if there is none of that name. An error within a module is raised as it is:
-            Hydra's own look-up would hide its file and line.
+        ArgumentError: if it does not exist, or is not callable.
     """
     check_installed(target, key)
     path, *names = target.split(".")
@@ -91,7 +97,7 @@ def locate(target: str, key: str) -> Callable[..., object]:
         found = getattr(found, name, None) or _submodule(found, path, name, key)
         path += f".{name}"
     if not callable(found):
-        raise ArgumentError(key, f"{key}={target} is no class and no function")
+        raise ArgumentError(key, f"{key}={target} is not a class or function")
     return found
 
 
@@ -103,14 +109,17 @@ def _submodule(parent: object, path: str, name: str, key: str) -> object:
             raise
     kind = "class" if name[:1].isupper() else "module or function"
     hint = suggestion(name, dir(parent), cutoff=0.6)
-    raise ArgumentError(key, f"'{path}' has no {kind} '{name}'{hint}, for {key}")
+    raise ArgumentError(key, f"{key}: '{path}' has no {kind} '{name}'{hint}")
 
 
 def parameters_of(function: Callable[..., object]) -> list[Parameter]:
-    """Return the parameters of a function, or of the constructor of a class."""
+    """Return the parameters of a function, or of the constructor of a class.
+
+    A function written in C without a signature gets one `**arguments` parameter.
+    """
     try:
         return list(signature(function).parameters.values())
-    except ValueError:  # written in C, and says nothing of its arguments
+    except ValueError:
         return [Parameter("arguments", Parameter.VAR_KEYWORD)]
 
 
@@ -122,19 +131,18 @@ def check_arguments(
     positional: int = 0,
     supplied: Collection[str] = (),
 ) -> None:
-    """Check that a call has the arguments that the signature asks for.
+    """Check keyword arguments from a config against a signature.
 
     Args:
-        name: what is called, for the message.
+        name: name of the class or function, for the error message.
         parameters: its parameters.
         given: the keyword arguments of the config.
-        key: where in the config they stand, for the message.
-        positional: how many more come before them.
-        supplied: names of those that come from elsewhere, and so not from the config.
+        key: config key of the mapping, for the error message.
+        positional: number of positional arguments that the runtime passes first.
+        supplied: names of keyword arguments that the runtime passes; the config must not set them.
 
     Raises:
-        ArgumentError: for the first that is unknown, is no number where one has to be, or is
-            missing.
+        ArgumentError: for the first unknown or missing argument, or a string for a number.
     """
     parameters = list(parameters)
     known = {p.name: p for p in parameters if p.kind in NAMED and p.name not in supplied}
@@ -143,16 +151,16 @@ def check_arguments(
         where = f"{key}.{argument}"
         if argument in supplied or (argument not in known and not takes_any):
             hint = did_you_mean(argument, known)
-            raise ArgumentError(where, f"{where}: {name} takes no '{argument}'{hint}", value)
-        if argument in known and is_no_number(value, known[argument].annotation):
-            raise ArgumentError(where, f"{where}={value} is no number", value)
+            raise ArgumentError(where, f"{where}: {name} has no argument '{argument}'{hint}", value)
+        if argument in known and is_text_for_number(value, known[argument].annotation):
+            raise ArgumentError(where, f"{where}={value} is not a number", value)
     for parameter in list(known.values())[positional:]:
         if parameter.default is Parameter.empty and parameter.name not in given:
             where = f"{key}.{parameter.name}"
-            raise ArgumentError(where, f"{name} needs a value: give +{where}=<value>")
+            raise ArgumentError(where, f"{name} requires '{parameter.name}': set +{where}=<value>")
 
 
-def is_no_number(value: object, annotation: object) -> bool:
-    """Tell whether a value is a text where the annotation has numbers, and no text."""
+def is_text_for_number(value: object, annotation: object) -> bool:
+    """Return whether a value is a string but its annotation is numeric and has no `str`."""
     kinds = set(get_args(annotation)) or {annotation}
     return isinstance(value, str) and bool(kinds & {int, float}) and str not in kinds

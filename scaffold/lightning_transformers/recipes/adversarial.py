@@ -1,4 +1,4 @@
-"""Training against the worst of the embeddings nearby."""
+"""Adversarial training on perturbed input embeddings."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,41 +16,47 @@ Step = Callable[[Batch, str], tuple[Loss, ModelOutput]]
 def adversarial_step(
     model: PreTrainedModel, step: Step, batch: Batch, stage: str, epsilon: float
 ) -> tuple[Loss, ModelOutput]:
-    """Return a step's outputs, and its loss averaged with the one at perturbed embeddings.
+    """Run a step and average its loss with the loss at perturbed embeddings, in training only.
 
-    The embeddings of each example move by `epsilon` along the gradient of the loss, over all of
-    its tokens (the fast gradient method; Miyato et al., "Adversarial Training Methods for
-    Semi-Supervised Text Classification", 2017). There is one backward in all, so that gradients
-    accumulate, are scaled and exchanged as ever; a step takes about twice the time. Only in
-    training.
+    Fast gradient method: each example's embeddings move by `epsilon` along the gradient of the loss
+    (Miyato et al., "Adversarial Training Methods for Semi-Supervised Text Classification", 2017).
+    Lightning still runs a single backward; a step takes about twice the time.
 
     Args:
-        model: the model, whose input embeddings are moved.
-        step: gives the loss and the outputs of a batch: `super().shared_step`.
-        batch: the batch.
-        stage: train, val or test.
-        epsilon: length of an example's perturbation, in units of the embeddings.
+        model: the model whose input embeddings are perturbed.
+        step: computes the loss and the outputs of a batch: `super().shared_step`.
+        batch: inputs of the model, each (batch, seq).
+        stage: `train`, `val` or `test`.
+        epsilon: L2 norm of an example's perturbation, in units of the embeddings.
+
+    Returns:
+        The averaged loss, and the outputs at the unperturbed embeddings.
     """
     if stage != "train":
         return step(batch, stage)
-    seen: list[Tensor] = []
+    embeddings: list[Tensor] = []
 
     def record(output: Tensor) -> Tensor:
-        # Frozen embeddings have no gradient of their own.
-        seen.append(output if output.requires_grad else output.detach().requires_grad_())
-        return seen[-1]
+        # The output of frozen embeddings requires no gradient.
+        embeddings.append(output if output.requires_grad else output.detach().requires_grad_())
+        return embeddings[-1]
 
     with embeddings_through(model, record):
         loss, outputs = step(batch, stage)
-    gradients = torch.autograd.grad(loss.mean, seen, retain_graph=True)
-    shifts = iter([of_length(gradient, epsilon) for gradient in gradients])
+    gradients = torch.autograd.grad(loss.mean, embeddings, retain_graph=True)
+    shifts = iter([scale_to_norm(gradient, epsilon) for gradient in gradients])
     with embeddings_through(model, lambda output: output + next(shifts)):
         worst, _ = step(batch, stage)
     return loss.plus((worst.mean - loss.mean) / 2), outputs
 
 
-def of_length(gradient: Tensor, length: float) -> Tensor:
-    """Return a gradient scaled so that each of its rows, an example, has this norm."""
+def scale_to_norm(gradient: Tensor, length: float) -> Tensor:
+    """Scale the gradient of each example to an L2 norm.
+
+    Args:
+        gradient: gradient of the embeddings, (batch, seq, hidden).
+        length: the norm.
+    """
     rows = gradient.float().flatten(1)
     norms = torch.linalg.vector_norm(rows, dim=1, keepdim=True).clamp_min(1e-12)
     scaled: Tensor = length * rows / norms
@@ -61,7 +67,7 @@ def of_length(gradient: Tensor, length: float) -> Tensor:
 def embeddings_through(
     model: PreTrainedModel, function: Callable[[Tensor], Tensor]
 ) -> Iterator[None]:
-    """Let what the input embeddings return pass through a function, in every forward meanwhile."""
+    """Apply a function to the output of the input embeddings, (batch, seq, hidden)."""
 
     def hook(module: nn.Module, arguments: object, output: Tensor) -> Tensor:
         return function(output)
@@ -75,7 +81,7 @@ def embeddings_through(
 
 
 def input_embeddings(model: PreTrainedModel) -> list[nn.Module]:
-    """Return the modules that embed the input: T5 has one each for encoder and decoder."""
+    """Return the input embedding modules; T5 has one each in encoder and decoder."""
     embedding = model.get_input_embeddings()
     weight = getattr(embedding, "weight", None)
     return [

@@ -1,4 +1,4 @@
-"""How a model writes text."""
+"""Settings of text generation."""
 
 from typing import Any, cast
 
@@ -8,19 +8,21 @@ from lightning_transformers.base.errors import ConfigurationError
 
 
 def set_generation(model: PreTrainedModel, **settings: Any) -> None:
-    """Set what `generate` does where nothing else is said; it is saved with the model.
+    """Set the defaults of `generate`, which are saved with the model.
 
     Args:
-        model: the model, whose `generation_config` is changed.
+        model: the model whose `generation_config` changes.
         settings: fields of transformers' `GenerationConfig`, such as `temperature`.
 
     Raises:
-        ConfigurationError: for a model that does not generate, and for a field that is not known.
+        ConfigurationError: for a model that cannot generate, or an unknown field.
     """
     if not model.can_generate():
         raise ConfigurationError(
-            f"{type(model).__name__} generates no text: leave the settings of generation out"
+            f"{type(model).__name__} cannot generate text: remove the generation settings"
         )
     unknown = cast(Any, model.generation_config).update(**settings)
     if unknown:
-        raise ConfigurationError(f"transformers has no setting of generation '{min(unknown)}'")
+        raise ConfigurationError(
+            f"'{min(unknown)}' is not a field of transformers' GenerationConfig: remove it"
+        )

@@ -1,4 +1,4 @@
-"""Changes of the gradients before the optimizer sees them."""
+"""Gaussian noise on the gradients."""
 
 from collections.abc import Iterable
 
@@ -10,15 +10,14 @@ from torch import nn
 def add_gradient_noise(
     parameters: Iterable[nn.Parameter], variance: float, generator: torch.Generator
 ) -> None:
-    """Add Gaussian noise to the gradients; parameters without one are left alone.
+    """Add Gaussian noise to the gradients of parameters that have one.
 
-    It helps very deep networks out of poor starting points (Neelakantan et al., "Adding Gradient
-    Noise Improves Learning for Very Deep Networks", 2015).
+    Neelakantan et al., "Adding Gradient Noise Improves Learning for Very Deep Networks", 2015.
 
     Args:
-        parameters: those of the model.
-        variance: of the noise.
-        generator: `self.generator(purpose)`: the same on all ranks and after a resume.
+        parameters: the parameters of the model.
+        variance: variance of the noise.
+        generator: `self.generator(purpose)`, which is equal on all ranks and after a resume.
     """
     for parameter in parameters:
         if parameter.grad is not None:

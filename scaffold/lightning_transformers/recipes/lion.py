@@ -1,4 +1,4 @@
-"""Optimizers that torch does not have."""
+"""The Lion optimizer."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -9,17 +9,17 @@ from torch.optim import Optimizer
 
 
 class Lion(Optimizer):
-    """Steps by the sign of a momentum: one state a weight, where Adam keeps two.
+    """Lion: update by the sign of the momentum, with one state per weight instead of Adam's two.
 
     Chen et al., "Symbolic Discovery of Optimization Algorithms", 2023. Every weight moves by the
-    learning rate, which should be a third to a tenth of AdamW's, and the weight decay that much
-    larger.
+    learning rate; use a third to a tenth of AdamW's learning rate, and a weight decay larger by
+    the same factor.
 
     Args:
-        params: parameters, or groups of them with settings of their own.
-        lr: the learning rate.
-        betas: how much of the momentum goes into a step, and how much of it is kept.
-        weight_decay: share of a weight, times the learning rate, that a step takes off.
+        params: parameters or parameter groups.
+        lr: learning rate.
+        betas: weight of the momentum in the update, and its decay.
+        weight_decay: decoupled weight decay, multiplied by the learning rate.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class Lion(Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
-        """Update the parameters that have a gradient, and return the loss of the closure."""
+        """Update the parameters that have a gradient; return the loss of the closure, if given."""
         loss = None
         if closure is not None:
             with torch.enable_grad():
@@ -45,7 +45,7 @@ class Lion(Optimizer):
         return loss
 
     def update(self, parameter: Tensor, group: dict[str, Any]) -> None:
-        """Move one parameter, and its momentum after it."""
+        """Update one parameter and its momentum, both of the same shape `(…,)`."""
         state, gradient, (step, keep) = self.state[parameter], parameter.grad, group["betas"]
         assert gradient is not None
         momentum = state.setdefault("momentum", torch.zeros_like(parameter))

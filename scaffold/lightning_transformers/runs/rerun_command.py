@@ -10,9 +10,9 @@ from typing import NoReturn
 
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.run_folder import discard_if_empty, finished_run, free_name
-from lightning_transformers.config.app import silence_noise
+from lightning_transformers.config.app import suppress_library_warnings
 from lightning_transformers.config.compose import find_config_dir
-from lightning_transformers.config.error_messages import mistake_in
+from lightning_transformers.config.error_messages import user_error
 from lightning_transformers.config.exit_status import exit_on_error
 from lightning_transformers.config.launcher import is_rank_zero
 
@@ -21,9 +21,6 @@ DESCRIPTION = (
     "in versions, code and data are printed first. "
     "Exit status: 0 for equal metrics, 1 for different ones."
 )
-
-
-NO_FOLDER = "no run folder given"
 
 
 class Parser(ArgumentParser):
@@ -35,7 +32,6 @@ class Parser(ArgumentParser):
         Raises:
             ConfigurationError: always, with the usage.
         """
-        message = message.replace("the following arguments are required: run_folder", NO_FOLDER)
         raise ConfigurationError(f"{message} (usage: {self.prog} <run folder> [--into <folder>])")
 
 
@@ -45,7 +41,7 @@ def run_command(script: str | None) -> None:
     Args:
         script: the file that was started, in the folder of the project; None for the console.
     """
-    silence_noise()
+    suppress_library_warnings()
     with exit_on_error():
         options = parsed(script)
         directory = Path(finished_run(options.run_folder)["directory"])
@@ -56,7 +52,7 @@ def run_command(script: str | None) -> None:
         try:
             status = repeat(folder, into, directory, script)
         except Exception as error:
-            if mistake_in(error) and is_rank_zero():
+            if user_error(error) and is_rank_zero():
                 discard_if_empty(into)
             raise
     sys.exit(status)

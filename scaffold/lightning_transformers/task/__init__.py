@@ -1,5 +1,5 @@
-"""The tasks: a folder each, with `model.py`, `data.py` and a module for each thing only it knows.
+"""The tasks: a folder each, with `model.py`, `data.py` and the modules that only this task needs.
 
-Tasks do not import each other; what several of them inherit is in `shared`. Imports `callbacks`,
+Tasks do not import each other; their common base classes are in `shared`. Imports `callbacks`,
 `core` and the rooms below.
 """

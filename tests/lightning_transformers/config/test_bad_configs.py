@@ -100,13 +100,13 @@ def experiment(project: Path) -> Callable[[str], None]:
         ("trainer=sharded", "trainer=sharded is now trainer=fsdp"),
         (
             "+trainer.max_epochs=3",
-            "trainer.max_epochs is in the config already: leave out the plus",
+            "trainer.max_epochs is already in the config: remove the plus",
         ),
         ("trainer.max_epochs=1,2", "trainer.max_epochs=1,2: commas separate the values of a sweep"),
-        ("trainer.devices=[0", "cannot read trainer.devices=[0: "),
+        ("trainer.devices=[0", "cannot parse trainer.devices=[0: "),
         ("dataset.train_file=a=b.csv", "dataset.train_file='\"…\"'"),
-        ("gpt2", "'gpt2' sets nothing: write <key>=<value>"),
-        ("~callbacks.foo", "~callbacks.foo: the config has no callbacks.foo"),
+        ("gpt2", "'gpt2' is not an override: write <key>=<value>"),
+        ("~callbacks.foo", "~callbacks.foo: the config has no key callbacks.foo"),
         ("~optimizer=sgd", "~optimizer=sgd: optimizer=sgd is not chosen"),
         ("experiment=mine", "experiment=mine: no such option (known: "),
     ],
@@ -127,17 +127,20 @@ def test_mistake_that_hydra_finds(typed: str, line: str) -> None:
     [
         (TASK, "error: no dataset: give dataset.train_file="),
         (SAMPLE, "error: no task: give +task="),
-        (f"{SAMPLE} task.hed=1", "error: task.hed=1: no task is chosen (known: "),
+        (f"{SAMPLE} task.hed=1", "error: task.hed=1: no option of task is chosen (known: "),
         (
             f"{SAMPLE} task=default",
-            "error: task=default is what tasks are built on, and none: give +ta",
+            "error: task=default is a base config, not a task: give +task=",
         ),
-        (f"{SAMPLE} {TASK} +epochs=3", "error: nothing reads epochs (known: "),
-        (f"{SAMPLE} {TASK} +training.run_fit=no", "reads training.run_fit (known: batch_size, "),
+        (f"{SAMPLE} {TASK} +epochs=3", "error: 'epochs' is not a known key (known: "),
+        (
+            f"{SAMPLE} {TASK} +training.run_fit=no",
+            "'training.run_fit' is not a known key (known: batch_size, ",
+        ),
         (f"{SAMPLE} {TASK} +trainer/logger=wandb", "trainer/logger=wandb is now logger=wandb"),
         (f"{SAMPLE} {TASK} optimizer=admw", "optimizer=admw: no such option (did you mean 'ada"),
         (f"{TASK} hydra.run.dir=${{foo}}", "hydra.run.dir: Interpolation key 'foo' not found"),
-        ("--lr=3", "no flag --lr=3: settings are given as lr=<value>"),
+        ("--lr=3", "unknown flag --lr=3: set a key with lr=<value>"),
         ("--cfg=jbo", "invalid choice: 'jbo'"),
     ],
 )
@@ -157,11 +160,14 @@ def test_mistake_ends_in_one_line_and_leaves_nothing_behind(
     [
         (
             "# @package _global_\ntrainer:\n  max_epoch: 3\n",
-            "trainer.max_epoch: Trainer takes no 'max_epoch' (did you mean 'max_epochs'?)",
+            "trainer.max_epoch: Trainer has no argument 'max_epoch' (did you mean 'max_epochs'?)",
         ),
-        ("# @package _global_\noptimiser:\n  lr: 1\n", "nothing reads optimiser (did you mean"),
-        ("trainer:\n  max_epochs: 3\n", "the first line has to be `# @package _global_`"),
-        ("# @package _global_\ntrainer: 3\n", "trainer=3 is no group of keys"),
+        (
+            "# @package _global_\noptimiser:\n  lr: 1\n",
+            "'optimiser' is not a known key (did you mean",
+        ),
+        ("trainer:\n  max_epochs: 3\n", "add `# @package _global_` as the first line"),
+        ("# @package _global_\ntrainer: 3\n", "trainer=3 is not a mapping"),
         ("# @package _global_\ntrainer:\n  max_epochs: ${foo}\n", "Interpolation key 'foo' not"),
         ("# @package _global_\ntrainer:\n  max_epochs: ${foo\n", "no viable alternative at input"),
         (
@@ -195,41 +201,53 @@ def test_mistake_in_an_experiment_names_the_file(
     ("typed", "line"),
     [
         ("trainer.max_epochs=${foo}", "trainer.max_epochs: Interpolation key 'foo' not found"),
-        ("trainer=3", "trainer=3 is no group of keys"),
-        ("trainer.max_epoch=3", "Trainer takes no 'max_epoch' (did you mean 'max_epochs'?)"),
+        ("trainer=3", "trainer=3 is not a mapping"),
+        ("trainer.max_epoch=3", "Trainer has no argument 'max_epoch' (did you mean 'max_epochs'?)"),
         ("trainer.gpus=2", "trainer.gpus=2 is now trainer.devices=2"),
-        ("training.btch_size=3", "nothing reads training.btch_size (did you mean 'batch_size'?)"),
+        (
+            "training.btch_size=3",
+            "'training.btch_size' is not a known key (did you mean 'batch_size'?)",
+        ),
         ("optimizer._target_=torch.optim.AdmW", "no class 'AdmW' (did you mean 'AdamW'?)"),
         ("optimizer._target_=torch.optm.AdamW", "no module or function 'optm' (did you mean"),
-        ("optimizer._target_=troch.optim.AdamW", "there is no module 'troch' for optimizer"),
-        ("optimizer._target_=torch.__version__", "is no class and no function"),
+        (
+            "optimizer._target_=troch.optim.AdamW",
+            "optimizer._target_=troch.optim.AdamW: no module named 'troch'",
+        ),
+        ("optimizer._target_=torch.__version__", "is not a class or function"),
         ("optimizer._target_=deepspeed.ops.adam.FusedAdam", "`deepspeed` is not installed (opti"),
         (
             "logger.csv._target_=pytorch_lightning.loggers.CometLogger",
             "`comet-ml` is not installed (logger.csv): pip install comet-ml",
         ),
-        ("optimizer.learning_rate=1", "optimizer.learning_rate: AdamW takes no 'learning_rate'"),
-        ("optimizer.lr=abc", "optimizer.lr=abc is no number"),
+        (
+            "optimizer.learning_rate=1",
+            "optimizer.learning_rate: AdamW has no argument 'learning_rate'",
+        ),
+        ("optimizer.lr=abc", "optimizer.lr=abc is not a number"),
         ("scheduler.num_warmup=1", "(did you mean 'num_warmup_steps'?)"),
-        ("tokenizer.use_fst=1", "load_tokenizer takes no 'use_fst' (did you mean 'use_fast'?)"),
-        ("backbone.revison=x", "backbone.revison: a backbone takes no 'revison'"),
+        (
+            "tokenizer.use_fst=1",
+            "load_tokenizer has no argument 'use_fst' (did you mean 'use_fast'?)",
+        ),
+        ("backbone.revison=x", "backbone.revison: a backbone has no argument 'revison'"),
         ("trainer.callbacks={}", "trainer.callbacks={} is now callbacks.<name>={}"),
-        ("callbacks.mine.path=x", "callbacks.mine names no class: give callbacks.mine._target_="),
+        ("callbacks.mine.path=x", "callbacks.mine has no _target_: set callbacks.mine._target_="),
         (
             "callbacks.loss_curve._target_=pytorch_lightning.callbacks.EarlyStopping",
-            "callbacks.loss_curve.path: EarlyStopping takes no 'path'",
+            "callbacks.loss_curve.path: EarlyStopping has no argument 'path'",
         ),
         (
             "callbacks.stop._target_=pytorch_lightning.callbacks.EarlyStopping",
-            "EarlyStopping needs a value: give +callbacks.stop.monitor=<value>",
+            "EarlyStopping requires 'monitor': set +callbacks.stop.monitor=<value>",
         ),
         (
             "trainer.plugins=[{_target_: pytorch_lightning.plugins.MixedPrecision, x: 1}]",
-            "trainer.plugins.0.x: MixedPrecision takes no 'x'",
+            "trainer.plugins.0.x: MixedPrecision has no argument 'x'",
         ),
-        ("task.nose=1", "task.nose: LanguageModelingTransformer takes no 'nose'"),
+        ("task.nose=1", "task.nose: LanguageModelingTransformer has no argument 'nose'"),
         ("task.downstream_model_type=transformers.AutoModl", "no class 'AutoModl' (did you mean"),
-        ("dataset.train_fil=x", "takes no 'train_fil' (did you mean 'train_file'?)"),
+        ("dataset.train_fil=x", "has no argument 'train_fil' (did you mean 'train_file'?)"),
         ("dataset.train_file=[a,b]", "dataset.train_file=['a', 'b']: Input should be a valid str"),
         ("training.batch_size=0", "dataset.batch_size=0: Input should be greater than 0"),
     ],
@@ -286,9 +304,13 @@ class Open(LanguageModelingTransformer):
     ("task", "typed", "line"),
     [
         (Noisy, "task.noise_std=abc", "task.noise_std=abc: Input should be a valid number"),
-        (Noisy, "task.noise=1", "task.noise: Noisy takes no 'noise' (did you mean 'noise_std'?)"),
+        (
+            Noisy,
+            "task.noise=1",
+            "task.noise: Noisy has no argument 'noise' (did you mean 'noise_std'?)",
+        ),
         (Noisy, "task.noise_std=1", None),
-        (Strict, "task.noise_std=1", "Strict takes no 'optimizer'"),
+        (Strict, "task.noise_std=1", "Strict has no argument 'optimizer'"),
         (Open, "task.name=gpt2", None),
     ],
 )
@@ -321,7 +343,7 @@ def test_an_interrupt_ends_in_one_line_that_names_the_run_folder(
     assert status == 130
     assert errors == (
         "interrupted, the run folder is outputs/run: "
-        "go on with resume=auto hydra.run.dir=outputs/run\n"
+        "continue with resume=auto hydra.run.dir=outputs/run\n"
     )
 
 
@@ -405,6 +427,6 @@ def test_a_mistake_in_a_config_from_python_names_no_file(
     monkeypatch.setattr(HydraConfig.instance(), "cfg", None)
     with (
         hydra.initialize_config_dir(str(PACKAGED_CONFIGS), version_base="1.3"),
-        pytest.raises(ConfigurationError, match=r"^nothing reads training\.btch_size"),
+        pytest.raises(ConfigurationError, match=r"^'training\.btch_size' is not a known key"),
     ):
         check_config(config)

@@ -14,7 +14,7 @@ from lightning_transformers.config.targets import ArgumentError, check_installed
 GROUPS = {path.name for path in PACKAGED_CONFIGS.iterdir() if path.is_dir()} - {"__pycache__"}
 TABLES = {"tiny"}
 """Groups with a table for another, to which an option of that one belongs."""
-OVERLAYS = {"experiment", "debug"}
+GLOBAL_GROUPS = {"experiment", "debug"}
 OPTIONS = {
     group: [
         f"{group}={path.relative_to(PACKAGED_CONFIGS / group).with_suffix('').as_posix()}"
@@ -34,7 +34,7 @@ def test_options_compose_and_resolve(options: tuple[str | None, ...], tmp_path: 
     given = [option for option in options if option and option not in ABSTRACT]
     task = [] if any(o.startswith("task=") for o in given) else ["task=nlp/language_modeling"]
     config = compose([*task, *given, f"training.run_dir={tmp_path}"])
-    assert {option.partition("=")[0] for option in given} - OVERLAYS <= set(config)
+    assert {option.partition("=")[0] for option in given} - GLOBAL_GROUPS <= set(config)
     values = OmegaConf.to_container(config, resolve=True)
     assert isinstance(values, dict)
     for group, content in values.items():

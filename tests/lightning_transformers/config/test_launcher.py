@@ -15,7 +15,7 @@ from lightning_fabric.strategies.launchers.subprocess_script import _ChildProces
 from omegaconf import OmegaConf
 
 from lightning_transformers.config import launcher
-from lightning_transformers.config.exit_status import is_interruption
+from lightning_transformers.config.exit_status import is_interrupt
 from lightning_transformers.config.launcher import JOB_FILE, launch_scope
 
 Start = Callable[[str], subprocess.Popen[bytes]]
@@ -103,5 +103,5 @@ def test_ctrl_c_is_known_behind_other_errors() -> None:
     """Lightning exits with status 1; an interrupted `torch.save` complains of its file."""
     error = RuntimeError("unexpected pos")
     error.__context__ = KeyboardInterrupt()
-    assert is_interruption(error)
-    assert not is_interruption(RuntimeError())
+    assert is_interrupt(error)
+    assert not is_interrupt(RuntimeError())

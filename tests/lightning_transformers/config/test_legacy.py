@@ -7,7 +7,7 @@ import pytest
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.config.checks import check_config
 from lightning_transformers.config.compose import compose
-from lightning_transformers.config.legacy import HINTS, hint, pattern
+from lightning_transformers.config.legacy import HINTS, legacy_hint, pattern
 
 FILES = "dataset.train_file=train.csv dataset.validation_file=valid.csv"
 GLUE = "task=nlp/text_classification dataset=nlp/text_classification/glue"
@@ -115,11 +115,11 @@ def test_documented_command_passes_the_checks(command: str, tmp_path: Path) -> N
 
 @pytest.mark.parametrize(("typed", "instead"), HINTED.items())
 def test_hint_says_what_to_type(typed: str, instead: str | None, tmp_path: Path) -> None:
-    said = hint(typed)
+    said = legacy_hint(typed)
     assert said is not None
     assert said.startswith(typed.lstrip("+"))
     if instead is None:
-        assert " is gone" in said or "<" in said
+        assert " is no longer " in said or "<" in said
         return
     assert said.endswith(f" is now {instead}")
     run_dir = f"training.run_dir={tmp_path}"
@@ -141,4 +141,4 @@ def test_every_hint_is_tested() -> None:
 
 def test_todays_spelling_gets_no_hint() -> None:
     for command in WORKS:
-        assert not any(hint(override) for override in command.split())
+        assert not any(legacy_hint(override) for override in command.split())

@@ -43,13 +43,13 @@ LAYER = {
 }
 
 
-def names_of(task: TaskTransformer, parameters: list[nn.Parameter]) -> set[str]:
+def keys_in_file(task: TaskTransformer, parameters: list[nn.Parameter]) -> set[str]:
     names = {id(p): name for name, p in task.named_parameters()}
     return {names[id(p)] for p in parameters}
 
 
 def embedding(task: TaskTransformer) -> str:
-    (name,) = names_of(task, list(task.model.get_input_embeddings().parameters()))
+    (name,) = keys_in_file(task, list(task.model.get_input_embeddings().parameters()))
     return name
 
 
@@ -84,7 +84,7 @@ def test_of_a_frozen_backbone_only_the_head_moves(architecture: str, tied: bool)
 @tied_or_not
 def test_units_start_to_move_one_after_the_other(architecture: str, tied: bool) -> None:
     task = build(architecture, "gradual_unfreezing", tied=tied, unfreeze_every_n_epochs=2)
-    units = [names_of(task, unit) for unit in units_from_the_head(task.model)]
+    units = [keys_in_file(task, unit) for unit in units_from_the_head(task.model)]
     assert embedding(task) in units[-1]
     recorder = fit(task, steps=1, max_epochs=6)
     for epoch in range(6):
@@ -109,7 +109,7 @@ def test_the_average_follows_its_recursion(architecture: str, tied: bool) -> Non
 def test_each_layer_has_its_learning_rate(architecture: str, tied: bool) -> None:
     task = build(architecture, "layerwise_lr_decay", tied=tied, layer_decay=0.5)
     groups = task.parameter_groups()
-    rates = {name: g["lr"] for g in groups for name in names_of(task, g["params"])}
+    rates = {name: g["lr"] for g in groups for name in keys_in_file(task, g["params"])}
     assert sum(len(g["params"]) for g in groups) == len(rates) == len(values(task))
     assert all(("weight_decay" in g) == all(p.ndim < 2 for p in g["params"]) for g in groups)
     stacks = LAYER[architecture]
@@ -120,7 +120,7 @@ def test_each_layer_has_its_learning_rate(architecture: str, tied: bool) -> None
                 assert rate == pytest.approx(1e-2 * 0.5 ** (1 + above)), name
     assert rates[embedding(task)] == pytest.approx(1e-2 * 0.5 ** (2 * len(stacks) + 1))
     if not tied and architecture != "t5":  # transformers ties T5, whatever its config says
-        (head,) = names_of(task, [task.model.get_output_embeddings().weight])
+        (head,) = keys_in_file(task, [task.model.get_output_embeddings().weight])
         assert rates[head] == 1e-2
     recorder = fit(task)
     assert set(recorder.rates[0]) == set(rates.values())

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from lightning_transformers.config.compose import compose
-from lightning_transformers.config.error_messages import mistake_in
+from lightning_transformers.config.error_messages import user_error
 from lightning_transformers.runs.build import (
     build_data,
     build_model,
@@ -131,7 +131,7 @@ def test_tied_embeddings_are_named_with_what_to_do(
     model = build_model(config, data)
     with pytest.raises(ValueError, match="every parameter is frozen") as caught:
         train(model, data, build_trainer(config))
-    message = str(mistake_in(caught.value))
+    message = str(user_error(caught.value))
     assert "tied embeddings" in message
     assert "freeze_backbone(model, tied='untie')" in message
     assert "\n" not in message

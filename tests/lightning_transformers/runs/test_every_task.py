@@ -15,7 +15,7 @@ from hydra.utils import get_class
 from PIL import Image
 
 from lightning_transformers.base.package_data import local_path
-from lightning_transformers.config.app import silence_noise
+from lightning_transformers.config.app import suppress_library_warnings
 from lightning_transformers.config.compose import compose
 from lightning_transformers.config.config_tree import PACKAGED_CONFIGS
 from lightning_transformers.runs.build import load_checkpoint, restore, task_class
@@ -149,7 +149,7 @@ def overrides(task: str, run_dir: Path, *more: str) -> list[str]:
 
 @pytest.fixture(scope="module", autouse=True)
 def _quiet() -> None:
-    silence_noise()
+    suppress_library_warnings()
 
 
 # Both tests of a task in one process, which trains it once.

@@ -62,7 +62,7 @@ def findings(drawn: Case, draft: Draft) -> Iterator[tuple[str, object]]:
 
 
 def is_named(name: str, message: str) -> bool:
-    """Tell whether a message is of a name, or of what it is nested in."""
+    """Return whether a message concerns a name, or a unit that contains it."""
     about = message.partition(": ")[0].partition(" (")[0]
     return name == about or name.startswith(f"{about}.")
 

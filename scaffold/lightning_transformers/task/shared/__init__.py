@@ -1,4 +1,4 @@
-"""What several tasks inherit: data modules on text, labels, text-to-text tasks.
+"""Base classes of several tasks: data modules for text and labels, sequence-to-sequence tasks.
 
-A thing that only one task knows stays with that task. Imports `core` and the rooms below.
+Code that only one task needs stays in its folder. Imports `core` and the rooms below.
 """

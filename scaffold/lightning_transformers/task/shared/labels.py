@@ -1,4 +1,4 @@
-"""Data modules with a class per row or token: the classes and their numbers."""
+"""Class labels of a data module: their names and ids."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -18,27 +18,29 @@ from lightning_transformers.data.loading import AnyDataset
 
 
 class LabelledData(TransformerDataModule):
-    """Data with a class for each row, or each token; mixed into a data module.
+    """Mixin for data modules with a class per example or token.
 
-    The classes are those that the data set declares, else the values in the training set, sorted.
+    The classes are those of the dataset's `ClassLabel` feature, or else the sorted distinct values
+    of the training set.
     """
 
     label_column: str = "label"
     labels: list[str] | None = None
-    """Names of the classes, in the order of the model's outputs."""
+    """Names of the classes, in the order of the model's logits."""
 
     def class_names(self) -> list[str]:
-        """Return `labels`, or infer them once, before a part is held out to validate on."""
+        """Return `labels`; if None, infer them once from the splits before hold-out."""
         if self.labels is None:
             self.labels = self.infer_labels(self.loaded_dataset)
             self.hparams["labels"] = self.labels
         return self.labels
 
     def infer_labels(self, dataset: DatasetDict) -> list[str]:
-        """Return the names of the classes that the data set declares or holds.
+        """Return the class names that the dataset declares or contains.
 
         Raises:
-            ConfigurationError: if there is no such column, or fewer than two classes.
+            ConfigurationError: if the label column is missing, has fewer than two classes, or
+                belongs to a stream that declares none.
         """
         split = "train" if "train" in dataset else next(iter(dataset))
         rows = dataset[split]
@@ -48,32 +50,36 @@ class LabelledData(TransformerDataModule):
             return list(feature.names)
         if not isinstance(rows, Dataset):
             raise ConfigurationError(
-                "the classes of a stream are not known beforehand: set dataset.labels=[a,b]"
+                "cannot infer the classes of a streaming dataset: set dataset.labels=[a,b]"
             )
         values = set(map(whole_number, self.label_values(distinct_values(rows, self.label_column))))
         if len(values) < 2:
             raise ConfigurationError(
                 f"the column '{self.label_column}' of the {split} set has {len(values)} class "
-                f"{sorted(map(str, values))}: at least 2 are needed, or set dataset.labels=[a,b]"
+                f"{sorted(map(str, values))}, at least 2 are required: set dataset.labels=[a,b]"
             )
         return [str(value) for value in sorted(values, key=lambda v: (isinstance(v, str), v))]
 
     def label_values(self, values: Iterable[Any]) -> Iterable[Any]:
-        """Return the classes in the values of the column; override where a value holds several."""
+        """Return the classes in the values of the label column; override if a value holds a list.
+
+        Args:
+            values: distinct values of the label column.
+        """
         return (value for value in values if value is not None)
 
     def label_encoder(self, split: str, rows: AnyDataset) -> "LabelEncoder | None":
-        """Return what turns the classes of a split into their numbers."""
+        """Return the encoder from the classes of a split to their ids."""
         place = f"column '{self.label_column}' of the {split} set"
         return LabelEncoder(self.class_names(), class_label(rows, self.label_column), place)
 
     def is_unlabelled(self, rows: AnyDataset) -> bool:
-        """Tell whether no row has a label to test with."""
+        """Return whether all labels of a split are missing."""
         return is_unlabelled(rows, self.label_column)
 
     @property
     def model_data_kwargs(self) -> dict[str, Any]:
-        """Return the classes as well; without data to infer them from, the model's own stay."""
+        """Return also `id2label` and `label2id`, unless there is no data to infer them from."""
         if self.labels is None and not self.has_source:
             return super().model_data_kwargs
         names = self.class_names()

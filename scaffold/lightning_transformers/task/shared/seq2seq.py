@@ -1,4 +1,4 @@
-"""What the tasks share that turn a text into another: their data, generation and scores."""
+"""Base classes of sequence-to-sequence tasks: data module, collator, generation and metrics."""
 
 import logging
 from collections.abc import Sequence
@@ -25,39 +25,59 @@ from lightning_transformers.task.shared.text import TextDataModule
 from lightning_transformers.training.metrics import MetricInputs, TextMetric
 
 REFERENCES = "references"
-"""Key of a batch: the targets, see `encode_texts`; tokens need not give them back."""
-PRETRAINED_LENGTH = 512
-"""Tokens of a source where nobody knows a limit (mT5): what T5 was pretrained with."""
+"""Key of a batch: the target texts, encoded by `encode_texts`, for the text metrics."""
+T5_PRETRAINING_LENGTH = 512
+"""Source length in tokens for a model without a known limit, such as mT5: that of T5."""
 Field: TypeAlias = tuple[str, ...]
-"""Where a text is in a row: a column, or a column of mappings and a key of these."""
+"""Location of a text in a row: `(column,)`, or `(column, key)` for a column of mappings."""
 
 log = logging.getLogger(__name__)
 
 
 class Seq2SeqDataModule(TextDataModule):
-    """Pairs of a source and a target text; a pair that lacks either is left out."""
+    """Pairs of a source and a target text; pairs without either text are dropped.
+
+    A subclass defines `fields` and `t5_prefix`. A batch has `input_ids` and `attention_mask`, each
+    (batch, source), `labels` (batch, target), int64, and in evaluation `references` (batch, bytes),
+    uint8.
+    """
 
     prefix: str | None = None
-    """Put before every source; by default what T5 was pretrained with for the task, and nothing
-    for another model."""
+    """Text before every source; None: T5's prefix of the task for a T5 model, else no prefix."""
     max_source_length: PositiveInt | None = None
-    """Tokens in a source at most, with the prefix; the longest that the model takes by default."""
+    """Maximum tokens in a source, including the prefix; None: the model's maximum."""
     max_target_length: PositiveInt = 128
+    """Maximum tokens in a target, including the end-of-sequence token."""
     truncation: bool = True
-    """Cut longer texts; where it is off, one is an error."""
+    """Truncate longer texts; if False, they are an error."""
     padding: Literal["longest", "max_length"] = "longest"
-    """Pad to the longest text of the batch, or always to the lengths above."""
+    """Pad to the longest text of the batch, or to `max_source_length` and `max_target_length`."""
 
     def fields(self, split: str, rows: AnyDataset) -> tuple[Field, Field | None]:
-        """Return where the source and the target are; rows to predict on have no target."""
+        """Return the locations of the source and the target text.
+
+        Args:
+            split: `train`, `validation`, `test` or `predict`.
+            rows: the rows of the split.
+
+        Returns:
+            The source and the target field; the target is None for `predict`.
+
+        Raises:
+            NotImplementedError: in a subclass that does not define it.
+        """
         raise NotImplementedError(f"{type(self).__name__} must define fields")
 
     def t5_prefix(self) -> str:
-        """Return what T5 was pretrained to find before a source of this task."""
+        """Return the prefix with which T5 was pretrained on this task.
+
+        Raises:
+            NotImplementedError: in a subclass that does not define it.
+        """
         raise NotImplementedError(f"{type(self).__name__} must define t5_prefix")
 
     def process_split(self, split: str, rows: AnyDataset) -> AnyDataset:
-        """Return the rows as inputs with `labels`; those to evaluate on with their references."""
+        """Return tokenized pairs, with `references` except in `train`."""
         source, target = self.fields(split, rows)
         examples = self.map_rows(
             split,
@@ -73,37 +93,37 @@ class Seq2SeqDataModule(TextDataModule):
             references=split != "train",
         )
         if target is not None:
-            check_left_out(split, rows, examples, source, target)
+            report_dropped_pairs(split, rows, examples, source, target)
         return examples
 
     @property
     def collate_fn(self) -> "Seq2SeqCollator":
-        """Return the collator, which pads sources with the padding token and labels with -100."""
+        """Return the collator, see `Seq2SeqCollator`."""
         if self.padding == "max_length":
             return Seq2SeqCollator(self.tokenizer, self.longest_source(), self.longest_target())
         return Seq2SeqCollator(self.tokenizer)
 
     def source_prefix(self) -> str:
-        """Return `prefix`, or by default that of T5 if the model is one."""
+        """Return `prefix`; if None, T5's prefix for a T5 model, else ""."""
         if self.prefix is not None:
             return self.prefix
         is_t5 = getattr(self.known_config(), "model_type", None) == "t5"
         return self.t5_prefix() if is_t5 else ""
 
     def longest_source(self) -> int:
-        """Return `max_source_length`, or by default the longest input that the model takes."""
+        """Return `max_source_length`; if None, the model's maximum input length."""
         if self.max_source_length is None and self.max_positions() is None:
-            return PRETRAINED_LENGTH
+            return T5_PRETRAINING_LENGTH
         return self.checked_length("max_source_length", self.max_source_length)
 
     def longest_target(self) -> int:
-        """Return `max_target_length`, if the model takes it."""
+        """Return `max_target_length`, checked against the model's maximum."""
         return self.checked_length("max_target_length", self.max_target_length)
 
     def checked_length(self, hyperparameter: str, length: int | None) -> int:
-        """Return a length as the base class does, of relative positions whatever is given.
+        """Return a length as the base class does, but unchecked for relative position embeddings.
 
-        What the tokenizer of a T5 says is what the model was pretrained with, and no limit.
+        The `model_max_length` of a T5 tokenizer is the pretraining length, not a limit.
         """
         if length is not None and hasattr(self.known_config(), "relative_attention_num_buckets"):
             return length
@@ -111,12 +131,12 @@ class Seq2SeqDataModule(TextDataModule):
 
 
 class Seq2SeqCollator(PaddingCollator):
-    """Pad sources on the side that the tokenizer says, and labels on the right.
+    """Pad sources on the tokenizer's padding side, and labels with -100 on the right.
 
     Args:
-        tokenizer: says with which token and on which side to pad.
-        source_length: pad sources to this many tokens, instead of the longest of the batch.
-        target_length: pad labels likewise.
+        tokenizer: gives the padding token and side.
+        source_length: length in tokens to pad sources to; None: the longest of the batch.
+        target_length: length in tokens to pad labels to; None: the longest of the batch.
     """
 
     def __init__(
@@ -129,7 +149,7 @@ class Seq2SeqCollator(PaddingCollator):
         self.target_length = target_length or 0
 
     def stack(self, key: str, values: Sequence[Any]) -> Tensor:
-        """Return the values of a key as one tensor, the last dimension padded."""
+        """Return the values of a key as one tensor (batch, …), its last dimension padded."""
         if key != "labels":
             return super().stack(key, values)
         rows = [torch.as_tensor(value) for value in values]
@@ -139,34 +159,41 @@ class Seq2SeqCollator(PaddingCollator):
 
 
 class Seq2SeqTransformer(TaskTransformer):
-    """Turns a text into another; reports the loss per token and scores of generated texts."""
+    """Generates a text from a text; logs the loss per token and metrics of the generated texts.
+
+    A subclass defines `text_metric`.
+    """
 
     num_beams: PositiveInt | None = None
-    """Beams of the search; by default what the model's own generation config says, mostly 1."""
+    """Beams of beam search; None: the value in the model's generation config, usually 1."""
     max_new_tokens: PositiveInt | None = None
-    """Tokens to generate at most; the `max_target_length` of the data by default."""
+    """Maximum tokens to generate; None: the `max_target_length` of the data module."""
     generate_in_validation: bool = True
-    """Generate in validation, too, for the scores; without it, there is the loss alone, faster."""
+    """Generate texts in validation for the text metrics; if False, log the loss only."""
 
     default_model_type: ClassVar[str] = "transformers.AutoModelForSeq2SeqLM"
 
     def text_metric(self) -> TextMetric:
-        """Return the scores of pairs of a generated text and its reference."""
+        """Return the metric of pairs of a generated text and its reference.
+
+        Raises:
+            NotImplementedError: in a subclass that does not define it.
+        """
         raise NotImplementedError(f"{type(self).__name__} must define text_metric")
 
     def forward(self, batch: Batch) -> ModelOutput:
-        """Run the model on a batch; it makes the decoder's inputs of the labels."""
+        """Run the model on a batch; it derives the decoder inputs from `labels` (batch, target)."""
         return super().forward({key: batch[key] for key in batch if key != REFERENCES})
 
     def configure_metrics(self, stage: str) -> dict[str, Metric]:
-        """Return the loss and, where texts are generated, their scores."""
+        """Return the loss, and the text metric if texts are generated in this stage."""
         metrics = super().configure_metrics(stage)
         if stage == "test" or self.generate_in_validation:
             metrics["text"] = self.text_metric()
         return metrics
 
     def metric_inputs(self, loss: Loss, outputs: ModelOutput, batch: Batch) -> MetricInputs:
-        """Return the generated texts with their references as well."""
+        """Return also `records`: pairs of a generated text and its reference."""
         inputs = super().metric_inputs(loss, outputs, batch)
         if self.trainer.testing or self.generate_in_validation:
             inputs["records"] = list(
@@ -175,24 +202,36 @@ class Seq2SeqTransformer(TaskTransformer):
         return inputs
 
     def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> list[str]:
-        """Return the text that is generated for each source."""
+        """Return the generated text of each source."""
         return self.generated_texts(batch)
 
     def generated_texts(self, batch: Batch) -> list[str]:
-        """Return what `generate` gives as texts."""
+        """Return the decoded output of `generate` for each source.
+
+        Args:
+            batch: `input_ids` and `attention_mask`, each (batch, source), int64.
+        """
         ids = self.generate(batch)
         texts: list[str] = self.data.tokenizer.batch_decode(ids, skip_special_tokens=True)
         return texts
 
     def generate(self, batch: Batch) -> Tensor:
-        """Return the tokens generated for each source, (batch, 1 + at most max_new_tokens)."""
+        """Generate target tokens; override to change the decoding.
+
+        Args:
+            batch: `input_ids` and `attention_mask`, each (batch, source), int64.
+
+        Returns:
+            Token ids (batch, 1 + generated), int64, with the decoder start token first; generated
+            is at most `max_new_tokens`.
+        """
         beams = {} if self.num_beams is None else {"num_beams": self.num_beams}
         return generate(
             self.model,
             input_ids=batch["input_ids"],
             attention_mask=batch["attention_mask"],
             max_new_tokens=self.max_new_tokens or self.data.longest_target(),
-            max_length=None,  # which the model's generation config may have, too
+            max_length=None,  # overrides the one in the model's generation config
             **beams,
         )
 
@@ -209,14 +248,30 @@ def encode_pairs(
     truncation: bool,
     references: bool,
 ) -> Columns:
-    """Return the model's inputs for `Dataset.map(batched=True)`; see the data module."""
-    sources = texts_at(columns, source)
+    """Tokenize pairs of texts, for `Dataset.map(batched=True)`; drops pairs without either text.
+
+    Args:
+        columns: the rows.
+        tokenizer: the tokenizer.
+        source: location of the source text.
+        target: location of the target text; None if the rows have none.
+        prefix: text before every source.
+        max_source_length: maximum tokens in a source, including the prefix.
+        max_target_length: maximum tokens in a target.
+        truncation: truncate longer texts.
+        references: include the target texts.
+
+    Returns:
+        The columns `input_ids` and `attention_mask`, with a target also `labels`, and with
+        `references` also the texts.
+    """
+    sources = field_values(columns, source)
     if target is None:
         prefixed = [prefix + text for text in sources]
         return tokenize(tokenizer, prefixed, None, max_source_length, truncation)
     pairs = [
         pair
-        for pair in zip(sources, texts_at(columns, target), strict=True)
+        for pair in zip(sources, field_values(columns, target), strict=True)
         if all(text and not text.isspace() for text in pair)
     ]
     if not pairs:
@@ -233,12 +288,18 @@ def encode_pairs(
 def tokenize_targets(
     tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], max_length: int, truncation: bool
 ) -> list[list[int]]:
-    """Return the ids of targets, each with the end-of-sequence token, where there is one.
+    """Return the token ids of targets, each ending with the tokenizer's end-of-sequence token.
 
-    A decoder that never sees the end learns none, and Gemma's tokenizer adds no such token.
+    Gemma's tokenizer does not add that token; without it the decoder learns no end.
+
+    Args:
+        tokenizer: the tokenizer.
+        texts: the targets.
+        max_length: maximum tokens in a target.
+        truncation: truncate longer targets.
 
     Raises:
-        ConfigurationError: if a target is longer and must not be cut.
+        ConfigurationError: if a target is too long and `truncation` is False.
     """
     end = tokenizer.eos_token_id
     missing = end is not None and end not in tokenizer(text_target="")["input_ids"]
@@ -248,37 +309,40 @@ def tokenize_targets(
     longest = max(map(len, rows), default=0)
     if longest > max_length:
         raise ConfigurationError(
-            f"a target has {longest} tokens, dataset.max_target_length={max_length}: raise it, or "
-            "set dataset.truncation=true"
+            f"a target has {longest} tokens, dataset.max_target_length={max_length}: increase it "
+            "or set dataset.truncation=true"
         )
     return rows
 
 
-def texts_at(columns: Columns, field: Field) -> list[Any]:
-    """Return what a field holds in each row of a batch, or None."""
+def field_values(columns: Columns, field: Field) -> list[Any]:
+    """Return the text at a field of each row, or None where it is missing."""
     column, *key = field
     values = columns[column]
     return [value and value.get(key[0]) for value in values] if key else values
 
 
-def check_left_out(
+def report_dropped_pairs(
     split: str, rows: AnyDataset, examples: AnyDataset, source: Field, target: Field
 ) -> None:
-    """Tell of rows that were left out, if any; a stream does not know.
+    """Log a warning if pairs without text were dropped; a stream is not checked.
+
+    Args:
+        split: name of the split.
+        rows: the rows before processing.
+        examples: the rows after processing.
+        source: location of the source text.
+        target: location of the target text.
 
     Raises:
-        ConfigurationError: if none is left.
+        ConfigurationError: if all pairs were dropped.
     """
     if not isinstance(rows, Dataset) or len(examples) == len(rows):
         return
     names = f"'{source[-1]}' and '{target[-1]}'"
     if len(examples) == 0:
         raise ConfigurationError(f"no row of the {split} set has text in both {names}")
-    left_out = len(rows) - len(examples)
     log.warning(
-        "%d of %d rows of the %s set lack text in %s, and are left out",
-        left_out,
-        len(rows),
-        split,
-        names,
+        "dropped %d of %d rows of the %s set without text in %s",
+        *(len(rows) - len(examples), len(rows), split, names),
     )

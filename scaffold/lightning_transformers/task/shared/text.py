@@ -1,4 +1,4 @@
-"""The data modules on text: tokenizer, lengths, checks of columns, padding."""
+"""Base classes of data modules for text: tokenizer, lengths, column checks, padding."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
@@ -14,11 +14,17 @@ from lightning_transformers.data.collators import PaddingCollator, padding_token
 from lightning_transformers.data.loading import AnyDataset
 from lightning_transformers.data.texts import LINE, TEXT_TYPES, without_lines
 
-UNKNOWN_LENGTH = int(1e20)  # what a tokenizer says that knows no limit is larger still
+UNKNOWN_LENGTH = int(1e20)
+"""`model_max_length` of a tokenizer without a limit is larger than this."""
 
 
 class TextDataModule(TransformerDataModule):
-    """Data of a task on text; the processor is a tokenizer."""
+    """Data of a text task; the processor is a tokenizer.
+
+    Args:
+        tokenizer: the tokenizer of the backbone.
+        hyperparameters: those that the class declares.
+    """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, **hyperparameters: object) -> None:
         super().__init__(tokenizer, **hyperparameters)
@@ -26,14 +32,13 @@ class TextDataModule(TransformerDataModule):
 
     @property
     def model_data_kwargs(self) -> dict[str, Any]:
-        """Return the size that the model's vocabulary needs at least."""
+        """Return `vocab_size`, the minimum size of the model's vocabulary."""
         return {**super().model_data_kwargs, "vocab_size": len(self.tokenizer)}
 
     def max_positions(self) -> int | None:
-        """Return the longest input in tokens that the model takes, as far as that is known.
+        """Return the maximum input length in tokens, or None if it is unknown.
 
-        The tokenizer's word counts as well as the model's: RoBERTa has two positions more than
-        may be used.
+        It is the smaller limit of model and tokenizer: two positions of RoBERTa are unusable.
         """
         positions = getattr(self.known_config(), "max_position_embeddings", None)
         limits = [self.tokenizer.model_max_length, positions]
@@ -41,15 +46,19 @@ class TextDataModule(TransformerDataModule):
         return min(known, default=None)
 
     def checked_length(self, hyperparameter: str, length: int | None) -> int:
-        """Return a length in tokens, or where it is None the longest input the model takes.
+        """Return a length in tokens; if None, the model's maximum.
+
+        Args:
+            hyperparameter: its name, for the error message.
+            length: the value of the hyperparameter.
 
         Raises:
-            ConfigurationError: if the model does not take it, or nobody knows what it takes.
+            ConfigurationError: if the length exceeds the model's maximum, or both are unknown.
         """
         longest = self.max_positions()
         if longest is None and length is None:
             raise ConfigurationError(
-                "neither the model nor its tokenizer says how long an input may be: "
+                "the maximum input length of the model and its tokenizer is unknown: "
                 f"set dataset.{hyperparameter}=<tokens>"
             )
         if longest is not None and length is not None and length > longest:
@@ -60,27 +69,39 @@ class TextDataModule(TransformerDataModule):
         return length or longest or 0
 
     def predict_rows(self, inputs: Sequence[object]) -> list[Row]:
-        """Return texts, lines of a txt file and mappings as rows; a text is the main column's."""
+        """Return inputs to predict on as rows.
+
+        Args:
+            inputs: texts for `input_column`, lines of a txt file, or rows.
+
+        Raises:
+            ConfigurationError: for an input without a text in that column.
+        """
         column = self.input_column()
         values = without_lines(inputs)
         rows = [value if isinstance(value, dict) else {column: value} for value in values]
         for row in rows:
             if not row.get(column):
                 raise ConfigurationError(
-                    f'nothing to predict on in {row}: give +x="some text", or a mapping with '
-                    f"'{column}'"
+                    f"input {row} has no text in '{column}': give +x=\"some text\", or a mapping "
+                    f"with '{column}'"
                 )
         return rows
 
     def input_column(self) -> str:
-        """Return the column of a text to predict on: `text_column`, where the class has one."""
+        """Return the column of a text to predict on: `text_column`, or `text` if it is None."""
         return getattr(self, "text_column", None) or LINE
 
     def require_text(self, split: str, rows: AnyDataset, **columns: str | None) -> None:
-        """Check that the rows have the columns that hyperparameters name, and that these hold text.
+        """Check that columns exist and contain text.
+
+        Args:
+            split: name of the split, for the error message.
+            rows: the rows.
+            columns: column by the hyperparameter that names it; None is not checked.
 
         Raises:
-            ConfigurationError: naming the first that does not.
+            ConfigurationError: for the first missing, empty or non-text column.
         """
         self.require_columns(split, rows, **columns)
         for hyperparameter, column in columns.items():
@@ -91,20 +112,23 @@ class TextDataModule(TransformerDataModule):
             kind = getattr(rows.features[column], "dtype", "a structure")
             if kind not in TEXT_TYPES:
                 raise ConfigurationError(
-                    f"the column '{column}' of the {split} set is {kind}, not text: "
+                    f"column '{column}' of the {split} set is {kind}, not text: "
                     f"set dataset.{hyperparameter}=<column>"
                 )
 
 
 class PaddedTextDataModule(TextDataModule):
-    """Data of a task in which each row is an input of its own, cut and padded."""
+    """Data of a task with one input per row, truncated and padded.
+
+    A batch has `input_ids`, `attention_mask` and other tokenizer outputs, each (batch, seq), int64.
+    """
 
     max_length: PositiveInt | None = None
-    """Tokens in an input at most; the longest that the model takes by default."""
+    """Maximum tokens in an input; None: the model's maximum."""
     truncation: bool = True
-    """Cut longer inputs; where it is off, one is an error."""
+    """Truncate longer inputs; if False, they are an error."""
     padding: Literal["longest", "max_length"] = "longest"
-    """Pad to the longest input of the batch, or always to `max_length`."""
+    """Pad to the longest input of the batch, or to `max_length`."""
 
     collator_type: ClassVar[type[PaddingCollator]] = PaddingCollator
 
@@ -116,9 +140,9 @@ class PaddedTextDataModule(TextDataModule):
 
     @property
     def model_data_kwargs(self) -> dict[str, Any]:
-        """Return the padding token as well, which GPT-2 has none of."""
+        """Return also `pad_token_id`, which the config of GPT-2 lacks."""
         return {**super().model_data_kwargs, "pad_token_id": padding_token_id(self.tokenizer)}
 
     def longest_input(self) -> int:
-        """Return `max_length`, or by default the longest input that the model takes."""
+        """Return `max_length`; if None, the model's maximum input length."""
         return self.checked_length("max_length", self.max_length)

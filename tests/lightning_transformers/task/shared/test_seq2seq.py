@@ -116,7 +116,9 @@ def test_rows_without_text_are_left_out(tmp_path: Path, caplog: pytest.LogCaptur
         data.setup("fit")
     assert data.dataset is not None
     assert len(data.dataset["train"]) == len(ROWS)
-    assert "2 of 9 rows of the train set lack text in 'text' and 'summary'" in caplog.text
+    assert (
+        "dropped 2 of 9 rows of the train set without text in 'text' and 'summary'" in caplog.text
+    )
     with pytest.raises(ConfigurationError, match="no row of the train set has text in both"):
         data_module(**files(tmp_path, [{"text": "a", "summary": ""}])).setup("fit")
 

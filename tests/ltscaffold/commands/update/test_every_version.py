@@ -108,7 +108,7 @@ def test_direct_and_stepwise_come_to_the_same_and_its_tests_pass(
 
 
 def updated_files(project: Path) -> dict[str, bytes]:
-    """Return the files of a project but for those that an update leaves to the user."""
+    """Return the files of a project, without those that an update leaves to the user."""
     return {path: content for path, content in tree(project).items() if path not in SKIP_IF_EXISTS}
 
 

@@ -213,10 +213,8 @@ def build_wheel(folder: Path, bundle: Path) -> Path:
 
 def install(wheel: Path, folder: Path) -> Path:
     """Install the wheel into a new virtual environment and return its folder of scripts."""
-    venv.create(folder, with_pip=True)
-    subprocess.run(
-        [folder / "bin/python", "-m", "pip", "install", "--quiet", wheel],
-        check=True,
-        capture_output=True,
-    )
+    venv.create(folder)
+    pip = [sys.executable, "-m", "pip", "--python", folder / "bin/python"]
+    install = [*pip, "install", "--quiet", "--no-compile", wheel]
+    subprocess.run(install, check=True, capture_output=True)
     return folder / "bin"

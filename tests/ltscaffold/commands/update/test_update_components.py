@@ -157,7 +157,7 @@ def test_an_ignored_file_is_merged_with_a_warning(mine: Path, run: Run) -> None:
     model.write_text(model.read_text().replace("return super()", "return 2 * super()"))
     plan = update(mine)
     assert [note for note in plan.notes if "ignores" in note] == [
-        f"{MODEL}: git ignores it; `copier update` loses edits in such a file"
+        f"{MODEL}: git ignores it, so `copier update` loses its edits; remove it from .gitignore"
     ]
     assert "return 2 * super()" in model.read_text()
     assert "Language modeling improved." in model.read_text()
@@ -176,7 +176,7 @@ def test_a_hook_that_lightning_dropped_is_named(mine: Path) -> None:
     line = len(model.read_text().splitlines()) + 2
     hook = "\n    def training_epoch_end(self, outputs: list[float]) -> None: ...\n"
     model.write_text(model.read_text() + hook)
-    message = "Lightning has not called training_epoch_end since 2.0: override on_train_epoch_end"
+    message = "Lightning has not called training_epoch_end since 2.0; override on_train_epoch_end"
     findings = {(f.code, f.path, f.line, f.message) for f in check(mine, "mine")}
     assert ("former-hook", MODEL, line, message) in findings
     (review,) = update(mine).reviews

@@ -1,4 +1,4 @@
-"""Conversations as tokens, of which what the assistant says is learned."""
+"""Tokenize conversations; only the assistant's turns contribute to the loss."""
 
 import json
 import logging
@@ -18,7 +18,7 @@ from lightning_transformers.base.types import Columns, Row
 from lightning_transformers.data.collators import IGNORE_INDEX
 from lightning_transformers.task.nlp.language_modeling.chat_template import (
     ASSISTANT,
-    SHOWN,
+    PREVIEW_CHARS,
     ChatTemplate,
     Conversation,
 )
@@ -27,34 +27,35 @@ from lightning_transformers.task.nlp.language_modeling.documents import TOKENS
 log = logging.getLogger(__name__)
 
 TOOLS = "tools"
-"""The column of the tools that a conversation may use, where there is one."""
+"""Optional column with the tools of a conversation, as JSON schemas."""
 
 
 def encode_conversations(
     table: pa.Table, *, tokenizer: PreTrainedTokenizerBase, messages_column: str, max_length: int
 ) -> pa.Table:
-    """Return conversations as documents, for `Dataset.map(batched=True)` on an Arrow dataset.
+    """Tokenize conversations, for `Dataset.map(batched=True)` on a dataset in Arrow format.
 
     Args:
-        table: rows with a column of messages, `{role: …, content: …}` each.
-        tokenizer: has a chat template.
-        messages_column: name of that column.
-        max_length: tokens of a conversation that count; the rest is cut off.
+        table: rows with a column of messages, each `{role: …, content: …}`.
+        tokenizer: a fast tokenizer with a chat template.
+        messages_column: name of the column of messages.
+        max_length: maximum tokens in a conversation; longer ones are truncated.
 
     Returns:
-        `input_ids`; `labels`, which are -100 but for what the assistant says, the end of its turn
-        included; and whether the end was `cut`. A conversation without a label is left out.
+        A table with `input_ids` and `labels`, lists of int32, and `cut`, whether the conversation
+        was truncated. Labels are -100 outside the assistant's turns; a turn includes its
+        end-of-turn token. Conversations without a label are dropped.
 
     Raises:
-        ConfigurationError: for a row that is no conversation, or not one for the template.
+        ConfigurationError: for a row that is not a conversation, or that the template rejects.
     """
-    # Arrow has messages that are not all of one kind as JSON, which a dataset reads.
+    # Arrow stores messages of mixed types as JSON, which a Dataset decodes.
     used = [name for name in (messages_column, TOOLS) if name in table.column_names]
     chats = conversations(Dataset(table.select(used))[:], messages_column)
     found = [
         (ids[:max_length], np.where(learned, ids, IGNORE_INDEX)[:max_length], len(ids) > max_length)
-        for ids, learned in encoded(tokenizer, chats)
-        if learned[1:max_length].any()  # nothing predicts the first token
+        for ids, learned in tokenize_chats(tokenizer, chats)
+        if learned[1:max_length].any()  # the first token is not predicted
     ]
     ids, labels, cut = zip(*found, strict=True) if found else ((), (), ())
     return pa.table(
@@ -69,9 +70,9 @@ def encode_conversations(
 def encode_prompts(
     columns: Columns, *, tokenizer: PreTrainedTokenizerBase, messages_column: str
 ) -> Columns:
-    """Return conversations as `input_ids` that end where the assistant is to speak.
+    """Return the `input_ids` of prompts for the assistant's next turn.
 
-    What the assistant says last is left out: it is what is to be predicted.
+    If the assistant has the last turn, the prompt ends before it.
     """
     template = ChatTemplate(tokenizer)
     texts = []
@@ -82,27 +83,28 @@ def encode_prompts(
 
 
 def conversations(columns: Columns, messages_column: str) -> list[Conversation]:
-    """Return the conversations of rows; raises ConfigurationError for what is none."""
+    """Return the conversation of each row; an invalid one is a ConfigurationError."""
     tools = columns[TOOLS] if TOOLS in columns else repeat(None)
     rows = zip(columns[messages_column], tools, strict=False)
     return [
-        Conversation(without_gaps(checked(messages)), parsed(of_all)) for messages, of_all in rows
+        Conversation(drop_nulls(check_messages(messages)), parse_tools(of_all))
+        for messages, of_all in rows
     ]
 
 
-def without_gaps(value: Any) -> Any:
-    """Return a value without the keys that Arrow gives to all rows where one has them."""
+def drop_nulls(value: Any) -> Any:
+    """Return a value without the null keys that Arrow adds to give all rows the same keys."""
     if isinstance(value, Mapping):
-        return {key: without_gaps(inner) for key, inner in value.items() if inner is not None}
-    return [*map(without_gaps, value)] if isinstance(value, list) else value
+        return {key: drop_nulls(inner) for key, inner in value.items() if inner is not None}
+    return [*map(drop_nulls, value)] if isinstance(value, list) else value
 
 
-def checked(messages: Any) -> Sequence[Mapping[str, Any]]:
-    """Return a conversation; raises ConfigurationError for what is none."""
+def check_messages(messages: Any) -> Sequence[Mapping[str, Any]]:
+    """Return the messages; raises ConfigurationError if they are not a conversation."""
     is_list = isinstance(messages, list) and messages
     if not is_list or not all(isinstance(m, Mapping) and m.get("role") for m in messages):
         raise ConfigurationError(
-            f"{repr(messages)[:SHOWN]} is no conversation: give a list of "
+            f"{repr(messages)[:PREVIEW_CHARS]} is not a conversation: give a list of "
             "{role: user, content: …} and {role: assistant, content: …}"
         )
     for message in messages:
@@ -110,30 +112,34 @@ def checked(messages: Any) -> Sequence[Mapping[str, Any]]:
         parts = isinstance(content, list) and all(isinstance(part, Mapping) for part in content)
         if not (content is None or isinstance(content, str) or parts):
             raise ConfigurationError(
-                f"the content {repr(content)[:SHOWN]} of a message is neither a text nor a list of "
-                "parts: where some are lists, give all as [{type: text, text: …}]"
+                f"message content {repr(content)[:PREVIEW_CHARS]} is neither a text nor a list of "
+                "parts: if some messages have lists, write all as [{type: text, text: …}]"
             )
     return messages  # type: ignore[no-any-return]
 
 
-def parsed(tools: Any) -> Any:
-    """Return the tools of a conversation, which some datasets have as JSON, or None."""
+def parse_tools(tools: Any) -> Any:
+    """Return the tools of a conversation, or None; raises ConfigurationError if a text is not JSON.
+
+    Args:
+        tools: a list of JSON schemas, or the list as a JSON text.
+    """
     if not isinstance(tools, str) or not tools:
-        return without_gaps(tools) or None
+        return drop_nulls(tools) or None
     try:
         return json.loads(tools) or None
     except ValueError as error:
         raise ConfigurationError(
-            f"the tools {tools[:SHOWN]!r} are no JSON ({error}): give a list of JSON schemas"
+            f"tools {tools[:PREVIEW_CHARS]!r} are not JSON ({error}): give a list of JSON schemas"
         ) from error
 
 
-def encoded(
+def tokenize_chats(
     tokenizer: PreTrainedTokenizerBase, chats: Sequence[Conversation]
 ) -> list[tuple[NDArray[np.int32], NDArray[np.bool_]]]:
-    """Return the tokens of each conversation, and which of them the assistant says."""
+    """Return the token ids of each conversation, and which contribute to the loss."""
     template = ChatTemplate(tokenizer)
-    parts = [template.answers(chat) for chat in chats]
+    parts = [template.assistant_spans(chat) for chat in chats]
     encoding = tokenizer(
         [text for text, _ in parts],
         add_special_tokens=False,
@@ -145,9 +151,9 @@ def encoded(
         encoding["input_ids"], encoding["offset_mapping"], parts, strict=True
     ):
         starts, ends = np.array(places, np.int64).reshape(-1, 2).T
-        # Of a space, some tokenizers give the end alone (`trim_offsets`).
+        # Some tokenizers give a space an empty span at its end (`trim_offsets`).
         starts = np.minimum(starts, ends - 1)
-        # A special token may have the spaces behind it (`rstrip`), and is where it begins.
+        # A special token may include the spaces that follow it (`rstrip`).
         ends = np.where(np.isin(ids, template.special_ids), starts + 1, ends)
         learned = np.zeros(len(ids), np.bool_)
         for start, end in spans:
@@ -156,8 +162,13 @@ def encoded(
     return both
 
 
-def as_row(value: Any, column: str) -> Row:
-    """Return an input to predict on as a row: a text is what the user says."""
+def prompt_row(value: Any, column: str) -> Row:
+    """Return an input to predict on as a row with `column` and `tools`.
+
+    Args:
+        value: the user's message as a text, one message, a list of messages, or a row.
+        column: name of the column of messages.
+    """
     tools = None
     if isinstance(value, str) and value:
         value = [{"role": "user", "content": value}]
@@ -168,24 +179,28 @@ def as_row(value: Any, column: str) -> Row:
     return {column: value, TOOLS: tools}
 
 
-def report_lost(split: str, rows: Dataset, kept: Dataset, length: int) -> None:
-    """Log a warning if conversations are left out or cut; raise ConfigurationError if all are.
+def report_dropped(split: str, rows: Dataset, kept: Dataset, length: int) -> None:
+    """Log a warning if conversations were dropped or truncated.
 
     Args:
-        split: the split, for the message.
+        split: name of the split.
         rows: the conversations.
-        kept: those of them in which something is learned.
-        length: tokens of a conversation that count.
+        kept: the result of `encode_conversations`.
+        length: maximum tokens in a conversation.
+
+    Raises:
+        ConfigurationError: if all were dropped.
     """
-    of_all = f"of {len(rows)} conversations of the {split} set"
-    silent = f"the assistant says nothing within {length} tokens"
+    reason = f"without an assistant turn in the first {length} tokens"
     if len(kept) == 0:
         raise ConfigurationError(
-            f"{of_all} none is left: {silent}: set dataset.block_size, or look at the roles"
+            f"all {len(rows)} conversations of the {split} set are {reason}: increase "
+            "dataset.block_size or check the roles"
         )
-    left_out, cut = len(rows) - len(kept), pc.sum(kept.data["cut"]).as_py()
-    if left_out or cut:
+    dropped, cut = len(rows) - len(kept), pc.sum(kept.data["cut"]).as_py()
+    if dropped or cut:
         log.warning(
-            "%s %d are left out, where %s, and %d lose their end (dataset.block_size)",
-            *(of_all, left_out, silent, cut),
+            "of %d conversations of the %s set, dropped %d %s and truncated %d "
+            "(dataset.block_size)",
+            *(len(rows), split, dropped, reason, cut),
         )

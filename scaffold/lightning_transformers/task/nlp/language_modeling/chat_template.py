@@ -1,4 +1,4 @@
-"""Conversations as a chat template has them, and where in the text the assistant speaks."""
+"""Render conversations with a chat template, and find the assistant's turns in the text."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -15,42 +15,46 @@ from lightning_transformers.base.package_data import local_path
 
 Message = Mapping[str, Any]
 Span = tuple[int, int]
-"""Where a part of a text begins and ends, in characters."""
-PLAIN = "pkg://lightning_transformers/assets/tiny/gpt2/chat_template.jinja"
-"""A template for any tokenizer, which names roles in words."""
+"""Start and end of a part of a text, in characters."""
+GENERIC_TEMPLATE = "pkg://lightning_transformers/assets/tiny/gpt2/chat_template.jinja"
+"""A template for any tokenizer, with the roles as plain words."""
 ASSISTANT = "assistant"
-MARKED = re.compile(r"{%[-+]?\s*generation\b")
-EMPTY = re.compile(r"(\s|<[^<>]*>)*")
-"""What says nothing, such as the tags around what was not thought."""
-OTHER = "\ufffd"
-"""What no message begins with."""
-SHOWN = 80
-"""Letters of a conversation in a message."""
+GENERATION_TAG = re.compile(r"{%[-+]?\s*generation\b")
+EMPTY_TAGS = re.compile(r"(\s|<[^<>]*>)*")
+"""A text without content, such as the tags of an empty chain of thought."""
+PLACEHOLDER = "\ufffd"
+"""Content that differs from that of any real message."""
+PREVIEW_CHARS = 80
+"""Characters of a conversation in an error message."""
 
 
 class Conversation(NamedTuple):
-    """What a template renders.
+    """A conversation to render.
 
     Attributes:
-        messages: `{role: …, content: …}` each.
-        tools: those that the assistant may call, as JSON schemas.
+        messages: each `{role: …, content: …}`.
+        tools: JSON schemas of the tools that the assistant may call.
     """
 
     messages: Sequence[Message]
     tools: Sequence[object] | None = None
 
     def first(self, number: int) -> "Conversation":
-        """Return the first messages alone."""
+        """Return the conversation cut after its first `number` messages."""
         return self._replace(messages=self.messages[:number])
 
     def __str__(self) -> str:
-        """Return what the user says first, by which to find the conversation."""
-        asked = [message for message in self.messages if message["role"] == "user"]
-        return repr((asked or self.messages)[0].get("content"))[:SHOWN]
+        """Return the first user message, which identifies the conversation in an error."""
+        by_user = [message for message in self.messages if message["role"] == "user"]
+        return repr((by_user or self.messages)[0].get("content"))[:PREVIEW_CHARS]
 
 
 class ChatTemplate:
-    """A tokenizer's chat template."""
+    """The chat template of a tokenizer.
+
+    Args:
+        tokenizer: a tokenizer with a chat template.
+    """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
         self.tokenizer = tokenizer
@@ -60,104 +64,124 @@ class ChatTemplate:
         longest_first = sorted(map(re.escape, special.values()), key=len, reverse=True)
         special_token = "|".join(longest_first) or "(?!)"
         self.special = re.compile(special_token)
-        # From the first special token on behind which nothing more is said.
+        # The special tokens and spaces at the end of a text.
         self.ending = re.compile(rf"(?:{special_token})(?:\s|{special_token})*\Z")
-        # What belongs to an answer behind it. Behind blanks, another token may begin a turn.
+        # What may end an answer after its span; after a space, another token may begin a turn.
         end: Any = tokenizer.eos_token
         end_of_text = rf"\s*{re.escape(end)}" if end else "(?!)"
-        self.behind_prompted = re.compile(end_of_text)
-        self.behind_marked = re.compile(f"{special_token}|{end_of_text}")
+        self.end_after_prompt = re.compile(end_of_text)
+        self.end_after_tag = re.compile(f"{special_token}|{end_of_text}")
 
-    def answers(self, chat: Conversation) -> tuple[str, list[Span]]:
-        """Return a conversation as text, and where in it the assistant says what is to be learned.
+    def assistant_spans(self, chat: Conversation) -> tuple[str, list[Span]]:
+        """Return a conversation as text, and the spans of the answers that contribute to the loss.
 
-        An answer has what ends its turn. It is what the template marks with `{% generation %}`, or
-        begins where a prompt for it would end.
+        A span is a part that the template marks with `{% generation %}`; without such marks it
+        begins where the prompt for the answer ends. It includes the end-of-turn token.
 
         Raises:
-            ConfigurationError: if the template refuses the conversation, or renders it otherwise
-                than its beginning.
+            ConfigurationError: if the template rejects the conversation, renders an answer
+                differently from its prompt, or does not mark each answer once.
         """
-        text, marks = self.rendered(chat)
-        said = [n for n, message in enumerate(chat.messages) if message["role"] == ASSISTANT]
+        text, marks = self.render(chat)
+        answers = [n for n, message in enumerate(chat.messages) if message["role"] == ASSISTANT]
         if marks is None:
-            spans, behind = [self.prompted(chat, n, text) for n in said], self.behind_prompted
-        else:
-            spans, behind = marks, self.behind_marked
-        spans = [(start, self.end_of_turn(text, start, end, behind)) for start, end in spans]
-        wanted = [is_learned(chat.messages[number]) for number in said]
-        if all(wanted):
-            return text, spans
-        if len(spans) != len(said):
-            raise ConfigurationError(
-                f"the chat template marks {len(spans)} parts of {len(said)} answers in the "
-                f"conversation {chat}, so that nobody knows which has 'train' or 'weight': mark "
-                "each answer once"
+            spans, behind = (
+                [self.span_by_prompt(chat, n, text) for n in answers],
+                self.end_after_prompt,
             )
-        return text, [span for span, learned in zip(spans, wanted, strict=True) if learned]
+        else:
+            spans, behind = marks, self.end_after_tag
+        spans = [(start, self.end_of_turn(text, start, end, behind)) for start, end in spans]
+        trained = [contributes_to_loss(chat.messages[number]) for number in answers]
+        if all(trained):
+            return text, spans
+        if len(spans) != len(answers):
+            raise ConfigurationError(
+                f"the chat template marks {len(spans)} parts for {len(answers)} answers in the "
+                f"conversation {chat}, so 'train' and 'weight' cannot be applied: mark each answer "
+                "once"
+            )
+        return text, [span for span, learned in zip(spans, trained, strict=True) if learned]
 
     def prompt(self, chat: Conversation) -> str:
-        """Return a conversation as text that ends where the assistant is to speak."""
-        return self.rendered(chat, add_generation_prompt=True)[0]
+        """Return a conversation as text, with the prompt for the assistant's next turn."""
+        return self.render(chat, add_generation_prompt=True)[0]
 
-    def prompted(self, chat: Conversation, number: int, text: str) -> Span:
-        """Return where a message is in the text: from the end of a prompt for it on."""
-        start = self.start(chat, number, text)
+    def span_by_prompt(self, chat: Conversation, number: int, text: str) -> Span:
+        """Return the span of a message, which begins where the prompt for it ends.
+
+        Args:
+            chat: the conversation.
+            number: index of the message.
+            text: the rendered conversation.
+
+        Raises:
+            ConfigurationError: if the template renders the message differently from its prompt.
+        """
+        start = self.message_start(chat, number, text)
         last = number == len(chat.messages) - 1
-        until = text if last else self.rendered(chat.first(number + 1))[0]
+        until = text if last else self.render(chat.first(number + 1))[0]
         if text.startswith(until):
             return start, len(until)
-        # Some templates end a conversation as they end no turn (Phi-3), or have tags for what was
-        # thought in the last turn alone (Qwen3).
+        # Some templates end the last turn differently (Phi-3), or render the chain of thought of
+        # the last turn only (Qwen3).
         end = self.ending.search(until, start) if until.startswith(text[:start]) else None
-        ends = self.ends(text, start, until[start : end.start()]) if end else []
+        ends = self.possible_ends(text, start, until[start : end.start()]) if end else []
         if not ends:
-            raise self.otherwise(chat, number)
+            raise self.turn_mismatch(chat, number)
         return start, ends[-1]
 
-    def ends(self, text: str, start: int, answer: str) -> list[int]:
-        """Return where a special token ends that has an answer before it, empty tags aside."""
+    def possible_ends(self, text: str, start: int, answer: str) -> list[int]:
+        """Return the ends of the special tokens that follow the answer, ignoring empty tags."""
         found = []
         for end in self.special.finditer(text, start):
-            said = text[start : end.start()]
-            if answer.endswith(said) and EMPTY.fullmatch(answer.removesuffix(said)):
+            answers = text[start : end.start()]
+            if answer.endswith(answers) and EMPTY_TAGS.fullmatch(answer.removesuffix(answers)):
                 found.append(end.end())
         return found
 
-    def start(self, chat: Conversation, number: int, text: str) -> int:
-        """Return where a message begins in the text."""
+    def message_start(self, chat: Conversation, number: int, text: str) -> int:
+        """Return the start of a message in the text; raises ConfigurationError if it has none."""
         if number > 0:
             before = self.prompt(chat.first(number))
-        else:  # there is no prompt: it begins where another would differ
+        else:  # no prompt precedes it: find where another content changes the text
             messages = list(chat.messages)
-            messages[number] = {**messages[number], "content": OTHER}
-            before = common_beginning(text, self.rendered(chat._replace(messages=messages))[0])
+            messages[number] = {**messages[number], "content": PLACEHOLDER}
+            before = common_prefix(text, self.render(chat._replace(messages=messages))[0])
         if not text.startswith(before):
-            raise self.otherwise(chat, number)
+            raise self.turn_mismatch(chat, number)
         return len(before)
 
     def end_of_turn(self, text: str, start: int, end: int, behind: re.Pattern[str]) -> int:
-        """Return the end of an answer, or of what is behind it if it ends with no special token."""
+        """Return the end of an answer, including the end-of-turn token that may follow its span."""
         inside = [match.end() for match in self.special.finditer(text, start, end)]
         if inside and not text[inside[-1] : end].strip():
             return end
         found = behind.match(text, end)
         return found.end() if found else end
 
-    def rendered(
+    def render(
         self, chat: Conversation, add_generation_prompt: bool = False
     ) -> tuple[str, list[Span] | None]:
-        """Return a conversation as text, and the parts that the template marks, if it marks any.
+        """Render a conversation.
 
-        As `apply_chat_template` does, which gives marks as tokens, and some of them wrong: it asks
-        which token a character is in, and tokenizers do not say so of a space.
+        `apply_chat_template` returns a token mask, which is wrong where a span begins with a space:
+        tokenizers assign no token to it.
+
+        Args:
+            chat: the conversation.
+            add_generation_prompt: add the prompt for the assistant's next turn.
+
+        Returns:
+            The text, and the spans that the template marks with `{% generation %}`; None if the
+            template has no such tag.
 
         Raises:
-            ConfigurationError: if the template refuses the conversation.
+            ConfigurationError: if the template rejects the conversation.
         """
         try:
             template = self.tokenizer.get_chat_template(tools=chat.tools)  # type: ignore[arg-type]
-            marked = MARKED.search(template) is not None
+            marked = GENERATION_TAG.search(template) is not None
             render: Any = render_jinja_template
             texts, marks = render(
                 [list(chat.messages)],
@@ -167,43 +191,47 @@ class ChatTemplate:
                 add_generation_prompt=add_generation_prompt,
                 **self.tokenizer.special_tokens_map,
             )
-        except Exception as error:  # a template is a program, and fails as it likes
+        except Exception as error:  # a template may raise anything
             raise ConfigurationError(
-                f"the chat template does not take the conversation {chat}: {first_line(error)} "
-                "(give dataset.chat_template=<file> for another)"
+                f"the chat template rejects the conversation {chat}: {first_line(error)}: set "
+                "dataset.chat_template=<file>"
             ) from error
         return texts[0], marks[0] if marked else None
 
-    def otherwise(self, chat: Conversation, number: int) -> ConfigurationError:
-        """Return what a user is told whose template does not have a turn as it is prompted for."""
+    def turn_mismatch(self, chat: Conversation, number: int) -> ConfigurationError:
+        """Return the error for a turn that the template renders differently from its prompt."""
         return ConfigurationError(
-            f"the chat template has message {number + 1} of the conversation {chat} otherwise than "
-            "a prompt for it: mark what the assistant says with {% generation %}, and give "
-            "dataset.chat_template=<file>"
+            f"the chat template renders message {number + 1} of the conversation {chat} "
+            "differently from the prompt for it: mark the assistant's text with {% generation %} "
+            "in dataset.chat_template=<file>"
         )
 
 
-def common_beginning(one: str, other: str) -> str:
-    """Return what two texts begin with."""
+def common_prefix(one: str, other: str) -> str:
+    """Return the longest common prefix of two texts."""
     same = takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False))
     return one[: sum(1 for _ in same)]
 
 
-def is_learned(message: Message) -> bool:
-    """Tell whether a message is to be learned: not with `train: false` or `weight: 0`."""
+def contributes_to_loss(message: Message) -> bool:
+    """Return whether a message contributes to the loss: not with `train: false` or `weight: 0`.
+
+    Raises:
+        ConfigurationError: for another value than 0, 1, true or false.
+    """
     values = {key: message[key] for key in ("train", "weight") if message.get(key) is not None}
     for key, value in values.items():
         if value not in (0, 1):
             raise ConfigurationError(
-                f"'{key}: {value}' of a message is neither 0 nor 1: a message is learned or not"
+                f"'{key}: {value}' of a message is neither 0 nor 1: loss weights are not supported"
             )
     return all(values.values())
 
 
 def require_template(tokenizer: PreTrainedTokenizerBase) -> None:
-    """Raise ConfigurationError unless the tokenizer has a chat template."""
+    """Check the chat template of a tokenizer; raises ConfigurationError if it has no default."""
     template: Any = tokenizer.chat_template
-    given = f"give dataset.chat_template=<file>, such as {PLAIN}"
+    given = f"set dataset.chat_template=<file>, such as {GENERIC_TEMPLATE}"
     if template is None:
         raise ConfigurationError(
             f"the tokenizer '{tokenizer.name_or_path}' has no chat template: {given}"
@@ -211,15 +239,22 @@ def require_template(tokenizer: PreTrainedTokenizerBase) -> None:
     if isinstance(template, dict) and "default" not in template:
         raise ConfigurationError(
             f"the tokenizer '{tokenizer.name_or_path}' has several chat templates "
-            f"({', '.join(sorted(template))}), none of them called 'default': {given}"
+            f"({', '.join(sorted(template))}) but none named 'default': {given}"
         )
 
 
 def template_text(template: str) -> str:
-    """Return a template that is given as itself or as a file."""
+    """Return the text of a chat template.
+
+    Args:
+        template: a Jinja template, or the path of a file with one.
+
+    Raises:
+        ConfigurationError: if the file does not exist.
+    """
     if "{" in template:
         return template
     path = Path(to_absolute_path(local_path(template)))
     if not path.is_file():
-        raise ConfigurationError(f"dataset.chat_template={template} is not there ({path})")
+        raise ConfigurationError(f"dataset.chat_template={template}: no file at {path}")
     return path.read_text("utf-8")

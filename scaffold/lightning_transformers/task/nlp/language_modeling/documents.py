@@ -1,4 +1,4 @@
-"""From texts to documents of tokens, and from these to rows that hold whole documents."""
+"""Tokenize documents, and pack whole documents into examples."""
 
 from bisect import bisect_left, insort
 from collections.abc import Sequence
@@ -15,31 +15,30 @@ from lightning_transformers.data.packing import text_tokens
 
 Integers = NDArray[np.int64]
 TOKENS = pa.list_(pa.int32())
-DOCUMENTS_AT_ONCE, STREAMED_AT_ONCE = 10_000, 1_000
-"""Documents that are packed together, of a stream or else."""
-ROWS_AT_ONCE, TOKENS_AT_ONCE = 100, 50_000_000
-"""What they fill at least, so that what the last row has free does not count, and at most, which
-takes a gigabyte."""
+PACK_BATCH, STREAM_BATCH = 10_000, 1_000
+"""Minimum number of documents to pack at once, of a dataset and of a stream."""
+MIN_ROWS, MAX_TOKENS = 100, 50_000_000
+"""Examples that a batch fills at least, so that the padding of the last is negligible, and tokens
+in it at most, which need about 1 GB."""
 
 
 def tokenize_documents(
     table: pa.Table, *, tokenizer: PreTrainedTokenizerBase, text_column: str, append_eos: bool
 ) -> pa.Table:
-    """Return the tokens of each text, from the beginning-of-sequence token that the tokenizer adds.
+    """Tokenize texts, for `Dataset.map(batched=True)` on a dataset in Arrow format.
 
-    For `Dataset.map(batched=True)` on an Arrow dataset.
+    A document begins with the beginning-of-sequence token if the tokenizer adds one.
 
     Args:
-        table: rows with a column of texts; those without text are left out.
-        tokenizer: turns the texts into ids.
-        text_column: name of that column.
+        table: rows with a column of texts; rows without text are dropped.
+        tokenizer: the tokenizer.
+        text_column: name of the column of texts.
         append_eos: end each document with the tokenizer's end-of-sequence token.
 
     Returns:
-        A table with the column `input_ids`, a list of int32 a row.
+        A table with the column `input_ids`, lists of int32.
     """
-    # As in a prompt; what else a tokenizer adds is of other kinds of models. Of an empty text, the
-    # first token may be that of the end.
+    # Only the beginning-of-sequence token, as in a prompt; other special tokens belong to encoders.
     start = tokenizer("a")["input_ids"][:1]
     start = start if start == [tokenizer.bos_token_id] else []
     tokens = text_tokens(table, tokenizer, text_column, append_eos)
@@ -47,37 +46,40 @@ def tokenize_documents(
     return pa.table({"input_ids": pa.array(documents, type=TOKENS)})
 
 
-def documents_at_once(documents: AnyDataset, block_size: int) -> int:
-    """Return how many documents to give to `arrange_documents`: more if rows are long beside them.
-
-    Of a stream, whose documents may have any length, these are `block_size`, within bounds.
-    """
-    if not isinstance(documents, Dataset):
-        return min(max(STREAMED_AT_ONCE, block_size), DOCUMENTS_AT_ONCE)
-    tokens = documents.data.nbytes / 4  # or fewer, where there are labels
-    mean = max(tokens, 1) / max(len(documents), 1)
-    wanted = max(DOCUMENTS_AT_ONCE, ROWS_AT_ONCE * block_size / mean)
-    return int(max(min(wanted, TOKENS_AT_ONCE / mean), 1))
-
-
-def arrange_documents(table: pa.Table, *, block_size: int, together: bool) -> pa.Table:
-    """Put documents into rows of at most `block_size` tokens.
-
-    A document that is longer is cut into pieces, each a document of its own. One of one token is
-    left out: there is nothing in it to predict. No token becomes a Python object.
+def pack_batch_size(documents: AnyDataset, block_size: int) -> int:
+    """Return how many documents to pass to `pack_documents`: more if they are short.
 
     Args:
-        table: a document a row: `input_ids`, and `labels` where not all tokens are to be learned.
-        block_size: tokens in a row at most.
-        together: put as many into a row as fit; else each has a row of its own.
+        documents: tokenized documents; the mean length of a stream is unknown.
+        block_size: maximum tokens in an example.
+    """
+    if not isinstance(documents, Dataset):
+        return min(max(STREAM_BATCH, block_size), PACK_BATCH)
+    tokens = documents.data.nbytes / 4  # an upper bound: labels count, too
+    mean = max(tokens, 1) / max(len(documents), 1)
+    wanted = max(PACK_BATCH, MIN_ROWS * block_size / mean)
+    return int(max(min(wanted, MAX_TOKENS / mean), 1))
+
+
+def pack_documents(table: pa.Table, *, block_size: int, pack: bool) -> pa.Table:
+    """Split documents that exceed `block_size`, and pack them into examples.
+
+    Documents of one token are dropped: they have no token to predict. Works on Arrow buffers; no
+    token becomes a Python object.
+
+    Args:
+        table: one document per row, with `input_ids` and optionally `labels`.
+        block_size: maximum tokens in an example.
+        pack: pack as many documents as fit into an example; if False, one per example.
 
     Returns:
-        The same columns, and with several documents to a row their `lengths` in it.
+        A table with the same columns, and with `pack` the `lengths` of the documents in each
+        example.
     """
     names = [name for name in ("input_ids", "labels") if name in table.column_names]
     lengths = pc.list_value_length(table["input_ids"]).to_numpy().astype(np.int64)
-    starts, sizes = pieces(lengths, block_size)
-    rows = best_fit_decreasing(sizes, block_size) if together else [[n] for n in range(len(sizes))]
+    starts, sizes = split_long_documents(lengths, block_size)
+    rows = best_fit_decreasing(sizes, block_size) if pack else [[n] for n in range(len(sizes))]
     order = np.fromiter((piece for row in rows for piece in row), np.int64, len(sizes))
     starts, sizes = starts[order], sizes[order]
     ends = offsets(np.array([len(row) for row in rows], np.int64))
@@ -89,15 +91,24 @@ def arrange_documents(table: pa.Table, *, block_size: int, together: bool) -> pa
         )
         for name in names
     }
-    if together:
+    if pack:
         columns["lengths"] = pa.ListArray.from_arrays(
             pa.array(ends, pa.int32()), pa.array(sizes, pa.int32())
         )
     return pa.table(columns)
 
 
-def pieces(lengths: Integers, longest: int) -> tuple[Integers, Integers]:
-    """Return where among all tokens the pieces of the documents start, and their lengths."""
+def split_long_documents(lengths: Integers, longest: int) -> tuple[Integers, Integers]:
+    """Split documents into pieces of at most `longest` tokens.
+
+    Args:
+        lengths: tokens in each document, (documents,).
+        longest: maximum tokens in a piece.
+
+    Returns:
+        Start of each piece in the concatenated tokens, and its length, each (pieces,), without
+        pieces of one token.
+    """
     counts = -(-lengths // longest)
     document = np.repeat(np.arange(len(lengths)), counts)
     before = ranges(np.zeros_like(counts), counts) * longest
@@ -107,14 +118,16 @@ def pieces(lengths: Integers, longest: int) -> tuple[Integers, Integers]:
 
 
 def best_fit_decreasing(sizes: Integers, space: int) -> Sequence[list[int]]:
-    """Return which of the documents share a row, by number, in the order that they came in.
+    """Assign documents to rows: the longest first, each to the row with the least space that fits.
 
-    From the longest to the shortest, each goes where it leaves the least space (Ding et al.,
-    "Fewer Truncations Improve Language Modeling", 2024).
+    Ding et al., "Fewer Truncations Improve Language Modeling", 2024.
 
     Args:
-        sizes: tokens in each document.
-        space: tokens in a row, at least as many as in any document.
+        sizes: tokens in each document, (documents,).
+        space: tokens in a row, at least the largest size.
+
+    Returns:
+        The indices of the documents in each row, sorted.
     """
     rows: list[list[int]] = []
     free: list[tuple[int, int]] = []  # tokens left, and the row, in ascending order
@@ -133,10 +146,10 @@ def best_fit_decreasing(sizes: Integers, space: int) -> Sequence[list[int]]:
 
 
 def offsets(sizes: Integers) -> Integers:
-    """Return where each of consecutive lists begins, and the end of the last."""
+    """Return the start of each of consecutive lists and the end of the last, (lists + 1,)."""
     return np.concatenate([[0], np.cumsum(sizes)])
 
 
 def ranges(starts: Integers, sizes: Integers) -> Integers:
-    """Return the numbers `starts[i] … starts[i] + sizes[i] - 1` for each i, one after another."""
+    """Return the concatenated ranges `starts[i] … starts[i] + sizes[i] - 1`."""
     return np.arange(sizes.sum()) + np.repeat(starts - offsets(sizes)[:-1], sizes)

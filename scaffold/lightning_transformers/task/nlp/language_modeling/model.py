@@ -1,4 +1,4 @@
-"""The causal language model."""
+"""Task of causal language modeling."""
 
 from inspect import unwrap
 from typing import ClassVar
@@ -21,37 +21,36 @@ from lightning_transformers.training.metrics import Perplexity
 
 
 class LanguageModelingTransformer(TaskTransformer):
-    """Predicts the next token; reports the loss per token and the perplexity."""
+    """Predicts the next token; logs the loss per token and the perplexity."""
 
     max_new_tokens: PositiveInt = 40
-    """Tokens that `predict` adds to a text at most."""
+    """Maximum tokens that `predict` generates."""
 
     default_model_type: ClassVar[str] = "transformers.AutoModelForCausalLM"
     data_module_type: ClassVar[str] = f"{__package__}.LanguageModelingDataModule"
     hf_pipeline_task: ClassVar[str | None] = "text-generation"
 
     def build_model(self) -> PreTrainedModel:
-        """Return the model, its loss named: GPT-2 has a name that transformers cannot guess by."""
+        """Return the model with `loss_type` set and the key-value cache disabled in training."""
         model = super().build_model()
-        model.loss_type = model.loss_type or "ForCausalLM"
-        # Beside a cache, which serves generation alone, transformers does not keep packed
-        # documents apart; generation has a setting of its own.
+        model.loss_type = model.loss_type or "ForCausalLM"  # transformers does not infer GPT-2's
+        # With a cache, transformers does not separate packed documents; generation sets its own.
         model.config.get_text_config().use_cache = False
         return model
 
     def compute_loss(self, outputs: ModelOutput, batch: Batch, stage: str) -> Loss:
-        """Return the loss of the next tokens: the model's own, if it is that."""
-        if takes_its_loss_from_transformers(self.model):
+        """Return the next-token loss; computed here if the model's own does not shift labels."""
+        if uses_standard_loss(self.model):
             return super().compute_loss(outputs, batch, stage)
         logits, labels = self.logits_and_labels(outputs, batch)
         return Loss(cross_entropy(logits, labels, reduction="sum"), self.count_targets(batch))
 
     def count_targets(self, batch: Batch) -> Tensor:
-        """Return the number of predicted tokens: the first of a row is predicted by none."""
+        """Return the number of predicted tokens, a scalar; the first of a row is not predicted."""
         return super().count_targets({"labels": batch["labels"][:, 1:]})
 
     def logits_and_labels(self, outputs: ModelOutput, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Return the logits at each token and the token that follows it."""
+        """Return the logits (tokens, vocabulary) and the next tokens (tokens,), without -100."""
         return unmasked(outputs["logits"][:, :-1], batch["labels"][:, 1:])
 
     def configure_metrics(self, stage: str) -> dict[str, Metric]:
@@ -59,34 +58,40 @@ class LanguageModelingTransformer(TaskTransformer):
         return {**super().configure_metrics(stage), "perplexity": Perplexity()}
 
     def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> list[str]:
-        """Return each text with its continuation; of one too long for the model, its end counts.
+        """Return each text with its continuation, or for conversations only the answer.
 
-        In a chat, the answer alone.
+        Of a prompt that is too long for the model, its last tokens are used.
         """
         tokenizer = self.data.tokenizer
         answers = self.generate(batch)
         if getattr(self.data, "messages_column", None):
             return [tokenizer.decode(ids, skip_special_tokens=True) for ids in answers]
         continued = zip(batch["input_ids"], batch["attention_mask"], answers, strict=True)
-        # As one: some tokenizers (Llama's) drop the space before what is decoded by itself.
+        # Decode both together: Llama's tokenizer drops a leading space.
         return [
             tokenizer.decode(torch.cat([prompt[mask.bool()], ids]), skip_special_tokens=True)
             for prompt, mask, ids in continued
         ]
 
     def generate(self, batch: Batch) -> Tensor:
-        """Return the tokens that continue each row, (batch, at most max_new_tokens).
+        """Generate the continuation of each prompt; override to change the decoding.
+
+        Args:
+            batch: `input_ids` and `attention_mask`, each (batch, seq), int64.
+
+        Returns:
+            New token ids (batch, generated), int64; generated is at most `max_new_tokens`.
 
         Raises:
-            ConfigurationError: for rows of several documents, which have no one continuation.
+            ConfigurationError: for packed documents, which have no `attention_mask`.
         """
         if "attention_mask" not in batch:
             raise ConfigurationError(
-                "packed documents cannot be continued (their batch has no attention_mask): set "
-                "dataset.packing=none, which gives each document a row of its own"
+                "cannot generate from packed documents (the batch has no attention_mask): set "
+                "dataset.packing=none"
             )
         mask = batch["attention_mask"]
-        # The prompts have to end side by side: move the padding to the left.
+        # Move the padding to the left, so that all prompts end at the last position.
         order = mask.argsort(dim=1, stable=True)
         ids, mask = batch["input_ids"].gather(1, order), mask.gather(1, order)
         positions = getattr(self.model.config, "max_position_embeddings", None)
@@ -102,9 +107,9 @@ class LanguageModelingTransformer(TaskTransformer):
         return output[:, ids.shape[1] :]
 
 
-def takes_its_loss_from_transformers(model: PreTrainedModel) -> bool:
-    """Tell whether a model's loss is the one of `loss_type`, which shifts the labels.
+def uses_standard_loss(model: PreTrainedModel) -> bool:
+    """Return whether a model computes the loss of its `loss_type`, which shifts the labels.
 
-    Decoders of translation models such as BART have a loss in their own code, which does not.
+    The decoders of translation models such as BART have a loss of their own, which does not.
     """
     return "loss_function" in unwrap(type(model).forward).__code__.co_names

@@ -1,4 +1,4 @@
-"""Checks on the real model: what logits have to depend on, and what they must not."""
+"""Check on the real model that logits depend neither on later tokens nor on other documents."""
 
 import copy
 import logging
@@ -19,14 +19,14 @@ from lightning_transformers.data.collators import CausalCollator
 from lightning_transformers.models.eval_mode import evaluation_mode
 from lightning_transformers.task.nlp.language_modeling.model import LanguageModelingTransformer
 from lightning_transformers.task.nlp.language_modeling.packing_probe import (
-    FIX,
+    UNPACK_HINT,
     Example,
-    continued,
-    documents,
-    probe,
+    add_missing_columns,
+    causality_examples,
+    packing_examples,
+    random_documents,
     require_causal,
     require_equal,
-    with_other_columns,
 )
 from lightning_transformers.training.trainer_fields import fields
 
@@ -35,11 +35,11 @@ log = logging.getLogger(__name__)
 METRICS = (Metric, MetricCollection)
 
 
-class SeparationCheck(Callback):
-    """Checks that tokens see neither what is to be predicted nor other documents of their row.
+class PackingCheck(Callback):
+    """Check that a token attends neither to later tokens nor to other documents of its row.
 
-    Before a fit or an evaluation, when the model is on its device, and in each step. The data
-    module requires it, so that no override of a task drops it.
+    Checks the model on its device before a fit or an evaluation, and each call of the model in
+    training. The data module requires it, so that no override of a task can remove it.
     """
 
     def __init__(self) -> None:
@@ -47,20 +47,20 @@ class SeparationCheck(Callback):
         self.hook: RemovableHandle | None = None
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Check before the first batch, also before that of the sanity check."""
-        self.packed = check_run(trainer, pl_module)
+        """Check before the first batch, including those of the sanity check."""
+        self.packed = run_checks(trainer, pl_module)
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Check where nothing is fitted."""
+        """Check before a validation outside a fit."""
         if trainer.state.fn != TrainerFn.FITTING:
-            check_run(trainer, pl_module)
+            run_checks(trainer, pl_module)
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Check before a test."""
-        check_run(trainer, pl_module)
+        run_checks(trainer, pl_module)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Watch the calls of the model: a training step of one's own is not in the check."""
+        """Check each call of the model: an overridden training step may call it differently."""
         if self.packed:
             task: Any = pl_module
 
@@ -70,20 +70,17 @@ class SeparationCheck(Callback):
             self.hook = task.model.register_forward_pre_hook(watch, with_kwargs=True)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Watch no longer."""
+        """Stop checking the calls of the model."""
         if self.hook is not None:
             self.hook.remove()
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, *_: object) -> None:
-        """Watch no longer: the next fit of the model may be on other data."""
+        """Stop checking the calls of the model: its next fit may use other data."""
         self.on_train_end(trainer, pl_module)
 
 
-def packed_row(data: Any) -> Example | None:
-    """Return the first row of the data if documents share their rows, else None.
-
-    A trainer may have had other data before, and a data module may make rows of its own.
-    """
+def first_packed_row(data: Any) -> Example | None:
+    """Return the first row of the data if its rows contain packed documents, else None."""
     if getattr(data, "packing", None) != "documents":
         return None
     row: Example = next(iter(next(iter(data.dataset.values()))), {})
@@ -91,29 +88,37 @@ def packed_row(data: Any) -> Example | None:
 
 
 def require_positions(model: nn.Module, args: Any, kwargs: Mapping[str, Any], batch: Any) -> None:
-    """Raise ConfigurationError if a model learns from a batch without telling documents apart.
+    """Check that a training call of the model separates packed documents.
 
     Args:
-        model: the model that is called.
-        args: the arguments of the call by place; tokens come first.
-        kwargs: the arguments by name.
-        batch: the batch of the step; a call with other tokens is let through.
+        model: the model.
+        args: positional arguments of the call; the first is `input_ids`.
+        kwargs: keyword arguments of the call.
+        batch: the batch of the step; a call with other tokens is not checked.
+
+    Raises:
+        ConfigurationError: for a call without `position_ids`, or with a 2-d `attention_mask`.
     """
     mask = kwargs.get("attention_mask")
-    is_plain_mask = mask is not None and mask.ndim == 2  # another one may tell documents apart
-    is_apart = kwargs.get("position_ids") is not None and not is_plain_mask
-    if is_apart or not torch.is_grad_enabled():
+    is_plain_mask = mask is not None and mask.ndim == 2  # a 4-d mask may separate documents
+    is_separated = kwargs.get("position_ids") is not None and not is_plain_mask
+    if is_separated or not torch.is_grad_enabled():
         return
-    if are_from(batch, args[0] if args else kwargs.get("input_ids")):
+    if are_rows_of_batch(batch, args[0] if args else kwargs.get("input_ids")):
         what = "with an attention_mask" if is_plain_mask else "without position_ids"
         raise ConfigurationError(
-            f"packed documents would see each other: {type(model).__name__} is called {what}: call "
-            f"self(batch), or self.model(**batch), with the batch as it comes, or {FIX}"
+            f"packed documents attend to each other: {type(model).__name__} is called {what}: call "
+            f"self(batch) or self.model(**batch) with the unchanged batch, or {UNPACK_HINT}"
         )
 
 
-def are_from(batch: Any, ids: Tensor | None) -> bool:
-    """Tell whether tokens have a row of a batch, or most of it; yes where either is not known."""
+def are_rows_of_batch(batch: Any, ids: Tensor | None) -> bool:
+    """Return whether tokens contain most of a row of a batch; True if either is unknown.
+
+    Args:
+        batch: the batch of the step, with `input_ids` (batch, seq).
+        ids: the tokens (rows, seq), int64.
+    """
     rows = batch.get("input_ids") if isinstance(batch, Mapping) else None
     if rows is None or ids is None:
         return True
@@ -122,101 +127,133 @@ def are_from(batch: Any, ids: Tensor | None) -> bool:
     return 2 * common > rows.shape[-1] and bool(same)
 
 
-def check_run(trainer: Trainer, task: Any) -> bool:
-    """Check a task that predicts the next token on data for that, before the first batch.
+def run_checks(trainer: Trainer, task: Any) -> bool:
+    """Check causality and packing before the first batch.
+
+    Args:
+        trainer: the trainer, with its data module.
+        task: the task.
 
     Returns:
-        Whether the data have rows of several documents, which have to be kept apart.
+        Whether the data has packed documents.
 
     Raises:
-        ConfigurationError: naming what is wrong, and what to set instead.
+        ConfigurationError: if a token attends to a later token or another document.
     """
     data = fields(trainer).datamodule
-    if not hasattr(data, "packing"):  # a trainer may have had other data before
+    if not hasattr(data, "packing"):  # the callback stays in a trainer that gets other data
         return False
     with (
         torch.no_grad(),
         evaluation_mode(task),
         trainer.precision_plugin.forward_context(),
-        torch.compiler.set_stance("force_eager"),  # no kernels for the shape of the examples
+        torch.compiler.set_stance("force_eager"),  # do not compile for the shape of the examples
     ):
         if isinstance(task, LanguageModelingTransformer):
             check_causality(trainer, task)
-        return check_separation(trainer, task)
+        return check_packing(trainer, task)
 
 
 def check_causality(trainer: Trainer, task: Any) -> None:
-    """Check that a model sees no token that it is to predict, as encoders such as BERT do."""
+    """Check that a token does not attend to later ones, as in encoders such as BERT.
+
+    Args:
+        trainer: the trainer, with its data module.
+        task: the task.
+
+    Raises:
+        ConfigurationError: if logits depend on later tokens.
+    """
     tokenizer = fields(trainer).datamodule.tokenizer
-    examples = continued(*documents(len(tokenizer), tokenizer.all_special_ids))
+    examples = causality_examples(*random_documents(tokenizer))
     name, device = type(task.model).__name__, trainer.strategy.root_device
     try:
         batch = move_data_to_device(CausalCollator(tokenizer)(examples), device)
         logits = task.model(**batch)["logits"]
-    except Exception as error:  # a model with inputs of its own; else its own batches fail, too
-        log.warning(
-            "whether %s sees the tokens that it is to predict cannot be tried out (%s)",
-            *(name, first_line(error)),
-        )
+    except Exception as error:  # the model needs other inputs, or fails on real batches, too
+        log.warning("cannot check that %s is causal (%s)", name, first_line(error))
         return
     encodes = getattr(task.model.config, "is_decoder", True) is False
     fix = "set +backbone.config.is_decoder=true" if encodes else "choose a causal model"
     require_causal(logits, name, fix)
 
 
-def check_separation(trainer: Trainer, task: Any) -> bool:
-    """Check that documents do not see each other: in the model, then in all of the task.
+def check_packing(trainer: Trainer, task: Any) -> bool:
+    """Check that packed documents do not attend to each other, in the model and in the whole task.
 
     Args:
-        trainer: the trainer, with its data.
-        task: the task, a `LanguageModelingTransformer`.
+        trainer: the trainer, with its data module.
+        task: the task.
 
     Returns:
-        Whether the data have rows of several documents; with others there is nothing to check.
+        Whether the data has packed documents.
 
     Raises:
-        ConfigurationError: naming what lets them, and what to set instead.
+        ConfigurationError: if the logits of a document depend on another document.
     """
     data = fields(trainer).datamodule
-    row = packed_row(data)
+    row = first_packed_row(data)
     if row is None:
         return False
     check_length(task.model, data)
-    examples = probe(*documents(len(data.tokenizer), data.tokenizer.all_special_ids))
-    # FlashAttention keeps documents apart in batches of one row alone.
+    examples = packing_examples(*random_documents(data.tokenizer))
+    # FlashAttention separates documents only in batches of one row.
     batches = [[example] for example in examples] if data.batch_size == 1 else [examples]
     check_model(task.model, trainer, [CausalCollator(data.tokenizer)(b) for b in batches])
-    check_task(task, trainer, [with_other_columns(examples, row) for examples in batches])
+    check_task(task, trainer, [add_missing_columns(examples, row) for examples in batches])
     return True
 
 
 def check_length(model: Any, data: Any) -> None:
-    """Check that no row is so long that its documents depend on it: the examples are short."""
+    """Check the row length, on which the frequencies of some models depend.
+
+    The examples of the other checks are too short to find it.
+
+    Raises:
+        ConfigurationError: if a row is so long that the logits of its documents change.
+    """
     longest = longest_row(model.config.get_text_config())
     if longest is not None and data.longest_block() > longest:
         raise ConfigurationError(
-            f"packed documents do not have the logits of each alone in {type(model).__name__} if "
-            f"a row has more than {longest} tokens (dataset.block_size={data.longest_block()}): "
-            f"set dataset.block_size={longest} or less, or {FIX}"
+            f"packed documents have other logits than single ones in {type(model).__name__} if a "
+            f"row has more than {longest} tokens (dataset.block_size={data.longest_block()}): set "
+            f"dataset.block_size={longest} or less, or {UNPACK_HINT}"
         )
 
 
 def longest_row(config: Any) -> int | None:
-    """Return how many tokens of a row a model treats alike, or None for all."""
+    """Return the number of tokens in a row up to which positions do not change the model.
+
+    Args:
+        config: the model's text config.
+
+    Returns:
+        The number, or None if there is no such limit.
+    """
     rope = getattr(config, "rope_parameters", None) or {}
     limits = [
-        # One longer document has the others get its frequencies.
+        # In longrope, one longer document changes the frequencies of all.
         int(values["original_max_position_embeddings"])
-        for values in (rope, *rope.values())  # for all layers, or for each kind of them
+        for values in (rope, *rope.values())  # of all layers, or per layer type
         if isinstance(values, Mapping) and values.get("rope_type") == "longrope"
     ]
-    if getattr(config, "attn_temperature_tuning", False):  # by the place in the row (Llama-4)
+    if getattr(config, "attn_temperature_tuning", False):  # by the position in the row (Llama-4)
         limits.append(config.floor_scale - 1)
     return min(limits, default=None)
 
 
 def check_model(model: Any, trainer: Trainer, batches: Sequence[Mapping[str, Tensor]]) -> None:
-    """Check a model by itself on the examples of `probe`, in one batch or several."""
+    """Check the model on the examples of `packing_examples`.
+
+    Args:
+        model: the model.
+        trainer: the trainer.
+        batches: the three examples in one or several batches; `input_ids`, `position_ids` and
+            `labels`, each (batch, seq), int64.
+
+    Raises:
+        ConfigurationError: if documents attend to each other, or the model rejects the batch.
+    """
     attention = getattr(model.config, "_attn_implementation", None)
     name = f"{type(model).__name__} (backbone.attn_implementation={attention})"
     moved = move_data_to_device(batches, trainer.strategy.root_device)
@@ -224,26 +261,36 @@ def check_model(model: Any, trainer: Trainer, batches: Sequence[Mapping[str, Ten
         logits = torch.cat([model(**batch, use_cache=False)["logits"] for batch in moved])
     except (TypeError, ValueError) as error:
         raise ConfigurationError(
-            f"packed documents do not go into {name}: {first_line(error)}: {FIX}"
+            f"packed documents do not work with {name}: {first_line(error)}: {UNPACK_HINT}"
         ) from error
     require_equal(logits, name, "choose another implementation or model")
 
 
 def check_task(task: Any, trainer: Trainer, batches: Sequence[Sequence[Example]]) -> None:
-    """Check a task with the collator of its data; where that tells nothing, calls are watched."""
+    """Check the task with the collator of its data module.
+
+    If its step fails or returns no logits, only the calls of the model in training are checked.
+
+    Args:
+        task: the task.
+        trainer: the trainer, with its data module.
+        batches: the three examples in one or several batches.
+
+    Raises:
+        ConfigurationError: if documents attend to each other.
+    """
     data = fields(trainer).datamodule
     name = f"{type(task).__name__} with {type(data).__name__}"
     try:
-        with without_traces(task):
+        with without_side_effects(task):
             moved = [trainer.strategy.batch_to_device(data.collate_fn(b)) for b in batches]
             steps = [task.shared_step(batch, "val") for batch in moved]
         outputs = [out.get("logits") if isinstance(out, Mapping) else None for _, out in steps]
     except ConfigurationError:
         raise
-    except Exception as error:  # a mistake of the task is one in its own batches, too
+    except Exception as error:  # an error of the task would also fail on real batches
         log.warning(
-            "whether packed documents see each other in %s cannot be tried out (%s): in training "
-            "the calls of its model are watched",
+            "cannot check packed documents in %s (%s): checking the calls of its model in training",
             *(name, first_line(error)),
         )
         return
@@ -251,17 +298,14 @@ def check_task(task: Any, trainer: Trainer, batches: Sequence[Sequence[Example]]
     if len(logits) == len(batches):
         require_equal(
             torch.cat(logits),
-            f"{name}, though not in its model",
-            "give its model position_ids, no attention_mask, and use_cache=False",
+            f"{name}, but not in its model",
+            "call the model with position_ids, use_cache=False and no attention_mask",
         )
 
 
 @contextmanager
-def without_traces(task: LightningModule) -> Iterator[None]:
-    """Have metrics be copies for a while, and `self.log` do nothing.
-
-    Lightning forbids to log before the first batch.
-    """
+def without_side_effects(task: LightningModule) -> Iterator[None]:
+    """Replace the task's metrics by copies, and `self.log`, which fails before the first batch."""
     metrics = [
         (module, name, child)
         for module in task.modules()

@@ -1,39 +1,44 @@
-"""Examples that have a document in common, and what the logits of these tell."""
+"""Examples with a common document, and comparisons of its logits."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
+from transformers import PreTrainedTokenizerBase
 
 from lightning_transformers.base.errors import ConfigurationError
 
-BEFORE, LENGTH = 8, 4
-"""Tokens of the document that stands before, and of the one whose logits are compared."""
-SAME = 1e-5
-"""Share of the largest logit by which others may differ: at the same place of rows of the same
-shape the same is computed, whatever the precision."""
-FIX = "set dataset.packing=none, which gives each document a row of its own"
+PREFIX, LENGTH = 8, 4
+"""Tokens in the other documents, and in the document whose logits are compared."""
+RTOL = 1e-5
+"""Tolerance relative to the largest logit, for the same position in rows of the same shape: there
+the computation is identical in any precision."""
+UNPACK_HINT = "set dataset.packing=none (one document per row)"
 
 Example = dict[str, Any]
 
 
-def documents(vocabulary: int, special: Sequence[int]) -> tuple[Tensor, Tensor, Tensor]:
-    """Return a document of `LENGTH` tokens, and two others of `BEFORE`.
+def random_documents(tokenizer: PreTrainedTokenizerBase) -> tuple[Tensor, Tensor, Tensor]:
+    """Return a document of `LENGTH` random tokens and two of `PREFIX`, each (tokens,), int64."""
+    ids = torch.arange(len(tokenizer))
+    plain = ids[~torch.isin(ids, torch.tensor(tokenizer.all_special_ids))]
+    generator = torch.Generator().manual_seed(0)
+    drawn = plain[torch.randint(len(plain), (2 * PREFIX + LENGTH,), generator=generator)]
+    return drawn[:LENGTH], drawn[LENGTH:-PREFIX], drawn[-PREFIX:]
+
+
+def packing_examples(document: Tensor, one: Tensor, another: Tensor) -> list[Example]:
+    """Return three packed examples with a common document: after `one`, after `another`, first.
 
     Args:
-        vocabulary: number of tokens.
-        special: ids that mean something to a model, and are left out.
+        document: the common document, (LENGTH,), int64.
+        one: another document, (PREFIX,), int64.
+        another: a third document, (PREFIX,), int64.
+
+    Returns:
+        Each with `input_ids` and `labels` (LENGTH + PREFIX,) and `lengths` (2,).
     """
-    ids = torch.arange(vocabulary)
-    plain = ids[~torch.isin(ids, torch.tensor(special))]
-    generator = torch.Generator().manual_seed(0)
-    drawn = plain[torch.randint(len(plain), (2 * BEFORE + LENGTH,), generator=generator)]
-    return drawn[:LENGTH], drawn[LENGTH:-BEFORE], drawn[-BEFORE:]
-
-
-def probe(document: Tensor, one: Tensor, another: Tensor) -> list[Example]:
-    """Return examples with one document in common: after another, after a third one, and first."""
     rows = [(one, document), (another, document), (document, one)]
     return [
         {
@@ -45,21 +50,30 @@ def probe(document: Tensor, one: Tensor, another: Tensor) -> list[Example]:
     ]
 
 
-def continued(document: Tensor, one: Tensor, another: Tensor) -> list[Example]:
-    """Return a document with each of the others as its continuation, as examples."""
+def causality_examples(document: Tensor, one: Tensor, another: Tensor) -> list[Example]:
+    """Return two examples: the document, followed by each of the others.
+
+    Args:
+        document: the common document, (LENGTH,), int64.
+        one: another document, (PREFIX,), int64.
+        another: a third document, (PREFIX,), int64.
+
+    Returns:
+        Each with `input_ids` (LENGTH + PREFIX,).
+    """
     return [{"input_ids": torch.cat([document, other])} for other in (one, another)]
 
 
-def with_other_columns(examples: Sequence[Example], row: Example) -> list[Example]:
-    """Return the examples with what a row of the data has besides, for its own collator."""
+def add_missing_columns(examples: Sequence[Example], row: Example) -> list[Example]:
+    """Return the examples with the other columns of a row, which a custom collator may need."""
     return [
-        {key: like(value, row, example) for key, value in row.items()} | example
+        {key: resize_column(value, row, example) for key, value in row.items()} | example
         for example in examples
     ]
 
 
-def like(value: Any, row: Example, example: Example) -> Any:
-    """Return a value of a row for an example: one a token, or one a document, it stays so."""
+def resize_column(value: Any, row: Example, example: Example) -> Any:
+    """Return a value of a row for an example: with one element per token or document, resized."""
     if not isinstance(value, list) and getattr(value, "ndim", 0) == 0:
         return value
     for name in ("input_ids", "lengths"):
@@ -70,36 +84,46 @@ def like(value: Any, row: Example, example: Example) -> Any:
 
 
 def require_equal(logits: Tensor, where: str, fix: str) -> None:
-    """Raise ConfigurationError unless the common document has the same logits in each example.
+    """Check that the common document has the same logits in each of the `packing_examples`.
 
     Args:
-        logits: of the examples of `probe`, (3, tokens, vocabulary).
-        where: what gave them, for the message.
-        fix: the next step, for the message.
+        logits: of the three examples, (3, seq, vocabulary).
+        where: the model or task that computed them, for the error message.
+        fix: the next step, for the error message.
+
+    Raises:
+        ConfigurationError: if the logits differ by more than rounding.
     """
-    after, after_another, first = logits[0, BEFORE:], logits[1, BEFORE:], logits[2, :-BEFORE]
-    # Elsewhere it may be rounded otherwise, in TF32 by a thousandth.
+    after, after_another, first = (
+        logits[0, PREFIX:],
+        logits[1, PREFIX:],
+        logits[2, :-PREFIX],
+    )
+    # At another position rounding differs, in TF32 by up to 1e-3.
     elsewhere = max(1e-3, 4 * torch.finfo(logits.dtype).eps)
-    for other, share in ((after_another, SAME), (first, elsewhere)):
+    for other, share in ((after_another, RTOL), (first, elsewhere)):
         error = (after - other).float().abs().max()
         if not error <= share * logits.float().abs().max():
             raise ConfigurationError(
-                f"packed documents see each other in {where}: the logits of one change by "
-                f"{float(error):.2g} with what stands before it: {fix}, or {FIX}"
+                f"packed documents attend to each other in {where}: logits of a document change by "
+                f"{float(error):.2g} with the preceding document: {fix}, or {UNPACK_HINT}"
             )
 
 
 def require_causal(logits: Tensor, model: str, fix: str) -> None:
-    """Raise ConfigurationError if the logits of a document depend on its continuation.
+    """Check that the logits of a document do not depend on its continuation.
 
     Args:
-        logits: of the examples of `continued`, (2, tokens, vocabulary).
-        model: what gave them, for the message.
-        fix: the next step, for the message.
+        logits: of the two `causality_examples`, (2, seq, vocabulary).
+        model: name of the model, for the error message.
+        fix: the next step, for the error message.
+
+    Raises:
+        ConfigurationError: if the logits differ by more than rounding.
     """
     error = (logits[0, :LENGTH] - logits[1, :LENGTH]).float().abs().max()
-    if not error <= SAME * logits.float().abs().max():
+    if not error <= RTOL * logits.float().abs().max():
         raise ConfigurationError(
-            f"{model} sees the tokens that it is to predict: its logits change by "
-            f"{float(error):.2g} with what stands behind: {fix}"
+            f"{model} is not causal: its logits change by {float(error):.2g} with later tokens: "
+            f"{fix}"
         )

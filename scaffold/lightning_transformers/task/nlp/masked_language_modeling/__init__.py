@@ -1,4 +1,4 @@
-"""Masked language modeling: predict the words that are hidden in a text."""
+"""Masked language modeling: predict the masked tokens of a text."""
 
 from lightning_transformers.task.nlp.masked_language_modeling.data import (
     MaskedLanguageModelingDataModule,

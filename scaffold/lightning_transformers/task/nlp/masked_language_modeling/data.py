@@ -1,4 +1,4 @@
-"""Text for masked language modeling: rows, or blocks cut from all of them."""
+"""Data module of masked language modeling: rows of text, or blocks of all rows."""
 
 from typing import Annotated, ClassVar
 
@@ -16,25 +16,27 @@ from lightning_transformers.task.nlp.masked_language_modeling.masking import (
     MaskingCollator,
     TokenMasker,
 )
-from lightning_transformers.task.nlp.masked_language_modeling.tokens import tells_words_apart
+from lightning_transformers.task.nlp.masked_language_modeling.tokens import gives_word_ids
 from lightning_transformers.task.shared.text import PaddedTextDataModule
 
 
 class MaskedLanguageModelingDataModule(PaddedTextDataModule):
-    """Hides words in blocks of text, or in rows.
+    """Masks tokens in blocks of text, or in rows.
 
-    In training others are hidden in each epoch. In validation and test it is the same ones each
-    time, which depend on the text alone, so that the losses of epochs and of runs compare.
+    Training masks are drawn anew in each epoch. Validation and test masks depend only on the text,
+    so that losses are comparable between epochs and runs. A batch has `input_ids`,
+    `attention_mask` and `labels`, each (batch, seq), int64; labels are -100 for unmasked tokens.
     """
 
     text_column: str = "text"
+    """Column of the texts."""
     line_by_line: bool = False
-    """Make each row an example, instead of joining them and cutting blocks of `max_length`."""
+    """Make each row an example, instead of concatenating the rows and cutting blocks of
+    `max_length`."""
     mlm_probability: Annotated[float, Field(gt=0, le=1)] = 0.15
-    """Share of the tokens, or words, to hide."""
+    """Fraction of the tokens, or with `whole_word_mask` of the words, to mask."""
     whole_word_mask: bool = False
-    """Hide all tokens of a word, which are those that the tokenizer's first step leaves together,
-    instead of single tokens."""
+    """Mask all tokens of a word, as the tokenizer's pre-tokenizer splits words, not single ones."""
 
     sample_files: ClassVar[dict[str, str]] = shipped_files("summarization")
 
@@ -42,17 +44,21 @@ class MaskedLanguageModelingDataModule(PaddedTextDataModule):
         super().__init__(tokenizer, **hyperparameters)
         if tokenizer.mask_token_id is None:
             raise ConfigurationError(
-                f"the tokenizer '{tokenizer.name_or_path}' has no mask token: choose a model that "
-                "was trained with one, backbone.pretrained_model_name_or_path=bert-base-cased"
+                f"the tokenizer '{tokenizer.name_or_path}' has no mask token: choose a masked "
+                "language model, such as backbone.pretrained_model_name_or_path=bert-base-cased"
             )
-        if self.whole_word_mask and not tells_words_apart(tokenizer):
+        if self.whole_word_mask and not gives_word_ids(tokenizer):
             raise ConfigurationError(
-                f"the tokenizer '{tokenizer.name_or_path}' does not tell words apart: "
+                f"the tokenizer '{tokenizer.name_or_path}' gives no word boundaries: "
                 "set dataset.whole_word_mask=false"
             )
 
     def process_split(self, split: str, rows: AnyDataset) -> AnyDataset:
-        """Return the rows as examples; words are hidden already, except in those to train on."""
+        """Return tokenized examples, masked except in `train`, which the collator masks.
+
+        Raises:
+            ConfigurationError: if the split has no text.
+        """
         self.require_text(split, rows, text_column=self.text_column)
         if split == "predict":
             return self.map_rows(
@@ -81,11 +87,11 @@ class MaskedLanguageModelingDataModule(PaddedTextDataModule):
         return examples
 
     def token_masker(self) -> TokenMasker:
-        """Return what hides words."""
+        """Return the function that masks the tokens of an example; override to mask differently."""
         return TokenMasker(self.tokenizer, self.mlm_probability)
 
     @property
     def collate_fn(self) -> MaskingCollator:
-        """Return the collator, which hides words of the examples to train on."""
+        """Return the collator, which masks training examples."""
         length = self.longest_input() if self.padding == "max_length" else None
         return MaskingCollator(self.tokenizer, length, self.token_masker())

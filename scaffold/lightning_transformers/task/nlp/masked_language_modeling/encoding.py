@@ -1,4 +1,4 @@
-"""From texts to examples."""
+"""Tokenize texts, and cut them into examples."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -24,7 +24,7 @@ from lightning_transformers.task.nlp.masked_language_modeling.tokens import (
 )
 
 MASKS = ("[MASK]", "<mask>")
-"""What stands for the mask token in a text to predict on, whatever the tokenizer calls it."""
+"""Spellings of the mask token in a text to predict on, for any tokenizer."""
 
 
 def encode_blocks(
@@ -38,38 +38,39 @@ def encode_blocks(
     whole_word_mask: bool,
     mask: TokenMasker | None,
 ) -> Columns:
-    """Return the examples of a batch of rows, for `Dataset.map(batched=True)`.
+    """Tokenize texts into examples, for `Dataset.map(batched=True)`.
 
     Args:
         columns: the rows.
-        tokenizer: turns the texts into ids.
-        text_column: the column of the texts.
-        line_by_line: whether a row is an example, or all of them are joined and cut into blocks.
-        max_length: tokens in an example at most, with the special ones around it.
-        truncation: whether to cut a longer row.
-        whole_word_mask: whether the tokens of a word are hidden together, or each by itself.
-        mask: hides words here, the same for the same tokens; None leaves it to the collator.
+        tokenizer: the tokenizer.
+        text_column: column of the texts.
+        line_by_line: make each row an example, instead of concatenating and cutting blocks.
+        max_length: maximum tokens in an example, including the special tokens around it.
+        truncation: truncate a longer row with `line_by_line`.
+        whole_word_mask: mask the tokens of a word together.
+        mask: masks the examples, equal tokens equally; None if the collator does.
 
     Returns:
-        `input_ids` and `attention_mask` with `word_ids`, or where `mask` is given `labels`.
+        The columns `input_ids` and `attention_mask`, and `word_ids`, or with `mask` `labels`.
 
     Raises:
-        ConfigurationError: if a row is too long and must not be cut, or `max_length` too short.
+        ConfigurationError: if a row is too long and `truncation` is False, or `max_length` leaves
+            no room for text.
     """
     start, end = special_tokens(tokenizer)
     room = max_length - start.shape[1] - end.shape[1]
     if room < 1:
         raise ConfigurationError(
-            f"dataset.max_length={max_length} leaves no room for a text between the tokenizer's "
-            f"{max_length - room} special tokens: set dataset.max_length=128 or so"
+            f"dataset.max_length={max_length} leaves no room for text between the tokenizer's "
+            f"{max_length - room} special tokens: increase it, for example to 128"
         )
     rows = tokens_of(tokenizer, [text for text in columns[text_column] if text], whole_word_mask)
     if line_by_line:
         longest = max((row.shape[1] for row in rows), default=0)
         if longest > room and not truncation:
             raise ConfigurationError(
-                f"a row has {longest + max_length - room} tokens, an input at most {max_length}: "
-                "set dataset.truncation=true, or dataset.line_by_line=false"
+                f"a row has {longest + max_length - room} tokens, dataset.max_length={max_length}: "
+                "set dataset.truncation=true or dataset.line_by_line=false"
             )
         pieces: Iterable[Tokens] = (row[:, :room] for row in rows)
     else:
@@ -88,10 +89,17 @@ def encode_prompts(
     max_length: int,
     truncation: bool,
 ) -> Columns:
-    """Return texts to fill in as the model's inputs, for `Dataset.map(batched=True)`.
+    """Tokenize texts with mask tokens to predict, for `Dataset.map(batched=True)`.
+
+    Args:
+        columns: the rows.
+        tokenizer: the tokenizer.
+        text_column: column of the texts.
+        max_length: maximum tokens in an input.
+        truncation: truncate longer texts.
 
     Raises:
-        ConfigurationError: for a text without a mask token, or with one that is cut off.
+        ConfigurationError: for a text without a mask token, or one that truncation removes.
     """
     mask_token = str(tokenizer.mask_token)
     texts = [text or "" for text in columns[text_column]]
@@ -101,18 +109,18 @@ def encode_prompts(
     for text, ids in zip(texts, encoded["input_ids"], strict=True):
         if mask_token not in text:
             raise ConfigurationError(
-                f"nothing to fill in '{text}': put {mask_token} where a word is to be predicted"
+                f"'{text}' has no mask token: insert {mask_token} for each token to predict"
             )
         if ids.count(tokenizer.mask_token_id) < text.count(mask_token):
             raise ConfigurationError(
-                f"the text '{text[:40]}…' has a {mask_token} after the {max_length} tokens that "
-                "an input has at most: shorten it"
+                f"the text '{text[:40]}…' has a {mask_token} after its first {max_length} tokens: "
+                "shorten the text"
             )
     return encoded
 
 
 def as_columns(examples: Sequence[Tokens], mask: TokenMasker | None) -> Columns:
-    """Return the examples as columns, with words hidden where `mask` is given."""
+    """Return the examples as columns, masked if `mask` is given."""
     columns: dict[str, list[Any]] = {"attention_mask": [[1] * e.shape[1] for e in examples]}
     if mask is None:
         columns["word_ids"] = [words.tolist() for _, words in examples]

@@ -1,4 +1,4 @@
-"""Which tokens of an example are hidden, and what stands in their place."""
+"""Mask the tokens of an example."""
 
 import hashlib
 import math
@@ -14,21 +14,21 @@ from lightning_transformers.base.types import Batch, Row
 from lightning_transformers.data.collators import IGNORE_INDEX, PaddingCollator
 
 NEVER = -1
-"""The word of a token that is never hidden."""
+"""Word id of a token that is never masked."""
 MASKED, RANDOM = 0.8, 0.1
+"""Fractions of the masked tokens that become the mask token, and a random token."""
 
 
 class TokenMasker:
-    """Hides words for a model to predict, as BERT does (Devlin et al., 2019, arXiv:1810.04805).
+    """Masks words as BERT does (Devlin et al., 2019, arXiv:1810.04805).
 
-    Of the hidden tokens 80 % become the mask token, 10 % a random one, 10 % stay as they are.
-    The collator of transformers masks a whole word with the mask token alone, takes for a word
-    what no space divides, and draws from one generator for each worker.
+    Of the masked tokens, 80 % become the mask token, 10 % a random token, and 10 % are unchanged.
+    Unlike the collator of transformers, it does so with whole words, too, takes word boundaries
+    from the tokenizer, and accepts a generator.
 
     Args:
-        tokenizer: has the mask token.
-        mlm_probability: share of the words to hide; of an example one is hidden at least, since
-            without any it would have no loss.
+        tokenizer: a tokenizer with a mask token.
+        mlm_probability: fraction of the words to mask; at least one word of an example is masked.
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, mlm_probability: float) -> None:
@@ -39,12 +39,15 @@ class TokenMasker:
     def __call__(
         self, input_ids: Tensor, word_ids: Tensor, generator: torch.Generator | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Return the inputs with words hidden, and the labels: the hidden tokens, else -100.
+        """Mask an example.
 
         Args:
-            input_ids: the tokens, (length,).
-            word_ids: for each token the number of its word, (length,); `NEVER` for one to keep.
-            generator: to draw from; torch's own by default.
+            input_ids: the token ids, (seq,).
+            word_ids: the word id of each token, (seq,); `NEVER` for a token that is not masked.
+            generator: random generator; None: torch's default generator.
+
+        Returns:
+            The masked `input_ids` and the `labels`, -100 for unmasked tokens, each (seq,).
         """
         words, word = torch.unique(word_ids, return_inverse=True)
         draws = torch.rand(len(words), generator=generator)
@@ -59,12 +62,12 @@ class TokenMasker:
 
 
 class MaskingCollator(PaddingCollator):
-    """Pad examples, and hide words of those that say which tokens are words.
+    """Pad examples, and mask those with `word_ids`.
 
     Args:
-        tokenizer: says with which token and on which side to pad.
-        length: pad to this many tokens; by default to the longest of the batch.
-        mask: hides the words, others each time.
+        tokenizer: gives the padding token and side.
+        length: length in tokens to pad to; None: the longest of the batch.
+        mask: masks an example, differently on each call.
     """
 
     def __init__(
@@ -74,11 +77,14 @@ class MaskingCollator(PaddingCollator):
         self.mask = mask
 
     def __call__(self, examples: Sequence[Row]) -> Batch:
-        """Return `input_ids`, `attention_mask` and, unless to predict on, `labels`."""
+        """Return `input_ids`, `attention_mask` and, except for `predict`, `labels`.
+
+        Each is (batch, seq), int64.
+        """
         return super().__call__([self.masked(example) for example in examples])
 
     def masked(self, example: Row) -> Row:
-        """Return an example with words hidden, if it has the column `word_ids`."""
+        """Return an example masked if it has `word_ids`, else unchanged."""
         if "word_ids" not in example:
             return example
         rest = {key: value for key, value in example.items() if key != "word_ids"}
@@ -88,6 +94,6 @@ class MaskingCollator(PaddingCollator):
 
 
 def generator_for(input_ids: NDArray[np.int32]) -> torch.Generator:
-    """Return a generator whose stream depends on the tokens of an example alone."""
+    """Return a random generator seeded by the tokens of an example."""
     digest = hashlib.blake2b(input_ids.astype(np.int64).tobytes(), digest_size=8).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest, "big") >> 1)

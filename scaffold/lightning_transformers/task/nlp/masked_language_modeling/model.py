@@ -1,4 +1,4 @@
-"""The masked language model."""
+"""Task of masked language modeling."""
 
 from typing import ClassVar
 
@@ -12,7 +12,7 @@ from lightning_transformers.training.metrics import Accuracy, MetricInputs, Perp
 
 
 class MaskedLanguageModelingTransformer(TaskTransformer):
-    """Predicts hidden tokens; reports their loss, perplexity and accuracy."""
+    """Predicts masked tokens; logs their loss, perplexity and accuracy."""
 
     default_model_type: ClassVar[str] = "transformers.AutoModelForMaskedLM"
     data_module_type: ClassVar[str] = f"{__package__}.MaskedLanguageModelingDataModule"
@@ -27,14 +27,14 @@ class MaskedLanguageModelingTransformer(TaskTransformer):
         }
 
     def metric_inputs(self, loss: Loss, outputs: ModelOutput, batch: Batch) -> MetricInputs:
-        """Return the predicted and the true tokens as well, of those that were hidden."""
+        """Return also `preds` and `target`, the predicted and true masked tokens, (masked,)."""
         hidden = batch["labels"] != IGNORE_INDEX
         predicted = outputs["logits"][hidden].argmax(-1)
         compared = {"preds": predicted, "target": batch["labels"][hidden]}
         return super().metric_inputs(loss, outputs, batch) | compared
 
     def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> list[Row]:
-        """Return each text with its masks filled in, and the tokens with their probabilities."""
+        """Return the filled-in `text`, its new `tokens` and their probabilities, `scores`."""
         tokenizer = self.data.tokenizer
         input_ids = batch["input_ids"]
         masks = input_ids == tokenizer.mask_token_id

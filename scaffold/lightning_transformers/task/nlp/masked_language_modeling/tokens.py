@@ -1,4 +1,4 @@
-"""Texts as tokens, each with the word that it is part of, and blocks cut from them."""
+"""Tokenize texts with word ids, and cut tokens into blocks."""
 
 from collections.abc import Iterator, Sequence
 from itertools import chain
@@ -11,13 +11,19 @@ from lightning_transformers.data.packing import token_ids
 from lightning_transformers.task.nlp.masked_language_modeling.masking import NEVER
 
 Tokens = NDArray[np.int32]
-"""Tokens as two rows of numbers, (2, length): their ids, and the words they are part of."""
+"""Token ids and word ids, (2, seq)."""
 
 
 def tokens_of(
     tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], whole_words: bool
 ) -> list[Tokens]:
-    """Return the tokens of each text, none of them in the same word as one of another text."""
+    """Return the tokens of each text, with word ids that are unique across the texts.
+
+    Args:
+        tokenizer: the tokenizer; with `whole_words` a fast one.
+        texts: the texts.
+        whole_words: give the tokens of a word the same word id, not each token its own.
+    """
     words: Sequence[Sequence[int | None]]
     if whole_words:
         encoded = tokenizer(list(texts), add_special_tokens=False, verbose=False)
@@ -35,15 +41,21 @@ def tokens_of(
     return np.split(tokens, bounds[1:-1], axis=1)
 
 
-def tells_words_apart(tokenizer: PreTrainedTokenizerBase) -> bool:
-    """Tell whether a tokenizer says which word a token is part of: one in Python does not."""
+def gives_word_ids(tokenizer: PreTrainedTokenizerBase) -> bool:
+    """Return whether a tokenizer gives word ids; those written in Python do not."""
     if not tokenizer.is_fast:
         return False
     return len(set(tokenizer("a b", add_special_tokens=False).word_ids())) == 2
 
 
 def blocks(rows: Sequence[Tokens], between: Tokens, size: int) -> Iterator[Tokens]:
-    """Yield the rows joined and cut into blocks, the last one shorter, so that none is lost."""
+    """Concatenate rows and yield blocks of `size` tokens; the last may be shorter.
+
+    Args:
+        rows: the tokens of each row.
+        between: the separator of two rows.
+        size: tokens in a block.
+    """
     parts = [part for row in rows for part in (between, row)][1:]
     joined = np.concatenate(parts, axis=1) if parts else between[:, :0]
     for first in range(0, joined.shape[1], size):
@@ -51,7 +63,7 @@ def blocks(rows: Sequence[Tokens], between: Tokens, size: int) -> Iterator[Token
 
 
 def special_tokens(tokenizer: PreTrainedTokenizerBase) -> tuple[Tokens, Tokens]:
-    """Return what the tokenizer puts before a text and after it."""
+    """Return the special tokens that the tokenizer adds before and after a text."""
     encoded = tokenizer("a", return_special_tokens_mask=True)
     added = np.array(encoded["special_tokens_mask"], dtype=bool)
     first, last = np.flatnonzero(~added)[[0, -1]]
@@ -60,11 +72,11 @@ def special_tokens(tokenizer: PreTrainedTokenizerBase) -> tuple[Tokens, Tokens]:
 
 
 def separator(tokenizer: PreTrainedTokenizerBase) -> Tokens:
-    """Return what divides two rows in a block, which may be nothing."""
+    """Return the token that separates two rows in a block, if the tokenizer has one."""
     ids = [tokenizer.sep_token_id, tokenizer.eos_token_id]
     return special([token_id for token_id in ids if token_id is not None][:1])
 
 
 def special(ids: Sequence[int]) -> Tokens:
-    """Return tokens that are never hidden."""
+    """Return tokens that are never masked."""
     return np.array([ids, [NEVER] * len(ids)], dtype=np.int32)

@@ -1,4 +1,4 @@
-"""Multiple choice: tell which of several choices answers a question or continues a text."""
+"""Multiple choice: select the choice that answers a question or continues a text."""
 
 from lightning_transformers.task.nlp.multiple_choice.data import MultipleChoiceDataModule
 from lightning_transformers.task.nlp.multiple_choice.model import MultipleChoiceTransformer

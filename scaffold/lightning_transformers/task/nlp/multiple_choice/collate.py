@@ -1,4 +1,4 @@
-"""From examples with a list of inputs, one for each choice, to batches."""
+"""Collate examples with one input per choice."""
 
 from collections.abc import Sequence
 
@@ -12,19 +12,19 @@ class ChoiceCollator(PaddingCollator):
     """Pad the inputs of all choices to one length, and all examples to one number of choices."""
 
     def __call__(self, examples: Sequence[Row]) -> Batch:
-        """Return inputs of (batch, choices, length), and `labels`, unless to predict on.
+        """Return inputs (batch, choices, seq) and, except for `predict`, `labels` (batch,), int64.
 
-        Where the examples differ in their number of choices, `choice_mask` of (batch, choices)
-        tells which are theirs; the others repeat them.
+        If the number of choices differs, `choice_mask` (batch, choices), bool, is False for
+        padding, which repeats the choices of the example.
         """
         counts = torch.tensor([len(example["input_ids"]) for example in examples])
         most = int(counts.max())
-        flat = [
+        choices = [
             {key: example[key][number % count] for key in example if key != "labels"}
             for example, count in zip(examples, counts.tolist(), strict=True)
             for number in range(most)
         ]
-        inputs = super().__call__(flat)
+        inputs = super().__call__(choices)
         batch = {key: value.view(-1, most, value.shape[-1]) for key, value in inputs.items()}
         if "labels" in examples[0]:
             batch["labels"] = torch.tensor([example["labels"] for example in examples])

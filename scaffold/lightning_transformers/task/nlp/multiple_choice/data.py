@@ -1,4 +1,4 @@
-"""Questions with choices, one of them right."""
+"""Data module of multiple choice: questions with choices, one of them correct."""
 
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
@@ -16,31 +16,33 @@ EXAMPLE = "+x='{context: some text, question: a question, choices: [one, another
 
 
 class MultipleChoiceDataModule(PaddedTextDataModule):
-    """Pairs a context with each choice, before which the question stands.
+    """Pairs the context with each choice, which is appended to the question.
 
-    In a question with a blank (`_`) the choice fills it. Of a long input the context is cut. Rows
-    may have different numbers of choices.
+    A choice replaces the blank (`_`) of a question that has one. Truncation shortens the context
+    only. Rows may differ in their number of choices. A batch has `input_ids` and `attention_mask`,
+    each (batch, choices, seq), and `labels` (batch,), int64.
     """
 
     context_column: str = "context"
+    """Column of the contexts."""
     question_column: str | None = "question"
-    """The column of what comes before each choice, if anything does."""
+    """Column of the text before each choice; None: no such text."""
     choices_column: str = "choices"
-    """The column of lists of choices."""
+    """Column of lists of choices."""
     choice_columns: list[str] | None = None
-    """In place of it, a column for each choice."""
+    """One column per choice, instead of `choices_column`."""
     label_column: str = "label"
-    """The column of the right choice: its number from 0, its letter from A, or its text."""
+    """Column of the correct choice: its index from 0, its letter from A, or its text."""
 
     collator_type: ClassVar[type[PaddingCollator]] = ChoiceCollator
     sample_files: ClassVar[dict[str, str]] = shipped_files("multiple_choice")
 
     def is_unlabelled(self, rows: AnyDataset) -> bool:
-        """Tell whether no row has a label to test with."""
+        """Return whether all labels of a split are missing."""
         return is_unlabelled(rows, self.label_column)
 
     def process_split(self, split: str, rows: AnyDataset) -> AnyDataset:
-        """Return the rows as inputs, a list of them for each key, with `labels`."""
+        """Return tokenized rows, with one input per choice, and `labels` except for `predict`."""
         label = None if split == "predict" else self.label_column
         self.require_text(
             split, rows, context_column=self.context_column, question_column=self.question_column
@@ -62,13 +64,13 @@ class MultipleChoiceDataModule(PaddedTextDataModule):
         )
 
     def choices_in(self, split: str, rows: AnyDataset) -> str | list[str]:
-        """Return the column of lists of choices, or the columns of which each has a choice.
+        """Return the column of lists of choices, or the columns of single choices.
 
         Raises:
-            ConfigurationError: if the rows have no such column, or it holds no lists.
+            ConfigurationError: if the column is missing or has no lists.
         """
         column, present = self.choices_column, column_names(rows)
-        # An input to predict on may have its choices in a list whatever the data set has.
+        # An input to predict on may have a list even if the dataset has columns.
         if self.choice_columns and not (split == "predict" and column in present):
             for name in self.choice_columns:
                 self.require_columns(split, rows, choice_columns=name)
@@ -81,21 +83,24 @@ class MultipleChoiceDataModule(PaddedTextDataModule):
         feature = (rows.features or {}).get(column)
         if feature is not None and not hasattr(feature, "feature"):
             raise ConfigurationError(
-                f"the column '{column}' of the {split} set holds no lists: put each choice in a "
-                "column of its own, and set dataset.choice_columns=[a,b]"
+                f"column '{column}' of the {split} set has no lists: write one column per choice "
+                "and set dataset.choice_columns=[a,b]"
             )
         return column
 
     def input_column(self) -> str:
-        """Return the column of the context."""
+        """Return `context_column`."""
         return self.context_column
 
     def predict_rows(self, inputs: Sequence[object]) -> list[Row]:
-        """Return inputs as rows.
+        """Return inputs to predict on as rows.
 
         Args:
-            inputs: mappings with `context`, `question` and `choices`, a list, or with the columns
-                of the data.
+            inputs: mappings with `context`, `question` and a list `choices`, or with the columns
+                of the dataset.
+
+        Raises:
+            ConfigurationError: for an input without context, question or choices.
         """
         names = {"context": self.context_column, "choices": self.choices_column}
         if self.question_column is not None:
@@ -103,14 +108,14 @@ class MultipleChoiceDataModule(PaddedTextDataModule):
         rows = []
         for value in inputs:
             given = value if isinstance(value, Mapping) else {}
-            row = {str(names.get(key, key)): as_text(part) for key, part in given.items()}
+            row = {str(names.get(key, key)): to_text(part) for key, part in given.items()}
             if not self.is_complete(row):
-                raise ConfigurationError(f"nothing to choose from in {value}: give {EXAMPLE}")
+                raise ConfigurationError(f"incomplete input {value}: give {EXAMPLE}")
             rows.append(row)
         return rows
 
     def is_complete(self, row: Row) -> bool:
-        """Tell whether a row to predict on has all texts, and choices in one form or the other."""
+        """Return whether a row to predict on has context, question and choices."""
         texts = {self.context_column, self.question_column} - {None}
         is_list = isinstance(row.get(self.choices_column), list)
         are_columns = self.choice_columns is not None and row.keys() >= set(self.choice_columns)
@@ -122,8 +127,8 @@ class MultipleChoiceDataModule(PaddedTextDataModule):
         return choices_of(rows[:], self.choices_in("predict", rows), "the inputs")
 
 
-def as_text(value: object) -> object:
-    """Return a value, or each of a list, as text: the command line reads `1` as a number."""
+def to_text(value: object) -> object:
+    """Return a value or the items of a list as text: the command line parses `1` as a number."""
     if isinstance(value, list):
-        return [as_text(part) for part in value]
+        return [to_text(part) for part in value]
     return None if value is None else str(value)

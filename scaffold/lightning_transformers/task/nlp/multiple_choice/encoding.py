@@ -1,4 +1,4 @@
-"""From a context, a question and choices to one input for each choice."""
+"""Tokenize a context, a question and choices into one input per choice."""
 
 import re
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from lightning_transformers.data.packing import token_ids
 from lightning_transformers.data.texts import tokenize
 
 BLANK = re.compile(r" *(?:(?<!\w)_+|_+(?!\w)) *")
-"""Underscores that stand for a missing word, and not within a name, with the spaces around."""
+"""Underscores as a blank, not inside a word, with the spaces around them."""
 
 T = TypeVar("T")
 
@@ -29,18 +29,29 @@ def encode_choices(
     label: str | None,
     place: str,
 ) -> Columns:
-    """Return the model's inputs for `Dataset.map(batched=True)`; see the data module.
+    """Tokenize rows, for `Dataset.map(batched=True)`.
+
+    Args:
+        columns: the rows.
+        tokenizer: the tokenizer.
+        context: column of the contexts.
+        question: column of the questions, if any.
+        choices: column of lists of choices, or the columns of single choices.
+        max_length: maximum tokens in an input.
+        truncation: truncate the context of longer inputs.
+        label: column of the labels; None for rows without labels.
+        place: name of the split, for error messages.
 
     Returns:
-        Columns with a list for each choice, such as `input_ids`, and the number of the right one
-        as `labels`, unless `label` is None.
+        The columns of the tokenizer, with one list per choice in each value, and with `label` the
+        index of the correct choice as `labels`.
     """
     options = choices_of(columns, choices, place)
     questions = columns[question] if question else [None] * len(options)
     contexts = [text or "" for text in columns[context]]
     firsts = [text for text, row in zip(contexts, options, strict=True) for _ in row]
     seconds = [
-        joined(text or "", choice)
+        join_question_and_choice(text or "", choice)
         for text, row in zip(questions, options, strict=True)
         for choice in row
     ]
@@ -48,19 +59,24 @@ def encode_choices(
         check_room(tokenizer, seconds, max_length)
     strategy = "only_first" if truncation else False
     encoded = tokenize(tokenizer, firsts, seconds, max_length, strategy)
-    grouped = {key: regrouped(values, options) for key, values in encoded.items()}
+    grouped = {key: regroup(values, options) for key, values in encoded.items()}
     if label is None:
         return grouped
     labels = zip(columns[label], options, strict=True)
     where = f"column '{label}' of {place}"
-    return {**grouped, "labels": [label_of(value, row, where) for value, row in labels]}
+    return {**grouped, "labels": [choice_index(value, row, where) for value, row in labels]}
 
 
 def choices_of(columns: Columns, choices: str | list[str], place: str) -> list[list[str]]:
-    """Return the choices of each row, from a column of lists or a column for each.
+    """Return the choices of each row without empty ones at its end.
+
+    Args:
+        columns: the rows.
+        choices: column of lists of choices, or the columns of single choices.
+        place: name of the split, for the error message.
 
     Raises:
-        ConfigurationError: for a row with an empty choice, other than at its end, or with one.
+        ConfigurationError: for a row with fewer than two choices, or an empty one before others.
     """
     if isinstance(choices, str):
         rows = [list(row or ()) for row in columns[choices]]
@@ -71,42 +87,45 @@ def choices_of(columns: Columns, choices: str | list[str], place: str) -> list[l
             row.pop()
         if len(row) < 2 or None in row or "" in row:
             raise ConfigurationError(
-                f"a row of {place} has the choices {row}: at least 2 are needed, and none "
-                "of them empty, so mend the data"
+                f"a row of {place} has the choices {row}: give at least 2, none of them empty"
             )
     return [[str(choice) for choice in row] for row in rows]
 
 
-def joined(question: str, choice: str) -> str:
-    """Return the choice in the blanks of the question, as RACE has them, or else after it."""
+def join_question_and_choice(question: str, choice: str) -> str:
+    """Return the question with the choice in its blanks (as in RACE), or appended to it."""
     filled, blanks = BLANK.subn(lambda _: f" {choice} ", question)
     return (filled if blanks else f"{question} {choice}").strip()
 
 
 def check_room(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], max_length: int) -> None:
-    """Raise ConfigurationError if a question with a choice leaves no room for the context."""
+    """Check the length of questions with choices, which are not truncated.
+
+    Raises:
+        ConfigurationError: if one exceeds `max_length`.
+    """
     longest = max(map(len, token_ids(tokenizer, texts)), default=0)
     needed = longest + tokenizer.num_special_tokens_to_add(pair=True)
     if needed > max_length:
         raise ConfigurationError(
-            f"a question with a choice has {needed} tokens, an input at most {max_length}, and "
-            "only the context is cut: shorten it, or set dataset.max_length=<tokens>"
+            f"a question with a choice has {needed} tokens, dataset.max_length={max_length}, and "
+            "only the context is truncated: shorten it or increase dataset.max_length"
         )
 
 
-def regrouped(values: Sequence[T], groups: Sequence[Sequence[object]]) -> list[list[T]]:
-    """Return a flat list as lists of the lengths of `groups`."""
+def regroup(values: Sequence[T], groups: Sequence[Sequence[object]]) -> list[list[T]]:
+    """Return a flat list as consecutive lists with the lengths of `groups`."""
     rest = iter(values)
     return [[next(rest) for _ in group] for group in groups]
 
 
-def label_of(value: object, choices: Sequence[str], place: str) -> int:
-    """Return the number of the choice that a label names: by its text, by a letter or a number.
+def choice_index(value: object, choices: Sequence[str], place: str) -> int:
+    """Return the index of the choice that a label refers to.
 
     Args:
-        value: the text of a choice, a letter from A, or a number from 0, which may be a text.
+        value: the text of a choice, a letter from A, or an index from 0, as number or text.
         choices: the choices of the row.
-        place: column and split, for the message.
+        place: column and split, for the error message.
 
     Raises:
         ConfigurationError: for any other label.
@@ -122,6 +141,6 @@ def label_of(value: object, choices: Sequence[str], place: str) -> int:
     if not 0 <= number < len(choices):
         raise ConfigurationError(
             f"the label '{value}' in {place} is none of the {len(choices)} choices "
-            f"{known}: give a number from 0, a letter from A or the text of a choice"
+            f"{known}: use an index from 0, a letter from A or the text of a choice"
         )
     return number

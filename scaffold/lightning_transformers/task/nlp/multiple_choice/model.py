@@ -1,4 +1,4 @@
-"""The chooser among several choices."""
+"""Task of multiple choice."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -14,13 +14,13 @@ from lightning_transformers.training.metrics import Accuracy, MetricInputs
 
 
 class MultipleChoiceTransformer(TaskTransformer):
-    """Tells which choice is right; reports the accuracy."""
+    """Selects the correct choice; logs the loss and the accuracy."""
 
     default_model_type: ClassVar[str] = "transformers.AutoModelForMultipleChoice"
     data_module_type: ClassVar[str] = f"{__package__}.MultipleChoiceDataModule"
 
     def forward(self, batch: Batch) -> ModelOutput:
-        """Run the model on a batch, among the choices that each example has."""
+        """Run the model on a batch; the logits (batch, choices) of padding choices are -inf."""
         if "choice_mask" not in batch:
             return super().forward(batch)
         own = {key: value for key, value in batch.items() if key not in ("choice_mask", "labels")}
@@ -37,16 +37,16 @@ class MultipleChoiceTransformer(TaskTransformer):
         return {**super().configure_metrics(stage), "accuracy": accuracy}
 
     def metric_inputs(self, loss: Loss, outputs: ModelOutput, batch: Batch) -> MetricInputs:
-        """Return the chosen and the right numbers as well."""
+        """Return also `preds` and `target`, indices of choices, (batch,)."""
         compared = {"preds": outputs["logits"].argmax(-1), "target": batch["labels"]}
         return super().metric_inputs(loss, outputs, batch) | compared
 
     def finish_predictions(self, predictions: list[Any], inputs: Sequence[object]) -> list[Any]:
-        """Return for each input the text of the best choice, its number and its probability.
+        """Return for each input `choice`, `index` and `score` of the best choice.
 
         Args:
-            predictions: the number and the probability of the best choice of each input.
-            inputs: mappings with `context`, `question` and `choices`, a list.
+            predictions: `index` and `score` of each input, from `predict_step`.
+            inputs: mappings with `context`, `question` and a list `choices`.
         """
         data: MultipleChoiceDataModule = self.data
         choices = data.predicted_choices(inputs)
@@ -56,7 +56,7 @@ class MultipleChoiceTransformer(TaskTransformer):
         ]
 
     def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> list[Row]:
-        """Return the number and the probability of the best choice of each example."""
+        """Return the `index` and the probability `score` of the best choice of each example."""
         scores, indices = self(batch)["logits"].float().softmax(-1).max(-1)
         return [
             {"index": index, "score": score}

@@ -1,4 +1,4 @@
-"""From rows to examples: what the model takes, its labels, and what answers are read from."""
+"""Encode rows as examples: model inputs, labels, and the windows from which answers are read."""
 
 import hashlib
 import json
@@ -9,11 +9,14 @@ from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.types import Columns
 from lightning_transformers.task.nlp.question_answering.squad import (
     Answer,
+    answer_span,
     answers_of,
-    locate,
-    required,
+    require_texts,
 )
-from lightning_transformers.task.nlp.question_answering.windows import check_room, divide
+from lightning_transformers.task.nlp.question_answering.windows import (
+    check_room,
+    split_into_windows,
+)
 
 ID_COLUMN = "id"
 START_COLUMN = "answer_start"
@@ -31,23 +34,39 @@ def encode_windows(
     truncation: bool,
     scored: bool,
 ) -> Columns:
-    """Return the model's inputs for `Dataset.map(batched=True)`; see the data module.
+    """Tokenize rows into windows, for `Dataset.map(batched=True)`.
 
-    Of several answers the first gives the labels. With `scored`, the column `window` has what
-    answers are read from, as JSON: as lists, a batch would take as long to move as to compute.
+    Args:
+        columns: the rows.
+        tokenizer: a fast tokenizer.
+        context: column of the contexts.
+        question: column of the questions.
+        answers: column of the answers, of which the first is the label; None without answers.
+        max_length: maximum tokens in a window.
+        stride: tokens in which two windows overlap.
+        truncation: allow more than one window per row.
+        scored: add the column `window`.
+
+    Returns:
+        The columns of the tokenizer, with answers also `start_positions` and `end_positions`, and
+        with `scored` also `window`: JSON with `key`, `answers` and `Window.text_offsets`. JSON is
+        faster to move to a device than lists.
+
+    Raises:
+        ConfigurationError: if a row needs several windows and `truncation` is False.
     """
-    contexts = required(columns[context], context)
-    questions = [text.strip() for text in required(columns[question], question)]
+    contexts = require_texts(columns[context], context)
+    questions = [text.strip() for text in require_texts(columns[question], question)]
     check_room(tokenizer, questions, max_length, stride)
-    result, windows = divide(tokenizer, questions, contexts, max_length, stride)
+    result, windows = split_into_windows(tokenizer, questions, contexts, max_length, stride)
     if len(windows) > len(questions) and not truncation:
         raise ConfigurationError(
             f"a question and its context have more than {max_length} tokens: set "
-            "dataset.truncation=true, which divides the context into windows"
+            "dataset.truncation=true to split the context into windows"
         )
     given = answers_in(columns, answers, len(questions))
     if answers is not None:
-        places = [locate(c, a[0]) if a else None for c, a in zip(contexts, given, strict=True)]
+        places = [answer_span(c, a[0]) if a else None for c, a in zip(contexts, given, strict=True)]
         positions = [window.positions(places[window.row]) for window in windows]
         result["start_positions"] = [start for start, _ in positions]
         result["end_positions"] = [end for _, end in positions]
@@ -59,7 +78,7 @@ def encode_windows(
                 {
                     "key": keys[window.row],
                     "answers": [answer.text for answer in given[window.row]],
-                    **window.legend(contexts[window.row]),
+                    **window.text_offsets(contexts[window.row]),
                 }
             )
             for window in windows
@@ -68,7 +87,7 @@ def encode_windows(
 
 
 def answers_in(columns: Columns, column: str | None, count: int) -> list[list[Answer]]:
-    """Return the answers of each row, none for rows without such a column."""
+    """Return the answers of each row; empty lists without a column of answers."""
     if column is None:
         return [[]] * count
     starts = columns.get(START_COLUMN, [None] * count)
@@ -76,5 +95,5 @@ def answers_in(columns: Columns, column: str | None, count: int) -> list[list[An
 
 
 def question_key(*parts: object) -> str:
-    """Return what tells a question from every other: by its id alone, files mix them up."""
+    """Return a unique key of a question; ids repeat across files, so it hashes all parts."""
     return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()[:32]

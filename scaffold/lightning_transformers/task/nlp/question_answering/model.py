@@ -1,4 +1,4 @@
-"""The question answerer."""
+"""Task of question answering."""
 
 import json
 from typing import ClassVar
@@ -16,8 +16,8 @@ from lightning_transformers.task.nlp.question_answering.scores import SquadScore
 from lightning_transformers.task.nlp.question_answering.spans import (
     Candidates,
     Span,
+    best_answer,
     candidates,
-    choose,
     merge_windows,
 )
 from lightning_transformers.training.loss import unmasked
@@ -25,32 +25,32 @@ from lightning_transformers.training.metrics import MetricInputs
 
 
 class QuestionAnsweringTransformer(TaskTransformer):
-    """Finds the part of a context that answers a question; reports exact match and F1."""
+    """Finds the span of a context that answers a question; logs the loss, exact match and F1."""
 
     default_model_type: ClassVar[str] = "transformers.AutoModelForQuestionAnswering"
     data_module_type: ClassVar[str] = f"{__package__}.QuestionAnsweringDataModule"
 
     def forward(self, batch: Batch) -> ModelOutput:
-        """Run the model on its inputs, which `window` is none of."""
+        """Run the model on a batch without `window`."""
         return super().forward({key: value for key, value in batch.items() if key != "window"})
 
     def count_targets(self, batch: Batch) -> Tensor:
-        """Return the number of windows, over which the model averages its loss."""
+        """Return the number of windows in the batch, a scalar: the loss is their mean."""
         return torch.tensor(len(batch["start_positions"]), device=self.device)
 
     def logits_and_labels(self, outputs: ModelOutput, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Return the logits of each first and each last token, and where these are."""
+        """Return the start and end logits (2 * batch, seq) and the positions (2 * batch,)."""
         logits = torch.cat([outputs["start_logits"], outputs["end_logits"]])
         labels = torch.cat([batch["start_positions"], batch["end_positions"]])
-        # What lies beyond the window has no logit, and the model leaves it out of its loss, too.
+        # The model's loss also ignores positions beyond the window.
         return unmasked(logits, labels.masked_fill(labels >= logits.shape[1], IGNORE_INDEX))
 
     def configure_metrics(self, stage: str) -> dict[str, Metric]:
-        """Return the loss and SQuAD's scores."""
+        """Return the loss and the SQuAD metrics."""
         return {**super().configure_metrics(stage), "squad": SquadScores()}
 
     def metric_inputs(self, loss: Loss, outputs: ModelOutput, batch: Batch) -> MetricInputs:
-        """Return the best candidate of each window as well."""
+        """Return also `records`: the best candidate of each window."""
         found = self.candidates(outputs, batch)
         records = [{**window, "spans": window["spans"][:1]} for window in found]
         return {**super().metric_inputs(loss, outputs, batch), "records": records}
@@ -58,15 +58,22 @@ class QuestionAnsweringTransformer(TaskTransformer):
     def predict_step(
         self, batch: Batch, batch_idx: int, dataloader_idx: int = 0
     ) -> list[Candidates]:
-        """Return the candidates of each window."""
+        """Return the candidate answers of each window."""
         return self.candidates(self(batch), batch)
 
     def merge_predictions(self, predictions: list[Candidates]) -> list[Span]:
-        """Return the answer to each question: text, probability, first character, end."""
-        return [choose(question, self.data.n_best_size) for question in merge_windows(predictions)]
+        """Return `answer`, `score`, `start` and `end` of the best answer to each question."""
+        return [
+            best_answer(question, self.data.n_best_size) for question in merge_windows(predictions)
+        ]
 
     def candidates(self, outputs: ModelOutput, batch: Batch) -> list[Candidates]:
-        """Return what the hyperparameters of the data let through, of each window."""
+        """Return the candidate answers of each window.
+
+        Args:
+            outputs: `start_logits` and `end_logits`, each (batch, seq).
+            batch: `window` (batch, bytes), uint8.
+        """
         data = self.data
         threshold = data.null_score_diff_threshold if data.version_2_with_negative else None
         return [

@@ -1,4 +1,4 @@
-"""SQuAD's scores."""
+"""The SQuAD metrics."""
 
 from collections.abc import Sequence
 
@@ -6,21 +6,21 @@ from torchmetrics.functional.text import squad
 
 from lightning_transformers.task.nlp.question_answering.spans import (
     Candidates,
-    choose,
+    best_answer,
     merge_windows,
 )
 from lightning_transformers.training.metrics import TextMetric
 
 
 class SquadScores(TextMetric):
-    """Exact match and F1 in percent (Rajpurkar et al. 2016), over the questions of all windows.
+    """Exact match and F1 in percent (Rajpurkar et al., 2016) over all questions.
 
-    Of a set with questions that have no answer, also those of the questions that have one, and
-    the share of the others that get none (Rajpurkar et al. 2018).
+    With unanswerable questions, also both for the answerable ones and the accuracy for the
+    unanswerable ones (Rajpurkar et al., 2018).
     """
 
     def score(self, records: list[Candidates]) -> dict[str, float]:
-        """Return the scores of the candidates of windows, by name."""
+        """Return the metrics by name, from the candidates of all windows."""
         questions = merge_windows(records)
         parts = {
             "has_answer": [question for question in questions if question["answers"]],
@@ -41,9 +41,12 @@ class SquadScores(TextMetric):
 
 
 def squad_scores(questions: Sequence[Candidates]) -> dict[str, float]:
-    """Return `exact_match` and `f1` of the best candidates; of no answer the text is empty."""
+    """Return `exact_match` and `f1` of the best candidates; no answer is the empty text."""
     scores = squad(
-        [{"id": q["key"], "prediction_text": choose(q, n_best=1)["answer"]} for q in questions],
+        [
+            {"id": q["key"], "prediction_text": best_answer(q, n_best=1)["answer"]}
+            for q in questions
+        ],
         [{"id": q["key"], "answers": {"text": q["answers"] or [""]}} for q in questions],
     )
     return {name: float(value) for name, value in scores.items()}

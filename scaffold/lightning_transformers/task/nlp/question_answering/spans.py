@@ -1,4 +1,4 @@
-"""From the model's scores of tokens to an answer, over all windows of a question."""
+"""Turn start and end logits into the best answer over all windows of a question."""
 
 from collections.abc import Iterable
 from typing import TypedDict
@@ -11,7 +11,7 @@ from lightning_transformers.base.types import Row
 
 
 class Span(TypedDict):
-    """A part of a context: its text, its score, its first character and the one after its last."""
+    """A span of a context: its text, its score, and its start and end in characters."""
 
     answer: str
     score: float
@@ -20,10 +20,10 @@ class Span(TypedDict):
 
 
 class Candidates(TypedDict):
-    """What may answer a question, and what its right answers are.
+    """Candidate answers of a question, and its correct answers.
 
-    The score of a span is the sum of the logits of its first and last token; `null` is the score
-    of no answer, or None where every question has one.
+    The score of a span is the sum of its start and end logits. `null` is the score of no answer
+    minus the threshold, or None if every question has an answer.
     """
 
     key: str
@@ -35,13 +35,13 @@ class Candidates(TypedDict):
 def best_spans(
     start_logits: Tensor, end_logits: Tensor, n_best: int, max_answer_length: int
 ) -> list[tuple[int, int, float]]:
-    """Return first token, last token and score of the best spans, the best first.
+    """Return first token, last token and score of the best spans, in descending order.
 
     Args:
-        start_logits: of each token to be the first of the answer, (tokens,).
-        end_logits: of each token to be the last.
-        n_best: how many spans at most.
-        max_answer_length: tokens in a span at most.
+        start_logits: start logit of each context token, (tokens,).
+        end_logits: end logit of each context token, (tokens,).
+        n_best: maximum number of spans.
+        max_answer_length: maximum tokens in a span.
     """
     length = min(max_answer_length, len(end_logits))
     if length == 0:
@@ -68,18 +68,18 @@ def candidates(
     """Return the best answers in a window.
 
     Args:
-        window: what the column `window` of an example holds, see `examples.encode_windows`.
-        start_logits: of each position of the input, (length,).
-        end_logits: of each position of the input.
-        n_best: how many answers at most.
-        max_answer_length: tokens in an answer at most.
-        null_threshold: by how much no answer has to score more than the best span; None if every
-            question has an answer.
+        window: the decoded column `window` of an example, see `examples.encode_windows`.
+        start_logits: start logit of each input token, (seq,).
+        end_logits: end logit of each input token, (seq,).
+        n_best: maximum number of answers.
+        max_answer_length: maximum tokens in an answer.
+        null_threshold: margin by which the score of no answer must exceed the best span; None if
+            every question has an answer.
     """
     first, null = window["first"], window["null"]
     context = slice(first, first + len(window["starts"]))
     found = best_spans(start_logits[context], end_logits[context], n_best, max_answer_length)
-    spans = [span(window, *place) for place in found]
+    spans = [to_span(window, *place) for place in found]
     null_score = None
     if null_threshold is not None:
         null_score = float(start_logits[null] + end_logits[null]) - null_threshold
@@ -91,8 +91,8 @@ def candidates(
     }
 
 
-def span(window: Row, first: int, last: int, score: float) -> Span:
-    """Return the text from a token of a window's context to another, without space around it."""
+def to_span(window: Row, first: int, last: int, score: float) -> Span:
+    """Return the stripped text between two context tokens of a window, as a span."""
     start, end = window["starts"][first], window["ends"][last]
     text = window["context"][start:end]
     start += window["offset"] + len(text) - len(text.lstrip())
@@ -101,10 +101,10 @@ def span(window: Row, first: int, last: int, score: float) -> Span:
 
 
 def merge_windows(windows: Iterable[Candidates]) -> list[Candidates]:
-    """Return one item a question, in order of appearance, its spans the best first.
+    """Merge the candidates of all windows of each question, with spans in descending order.
 
-    A span that two windows have counts once, with its higher score. No answer has the lowest score
-    that a window gives it: the window with the answer gives a low one.
+    A span in two windows keeps its higher score. No answer gets its lowest score over the windows,
+    which is that of the window with the answer.
     """
     questions: dict[str, Candidates] = {}
     for window in windows:
@@ -123,10 +123,10 @@ def merge_windows(windows: Iterable[Candidates]) -> list[Candidates]:
     return list(questions.values())
 
 
-def choose(question: Candidates, n_best: int) -> Span:
-    """Return the best answer, with its probability among the `n_best` as the score.
+def best_answer(question: Candidates, n_best: int) -> Span:
+    """Return the best answer, with its probability among the `n_best` candidates as score.
 
-    Where no answer scores more, the text is empty.
+    Its text is empty if no answer scores higher than every span.
     """
     options = question["spans"][:n_best]
     if question["null"] is not None or not options:

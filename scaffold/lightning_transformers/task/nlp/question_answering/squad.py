@@ -1,4 +1,4 @@
-"""The forms that questions with answers come in: SQuAD's, as on the hub and as published, flat."""
+"""Parse questions with answers: SQuAD as on the hub, SQuAD's original json, and flat columns."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -8,15 +8,15 @@ from typing import Any, NamedTuple
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.types import Columns, Row
 
-SHOWN = 60
+PREVIEW_CHARS = 60
 
 
 class Answer(NamedTuple):
-    """An answer as the data give it.
+    """An answer in the data.
 
     Attributes:
         text: its text.
-        start: the character of the context where it starts, if the data say so.
+        start: the character of the context where it starts, if given.
     """
 
     text: str
@@ -24,20 +24,23 @@ class Answer(NamedTuple):
 
 
 def flatten(columns: Columns) -> Columns:
-    """Return SQuAD's original json as rows, for `Dataset.map(batched=True)`.
+    """Flatten SQuAD's original json, for `Dataset.map(batched=True)`.
 
     Args:
-        columns: of the file, whose `data` is a list of articles with `paragraphs`, or of rows.
+        columns: the column `data`, lists of articles with `paragraphs`, or of rows.
+
+    Returns:
+        The columns `id`, `context`, `question` and `answers`.
 
     Raises:
-        ConfigurationError: if the articles have another form.
+        ConfigurationError: for another structure.
     """
     try:
         rows = [row for file in columns["data"] for article in file for row in _rows(article)]
     except (AttributeError, KeyError, TypeError) as error:
         raise ConfigurationError(
-            f"the json file has 'data' that is not SQuAD's ({error!r}): give a jsonl file with "
-            "context, question and answers in each line"
+            f"'data' of the json file is not in SQuAD's format ({error!r}): give a jsonl file with "
+            "context, question and answers on each line"
         ) from error
     return {key: [row[key] for row in rows] for key in ("id", "context", "question", "answers")}
 
@@ -55,27 +58,28 @@ def _rows(article: Row) -> Iterator[Row]:
 
 
 def answers_of(value: object, start: object = None) -> list[Answer]:
-    """Return the answers in a value of their column; an unanswerable question has none.
+    """Return the answers in a column value; an unanswerable question has none.
 
     Args:
         value: `{text: […], answer_start: […]}`, a list of `{text, answer_start}`, a text, or a
             list of texts.
-        start: where a text starts, from a column of its own.
+        start: the start of a text, from the column `answer_start`.
 
     Raises:
-        ConfigurationError: for a value of another form.
+        ConfigurationError: for another structure.
     """
     if isinstance(value, Mapping):
         if "text" not in value:
             raise ConfigurationError(
-                f"answers are {{text: […], answer_start: […]}}, not {shortened(str(dict(value)))}: "
-                "mend the data, or set dataset.answers_column=<column>"
+                f"answers must be {{text: […], answer_start: […]}}, not "
+                f"{preview(str(dict(value)))}: correct the data or set "
+                "dataset.answers_column=<column>"
             )
-        texts, starts = _listed(value["text"]), _listed(value.get("answer_start"))
+        texts, starts = _as_list(value["text"]), _as_list(value.get("answer_start"))
         if starts and len(starts) != len(texts):
             raise ConfigurationError(
-                f"answers with {len(texts)} text and {len(starts)} answer_start: mend "
-                f"{shortened(str(dict(value)))}, or leave answer_start out"
+                f"answers have {len(texts)} text but {len(starts)} answer_start: correct "
+                f"{preview(str(dict(value)))} or remove answer_start"
             )
         pairs = zip(texts, starts or [None] * len(texts), strict=True)
         return list(chain.from_iterable(answers_of(*pair) for pair in pairs))
@@ -85,46 +89,42 @@ def answers_of(value: object, start: object = None) -> list[Answer]:
     return [Answer(text, _number(start))] if text else []
 
 
-def locate(context: str, answer: Answer) -> tuple[int, int]:
-    """Return the first character of an answer in its context, and the one after its last.
+def answer_span(context: str, answer: Answer) -> tuple[int, int]:
+    """Return start and end of an answer in its context, in characters.
 
-    Of several places the nearest to `answer.start` counts, and where that is not given the first.
+    Of several occurrences it is the nearest to `answer.start`, or the first without a start.
 
     Raises:
-        ConfigurationError: if the context does not have the text.
+        ConfigurationError: if the context does not contain the text.
     """
     places = [match.start() for match in re.finditer(f"(?={re.escape(answer.text)})", context)]
     if not places:
         raise ConfigurationError(
-            f"the answer '{shortened(answer.text)}' is not in its context '{shortened(context)}', "
-            "letter by letter: mend the data, or set dataset.answers_column=<column>"
+            f"the answer '{preview(answer.text)}' is not in its context '{preview(context)}' "
+            "verbatim: correct the data or set dataset.answers_column=<column>"
         )
     start = min(places, key=lambda place: abs(place - (answer.start or 0)))
     return start, start + len(answer.text)
 
 
-def required(texts: list[Any], column: str) -> list[str]:
-    """Return the texts of a column, of which none may be missing.
-
-    Raises:
-        ConfigurationError: if one is.
-    """
+def require_texts(texts: list[Any], column: str) -> list[str]:
+    """Return the texts of a column; raises ConfigurationError if one is missing or blank."""
     if any(text is None or not text.strip() for text in texts):
         raise ConfigurationError(
-            f"a row has nothing in the column '{column}': mend the data; a question without an "
-            "answer has no answers, but a context"
+            f"a row has no text in column '{column}': correct the data; an unanswerable question "
+            "has empty answers, but a context"
         )
     return texts
 
 
-def _listed(value: object) -> list[object]:
+def _as_list(value: object) -> list[object]:
     if value is None:
         return []
     return value if isinstance(value, list) else [value]
 
 
 def _text(value: object) -> str:
-    """Return a value as it stands in a text: a csv of years, some missing, is one of floats."""
+    """Return a value as text; a csv column of integers with gaps is read as floats."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return "" if value is None else str(value).strip()
@@ -135,11 +135,11 @@ def _number(value: Any) -> int | None:
         return None if value is None else int(float(value))
     except (TypeError, ValueError):
         raise ConfigurationError(
-            f"answer_start={value} is no number: give the answer's first character in the "
-            "context, counted from 0, or leave answer_start out"
+            f"answer_start={value} is not a number: give the index of the answer's first character "
+            "in the context, or remove answer_start"
         ) from None
 
 
-def shortened(text: str) -> str:
-    """Return the beginning of a text for a message."""
-    return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
+def preview(text: str) -> str:
+    """Return the beginning of a text, for an error message."""
+    return text if len(text) <= PREVIEW_CHARS else text[: PREVIEW_CHARS - 1] + "…"

@@ -1,4 +1,4 @@
-"""Questions with their contexts as inputs of the model: a long context as several windows."""
+"""Tokenize questions with contexts; a long context is split into overlapping windows."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
@@ -9,19 +9,19 @@ from transformers import BatchEncoding, PreTrainedTokenizerBase
 
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.types import Row
-from lightning_transformers.task.nlp.question_answering.squad import shortened
+from lightning_transformers.task.nlp.question_answering.squad import preview
 
 
 @dataclass(frozen=True)
 class Window:
-    """The part of a context that is in one input of the model.
+    """The part of a context in one input of the model.
 
     Attributes:
-        row: which question it belongs to.
-        null: position in the input that stands for no answer.
-        first: position in the input of the context's first token.
-        starts: for each token of the context, the character of the context where it starts.
-        ends: the character after each token.
+        row: index of its question.
+        null: position in the input that represents no answer.
+        first: position in the input of its first context token.
+        starts: start of each context token, in characters of the context.
+        ends: end of each context token, in characters of the context.
     """
 
     row: int
@@ -34,10 +34,10 @@ class Window:
         """Return the positions of an answer's first and last token.
 
         Args:
-            answer: its first character and the one after its last; None if there is no answer.
+            answer: start and end in characters of the context; None if there is no answer.
 
         Returns:
-            Twice the position for no answer, unless the window has the whole answer.
+            `(null, null)` unless the window contains the whole answer.
         """
         if answer is None or not self.starts:
             return self.null, self.null
@@ -46,11 +46,15 @@ class Window:
             return self.null, self.null
         return self.first + start, self.first + end
 
-    def legend(self, context: str) -> Row:
-        """Return what the text of a span of tokens is read from.
+    def text_offsets(self, context: str) -> Row:
+        """Return the text of the window and its token offsets, from which answers are read.
 
         Args:
-            context: the whole context, of which the window's part is kept.
+            context: the whole context.
+
+        Returns:
+            `null`, `first`, the `context` of the window, its `offset` in the whole context, and
+            `starts` and `ends` relative to it.
         """
         offset, end = (self.starts[0], self.ends[-1]) if self.starts else (0, 0)
         return {
@@ -63,14 +67,22 @@ class Window:
         }
 
 
-def divide(
+def split_into_windows(
     tokenizer: PreTrainedTokenizerBase,
     questions: Sequence[str],
     contexts: Sequence[str],
     max_length: int,
     stride: int,
 ) -> tuple[dict[str, list[Any]], list[Window]]:
-    """Return the inputs of the model, and which part of a context is in each."""
+    """Return the columns of the tokenizer and the window of each input.
+
+    Args:
+        tokenizer: a fast tokenizer.
+        questions: the questions.
+        contexts: the context of each question.
+        max_length: maximum tokens in an input.
+        stride: tokens in which two windows overlap.
+    """
     encoded = tokenizer(
         list(questions),
         list(contexts),
@@ -95,10 +107,16 @@ def window_of(
     offsets: Sequence[tuple[int, int]],
     cls_token_id: int | None,
 ) -> Window:
-    """Return the window in an input.
+    """Return the window of an input.
 
-    No answer is at the classification token, or where the tokenizer adds none, as GPT-2's, at the
-    first token.
+    The classification token represents no answer, or the first token if there is none (GPT-2).
+
+    Args:
+        encoded: the tokenizer's output.
+        number: index of the input.
+        row: index of its question.
+        offsets: start and end of each token, in characters.
+        cls_token_id: id of the classification token, if any.
     """
     ids = encoded["input_ids"][number]
     tokens = [place for place, part in enumerate(encoded.sequence_ids(number)) if part == 1]
@@ -114,14 +132,18 @@ def window_of(
 def check_room(
     tokenizer: PreTrainedTokenizerBase, questions: Sequence[str], max_length: int, stride: int
 ) -> None:
-    """Raise ConfigurationError unless every input has room for more context than it repeats."""
+    """Check that each window has room for more context than it repeats.
+
+    Raises:
+        ConfigurationError: if a question is too long.
+    """
     lengths = list(map(len, tokenizer(list(questions), add_special_tokens=False)["input_ids"]))
     longest = max(lengths)
     room = max_length - tokenizer.num_special_tokens_to_add(pair=True) - longest
     if room <= stride:
         raise ConfigurationError(
-            f"the question '{shortened(questions[lengths.index(longest)])}' has {longest} tokens "
-            f"and leaves {max(room, 0)} of dataset.max_length={max_length} to its context, not "
-            f"more than the dataset.stride={stride} in which windows overlap: shorten the "
-            "question, or set dataset.max_length or dataset.stride"
+            f"the question '{preview(questions[lengths.index(longest)])}' has {longest} tokens "
+            f"and leaves {max(room, 0)} of dataset.max_length={max_length} for its context, which "
+            f"must exceed dataset.stride={stride}: shorten the question, increase max_length or "
+            "reduce stride"
         )

@@ -1,4 +1,4 @@
-"""Summarization: write a short text that says what a long one does."""
+"""Summarization: write a summary of a text."""
 
 from lightning_transformers.task.nlp.summarization.data import SummarizationDataModule
 from lightning_transformers.task.nlp.summarization.model import SummarizationTransformer

@@ -1,4 +1,4 @@
-"""Texts with their summaries."""
+"""Data module of summarization: texts with their summaries."""
 
 from typing import ClassVar
 
@@ -13,14 +13,16 @@ KNOWN_COLUMNS = (
     ("dialogue", "summary"),
     ("article", "abstract"),
 )
+"""Pairs of a text and a summary column in common datasets."""
 
 
 class SummarizationDataModule(Seq2SeqDataModule):
-    """Encodes a text as the source, its summary as the target."""
+    """Pairs of a text and its summary."""
 
     text_column: str | None = None
-    """The column of the text; by default that of a known pair, such as `text` and `summary`."""
+    """Column of the text; None: that of a known pair, such as `text` and `summary`."""
     summary_column: str | None = None
+    """Column of the summary; None: that of a known pair."""
 
     sample_files: ClassVar[dict[str, str]] = shipped_files("summarization")
 
@@ -35,7 +37,7 @@ class SummarizationDataModule(Seq2SeqDataModule):
         return (text,), (summary,)
 
     def columns(self, split: str, rows: AnyDataset) -> tuple[str, str]:
-        """Return the two columns; those that are inferred stay so for the other splits."""
+        """Return the columns of text and summary, inferred from the split on the first call."""
         if self.text_column is None or self.summary_column is None:
             text, summary = self.known_columns(split, column_names(rows))
             self.text_column = self.hparams["text_column"] = text
@@ -43,10 +45,10 @@ class SummarizationDataModule(Seq2SeqDataModule):
         return self.text_column, self.summary_column
 
     def known_columns(self, split: str, present: list[str]) -> tuple[str, str]:
-        """Return the first known pair that is there and has the column that is given, if one is.
+        """Return the first pair of `KNOWN_COLUMNS` that the split has and that fits a set column.
 
         Raises:
-            ConfigurationError: if there is none.
+            ConfigurationError: if no pair fits.
         """
         given = (self.text_column, self.summary_column)
         for pair in KNOWN_COLUMNS:
@@ -55,7 +57,7 @@ class SummarizationDataModule(Seq2SeqDataModule):
                 return pair
         missing = [n for n in ("text_column", "summary_column") if getattr(self, n) is None]
         raise ConfigurationError(
-            f"which columns of the {split} set are text and summary? (it has: "
+            f"cannot infer the text and summary columns of the {split} set (its columns: "
             f"{', '.join(present)}): set "
             + " ".join(f"dataset.{hyperparameter}=<column>" for hyperparameter in missing)
         )

@@ -1,4 +1,4 @@
-"""The summarizer."""
+"""Task of summarization."""
 
 from typing import ClassVar
 
@@ -9,12 +9,12 @@ from lightning_transformers.task.shared.seq2seq import Seq2SeqTransformer
 from lightning_transformers.training.metrics import TextMetric
 
 WORD = regex.compile(r"[^\W_\p{M}][^\W_]*")
-"""Letters and digits with their marks, such as the vowel signs of Hindi, which `re` splits at."""
+"""A word with its combining marks, such as the vowel signs of Hindi, at which `re` splits."""
 ROUGE = ("rouge1", "rouge2", "rougeL")
 
 
 class SummarizationTransformer(Seq2SeqTransformer):
-    """Summarizes a text; reports the loss per token and ROUGE."""
+    """Summarizes a text; logs the loss per token and ROUGE."""
 
     data_module_type: ClassVar[str] = f"{__package__}.SummarizationDataModule"
 
@@ -24,15 +24,15 @@ class SummarizationTransformer(Seq2SeqTransformer):
 
 
 class Rouge(TextMetric):
-    """ROUGE-1, ROUGE-2 and ROUGE-L of pairs of a summary and its reference (Lin, 2004).
+    """ROUGE-1, ROUGE-2 and ROUGE-L of summaries and their references (Lin, 2004).
 
-    F-measures from 0 to 100, each the mean over the pairs, of lower-case words without their
-    endings (Porter's stemmer), as papers report them; ROUGE-L takes a summary as one sentence.
-    Letters of every script count, where the reference implementation sees ASCII alone.
+    Mean F-measures from 0 to 100 over lower-case words stemmed with Porter's stemmer; ROUGE-L
+    treats a summary as one sentence. Supports all scripts; the reference implementation supports
+    ASCII only.
     """
 
     def score(self, records: list[list[str]]) -> dict[str, float]:
-        """Return the scores by name."""
+        """Return `rouge1`, `rouge2` and `rougeL` of pairs of a summary and its reference."""
         summaries = [summary for summary, _ in records]
         references = [reference for _, reference in records]
         scores = rouge_score(
@@ -42,5 +42,5 @@ class Rouge(TextMetric):
 
 
 def words(text: str) -> str:
-    """Return the words of a text in lower case, with spaces between them."""
+    """Return the words of a text in lower case, joined by spaces."""
     return " ".join(WORD.findall(text.lower()))

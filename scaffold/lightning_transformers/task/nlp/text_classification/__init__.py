@@ -1,4 +1,4 @@
-"""Text classification: a class, several, or a number for a text or a pair of texts."""
+"""Text classification: one class, several classes or a number for a text or a pair of texts."""
 
 from lightning_transformers.task.nlp.text_classification.data import TextClassificationDataModule
 from lightning_transformers.task.nlp.text_classification.model import TextClassificationTransformer

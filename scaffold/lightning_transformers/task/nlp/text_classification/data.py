@@ -1,4 +1,4 @@
-"""Texts, or pairs of texts, with labels."""
+"""Data module of text classification: texts or pairs of texts with labels."""
 
 import reprlib
 from collections.abc import Iterable
@@ -19,24 +19,25 @@ ProblemType = Literal["single_label_classification", "multi_label_classification
 
 
 class TextClassificationDataModule(LabelledData, PaddedTextDataModule):
-    """Encodes a text, or a pair of texts, with its label.
+    """Tokenizes a text, or a pair of texts, with its label.
 
-    A label that is a list makes it multi-label classification, a fraction regression, unless the
-    classes are given.
+    A batch has `input_ids` and `attention_mask`, each (batch, seq), and `labels`: (batch,), int64,
+    for single-label classification; (batch, classes), float32, for multi-label classification;
+    (batch,), float32, for regression.
     """
 
     text_column: str | None = None
-    """The column of the text; by default `text`, or the one or two columns that hold text, in the
-    order of the training set."""
+    """Column of the text; None: `text`, or the only one or two text columns of the first split."""
     text_pair_column: str | None = None
-    """The column of the second text of a pair; `text_pair` by default, where it is there."""
+    """Column of the second text of a pair; None: `text_pair`, if it exists."""
     problem_type: ProblemType | None = None
-    """What the labels are; by default told by their type."""
+    """Type of the labels; None: multi-label classification for lists, regression for floats unless
+    `labels` is set, else single-label classification."""
 
     sample_files: ClassVar[dict[str, str]] = shipped_files("text_classification", "csv")
 
     def process_split(self, split: str, rows: AnyDataset) -> AnyDataset:
-        """Return the rows as inputs with `labels`."""
+        """Return tokenized rows, with `labels` except for `predict`."""
         text, pair = self.text_columns(split, rows)
         self.require_text(split, rows, text_column=text, text_pair_column=pair)
         labelled = split != "predict"
@@ -57,9 +58,9 @@ class TextClassificationDataModule(LabelledData, PaddedTextDataModule):
         )
 
     def text_columns(self, split: str, rows: AnyDataset) -> tuple[str, str | None]:
-        """Return the column of the text and of its pair, if it has one.
+        """Return the columns of the text and of its pair, or None without a pair.
 
-        Those that are inferred, of the training set first, stay so for the other splits.
+        Columns inferred for the first split apply to all splits.
         """
         if self.text_column is not None:
             return self.text_column, self.text_pair_column
@@ -70,10 +71,10 @@ class TextClassificationDataModule(LabelledData, PaddedTextDataModule):
         return text, pair
 
     def inferred_columns(self, split: str, rows: AnyDataset) -> tuple[str, str | None]:
-        """Return `text` and `text_pair`, or else the one or two columns that hold text.
+        """Return `text` and `text_pair`, or else the only one or two text columns.
 
         Raises:
-            ConfigurationError: if there are none, or more.
+            ConfigurationError: if there is no text column, or more than two.
         """
         columns, pair = column_names(rows), self.text_pair_column
         if "text" in columns:
@@ -83,13 +84,13 @@ class TextClassificationDataModule(LabelledData, PaddedTextDataModule):
         texts = [column for column in texts if column not in (self.label_column, pair)]
         if len(texts) not in ((1,) if pair else (1, 2)):
             raise ConfigurationError(
-                f"the {split} set has {len(texts)} columns of text ({', '.join(columns)}): "
-                "set dataset.text_column=<column>"
+                f"the {split} set has {len(texts)} text columns (its columns: "
+                f"{', '.join(columns)}): set dataset.text_column=<column>"
             )
         return texts[0], pair or (texts[1] if len(texts) == 2 else None)
 
     def kind_of_labels(self) -> ProblemType:
-        """Return `problem_type`, or tell it by the type of the labels, once."""
+        """Return `problem_type`; if None, infer it once from the type of the labels."""
         if self.problem_type is None:
             split, rows = next(iter(self.loaded_dataset.items()))
             self.require_columns(split, rows, label_column=self.label_column)
@@ -99,18 +100,18 @@ class TextClassificationDataModule(LabelledData, PaddedTextDataModule):
         return self.problem_type
 
     def label_values(self, values: Iterable[Any]) -> Iterable[Any]:
-        """Return the classes in the values of the column, which may be lists."""
+        """Return the classes in the values of the label column, which may be lists."""
         if self.kind_of_labels() == "multi_label_classification":
             values = chain.from_iterable(value or () for value in values)
         return super().label_values(values)
 
     def label_encoder(self, split: str, rows: AnyDataset) -> LabelEncoder | None:
-        """Return what turns classes into numbers; of a regression the labels are numbers."""
+        """Return the encoder from classes to their ids; None for regression."""
         return None if self.kind_of_labels() == "regression" else super().label_encoder(split, rows)
 
     @property
     def model_data_kwargs(self) -> dict[str, Any]:
-        """Return the type of the problem as well."""
+        """Return also `problem_type`, unless there is no data to infer it from."""
         if self.problem_type is None and not self.has_source:
             return super().model_data_kwargs
         kind = self.kind_of_labels()
@@ -121,11 +122,11 @@ class TextClassificationDataModule(LabelledData, PaddedTextDataModule):
 
 
 def problem_type_of(feature: object, has_classes: bool) -> ProblemType:
-    """Return what labels of a type ask for: a list several classes, a float a number.
+    """Return the problem type of a label feature.
 
     Args:
-        feature: the type.
-        has_classes: whether the classes are given, so that a float is the number of one.
+        feature: the feature of the label column.
+        has_classes: whether `labels` is set, so that a float is a class id.
     """
     if hasattr(feature, "feature"):
         return "multi_label_classification"
@@ -145,7 +146,19 @@ def encode_texts_with_labels(
     labels: LabelEncoder | None,
     place: str,
 ) -> Columns:
-    """Return the model's inputs for `Dataset.map(batched=True)`; see the data module."""
+    """Tokenize texts and encode their labels, for `Dataset.map(batched=True)`.
+
+    Args:
+        columns: the rows.
+        tokenizer: the tokenizer.
+        text: column of the texts.
+        pair: column of the second text of each pair, if any.
+        max_length: maximum tokens in an input.
+        truncation: truncate longer inputs.
+        label: column of the labels; None for rows without labels.
+        labels: encodes a class as its id; None for regression.
+        place: name of the split, for error messages.
+    """
     require_values(columns, (text, pair, label), place)
     pairs = columns[pair] if pair else None
     encoded = tokenize(tokenizer, columns[text], pairs, max_length, truncation)
@@ -155,20 +168,29 @@ def encode_texts_with_labels(
 
 
 def require_values(columns: Columns, names: Iterable[str | None], place: str) -> None:
-    """Raise ConfigurationError, which shows the row, if a column that is used lacks a value."""
+    """Check that columns have no missing value.
+
+    Args:
+        columns: the rows.
+        names: the columns to check; None is skipped.
+        place: name of the split, for the error message.
+
+    Raises:
+        ConfigurationError: for the first missing value, showing its row.
+    """
     for name in names:
         if name is None or None not in columns[name]:
             continue
         number = columns[name].index(None)
         rest = {other: columns[other][number] for other in columns if other != name}
         raise ConfigurationError(
-            f"a row of {place} has nothing in column '{name}' (the rest of it: "
-            f"{reprlib.repr(rest)}): mend the row, or leave it out"
+            f"a row of {place} has no value in column '{name}' (its other columns: "
+            f"{reprlib.repr(rest)}): correct or remove the row"
         )
 
 
 def target(value: Any, labels: LabelEncoder | None) -> int | float | list[float]:
-    """Return the number of a class, a vector with ones for several, or a number as it is."""
+    """Return the label for the model: a class id, a multi-hot vector, or a float for regression."""
     if labels is None:
         return float(value)
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""The text classifier."""
+"""Task of text classification."""
 
 from typing import Any, ClassVar
 
@@ -16,10 +16,10 @@ from lightning_transformers.training.metrics import MetricInputs, class_metrics
 
 
 class TextClassificationTransformer(TaskTransformer):
-    """Classifies a text or a pair of texts.
+    """Classifies a text or a pair of texts, or predicts a number.
 
-    Reports accuracy and macro F1; of several labels micro and macro F1; of a regression the mean
-    squared error and Pearson's and Spearman's correlation.
+    Logs the loss and, by problem type: accuracy and macro F1; micro and macro F1 for multi-label
+    classification; mean squared error, Pearson's and Spearman's correlation for regression.
     """
 
     default_model_type: ClassVar[str] = "transformers.AutoModelForSequenceClassification"
@@ -28,32 +28,32 @@ class TextClassificationTransformer(TaskTransformer):
 
     @property
     def problem_type(self) -> str:
-        """What the labels are, as the model's config names it."""
+        """The problem type in the model's config."""
         return self.model.config.problem_type or "single_label_classification"
 
     def count_targets(self, batch: Batch) -> Tensor:
-        """Return the number of labels in the batch, over which the model averages its loss."""
+        """Return the number of labels in the batch, a scalar: the loss is their mean."""
         return torch.tensor(batch["labels"].numel(), device=self.device)
 
     def logits_and_labels(self, outputs: ModelOutput, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Return the logits and the class of each text.
+        """Return the logits (batch, classes) and the class ids (batch,).
 
         Raises:
-            ConfigurationError: if the labels are no single classes.
+            ConfigurationError: for multi-label classification and regression.
         """
         if self.problem_type != "single_label_classification":
             raise ConfigurationError(
-                f"the loss of {type(self).__name__} compares logits with one class a text, and "
-                f"the labels are for {self.problem_type}: leave that part of the loss out"
+                f"the loss of {type(self).__name__} requires one class per text, but problem_type="
+                f"{self.problem_type}: remove the recipe or method that changes the loss"
             )
         return super().logits_and_labels(outputs, batch)
 
     def configure_metrics(self, stage: str) -> dict[str, Metric]:
-        """Return the metrics that fit the type of the labels."""
+        """Return the loss and the metrics of the problem type."""
         return {**super().configure_metrics(stage), **self.label_metrics()}
 
     def label_metrics(self) -> dict[str, Metric]:
-        """Return the metrics of predictions against labels."""
+        """Return the metrics of the problem type, by name."""
         classes = len(class_names(self.model))
         if self.problem_type == "regression":
             return {
@@ -69,7 +69,7 @@ class TextClassificationTransformer(TaskTransformer):
         return class_metrics(classes)
 
     def metric_inputs(self, loss: Loss, outputs: ModelOutput, batch: Batch) -> MetricInputs:
-        """Return the predictions and the labels as well."""
+        """Return also `preds` and `target`: logits, probabilities or numbers, and labels."""
         preds, labels = outputs["logits"], batch["labels"]
         if self.problem_type == "regression":
             preds = preds.squeeze(-1)
@@ -79,7 +79,7 @@ class TextClassificationTransformer(TaskTransformer):
         return super().metric_inputs(loss, outputs, batch) | compared
 
     def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> list[Any]:
-        """Return the label with its probability, the labels with theirs, or the number."""
+        """Return the class with its probability, the classes above 0.5, or a float, per text."""
         logits = self(batch)["logits"].float()
         if self.problem_type == "regression":
             return [float(value) for value in logits.squeeze(-1)]

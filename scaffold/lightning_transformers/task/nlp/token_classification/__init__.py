@@ -1,4 +1,4 @@
-"""Token classification: a tag for each word, such as those of the names in a text."""
+"""Token classification: a tag for each word, as in named entity recognition."""
 
 from lightning_transformers.task.nlp.token_classification.data import TokenClassificationDataModule
 from lightning_transformers.task.nlp.token_classification.model import (

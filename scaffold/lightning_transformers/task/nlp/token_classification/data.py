@@ -1,4 +1,4 @@
-"""Sentences as words, with a tag for each word."""
+"""Data module of token classification: sentences with a tag for each word."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
@@ -13,39 +13,40 @@ from lightning_transformers.data.loading import AnyDataset, column_names, shippe
 from lightning_transformers.data.texts import TEXT_TYPES
 from lightning_transformers.task.nlp.token_classification.encoding import NO_WORD, encode_words
 from lightning_transformers.task.nlp.token_classification.sentences import (
-    SEPARATED,
+    WHITESPACE_WORDS,
     Sentence,
-    listed,
     read_lines,
+    split_words,
 )
 from lightning_transformers.task.shared.labels import LabelledData
 from lightning_transformers.task.shared.text import PaddedTextDataModule
 
 
 class TokenClassificationDataModule(LabelledData, PaddedTextDataModule):
-    """Encodes the words of a sentence with their tags.
+    """Tokenizes the words of a sentence, and labels the first token of each word with its tag.
 
-    Words and tags are lists of the same length, or texts with spaces between them, which a csv can
-    hold; or the lines of a txt file begin with a word and end with its tag. The first token of a
-    word has its tag as label, the others none.
+    Words and tags are lists of equal length, or texts separated by spaces; in a txt file, each
+    line begins with a word and ends with its tag, as in CoNLL-2003. A batch has `input_ids`,
+    `attention_mask`, `labels` and `word_ids`, each (batch, seq), and `word_tags` (batch, words),
+    int64; the latter two are -1 and -100 where there is no word.
     """
 
     tokens_column: str = "tokens"
-    """The column of the words."""
+    """Column of the words."""
     label_column: str = "ner_tags"
-    """The column of the tags."""
+    """Column of the tags."""
     label_all_tokens: bool = False
-    """Label all tokens of a word; after the first, the tag `B-…` becomes `I-…`."""
+    """Label all tokens of a word, not only the first; after it, `B-…` becomes `I-…`."""
 
     sample_files: ClassVar[dict[str, str]] = shipped_files("token_classification")
 
     def load_dataset(self) -> DatasetDict:
-        """Return the raw splits, those from txt files as sentences with tags."""
+        """Return the raw splits, with txt files parsed into sentences with tags."""
         loaded = super().load_dataset()
         return DatasetDict({split: self.sentences(split, rows) for split, rows in loaded.items()})
 
     def sentences(self, split: str, rows: AnyDataset) -> AnyDataset:
-        """Return the lines of a txt file as sentences, and other rows as they are."""
+        """Return the lines of a txt file as sentences with tags, and other rows unchanged."""
         file = self.named_files().get(split, "")
         if split == "predict" or not file.lower().endswith(".txt"):
             return rows
@@ -55,7 +56,11 @@ class TokenClassificationDataModule(LabelledData, PaddedTextDataModule):
         )
 
     def process_split(self, split: str, rows: AnyDataset) -> AnyDataset:
-        """Return the sentences as inputs with `word_ids`, and with `labels` and `word_tags`."""
+        """Return tokenized sentences with `word_ids`, and except for `predict` with labels.
+
+        Raises:
+            ConfigurationError: if the split has no words.
+        """
         labelled = split != "predict"
         if not labelled and self.tokens_column not in column_names(rows):
             rows = Dataset.from_list(self.predict_rows(list(rows)))
@@ -77,47 +82,51 @@ class TokenClassificationDataModule(LabelledData, PaddedTextDataModule):
         return encoded
 
     def require_words(self, split: str, rows: AnyDataset) -> None:
-        """Check that the rows have words, and tags where they need them."""
+        """Check that a split has columns of words and, except for `predict`, of tags.
+
+        Raises:
+            ConfigurationError: for a missing column, or words of another type.
+        """
         label = self.label_column if split != "predict" else None
         self.require_columns(split, rows, tokens_column=self.tokens_column, label_column=label)
         feature = (rows.features or {}).get(self.tokens_column)
         kind = getattr(getattr(feature, "feature", feature), "dtype", "string")
         if kind not in (*TEXT_TYPES, "null"):
             raise ConfigurationError(
-                f"the column '{self.tokens_column}' of the {split} set is {kind}, not words: set "
+                f"column '{self.tokens_column}' of the {split} set is {kind}, not words: set "
                 "dataset.tokens_column=<column>"
             )
 
     def word_tokenizer(self) -> PreTrainedTokenizerBase:
-        """Return the tokenizer, which has to tell which word a token belongs to."""
+        """Return the tokenizer; raises ConfigurationError if it is not a fast one."""
         if not self.tokenizer.is_fast:
             raise ConfigurationError(
-                f"{type(self.tokenizer).__name__} does not tell which word a token belongs to: set "
-                "tokenizer.use_fast=true, or take another backbone"
+                f"{type(self.tokenizer).__name__} gives no word ids: set tokenizer.use_fast=true "
+                "or choose another backbone"
             )
         return self.tokenizer
 
     def label_values(self, values: Iterable[Any]) -> Iterable[Any]:
-        """Return the tags in the values of the column."""
-        return (tag for value in values for tag in listed(value) if tag is not None)
+        """Return the tags in the values of the label column, which are lists or texts."""
+        return (tag for value in values for tag in split_words(value) if tag is not None)
 
     @property
     def collate_fn(self) -> PaddingCollator:
-        """Return the collator, which pads what tells of words as well."""
+        """Return the collator, which pads on the right, also `word_ids` and `word_tags`."""
         collator = super().collate_fn
-        collator.left = False  # the first words have to stand side by side
+        collator.left = False  # word_ids index word_tags, whose padding is on the right
         collator.padding |= {"word_ids": NO_WORD, "word_tags": IGNORE_INDEX}
         return collator
 
     def predict_rows(self, inputs: Sequence[object]) -> list[Row]:
-        """Return texts, and mappings with words or a text, as rows of words."""
+        """Return texts, and mappings with words or a `text`, as rows of words."""
         return [{self.tokens_column: self.sentence(value).words} for value in inputs]
 
     def sentence(self, value: Any) -> Sentence:
         """Return the words of an input to predict on.
 
         Args:
-            value: a text, or a mapping with the column of words or with `text`.
+            value: a text, or a mapping with `tokens_column` or with `text`.
 
         Raises:
             ConfigurationError: for an input without words.
@@ -125,14 +134,14 @@ class TokenClassificationDataModule(LabelledData, PaddedTextDataModule):
         row = value if isinstance(value, Mapping) else {"text": value}
         words, text = row.get(self.tokens_column), row.get("text")
         if isinstance(words, str):
-            found = Sentence.in_text(words, SEPARATED)
+            found = Sentence.in_text(words, WHITESPACE_WORDS)
         elif words is not None:
             found = Sentence.of_words(words)
         else:
             found = Sentence.in_text(text if isinstance(text, str) else "")
         if not found.words:
             raise ConfigurationError(
-                f'no words to predict on in {value!r}: give +x="some text", or a mapping with '
+                f'input {value!r} has no words: give +x="some text", or a mapping with '
                 f"'{self.tokens_column}'"
             )
         return found

@@ -1,4 +1,4 @@
-"""From words with tags to tokens with labels."""
+"""Tokenize words with tags into tokens with labels."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,10 +10,10 @@ from lightning_transformers.base.types import Columns
 from lightning_transformers.data.collators import IGNORE_INDEX
 from lightning_transformers.data.labels import LabelEncoder
 from lightning_transformers.data.texts import require_length
-from lightning_transformers.task.nlp.token_classification.sentences import listed
+from lightning_transformers.task.nlp.token_classification.sentences import split_words
 
 NO_WORD = -1
-"""Number of the word that a special token belongs to."""
+"""Word id of a special token."""
 
 
 def encode_words(
@@ -27,22 +27,33 @@ def encode_words(
     labels: LabelEncoder | None,
     label_all_tokens: bool,
 ) -> Columns:
-    """Return the model's inputs for `Dataset.map(batched=True)`; see the data module.
+    """Tokenize sentences, for `Dataset.map(batched=True)`; drops sentences without any label.
 
-    Besides, `word_ids` says for each token which word it belongs to, `word_tags` the number of the
-    tag of each word. A sentence of which no token has a label is left out.
+    Args:
+        columns: the rows.
+        tokenizer: a fast tokenizer.
+        tokens: column of the words.
+        max_length: maximum tokens in an input.
+        truncation: truncate longer sentences.
+        label: column of the tags; None for rows without tags.
+        labels: encodes a tag as its id.
+        label_all_tokens: label all tokens of a word, not only the first.
+
+    Returns:
+        The columns of the tokenizer and `word_ids`, per token; with tags also `labels`, per token,
+        and `word_tags`, per word.
     """
-    words = [[str(word) for word in listed(value)] for value in columns[tokens]]
+    words = [[str(word) for word in split_words(value)] for value in columns[tokens]]
     encoded = tokenize_words(tokenizer, words, max_length, truncation)
     if label is None or labels is None:
         return encoded
-    tags = [listed(value) for value in columns[label]]
+    tags = [split_words(value) for value in columns[label]]
     for sentence, row in zip(words, tags, strict=True):
-        require_as_many(sentence, row)
-    following = continuations(labels.names) if label_all_tokens else None
+        require_equal_lengths(sentence, row)
+    inside = inside_tags(labels.names) if label_all_tokens else None
     encoded["word_tags"] = [[labels(tag) for tag in row] for row in tags]
     encoded["labels"] = [
-        token_labels(ids, row, following)
+        token_labels(ids, row, inside)
         for ids, row in zip(encoded["word_ids"], encoded["word_tags"], strict=True)
     ]
     kept = [any(number != IGNORE_INDEX for number in row) for row in encoded["labels"]]
@@ -58,12 +69,11 @@ def tokenize_words(
     max_length: int,
     truncation: bool,
 ) -> dict[str, Any]:
-    """Return the columns that the tokenizer gives for words, and `word_ids`.
+    """Return the columns of the tokenizer, and `word_ids`.
 
-    Raises:
-        ConfigurationError: if a sentence is longer than `max_length` and must not be cut.
+    A sentence that exceeds `max_length` without `truncation` is a ConfigurationError.
     """
-    # A byte-level tokenizer (GPT-2, RoBERTa) tells words within a text by the space before them.
+    # A byte-level tokenizer (GPT-2, RoBERTa) expects a space before each word.
     is_spaced = tokenizer.tokenize("a a")[-1] != tokenizer.tokenize("a")[-1]
     encoded = tokenizer(
         [[f" {word}" if is_spaced else word for word in words] for words in sentences],
@@ -80,14 +90,14 @@ def tokenize_words(
 
 
 def token_labels(
-    word_ids: Sequence[int], tags: Sequence[int], following: Sequence[int] | None
+    word_ids: Sequence[int], tags: Sequence[int], inside: Sequence[int] | None
 ) -> list[int]:
-    """Return the label of each token of a sentence.
+    """Return the label of each token of a sentence, -100 for special tokens.
 
     Args:
-        word_ids: the word that each token belongs to.
-        tags: the number of the tag of each word.
-        following: the label of a word's further tokens by its tag; without it they have none.
+        word_ids: the word id of each token.
+        tags: the tag id of each word.
+        inside: the label of further tokens of a word, by its tag id; None: -100.
     """
     labels = []
     before = NO_WORD
@@ -97,13 +107,13 @@ def token_labels(
         elif word != before:
             labels.append(tags[word])
         else:
-            labels.append(IGNORE_INDEX if following is None else following[tags[word]])
+            labels.append(IGNORE_INDEX if inside is None else inside[tags[word]])
         before = word
     return labels
 
 
-def continuations(names: Sequence[str]) -> list[int]:
-    """Return for each tag the one of the same word's further tokens: of `B-…` it is `I-…`."""
+def inside_tags(names: Sequence[str]) -> list[int]:
+    """Return for each tag the tag id of further tokens of a word: `I-…` for `B-…`, else itself."""
     numbers = {name: number for number, name in enumerate(names)}
     return [
         numbers.get(f"I-{name[2:]}", number) if name.startswith("B-") else number
@@ -111,10 +121,10 @@ def continuations(names: Sequence[str]) -> list[int]:
     ]
 
 
-def require_as_many(words: Sequence[str], tags: Sequence[object]) -> None:
-    """Raise ConfigurationError if a sentence has not a tag for each word."""
+def require_equal_lengths(words: Sequence[str], tags: Sequence[object]) -> None:
+    """Check that a sentence has one tag per word; raises ConfigurationError if not."""
     if len(words) != len(tags):
         raise ConfigurationError(
             f"a sentence has {len(words)} words but {len(tags)} tags "
-            f"({' '.join(words)[:60]} …): mend the data"
+            f"({' '.join(words)[:60]} …): correct the data"
         )

@@ -1,4 +1,4 @@
-"""The tagger of words."""
+"""Task of token classification."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -20,31 +20,30 @@ from lightning_transformers.task.nlp.token_classification.sentences import Sente
 from lightning_transformers.training.metrics import MetricInputs, TextMetric, class_metrics
 
 OUTSIDE = "O"
-"""The tag of a word that belongs to no entity."""
+"""Tag of a word outside any entity."""
 UNSEEN = -1
-"""What stands for the tag of a word that was cut off, or that has no token."""
+"""Tag id of a word without a token, such as a truncated one."""
 
 
 class EntityScores(TextMetric):
-    """Precision, recall and F1 of entities, which count as found if type, start and end agree.
+    """Micro-averaged precision, recall and F1 of entities, matched by type, start and end.
 
-    Micro averages, as the CoNLL-2003 shared task has them (Tjong Kim Sang and De Meulder, 2003).
+    As in the CoNLL-2003 shared task (Tjong Kim Sang and De Meulder, 2003).
     """
 
     def score(self, records: list[list[list[str]]]) -> dict[str, float]:
-        """Return the scores of pairs of the true and the predicted tags of a sentence."""
+        """Return `precision`, `recall` and `f1`; a record is the true and the predicted tags."""
         true, predicted = [record[0] for record in records], [record[1] for record in records]
         scores = {"precision": precision_score, "recall": recall_score, "f1": f1_score}
         return {name: float(s(true, predicted, zero_division=0)) for name, s in scores.items()}
 
 
 class TokenClassificationTransformer(TaskTransformer):
-    """Tags words; a word has the tag of its first token.
+    """Tags each word with the prediction for its first token.
 
-    Where tags are those of entities (`B-…`, `I-…`), it reports the accuracy over words and the
-    precision, recall and F1 of entities; else, as for parts of speech, the accuracy and macro F1
-    over words. A word beyond `max_length` is in no predicted entity, and left out of the scores
-    over words.
+    Logs the accuracy over words, and the precision, recall and F1 of entities for tags `B-…` and
+    `I-…`, or the macro F1 over words for other tags, such as parts of speech. A truncated word is
+    predicted as outside any entity, and excluded from the metrics over words.
     """
 
     default_model_type: ClassVar[str] = "transformers.AutoModelForTokenClassification"
@@ -53,15 +52,15 @@ class TokenClassificationTransformer(TaskTransformer):
 
     @property
     def tags_entities(self) -> bool:
-        """Whether the tags are those of entities."""
+        """Whether the tags mark entities (`B-…`, `I-…`)."""
         return any(name.startswith(("B-", "I-")) for name in class_names(self.model))
 
     def forward(self, batch: Batch) -> ModelOutput:
-        """Run the model on a batch, of which what tells of words is none of its inputs."""
+        """Run the model on a batch without `word_ids` and `word_tags`."""
         return super().forward({k: v for k, v in batch.items() if not k.startswith("word_")})
 
     def configure_metrics(self, stage: str) -> dict[str, Metric]:
-        """Return the metrics that fit the tags."""
+        """Return the loss, the accuracy, and `entities` or the macro F1."""
         metrics = super().configure_metrics(stage) | class_metrics(len(class_names(self.model)))
         if self.tags_entities:
             del metrics["f1"]
@@ -69,7 +68,7 @@ class TokenClassificationTransformer(TaskTransformer):
         return metrics
 
     def metric_inputs(self, loss: Loss, outputs: ModelOutput, batch: Batch) -> MetricInputs:
-        """Return the true and the predicted tags as well."""
+        """Return also `preds` and `target`, tag ids (words,), and for entities `records`."""
         true = batch["word_tags"]
         predicted = word_tags(outputs["logits"].argmax(-1), batch["word_ids"], true)
         seen = predicted != UNSEEN
@@ -80,7 +79,12 @@ class TokenClassificationTransformer(TaskTransformer):
         return inputs
 
     def named_tags(self, true: Tensor, predicted: Tensor) -> list[list[list[str]]]:
-        """Return the names of the true and of the predicted tags of each sentence."""
+        """Return the names of the true and the predicted tags of each sentence.
+
+        Args:
+            true: true tag ids, (batch, words), int64; -100 after the last word.
+            predicted: predicted tag ids, (batch, words), int64; -1 for a truncated word.
+        """
         names = {UNSEEN: OUTSIDE, **dict(enumerate(class_names(self.model)))}
         lengths = (true != IGNORE_INDEX).sum(1).tolist()
         return [
@@ -89,7 +93,7 @@ class TokenClassificationTransformer(TaskTransformer):
         ]
 
     def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> list[Any]:
-        """Return for each sentence its words' tags: the word's number, the tag, its probability."""
+        """Return for each sentence the index, tag and probability of each word."""
         scores, tags = self(batch)["logits"].float().softmax(-1).max(-1)
         names, word_ids = class_names(self.model), batch["word_ids"]
         columns = (word_ids, tags, scores, first_tokens(word_ids))
@@ -100,16 +104,15 @@ class TokenClassificationTransformer(TaskTransformer):
         ]
 
     def finish_predictions(self, predictions: list[Any], inputs: Sequence[object]) -> list[Any]:
-        """Return the entities of each text, or where tags are of another kind those of its words.
+        """Return the entities of each input, or for other tags its tagged words.
 
         Args:
-            predictions: the tagged words of each input.
+            predictions: the tagged words of each input, from `predict_step`.
             inputs: texts, or mappings with a list of words.
 
         Returns:
-            For each input a list of mappings with `entity` (or `tag`), the `text`, its mean
-            probability as `score`, and where it is as `start` and `end`: in characters of the
-            text, or in words where these were given. A text is split at spaces and punctuation.
+            For each input a list of mappings with `entity` or `tag`, `text`, the mean probability
+            `score`, and `start` and `end`, in characters of the text or in words of the list.
         """
         spans = entity_spans if self.tags_entities else word_spans
         return [
@@ -119,22 +122,22 @@ class TokenClassificationTransformer(TaskTransformer):
 
 
 def first_tokens(word_ids: Tensor) -> Tensor:
-    """Return which tokens begin a word.
+    """Return a mask of the tokens that begin a word, (batch, seq), bool.
 
     Args:
-        word_ids: the word that each token belongs to, (batch, length).
+        word_ids: the word id of each token, (batch, seq), int64.
     """
     before = pad(word_ids, (1, 0), value=NO_WORD)[:, :-1]
     return (word_ids != NO_WORD) & (word_ids != before)
 
 
 def word_tags(tags: Tensor, word_ids: Tensor, like: Tensor) -> Tensor:
-    """Return the tag of each word's first token, (batch, words).
+    """Return the tag id of each word's first token, (batch, words), int64; UNSEEN without a token.
 
     Args:
-        tags: the tag of each token, (batch, length).
-        word_ids: the word that each token belongs to, (batch, length).
-        like: other tags of the words; the result has their shape, and UNSEEN where no token is.
+        tags: the tag id of each token, (batch, seq), int64.
+        word_ids: the word id of each token, (batch, seq), int64.
+        like: a tensor of the result's shape, (batch, words), int64.
     """
     rows, columns = first_tokens(word_ids).nonzero(as_tuple=True)
     result = torch.full_like(like, UNSEEN)
@@ -147,7 +150,10 @@ def entity_spans(sentence: Sentence, tagged: Sequence[tuple[int, str, float]]) -
 
     Args:
         sentence: the words.
-        tagged: number, tag and probability of each word that the model has seen.
+        tagged: index, tag and probability of each word that was not truncated.
+
+    Returns:
+        Mappings with `entity`, `score`, `text`, `start` and `end`.
     """
     tags, scores = [OUTSIDE] * len(sentence.words), [0.0] * len(sentence.words)
     for word, tag, score in tagged:
@@ -163,7 +169,7 @@ def entity_spans(sentence: Sentence, tagged: Sequence[tuple[int, str, float]]) -
 
 
 def word_spans(sentence: Sentence, tagged: Sequence[tuple[int, str, float]]) -> list[Row]:
-    """Return the words of a sentence, as `entity_spans` does entities."""
+    """Return the tagged words of a sentence, with `tag` instead of `entity`, see `entity_spans`."""
     return [
         {"tag": tag, "score": score, **sentence.span(word, word)} for word, tag, score in tagged
     ]

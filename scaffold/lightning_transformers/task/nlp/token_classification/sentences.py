@@ -1,4 +1,4 @@
-"""Words of a sentence: in a text, in a column, in the lines of a file."""
+"""Split a text, a column value or the lines of a file into words."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -9,22 +9,24 @@ import regex
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.types import Row
 
-WORDS_AND_SIGNS = regex.compile(r"(?:\b[^\W\d_]\.)+|\b(?:Mr|Mrs|Ms|Dr|St)\.|\w+|[^\w\s]\p{M}*")
-"""Words, initials and titles with their periods, and other signs one by one; marks, such as the
-vowel signs of Hindi, belong to what they are on."""
-SEPARATED = regex.compile(r"\S+")
-DOCUMENT = "-DOCSTART-"
-"""What a line begins with that parts documents, not words."""
+WORDS_AND_PUNCTUATION = regex.compile(
+    r"(?:\b[^\W\d_]\.)+|\b(?:Mr|Mrs|Ms|Dr|St)\.|\w+|[^\w\s]\p{M}*"
+)
+"""Words, initials and titles with their periods, and single punctuation marks; a combining mark,
+such as a vowel sign of Hindi, stays with its letter."""
+WHITESPACE_WORDS = regex.compile(r"\S+")
+DOCUMENT_START = "-DOCSTART-"
+"""First field of a line that separates documents in CoNLL-2003."""
 
 
 @dataclass(frozen=True)
 class Sentence:
-    """The words of a sentence and where they are.
+    """The words of a sentence and their positions.
 
     Attributes:
         words: the words.
-        spans: start and end of each, in characters of the text, or else in words.
-        text: the text that they were found in, if it was one.
+        spans: start and end of each word, in characters of `text`, or in words without a text.
+        text: the text from which the words come, if any.
     """
 
     words: list[str]
@@ -32,16 +34,16 @@ class Sentence:
     text: str | None = None
 
     @classmethod
-    def in_text(cls, text: str, pattern: regex.Pattern[str] = WORDS_AND_SIGNS) -> "Sentence":
-        """Return the words of a text; by default each punctuation mark is one as well."""
+    def in_text(cls, text: str, pattern: regex.Pattern[str] = WORDS_AND_PUNCTUATION) -> "Sentence":
+        """Return the words of a text; by default, each punctuation mark is a word."""
         found = list(pattern.finditer(text))
         return cls([match[0] for match in found], [match.span() for match in found], text)
 
     @classmethod
     def of_words(cls, words: Iterable[object]) -> "Sentence":
-        """Return a sentence that comes as a list of its words."""
-        listed = [str(word) for word in words]
-        return cls(listed, [(place, place + 1) for place in range(len(listed))])
+        """Return the sentence of a list of words."""
+        texts = [str(word) for word in words]
+        return cls(texts, [(index, index + 1) for index in range(len(texts))])
 
     def span(self, first: int, last: int) -> Row:
         """Return `text`, `start` and `end` of the words from the first to the last."""
@@ -50,40 +52,40 @@ class Sentence:
         return {"text": text, "start": start, "end": end}
 
 
-def listed(value: Any) -> list[Any]:
-    """Return the words or tags in a value of a column: a list, or a text with spaces.
+def split_words(value: Any) -> list[Any]:
+    """Return the words or tags in a column value, a list or a text separated by spaces.
 
     Raises:
-        ConfigurationError: for a list that was written as a text.
+        ConfigurationError: for a text that contains a list, such as "['a', 'b']".
     """
     if not isinstance(value, str):
         return list(value or [])
     if regex.match(r"\[['\"\d]", value):
         raise ConfigurationError(
-            f"a text that looks like a list ({value[:30]} …): write jsonl, which can hold lists, "
-            "or words and tags with spaces between them"
+            f"expected words, found a list as text ({value[:30]} …): use jsonl, which supports "
+            "lists, or separate words and tags by spaces"
         )
     return value.split()
 
 
 def read_lines(lines: Iterable[str], place: str) -> Iterator[tuple[list[str], list[str]]]:
-    """Yield the words and the tags of each sentence in lines as those of CoNLL-2003.
+    """Yield the words and the tags of each sentence in CoNLL-2003 format.
 
-    A line begins with a word and ends with its tag; an empty one ends the sentence.
+    A line begins with a word and ends with its tag; an empty line ends the sentence.
 
     Args:
         lines: the lines.
-        place: the file, for the message.
+        place: the file, for the error message.
 
     Raises:
-        ConfigurationError: for a line that has another number of fields than those before.
+        ConfigurationError: for a line with one field, or another number than the first line.
     """
     words: list[str] = []
     tags: list[str] = []
     columns = 0
     for number, line in enumerate(lines, start=1):
         fields = line.split()
-        if not fields or fields[0] == DOCUMENT:
+        if not fields or fields[0] == DOCUMENT_START:
             if words:
                 yield words, tags
             words, tags = [], []
@@ -91,8 +93,8 @@ def read_lines(lines: Iterable[str], place: str) -> Iterator[tuple[list[str], li
         columns = columns or len(fields)
         if len(fields) != columns or columns < 2:
             raise ConfigurationError(
-                f"line {number} of {place} has {len(fields)} fields ({line.strip()[:30]}): a line "
-                "is a word and its tag, and an empty line ends a sentence"
+                f"line {number} of {place} has {len(fields)} fields ({line.strip()[:30]}): write a "
+                "word and its tag per line, and an empty line after each sentence"
             )
         words.append(fields[0])
         tags.append(fields[-1])

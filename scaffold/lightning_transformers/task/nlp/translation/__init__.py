@@ -1,4 +1,4 @@
-"""Translation: say in one language what a text says in another."""
+"""Translation: translate a text into another language."""
 
 from lightning_transformers.task.nlp.translation.data import TranslationDataModule
 from lightning_transformers.task.nlp.translation.model import TranslationTransformer

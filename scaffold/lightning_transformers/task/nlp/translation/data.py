@@ -1,4 +1,4 @@
-"""Texts in two languages."""
+"""Data module of translation: pairs of texts in two languages."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -13,36 +13,41 @@ from lightning_transformers.data.texts import TEXT_TYPES
 from lightning_transformers.task.shared.seq2seq import Field, Seq2SeqDataModule
 
 TRANSLATION = "translation"
-"""The column of mappings from languages to texts, as the hub's data sets have it."""
+"""Column of mappings from language to text, as in datasets on the hub."""
 T5_LANGUAGES = {"de": "German", "en": "English", "fr": "French", "ro": "Romanian"}
 LANGUAGE_CODE = re.compile(r"[a-z]{2,3}_[A-Za-z]{2,4}")
 
 
 class TranslationDataModule(Seq2SeqDataModule):
-    """Encodes a text in one language as the source, in another as the target.
+    """Pairs of a text in the source language and its translation into the target language.
 
     The languages are columns, or keys of the column `translation`.
     """
 
     source_language: str | None = None
-    """The language to translate from; the first of two by default."""
+    """Language to translate from; None: the first of two."""
     target_language: str | None = None
-    """The language to translate into; the other of two by default."""
+    """Language to translate into; None: the second of two."""
     source_language_code: str | None = None
-    """What the tokenizer of a multilingual model calls the language (`eng_Latn`); by default the
-    language itself, or the only code that begins with it (`en_XX`)."""
+    """Code of the source language in a multilingual tokenizer, such as `eng_Latn`; None: the
+    language itself, or the only code that begins with it, such as `en_XX`."""
     target_language_code: str | None = None
+    """Code of the target language, likewise."""
 
     sample_files: ClassVar[dict[str, str]] = shipped_files("translation")
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, **hyperparameters: object) -> None:
         super().__init__(tokenizer, **hyperparameters)
-        # Wherever the languages are known: the tokenizer may be exported before any row is read.
+        # The tokenizer may be exported before any row is read.
         if self.source_language is not None and self.target_language is not None:
             self.set_language_codes()
 
     def fields(self, split: str, rows: AnyDataset) -> tuple[Field, Field | None]:
-        """Return where the texts of the two languages are."""
+        """Return the locations of the texts in the two languages.
+
+        Raises:
+            ConfigurationError: if the split lacks one of the languages.
+        """
         source, target = self.languages()
         self.set_language_codes()
         if split == "predict":
@@ -52,17 +57,17 @@ class TranslationDataModule(Seq2SeqDataModule):
         for hyperparameter, language in (("source_language", source), ("target_language", target)):
             if language not in present:
                 raise ConfigurationError(
-                    f"the {split} set has no language '{language}' (it has: "
+                    f"the {split} set has no language '{language}' (its languages: "
                     f"{', '.join(present)}): set dataset.{hyperparameter}=<language>"
                 )
         column = (TRANSLATION,) if TRANSLATION in column_names(rows) else ()
         return (*column, source), (*column, target)
 
     def languages(self) -> tuple[str, str]:
-        """Return the source and the target language; those that are inferred stay so.
+        """Return the source and the target language, inferred from the data on the first call.
 
         Raises:
-            ConfigurationError: if they are the same, or neither given nor to be told from the data.
+            ConfigurationError: if they are equal, or unset and cannot be inferred.
         """
         if self.source_language is None or self.target_language is None:
             source, target = self.inferred_languages()
@@ -71,20 +76,24 @@ class TranslationDataModule(Seq2SeqDataModule):
         if self.source_language == self.target_language:
             raise ConfigurationError(
                 f"dataset.source_language and dataset.target_language are both "
-                f"'{self.source_language}': set one of them to another language"
+                f"'{self.source_language}': set one to another language"
             )
         return self.source_language, self.target_language
 
     def inferred_languages(self) -> tuple[str, str]:
-        """Return the languages, of which data with two leave none open."""
+        """Return the two languages of the data, in its order unless one of them is set.
+
+        Raises:
+            ConfigurationError: if there is no data, or it has not exactly two languages.
+        """
         ask = "set dataset.source_language=<language> dataset.target_language=<language>"
         if not self.has_source:
-            raise ConfigurationError(f"the languages are not known: {ask}")
+            raise ConfigurationError(f"the languages are unknown: {ask}")
         split, rows = next(iter(self.raw_dataset.items()))
         present = languages_in(split, rows)
         if len(present) != 2:
             raise ConfigurationError(
-                f"which languages of the {split} set? (it has: {', '.join(present)}): {ask}"
+                f"the {split} set has {len(present)} languages ({', '.join(present)}), not 2: {ask}"
             )
         first, second = present
         if self.source_language == second or self.target_language == first:
@@ -92,30 +101,30 @@ class TranslationDataModule(Seq2SeqDataModule):
         return self.source_language or first, self.target_language or second
 
     def t5_prefix(self) -> str:
-        """Return T5's prefix (Raffel et al., 2020, appendix D), for languages that it knows."""
+        """Return T5's prefix (Raffel et al., 2020, appendix D), or "" for other languages."""
         names = [T5_LANGUAGES.get(language) for language in self.languages()]
         return "translate {} to {}: ".format(*names) if all(names) else ""
 
     @property
     def model_data_kwargs(self) -> dict[str, Any]:
-        """Return how the texts of a multilingual model begin as well."""
+        """Return also the `generation_config` with the first token of a multilingual model."""
         common = super().model_data_kwargs
         if not self.is_multilingual:
             return common
         self.set_language_codes()
         first, *_, last = self.tokenizer(text_target="")["input_ids"]
-        # Of mBART-25 the language comes after the end, with which the decoder starts.
+        # mBART-25 puts the language last, and its decoder starts with it.
         if first == self.tokenizer.eos_token_id:
             return {**common, "generation_config": {"decoder_start_token_id": last}}
         return {**common, "generation_config": {"forced_bos_token_id": first}}
 
     @property
     def is_multilingual(self) -> bool:
-        """Whether the tokenizer marks texts with their language (mBART, M2M-100, NLLB)."""
+        """Whether the tokenizer adds a language token to texts (mBART, M2M-100, NLLB)."""
         return hasattr(self.tokenizer, "set_src_lang_special_tokens")
 
     def set_language_codes(self) -> None:
-        """Tell the tokenizer of a multilingual model the languages."""
+        """Set the languages of a multilingual tokenizer."""
         if not self.is_multilingual:
             return
         source, target = self.languages()
@@ -124,10 +133,14 @@ class TranslationDataModule(Seq2SeqDataModule):
         tokenizer.tgt_lang = self.language_code(target, "target_language_code")
 
     def language_code(self, language: str, hyperparameter: str) -> str:
-        """Return what the tokenizer calls a language.
+        """Return the tokenizer's code of a language.
+
+        Args:
+            language: the language in the data.
+            hyperparameter: the hyperparameter that may override its code.
 
         Raises:
-            ConfigurationError: if it does not know the language, or several of that name.
+            ConfigurationError: if the tokenizer has no code of that name, or several.
         """
         wanted: str = getattr(self, hyperparameter) or language
         special = self.tokenizer.all_special_tokens
@@ -145,12 +158,14 @@ class TranslationDataModule(Seq2SeqDataModule):
         )
 
     def predict_rows(self, inputs: Sequence[object]) -> list[Row]:
-        """Return texts and mappings as rows; a mapping may be that of `translation`."""
-        self.languages()
-        flat = [
-            value.get(TRANSLATION, value) if isinstance(value, dict) else value for value in inputs
-        ]
-        return super().predict_rows(flat)
+        """Return texts and mappings as rows.
+
+        Args:
+            inputs: texts, mappings from language to text, or rows with such a `translation`.
+        """
+        return super().predict_rows(
+            [text.get(TRANSLATION, text) if isinstance(text, dict) else text for text in inputs]
+        )
 
     def input_column(self) -> str:
         """Return the source language."""
@@ -158,12 +173,12 @@ class TranslationDataModule(Seq2SeqDataModule):
 
 
 def languages_in(split: str, rows: AnyDataset) -> list[str]:
-    """Return the languages of a data set in order: its columns of text, or the keys of one.
+    """Return the languages of a dataset in order: the keys of `translation`, or the text columns.
 
     Raises:
-        ConfigurationError: if the column `translation` is no mapping.
+        ConfigurationError: if `translation` is not a column of mappings.
     """
-    features = rows.features or next(iter(rows))  # of a stream, the values of its first row
+    features = rows.features or next(iter(rows))  # a stream without features: use its first row
     if TRANSLATION not in features:
         text = (*TEXT_TYPES, str)
         return [c for c, kind in features.items() if getattr(kind, "dtype", type(kind)) in text]
@@ -171,7 +186,7 @@ def languages_in(split: str, rows: AnyDataset) -> list[str]:
     languages = getattr(feature, "languages", feature)
     if isinstance(languages, str) or not hasattr(languages, "__iter__"):
         raise ConfigurationError(
-            f"the column 'translation' of the {split} set is no mapping from languages to texts: "
-            "give a column for each language"
+            f"column 'translation' of the {split} set is not a mapping from language to text: "
+            "use one column per language"
         )
     return list(languages)

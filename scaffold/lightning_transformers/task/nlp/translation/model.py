@@ -1,4 +1,4 @@
-"""The translator."""
+"""Task of translation."""
 
 from typing import Any, ClassVar, Literal, cast
 
@@ -12,15 +12,15 @@ from lightning_transformers.training.metrics import TextMetric
 
 
 class TranslationTransformer(Seq2SeqTransformer):
-    """Translates a text; reports the loss per token, BLEU and chrF."""
+    """Translates a text; logs the loss per token, BLEU and chrF."""
 
     bleu_tokenizer: Literal["13a", "intl", "zh", "ja-mecab", "ko-mecab", "char", "none"] = "13a"
-    """How sacreBLEU cuts texts into words: `zh` for Chinese as the target, and so on."""
+    """Tokenizer of sacreBLEU for the target language: `zh` for Chinese, `ja-mecab` for Japanese."""
 
     data_module_type: ClassVar[str] = f"{__package__}.TranslationDataModule"
 
     def build_model(self) -> PreTrainedModel:
-        """Return the model; a multilingual one begins its texts with the target language."""
+        """Return the model; a multilingual one begins generation with the target language."""
         values = dict(self.model_data_kwargs)
         generation = values.pop("generation_config", {})
         model = self.backbone.load_model(self.downstream_model_type, values)
@@ -33,16 +33,15 @@ class TranslationTransformer(Seq2SeqTransformer):
 
 
 class TranslationScores(TextMetric):
-    """BLEU and chrF2 of the whole set of translations and their references, from 0 to 100.
+    """Corpus BLEU and chrF2 of translations and their references, from 0 to 100.
 
-    As sacreBLEU computes them (Post, 2018) on texts as people write them, so that they compare
-    with published scores.
+    Computed by sacreBLEU (Post, 2018) on detokenized texts, as in published results.
 
     Args:
-        bleu_tokenizer: sacreBLEU's name of how BLEU cuts texts into words.
+        bleu_tokenizer: name of sacreBLEU's tokenizer for BLEU.
 
     Raises:
-        ConfigurationError: if that needs a package that is not installed.
+        ConfigurationError: if the tokenizer requires a package that is not installed.
     """
 
     def __init__(self, bleu_tokenizer: str = "13a") -> None:
@@ -52,13 +51,13 @@ class TranslationScores(TextMetric):
         except (ImportError, RuntimeError) as error:
             extra = bleu_tokenizer.partition("-")[0]
             raise ConfigurationError(
-                f"task.bleu_tokenizer={bleu_tokenizer} needs a package that is not installed: "
+                f"task.bleu_tokenizer={bleu_tokenizer} requires a package that is not installed: "
                 f'pip install "sacrebleu[{extra}]"'
             ) from error
         self.chrf = CHRF()
 
     def score(self, records: list[list[str]]) -> dict[str, float]:
-        """Return the scores by name."""
+        """Return `bleu` and `chrf` of pairs of a translation and its reference."""
         translations = [translation for translation, _ in records]
         references = [[reference for _, reference in records]]
         return {

@@ -1,4 +1,4 @@
-"""Image classification: a class for an image."""
+"""Image classification: one class per image."""
 
 from lightning_transformers.task.vision.image_classification.data import (
     ImageClassificationDataModule,

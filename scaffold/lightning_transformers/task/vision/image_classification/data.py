@@ -1,4 +1,4 @@
-"""Images with labels."""
+"""Data module of image classification: images with labels."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -28,30 +28,29 @@ from lightning_transformers.task.vision.image_classification.reading import (
 
 
 class ImageClassificationDataModule(LabelledData):
-    """Images with a class each; they are read, and made into pixels, one batch at a time.
+    """Images with one class each, read and preprocessed batch by batch.
 
-    A `*_file` may also be a folder that holds a folder of images for each class, and
-    `predict_file` a folder of images.
+    A `*_file` may also be a folder with one subfolder of images per class, and `predict_file` a
+    folder of images. A batch has `pixel_values` (batch, channels, height, width), float32, and
+    `labels` (batch,), int64.
     """
 
     image_column: str = "image"
-    """The column of images, or of paths to them, relative to the file that they stand in."""
+    """Column of images, or of paths, relative to the folder of their file."""
     random_flip: bool = False
-    """Mirror every other training image, drawn anew each time."""
+    """Mirror each training image with probability 0.5, drawn anew in each epoch."""
 
     sample_files: ClassVar[dict[str, str]] = shipped_files("image_classification", "parquet")
 
     def load_dataset(self) -> DatasetDict:
-        """Return the raw splits, their images not read yet and their paths absolute."""
+        """Return the raw splits, with images undecoded and paths absolute."""
         loaded = super().load_dataset()
-        return DatasetDict({split: self.located(split, rows) for split, rows in loaded.items()})
+        return DatasetDict(
+            {split: self.resolve_image_paths(split, rows) for split, rows in loaded.items()}
+        )
 
-    def located(self, split: str, rows: AnyDataset) -> AnyDataset:
-        """Return rows that say where their images are.
-
-        Raises:
-            ConfigurationError: for a path that a file names and where there is no image.
-        """
+    def resolve_image_paths(self, split: str, rows: AnyDataset) -> AnyDataset:
+        """Return rows with undecoded images, or with absolute paths to images that exist."""
         column, file = self.image_column, self.named_files().get(split)
         feature = (rows.features or {}).get(column)
         if isinstance(feature, Image):
@@ -69,7 +68,7 @@ class ImageClassificationDataModule(LabelledData):
         return rows.map(absolute_paths, **common)
 
     def files_of(self, split: str) -> list[str]:
-        """Return the named file or folder, and the images that a file names."""
+        """Return the file or folder of a split, and the images whose paths the file contains."""
         files = super().files_of(split)
         rows = self.loaded_dataset[split] if files else None
         if not isinstance(rows, Dataset):
@@ -78,7 +77,7 @@ class ImageClassificationDataModule(LabelledData):
         return [*files, *rows[self.image_column]] if named else files
 
     def process_split(self, split: str, rows: AnyDataset) -> AnyDataset:
-        """Return rows that become an `image` and its `labels` when they are read."""
+        """Return rows that are decoded into `image` and `labels` on access."""
         label = self.label_column if split != "predict" else None
         self.require_columns(split, rows, image_column=self.image_column, label_column=label)
         labels = self.label_encoder(split, rows) if label else None
@@ -88,23 +87,24 @@ class ImageClassificationDataModule(LabelledData):
         )
         if isinstance(rows, IterableDataset):
             return self.map_rows(split, rows, encode)
-        if labels is not None:  # a label outside the classes is to be said before the first step
+        if labels is not None:  # report an unknown label before the first step
             for value in distinct_values(rows, self.label_column):
                 labels(value)
         return rows.with_transform(encode)
 
     @property
     def collate_fn(self) -> Callable[[Sequence[Row]], Batch]:
-        """Return the function that makes a batch of `pixel_values` and `labels`."""
+        """Return the function that collates examples, see `collate`."""
         return partial(collate, processor=self.processor)
 
     def predict_rows(self, inputs: Sequence[object]) -> list[Row]:
-        """Return images, paths to images and mappings with either as rows.
+        """Return inputs to predict on as rows.
 
         Args:
-            inputs: a path is relative to where the command was typed.
+            inputs: images, paths relative to the working directory, or mappings with
+                `image_column`.
         """
-        return [{self.image_column: stored(value, self.image_column)} for value in inputs]
+        return [{self.image_column: image_row(value, self.image_column)} for value in inputs]
 
 
 def encode_images(
@@ -115,7 +115,15 @@ def encode_images(
     labels: LabelEncoder | None,
     random_flip: bool,
 ) -> Columns:
-    """Return the images of rows, in RGB, and the numbers of their classes."""
+    """Return the column `image`, in RGB, and with `labels` the class ids of the images.
+
+    Args:
+        columns: the rows.
+        image: column of the images.
+        label: column of the labels; None for rows without labels.
+        labels: encodes a class as its id.
+        random_flip: mirror each image with probability 0.5.
+    """
     images = [read_image(value) for value in columns[image]]
     if random_flip:
         images = [ImageOps.mirror(i) if torch.rand(()) < 0.5 else i for i in images]
@@ -125,7 +133,12 @@ def encode_images(
 
 
 def collate(examples: Sequence[Row], processor: BaseImageProcessor) -> Batch:
-    """Return `pixel_values` (batch, channels, height, width) and, where known, `labels` (batch)."""
+    """Return `pixel_values` (batch, channels, height, width) and `labels` (batch,), int64.
+
+    Args:
+        examples: each with `image` and optionally `labels`.
+        processor: the image processor.
+    """
     images = [example["image"] for example in examples]
     batch: Batch = dict(processor(images, return_tensors="pt"))
     if "labels" in examples[0]:
@@ -133,18 +146,25 @@ def collate(examples: Sequence[Row], processor: BaseImageProcessor) -> Batch:
     return batch
 
 
-def stored(value: object, column: str) -> Row:
-    """Return an image to predict on as `datasets` stores it: its bytes, or its path."""
+def image_row(value: object, column: str) -> Row:
+    """Return an input to predict on as `datasets` stores an image: with `bytes` and `path`.
+
+    Args:
+        value: an image, a path, a mapping with `bytes` or `path`, or a row.
+        column: column of the images.
+
+    Raises:
+        ConfigurationError: for another input.
+    """
     if isinstance(value, Mapping) and column in value:
         value = value[column]
     if isinstance(value, str | Path) and str(value):
         value = to_absolute_path(str(value))
     elif isinstance(value, PILImage):
-        value = value.copy()  # which forgets the file, where it may look otherwise
+        value = value.copy()  # without its file, which may have other content
     elif not (isinstance(value, Mapping) and {"bytes", "path"} & value.keys()):
         raise ConfigurationError(
-            f"nothing to predict on in {value!r}: give +x=<path of an image>, or a mapping with "
-            f"'{column}'"
+            f"no image in input {value!r}: give +x=<path of an image>, or a mapping with '{column}'"
         )
     row: Row = Image().encode_example(value)
     return row

@@ -1,4 +1,4 @@
-"""The image classifier."""
+"""Task of image classification."""
 
 from typing import Any, ClassVar
 
@@ -13,25 +13,25 @@ from lightning_transformers.training.metrics import MetricInputs, class_metrics
 
 
 class ImageClassificationTransformer(TaskTransformer):
-    """Classifies an image; reports accuracy and macro F1."""
+    """Classifies an image; logs the loss, accuracy and macro F1."""
 
     default_model_type: ClassVar[str] = "transformers.AutoModelForImageClassification"
     data_module_type: ClassVar[str] = f"{__package__}.ImageClassificationDataModule"
     hf_pipeline_task: ClassVar[str | None] = "image-classification"
 
     def configure_metrics(self, stage: str) -> dict[str, Metric]:
-        """Return the loss, the accuracy and macro F1."""
+        """Return the loss, the accuracy and the macro F1."""
         return {**super().configure_metrics(stage), **class_metrics(len(class_names(self.model)))}
 
     def metric_inputs(self, loss: Loss, outputs: ModelOutput, batch: Batch) -> MetricInputs:
-        """Return the predictions and the labels as well."""
+        """Return also `preds` (batch, classes), logits, and `target` (batch,), class ids."""
         compared = {"preds": outputs["logits"].float(), "target": batch["labels"]}
         return super().metric_inputs(loss, outputs, batch) | compared
 
     def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> list[Any]:
-        """Return the label of each image with its probability."""
+        """Return the class of each image with its probability."""
         return likely_classes(self.model, self(batch)["logits"])
 
     def load_processor(self) -> BaseImageProcessor:
-        """Return the image processor that belongs to the backbone."""
+        """Return the image processor of the backbone."""
         return self.backbone.load_image_processor()

@@ -1,4 +1,4 @@
-"""Images from files and bytes."""
+"""Read images from files and bytes."""
 
 from collections.abc import Mapping
 from io import BytesIO
@@ -12,65 +12,64 @@ from lightning_transformers.base.types import Columns
 
 
 def absolute_paths(columns: Columns, *, column: str, base: str) -> Columns:
-    """Return a column of paths as absolute ones, for `Dataset.map(batched=True)`.
+    """Return a column of paths made absolute, for `Dataset.map(batched=True)`.
+
+    A path without a file is a ConfigurationError.
 
     Args:
         columns: the rows.
-        column: the one that holds paths; what is no text stays as it is.
-        base: the folder that the paths are relative to.
-
-    Raises:
-        ConfigurationError: naming the first where there is no file.
+        column: column of the paths; other values than texts are unchanged.
+        base: the folder to which the paths are relative.
     """
     values = columns[column]
-    return {column: [existing(Path(base, v)) if isinstance(v, str) else v for v in values]}
+    return {column: [require_file(Path(base, v)) if isinstance(v, str) else v for v in values]}
 
 
 def read_image(value: Any) -> Image.Image:
-    """Return an image in RGB, turned as its camera was held.
+    """Return an image in RGB, rotated according to its EXIF orientation.
 
     Args:
         value: an image, its path, its bytes, or a mapping with `path` or `bytes`.
 
     Raises:
-        ConfigurationError: naming the image that is missing or broken.
+        ConfigurationError: for a missing or unreadable image.
     """
     if isinstance(value, Image.Image):
-        return in_rgb(value)
+        return to_rgb(value)
     fields = value if isinstance(value, Mapping) else {"path": value, "bytes": value}
     content, path = fields.get("bytes"), fields.get("path")
     if isinstance(content, bytes):
         source: BytesIO | str = BytesIO(content)
     elif isinstance(path, str):
-        source = existing(Path(path))
+        source = require_file(Path(path))
     else:
         raise ConfigurationError(
-            f"{value!r} is no image and no path to one: leave out such a row, or set "
+            f"{value!r} is not an image or a path: remove the row, or set "
             "dataset.image_column=<column>"
         )
     try:
         with Image.open(source) as image:
-            return in_rgb(image)
+            return to_rgb(image)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         name = f"'{path}'" if isinstance(path, str) else f"of {len(content or b'')} bytes"
         raise ConfigurationError(f"cannot read the image {name}: {first_line(error)}") from error
 
 
-def in_rgb(image: Image.Image) -> Image.Image:
-    """Return an image in RGB, turned as its camera was held."""
+def to_rgb(image: Image.Image) -> Image.Image:
+    """Return an image in RGB, rotated according to its EXIF orientation."""
     image = ImageOps.exif_transpose(image)
-    # Of 16 bits, which convert cuts off at 255; mode I may hold 8 as well.
+    # `convert` clips 16-bit values at 255; mode I may hold 8-bit values, too.
     if image.mode.startswith("I;16") or (
         image.mode == "I" and cast(float, image.getextrema()[1]) > 255
     ):
         image = image.convert("I").point(lambda value: value / 256).convert("L")
-    if image.mode == "P":  # a palette may have transparent colours
+    if image.mode == "P":  # a palette may have transparent colors
         image = image.convert("RGBA")
     return image.convert("RGB")
 
 
-def existing(path: Path) -> str:
-    """Return the path of a file; raises ConfigurationError if there is none."""
+def require_file(path: Path) -> str:
+    """Return the path of a file; raises ConfigurationError if it does not exist."""
     if not path.is_file():
-        raise ConfigurationError(f"there is no image '{path}'")
+        raise ConfigurationError(f"image '{path}' does not exist")
     return str(path)

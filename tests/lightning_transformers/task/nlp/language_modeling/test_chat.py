@@ -99,8 +99,8 @@ def test_what_is_lost_is_said(project: Path, caplog: pytest.LogCaptureFixture) -
     assert len(batch["input_ids"]) == 2
     assert all((row != -100).any() for row in batch["labels"])
     expected = (
-        "of 4 conversations of the train set 2 are left out, where the assistant says nothing "
-        "within 64 tokens, and 1 lose their end (dataset.block_size)"
+        "of 4 conversations of the train set, dropped 2 without an assistant turn in the first 64 "
+        "tokens and truncated 1 (dataset.block_size)"
     )
     assert expected in caplog.text
 
@@ -109,17 +109,17 @@ MISTAKES: dict[str, tuple[list[Any], dict[str, Any], str]] = {
     "no assistant": (
         [conversation("Hello?")] * 2,
         {},
-        "of 2 conversations of the train set none is left",
+        "all 2 conversations of the train set are without",
     ),
     "another column": ([TWO], {"messages_column": "chat"}, "no column 'chat'"),
-    "texts": (["Hi"], {}, "'Hi' is no conversation: give a list of {role: user"),
-    "other keys": ([[{"from": "human", "value": "Hi"}]], {}, "is no conversation"),
+    "texts": (["Hi"], {}, "'Hi' is not a conversation: give a list of {role: user"),
+    "other keys": ([[{"from": "human", "value": "Hi"}]], {}, "is not a conversation"),
     "blocks": ([TWO], {"packing": "blocks"}, "set dataset.packing=documents or none"),
-    "no template": ([TWO], {}, "has no chat template: give dataset.chat_template=<file>, such as"),
+    "no template": ([TWO], {}, "has no chat template: set dataset.chat_template=<file>, such as"),
     "no prefix": ([TWO], {"chat_template": FORGETFUL}, "with {% generation %}"),
     "refused": ([SYSTEM], {"chat_template": ALTERNATING}, "The user has to begin"),
-    "malformed": ([TWO], {"chat_template": "{% for %}"}, "give dataset.chat_template=<file>"),
-    "no file": ([TWO], {"chat_template": "chat.jinja"}, "chat_template=chat.jinja is not there"),
+    "malformed": ([TWO], {"chat_template": "{% for %}"}, "set dataset.chat_template=<file>"),
+    "no file": ([TWO], {"chat_template": "chat.jinja"}, "chat_template=chat.jinja: no file at"),
 }
 
 
@@ -146,9 +146,9 @@ def test_template_of_a_file_leaves_with_the_tokenizer(project: Path) -> None:
 
 
 def test_the_packaged_template_is_there_for_any_tokenizer() -> None:
-    from lightning_transformers.task.nlp.language_modeling.chat_template import PLAIN
+    from lightning_transformers.task.nlp.language_modeling.chat_template import GENERIC_TEMPLATE
 
-    assert chat(chat_template=PLAIN).tokenizer.chat_template == CHAT_TEMPLATE
+    assert chat(chat_template=GENERIC_TEMPLATE).tokenizer.chat_template == CHAT_TEMPLATE
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ def test_inputs_to_predict_on_end_with_the_prompt_for_an_answer(x: Any) -> None:
 
 @pytest.mark.parametrize("x", [{"content": "Hi"}, [], "", [1]])
 def test_inputs_that_are_no_conversation(x: Any) -> None:
-    with pytest.raises(ConfigurationError, match="is no conversation"):
+    with pytest.raises(ConfigurationError, match="is not a conversation"):
         list(chat().predict_batches([x], 1))
 
 

@@ -51,7 +51,7 @@ def test_tools_and_calls_have_no_keys_of_other_rows(streaming: bool, project: Pa
 
 
 def test_tools_that_are_no_json() -> None:
-    with pytest.raises(ConfigurationError, match=r"the tools '\[clock\]' are no JSON"):
+    with pytest.raises(ConfigurationError, match=r"the tools '\[clock\]' are not JSON"):
         list(chat().predict_batches([{"messages": TWO, "tools": "[clock]"}], 1))
 
 
@@ -83,7 +83,7 @@ def test_exceptions_and_marks_have_to_agree(project: Path) -> None:
     twice = MARKED.replace("{{ m.content }}{% endg", "{{ m.content }}{% endgeneration %}"
                            "{% generation %}!{% endg")  # fmt: skip
     data = chat(chat_template=twice)
-    with pytest.raises(ConfigurationError, match="marks 4 parts of 2 answers"):
+    with pytest.raises(ConfigurationError, match="marks 4 parts for 2 answers"):
         batch_of(data, write([[TWO[0], {**TWO[1], "train": False}, *TWO[2:]]]))
     with pytest.raises(ConfigurationError, match=r"'weight: 0.5' of a message is neither 0 nor 1"):
         batch_of(chat(), write([[TWO[0], {**TWO[1], "weight": 0.5}, *TWO[2:]]]))
@@ -128,9 +128,9 @@ def test_inputs_to_predict_on_may_be_of_two_kinds() -> None:
 @pytest.mark.parametrize(
     ("rows", "expected"),
     [
-        ([[{"role": "user", "content": parts("Hi")}, *TWO[1:]]], "does not take the conversation"),
-        ([[{"role": "user", "content": 5}, *TWO[1:]]], "the content 5 of a message is neither"),
-        (["Two\nlines"], "'Two\\nlines' is no conversation"),
+        ([[{"role": "user", "content": parts("Hi")}, *TWO[1:]]], "rejects the conversation"),
+        ([[{"role": "user", "content": 5}, *TWO[1:]]], "message content 5 is neither"),
+        (["Two\nlines"], "'Two\\nlines' is not a conversation"),
     ],
 )
 def test_contents_that_the_template_does_not_take(
@@ -154,7 +154,9 @@ def test_the_conversation_that_is_refused_is_named(project: Path) -> None:
 def test_several_templates_without_a_default(project: Path) -> None:
     tokenizer = Backbone(f"{TINY}/gpt2").load_tokenizer()
     tokenizer.chat_template = {"rag": CHATML, "tool_use": CHATML}
-    with pytest.raises(ConfigurationError, match=r"several chat templates \(rag, tool_use\), none"):
+    with pytest.raises(
+        ConfigurationError, match=r"several chat templates \(rag, tool_use\) but none"
+    ):
         batch_of(chat(tokenizer), write([TWO]))
     tokenizer.chat_template = {"rag": MARKED, "default": CHATML}
     assert learned(chat(tokenizer), batch_of(chat(tokenizer), write([TWO])))
@@ -165,7 +167,7 @@ def test_a_tokenizer_that_does_not_say_where_tokens_are(
 ) -> None:
     data = chat()
     monkeypatch.setattr(type(data.tokenizer), "is_fast", False)
-    with pytest.raises(ConfigurationError, match="does not say where its tokens are"):
+    with pytest.raises(ConfigurationError, match="gives no character offsets"):
         batch_of(data, write([TWO]))
     assert list(data.predict_batches(["Hi"], 1))
 

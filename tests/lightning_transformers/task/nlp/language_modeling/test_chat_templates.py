@@ -12,7 +12,7 @@ from transformers import PreTrainedTokenizerBase
 
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.models.backbone import Backbone
-from lightning_transformers.task.nlp.language_modeling.chat import encoded
+from lightning_transformers.task.nlp.language_modeling.chat import tokenize_chats
 from lightning_transformers.task.nlp.language_modeling.chat_template import (
     ChatTemplate,
     Conversation,
@@ -123,7 +123,7 @@ def learned_of(
     tokenizer: PreTrainedTokenizerBase, messages: Sequence[Any], tools: Any = None
 ) -> str:
     """Return what is learned of a conversation, as text."""
-    ((ids, flags),) = encoded(tokenizer, [Conversation(messages, tools)])
+    ((ids, flags),) = tokenize_chats(tokenizer, [Conversation(messages, tools)])
     return str(tokenizer.decode(ids[flags]))
 
 
@@ -276,5 +276,5 @@ def test_rendering_does_not_grow_with_the_square_where_it_need_not(
     monkeypatch.setattr(
         template, "rendered", lambda *args, **kwargs: seen.append(args) or rendered(*args, **kwargs)
     )
-    template.answers(Conversation(conversation("Hi", "Yes.")))
+    template.assistant_spans(Conversation(conversation("Hi", "Yes.")))
     assert len(seen) == 2

@@ -24,8 +24,8 @@ from lightning_transformers.task.nlp.language_modeling import (
     LanguageModelingTransformer,
 )
 from lightning_transformers.task.nlp.language_modeling.documents import (
-    arrange_documents,
-    documents_at_once,
+    pack_batch_size,
+    pack_documents,
     tokenize_documents,
 )
 from tests.helpers.document_classes import CLASSES
@@ -57,7 +57,7 @@ def split(row: dict[str, Any]) -> list[list[int]]:
 def test_rows_hold_all_documents_whole(lengths: list[int], block_size: int) -> None:
     numbers = iter(range(sum(lengths)))
     documents = [[next(numbers) for _ in range(length)] for length in lengths]
-    rows = arrange_documents(table(documents), block_size=block_size, together=True).to_pylist()
+    rows = pack_documents(table(documents), block_size=block_size, pack=True).to_pylist()
     packed = [split(row) for row in rows]
     pieces = [part for document in documents for part in cut(document, block_size)]
     assert sorted(part for row in packed for part in row) == pieces
@@ -68,7 +68,7 @@ def test_rows_hold_all_documents_whole(lengths: list[int], block_size: int) -> N
 @given(st.lists(st.integers(0, 40), max_size=20), st.integers(2, 20))
 def test_not_together_each_has_a_row(lengths: list[int], block_size: int) -> None:
     documents = [list(range(length)) for length in lengths]
-    rows = arrange_documents(table(documents), block_size=block_size, together=False).to_pylist()
+    rows = pack_documents(table(documents), block_size=block_size, pack=False).to_pylist()
     assert [row["input_ids"] for row in rows] == [
         part for document in documents for part in cut(document, block_size)
     ]
@@ -91,7 +91,7 @@ def test_as_many_documents_are_arranged_at_once_as_fill_rows(
     """Of 10,000 documents with 220,000 tokens, Arrow's offsets would not hold the tokens."""
     tokens = np.zeros(max(length, 10**5), np.int32)
     lists = pa.FixedSizeListArray.from_arrays(pa.array(tokens), length).cast(pa.list_(pa.int32()))
-    found = documents_at_once(Dataset(pa.table({"input_ids": lists})), block_size)
+    found = pack_batch_size(Dataset(pa.table({"input_ids": lists})), block_size)
     assert found == pytest.approx(at_once, rel=0.03)
 
 
@@ -100,7 +100,7 @@ def test_of_a_stream_more_documents_are_arranged_at_once_if_rows_are_long(
     block_size: int, at_once: int
 ) -> None:
     stream = Dataset.from_dict({"input_ids": [[1, 2]]}).to_iterable_dataset()
-    assert documents_at_once(stream, block_size) == at_once
+    assert pack_batch_size(stream, block_size) == at_once
 
 
 @pytest.mark.parametrize("begins", [True, False])
@@ -160,7 +160,7 @@ def test_packed_documents_are_not_continued(cls: str) -> None:
         answers: Tensor = mine.generate(next(iter(data.val_dataloader())))
         return answers
 
-    with pytest.raises(ConfigurationError, match="cannot be continued"):
+    with pytest.raises(ConfigurationError, match="cannot generate from packed documents"):
         answers("documents")
     assert len(answers("none")) == 16
 
@@ -195,8 +195,8 @@ def test_rows_are_full(block_size: int) -> None:
     generator = np.random.default_rng(0)
     lengths = np.clip(generator.lognormal(5.5, 1.2, 5000), 2, None).astype(int)
     documents = table([np.zeros(length, np.int32) for length in lengths])
-    packed = arrange_documents(documents, block_size=block_size, together=True)
-    alone = arrange_documents(documents, block_size=block_size, together=False)
+    packed = pack_documents(documents, block_size=block_size, pack=True)
+    alone = pack_documents(documents, block_size=block_size, pack=False)
     assert fill(packed["input_ids"].to_pylist(), block_size) > 0.97
     assert fill(alone["input_ids"].to_pylist(), block_size) < 0.8
 
@@ -204,8 +204,8 @@ def test_rows_are_full(block_size: int) -> None:
 def test_long_rows_are_full() -> None:
     lengths = np.clip(np.random.default_rng(0).lognormal(3.4, 1.2, 60_000), 2, None).astype(int)
     data = Dataset(table([np.zeros(length, np.int32) for length in lengths]))
-    at_once = documents_at_once(data, 32_768)
-    packed = arrange_documents(data.data.table[:at_once], block_size=32_768, together=True)
+    at_once = pack_batch_size(data, 32_768)
+    packed = pack_documents(data.data.table[:at_once], block_size=32_768, pack=True)
     assert fill(packed["input_ids"].to_pylist(), 32_768) > 0.98
 
 
@@ -220,7 +220,7 @@ def test_rows_of_the_sample_are_full(packing: str, low: float, high: float) -> N
 
 def packed(documents: Sequence[Sequence[int]], block_size: int) -> tuple[Batch, list[list[Any]]]:
     """Return a batch of packed documents, and the documents in each of its rows."""
-    rows = arrange_documents(table(documents), block_size=block_size, together=True).to_pylist()
+    rows = pack_documents(table(documents), block_size=block_size, pack=True).to_pylist()
     return CausalCollator(TOKENIZER)(rows), [split(row) for row in rows]
 
 

@@ -1,4 +1,4 @@
-"""What would let packed documents see each other is an error before the first step."""
+"""What would let packed documents attend to each other is an error before the first step."""
 
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -37,7 +37,10 @@ from lightning_transformers.task.nlp.language_modeling import (
 from lightning_transformers.task.nlp.language_modeling import (
     packing_check as separation,
 )
-from lightning_transformers.task.nlp.language_modeling.packing_probe import BEFORE, require_equal
+from lightning_transformers.task.nlp.language_modeling.packing_probe import (
+    PREFIX,
+    require_equal,
+)
 from tests.helpers.document_classes import CLASSES
 from tests.helpers.language_modeling import BACKBONE, TOKENIZER, sample, trainer
 
@@ -148,7 +151,7 @@ def test_a_model_that_sees_what_it_is_to_predict_is_refused(
     cls: str, name: str, packing: str, tmp_path: Path
 ) -> None:
     task = CLASSES[cls](saved(name, tmp_path, ENCODERS))
-    with pytest.raises(ConfigurationError, match="sees the tokens that it is to pred") as caught:
+    with pytest.raises(ConfigurationError, match="is not causal: its logits") as caught:
         run(task, small(packing=packing), tmp_path)
     fix = "set +backbone.config.is_decoder=true" if name == "bert" else "choose a causal model"
     assert str(caught.value).endswith(fix)
@@ -182,7 +185,7 @@ def test_a_model_with_inputs_of_its_own_trains(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     run(PositionsAsked(BACKBONE), small(packing="none"), tmp_path)
-    assert "whether GPT2LMHeadModel sees the tokens that it is to predict cannot" in caplog.text
+    assert "cannot check that GPT2LMHeadModel is causal" in caplog.text
 
 
 class Plain(LightningModule):
@@ -240,7 +243,7 @@ def test_a_model_that_keeps_them_apart_trains(name: str, precision: str, tmp_pat
 @pytest.mark.parametrize("precision", ["bf16-mixed", "bf16-true"])
 def test_half_precision_does_not_hide_what_mixes(name: str, precision: str, tmp_path: Path) -> None:
     quick = trainer(tmp_path, limit_val_batches=1, precision=precision)
-    with pytest.raises(ConfigurationError, match="packed documents see each other"):
+    with pytest.raises(ConfigurationError, match="packed documents attend to each other"):
         quick.validate(CLASSES["base"](saved(name, tmp_path)), small(), verbose=False)
 
 
@@ -306,7 +309,7 @@ def mistakes(base: type[Any]) -> dict[str, type[Any]]:
 @pytest.mark.parametrize("cls", CLASSES)
 def test_a_task_that_mixes_documents_is_refused(cls: str, name: str, tmp_path: Path) -> None:
     message = refused(mistakes(CLASSES[cls])[name](BACKBONE), small(), tmp_path)
-    assert f"{name} with LanguageModelingDataModule, though not in its model" in message
+    assert f"{name} with LanguageModelingDataModule, but not in its model" in message
     assert "no attention_mask" in message
 
 
@@ -332,7 +335,7 @@ def test_a_training_step_that_mixes_documents_is_refused(
 ) -> None:
     task = own_steps(CLASSES[cls])[name](BACKBONE)
     message = refused(task, small(), tmp_path)
-    assert "packed documents would see each other: GPT2LMHeadModel is called with" in message
+    assert "packed documents attend to each other: GPT2LMHeadModel is called with" in message
     run(task, small(packing="none"), tmp_path)
 
 
@@ -504,7 +507,7 @@ def test_columns_with_a_value_a_token_are_checked_too(
 
     data = Weighted(TOKENIZER, dataset_name="sample", block_size=64, streaming=streaming)
     run(Weighs(BACKBONE), data, tmp_path)
-    assert "cannot be tried out" not in caplog.text
+    assert "cannot check" not in caplog.text
     assert "MaskInStep" in refused(mistakes(Weighs)["MaskInStep"](BACKBONE), data, tmp_path)
 
 
@@ -549,7 +552,7 @@ def test_what_the_examples_of_the_check_cause_is_no_error(
             return super().shared_step(batch, stage)
 
     run(Long(BACKBONE), small(batch_size=4), tmp_path)
-    assert "see each other in Long with LanguageModelingDataModule cannot be tried" in caplog.text
+    assert "cannot check packed documents in Long with LanguageModelingDataModule" in caplog.text
     assert "(rows are full)" in caplog.text
     step = own_steps(Long)["MaskInTraining"](BACKBONE)
     assert "is called with an attention_mask" in refused(step, small(batch_size=4), tmp_path)
@@ -596,15 +599,17 @@ def test_the_check_compiles_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         return len(compiled)
 
     with_check = compilations()
-    monkeypatch.setattr(separation, "check_run", lambda *_: True)
+    monkeypatch.setattr(separation, "run_checks", lambda *_: True)
     assert with_check == compilations() > 0
 
 
 def test_logits_may_be_rounded_by_four_units_of_the_precision() -> None:
     eps = torch.finfo(torch.bfloat16).eps
-    logits = torch.ones(3, 2 * BEFORE, 2, dtype=torch.bfloat16)
+    logits = torch.ones(3, 2 * PREFIX, 2, dtype=torch.bfloat16)
     logits[2] = 1 - 4 * eps
     require_equal(logits, "a model", "fix it")
     logits[2] = 1 - 4.5 * eps
-    with pytest.raises(ConfigurationError, match="packed documents see each other in a model"):
+    with pytest.raises(
+        ConfigurationError, match="packed documents attend to each other in a model"
+    ):
         require_equal(logits, "a model", "fix it")

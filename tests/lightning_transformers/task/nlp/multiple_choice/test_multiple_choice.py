@@ -14,9 +14,9 @@ from lightning_transformers.models.backbone import Backbone
 from lightning_transformers.runs.build import seed_everything
 from lightning_transformers.task.nlp.multiple_choice.data import MultipleChoiceDataModule
 from lightning_transformers.task.nlp.multiple_choice.encoding import (
+    choice_index,
     encode_choices,
-    joined,
-    label_of,
+    join_question_and_choice,
 )
 from lightning_transformers.task.nlp.multiple_choice.model import MultipleChoiceTransformer
 from tests.helpers.language_modeling import TINY, trainer
@@ -69,13 +69,13 @@ def model() -> MultipleChoiceTransformer:
 )
 def test_label(value: Any, number: int) -> None:
     """A number, letter or text; a text that is a choice is nothing else."""
-    assert label_of(value, ["one", "two ", "B", "4"], "") == number
+    assert choice_index(value, ["one", "two ", "B", "4"], "") == number
 
 
 @pytest.mark.parametrize("value", [4, -1, 1.5, "4.0", "E", "none", "", None])
 def test_label_of_no_choice(value: Any) -> None:
     with pytest.raises(ConfigurationError, match=r"in column 'label' is none of the 4 choices"):
-        label_of(value, ["one", "two", "B", "4"], "column 'label'")
+        choice_index(value, ["one", "two", "B", "4"], "column 'label'")
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_label_of_no_choice(value: Any) -> None:
     ],
 )
 def test_question_and_choice(question: str, choice: str, text: str) -> None:
-    assert joined(question, choice) == text
+    assert join_question_and_choice(question, choice) == text
 
 
 def test_context_is_cut_and_choices_stay_whole() -> None:

@@ -14,11 +14,11 @@ from lightning_transformers.task.nlp.question_answering.examples import encode_w
 from lightning_transformers.task.nlp.question_answering.scores import SquadScores
 from lightning_transformers.task.nlp.question_answering.spans import (
     Candidates,
+    best_answer,
     best_spans,
     candidates,
-    choose,
     merge_windows,
-    span,
+    to_span,
 )
 from tests.helpers.windows import CONTEXT, QUESTION, TOKENIZER, expected, row
 
@@ -40,7 +40,7 @@ def labelled(part: dict[str, Any]) -> tuple[str, int, int] | None:
         return None
     first = part["window"]["first"]
     start, end = part["start_positions"] - first, part["end_positions"] - first
-    marked = span(part["window"], start, end, 0.0)
+    marked = to_span(part["window"], start, end, 0.0)
     return marked["answer"], marked["start"], marked["end"]
 
 
@@ -110,9 +110,9 @@ def test_windows_merge() -> None:
     assert [(s["answer"], s["score"]) for s in one["spans"]] == [("d", 4), ("a", 3), ("b", 1)]
     probability = float(torch.tensor([4.0, 3.0, 2.0]).softmax(0)[0])
     best = {"answer": "d", "score": pytest.approx(probability), "start": ord("d"), "end": 0}
-    assert choose(one, n_best=2) == best
-    assert choose(two, n_best=2)["answer"] == ""
-    assert choose(part("3", None, c=-1), n_best=2)["answer"] == "c"
+    assert best_answer(one, n_best=2) == best
+    assert best_answer(two, n_best=2)["answer"] == ""
+    assert best_answer(part("3", None, c=-1), n_best=2)["answer"] == "c"
 
 
 @pytest.mark.parametrize("unanswerable", [0.0, 0.4])
