@@ -35,7 +35,7 @@ def current_path(path: str, public: bool = True) -> str | None:
             continue
         if module in _public_packages():
             return path
-        present = defined_at if is_former(module) else path
+        present = defined_at if renamed or is_former(module) else path
         return _public_paths().get(defined_at, present) if public else present
     return None
 
