@@ -22,8 +22,8 @@ from ltscaffold.commands.update.runtime_names import (
     places,
 )
 
-TARGET = re.compile(rf"(?m)^([^#\n]*\b_target_['\"]?[ \t]*:[ \t]*['\"]?)({ROOT}[\w.]+)")
-PATH = re.compile(rf"\b{ROOT}(?:\.\w+)+")
+PATH = re.compile(rf"(?<![\w.]){ROOT}(?:\.\w+)+")
+TARGET = re.compile(rf"(?<=_target_)(['\"]?[ \t]*:[ \t]*['\"]?)({PATH.pattern})")
 Import = cst.Import | cst.ImportFrom
 Chain = list[cst.BaseExpression]
 """The expressions `name`, `name.a`, `name.a.b` of a use, as far as it goes."""
@@ -31,7 +31,11 @@ Chain = list[cst.BaseExpression]
 
 def follow_targets(text: str) -> str:
     """Return YAML whose `_target_`s give the runtime's names their present paths."""
-    return TARGET.sub(lambda found: found[1] + relocated(found[2])[0], text)
+    lines = [line.partition("#") for line in text.split("\n")]
+    return "\n".join(
+        TARGET.sub(lambda found: found[1] + relocated(found[2])[0], code) + mark + comment
+        for code, mark, comment in lines
+    )
 
 
 def follow_imports(code: str) -> str:
@@ -255,8 +259,9 @@ class Rewriting:
         if isinstance(statement.names, cst.ImportStar):
             groups = {module: [("*", "")] for module in places(_dotted(statement.module))}
         for alias, _ in _aliases(statement):
-            for module, what in self.now[alias]:
-                groups.setdefault(module, []).append((what, self.comments_after(alias, statement)))
+            notes = [self.comments_on(alias, statement), *[""] * len(self.now[alias])]
+            for (module, what), note in zip(self.now[alias], notes, strict=False):
+                groups.setdefault(module, []).append((what, note))
         if len(groups) == 1 and "" not in groups:
             self.replace(*self.span(statement.module), *groups)
             for alias, _ in _aliases(statement):
@@ -264,12 +269,13 @@ class Rewriting:
         elif groups:
             self.replace(*self.span(statement), self.statements(statement, groups))
 
-    def comments_after(self, alias: cst.ImportAlias, statement: cst.ImportFrom) -> str:
-        """Return the comments between a name of an import and the next, or its end."""
+    def comments_on(self, alias: cst.ImportAlias, statement: cst.ImportFrom) -> str:
+        """Return the comments between a name of an import and the next, with the first's above."""
         aliases = [each for each, _ in _aliases(statement)]
         following = aliases[aliases.index(alias) + 1 :]
+        start = self.span(statement if alias is aliases[0] else alias)[0]
         end = self.span(following[0])[0] if following else self.span(statement)[1]
-        return "  ".join(re.findall(r"#.*", self.code[self.span(alias)[1] : end]))
+        return "  ".join(re.findall(r"#.*", self.code[start:end]))
 
     def statements(
         self, statement: cst.ImportFrom, groups: dict[str, list[tuple[str, str]]]
@@ -285,6 +291,8 @@ class Rewriting:
             if module and "\n" in self.code[start:end]:
                 each = (f"{what},{'  ' * bool(note)}{note}" for what, note in names)
                 text = "".join(["(", *(f"{indent}    {line}" for line in each), indent, ")"])
+            elif not line.strip():
+                text = "  ".join([text, *(note for _, note in names if note)])
             found.append(f"from {module} import {text}" if module else f"import {text}")
         return ("; " if line.strip() else indent).join(found)
 

@@ -104,9 +104,23 @@ CASES = {
         "from lightning_transformers.core.losses import Tensor\r\nTensor\r\n",
         "from torch import Tensor\r\nTensor\r\n",
     ),
+    "a comment above several modules": (
+        "from lightning_transformers.train import (  # one\n"
+        "    # two\n    train,\n    Callable,\n)",
+        "from lightning_transformers import (\n    train,  # one  # two\n)\n"
+        "from collections.abc import (\n    Callable,\n)",
+    ),
+    "a global name": (
+        "def f():\n    global Precise\n"
+        "    from lightning_transformers.core.metrics import Precise\n    return Precise",
+        "def f():\n    global Precise\n"
+        "    from lightning_transformers.training.metrics import KeepFloat64 as Precise\n"
+        "    return Precise",
+    ),
     "present and strange names": (
         "import lightning_transformers\nfrom lightning_transformers import train, cli\n"
-        "from lightning_transformers.recipes import Lion\nfrom .core.task import TaskTransformer\n"
+        "from lightning_transformers.recipes import Lion\nimport lightning_transformers_x.core\n"
+        "from .core.task import TaskTransformer\n"
         "train(lightning_transformers.train, cli.train)",
         None,
     ),
@@ -121,11 +135,12 @@ def test_form(before: str, after: str | None) -> None:
 
 def test_targets_in_yaml() -> None:
     text = (
-        "a: {x: 1, _target_: '%s'}  # mine\n# _target_: %s\nb:\n  '_target_':   %s.y\n_target_: %s"
+        "a: {x: {_target_: %s}, _target_: '%s'}  # mine\n# _target_: %s\n"
+        "b:\n  '_target_':   %s.y\n_target_: %s"
     )
     former, now = f"{ROOT}.core.metrics.Precise", f"{ROOT}.training.metrics.KeepFloat64"
-    assert follow_targets(text % ((former,) * 4)) == text % (now, former, now, now)
-    assert follow_targets(text % ((now,) * 4)) == text % ((now,) * 4)
+    assert follow_targets(text % ((former,) * 5)) == text % (now, now, former, now, now)
+    assert follow_targets(text % ((now,) * 5)) == text % ((now,) * 5)
 
 
 def test_former_paths_that_are_left_are_found() -> None:
@@ -225,6 +240,7 @@ def test_code_gets_the_same_objects(code: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error", FutureWarning)
         assert found_by(after) == before, after
+    assert after.count("# mine") == code.count("# mine")
 
 
 def found_by(code: str) -> Any:
