@@ -22,7 +22,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 LIGHT = (
-    *("copier._cli", "jinja2.ext", "libcst.codemod.commands.rename", "questionary", "rich.table"),
+    *("copier._cli", "jinja2.ext", "questionary", "rich.table"),
     *("typer.rich_utils", "ltscaffold.cli.app", "ltscaffold.cli.output", "ltscaffold.cli.prompts"),
     *("ltscaffold.commands.create.new_component", "ltscaffold.commands.create.new_project"),
     *("ltscaffold.commands.edit.add", "ltscaffold.commands.edit.remove"),

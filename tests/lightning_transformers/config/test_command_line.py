@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from packaging.version import Version
 
+from lightning_transformers import __version__, cli
 from tests.conftest import Run
 from tests.helpers import warm
 from tests.helpers.corpus import TEXTS, write_csv
@@ -215,3 +217,24 @@ def test_without_the_training_stack_one_line_says_what_to_install(project: Path,
     done = run("python", "-c", code)
     assert done.returncode == 2
     assert done.stderr == 'error: hydra, torch not installed: pip install "ltscaffold[train]"\n'
+
+
+def test_an_older_runtime_than_the_templates_need_ends_in_one_line(project: Path) -> None:
+    """From another folder, before the task is imported; of two lines the newer one counts."""
+    record = project / ".copier-answers.yml"
+    record.write_text(record.read_text() + 'lts_runtime: "1000.2"  # of another branch\n')
+    (project / "tasks/mine/model.py").write_text("raise ImportError\n")
+    (project / "data").mkdir()
+    for script in ("train.py", "rerun.py"):
+        done = warm.run(("python", f"../{script}", "task=nlp/mine"), project / "data")
+        assert (done.returncode, done.stderr) == (
+            2,
+            f"error: {project} needs ltscaffold 1000.2 or newer, and {__version__} is installed: "
+            'pip install --upgrade "ltscaffold[train]>=1000.2"\n',
+        )
+
+
+def test_the_newest_templates_work_with_this_runtime(project: Path) -> None:
+    recorded = cli.OLDEST_RUNTIME.findall((project / ".copier-answers.yml").read_text())
+    assert [Version(each) for each in recorded] <= [Version(__version__)]
+    assert recorded
