@@ -4,14 +4,17 @@ import subprocess
 import sys
 import warnings
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 from hydra.utils import get_class, get_method
 
 from lightning_transformers import former_paths
+from lightning_transformers.core import task
 from lightning_transformers.former_paths import MODULES, NAMES, RECORDED, ROOT, places_of
 from lightning_transformers.models import backbone, freezing, sharding
 from lightning_transformers.task.shared.labels import LabelledData
+from tests.helpers import warm
 
 SAME_NAMES = {
     "core": (
@@ -82,7 +85,7 @@ def test_former_path_warns_once_with_the_new_one() -> None:
         "import lightning_transformers.core.freezing as former\n"
         "assert former.freeze_backbone is freeze_backbone\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    done = warm.run(["python", "-c", code], Path.cwd())
     assert done.returncode == 0, done.stderr
     line = "lightning_transformers.core.freezing.freeze_backbone is "
     assert done.stderr.count(line + "lightning_transformers.models.freezing.freeze_backbone") == 1
@@ -117,7 +120,7 @@ def test_the_package_loads_no_torch() -> None:
     code = (
         "import sys, lightning_transformers, lightning_transformers.recipes\n"
         "assert not {'torch', 'transformers', 'pytorch_lightning', 'datasets'} & {*sys.modules}\n"
-        "from lightning_transformers import TaskTransformer\n"
-        "from lightning_transformers.recipes import freeze_backbone\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+    assert import_module(ROOT).TaskTransformer is task.TaskTransformer
+    assert import_module(f"{ROOT}.recipes").freeze_backbone is freezing.freeze_backbone
