@@ -265,7 +265,7 @@ def test_generation_samples_as_set(architecture: str, tmp_path: Path) -> None:
 def test_generation_is_refused_where_nothing_is_generated() -> None:
     with pytest.raises(ConfigurationError, match="BertForMaskedLM cannot generate text"):
         set_generation(bert(), temperature=0.5)
-    with pytest.raises(ConfigurationError, match="'temprature' is not a field of transformers' GenerationConfig"):
+    with pytest.raises(ConfigurationError, match="'temprature' is not a field of"):
         set_generation(ARCHITECTURES["gpt2"](), temprature=0.5)
 
 
