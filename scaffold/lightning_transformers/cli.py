@@ -5,11 +5,17 @@ Nothing of the training stack is imported before it is known to be there.
 
 from __future__ import annotations
 
+import re
 import sys
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, distribution
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
+
+from packaging.version import Version
+
+from lightning_transformers import __version__
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -30,6 +36,8 @@ EXAMPLES = {
     "export": ("+task=nlp/text_classification +checkpoint_path=best.ckpt export_dir=my-model",),
 }
 """What may follow each command, for its help."""
+OLDEST_RUNTIME = re.compile(r"^lts_runtime: *[\"']?(\d+(?:\.\d+)*)", re.MULTILINE)
+"""Where a project records the oldest runtime that its templates work with."""
 STACK = ("datasets", "hydra", "pytorch_lightning", "torch", "transformers")
 
 
@@ -55,7 +63,7 @@ def export(script: str | None = None) -> None:
 
 def rerun(script: str | None = None) -> None:
     """Repeat the run that the command line names; `script` is the file that was started."""
-    check_installation()
+    check_installation(script)
     from lightning_transformers.runs.rerun_command import run_command
 
     run_command(script)
@@ -67,7 +75,7 @@ def explain(script: str | None = None) -> None:
 
 
 def _run(command: str, script: str | None, *, keeps_files: bool = True) -> None:
-    check_installation()
+    check_installation(script)
     from lightning_transformers.config.app import run_app
 
     def function(config: DictConfig) -> None:
@@ -78,11 +86,17 @@ def _run(command: str, script: str | None, *, keeps_files: bool = True) -> None:
     run_app(function, script, keeps_files=keeps_files, examples=EXAMPLES.get(command, ()))
 
 
-def check_installation() -> None:
-    """Exit with one line if a part is missing, or another owns this package's name."""
+def check_installation(script: str | None) -> None:
+    """Exit with one line if a part is missing or too old, or another owns this package's name.
+
+    Args:
+        script: the file in the project that was started; without it, the project is in the
+            working directory.
+    """
     missing = [name for name in STACK if find_spec(name) is None]
     if missing:
         _exit(f'{", ".join(missing)} not installed: pip install "ltscaffold[train]"')
+    check_version(Path(script).resolve().parent if script else Path.cwd())
     try:
         distribution("lightning-transformers")
     except PackageNotFoundError:
@@ -91,6 +105,19 @@ def check_installation() -> None:
         "the abandoned lightning-transformers is installed and overwrites this package: "
         "pip uninstall lightning-transformers, then pip install --force-reinstall ltscaffold"
     )
+
+
+def check_version(project: Path) -> None:
+    """Exit with one line if the code of a project was generated for a newer runtime."""
+    record = project / ".copier-answers.yml"
+    text = record.read_text(encoding="utf-8") if record.is_file() else ""
+    # Merged branches may leave two lines.
+    oldest = max(map(Version, OLDEST_RUNTIME.findall(text)), default=Version("0"))
+    if oldest > Version(__version__):
+        _exit(
+            f"{project} needs ltscaffold {oldest} or newer, and {__version__} is installed: "
+            f'pip install --upgrade "ltscaffold[train]>={oldest}"'
+        )
 
 
 def _exit(mistake: str) -> NoReturn:

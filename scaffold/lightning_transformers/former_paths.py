@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
-from importlib.util import find_spec
+from pathlib import Path
 from types import ModuleType
 
 ROOT = __name__.partition(".")[0]
+FOLDER = Path(__file__).parent
 LM = "task.nlp.language_modeling"
 
 MODULES: Mapping[str, list[str]] = {
@@ -39,6 +40,7 @@ MODULES: Mapping[str, list[str]] = {
     "core.text": ["data.texts", "task.shared.text"],
     "core.weighting": ["training.loss_normalization"],
     "errors": ["base.errors"],
+    "explain": ["runs.explain"],
     "hydra_app.app": ["config.app", "config.compose", "config.config_tree"],
     "hydra_app.config_tree": ["config.config_tree", "config.provenance"],
     "hydra_app.handover": ["config.launcher"],
@@ -57,7 +59,8 @@ MODULES: Mapping[str, list[str]] = {
 }
 """Former module → the modules with its names now, relative to the runtime."""
 FUNCTIONS = ("train", "evaluate", "predict", "export")
-"""Former modules whose names are functions now: a module would replace the function."""
+"""Former modules whose names are functions now: a module would replace the function. What they
+defined is in `runs`."""
 PACKAGES = {
     "core": ["base", "data", "models", "recipes", "training"],
     "hydra_app": ["config"],
@@ -152,7 +155,7 @@ def places_of(former: str) -> list[str]:
     if former in MODULES or not name:
         return MODULES.get(former, [])
     places = [f"{room}.{name}" for room in PACKAGES.get(package, [])]
-    return [place for place in places if find_spec(f"{ROOT}.{place}")]
+    return [place for place in places if (FOLDER / f"{place.replace('.', '/')}.py").is_file()]
 
 
 warned: set[str] = set()

@@ -9,11 +9,12 @@ import yaml
 
 from build_tools.release_templates import TEMPLATES
 from ltscaffold.project.initial_answers import initial_answers
-from ltscaffold.record.answers import Component
-from ltscaffold.record.component_types import CALLBACK, CALLBACK_BASE, DATASET
+from ltscaffold.record.answers import Answers, Component
+from ltscaffold.record.component_types import CALLBACK, CALLBACK_BASE, DATASET, TASK
+from ltscaffold.templating.catalog import Catalog
 from ltscaffold.templating.render import Files, render
 from ltscaffold.templating.source import SOURCE_URL, checkout, versions
-from tests.helpers.merge_edits import CHANGES, EDITS, YAML_CHANGES, YAML_EDITS
+from tests.helpers.merge_edits import CHANGES, EDITS, YAML_CHANGES, YAML_EDITS, Edit
 from tests.helpers.rendered import BASES, CATALOG, HOOKS, item, suitable
 
 Case = tuple[str, str, str, str]
@@ -33,15 +34,35 @@ def case(seed: int) -> Case:
         theirs = base
     python = path.endswith(".py")
     edits, changes = (EDITS, CHANGES) if python else (YAML_EDITS, YAML_CHANGES)
-    ours = base
-    # Layout comes last: the other edits look for the layout of templates.
-    for edit in sorted(rng.sample(edits, rng.randint(1, 3)), key=edits.index):
-        ours = edit(ours)
+    ours = edited(base, edits, rng)
     for change in rng.sample(changes, rng.randint(1, 2)) if theirs == base else ():
         theirs = change(theirs)
     for text in (ours, theirs):
         ast.parse(text) if python else yaml.safe_load(text)
     return path, ours, base, theirs
+
+
+def edited(text: str, edits: list[Edit], rng: random.Random) -> str:
+    """Return a text with up to three edits."""
+    # Layout comes last: the other edits look for the layout of templates.
+    for edit in sorted(rng.sample(edits, min(rng.randint(1, 3), len(edits))), key=edits.index):
+        text = edit(text)
+    return text
+
+
+def project_at(version: str, rng: random.Random) -> Answers:
+    """Return the record of a project with a component of each type that a version has."""
+    catalog = Catalog(checkout(SOURCE_URL, version))
+    components = []
+    for each in filter(catalog.has, (TASK, DATASET, CALLBACK)):
+        fragments = [each.fragment(hook) for hook in rng.sample(catalog.hook_names(each), 3)]
+        if each is TASK:
+            recipes = rng.sample(catalog.recipes_for("language_modeling"), 2)
+            fragments += [f"recipes/{recipe}" for recipe in recipes]
+        group, base = ("", CALLBACK_BASE) if each is CALLBACK else ("nlp", "language_modeling")
+        name = f"my_{each.name}"
+        components.append(Component(each.name, name, group, base, fragments, version))
+    return Answers(version, SOURCE_URL, "tasks", components)
 
 
 @lru_cache(maxsize=1)

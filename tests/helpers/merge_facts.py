@@ -31,6 +31,12 @@ def comments(path: str, text: str) -> Counter[str]:
     return Counter(line.partition("# ")[2] for line in text.split("\n") if "# " in line)
 
 
+def lost(path: str, ours: str, base: str, result: str) -> Counter[Fact] | Counter[str]:
+    """Return what an edited file says, its rendering does not, and neither does the result."""
+    said = facts(path, ours) - facts(path, base) - facts(path, result)
+    return said or comments(path, ours) - comments(path, base) - comments(path, result)
+
+
 def _block(scope: str, block: ast.AST) -> Iterator[Fact]:
     for name, value in ast.iter_fields(block):
         if name in BLOCKS - {"decorator_list"}:

@@ -22,7 +22,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 LIGHT = (
-    *("copier._cli", "jinja2.ext", "libcst.codemod.commands.rename", "questionary", "rich.table"),
+    *("copier._cli", "jinja2.ext", "questionary", "rich.table"),
     *("typer.rich_utils", "ltscaffold.cli.app", "ltscaffold.cli.output", "ltscaffold.cli.prompts"),
     *("ltscaffold.commands.create.new_component", "ltscaffold.commands.create.new_project"),
     *("ltscaffold.commands.edit.add", "ltscaffold.commands.edit.remove"),
@@ -76,6 +76,7 @@ def run(
     settings = tuple((name, variables[name]) for name in READ_AT_IMPORT if name in variables)
     server = _server(loaded or FORKED[script], settings)
     with tempfile.TemporaryDirectory() as streams:
+        variables["PYTEST_DEBUG_TEMPROOT"] = streams  # pytest clears away folders of earlier runs
         request = [[program, *words[1:]], str(folder), variables, streams]
         assert server.stdin is not None
         assert server.stdout is not None
@@ -116,6 +117,9 @@ def _serve() -> None:
     del sys.path[0]
     for module in sys.argv[1:]:
         importlib.import_module(module)
+    if source_code := sys.modules.get("lightning_transformers.data.source_code"):
+        for package in ("tokenizers", "transformers"):  # remembered: each command asks for them
+            source_code.release_of(package)
     gc.freeze()  # no child collects, and so copies, what was imported
     scripts = {script.name: script for script in entry_points(group="console_scripts")}
     replies = os.fdopen(os.dup(1), "w", buffering=1)

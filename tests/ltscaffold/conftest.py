@@ -1,4 +1,4 @@
-"""What the tests of the generator share."""
+"""Fixtures of the generator's tests."""
 
 import subprocess
 from pathlib import Path

@@ -21,8 +21,8 @@ PACKAGES = ("scaffold/ltscaffold", "scaffold/lightning_transformers")
 HOOKS = {
     n for c in (Callback, LightningDataModule, LightningModule, Optimizer, Metric) for n in dir(c)
 }
-COMMANDS = ("app.", "writes(")
-SIZE = r"(?:[a-z0-9_]+(?: ?[-+*/] ?[a-z0-9_]+)*|\.\.\.)"
+COMMANDS = ("app.", "plan_command(")
+SIZE = r"(?:[A-Za-z0-9_]+(?: ?[-+*/] ?[A-Za-z0-9_]+)*|\.\.\.|…)"
 SHAPE = re.compile(rf"\({SIZE},(?: {SIZE},?)*\)|\b(scalars?|shapes?)\b")
 # Control flow, and the mark of a method that a subclass defines.
 SILENT = {"SystemExit", "NotImplementedError"}

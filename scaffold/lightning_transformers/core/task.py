@@ -1,7 +1,6 @@
 """The base class of tasks: a Hugging Face model in a LightningModule."""
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import wraps
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from textwrap import shorten
 from typing import Any, ClassVar, cast
@@ -22,8 +21,8 @@ from lightning_transformers.base.hyperparameters import set_hyperparameters, to_
 from lightning_transformers.base.seeding import keyed_generator
 from lightning_transformers.base.types import Batch, Checkpoint, Loss, Settings
 from lightning_transformers.core.data import TransformerDataModule
-from lightning_transformers.core.exactness_callback import ExactnessCallback
 from lightning_transformers.core.pipelines import build_pipeline
+from lightning_transformers.core.wrapped_methods import WRAPPED_METHODS, attach_first
 from lightning_transformers.data.collators import IGNORE_INDEX
 from lightning_transformers.models.adapters import (
     add_adapter,
@@ -44,31 +43,6 @@ from lightning_transformers.training.schedules import schedule_arguments, traini
 from lightning_transformers.training.trainer_fields import fields
 
 ADAMW = {"_target_": "torch.optim.AdamW", "lr": 5e-5, "weight_decay": 0.01}
-
-
-def attach_first(configure: Callable[[Any], list[Callback]]) -> Callable[[Any], list[Callback]]:
-    """Wrap `configure_callbacks` to attach the task to its trainer and data module first."""
-
-    @wraps(configure)
-    def attach_and_configure(task: "TaskTransformer") -> list[Callback]:
-        data = fields(task.trainer).datamodule
-        required: tuple[type[Callback], ...] = ()
-        if isinstance(data, TransformerDataModule):
-            task.attach_data(data)
-            required = data.required_callbacks
-        ExactnessCallback.attach(task.trainer, task, *required)
-        return configure(task)
-
-    attach_and_configure.is_wrapped = True  # type: ignore[attr-defined]
-    return attach_and_configure
-
-
-WRAPPED_METHODS: dict[str, Callable[[Any], Any]] = {
-    "compute_loss": records_loss_count,
-    "shared_step": records_loss_count,
-    "configure_callbacks": attach_first,
-}
-"""Methods of every subclass that `TaskTransformer` wraps, so that they need no `super()` call."""
 
 
 class TaskTransformer(LightningModule):

@@ -43,7 +43,7 @@ def shipped_files(folder: str, suffix: str = "jsonl") -> dict[str, str]:
 
 @dataclass(frozen=True)
 class DatasetReader:
-    """Options for reading datasets.
+    """Reads datasets, as a stream if requested.
 
     Attributes:
         cache_dir: cache folder of `datasets`; its default if None.

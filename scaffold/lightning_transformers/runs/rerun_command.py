@@ -23,9 +23,6 @@ DESCRIPTION = (
 )
 
 
-NO_FOLDER = "no run folder given"
-
-
 class Parser(ArgumentParser):
     """Reports a mistake in the command line as one line."""
 
@@ -35,7 +32,6 @@ class Parser(ArgumentParser):
         Raises:
             ConfigurationError: always, with the usage.
         """
-        message = message.replace("the following arguments are required: run_folder", NO_FOLDER)
         raise ConfigurationError(f"{message} (usage: {self.prog} <run folder> [--into <folder>])")
 
 

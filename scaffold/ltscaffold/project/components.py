@@ -67,9 +67,17 @@ def plan_components(
         before.pop(path, None)
         after.pop(path, None)
     merge = merge_files(project, before, after, strategy)
-    answers_file = render_answers(source.checkout(new.source, new.version), new).encode()
-    changes = compute_changes(project, merge.contents | {ANSWERS_FILE: answers_file})
+    contents = merge.contents | {ANSWERS_FILE: answers_text(new).encode()}
+    changes = compute_changes(project, contents)
     return Plan(command, changes, merge.conflicts, merge.reviews, merge.notes)
+
+
+def answers_text(answers: Answers) -> str:
+    """Return the text of the answers file, rendered by the newest templates of a component."""
+    recorded = answers.template_versions
+    if len(recorded) > 1:
+        recorded = {max(recorded, key=source.versions(answers.source).index)}
+    return render_answers(source.checkout(answers.source, *recorded), answers)
 
 
 def _differing_files(answers: Answers | None, other: Answers | None) -> Files:

@@ -7,7 +7,7 @@ from ltscaffold.project.components import component_files
 from ltscaffold.project.merge_files import is_edited
 from ltscaffold.project.project_fragments import ejected_fragments
 from ltscaffold.project.stubs import Stub, find_stubs
-from ltscaffold.record.answers import Component, read_project
+from ltscaffold.record.answers import Answers, Component, read_project
 from ltscaffold.record.component_types import COMPONENT_TYPES
 from ltscaffold.templating import source
 from ltscaffold.writing.plan import read
@@ -52,14 +52,13 @@ def status(project: Path) -> Status:
         ScaffoldError: if the folder has no project.
     """
     answers = read_project(project)
-    components = [
-        _status(project, each, component_files(answers, each)) for each in answers.components
-    ]
+    components = [_status(project, answers, component) for component in answers.components]
     newest = source.versions(answers.source)[-1]
     return Status(answers.version, newest, components, ejected_fragments(project))
 
 
-def _status(project: Path, component: Component, files: dict[str, str]) -> ComponentStatus:
+def _status(project: Path, answers: Answers, component: Component) -> ComponentStatus:
+    files = component_files(answers, component)
     states = {path: _state(project, path, text) for path, text in files.items()}
     folder = f"{COMPONENT_TYPES[component.type].hooks}/"
     fragments = [each for each in component.fragments if each.startswith(folder)]

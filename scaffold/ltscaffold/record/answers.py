@@ -20,6 +20,8 @@ LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The C loader if PyYAML has it: without it, a record of 1000 components takes a second."""
 VERSION_LINE = re.compile(r"^_commit: *[\"']?([^\s\"']+)", re.MULTILINE)
 KEYS = {"_commit", "_src_path", "lts_package", "lts_items"}
+NEWER_KEYS = {"lts_runtime"}
+"""Keys that templates before 2.0.0 do not write: the oldest runtime, which the runtime reads."""
 COMPONENT_KEYS = ("kind", "name", "group", "base", "parts", "v")
 """The fields of `Component`, in order, as the record, templates and JSON name them."""
 CONFLICT = re.compile(r"^(<{7}|={7}|>{7}) ?", re.MULTILINE)
@@ -199,7 +201,8 @@ def _parse(path: Path) -> Answers:
     keys, records = set(recorded), recorded.get("lts_items", [])
     if missing := KEYS - keys | {key for each in records for key in {*COMPONENT_KEYS} - {*each}}:
         raise ValueError(f"it lacks {', '.join(sorted(missing))}")
-    if unknown_keys := keys - KEYS | {key for each in records for key in each} - {*COMPONENT_KEYS}:
+    known = KEYS | NEWER_KEYS
+    if unknown_keys := keys - known | {key for each in records for key in each} - {*COMPONENT_KEYS}:
         raise ScaffoldError(
             f"{ANSWERS_FILE} has keys that this ltscaffold does not know "
             f"({', '.join(sorted(unknown_keys))}); delete them, or pip install --upgrade ltscaffold"

@@ -15,19 +15,15 @@ VERSION = "v0.0.0"
 
 def samples(catalog: Catalog) -> list[Component]:
     """Return, per base, tasks with all hooks or all recipes and a dataset; and a callback."""
-    components = []
-    for base in catalog.names("base"):
-        components += [
-            _sample(catalog, TASK, f"hooks_of_{base}", base, _hooks(catalog, TASK)),
-            _sample(catalog, TASK, f"recipes_of_{base}", base, recipe_fragments(catalog, base)),
-        ]
+    components, bases = [], catalog.names("base")
+    for base in bases:
+        recipes = recipe_fragments(catalog, base)
+        components.append(_sample(catalog, TASK, f"hooks_of_{base}", base))
+        components.append(_sample(catalog, TASK, f"recipes_of_{base}", base, recipes))
     if catalog.has(DATASET):
-        hooks = _hooks(catalog, DATASET)
-        bases = catalog.names("base")
-        components += [_sample(catalog, DATASET, f"data_of_{base}", base, hooks) for base in bases]
+        components += [_sample(catalog, DATASET, f"data_of_{base}", base) for base in bases]
     if catalog.has(CALLBACK):
-        hooks = _hooks(catalog, CALLBACK)
-        components += [_sample(catalog, CALLBACK, "hooks_of_callbacks", CALLBACK_BASE, hooks)]
+        components.append(_sample(catalog, CALLBACK, "hooks_of_callbacks", CALLBACK_BASE))
     return components
 
 
@@ -81,12 +77,11 @@ def _syntax_error(files: Files) -> str:
     return ""
 
 
-def _hooks(catalog: Catalog, component_type: ComponentType) -> list[str]:
-    return [component_type.fragment(hook) for hook in catalog.hook_names(component_type)]
-
-
 def _sample(
-    catalog: Catalog, owner: ComponentType, name: str, base: str, fragments: list[str]
+    catalog: Catalog, owner: ComponentType, name: str, base: str, fragments: list[str] | None = None
 ) -> Component:
+    """Return a component with template fragments; by default all of its hooks."""
     group = "" if owner is CALLBACK else str(catalog.entry("base", base)["group"])
+    if fragments is None:
+        fragments = [*map(owner.fragment, catalog.hook_names(owner))]
     return Component(owner.name, name, group, base, fragments, VERSION)

@@ -131,13 +131,14 @@ def user_folder(purpose: str, folder: Path) -> Path:
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if folder.stat().st_uid != os.geteuid():
-            raise PermissionError(0, "it belongs to another user")
+        reason = "another user owns it" if folder.stat().st_uid != os.geteuid() else None
     except OSError as error:
+        reason = error.strerror or str(error)
+    if reason:
         raise ScaffoldError(
-            f"cannot write to the {purpose} folder {folder} ({error.strerror}); "
+            f"cannot write to the {purpose} folder {folder} ({reason}); "
             f"set XDG_{purpose.upper()}_HOME to a writable folder"
-        ) from None
+        )
     return folder
 
 

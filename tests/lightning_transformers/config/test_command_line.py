@@ -1,11 +1,14 @@
 """The generated commands: what they print and leave behind, for a run and for a mistake."""
 
+import shlex
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 import yaml
+from packaging.version import Version
 
+from lightning_transformers import __version__, cli
 from tests.conftest import Run
 from tests.helpers import warm
 from tests.helpers.corpus import TEXTS, write_csv
@@ -25,12 +28,15 @@ def project(project: Path) -> Path:
 
 def test_commands_that_new_task_prints_run_as_printed(project: Path, run: Run) -> None:
     (project / "again").mkdir()
-    words = ("ltscaffold", "new-task", "again", "--base", "language_modeling", "-C", "again")
+    words = ("ltscaffold", "new-task", "again", "--base", "text_classification", "-C", "again")
     printed = run(*words).stdout.partition("Next:\n")[2]
-    first_words = [line.split()[0] for line in printed.splitlines()]
-    assert first_words == ["cd", "python", "pytest", "git", "copier"]
-    done = run("sh", "-c", "set -e\n" + printed)
-    assert done.returncode == 0, done.stderr
+    change, *commands = printed.splitlines()
+    assert change.split() == ["cd", "again"]
+    assert [line.split()[0] for line in commands] == ["python", "pytest", "git", "copier"]
+    for line in commands:
+        command = ["sh", "-c", line] if "&&" in line else shlex.split(line)
+        done = warm.run(command, project / "again")
+        assert done.returncode == 0, done.stdout + done.stderr
     (folder,) = (project / "again/outputs/nlp/again").iterdir()
     assert {path.name for path in folder.iterdir()} == RUN_FILES
     manifest = yaml.safe_load((folder / "manifest.yaml").read_text())
@@ -215,3 +221,24 @@ def test_without_the_training_stack_one_line_says_what_to_install(project: Path,
     done = run("python", "-c", code)
     assert done.returncode == 2
     assert done.stderr == 'error: hydra, torch not installed: pip install "ltscaffold[train]"\n'
+
+
+def test_an_older_runtime_than_the_templates_need_ends_in_one_line(project: Path) -> None:
+    """From another folder, before the task is imported; of two lines the newer one counts."""
+    record = project / ".copier-answers.yml"
+    record.write_text(record.read_text() + 'lts_runtime: "1000.2"  # of another branch\n')
+    (project / "tasks/mine/model.py").write_text("raise ImportError\n")
+    (project / "data").mkdir()
+    for script in ("train.py", "rerun.py"):
+        done = warm.run(("python", f"../{script}", "task=nlp/mine"), project / "data")
+        assert (done.returncode, done.stderr) == (
+            2,
+            f"error: {project} needs ltscaffold 1000.2 or newer, and {__version__} is installed: "
+            'pip install --upgrade "ltscaffold[train]>=1000.2"\n',
+        )
+
+
+def test_the_newest_templates_work_with_this_runtime(project: Path) -> None:
+    recorded = cli.OLDEST_RUNTIME.findall((project / ".copier-answers.yml").read_text())
+    assert [Version(each) for each in recorded] <= [Version(__version__)]
+    assert recorded

@@ -251,7 +251,7 @@ def test_mistakes_end_in_one_line(project: Path, run: Run) -> None:
     (project / "train.csv").unlink()
     before = tree(project)
     for arguments, message in {
-        (): "no run folder given",
+        (): "required: run_folder (usage: python rerun.py <run folder>",
         ("nowhere",): "the folder 'nowhere' does not exist",
         ("other",): "'other' holds no manifest.yaml and config.yaml",
         ("outputs",): "did you mean 'outputs/run'?",

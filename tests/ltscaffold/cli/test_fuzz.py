@@ -54,7 +54,7 @@ GOOD = ["mine", "first", "language_modeling", "setup", "weight_noise", "bases", 
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Return a project within a folder that stays as it is, but for the project."""
+    """Return a project within a folder of which only the project may change."""
     (tmp_path / "outside/project").mkdir(parents=True)
     (tmp_path / "outside/secret").write_text("x")
     monkeypatch.chdir(tmp_path / "outside/project")
@@ -64,7 +64,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def type_in(arguments: list[str]) -> tuple[object, str]:
-    """Return the exit status and what is said on standard error; any exception is an error."""
+    """Return the exit status and standard error; any exception is an error."""
     argv, out, err = sys.argv, io.TextIOWrapper(io.BytesIO(), "utf-8"), io.StringIO()
     sys.argv = ["ltscaffold", *arguments]
     try:

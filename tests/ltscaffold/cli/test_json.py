@@ -1,4 +1,4 @@
-"""What `--json` prints is what `docs/json.md` describes."""
+"""The output of `--json` matches `docs/json.md`."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Random sequences of commands and edits, against a model of what the tree has to be."""
+"""Random sequences of commands and edits, against a model of the tree."""
 
 import os
 import shutil
@@ -125,7 +125,7 @@ class Commands(RuleBasedStateMachine):
     @precondition(lambda self: self.state)
     @rule(data=st.data(), words=st.sampled_from(["Mine.", "Ours."]))
     def edit(self, data: st.DataObject, words: str) -> None:
-        """The user changes a file, which is no command."""
+        """The user changes a file, without a command."""
         name = data.draw(st.sampled_from(sorted(self.state)))
         task, model = self.state[name], self.project / f"tasks/{name}/model.py"
         edited = replace(task, edit=words)

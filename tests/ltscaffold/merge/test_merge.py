@@ -9,7 +9,7 @@ from ltscaffold.merge.lines import merge_lines
 from ltscaffold.merge.python import merge_python
 from ltscaffold.merge.yaml import merge_yaml
 from tests.helpers.merge_corpus import Case, case
-from tests.helpers.merge_facts import comments, facts
+from tests.helpers.merge_facts import facts, lost
 
 CASES = int(os.environ.get("LTSCAFFOLD_MERGES", "50"))
 ALLOWED = 0.03
@@ -49,10 +49,8 @@ def findings(drawn: Case, draft: Draft) -> Iterator[tuple[str, object]]:
     except ValueError as error:
         yield "unparseable", error
         return
-    own_comments = comments(path, ours) - comments(path, base)
-    for lost in (mine - old - result, own_comments - comments(path, draft.text)):
-        if lost:
-            yield "lost", lost
+    if missing := lost(path, ours, base, draft.text):
+        yield "lost", missing
     messages = [mark.message for mark in draft.marks] + draft.notes
     added = new - old - result
     stays = {fact for fact in (old - new) & result if fact not in new and fact not in mine - old}
@@ -64,7 +62,7 @@ def findings(drawn: Case, draft: Draft) -> Iterator[tuple[str, object]]:
 
 
 def is_named(name: str, message: str) -> bool:
-    """Tell whether a message is of a name, or of what it is nested in."""
+    """Return whether a message concerns a name, or a unit that contains it."""
     about = message.partition(": ")[0].partition(" (")[0]
     return name == about or name.startswith(f"{about}.")
 

@@ -1,4 +1,4 @@
-"""What holds of every merge: all versions of two names, and files with the line ends of Windows."""
+"""Laws of every merge, on all versions of two names and on files with CRLF line endings."""
 
 from itertools import product
 from pathlib import Path
@@ -18,7 +18,7 @@ STATES = (None, 1, 2)
 
 
 def written(version: Version, path: str) -> str:
-    """Return a file that gives names their values; None is no name."""
+    """Return a file that gives names their values; None omits the name."""
     keys = [(name, value) for name, value in version.items() if value]
     if path == "a.yaml":
         return "x: 0\n" + "".join(f"{name}: {value}\n" for name, value in keys)
@@ -37,7 +37,7 @@ def values(text: str, path: str) -> Version:
 
 
 def wanted(ours: int | None, base: int | None, theirs: int | None) -> int | None:
-    """What was edited is the user's, all else the template's."""
+    """Edits are kept; everything else is the template's."""
     return theirs if ours == base else ours
 
 
@@ -87,7 +87,7 @@ def test_what_only_one_side_changed(tmp_path: Path) -> None:
 
 
 def merge_of(folder: Path, path: str, content: bytes, base: str, theirs: str) -> bytes:
-    """Return what becomes of a file with some content."""
+    """Return the merged content of a file."""
     (folder / path).parent.mkdir(parents=True, exist_ok=True)
     (folder / path).write_bytes(content)
     after = merge_files(folder, {path: base}, {path: theirs}, "semantic").contents[path]

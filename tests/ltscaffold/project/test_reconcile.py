@@ -1,4 +1,4 @@
-"""Branches of a project that git merged: the record is valid, or `ltscaffold update` heals it."""
+"""Branches of a project that git merged: `ltscaffold update` reconciles the record."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -144,7 +144,7 @@ def test_one_renames_and_the_other_adds_a_hook(
     )
     assert conflicts == []
     plan = update(project)
-    assert "mine: its package is gone, so it is off the record" in plan.notes
+    assert "mine: removed from the record, since its package does not exist" in plan.notes
     assert_whole(project, "yours")
     (component,) = read_project(project).components
     assert component.fragments == ["hooks/training_step", "hooks/setup"]

@@ -1,4 +1,4 @@
-"""Projects from an organisation's own templates, a git repository with versions as tags."""
+"""Projects from an organization's own templates, a git repository with versions as tags."""
 
 import re
 import shutil
@@ -73,7 +73,7 @@ def test_every_command_works_from_the_cache_alone(project: Path, tmp_path: Path)
 
 
 def test_a_new_project_needs_what_it_names(project: Path, tmp_path: Path) -> None:
-    """The counterpart of working from the cache: a mirror is there, the repository is not."""
+    """The counterpart of working from the cache: a mirror exists, the repository does not."""
     mine = our_templates(tmp_path)
     new_project(project / "first", "tasks", str(mine))
     mine.rename(tmp_path / "out of reach")
@@ -177,7 +177,7 @@ def test_a_url_that_does_not_serve_is_one_line(project: Path, run: Run) -> None:
         url = f"http://127.0.0.1:{unused.getsockname()[1]}/templates.git"
         done = run("ltscaffold", "new-project", "new", "--template", url)
     assert done.returncode == 2
-    assert done.stderr.startswith(f"error: cannot get the templates {url}: fatal: ")
+    assert done.stderr.startswith(f"error: cannot fetch the templates {url}: fatal: ")
     assert done.stderr.count("\n") == 1
     assert not (project / "new").exists()
 

@@ -50,7 +50,7 @@ def test_killed_before_any_write_the_tree_is_as_before_or_as_after(
     """SIGKILL before each open for writing, rename, unlink, mkdir and rmdir in turn."""
     if command == ["update"]:
         monkeypatch.setenv(BUNDLE_VARIABLE, str(next_release()))
-        versions(SOURCE_URL)  # unpacks the history, which is no write of the command
+        versions(SOURCE_URL)  # unpacks the history: not a write of the command
         checkout(SOURCE_URL, NEXT)
         checkout(SOURCE_URL, RELEASED)
     restore = snapshot(edited, tmp_path / "snapshot")
@@ -114,7 +114,7 @@ def test_a_write_that_fails_leaves_the_tree_as_it_was(limit: int, edited: Path) 
 
 @pytest.mark.parametrize("path", ["tasks/first/model.py", "tests/test_third.py"])
 def test_a_disk_that_is_full_midway_leaves_the_tree_as_it_was(path: str, edited: Path) -> None:
-    """What is written beside a file's place goes to a device that is always full."""
+    """The temporary file of a change is a device that is always full."""
     place = edited / path
     place.with_name(f".{place.name}.ltscaffold-new").symlink_to("/dev/full")
     before = tree(edited)

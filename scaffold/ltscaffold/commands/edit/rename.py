@@ -5,14 +5,13 @@ from collections.abc import Container, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from ltscaffold.project.components import component_files, config_option
+from ltscaffold.project.components import answers_text, component_files, config_option
 from ltscaffold.project.merge_files import is_edited
 from ltscaffold.project.validation import check_new_name
 from ltscaffold.record.answers import ANSWERS_FILE, Answers, Component, read_project
 from ltscaffold.record.component_types import COMPONENT_TYPES
-from ltscaffold.templating import source
 from ltscaffold.templating.catalog import read_catalog
-from ltscaffold.templating.render import Files, render_answers
+from ltscaffold.templating.render import Files
 from ltscaffold.writing.plan import Plan, check_not_taken, compute_changes, read
 
 Patterns = dict[str, str]
@@ -34,12 +33,11 @@ def plan_rename(project: Path, name: str, new_name: str) -> Plan:
     """
     answers = read_project(project)
     component = answers.component(name)
-    templates = source.checkout(answers.source, answers.version)
     check_new_name(read_catalog(answers), answers, COMPONENT_TYPES[component.type], new_name)
     renamed = replace(component, name=new_name)
     new = renamed_answers(answers, component, renamed)
     patterns = code_patterns(answers, component, renamed) | config_patterns(component, renamed)
-    contents: dict[str, bytes | None] = {ANSWERS_FILE: render_answers(templates, new).encode()}
+    contents: dict[str, bytes | None] = {ANSWERS_FILE: answers_text(new).encode()}
     for one, other in zip(answers.components, new.components, strict=True):
         if one != other:
             old_files, new_files = component_files(answers, one), component_files(new, other)

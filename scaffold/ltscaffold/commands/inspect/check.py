@@ -81,7 +81,7 @@ def check_component(project: Path, catalog: Catalog, entry: ComponentStatus) -> 
             message = f"generated for {name}, but deleted; restore it, or ltscaffold remove {name}"
             yield Finding("missing-file", path, 0, message)
     for stub in entry.stubs:
-        message = f"{stub.name} is not implemented; override it"
+        message = f"{stub.name} is a stub; implement it, or delete it"
         yield Finding("unfilled-stub", stub.path, stub.line, message)
     for path in entry.files:
         content = read(project, path)

@@ -3,68 +3,104 @@
 They ship with the package and not with the templates, so that Copier asks nobody to trust them.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+import difflib
+import os
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from io import BytesIO
+from pathlib import Path, PurePath
+from tokenize import detect_encoding
 
+from lightning_transformers.former_paths import ROOT
+from ltscaffold.commands.update.runtime_imports import (
+    follow_imports,
+    follow_targets,
+    former_mentions,
+)
+from ltscaffold.git import ignored_paths
 from ltscaffold.writing.plan import Plan, SourceLocation, compute_changes, read
+
+NOT_SOURCES = {"__pycache__", "node_modules", "outputs"}
+"""Folders with files that a project has not written, besides those of Python environments."""
 
 
 @dataclass(frozen=True)
 class Codemod:
-    """A codemod.
+    """A codemod of code that mentions the runtime.
 
     Attributes:
         version: of the templates, the first that needs it.
         summary: a line for the user.
-        transform: Python to Python; twice is as good as once.
+        transforms: text to text by the suffix of a file; a second pass changes nothing.
+        left_to_do: yields a line, from 1, and a message where the result needs the user.
     """
 
     version: str
     summary: str
-    transform: Callable[[str], str]
+    transforms: Mapping[str, Callable[[str], str]]
+    left_to_do: Callable[[str], Iterator[tuple[int, str]]] = field(default=lambda text: iter(()))
 
 
-CODEMODS: Sequence[Codemod] = ()
+CODEMODS: Sequence[Codemod] = (
+    Codemod(
+        "v2.0.0",
+        f"names of {ROOT} are imported from their present places",
+        {".py": follow_imports, ".yaml": follow_targets, ".yml": follow_targets},
+        former_mentions,
+    ),
+)
 """In the order they run; a release adds to the end."""
 
 
-def renamed(old: str, new: str) -> Callable[[str], str]:
-    """Return the codemod that follows a name of the runtime to its new place.
-
-    Args:
-        old: its dotted name so far, such as `package.module.name`.
-        new: its dotted name from now on.
-    """
-
-    def transform(code: str) -> str:
-        from libcst import parse_module
-        from libcst.codemod import CodemodContext
-        from libcst.codemod.commands.rename import RenameCommand
-
-        command = RenameCommand(CodemodContext(), old_name=old, new_name=new)
-        return command.transform_module(parse_module(code)).code
-
-    return transform
-
-
 def run_codemods(
-    project: Path, plan: Plan, paths: Sequence[str], codemods: Sequence[Codemod]
+    project: Path, plan: Plan, paths: Collection[str], codemods: Sequence[Codemod]
 ) -> Plan:
-    """Return a plan that also runs codemods on Python files, after all else.
+    """Return a plan that also runs codemods on files, after all else, and names each changed line.
 
-    A file that is no Python, for a conflict in it, gets a review in place of each.
+    A file that cannot be parsed, such as one with a conflict, gets a review instead.
     """
     planned = {change.path: change.after for change in plan.changes}
-    contents: dict[str, bytes | None] = dict(planned)
-    reviews = list(plan.reviews)
-    for path in paths:
-        content = planned.get(path, read(project, path))
-        for codemod in codemods if content is not None else ():
+    contents, notes, reviews = dict(planned), list(plan.notes), list(plan.reviews)
+    for path in sorted({*paths, *planned}):
+        content = planned.get(path, read(project, path)) or b""
+        for codemod in codemods if ROOT.encode() in content else ():
+            transform = codemod.transforms.get(PurePath(path).suffix, str)
             try:
-                contents[path] = content = codemod.transform((content or b"").decode()).encode()
+                encoding, _ = detect_encoding(BytesIO(content).readline)
+                before = content.decode(encoding)
+                after = transform(before)
             except Exception as error:  # LibCST has no common class of errors
                 reason = str(error).partition("\n")[0]
                 reviews.append(SourceLocation(path, 1, f"not done: {codemod.summary} ({reason})"))
-    notes = [*plan.notes, *(f"{codemod.version}: {codemod.summary}" for codemod in codemods)]
+                continue
+            contents[path] = content = after.encode(encoding)
+            notes += [f"{path}:{line}" for line in changed_lines(before, after)]
+            places = codemod.left_to_do(after)
+            reviews += [SourceLocation(path, line, message) for line, message in places]
     return replace(plan, changes=compute_changes(project, contents), reviews=reviews, notes=notes)
+
+
+def changed_lines(before: str, after: str) -> Iterator[str]:
+    """Yield `line: old → new` for each difference of two texts, with the line in the second."""
+    old, new = before.splitlines(), after.splitlines()
+    for tag, i, end, j, new_end in difflib.SequenceMatcher(None, old, new, False).get_opcodes():
+        replaced = [old[i:end], new[j:new_end]]
+        if end - i != new_end - j:
+            replaced = [[" ".join(lines)] for lines in replaced]
+        for line, texts in enumerate(zip(*replaced, strict=True) if tag != "equal" else (), j + 1):
+            yield f"{line}: {' → '.join(' '.join(text.split()) for text in texts)}"
+
+
+def sources(project: Path) -> list[str]:
+    """Return the files of a project, sorted, without ignored ones, environments and runs."""
+    found = []
+    for folder, folders, names in os.walk(project):
+        folders[:] = [
+            name
+            for name in folders
+            if not (name.startswith(".") or name in NOT_SOURCES)
+            and not Path(folder, name, "pyvenv.cfg").exists()
+        ]
+        paths = (Path(folder, name) for name in names)
+        found += [p.relative_to(project).as_posix() for p in paths if not p.is_symlink()]
+    return sorted(set(found) - set(ignored_paths(project, found)))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ltscaffold.commands.update.codemods import CODEMODS, run_codemods
+from ltscaffold.commands.update.codemods import CODEMODS, run_codemods, sources
 from ltscaffold.git import ignored_paths
 from ltscaffold.project.components import component_files
 from ltscaffold.project.diagnostics import IGNORED_BY_GIT
@@ -17,15 +17,32 @@ from ltscaffold.templating.changelog import release_notes
 from ltscaffold.writing.plan import Plan, read
 
 
-def with_remarks(project: Path, plan: Plan, old: Answers, new: Answers) -> Plan:
-    """Return a plan with the codemods of new versions, and with what the user should know."""
+def with_remarks(
+    project: Path, plan: Plan, old: Answers, new: Answers, names: Sequence[str] = ()
+) -> Plan:
+    """Return a plan with the codemods of versions, and with what the user should know.
+
+    The codemods of all versions up to the project's run, since plain `copier update` runs none.
+
+    Args:
+        project: the folder of the project.
+        plan: the merge.
+        old: what the project records now.
+        new: what it is to record.
+        names: the components whose files the codemods may change; empty: the whole project.
+    """
     moved = [component for component in new.components if component not in old.components]
-    passed = versions_passed(old, new)
-    files = python_files(project, new, moved)
-    codemods = [codemod for codemod in CODEMODS if codemod.version in passed]
+    versions = source.versions(new.source)
+    left, reached = (map(versions.index, each.template_versions) for each in (old, new))
+    until = max(reached) + 1
+    passed = versions[min(left) + 1 : until]
+    codemods = [codemod for codemod in CODEMODS if codemod.version in versions[:until]]
     if codemods:
-        tests = [path for path in component_files(new, *moved) if path.endswith(".py")]
-        plan = run_codemods(project, plan, sorted({*files, *tests}), codemods)
+        chosen = [new.component(name) for name in names] or new.components
+        others = component_files(new, *chosen) if names else sources(project)
+        paths = {*python_files(project, new, chosen), *others}
+        plan = run_codemods(project, plan, paths, codemods)
+    files = python_files(project, new, moved)
     hidden = ignored_paths(project, [change.path for change in plan.changes])
     notes = [
         *plan.notes,
@@ -41,13 +58,6 @@ def with_remarks(project: Path, plan: Plan, old: Answers, new: Answers) -> Plan:
         for place in removed_hooks(path, planned.get(path, read(project, path)) or b"", types)
     ]
     return replace(plan, notes=notes, reviews=[*plan.reviews, *removed])
-
-
-def versions_passed(old: Answers, new: Answers) -> list[str]:
-    """Return the versions after the oldest that a project leaves, up to the one it reaches."""
-    versions = source.versions(new.source)
-    left, reached = (map(versions.index, each.template_versions) for each in (old, new))
-    return versions[min(left) + 1 : max(reached) + 1]
 
 
 def python_files(project: Path, answers: Answers, components: Sequence[Component]) -> list[str]:

@@ -39,11 +39,11 @@ def plan_update(
         check_no_duplicates(recorded)
     chosen = [recorded.component(name) for name in names] or recorded.components
     if is_up_to_date(chosen, [] if names else recorded.versions, target):
-        return Plan(command)
+        return with_remarks(project, Plan(command), recorded, recorded, names)
     old, notes = reconcile(project, recorded)
     new = with_target_version(old, set(names), target)
     plan = plan_components(command, project, old, new, strategy)
-    return with_remarks(project, replace(plan, notes=[*notes, *plan.notes]), old, new)
+    return with_remarks(project, replace(plan, notes=[*notes, *plan.notes]), old, new, names)
 
 
 def target_version(answers: Answers, to: str | None) -> str:

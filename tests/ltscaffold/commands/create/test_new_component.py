@@ -1,4 +1,4 @@
-"""What `new-task` writes, and what it leaves alone."""
+"""The files that `new-task` writes, and those that it leaves alone."""
 
 import subprocess
 from pathlib import Path

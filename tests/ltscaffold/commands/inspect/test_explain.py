@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ltscaffold.commands.inspect.explain import explain
-from ltscaffold.project.interpreter import python
+from ltscaffold.project.interpreter import run_python
 from tests.helpers.projects import new_task
 
 SHADOWED = ("yaml", "hydra", "json", "typing_extensions")
@@ -22,5 +22,5 @@ def test_a_module_of_the_project_shadows_no_other(project: Path, module: str) ->
 
 def test_python_without_the_safe_path_would_run_it(project: Path) -> None:
     (project / "yaml.py").write_text("print('shadowed')\n")
-    assert python(project, "-c", "import yaml").stdout == ""
-    assert python(project, "-c", "import sys; sys.path.insert(0, ''); import yaml").stdout
+    assert run_python(project, "-c", "import yaml").stdout == ""
+    assert run_python(project, "-c", "import sys; sys.path.insert(0, ''); import yaml").stdout

@@ -1,4 +1,4 @@
-"""From every version of the templates that was released to the newest, by plain `copier update`."""
+"""From every version of the templates that was released to the newest, with edits."""
 
 import os
 import random
@@ -8,12 +8,26 @@ from pathlib import Path
 
 import pytest
 
+from lightning_transformers.former_paths import NAMES, ROOT
+from ltscaffold.commands.update.runtime_imports import former_mentions
 from ltscaffold.project.components import SKIP_IF_EXISTS
 from ltscaffold.record.answers import Answers, Component
 from ltscaffold.templating.render import render
 from ltscaffold.templating.source import SOURCE_URL, checkout, versions
+from ltscaffold.writing.plan import write_files
 from tests.conftest import Run
-from tests.helpers.projects import update
+from tests.helpers.merge_corpus import edited
+from tests.helpers.merge_corpus import project_at as corpus_record
+from tests.helpers.merge_edits import (
+    EDITS,
+    YAML_EDITS,
+    last_key_deleted,
+    own_key,
+    own_option,
+    own_value,
+)
+from tests.helpers.merge_facts import lost
+from tests.helpers.projects import undo, update
 from tests.helpers.tree import tree
 
 RELEASED = versions(SOURCE_URL)
@@ -21,7 +35,13 @@ MODEL = "tasks/mine/model.py"
 STUB = "        return super().training_step(batch, batch_idx)\n"
 FILLED = "        batch = dict(batch)\n" + STUB
 TRIALS = int(os.environ.get("LTSCAFFOLD_UPDATES", "12"))
-EDITS = (
+PROJECTS = int(os.environ.get("LTSCAFFOLD_PROJECTS", "20"))
+TESTED = 15
+"""From this one on, projects run their own tests."""
+MODULES = ("model.py", "data.py", "callback.py")
+UNLOADABLE = (own_key, own_option, own_value, last_key_deleted)
+"""Edits of the corpus after which the config is refused, or describes another model."""
+REPLACEMENTS = (
     (STUB, FILLED),
     ('"""Return the loss of one training batch."""', '"""Train on a batch."""'),
     ("noise_std: 0.01", "noise_std: 0.02"),
@@ -88,7 +108,7 @@ def test_direct_and_stepwise_come_to_the_same_and_its_tests_pass(
 
 
 def updated_files(project: Path) -> dict[str, bytes]:
-    """Return the files of a project but for those that an update leaves to the user."""
+    """Return the files of a project, without those that an update leaves to the user."""
     return {path: content for path, content in tree(project).items() if path not in SKIP_IF_EXISTS}
 
 
@@ -101,10 +121,70 @@ def test_plain_copier_update_gives_what_a_text_merge_gives(
 ) -> None:
     dice = random.Random(seed)
     project_at(project, RELEASED[seed % (len(RELEASED) - 1)])
-    edit(project, *dice.sample(EDITS, dice.randint(1, 4)))
+    edit(project, *dice.sample(REPLACEMENTS, dice.randint(1, 4)))
     commit(run)
     shutil.copytree(project, tmp_path / "own")
     update(tmp_path / "own", strategy="line")
     done = run("copier", "update")
     assert done.returncode == 0, done.stderr
     assert tree(tmp_path / "own") == tree(project)
+
+
+OWN = "".join(
+    f"from {ROOT}.{module} import {name}\n"
+    for module, _, name in (path.rpartition(".") for path in NAMES)
+)
+OWN += f"""from {ROOT}.train import train
+import {ROOT}.core.task as t
+
+
+class Own(t.TaskTransformer):
+    ignored = IGNORED
+"""
+"""A module of the user, with each name that is another one now."""
+IMPORT_ALL = """
+import importlib, pathlib, sys, warnings
+warnings.simplefilter("error", FutureWarning)
+sys.path.insert(0, ".")
+for path in pathlib.Path().rglob("*.py"):
+    if "tests" not in path.parts:
+        importlib.import_module(".".join(path.with_suffix("").parts))
+"""
+
+
+@pytest.mark.parametrize(
+    "seed",
+    [pytest.param(n, marks=[pytest.mark.slow] * (n >= len(RELEASED) - 1)) for n in range(PROJECTS)],
+)
+def test_an_edited_project_of_each_version_loses_nothing(
+    seed: int, project: Path, run: Run
+) -> None:
+    """Over all seeds a hundred files are edited, most of them several times."""
+    rng = random.Random(seed)
+    answers = corpus_record(RELEASED[seed % (len(RELEASED) - 1)], rng)
+    rendered = render(checkout(SOURCE_URL, answers.version), answers)
+    write_files(project, rendered | {"scripts/own.py": OWN})
+    loadable = [edit for edit in YAML_EDITS if edit not in UNLOADABLE]
+    edits = {".py": EDITS, ".yaml": YAML_EDITS if seed < TESTED else loadable}
+    ours = {
+        path: edited(text, edits[Path(path).suffix], rng)
+        for path, text in rendered.items()
+        if path.endswith((*MODULES, ".yaml"))
+    }
+    write_files(project, ours)
+    before = tree(project)
+    plan = update(project)
+    assert not plan.conflicts
+    assert not update(project).changes
+    for path, text in ours.items():
+        missing = lost(path, text, rendered[path], (project / path).read_text())
+        assert not [fact for fact in missing if ROOT not in fact[-1]], path
+    code = "".join(path.read_text() for path in project.rglob("*.py"))
+    assert not [*former_mentions(code)]
+    done = run("python", "-c", IMPORT_ALL)
+    assert done.returncode == 0, done.stderr
+    if seed >= TESTED:
+        done = run("pytest", "-q", "-p", "no:cacheprovider", "-W", "error::FutureWarning")
+        assert done.returncode == 0, done.stdout
+    undo(project)
+    assert tree(project) == before

@@ -58,6 +58,20 @@ def test_update_keeps_the_edit_and_brings_the_improvement(project: Path, run: Ru
     }
 
 
+def test_plain_update_names_the_command_that_follows_imports(project: Path, run: Run) -> None:
+    """Copier knows nothing of codemods; `ltscaffold update` catches up afterwards."""
+    new_task(project, "mine", "language_modeling")
+    own = project / "own.py"
+    own.write_text("from lightning_transformers.core.task import TaskTransformer\n")
+    commit_all(run)
+    done = run("copier", "update", **{BUNDLE_VARIABLE: str(next_release())})
+    assert done.returncode == 0, done.stderr
+    assert "ltscaffold update" in done.stderr
+    assert "core.task" in own.read_text()
+    assert run("ltscaffold", "update", **{BUNDLE_VARIABLE: str(next_release())}).returncode == 0
+    assert own.read_text() == "from lightning_transformers import TaskTransformer\n"
+
+
 def test_update_reaches_components_of_every_type_and_chains(project: Path, run: Run) -> None:
     new_task(project, "zeta", "language_modeling")
     new_task(project, "alpha", "zeta", hooks=["setup"])
@@ -199,10 +213,8 @@ def build_wheel(folder: Path, bundle: Path) -> Path:
 
 def install(wheel: Path, folder: Path) -> Path:
     """Install the wheel into a new virtual environment and return its folder of scripts."""
-    venv.create(folder, with_pip=True)
-    subprocess.run(
-        [folder / "bin/python", "-m", "pip", "install", "--quiet", wheel],
-        check=True,
-        capture_output=True,
-    )
+    venv.create(folder)
+    pip = [sys.executable, "-m", "pip", "--python", folder / "bin/python"]
+    install = [*pip, "install", "--quiet", "--no-compile", wheel]
+    subprocess.run(install, check=True, capture_output=True)
     return folder / "bin"

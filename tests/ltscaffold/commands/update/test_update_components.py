@@ -1,6 +1,7 @@
 """`ltscaffold update`: which components, to which version, and its output."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,13 +9,15 @@ import pytorch_lightning as pl
 
 from ltscaffold.commands.inspect.check import check
 from ltscaffold.commands.update import remarks
-from ltscaffold.commands.update.codemods import Codemod, renamed
+from ltscaffold.commands.update.codemods import Codemod
 from ltscaffold.commands.update.update import plan_update
 from ltscaffold.errors import ScaffoldError
 from ltscaffold.project.removed_hooks import REMOVED_HOOKS
 from ltscaffold.project.status import status
-from ltscaffold.record.answers import read_project
-from ltscaffold.templating.source import BUNDLE_VARIABLE, SOURCE_URL, versions
+from ltscaffold.record.answers import ANSWERS_FILE, Answers, Component, read_project
+from ltscaffold.templating.render import render
+from ltscaffold.templating.source import BUNDLE_VARIABLE, SOURCE_URL, checkout, versions
+from ltscaffold.writing.plan import write_files
 from tests.conftest import Run
 from tests.helpers.projects import add, new_callback, new_task, remove, undo, update
 from tests.helpers.releases import NEXT, next_release
@@ -54,6 +57,20 @@ def test_one_component_alone_and_then_the_rest(mine: Path) -> None:
     assert not update(mine, ["mine"]).changes
     update(mine)
     assert set(recorded(mine).values()) == {NEXT}
+
+
+def test_one_component_ahead_records_the_runtime_that_it_needs(project: Path) -> None:
+    answers = Answers("v1.4.0", SOURCE_URL, "tasks", [])
+    for name in ("mine", "other"):
+        task = Component("task", name, "nlp", "language_modeling", [], "v1.4.0")
+        answers = replace(answers, components=[*answers.components, task])
+    write_files(project, render(checkout(SOURCE_URL, "v1.4.0"), answers))
+    assert "lts_runtime" not in (project / ANSWERS_FILE).read_text()
+    update(project, ["mine"])
+    assert 'lts_runtime: "0.2.0"' in (project / ANSWERS_FILE).read_text()
+    add(project, "other", ["setup"])
+    assert 'lts_runtime: "0.2.0"' in (project / ANSWERS_FILE).read_text()
+    assert recorded(project) == {"": "v1.4.0", "mine": NOW, "other": "v1.4.0"}
 
 
 def test_the_last_component_takes_the_project_along(mine: Path) -> None:
@@ -140,7 +157,7 @@ def test_an_ignored_file_is_merged_with_a_warning(mine: Path, run: Run) -> None:
     model.write_text(model.read_text().replace("return super()", "return 2 * super()"))
     plan = update(mine)
     assert [note for note in plan.notes if "ignores" in note] == [
-        f"{MODEL}: git ignores it; `copier update` loses edits in such a file"
+        f"{MODEL}: git ignores it, so `copier update` loses its edits; remove it from .gitignore"
     ]
     assert "return 2 * super()" in model.read_text()
     assert "Language modeling improved." in model.read_text()
@@ -159,7 +176,7 @@ def test_a_hook_that_lightning_dropped_is_named(mine: Path) -> None:
     line = len(model.read_text().splitlines()) + 2
     hook = "\n    def training_epoch_end(self, outputs: list[float]) -> None: ...\n"
     model.write_text(model.read_text() + hook)
-    message = "Lightning has not called training_epoch_end since 2.0: override on_train_epoch_end"
+    message = "Lightning has not called training_epoch_end since 2.0; override on_train_epoch_end"
     findings = {(f.code, f.path, f.line, f.message) for f in check(mine, "mine")}
     assert ("former-hook", MODEL, line, message) in findings
     (review,) = update(mine).reviews
@@ -179,36 +196,82 @@ def test_dropped_hooks_are_those_of_lightning() -> None:
         assert not [new for _, new in hooks.values() if not hasattr(owners[kind], new)]
 
 
-def test_a_codemod_follows_a_new_name_in_the_users_code(
+FORMER = "from lightning_transformers.core.task import TaskTransformer\n"
+PUBLIC = "from lightning_transformers import TaskTransformer\n"
+
+
+def test_a_codemod_changes_code_wherever_in_the_project(mine: Path, run: Run) -> None:
+    run("git", "init", "--quiet")
+    (mine / ".gitignore").write_text("/scratch/\n")
+    own = ["tasks/mine/own.py", "tasks/own.py", "scripts/deep/own.py"]
+    others = ["scratch/a.py", "outputs/a.py", ".hidden/a.py", "env/lib/a.py"]
+    for path in [*own, *others, "env/pyvenv.cfg"]:
+        (mine / path).parent.mkdir(parents=True, exist_ok=True)
+        (mine / path).write_text(FORMER)
+    (mine / "scripts/link.py").symlink_to("deep/own.py")
+    config = mine / "conf/experiment/own.yaml"
+    config.parent.mkdir()
+    config.write_text("own:\n  _target_: lightning_transformers.core.metrics.OfSomeLabels\n")
+    before = tree(mine)
+    plan = update(mine)
+    assert [(mine / path).read_text() for path in own] == [PUBLIC] * 3
+    assert [(mine / path).read_text() for path in others] == [FORMER] * 4
+    assert (
+        "_target_: lightning_transformers.training.metrics.SkipEmptyBatches" in config.read_text()
+    )
+    line = f"{FORMER.strip()} → {PUBLIC.strip()}"
+    assert [note for note in plan.notes if "→" in note] == [
+        "conf/experiment/own.yaml:2: _target_: lightning_transformers.core.metrics.OfSomeLabels → "
+        "_target_: lightning_transformers.training.metrics.SkipEmptyBatches",
+        *(f"{path}:1: {line}" for path in sorted(own)),
+    ]
+    undo(mine)
+    assert tree(mine) == before
+
+
+def test_a_codemod_runs_where_copier_was_faster(mine: Path) -> None:
+    """Plain `copier update` brings the version, and no codemod."""
+    update(mine)
+    (mine / "own.py").write_text(FORMER)
+    (mine / "tasks/other/own.py").write_text(FORMER)
+    update(mine, ["other"])
+    assert (mine / "own.py").read_text() == FORMER
+    assert (mine / "tasks/other/own.py").read_text() == PUBLIC
+    assert {change.path for change in update(mine).changes} == {"own.py"}
+    assert not update(mine).changes
+
+
+def test_a_codemod_of_a_later_version_does_not_run(
     mine: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    model = mine / MODEL
-    body = "        return scaled(super().training_step(batch, batch_idx))\n"
-    text = model.read_text().replace(
-        "        return super().training_step(batch, batch_idx)\n", body
-    )
-    model.write_text(f"from lightning_transformers.old import scaled\n{text}")
-    rename = renamed("lightning_transformers.old.scaled", "lightning_transformers.new.rescaled")
-    known = [
-        Codemod(NOW, "of a version that was passed before", lambda code: "lost"),
-        Codemod(NEXT, "scaled is rescaled", rename),
-    ]
-    monkeypatch.setattr(remarks, "CODEMODS", known)
-    plan = update(mine)
-    code = model.read_text()
-    assert "from lightning_transformers.new import rescaled" in code
-    assert body.replace("scaled", "rescaled") in code
-    assert f"{NEXT}: scaled is rescaled" in plan.notes
-    assert rename(code) == code
+    def lost(text: str) -> str:
+        return ""
+
+    monkeypatch.setattr(remarks, "CODEMODS", [Codemod("v99.1.0", "later", {".py": lost})])
+    update(mine)
+    assert (mine / MODEL).read_text()
 
 
-def test_a_codemod_that_cannot_run_is_reported(mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (mine / "tasks/other/model.py").write_text("def broken(:\n")
-    rename = renamed("lightning_transformers.old.scaled", "lightning_transformers.new.rescaled")
-    monkeypatch.setattr(remarks, "CODEMODS", [Codemod(NEXT, "scaled moves", rename)])
+def test_a_codemod_that_cannot_run_is_reported(mine: Path) -> None:
+    (mine / "tasks/other/model.py").write_text("import lightning_transformers\ndef broken(:\n")
+    (mine / "own.py").write_text("def broken(:\n")
     reviews = update(mine).reviews
-    assert [(place.path, place.message[:24]) for place in reviews] == [
-        ("tasks/other/model.py", "not done: scaled moves (")
+    assert [(place.path, place.message[:37]) for place in reviews] == [
+        ("tasks/other/model.py", "not done: names of lightning_transfor")
+    ]
+
+
+def test_a_former_path_in_a_string_is_for_the_user(mine: Path) -> None:
+    code = 'x = 1\nclass_name = "lightning_transformers.core.task.TaskTransformer"\n'
+    (mine / "own.py").write_text(code.replace("core.task", "core.metrics"))
+    (mine / "other.py").write_text(code + "# lightning_transformers.errors.ConfigurationError\n")
+    assert [(p.path, p.line, p.message) for p in update(mine).reviews] == [
+        (
+            "own.py",
+            2,
+            "lightning_transformers.core.metrics.TaskTransformer is "
+            "lightning_transformers.training.metrics.TaskTransformer now",
+        )
     ]
 
 

@@ -1,0 +1,334 @@
+"""The codemod that follows names of the runtime to their present places.
+
+LibCST tells what a name in a file refers to, and where it stands. The edits are made in the text,
+so that the rest of a file keeps its bytes.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import libcst as cst
+from libcst import helpers, matchers
+from libcst.metadata import MetadataWrapper, ParentNodeProvider, PositionProvider, ScopeProvider
+from libcst.metadata.scope_provider import ClassScope, Scope
+
+from lightning_transformers.former_paths import FUNCTIONS, ROOT
+from ltscaffold.commands.update.runtime_names import (
+    current_path,
+    is_former,
+    module_in,
+    name_in,
+    places,
+)
+
+PATH = re.compile(rf"(?<![\w.]){ROOT}(?:\.\w+)+")
+TARGET = re.compile(rf"(?<=_target_)(['\"]?[ \t]*:[ \t]*['\"]?)({PATH.pattern})")
+Import = cst.Import | cst.ImportFrom
+Chain = list[cst.BaseExpression]
+"""The expressions `name`, `name.a`, `name.a.b` of a use, as far as it goes."""
+
+
+def follow_targets(text: str) -> str:
+    """Return YAML whose `_target_`s give the runtime's names their present paths."""
+    lines = [line.partition("#") for line in text.split("\n")]
+    return "\n".join(
+        TARGET.sub(lambda found: found[1] + relocated(found[2])[0], code) + mark + comment
+        for code, mark, comment in lines
+    )
+
+
+def follow_imports(code: str) -> str:
+    """Return Python that imports the runtime's names from their present places.
+
+    Uses of a renamed name that refer to its import are renamed as well; where that could change
+    what another name refers to, the import keeps the former name with `as`.
+
+    Raises:
+        libcst.ParserSyntaxError: if the code is no Python.
+    """
+    return Rewriting(code).result() if ROOT in code else code
+
+
+def former_mentions(text: str) -> Iterator[tuple[int, str]]:
+    """Yield the lines, from 1, that mention a former path of the runtime, with the present one."""
+    for line, code in enumerate(text.split("\n"), 1):
+        for path in PATH.findall(code.partition("#")[0]):
+            now, _ = relocated(path)
+            if now != path and is_former(module_in(path)):
+                yield line, f"{path} is {now} now"
+
+
+def relocated(path: str, public: bool = True) -> tuple[str, str]:
+    """Return the present path of what a path of the runtime leads to, and the module to import.
+
+    Args:
+        path: of a module, or of a name with or without its attributes.
+        public: whether a public path is preferred to that of the definition.
+    """
+    name, module = name_in(path), module_in(path)
+    now = None if name == module else current_path(name, public)
+    if now:
+        return now + path.removeprefix(name), now.rpartition(".")[0]
+    if _is_function(module):
+        return path, ROOT
+    return places(module)[0] + path.removeprefix(module), places(module)[0]
+
+
+@dataclass(eq=False)
+class Binding:
+    """A name that imports of the runtime bind in a scope.
+
+    Attributes:
+        name: as the code uses it.
+        is_shared: whether something else binds it, too, in this scope or in a class.
+        aliases: the path that each import gives the name to.
+        uses: where the code refers to it; an empty chain for a string annotation.
+    """
+
+    name: str
+    is_shared: bool
+    aliases: dict[cst.ImportAlias, str] = field(default_factory=dict)
+    uses: list[Chain] = field(default_factory=list)
+
+    def used_paths(self, path: str) -> Iterator[tuple[Chain, str]]:
+        """Yield each use with its path, where `path` is that of the name."""
+        for chain in self.uses:
+            attributes = [each.attr.value for each in chain if isinstance(each, cst.Attribute)]
+            yield chain, ".".join([path, *attributes])
+
+
+class Rewriting:
+    """A module, and the edits of its text."""
+
+    def __init__(self, code: str) -> None:
+        self.code = code
+        self.edits: dict[tuple[int, int], str] = {}
+        wrapper = MetadataWrapper(cst.parse_module(code), unsafe_skip_copy=True)
+        self.scopes = wrapper.resolve(ScopeProvider)
+        self.positions = wrapper.resolve(PositionProvider)
+        self.parents = wrapper.resolve(ParentNodeProvider)
+        self.line_starts = [0, *(end.end() for end in re.finditer(r"\r\n|\n|\r", code))]
+        imports = matchers.findall(wrapper, matchers.Import() | matchers.ImportFrom())
+        self.imports = [
+            node for node in imports if isinstance(node, Import) and _is_of_runtime(node)
+        ]
+        self.now: dict[cst.ImportAlias, list[tuple[str, str]]] = {}
+
+    def result(self) -> str:
+        """Return the text with the edits."""
+        for binding in self.bindings():
+            if binding.name == ROOT:
+                self.follow_dotted(binding)
+                continue
+            modules = [alias for alias in binding.aliases if self.is_module(binding, alias)]
+            for alias in modules:
+                self.follow_module(binding, alias)
+            self.follow_objects(binding, [each for each in binding.aliases if each not in modules])
+        for statement in self.imports:
+            self.edit_import(statement)
+        code = self.code
+        for (start, end), text in sorted(self.edits.items(), reverse=True):
+            code = code[:start] + text + code[end:]
+        return code
+
+    def bindings(self) -> list[Binding]:
+        """Return the names that the runtime's imports bind, with their uses."""
+        found: dict[tuple[Scope, str], Binding] = {}
+        scopes = {scope for scope in self.scopes.values() if scope is not None}
+        # In the body of a class, LibCST takes `name = name` for the class's own.
+        classes = [scope for scope in scopes if isinstance(scope, ClassScope)]
+        for statement in self.imports:
+            for alias, path in _aliases(statement):
+                scope = self.scopes[alias]
+                name = alias.evaluated_alias or path.rpartition(".")[2]
+                if isinstance(statement, cst.Import) and alias.asname is None:
+                    name = ROOT
+                assert scope is not None
+                others = (getattr(each, "node", None) for each in scope.assignments[name])
+                is_shared = any(node not in self.imports for node in others)
+                is_shared |= any(name in each.assignments for each in classes if each is not scope)
+                binding = found.setdefault((scope, name), Binding(name, is_shared))
+                binding.aliases[alias] = path
+        for scope in scopes:
+            for access in scope.accesses:
+                owners = {(each.scope, each.name.partition(".")[0]) for each in access.referents}
+                for owner in owners & found.keys():
+                    found[owner].uses.append(self.chain(access.node))
+        return list(found.values())
+
+    def chain(self, node: cst.CSTNode) -> Chain:
+        """Return a name and the attributes taken of it; nothing within a string."""
+        while isinstance(node, cst.Attribute):
+            node = node.value
+        found: Chain = [node] if isinstance(node, cst.Name) else []
+        while found:
+            parent = self.parents[found[-1]]
+            if not isinstance(parent, cst.Attribute) or parent.value is not found[-1]:
+                break
+            found.append(parent)
+        return found
+
+    def is_module(self, binding: Binding, alias: cst.ImportAlias) -> bool:
+        """Tell whether an import is of a module; uses tell it of one that is a function now."""
+        path = binding.aliases[alias]
+        if isinstance(self.parents[alias], cst.Import) or not _is_function(path):
+            return bool(places(path))
+        used = [name_in(used) for _, used in binding.used_paths(path)]
+        return used != [] and path not in used and all(map(current_path, used))
+
+    def follow_dotted(self, binding: Binding) -> None:
+        """Edit `import package.module` and `package.module.name`."""
+        needed: dict[str, set[str]] = {path: set() for path in binding.aliases.values()}
+        for chain, path in binding.used_paths(ROOT):
+            now, module = relocated(path)
+            self.edit_use(chain, path, ROOT, now)
+            loads = [loaded for loaded in needed if f"{path}.".startswith(f"{loaded}.")]
+            needed[max(loads or needed, key=len)].add(module)
+        for alias, path in binding.aliases.items():
+            modules = sorted(needed[path]) or [relocated(path)[1]]
+            self.now[alias] = [("", module) for module in modules]
+
+    def follow_module(self, binding: Binding, alias: cst.ImportAlias) -> None:
+        """Edit an import of a module under a name, and `name.attribute`."""
+        path = binding.aliases[alias]
+        uses = list(binding.used_paths(path))
+        modules = {relocated(used)[1] for _, used in uses}
+        is_only_named = all(current_path(name_in(used)) for _, used in uses)
+        home = places(path)[0]
+        has_alias = alias.asname is not None or home.rpartition(".")[2] != binding.name
+        if public := has_alias and is_only_named and len(modules) == 1:
+            home = modules.pop()
+        others = set()
+        for chain, used in uses:
+            now, module = relocated(used, public)
+            if module == home or now == used:
+                now = binding.name + now.removeprefix(home)
+            else:
+                now, module = relocated(used)
+                others.add(module)
+            self.edit_use(chain, used, path, now)
+        also = [("", module) for module in sorted(others)]
+        self.now[alias] = [self.import_of(alias, home, binding.name), *also]
+
+    def follow_objects(self, binding: Binding, aliases: list[cst.ImportAlias]) -> None:
+        """Edit imports of something in a module, and its uses if its name changes."""
+        now = {alias: current_path(path) or path for alias, path in binding.aliases.items()}
+        names = {path.rpartition(".")[2] for path in now.values()}
+        name = names.pop() if self.may_rename(binding, names) else binding.name
+        for alias in aliases:
+            self.now[alias] = [self.import_of(alias, now[alias], name)]
+            for chain in binding.uses:
+                if chain and name != binding.name:
+                    self.replace(*self.span(chain[0]), name)
+
+    def may_rename(self, binding: Binding, names: set[str]) -> bool:
+        """Tell whether all uses of a name can become another without a change of meaning."""
+        return (
+            len(names) == 1
+            and not binding.is_shared
+            and not any(alias.asname for alias in binding.aliases)
+            and all(binding.uses)
+            and binding.uses != []
+            and not re.search(rf"\b{min(names)}\b|(['\"]){binding.name}\1", self.code)
+        )
+
+    def import_of(self, alias: cst.ImportAlias, path: str, name: str) -> tuple[str, str]:
+        """Return the import of a path under a name: the module to import from, and what."""
+        module, _, last = path.rpartition(".")
+        if isinstance(self.parents[alias], cst.Import) or not module:
+            return "", f"{path} as {name}"
+        is_explicit = alias.asname is not None and alias.evaluated_name == name
+        return module, last if last == name and not is_explicit else f"{last} as {name}"
+
+    def edit_use(self, chain: Chain, path: str, origin: str, now: str) -> None:
+        """Replace the beginning of a use that stands for a name of the runtime."""
+        if chain:
+            length = name_in(path).count(".") - origin.count(".")
+            start, end = self.span(chain[length])
+            self.replace(start, end, now.removesuffix(path.removeprefix(name_in(path))))
+
+    def edit_import(self, statement: Import) -> None:
+        """Replace what changes in an import; one from several modules becomes several."""
+        if isinstance(statement, cst.Import):
+            for alias, _ in _aliases(statement):
+                self.replace(*self.span(alias), ", ".join(what for _, what in self.now[alias]))
+            return
+        assert statement.module is not None
+        groups: dict[str, list[tuple[str, str]]] = {}
+        if isinstance(statement.names, cst.ImportStar):
+            groups = {module: [("*", "")] for module in places(_dotted(statement.module))}
+        for alias, _ in _aliases(statement):
+            notes = [self.comments_on(alias, statement), *[""] * len(self.now[alias])]
+            for (module, what), note in zip(self.now[alias], notes, strict=False):
+                groups.setdefault(module, []).append((what, note))
+        if len(groups) == 1 and "" not in groups:
+            self.replace(*self.span(statement.module), *groups)
+            for alias, _ in _aliases(statement):
+                self.replace(*self.span(alias), self.now[alias][0][1])
+        elif groups:
+            self.replace(*self.span(statement), self.statements(statement, groups))
+
+    def comments_on(self, alias: cst.ImportAlias, statement: cst.ImportFrom) -> str:
+        """Return the comments between a name of an import and the next, with the first's above."""
+        aliases = [each for each, _ in _aliases(statement)]
+        following = aliases[aliases.index(alias) + 1 :]
+        start = self.span(statement if alias is aliases[0] else alias)[0]
+        end = self.span(following[0])[0] if following else self.span(statement)[1]
+        return "  ".join(re.findall(r"#.*", self.code[start:end]))
+
+    def statements(
+        self, statement: cst.ImportFrom, groups: dict[str, list[tuple[str, str]]]
+    ) -> str:
+        """Return imports in place of one, with its layout: names and comments by module."""
+        start, end = self.span(statement)
+        line = self.code[:start].rpartition("\n")[2]
+        newline = "\r\n" if "\r\n" in self.code else "\n"
+        indent = newline + line[: len(line) - len(line.lstrip())]
+        found = []
+        for module, names in groups.items():
+            text = ", ".join(dict.fromkeys(what for what, _ in names))
+            if module and "\n" in self.code[start:end]:
+                each = (f"{what},{'  ' * bool(note)}{note}" for what, note in names)
+                text = "".join(["(", *(f"{indent}    {line}" for line in each), indent, ")"])
+            elif not line.strip():
+                text = "  ".join([text, *(note for _, note in names if note)])
+            found.append(f"from {module} import {text}" if module else f"import {text}")
+        return ("; " if line.strip() else indent).join(found)
+
+    def span(self, node: cst.CSTNode) -> tuple[int, int]:
+        """Return where a node begins and ends in the text."""
+        place = self.positions[node]
+        start, end = (self.line_starts[p.line - 1] + p.column for p in (place.start, place.end))
+        return start, end
+
+    def replace(self, start: int, end: int, text: str) -> None:
+        """Note an edit, unless the text is this already."""
+        if self.code[start:end] != text:
+            self.edits[start, end] = text
+
+
+def _aliases(statement: Import) -> Iterator[tuple[cst.ImportAlias, str]]:
+    """Yield the names of the runtime that a statement imports, each with its path."""
+    if isinstance(statement.names, cst.ImportStar) or not _is_of_runtime(statement):
+        return
+    base = [] if isinstance(statement, cst.Import) else [_dotted(statement.module)]
+    for alias in statement.names:
+        path = ".".join([*base, alias.evaluated_name])
+        if path.partition(".")[0] == ROOT:
+            yield alias, path
+
+
+def _is_of_runtime(statement: Import) -> bool:
+    if isinstance(statement, cst.ImportFrom):
+        return not statement.relative and _dotted(statement.module).partition(".")[0] == ROOT
+    return any(alias.evaluated_name.partition(".")[0] == ROOT for alias in statement.names)
+
+
+def _is_function(path: str) -> bool:
+    return path.removeprefix(f"{ROOT}.") in FUNCTIONS
+
+
+def _dotted(node: cst.CSTNode | None) -> str:
+    assert node is not None
+    return helpers.get_full_name_for_node_or_raise(node)

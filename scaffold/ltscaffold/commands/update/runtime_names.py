@@ -1,0 +1,135 @@
+"""Where a name of the runtime is imported from, read from the runtime's files; none is executed."""
+
+import ast
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+
+from lightning_transformers.former_paths import (
+    FOLDER,
+    FUNCTIONS,
+    NAMES,
+    PACKAGES,
+    ROOT,
+    places_of,
+)
+
+
+def current_path(path: str, public: bool = True) -> str | None:
+    """Return the path of a name of the runtime: the public one, or where the name is defined.
+
+    Args:
+        path: such as `lightning_transformers.core.task.TaskTransformer`.
+        public: whether a public path is preferred to that of the definition.
+
+    Returns:
+        The path as it is if it is neither a former one nor has a public one; None for a module and
+        for a name that the runtime does not have.
+    """
+    module, _, name = path.rpartition(".")
+    renamed = NAMES.get(_short(path))
+    candidates = [f"{ROOT}.{renamed}"] if renamed else [f"{p}.{name}" for p in places(module)]
+    for candidate in candidates:
+        defined_at = _definition(candidate)
+        if defined_at is None:
+            continue
+        if module in _public_packages():
+            return path
+        present = defined_at if renamed or is_former(module) else path
+        return _public_paths().get(defined_at, present) if public else present
+    return None
+
+
+def module_in(path: str) -> str:
+    """Return the beginning of a path of the runtime that is a module, former or not."""
+    while not places(path):
+        path = path.rpartition(".")[0]
+    return path
+
+
+def name_in(path: str) -> str:
+    """Return the beginning of a path that is a name in a module; of a module, the whole path."""
+    return ".".join(path.split(".")[: module_in(path).count(".") + 2])
+
+
+def places(module: str) -> list[str]:
+    """Return the modules that have the names of a module, former or not; none if there is none."""
+    short = _short(module)
+    if module == ROOT or _file(module):
+        return [module]
+    found = [f"runs.{short}"] if short in FUNCTIONS else places_of(short)
+    found = found or PACKAGES.get(short, [])
+    return [f"{ROOT}.{place}" for place in found]
+
+
+def is_former(module: str) -> bool:
+    """Tell whether a module of the runtime had this path in an earlier version only."""
+    return places(module) not in ([], [module])
+
+
+def _short(path: str) -> str:
+    """Return a path without the runtime's name; nothing of another package's path is former."""
+    return path.removeprefix(f"{ROOT}.") if path.startswith(f"{ROOT}.") else ""
+
+
+def _file(module: str) -> Path | None:
+    if module.partition(".")[0] != ROOT:
+        return None
+    path = FOLDER.joinpath(*module.split(".")[1:])
+    files = (path / "__init__.py", path.with_name(f"{path.name}.py"))
+    return next((file for file in files if file.is_file()), None)
+
+
+@cache
+def _names(module: str) -> Mapping[str, str]:
+    """Return the names at the top level of a module, each with the path that it stands for."""
+    file = _file(module)
+    tree = ast.parse(file.read_bytes() if file else "")
+    return {name: path or f"{module}.{name}" for name, path in _bound(tree.body)}
+
+
+def _bound(body: list[ast.stmt]) -> Iterator[tuple[str, str]]:
+    for node in body:
+        match node:
+            case ast.ImportFrom(module=str(module), names=aliases):
+                for alias in aliases:
+                    yield alias.asname or alias.name, f"{module}.{alias.name}"
+            case ast.ClassDef(name=name) | ast.FunctionDef(name=name):
+                yield name, ""
+            case ast.AnnAssign(target=ast.Name(id=name)):
+                yield name, ""
+            case ast.Assign(targets=targets):
+                names = (each for target in targets for each in ast.walk(target))
+                yield from ((each.id, "") for each in names if isinstance(each, ast.Name))
+            case ast.If(body=inner, orelse=other):
+                yield from _bound([*inner, *other])
+
+
+def _definition(path: str) -> str | None:
+    """Return the path of a name where it is defined, or None if there is none."""
+    module, _, name = path.rpartition(".")
+    if not _file(module):
+        return path  # another package's
+    found = _names(module).get(name)
+    return found if found in (None, path) else _definition(found)
+
+
+@cache
+def _public_packages() -> list[str]:
+    tasks = sorted(FOLDER.glob("task/*/*/__init__.py"))
+    return [
+        ROOT,
+        *(f"{ROOT}.{name}" for name in ("recipes", "callbacks")),
+        *(".".join((ROOT, *file.parent.relative_to(FOLDER).parts)) for file in tasks),
+    ]
+
+
+@cache
+def _public_paths() -> Mapping[str, str]:
+    """Return the public path of what is defined elsewhere in the runtime, by its definition."""
+    return {
+        defined_at: f"{package}.{name}"
+        for package in reversed(_public_packages())
+        for name, path in _names(package).items()
+        if path.startswith(f"{ROOT}.") and (defined_at := _definition(path))
+    }
