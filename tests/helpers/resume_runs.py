@@ -277,7 +277,11 @@ def train(case: Case, folder: Path, kill_at: int | None, resume: bool) -> dict[s
     elif not case.recipes:
         task_type = task_type.__base__  # that of the runtime
     task = task_type(
-        {"pretrained_model_name_or_path": f"{TINY}/{architecture}", "random_weights": True},
+        {
+            "pretrained_model_name_or_path": f"{TINY}/{architecture}",
+            "random_weights": True,
+            "config": {"n_layer" if architecture == "gpt2" else "num_hidden_layers": 1},
+        },
         optimizer={"_target_": "torch.optim.AdamW", "lr": 3e-3},
         scheduler=WARMUP,
         model_data_kwargs=data.model_data_kwargs if of_images else None,

@@ -117,6 +117,9 @@ def _serve() -> None:
     del sys.path[0]
     for module in sys.argv[1:]:
         importlib.import_module(module)
+    if source_code := sys.modules.get("lightning_transformers.data.source_code"):
+        for package in ("tokenizers", "transformers"):  # remembered: each command asks for them
+            source_code.release_of(package)
     gc.freeze()  # no child collects, and so copies, what was imported
     scripts = {script.name: script for script in entry_points(group="console_scripts")}
     replies = os.fdopen(os.dup(1), "w", buffering=1)

@@ -1,9 +1,8 @@
 """Import paths of version 0.1 give what is elsewhere now, and say where."""
 
-import subprocess
-import sys
 import warnings
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 from hydra.utils import get_class, get_method
@@ -12,6 +11,7 @@ from lightning_transformers import former_paths
 from lightning_transformers.former_paths import FUNCTIONS, MODULES, NAMES, RECORDED, ROOT, places_of
 from lightning_transformers.models import backbone, freezing, sharding
 from lightning_transformers.task.shared.labels import LabelledData
+from tests.helpers import warm
 
 SAME_NAMES = {
     "core": (
@@ -62,7 +62,7 @@ def test_former_module_has_the_names_of_those_in_its_place(former: str) -> None:
 
 
 def belongs_to(module: str, value: object) -> bool:
-    """Tell whether a class or function is defined in a module."""
+    """Return whether a class or function is defined in a module."""
     return getattr(value, "__module__", None) == module
 
 
@@ -82,7 +82,7 @@ def test_former_path_warns_once_with_the_new_one() -> None:
         "import lightning_transformers.core.freezing as former\n"
         "assert former.freeze_backbone is freeze_backbone\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    done = warm.run(["python", "-c", code], Path.cwd())
     assert done.returncode == 0, done.stderr
     line = "lightning_transformers.core.freezing.freeze_backbone is now "
     assert done.stderr.count(line + "lightning_transformers.models.freezing.freeze_backbone") == 1
@@ -105,7 +105,7 @@ def test_a_module_that_was_divided_has_the_names_of_both_parts(
 ) -> None:
     monkeypatch.setattr(former_paths, "warned", set())
     former = import_module(f"{ROOT}.core.labels")
-    with pytest.warns(FutureWarning, match=r"task\.shared\.labels\.LabelledData now"):
+    with pytest.warns(FutureWarning, match=r"task\.shared\.labels\.LabelledData;"):
         assert former.LabelledData is LabelledData
     with pytest.raises(ModuleNotFoundError):
         import_module(f"{ROOT}.core.never_there")

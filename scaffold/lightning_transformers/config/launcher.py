@@ -26,7 +26,7 @@ from omegaconf.errors import OmegaConfBaseException
 JOB_FILE = "LIGHTNING_TRANSFORMERS_JOB"
 """Environment variable with the path of a pickled job, a file named after rank 0's process id."""
 TIMEOUT_S = 60.0
-"""Time that the other ranks have to exit after rank 0."""
+"""Time limit for the other ranks to exit after rank 0."""
 GRACE_S = 3.0
 """Time that a failing rank waits for rank 0 to fail with the same error and report it."""
 

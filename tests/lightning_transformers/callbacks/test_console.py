@@ -1,4 +1,4 @@
-"""What a training shows on the console."""
+"""Console output of training."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Values that are not what an annotation says, and files that are no checkpoints."""
+"""Values that do not fit an annotation, and files that are not checkpoints."""
 
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -14,7 +14,7 @@ from lightning_transformers.training.checkpoint import read_checkpoint
 
 
 class Root:
-    """What declares the hyperparameters of all."""
+    """Declares hyperparameters."""
 
     rate: float = 0.1
     rows: PositiveInt | None = None
@@ -23,7 +23,7 @@ class Root:
 
 
 class Child(Root):
-    """What declares more, one of them by a name that is nowhere."""
+    """Declares more, one with an annotation that cannot be resolved."""
 
     policy: "Literal['keep', 'untie']" = "keep"
     unknown: "Nowhere" = None  # type: ignore[name-defined]  # noqa: F821

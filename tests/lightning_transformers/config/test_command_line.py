@@ -1,5 +1,6 @@
 """The generated commands: what they print and leave behind, for a run and for a mistake."""
 
+import shlex
 from importlib.metadata import version
 from pathlib import Path
 
@@ -28,12 +29,15 @@ def project(project: Path) -> Path:
 
 def test_commands_that_new_task_prints_run_as_printed(project: Path, run: Run) -> None:
     (project / "again").mkdir()
-    words = ("ltscaffold", "new-task", "again", "--base", "language_modeling", "-C", "again")
+    words = ("ltscaffold", "new-task", "again", "--base", "text_classification", "-C", "again")
     printed = run(*words).stdout.partition("Next:\n")[2]
-    first_words = [line.split()[0] for line in printed.splitlines()]
-    assert first_words == ["cd", "python", "pytest", "git", "copier"]
-    done = run("sh", "-c", "set -e\n" + printed)
-    assert done.returncode == 0, done.stderr
+    change, *commands = printed.splitlines()
+    assert change.split() == ["cd", "again"]
+    assert [line.split()[0] for line in commands] == ["python", "pytest", "git", "copier"]
+    for line in commands:
+        command = ["sh", "-c", line] if "&&" in line else shlex.split(line)
+        done = warm.run(command, project / "again")
+        assert done.returncode == 0, done.stdout + done.stderr
     (folder,) = (project / "again/outputs/nlp/again").iterdir()
     assert {path.name for path in folder.iterdir()} == RUN_FILES
     manifest = yaml.safe_load((folder / "manifest.yaml").read_text())

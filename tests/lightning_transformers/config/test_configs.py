@@ -25,7 +25,7 @@ OPTIONS = {
 ABSTRACT = {f"task={name}" for name in ("default", "nlp/default", "vision/default")} | {
     "dataset=nlp/default"
 }
-"""What options of a task and of its data have in common, and are none by themselves."""
+"""Base configs of tasks and datasets, which are not options themselves."""
 
 
 @pytest.mark.parametrize("options", list(zip_longest(*OPTIONS.values())), ids=lambda options: None)

@@ -1,4 +1,4 @@
-"""What a job leaves behind of the processes that Lightning has started, and of its variables."""
+"""Processes and environment variables after a job with processes started by Lightning."""
 
 import os
 import subprocess

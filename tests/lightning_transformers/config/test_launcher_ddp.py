@@ -1,12 +1,14 @@
 """Commands on two processes: one run folder, one log; multiruns, torchrun, SIGTERM, mistakes.
 
-What Lightning and Hydra do by themselves stands beside it.
+A comparison shows the behavior of Lightning and Hydra alone.
 """
 
 import csv
 import os
 from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 from build_tools.release_templates import ROOT
 from tests.conftest import Run
@@ -99,6 +101,7 @@ def test_mistake_on_both_processes_is_said_once_and_leaves_nothing(project: Path
     assert [path.name for path in project.iterdir()] == ["train.csv"]
 
 
+@pytest.mark.slow  # it runs nothing of this project
 def test_plain_hydra_and_lightning_sweep_twice(project: Path, run: Run) -> None:
     (project / "plain.py").write_text(PLAIN)
     run("timeout", "-s", "KILL", "40", "python", "plain.py", "-m", "+x=1,2")

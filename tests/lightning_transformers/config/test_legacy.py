@@ -1,4 +1,4 @@
-"""What users of lightning-transformers typed does what it says, or says what to type instead."""
+"""Overrides of lightning-transformers still work, or name their replacement."""
 
 from pathlib import Path
 
@@ -104,7 +104,7 @@ HINTED = {
     "trainer.move_metrics_to_cpu=True": None,
     "trainer.truncated_bptt_steps=2": None,
 }
-"""Override, and what is to be typed, or None where the thing is gone or named in words."""
+"""Override and its replacement, or None for a hint in words."""
 
 
 @pytest.mark.parametrize("command", WORKS)

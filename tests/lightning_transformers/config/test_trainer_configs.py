@@ -47,7 +47,7 @@ def options(group: str) -> list[str]:
 
 
 def run(folder: Path, *overrides: str) -> dict[str, float]:
-    """Train what a command line says, and return what was logged."""
+    """Train the config of a command line, and return the logged metrics."""
     return train_from_config(compose([*TASK, f"training.run_dir={folder}", *overrides]))
 
 

@@ -439,5 +439,5 @@ def test_long_text_is_continued_too() -> None:
     text = "It is a truth universally acknowledged, " * 30
     (predicted,) = model().predict([text], sample())
     assert predicted.startswith(text)
-    with pytest.raises(ConfigurationError, match="nothing to predict on"):
+    with pytest.raises(ConfigurationError, match="has no text in"):
         model().predict([""], sample())

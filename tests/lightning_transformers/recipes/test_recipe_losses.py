@@ -1,4 +1,4 @@
-"""What recipes do to the loss and the metrics: the formulas, computed by other means."""
+"""Losses and metrics of recipes, against independent computations of their formulas."""
 
 import itertools
 from typing import Any
@@ -198,7 +198,7 @@ def test_labels_that_are_no_classes_are_refused(problem_type: str) -> None:
     kwargs = {"num_labels": 3, "problem_type": problem_type}
     task = bert_task("text_classification", "label_smoothing", model_data_kwargs=kwargs)
     (batch,) = batches(1)
-    with pytest.raises(ConfigurationError, match=f"one class a text.*{problem_type}"):
+    with pytest.raises(ConfigurationError, match=f"one class per text.*{problem_type}"):
         train_loss(task, {**batch, "labels": torch.rand(4, 3)})
 
 

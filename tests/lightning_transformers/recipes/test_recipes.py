@@ -1,4 +1,4 @@
-"""What recipes do to weights, gradients, rates and predictions, on four architectures."""
+"""Effects of recipes on weights, gradients, rates and predictions, on four architectures."""
 
 import math
 import re
@@ -54,12 +54,12 @@ def embedding(task: TaskTransformer) -> str:
 
 
 UNUSED = {"model.cls.predictions.bias"}
-"""What an untied BERT has besides the bias of its last layer."""
+"""Further parameters of an untied BERT besides the bias of its last layer."""
 
 
 @cache
 def moving(architecture: str, tied: bool) -> set[str]:
-    """Return what moves without a recipe."""
+    """Return the parameters that move without a recipe."""
     return fit(build(architecture, tied=tied)).moved(0)
 
 
@@ -151,7 +151,7 @@ def test_weight_noise_has_the_asked_deviation_and_is_taken_off(
 
 
 def difference(noisy: list[dict[str, Tensor]], clean: list[dict[str, Tensor]], step: int) -> Tensor:
-    """Return what noise added to the gradients of a step of gradient descent at a rate of 1."""
+    """Return the noise on the gradients, from a step of gradient descent at a rate of 1."""
     steps = [{n: run[step][n] - run[step + 1][n] for n in run[0]} for run in (noisy, clean)]
     return torch.cat([(steps[0][name] - steps[1][name]).flatten() for name in clean[0]])
 
@@ -263,9 +263,9 @@ def test_generation_samples_as_set(architecture: str, tmp_path: Path) -> None:
 
 
 def test_generation_is_refused_where_nothing_is_generated() -> None:
-    with pytest.raises(ConfigurationError, match="BertForMaskedLM generates no text"):
+    with pytest.raises(ConfigurationError, match="BertForMaskedLM cannot generate text"):
         set_generation(bert(), temperature=0.5)
-    with pytest.raises(ConfigurationError, match="no setting of generation 'temprature'"):
+    with pytest.raises(ConfigurationError, match="'temprature' is not a field of"):
         set_generation(ARCHITECTURES["gpt2"](), temprature=0.5)
 
 

@@ -42,6 +42,7 @@ class Case:
     Attributes:
         metric: what its users report; more is better, unless it is a perplexity.
         margin: by how much it gets better than with a training on shuffled labels, at least.
+        shuffled: by how much that training makes it better, at most.
         x: an input to predict on, as it is typed.
         shuffle: takes the training rows and a random generator, and breaks the tie between inputs
             and labels in place.
@@ -50,6 +51,7 @@ class Case:
 
     metric: str
     margin: float
+    shuffled: float
     x: str
     shuffle: Callable[[list[Row], random.Random], None]
     settings: tuple[str, ...] = ()
@@ -101,40 +103,56 @@ CASES = {
     "nlp/language_modeling": Case(
         "val/perplexity",
         0.3,
+        1.6,
         "It is a truth",
         permute_within("text"),
-        ("dataset.block_size=64", "trainer.max_epochs=3"),
+        ("dataset.block_size=64", "dataset.limit_train_samples=1000"),
     ),
     "nlp/masked_language_modeling": Case(
         "val/perplexity",
         1.0,
+        2.9,
         "It is a <mask>.",
         permute_within("text"),
-        ("trainer.max_epochs=8", "dataset.line_by_line=true"),
+        ("trainer.max_epochs=4", "dataset.line_by_line=true"),
     ),
     "nlp/multiple_choice": Case(
         "val/accuracy",
         0.1,
+        0.05,
         '{context: "A", question: "B", choices: [c, d]}',
         permute("label"),
-        ("trainer.max_epochs=12", "optimizer.lr=2e-3"),
+        ("trainer.max_epochs=6", "optimizer.lr=2e-3"),
     ),
     "nlp/question_answering": Case(
         "val/has_answer_f1",
         15.0,
+        0.0,
         '{context: "Anna sat.", question: "Who sat?"}',
         random_answers,
-        ("trainer.max_epochs=8",),
+        ("trainer.max_epochs=5",),
     ),
     "nlp/summarization": Case(
-        "val/rougeL", 30.0, "It rained in Rome.", permute("summary"), (SHORT_OUTPUTS,)
+        "val/rougeL",
+        30.0,
+        27.0,
+        "It rained in Rome.",
+        permute("summary"),
+        ("trainer.max_epochs=1", SHORT_OUTPUTS),
     ),
-    "nlp/text_classification": Case("val/accuracy", 0.1, "And Moses said", permute("label")),
-    "nlp/token_classification": Case("val/f1", 0.2, "Mr. Darcy sat.", permute_within("ner_tags")),
+    "nlp/text_classification": Case("val/accuracy", 0.1, 0.1, "And Moses said", permute("label")),
+    "nlp/token_classification": Case(
+        "val/f1", 0.2, 0.0, "Mr. Darcy sat.", permute_within("ner_tags")
+    ),
     "nlp/translation": Case(
-        "val/bleu", 3.0, "the big dog", permute_targets, ("trainer.max_epochs=5", SHORT_OUTPUTS)
+        "val/bleu",
+        3.0,
+        2.0,
+        "the big dog",
+        permute_targets,
+        ("trainer.max_epochs=3", "dataset.limit_val_samples=100", SHORT_OUTPUTS),
     ),
-    "vision/image_classification": Case("val/accuracy", 0.2, "digit.png", permute("label")),
+    "vision/image_classification": Case("val/accuracy", 0.2, 0.0, "digit.png", permute("label")),
 }
 
 
@@ -173,14 +191,19 @@ def test_every_task_has_a_case() -> None:
     assert set(CASES) == tasks
 
 
-def test_it_learns_what_shuffled_labels_do_not_teach(trained: Any, tmp_path: Path) -> None:
+def test_it_learns_what_shuffled_labels_do_not_teach(trained: Any) -> None:
     task, run_dir, after = trained
     case = CASES[task]
-    before = first_metrics(run_dir)
+    assert gain(case, first_metrics(run_dir), after) > case.shuffled + case.margin
+
+
+@pytest.mark.slow
+def test_shuffled_labels_teach_no_more_than_is_recorded(trained: Any, tmp_path: Path) -> None:
+    task, run_dir, _ = trained
     file = shuffled_sample(task, tmp_path)
     config = compose(overrides(task, tmp_path, *file, *AT_THE_END))
-    shuffled = gain(case, before, train_from_config(config))
-    assert gain(case, before, after) > max(shuffled, 0.0) + case.margin
+    found = gain(CASES[task], first_metrics(run_dir), train_from_config(config))
+    assert found <= CASES[task].shuffled
 
 
 def test_it_evaluates_predicts_and_exports(

@@ -153,9 +153,9 @@ def test_code_of_a_repository_is_trusted_by_the_config_alone(
     trusted = {"pretrained_model_name_or_path": str(repository), "trust_remote_code": True}
     checkpoint = changed(classifier, tmp_path, backbone=trusted)
     overrides = ["task=nlp/text_classification", checkpoint]
-    with pytest.raises(ConfigurationError, match=r"backbone\.trust_remote_code=true runs it"):
+    with pytest.raises(ConfigurationError, match=r"set backbone\.trust_remote_code=true"):
         restore(compose(overrides))
-    with pytest.raises(ConfigurationError, match=r"backbone\.trust_remote_code=true runs it"):
+    with pytest.raises(ConfigurationError, match=r"set backbone\.trust_remote_code=true"):
         load(checkpoint.partition("=")[2])
     assert not mark.exists()
     restore(compose([*overrides, "backbone.trust_remote_code=true"]))

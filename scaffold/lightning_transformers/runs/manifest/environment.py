@@ -2,11 +2,13 @@
 
 import platform
 import sys
-from importlib.metadata import PackageNotFoundError, packages_distributions, version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import torch
 from pytorch_lightning import Trainer
+
+from lightning_transformers.data.source_code import distributions
 
 STACK = (
     "ltscaffold",
@@ -22,7 +24,7 @@ STACK = (
 def versions() -> dict[str, str | None]:
     """Return the versions of Python, the stack, and all imported packages."""
     modules = {name.partition(".")[0] for name in sys.modules}
-    owners = packages_distributions()
+    owners = distributions()
     imported = {name for module in modules for name in owners.get(module, ())}
     return versions_of(["python", *STACK, *sorted(imported - {*STACK})])
 

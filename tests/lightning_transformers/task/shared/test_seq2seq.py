@@ -1,4 +1,4 @@
-"""What all sequence-to-sequence tasks share, on summarization."""
+"""Common behavior of sequence-to-sequence tasks, on summarization."""
 
 import logging
 from pathlib import Path

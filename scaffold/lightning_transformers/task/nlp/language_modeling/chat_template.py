@@ -66,7 +66,7 @@ class ChatTemplate:
         self.special = re.compile(special_token)
         # The special tokens and spaces at the end of a text.
         self.ending = re.compile(rf"(?:{special_token})(?:\s|{special_token})*\Z")
-        # What may end an answer after its span; after a space, another token may begin a turn.
+        # The end-of-turn token may follow the span; after a space, another token may begin a turn.
         end: Any = tokenizer.eos_token
         end_of_text = rf"\s*{re.escape(end)}" if end else "(?!)"
         self.end_after_prompt = re.compile(end_of_text)

@@ -32,12 +32,12 @@ def packing_examples(document: Tensor, one: Tensor, another: Tensor) -> list[Exa
     """Return three packed examples with a common document: after `one`, after `another`, first.
 
     Args:
-        document: the common document, (LENGTH,), int64.
-        one: another document, (PREFIX,), int64.
-        another: a third document, (PREFIX,), int64.
+        document: the common document, (tokens,), int64.
+        one: another document, (tokens,), int64.
+        another: a third document, (tokens,), int64.
 
     Returns:
-        Each with `input_ids` and `labels` (LENGTH + PREFIX,) and `lengths` (2,).
+        Each with `input_ids` and `labels` (tokens,) and `lengths` (2,).
     """
     rows = [(one, document), (another, document), (document, one)]
     return [
@@ -54,12 +54,12 @@ def causality_examples(document: Tensor, one: Tensor, another: Tensor) -> list[E
     """Return two examples: the document, followed by each of the others.
 
     Args:
-        document: the common document, (LENGTH,), int64.
-        one: another document, (PREFIX,), int64.
-        another: a third document, (PREFIX,), int64.
+        document: the common document, (tokens,), int64.
+        one: another document, (tokens,), int64.
+        another: a third document, (tokens,), int64.
 
     Returns:
-        Each with `input_ids` (LENGTH + PREFIX,).
+        Each with `input_ids`, (tokens,), int64.
     """
     return [{"input_ids": torch.cat([document, other])} for other in (one, another)]
 

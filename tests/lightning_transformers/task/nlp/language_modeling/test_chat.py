@@ -1,4 +1,4 @@
-"""A chat is learned by what the assistant says, and by nothing else."""
+"""Only assistant turns of a chat contribute to the loss."""
 
 import logging
 from pathlib import Path

@@ -51,7 +51,7 @@ def test_tools_and_calls_have_no_keys_of_other_rows(streaming: bool, project: Pa
 
 
 def test_tools_that_are_no_json() -> None:
-    with pytest.raises(ConfigurationError, match=r"the tools '\[clock\]' are not JSON"):
+    with pytest.raises(ConfigurationError, match=r"tools '\[clock\]' are not JSON"):
         list(chat().predict_batches([{"messages": TWO, "tools": "[clock]"}], 1))
 
 

@@ -1,4 +1,4 @@
-"""What is learned of a chat is right with the templates that models have."""
+"""The labels of a chat are correct with the chat templates of common models."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -122,7 +122,7 @@ def tokenizer_of(template: str, trim: bool = True) -> Any:
 def learned_of(
     tokenizer: PreTrainedTokenizerBase, messages: Sequence[Any], tools: Any = None
 ) -> str:
-    """Return what is learned of a conversation, as text."""
+    """Return the labelled tokens of a conversation, as text."""
     ((ids, flags),) = tokenize_chats(tokenizer, [Conversation(messages, tools)])
     return str(tokenizer.decode(ids[flags]))
 
@@ -208,7 +208,7 @@ def test_the_mask_of_transformers_learns_what_the_user_says() -> None:
 
 @given(st.lists(st.text(max_size=12), min_size=1, max_size=4), st.sampled_from([True, False]))
 def test_marks_and_prompts_agree(answers: list[str], trim: bool) -> None:
-    """Whatever is said, a template learns the same with marks and without."""
+    """For any answers, a template gives the same labels with and without marks."""
     messages = [m for answer in answers for m in conversation("Why? ", answer)]
     without = QWEN2.replace("<|im_end|>\n", "<|im_end|>")
     marks = marked("", "<|im_end|>").replace("start_header_id", "im_start")
@@ -245,7 +245,9 @@ def test_thoughts_that_a_template_drops_are_refused() -> None:
             *thinking[2:],
         ],
     ):
-        with pytest.raises(ConfigurationError, match=r"has message 2 of the conversation.*'Hi'"):
+        with pytest.raises(
+            ConfigurationError, match=r"renders message 2 of the conversation.*'Hi'"
+        ):
             learned_of(tokenizer, messages)
     assert "A guest" in learned_of(tokenizer, thinking[:2])
 
@@ -272,9 +274,9 @@ def test_rendering_does_not_grow_with_the_square_where_it_need_not(
     """A question and its answer are rendered as a whole, and as a prompt: once each."""
     template = ChatTemplate(tokenizer_of(QWEN2))
     seen: list[Any] = []
-    rendered = template.rendered
+    render = template.render
     monkeypatch.setattr(
-        template, "rendered", lambda *args, **kwargs: seen.append(args) or rendered(*args, **kwargs)
+        template, "render", lambda *args, **kwargs: seen.append(args) or render(*args, **kwargs)
     )
     template.assistant_spans(Conversation(conversation("Hi", "Yes.")))
     assert len(seen) == 2

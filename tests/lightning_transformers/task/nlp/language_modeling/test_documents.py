@@ -286,6 +286,7 @@ def test_logits_are_those_of_the_documents_alone(
 
 
 @torch.no_grad()
+@pytest.mark.slow
 def test_the_compiled_kernel_of_flex_attention_keeps_documents_apart() -> None:
     mine = task("llama", "flex_attention")
     document, *others = random_documents(4, 12, 12)

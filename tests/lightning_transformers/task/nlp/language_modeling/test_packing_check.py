@@ -1,4 +1,4 @@
-"""What would let packed documents attend to each other is an error before the first step."""
+"""Attention between packed documents is an error before the first step."""
 
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -270,7 +270,7 @@ def masked(batch: Batch) -> Batch:
 
 @cache
 def mistakes(base: type[Any]) -> dict[str, type[Any]]:
-    """Return what people write, as subclasses of a task."""
+    """Return subclasses of a task as users write them."""
 
     class MaskInStep(base):  # type: ignore[misc]
         def shared_step(self, batch: Batch, stage: str) -> Any:
@@ -315,7 +315,7 @@ def test_a_task_that_mixes_documents_is_refused(cls: str, name: str, tmp_path: P
 
 @cache
 def own_steps(base: type[Any]) -> dict[str, type[Any]]:
-    """Return training steps of one's own, as subclasses of a task."""
+    """Return subclasses of a task with custom training steps."""
 
     class NoPositionsInStep(base):  # type: ignore[misc]
         def training_step(self, batch: Batch, batch_idx: int) -> Any:
@@ -559,7 +559,7 @@ def test_what_the_examples_of_the_check_cause_is_no_error(
 
 
 class OneRowAlone(LanguageModelingTransformer):
-    """Keeps documents apart in batches of one row alone, as FlashAttention does."""
+    """Separates documents only in batches of one row, as FlashAttention does."""
 
     def build_model(self) -> Any:
         """Return a model that else has no positions."""

@@ -168,9 +168,9 @@ def test_masks_are_filled_in_as_the_pipeline_does() -> None:
 
 def test_text_without_a_mask_is_refused() -> None:
     task, data = model(), mlm.MaskedLanguageModelingDataModule(TOKENIZER, max_length=32)
-    with pytest.raises(ConfigurationError, match="put <mask> where a word"):
+    with pytest.raises(ConfigurationError, match="insert <mask> for each token"):
         task.predict(["no mask"], data)
-    with pytest.raises(ConfigurationError, match="has a <mask> after the 32 tokens"):
+    with pytest.raises(ConfigurationError, match="has a <mask> after its first 32 tokens"):
         task.predict(["long " * 40 + "[MASK]"], data)
 
 

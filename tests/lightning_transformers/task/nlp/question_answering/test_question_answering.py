@@ -105,11 +105,11 @@ def test_exported_model_gives_the_same_logits(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("value", ["text", {"context": "a"}, {"context": "", "question": "b"}])
 def test_nothing_to_predict_on(value: Any) -> None:
-    with pytest.raises(ConfigurationError, match=r"nothing to predict .* give \+x='\{context"):
+    with pytest.raises(ConfigurationError, match=r"input .* lacks .* give \+x='\{context"):
         task().predict([value], QuestionAnsweringDataModule(TOKENIZER))
 
 
 def test_a_tokenizer_without_offsets_is_refused() -> None:
     data = QuestionAnsweringDataModule(CanineTokenizer())
-    with pytest.raises(ConfigurationError, match="CanineTokenizer does not tell which characters"):
+    with pytest.raises(ConfigurationError, match="CanineTokenizer gives no character offsets"):
         task().predict([{"context": CONTEXT, "question": QUESTION}], data)

@@ -1,4 +1,4 @@
-"""Questions in one's own files: the forms of answers, and what can be wrong with them."""
+"""Questions in the user's files: formats of answers, and errors in them."""
 
 import json
 from pathlib import Path
@@ -96,29 +96,39 @@ MISTAKES: dict[str, tuple[str, str, dict[str, Any], str]] = {
         {},
         "set dataset.context_column=<column>",
     ),
-    "empty": ("a.csv", "context,question,answers\na,b,a\n,b,\n", {}, "in the column 'context'"),
+    "empty": ("a.csv", "context,question,answers\na,b,a\n,b,\n", {}, "no text in column 'context'"),
     "elsewhere": ("a.jsonl", jsonl(row(None, answers="Oslo")), {}, "'Oslo' is not in its context"),
     "unequal": (
         "a.jsonl",
         jsonl(row(None, answers={"text": ["a"], "answer_start": [0, 1]})),
         {},
-        "1 text and 2 answer_start",
+        "1 text but 2 answer_start",
     ),
-    "other form": ("a.jsonl", jsonl(row(None, answers={"a": "b"})), {}, "answers are {text: […]"),
+    "other form": (
+        "a.jsonl",
+        jsonl(row(None, answers={"a": "b"})),
+        {},
+        "answers must be {text: […]",
+    ),
     "start": (
         "a.jsonl",
         jsonl(row(None, answers="a", answer_start="x")),
         {},
-        "answer_start=x is no number",
+        "answer_start=x is not a number",
     ),
-    "other json": ("a.json", json.dumps({"data": [{"a": 1}]}), {}, "'data' that is not SQuAD's"),
+    "other json": (
+        "a.json",
+        json.dumps({"data": [{"a": 1}]}),
+        {},
+        "'data' of the json file is not in SQuAD's format",
+    ),
     "question": (
         "a.jsonl",
         jsonl(row(None, question=LONG)),
         {},
         "leaves 0 of dataset.max_length=64",
     ),
-    "stride": ("a.jsonl", jsonl(*ROWS), {"stride": 60}, "the dataset.stride=60 in which windows"),
+    "stride": ("a.jsonl", jsonl(*ROWS), {"stride": 60}, "must exceed dataset.stride=60"),
     "truncation": (
         "a.jsonl",
         jsonl(*ROWS),

@@ -35,7 +35,7 @@ def windows(rows: Sequence[dict[str, Any]], max_length: int, stride: int) -> lis
 
 
 def labelled(part: dict[str, Any]) -> tuple[str, int, int] | None:
-    """Return what the labels of a window mark, or None for no answer."""
+    """Return the span that the labels of a window mark, or None for no answer."""
     if part["start_positions"] == part["end_positions"] == 0:
         return None
     first = part["window"]["first"]

@@ -65,11 +65,19 @@ def test_own_files(kind: str, names: tuple[str, str], tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("row", "keys", "message"),
     [
-        ({"a": "x", "b": "y"}, {}, r"it has: a, b\): set dataset.text_column=<column> dataset.sum"),
+        (
+            {"a": "x", "b": "y"},
+            {},
+            r"its columns: a, b\): set dataset.text_column=<column> dataset.sum",
+        ),
         ({"text": "x", "b": "y"}, {"text_column": "text"}, "b.: set dataset.summary_column=<col"),
         ({"text": "x", "summary": 1}, {}, "'summary' of the train set is int64, not text: set dat"),
         (ROWS[0], {"truncation": False, "max_source_length": 4}, "truncation=true"),
-        (ROWS[0], {"truncation": False, "max_target_length": 2}, "max_target_length=2: raise it"),
+        (
+            ROWS[0],
+            {"truncation": False, "max_target_length": 2},
+            "max_target_length=2: increase it",
+        ),
     ],
 )
 def test_mistakes(row: dict[str, Any], keys: dict[str, Any], message: str, tmp_path: Path) -> None:

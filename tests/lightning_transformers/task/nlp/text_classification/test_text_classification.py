@@ -20,7 +20,7 @@ ROWS = [{"text": f"text number {n}", "label": "ab"[n % 2]} for n in range(20)]
 
 
 def write(path: Path, rows: list[dict[str, Any]]) -> str:
-    """Write rows as json, one a line, and return the path."""
+    """Write rows as json lines, and return the path."""
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return str(path)
 
@@ -97,19 +97,22 @@ def test_a_line_of_a_txt_file_is_the_text_whatever_its_column_was_called(tmp_pat
 
 
 HOLES: dict[str, tuple[str, str]] = {
-    "csv without a text": ("text,label\na text,0\n,1\n", "'text' (the rest of it: {'label': 1})"),
+    "csv without a text": (
+        "text,label\na text,0\n,1\n",
+        "'text' (its other columns: {'label': 1})",
+    ),
     "csv of integers and a blank": (
         "text,label\na text,0\nanother,\nthird,1\n",
-        "'label' (the rest of it: {'text': 'another'})",
+        "'label' (its other columns: {'text': 'another'})",
     ),
     "lists and null": (
         '{"text": "a", "label": ["x", "y"]}\n{"text": "b", "label": null}\n',
-        "'label' (the rest of it: {'text': 'b'})",
+        "'label' (its other columns: {'text': 'b'})",
     ),
     "half a pair": (
         '{"text": "a", "text_pair": null, "label": 0.5}\n'
         '{"text": "b", "text_pair": "c", "label": 1}\n',
-        "'text_pair' (the rest of it: {'label': 0.5, 'text': 'a'})",
+        "'text_pair' (its other columns: {'label': 0.5, 'text': 'a'})",
     ),
 }
 
@@ -122,7 +125,7 @@ def test_a_row_without_a_value_is_shown(hole: str, tmp_path: Path) -> None:
     data = data_module(str(path))
     with pytest.raises(ConfigurationError) as caught:
         data.setup("fit")
-    assert f"a row of the train set has nothing in column {message}" in str(caught.value)
+    assert f"a row of the train set has no value in column {message}" in str(caught.value)
     assert "\n" not in str(caught.value)
 
 

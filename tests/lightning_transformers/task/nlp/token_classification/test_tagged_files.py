@@ -1,4 +1,4 @@
-"""Sentences with tags in one's own files: the formats, and what can be wrong with them."""
+"""Sentences with tags in the user's files: formats, and errors in them."""
 
 import json
 from collections.abc import Sequence
@@ -50,7 +50,7 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
             "B-ORG, B-PER, I-PER, O): fix the data"),
     "null": ({"tokens": ["a"], "ner_tags": [None]}, "the label 'None' in column 'ner_tags'"),
     "numbers": ({"tokens": [1], "ner_tags": ["O"]}, "'tokens' of the validation set is int64"),
-    "list as text": ({"tokens": "['a']", "ner_tags": "['O']"}, "looks like a list (['a'] …)"),
+    "list as text": ({"tokens": "['a']", "ner_tags": "['O']"}, "found a list as text (['a'] …)"),
     "empty": ({"tokens": [], "ner_tags": []}, "the validation set has no words in 'tokens'"),
     "column": ({"words": ["a"], "ner_tags": ["O"]}, "set dataset.tokens_column=<column>"),
     "beyond": ({"tokens": ["a"], "ner_tags": [5]}, "the label '5' in column"),

@@ -80,11 +80,19 @@ def test_languages(
 @pytest.mark.parametrize(
     ("rows", "keys", "message"),
     [
-        (NESTED, {"source_language": "en", "target_language": "en"}, "are both 'en': set one of"),
-        (THREE, {}, r"which languages of the train set\? \(it has: en, de, fr\): set dataset.so"),
-        (NESTED, {"source_language": "fr"}, r"no language 'fr' \(it has: en, de\): set dataset.s"),
-        (FLAT, {"source_language": "en", "target_language": "xx"}, r"'xx' \(it has: en, de\)"),
-        ([{"translation": "The cat."}], {}, "'translation' of the train set is no mapping"),
+        (NESTED, {"source_language": "en", "target_language": "en"}, "are both 'en': set one to"),
+        (THREE, {}, r"the train set has 3 languages \(en, de, fr\), not 2: set dataset.so"),
+        (
+            NESTED,
+            {"source_language": "fr"},
+            r"no language 'fr' \(its languages: en, de\): set dataset.s",
+        ),
+        (
+            FLAT,
+            {"source_language": "en", "target_language": "xx"},
+            r"'xx' \(its languages: en, de\)",
+        ),
+        ([{"translation": "The cat."}], {}, "'translation' of the train set is not a mapping"),
     ],
 )
 def test_mistakes(rows: Any, keys: Any, message: str, tmp_path: Path) -> None:
@@ -104,7 +112,7 @@ def test_prediction_needs_the_languages_and_no_files() -> None:
     (batch,) = data.predict_batches(["A cat."], 1)
     source = TOKENIZER.decode(batch["input_ids"][0], skip_special_tokens=True)
     assert source == "translate English to German: A cat."
-    with pytest.raises(ConfigurationError, match=r"not known: set dataset\.source_language="):
+    with pytest.raises(ConfigurationError, match=r"are unknown: set dataset\.source_language="):
         task.predict(["A cat."], data_module())
     with pytest.raises(ConfigurationError, match="a mapping with 'en'"):
         task.predict([{"de": "Eine Katze."}], data)

@@ -90,9 +90,9 @@ def test_predictions_of_paths_and_images_agree(project: Path) -> None:
     (changed,) = task.predict([edited], data)
     assert changed["score"] != pytest.approx(scores[0], abs=1e-5)
     for nothing in ("", {"x": path}, 5):
-        with pytest.raises(ConfigurationError, match="nothing to predict on"):
+        with pytest.raises(ConfigurationError, match="no image in input"):
             task.predict([nothing], data)
-    with pytest.raises(ConfigurationError, match="there is no image"):
+    with pytest.raises(ConfigurationError, match="does not exist"):
         task.predict(["gone.png"], data)
 
 
@@ -112,7 +112,7 @@ def test_exported_model_gives_the_same_logits(project: Path, tmp_path: Path) -> 
 
 
 def test_adapter_and_frozen_backbone(project: Path, tmp_path: Path) -> None:
-    """What the core does with vocabularies passes over images."""
+    """The core ignores vocabularies for images."""
     photos = write_photos(project)
     data = data_module(train_file=str(photos))
     lora = {"_target_": "peft.LoraConfig", "target_modules": ["q_proj", "v_proj"]}

@@ -1,4 +1,4 @@
-"""Images in one's own folders and files: the formats, the modes, and what can be wrong."""
+"""Images in the user's folders and files: formats, modes, and errors."""
 
 import csv
 import json
@@ -84,15 +84,15 @@ def test_every_kind_of_image_becomes_rgb(tmp_path: Path) -> None:
 
 
 MISTAKES: dict[str, tuple[str, str]] = {
-    "missing image": ("image,label\nno.png,train\n", "there is no image '{folder}/no.png'"),
+    "missing image": ("image,label\nno.png,train\n", "image '{folder}/no.png' does not exist"),
     "unknown class": ("image,label\nok.png,trian\n", "(did you mean 'train'?)"),
     "no label": ("image,label\nok.png,\n", "the label 'None' in column 'label'"),
     "other column": ("img,label\nok.png,train\n", "no column 'image' (its columns: img, label)"),
-    "numbers": ("image,label\n1,train\n", "1 is no image and no path to one"),
+    "numbers": ("image,label\n1,train\n", "1 is not an image or a path"),
     "broken image": ("image,label\nbad.png,train\n", "cannot read the image '{folder}/bad.png': "),
 }
 WHEN_READ = ("numbers", "broken image")
-"""What no run tells before it reads the images."""
+"""Errors that appear only when the images are read."""
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
