@@ -24,7 +24,4 @@ if TYPE_CHECKING:
 
 __getattr__, __all__ = lazy_exports(__name__, __file__)
 
-__version__ = "0.2.0"
-"""Of the distribution, too; metadata of an editable installation may be older."""
-
 FormerPaths.install()

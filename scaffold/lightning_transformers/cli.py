@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from packaging.version import Version
 
-from lightning_transformers import __version__
+from lightning_transformers.version import VERSION
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -113,9 +113,9 @@ def check_version(project: Path) -> None:
     text = record.read_text(encoding="utf-8") if record.is_file() else ""
     # Merged branches may leave two lines.
     oldest = max(map(Version, OLDEST_RUNTIME.findall(text)), default=Version("0"))
-    if oldest > Version(__version__):
+    if oldest > Version(VERSION):
         _exit(
-            f"{project} needs ltscaffold {oldest} or newer, and {__version__} is installed: "
+            f"{project} needs ltscaffold {oldest} or newer, and {VERSION} is installed: "
             f'pip install --upgrade "ltscaffold[train]>={oldest}"'
         )
 

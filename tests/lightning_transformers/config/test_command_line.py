@@ -8,7 +8,8 @@ import pytest
 import yaml
 from packaging.version import Version
 
-from lightning_transformers import __version__, cli
+from lightning_transformers import cli
+from lightning_transformers.version import VERSION
 from tests.conftest import Run
 from tests.helpers import warm
 from tests.helpers.corpus import TEXTS, write_csv
@@ -233,12 +234,12 @@ def test_an_older_runtime_than_the_templates_need_ends_in_one_line(project: Path
         done = warm.run(("python", f"../{script}", "task=nlp/mine"), project / "data")
         assert (done.returncode, done.stderr) == (
             2,
-            f"error: {project} needs ltscaffold 1000.2 or newer, and {__version__} is installed: "
+            f"error: {project} needs ltscaffold 1000.2 or newer, and {VERSION} is installed: "
             'pip install --upgrade "ltscaffold[train]>=1000.2"\n',
         )
 
 
 def test_the_newest_templates_work_with_this_runtime(project: Path) -> None:
     recorded = cli.OLDEST_RUNTIME.findall((project / ".copier-answers.yml").read_text())
-    assert [Version(each) for each in recorded] <= [Version(__version__)]
+    assert [Version(each) for each in recorded] <= [Version(VERSION)]
     assert recorded
