@@ -68,10 +68,10 @@ def validated(plain: bool = False) -> dict[str, float]:
 if __name__ == "__main__":
     results = {
         "updates": updates(),
-        "recipes": updates("label_smoothing", "custom_loss"),
-        "sharded": updates(sharded=True),
+        "recipes": updates("label_smoothing", "custom_loss", numbers=[1, 4]),
+        "sharded": updates(sharded=True, numbers=[1, 4]),
         "bases": {base: updates(base=base, numbers=[2])[2] for base in BASES},
-        "plain updates": updates(plain=True),
+        "plain updates": updates(plain=True, numbers=[1, 4]),
         "metrics": validated(),
         "plain metrics": validated(plain=True),
     }

@@ -20,6 +20,12 @@ from tests.helpers.rendered import CATALOG, task_class
 ROWS = 16
 BATCHES = (1, 2, 4, 8)
 """In a step, on each process."""
+SHORT = {
+    "language_modeling": "dataset.block_size=64",
+    "masked_language_modeling": "dataset.max_length=64",
+    "token_classification": "dataset.max_length=64",
+}
+"""Overrides that make the rows of some bases shorter."""
 
 
 def task_and_batch(base: str, *recipes: str, plain: bool = False) -> tuple[TaskTransformer, Batch]:
@@ -49,6 +55,7 @@ def _built(base: str, *recipes: str) -> tuple[TaskTransformer, Batch]:
         "optimizer.lr=1.0",
         "scheduler=none",
         f"training.run_dir={tempfile.gettempdir()}",
+        *([SHORT[base]] if base in SHORT else []),
     ]
     config = compose(overrides)
     config.task._target_ = f"{cls.__module__}.{cls.__name__}"
