@@ -248,7 +248,7 @@ def test_hooks_are_listed_with_signature_and_time(
     name = {"task": "training_step", "dataset": "process_split", "callback": "on_train_batch_end"}
     lines = run("ltscaffold", "list", "hooks", "--type", kind.name).stdout.splitlines()
     (line,) = [line for line in lines if line.split()[1] == name[kind.name]]
-    assert line.startswith(("train ", "process "))
+    assert line.startswith(("train\t", "process\t"))
     assert ") -> " in line
     assert "training batch" in line or "once a split" in line
     assert "Return the " in line or "Called after" in line
