@@ -244,7 +244,7 @@ def test_code_gets_the_same_objects(code: str) -> None:
 
 
 def found_by(code: str) -> Any:
-    """Return what a program collects."""
+    """Return the value of `found` after a program has run."""
     namespace: dict[str, Any] = {"__name__": "own"}
     exec(compile(code, "own", "exec"), namespace)
     return namespace["found"]
