@@ -1,4 +1,4 @@
-"""Optimizer steps on one batch of a task's sample, whole or in parts of uneven size."""
+"""Optimizer steps on one batch of a task's sample, whole or in parts of unequal size."""
 
 import copy
 import tempfile

@@ -1,4 +1,4 @@
-"""The codemod of the runtime's names: what code means stays, whatever form its imports have."""
+"""The codemod of the runtime's names preserves the meaning of code, for any form of import."""
 
 import os
 import warnings
