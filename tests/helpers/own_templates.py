@@ -1,4 +1,4 @@
-"""The templates of an organisation: a git repository that began as a clone of ours."""
+"""The templates of an organization: a git repository that began as a clone of ours."""
 
 import os
 import subprocess
@@ -10,7 +10,7 @@ from tests.helpers.releases import MODEL
 
 RELEASED = versions(SOURCE_URL)
 OURS = f"{RELEASED[-1]}+acme.1"
-"""The version that an organisation made of the newest."""
+"""The organization's version, made from the latest release."""
 DOCSTRING = "with the overrides of Acme"
 
 

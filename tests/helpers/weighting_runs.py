@@ -1,4 +1,4 @@
-"""Optimizer steps on one batch of a task's sample, whole or in parts of uneven size."""
+"""Optimizer steps on one batch of a task's sample, whole or in parts of unequal size."""
 
 import copy
 import tempfile
@@ -99,10 +99,10 @@ def update(task: TaskTransformer, batches: list[Batch], **arguments: Any) -> Ten
 
 
 def whole(value: Tensor) -> Tensor:
-    """Return all of a tensor, be it spread over processes."""
+    """Return the full tensor, also of a sharded one."""
     return value.full_tensor() if isinstance(value, DTensor) else value
 
 
 def relative_error(changes: Tensor, expected: Tensor) -> float:
-    """Return how far two updates are apart, in units of the expected one."""
+    """Return the norm of the difference of two updates, relative to the expected one."""
     return float((changes - expected).norm() / expected.norm())

@@ -1,4 +1,4 @@
-"""Random sequences of commands and edits, against a model of the tree."""
+"""Random sequences of commands and edits, compared with a model of the tree."""
 
 import os
 import shutil

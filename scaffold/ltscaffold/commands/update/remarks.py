@@ -1,4 +1,4 @@
-"""What an update says and does besides merging: codemods, removed hooks, news of the templates."""
+"""The parts of an update besides the merge: codemods, removed hooks and release notes."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,7 +20,7 @@ from ltscaffold.writing.plan import Plan, read
 def with_remarks(
     project: Path, plan: Plan, old: Answers, new: Answers, names: Sequence[str] = ()
 ) -> Plan:
-    """Return a plan with the codemods of versions, and with what the user should know.
+    """Return a plan with the codemods of versions, and with notes and reviews for the user.
 
     The codemods of all versions up to the project's run, since plain `copier update` runs none.
 

@@ -1,4 +1,4 @@
-"""Datasets and callbacks live in a project as tasks do."""
+"""Datasets and callbacks are components of a project, as tasks are."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The files that `new-task` writes, and those that it leaves alone."""
+"""The files that `new-task` writes, and those that it leaves unchanged."""
 
 import subprocess
 from pathlib import Path

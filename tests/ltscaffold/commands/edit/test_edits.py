@@ -1,4 +1,4 @@
-"""Components change, and no edit is lost: add, remove, rename and undo."""
+"""`add`, `remove`, `rename` and `undo` change components and keep all edits."""
 
 from pathlib import Path
 

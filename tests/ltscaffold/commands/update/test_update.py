@@ -1,4 +1,4 @@
-"""Plain `copier update` brings template improvements in and keeps edits."""
+"""Plain `copier update` applies template changes and keeps edits."""
 
 import os
 import shutil

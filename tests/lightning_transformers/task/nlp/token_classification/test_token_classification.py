@@ -1,4 +1,4 @@
-"""Token classification: which token has which label, scores over words, predictions."""
+"""Token classification: labels of tokens, word-level scores, predictions."""
 
 import json
 from pathlib import Path
