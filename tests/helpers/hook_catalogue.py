@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
 VARIABLES = ["phase", "summary", "when", "parameters", "returns", "result", "imports"]
-OPTIONAL = ["decorator"]
+OPTIONAL = ["decorator", "holds"]
 
 
 @dataclass(frozen=True)

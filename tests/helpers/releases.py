@@ -9,7 +9,7 @@ from build_tools.release_templates import BUNDLE, TEMPLATES, release
 
 MODEL = "**/model.py.jinja"
 NEXT = "v99.0.0"
-BETTER = ("with the overrides below", "improved")
+BETTER = ("Model of the task", "Better model of the task")
 
 
 def build_release(

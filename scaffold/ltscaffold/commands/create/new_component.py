@@ -83,7 +83,10 @@ def make_component(catalog: Catalog, answers: Answers, new: NewComponent) -> Com
             f"{component_type.name}s; add them to the templates"
         )
     group = config_group(catalog, answers, component_type, new.base)
-    component = Component(component_type.name, new.name, group, new.base, [], answers.version)
+    folder = catalog.folder(component_type)
+    component = Component(
+        component_type.name, new.name, group, new.base, [], answers.version, folder
+    )
     fragments = checked_fragments(catalog, answers, component, new.hooks, new.recipes)
     check_new_name(catalog, answers, component_type, new.name)
     return replace(component, fragments=fragments)

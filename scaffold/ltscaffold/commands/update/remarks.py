@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ltscaffold.commands.update.codemods import CODEMODS, run_codemods, sources
 from ltscaffold.git import ignored_paths
-from ltscaffold.project.components import component_files
+from ltscaffold.project.components import component_files, source_files
 from ltscaffold.project.diagnostics import IGNORED_BY_GIT
 from ltscaffold.project.project_fragments import ejected_changes
 from ltscaffold.project.removed_hooks import removed_hooks
@@ -62,6 +62,4 @@ def with_remarks(
 
 def python_files(project: Path, answers: Answers, components: Sequence[Component]) -> list[str]:
     """Return the Python files in the packages of components, the user's own among them."""
-    folders = (project / answers.package / component.name for component in components)
-    files = (path for folder in folders for path in sorted(folder.rglob("*.py")))
-    return [path.relative_to(project).as_posix() for path in files]
+    return [path for each in components for path in source_files(project, answers, each)]
