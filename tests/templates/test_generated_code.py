@@ -42,7 +42,7 @@ def test_generated_configs_compose(project: Path) -> None:
 
 
 def test_config_of_the_project_is_the_packaged_one() -> None:
-    """Two files, since a project must have its own; a change to one has to reach the other."""
+    """Two files, since a project must have its own; a change to one must reach the other."""
     project = TEMPLATES / "project" / "conf" / "config.yaml"
     assert project.read_bytes() == (PACKAGED_CONFIGS / "config.yaml").read_bytes()
 

@@ -1,4 +1,4 @@
-"""What the templates write passes formatter, linter and type checker, whatever is combined."""
+"""Generated code passes formatter, linter and type checker in any combination."""
 
 import random
 import subprocess

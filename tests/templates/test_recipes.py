@@ -74,7 +74,7 @@ PAIRS = [(recipe, base) for base in BASES for recipe in suitable(base)]
 
 
 def sampled(pairs: list[tuple[str, str]]) -> Iterator[Any]:
-    """Yield all pairs; but for two bases a recipe, other ones for each recipe, they are slow."""
+    """Yield all pairs; all are slow except two bases per recipe, which differ by recipe."""
     for number, recipe in enumerate(RECIPES):
         bases = [base for other, base in pairs if other == recipe]
         chosen = {bases[(number + start) % len(bases)] for start in (0, len(bases) // 2)}
