@@ -31,7 +31,7 @@ from tests.helpers.projects import undo, update
 from tests.helpers.tree import tree
 
 SCALE = ("class MineTransformer", "SCALE = 2.0\n\n\nclass MineTransformer")
-"""An edit that merges by line with each version; a filled stub conflicts with the order of 2.0.0."""
+"""An edit that merges by line with each version; filled stubs conflict with the order of 2.0.0."""
 REWRITTEN = {"compute_loss", "shared_step"}
 """Methods whose statements of recipes 2.0.0 has rewritten."""
 RELEASED = versions(SOURCE_URL)
