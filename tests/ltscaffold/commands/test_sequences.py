@@ -186,7 +186,7 @@ def sorted_out(fragments: list[str]) -> tuple[list[str], list[str]]:
 
 
 def docstring(task: Task) -> str:
-    noise = " with weight noise" * ("recipes/weight_noise" in task.parts)
+    noise = " with weight noise" * ("recipes/weight_noise" in task.fragments)
     return f'    """{task.edit or f"{MODELS[task.base]}{noise}."}"""'
 
 

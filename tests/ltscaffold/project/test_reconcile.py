@@ -148,7 +148,8 @@ def test_an_update_resolves_the_conflicts_of_git(
     assert FILLED in text
     assert text.index('print("prepare_data")') < text.index('print("setup")')
     assert text.index("def configure_callbacks") < text.index("def prepare_data")
-    assert "with weight noise and a frozen backbone." in text
+    traits = {"weight noise", "a frozen backbone"}
+    assert {*text.partition("model with ")[2].partition(".")[0].split(" and ")} == traits
     update(project)
     assert_whole(project, "mine")
 

@@ -44,7 +44,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], None], str, str, int]] = {
         damaged(MODEL, "configure_callbacks(self)", "configure_callbacks(self, more)"),
         "hook-signature",
         MODEL,
-        17,
+        15,
     ),
 }
 

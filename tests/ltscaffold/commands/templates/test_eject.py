@@ -205,7 +205,8 @@ def test_fragments_of_every_folder_can_be_ejected(folder: str, project: Path) ->
     eject(project, f"{folder}/{names[folder]}")
     fragment = project / f".ltscaffold/templates/{folder}/{names[folder]}.jinja"
     text = fragment.read_text()
-    fragment.write_text(text.replace("title = ", "title = 'Our ' ~ ").replace("Called", "Our call"))
+    text = re.sub(r'(model|data) = "', r'\1 = "Our ', text)
+    fragment.write_text(text.replace("Called", "Our call"))
     new_task(project, "mine", "language_modeling", recipes=["lora"])
     new_dataset(project, "rows", "language_modeling", ["process_data"])
     new_callback(project, "watch", ["on_fit_end"])

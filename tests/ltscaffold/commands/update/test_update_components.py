@@ -105,7 +105,7 @@ def test_a_version_may_be_chosen(project: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv(BUNDLE_VARIABLE, str(next_release(bundle=first)))
     update(project, to="v98.0.0")
     assert set(recorded(project).values()) == {"v98.0.0"}
-    assert "overrides there" in (project / MODEL).read_text()
+    assert "The model of the task" in (project / MODEL).read_text()
     with pytest.raises(
         ScaffoldError, match=r"'v97\.0\.0' is not a version of the templates: v1\.0\.0,"
     ):
