@@ -34,7 +34,7 @@ demo: install  ## Generate a task in demo/my-project, test it, train it, predict
 test: install  ## Run the tests.
 	$(BIN)/python -m pytest -n auto --dist loadgroup
 
-test-all: install  ## Run the slow tests as well: the full products that `make test` samples.
+test-all: install  ## Run the slow tests as well: full products that `make test` samples, and controls.
 	$(BIN)/python -m pytest -n auto --dist loadgroup -m ""
 
 sweep: install  ## Run the long tests in full: every kill, 500 sequences, 2000 command lines, 1000 merges.

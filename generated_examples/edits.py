@@ -1,5 +1,6 @@
-"""What is generated for each example, and what a user makes of it."""
+"""The generated code of each example, and the edits of a user."""
 
+import re
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,7 +19,7 @@ class Example:
         hooks: the stubs that are generated.
         bodies: what replaces the call of `super()` in a hook, by the hook's name.
         imports: what the bodies need, as the first lines of imports or instead of one.
-        fields: hyperparameters that the bodies use, with type and default.
+        fields: hyperparameters that the bodies use, with type, default and comment.
         package: folder of the tasks.
         group: folder of the task's config.
     """
@@ -27,7 +28,7 @@ class Example:
     hooks: tuple[str, ...]
     bodies: dict[str, str]
     imports: tuple[str, str]
-    fields: dict[str, tuple[str, str]]
+    fields: dict[str, tuple[str, str, str]]
     package: str = "tasks"
     group: str = "nlp"
 
@@ -42,17 +43,19 @@ class Example:
         apply(project, partial(plan_new_component, project, task, self.package))
         self._edit(project / self.package / self.task / "model.py")
         config = project / "conf" / "task" / self.group / f"{self.task}.yaml"
-        values = "".join(f"{name}: {default}\n" for name, (_, default) in self.fields.items())
-        config.write_text(config.read_text() + values)
+        lines = [f"{name}: {value}  # {why}\n" for name, (_, value, why) in self.fields.items()]
+        config.write_text(config.read_text() + "".join(lines))
 
     def _edit(self, module: Path) -> None:
         text = module.read_text()
-        marker = "    # New hooks go"
+        docstring = re.search(r'\nclass .*\n    """.*"""\n', text)
+        assert docstring is not None
         declared = [
-            f"    {name}: {kind} = {value}\n" for name, (kind, value) in self.fields.items()
+            f"    {name}: {annotation} = {value}  # {comment}\n"
+            for name, (annotation, value, comment) in self.fields.items()
         ]
-        block = "".join([*declared, "\n" if declared else ""])
-        text = replaced(text, marker, block + marker)
+        block = "".join(["\n" if declared else "", *declared])
+        text = text[: docstring.end()] + block + text[docstring.end() :]
         if self.imports[0]:
             text = replaced(text, *self.imports)
         for hook, body in self.bodies.items():
@@ -82,7 +85,7 @@ LANGUAGE_MODELING = Example(
         "from lightning_transformers import",
         "import torch\nfrom lightning_transformers import",
     ),
-    fields={"noise_std": ("float", "0.1")},
+    fields={"noise_std": ("float", "0.1", "standard deviation of the noise")},
     bodies={
         "setup": """
 super().setup(stage)
@@ -116,7 +119,7 @@ MASKED_LANGUAGE_MODELING = Example(
     bodies={
         "on_before_optimizer_step": """
 super().on_before_optimizer_step(optimizer)
-# Before it is clipped, in the same unit as trainer.gradient_clip_val.
+# Before clipping, in the unit of trainer.gradient_clip_val.
 gradients = [p.grad for p in self.parameters() if p.grad is not None]
 self.log("train/grad_norm", get_total_norm(gradients))
 """,
@@ -130,10 +133,10 @@ MULTIPLE_CHOICE = Example(
         "from transformers.utils",
         "from torch.nn.functional import multi_margin_loss\nfrom transformers.utils",
     ),
-    fields={"margin": ("float", "1.0")},
+    fields={"margin": ("float", "1.0", "between the logits of the right choice and of any other")},
     bodies={
         "compute_loss": """
-# The right choice has to beat each other by the margin; more gains nothing.
+# The right choice must beat each other one by the margin; more gains nothing.
 total = multi_margin_loss(
     outputs["logits"], batch["labels"], margin=self.margin, reduction="sum"
 )
@@ -149,13 +152,13 @@ QUESTION_ANSWERING = Example(
         "from transformers.utils",
         "from torch.nn.functional import cross_entropy\nfrom transformers.utils",
     ),
-    fields={"null_weight": ("float", "0.5")},
+    fields={"null_weight": ("float", "0.5", "weight of a window without an answer")},
     bodies={
         "compute_loss": """
 start, end = batch["start_positions"], batch["end_positions"]
 losses = cross_entropy(outputs["start_logits"], start, reduction="none")
 losses = losses + cross_entropy(outputs["end_logits"], end, reduction="none")
-# Most windows of a long text have no answer, and would drown the others.
+# Most windows of a long text have no answer and would dominate the loss.
 weights = (end == 0) * self.null_weight + (end != 0)
 return Loss((losses * weights).sum() / 2, weights.sum())
 """,
@@ -169,7 +172,7 @@ SUMMARIZATION = Example(
         "from transformers.utils",
         "from torch.nn.functional import cross_entropy\nfrom transformers.utils",
     ),
-    fields={"label_smoothing": ("float", "0.1")},
+    fields={"label_smoothing": ("float", "0.1", "share spread over the vocabulary")},
     bodies={
         "compute_loss": """
 total = cross_entropy(
@@ -187,10 +190,10 @@ TEXT_CLASSIFICATION = Example(
     base="text_classification",
     hooks=("compute_loss",),
     imports=("", ""),
-    fields={"focus": ("float", "2.0")},
+    fields={"focus": ("float", "2.0", "gamma of the paper")},
     bodies={
         "compute_loss": """
-# Focal loss (Lin et al., 2017): what the model is sure of counts less.
+# Focal loss (Lin et al., 2017): confident predictions count less.
 log_probabilities = outputs["logits"].log_softmax(-1)
 of_label = log_probabilities.gather(-1, batch["labels"].unsqueeze(-1))
 total = -((1 - of_label.exp()) ** self.focus * of_label).sum()
@@ -207,7 +210,7 @@ TOKEN_CLASSIFICATION = Example(
         "from lightning_transformers.recipes import head_parameters\n"
         "from lightning_transformers.task",
     ),
-    fields={"head_lr": ("float", "1e-3")},
+    fields={"head_lr": ("float", "1e-3", "learning rate of the head")},
     bodies={
         "parameter_groups": """
 head = {id(parameter) for parameter in head_parameters(self.model)}
@@ -230,7 +233,7 @@ TRANSLATION = Example(
     bodies={
         "build_model": """
 model = super().build_model()
-# The decoder alone learns, without the embeddings that both share.
+# Train the decoder alone, without the embeddings that it shares with the encoder.
 for parameter in model.get_encoder().parameters():
     parameter.requires_grad = False
 return model
@@ -246,7 +249,7 @@ IMAGE_CLASSIFICATION = Example(
         "from lightning_transformers import",
         "import torch\nfrom lightning_transformers import",
     ),
-    fields={"max_shift": ("int", "1")},
+    fields={"max_shift": ("int", "1", "pixels in either direction")},
     bodies={
         "on_after_batch_transfer": """
 batch = super().on_after_batch_transfer(batch, dataloader_idx)

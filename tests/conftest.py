@@ -1,4 +1,4 @@
-"""What all tests share: no network, caches of their own, and projects to work in."""
+"""Setup of all tests: no network, private caches, and projects to work in."""
 
 import os
 import subprocess

@@ -35,7 +35,7 @@ EXAMPLES = {
     ),
     "export": ("+task=nlp/text_classification +checkpoint_path=best.ckpt export_dir=my-model",),
 }
-"""What may follow each command, for its help."""
+"""Example arguments of each command, for its help."""
 OLDEST_RUNTIME = re.compile(r"^lts_runtime: *[\"']?(\d+(?:\.\d+)*)", re.MULTILINE)
 """Where a project records the oldest runtime that its templates work with."""
 STACK = ("datasets", "hydra", "pytorch_lightning", "torch", "transformers")

@@ -59,8 +59,8 @@ MODULES: Mapping[str, list[str]] = {
 }
 """Former module → the modules with its names now, relative to the runtime."""
 FUNCTIONS = ("train", "evaluate", "predict", "export")
-"""Former modules whose names are functions now: a module would replace the function. What they
-defined is in `runs`."""
+"""Former modules whose names are functions now: a module would replace the function. Their
+definitions are in `runs`."""
 PACKAGES = {
     "core": ["base", "data", "models", "recipes", "training"],
     "hydra_app": ["config"],

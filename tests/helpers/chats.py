@@ -1,4 +1,4 @@
-"""Conversations, chat templates, and what of them is learned."""
+"""Conversations, chat templates, and the texts in them that contribute to the loss."""
 
 import json
 from collections.abc import Sequence
@@ -52,7 +52,7 @@ def batch_of(data: LanguageModelingDataModule, file: str) -> Batch:
 
 
 def learned(data: LanguageModelingDataModule, batch: Batch) -> list[str]:
-    """Return what is learned in each row, as text."""
+    """Return the text of the labeled tokens in each row."""
     rows = zip(batch["input_ids"], batch["labels"], strict=True)
     return [str(data.tokenizer.decode(ids[labels != -100])) for ids, labels in rows]
 

@@ -1,4 +1,4 @@
-"""A model repository that brings code of its own."""
+"""A model repository with custom code."""
 
 import json
 from pathlib import Path
@@ -17,7 +17,7 @@ class Own(BertForSequenceClassification):
 
 
 def bring_code(repository: Path, mark: Path) -> None:
-    """Let a repository bring code, which leaves a mark when it runs."""
+    """Add code to a repository that creates the file `mark` when it runs."""
     (repository / "own.py").write_text(CODE.format(mark=str(mark)))
     config = json.loads((repository / "config.json").read_text())
     auto_map = {"AutoConfig": "own.OwnConfig", HEAD.partition(".")[2]: "own.Own"}

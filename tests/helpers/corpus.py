@@ -1,4 +1,4 @@
-"""Files such as users have, and models small enough to train in a second."""
+"""Data files like those of users, and models small enough to train in a second."""
 
 import csv
 import json

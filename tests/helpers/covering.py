@@ -1,4 +1,4 @@
-"""Few sets of parts in which any two parts meet in every combination: both, one, other, none."""
+"""Pairwise covering arrays: for any two parts, sets with both, either one, and none of them."""
 
 from collections.abc import Iterator, Sequence
 from itertools import combinations, count

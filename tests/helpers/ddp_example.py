@@ -1,4 +1,4 @@
-"""Trains on two processes; started by `test_ddp.py`. The argument is the hook that freezes."""
+"""Train on two ranks; started by `test_ddp.py`. The argument names the hook that freezes."""
 
 import sys
 from pathlib import Path

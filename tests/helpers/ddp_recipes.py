@@ -1,4 +1,4 @@
-"""Trains with recipes on two processes; started by `test_ddp.py`. The arguments name them."""
+"""Train with recipes on two ranks; started by `test_ddp.py`. The arguments name the recipes."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A run on two processes, and one that goes on from its midst; started by `test_resume.py`."""
+"""A run on two ranks, and one resumed from its mid-step checkpoint; started by `test_resume.py`."""
 
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,12 @@ from tests.helpers.weighting_runs import whole
 
 STRATEGIES = {"ddp": lambda: "ddp", "sharded": FullyShardedStrategy}
 RECIPES = {"ddp": ("ema_weights", "weight_noise"), "sharded": ("weight_noise",)}
-MIDST = 5
-"""Batches before the checkpoint: one of them belongs to a step that is not done."""
+SAVED_AFTER = 5
+"""Batches before the checkpoint; the last one belongs to an incomplete step."""
 
 
-class Noted(Checkpoint):
-    """Saves in the midst of a step, and notes the batches from there on."""
+class Observer(Checkpoint):
+    """Saves within an accumulated step, and records the batches after the checkpoint."""
 
     def __init__(self) -> None:
         self.seen: list[int] = []
@@ -27,27 +27,27 @@ class Noted(Checkpoint):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        if batch_idx >= MIDST:
+        if batch_idx >= SAVED_AFTER:
             self.seen.append(int(batch["input_ids"].sum()))
-        elif batch_idx == MIDST - 1:
-            trainer.save_checkpoint("midst.ckpt")
+        elif batch_idx == SAVED_AFTER - 1:
+            trainer.save_checkpoint("mid-step.ckpt")
 
 
 def fit(strategy: Any, checkpoint: str | None = None) -> tuple[list[torch.Tensor], list[int]]:
-    """Return the parameters in the end and the later batches of this process."""
+    """Return the final parameters and the batches of this rank after the checkpoint."""
     task = model(task_class("language_modeling", *RECIPES[strategy]))
     limits = {"limit_train_batches": 9, "limit_val_batches": 0, "accumulate_grad_batches": 2}
-    noted = Noted()
+    observer = Observer()
     two = {"strategy": STRATEGIES[strategy](), "devices": 2, "enable_checkpointing": True}
-    run = trainer(Path.cwd(), callbacks=[noted], **two, **limits)
+    run = trainer(Path.cwd(), callbacks=[observer], **two, **limits)
     run.fit(task, sample(batch_size=4), ckpt_path=checkpoint, weights_only=True)
-    return [whole(p.detach()).clone() for p in task.parameters()], noted.seen
+    return [whole(p.detach()).clone() for p in task.parameters()], observer.seen
 
 
 if __name__ == "__main__":
     for strategy in STRATEGIES:
         weights, batches = fit(strategy)
-        weights_resumed, batches_resumed = fit(strategy, "midst.ckpt")
+        weights_resumed, batches_resumed = fit(strategy, "mid-step.ckpt")
         same = all(map(torch.equal, weights, weights_resumed)) and batches == batches_resumed
-        said = "equal" if same and len(batches) == 4 else f"other: {batches} {batches_resumed}"
-        print(f"{strategy}: {said}")
+        result = "equal" if same and len(batches) == 4 else f"other: {batches} {batches_resumed}"
+        print(f"{strategy}: {result}")

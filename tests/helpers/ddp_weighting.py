@@ -1,7 +1,7 @@
-"""Steps and validations on two ranks, for `test_loss_normalization.py`, which names the file.
+"""Steps and validations on two ranks; started by `test_loss_normalization.py`.
 
-The file gets the updates by the number of batches that each process has in a step, and the
-metrics, of this stack and of plain Lightning.
+The results go to the file that the argument names: the updates by the number of batches per rank
+and step, and the metrics, of this runtime and of plain Lightning.
 """
 
 import os
@@ -20,7 +20,7 @@ from tests.helpers.weighting_runs import BATCHES, parts_of, task_and_batch, upda
 
 TWO: dict[str, Any] = {"strategy": "ddp", "devices": 2}
 ODD = {"limit_val_samples": 5, "batch_size": 3, "block_size": 32}
-"""Of these texts there are 17 rows: one process has nine of them, the other eight."""
+"""These texts give 17 rows: nine on one rank and eight on the other."""
 
 
 def updates(
@@ -30,14 +30,14 @@ def updates(
     plain: bool = False,
     sharded: bool = False,
 ) -> dict[int, torch.Tensor]:
-    """Return the update of one step by the number of batches that each process has in it.
+    """Return the update of one step by the number of batches per rank.
 
     Args:
         recipes: of the task.
         base: of the task.
         numbers: the numbers of batches.
         plain: weigh the batches as Lightning does.
-        sharded: spread the weights over the processes.
+        sharded: shard the weights over the ranks.
     """
     rank = int(os.environ.get("LOCAL_RANK", "0"))
     found = {}
@@ -68,10 +68,10 @@ def validated(plain: bool = False) -> dict[str, float]:
 if __name__ == "__main__":
     results = {
         "updates": updates(),
-        "recipes": updates("label_smoothing", "custom_loss"),
-        "sharded": updates(sharded=True),
+        "recipes": updates("label_smoothing", "custom_loss", numbers=[1, 4]),
+        "sharded": updates(sharded=True, numbers=[1, 4]),
         "bases": {base: updates(base=base, numbers=[2])[2] for base in BASES},
-        "plain updates": updates(plain=True),
+        "plain updates": updates(plain=True, numbers=[1, 4]),
         "metrics": validated(),
         "plain metrics": validated(plain=True),
     }

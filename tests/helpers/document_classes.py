@@ -1,4 +1,4 @@
-"""Language models whose rows hold documents."""
+"""Task classes of language modeling, of the runtime and rendered with recipes."""
 
 from lightning_transformers.task.nlp.language_modeling import (
     LanguageModelingTransformer,

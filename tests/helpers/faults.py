@@ -1,8 +1,8 @@
-"""Commands in a process of their own, which counts its writes and can be killed before any.
+"""Commands in a child process that counts its writes and can be killed before any of them.
 
-Python tells an audit hook of each file that is opened and of each rename, unlink, mkdir and rmdir
-before it happens, whatever the code that asks for it. Not counted are the lock, and the temporary
-folder in which git merges, whose files are removed relative to it.
+Python calls an audit hook before each open, rename, unlink, mkdir and rmdir, whichever code
+requests it. The lock is not counted, nor is the temporary folder in which git merges, whose files
+are removed relative to it.
 """
 
 import signal

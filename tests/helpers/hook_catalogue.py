@@ -1,4 +1,4 @@
-"""The hooks that the templates offer, as their partials describe them."""
+"""The hooks that the templates offer, read from their fragments."""
 
 import __future__
 
@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
 VARIABLES = ["phase", "summary", "when", "parameters", "returns", "result", "imports"]
-OPTIONAL = ["decorator"]
+OPTIONAL = ["decorator", "holds"]
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Hook:
 
 
 def load_catalogue(folder: str) -> dict[str, Hook]:
-    """Return the hooks of a kind of items by name."""
+    """Return the hooks of a component type by name."""
     environment = Environment(
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -156,7 +156,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def missing(code: str, headers: Mapping[str, str] = {}) -> Answer:
-    """Answer, in the hub's way, that something is not there."""
+    """Answer 404 with an error code of the hub."""
     return Answer(404, {**headers, "X-Error-Code": code})
 
 

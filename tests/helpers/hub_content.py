@@ -1,6 +1,6 @@
-"""What the small hub of the tests serves: data sets and models under the names of the real ones.
+"""Content of the local hub: datasets and models under the names of the real ones.
 
-The columns, splits and declared classes are those of the real data sets; the rows are few, and
+The columns, splits and declared classes are those of the real datasets; the rows are few, and
 the models are tiny.
 """
 
@@ -39,7 +39,7 @@ T5_SIZE = {"d_model": 16, "d_kv": 8, "d_ff": 32, "num_layers": 1, "num_heads": 2
 
 
 def rows(features: Mapping[str, Any], *values: Any) -> Dataset:
-    """Return a table of rows that are alike but for their number."""
+    """Return a table of rows that differ only in their number."""
     columns = {
         name: [value(number) if callable(value) else value for number in range(ROWS)]
         for name, value in zip(features, values, strict=True)
@@ -48,7 +48,7 @@ def rows(features: Mapping[str, Any], *values: Any) -> Dataset:
 
 
 def add_datasets(hub: Hub) -> None:
-    """Put the named data sets of `conf/dataset` on a hub."""
+    """Put the named datasets of `conf/dataset` on a hub."""
     for name, (config, table, splits) in datasets().items():
         files = parquet_dataset(config, dict.fromkeys(splits, table))
         for revision in ("main", "refs/convert/parquet"):
@@ -56,7 +56,7 @@ def add_datasets(hub: Hub) -> None:
 
 
 def datasets() -> dict[str, tuple[str, Dataset, Sequence[str]]]:
-    """Return config, rows and splits of each data set by its id."""
+    """Return config, rows and splits of each dataset by its id."""
     sentence = "The cat sat on the mat number {}.".format
     answers = {"text": List(TEXT), "answer_start": List(Value("int32"))}
     squad = {"id": TEXT, "title": TEXT, "context": TEXT, "question": TEXT, "answers": answers}

@@ -24,7 +24,7 @@ CLASSES = ["bus", "car", "train"]
 
 
 def image(number: int) -> Images.Image:
-    """Return noise in one of three colours, which stand for the classes."""
+    """Return noise in one of three colors, which stand for the classes."""
     pixels = np.random.default_rng(number).integers(0, 120, (10, 12, 3), dtype=np.uint8)
     pixels[..., 2 - number % 3] += 100
     return Images.fromarray(pixels)

@@ -1,4 +1,4 @@
-"""Cases of merges: rendered files, edits of users, and changes of templates."""
+"""Merge cases: rendered files, user edits and template changes."""
 
 import ast
 import random

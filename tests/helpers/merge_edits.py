@@ -8,17 +8,42 @@ Edit = Callable[[str], str]
 METHOD = r"\n\n(?=    (?:@|def ))"
 
 
+def below_docstring(text: str, lines: str) -> str:
+    """Return a module with lines below the docstring of its class, and below the marker of 1.x."""
+    return re.sub(
+        r'(\nclass [^:]+:\n    """(?:.|\n)*?"""\n)(\n?)',
+        lambda found: f"{found[1]}\n{lines}{found[2]}",
+        text,
+        count=1,
+    )
+
+
+def below_fields(text: str, member: str) -> str:
+    """Return a module with a method above the others of its class."""
+    if "go below this line" in text:
+        return re.sub(r"(go below this line\.\n)", rf"\1{member}", text)
+    place = re.search(METHOD, text)
+    if place is None:
+        return text + member
+    return f"{text[: place.start() + 1]}{member}{text[place.start() + 1 :]}"
+
+
+def before_super(text: str, statements: str) -> str:
+    """Return a module with statements in the first body that returns the result of super()."""
+    return text.replace("\n        return super()", f"\n{statements}        return super()", 1)
+
+
 def filled(text: str) -> str:
-    return text.replace("        return super()", "        kept = 1\n        return super()", 1)
+    return before_super(text, "        kept = 1\n")
 
 
 def own_members(text: str) -> str:
     member = "\n    def own(self) -> int:\n        return 1\n"
-    return re.sub(r"(go below this line\.\n)", rf"\1{member}", text)
+    return below_fields(text, member)
 
 
 def own_field(text: str) -> str:
-    return text.replace("    # New hooks", "    own_field: int = 3\n\n    # New hooks")
+    return below_docstring(text, "    own_field: int = 3\n")
 
 
 def own_code(text: str) -> str:
@@ -64,7 +89,7 @@ def moved_imports(text: str) -> str:
 
 def remarks(text: str) -> str:
     return text.replace("\n    def ", "\n    # Mine.\n    def ").replace(
-        "        return", "        # so\n        return"
+        "\n        return", "\n        # so\n        return"
     )
 
 
@@ -75,7 +100,7 @@ def branches(text: str) -> str:
         else:
             raise ValueError("mine")
 """
-    return text.replace("        return super()", body + "        return super()", 1)
+    return before_super(text, body)
 
 
 def black_79(text: str) -> str:
@@ -96,7 +121,7 @@ def changed_value(text: str) -> str:
 
 
 def docstring(text: str) -> str:
-    return text.replace("with the overrides below", "of my own")
+    return re.sub(r'(?<=\n    """)[^\n"]+', "Mine, and nobody else's.", text, count=1)
 
 
 EDITS: list[Edit] = [
@@ -113,11 +138,11 @@ def new_parameter(text: str) -> str:
 def new_hook(text: str) -> str:
     text = re.sub(r'("""\n)\n', r"\1\nfrom collections.abc import Mapping\n\n", text, count=1)
     hook = "\n    def brand_new(self, state: Mapping[str, int]) -> None:\n        print(state)\n"
-    return re.sub(r"(go below this line\.\n)", rf"\1{hook}", text)
+    return below_fields(text, hook)
 
 
 def new_field(text: str) -> str:
-    return text.replace("    # New hooks", "    brand_field: int = 1\n\n    # New hooks")
+    return below_docstring(text, "    brand_field: int = 1\n")
 
 
 def new_default(text: str) -> str:
@@ -129,7 +154,7 @@ def new_statement(text: str) -> str:
 
 
 def new_docstrings(text: str) -> str:
-    return text.replace("Return ", "Give back ").replace("overrides below", "methods below")
+    return text.replace("Return ", "Give back ").replace("language model", "model of language")
 
 
 def moved_import(text: str) -> str:

@@ -1,4 +1,4 @@
-"""What a file says, as facts that can be counted: by these a merge is judged."""
+"""Countable facts of a file, by which tests judge a merge."""
 
 import ast
 import inspect
@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 Fact = tuple[str, str, str]
-"""The name that a message would have, dotted where it is nested; what it is of it; the text."""
+"""Name as in a message, dotted where nested; kind, such as `import` or `header`; text."""
 Facts = Counter[Fact]
 BLOCKS = {"body", "orelse", "finalbody", "handlers", "cases", "decorator_list"}
 
@@ -32,9 +32,9 @@ def comments(path: str, text: str) -> Counter[str]:
 
 
 def lost(path: str, ours: str, base: str, result: str) -> Counter[Fact] | Counter[str]:
-    """Return what an edited file says, its rendering does not, and neither does the result."""
-    said = facts(path, ours) - facts(path, base) - facts(path, result)
-    return said or comments(path, ours) - comments(path, base) - comments(path, result)
+    """Return the facts, or else the comments, that a user added and the result lacks."""
+    missing = facts(path, ours) - facts(path, base) - facts(path, result)
+    return missing or comments(path, ours) - comments(path, base) - comments(path, result)
 
 
 def _block(scope: str, block: ast.AST) -> Iterator[Fact]:

@@ -1,4 +1,4 @@
-"""The templates of an organisation: a git repository that began as a clone of ours."""
+"""The templates of an organization: a git repository that began as a clone of ours."""
 
 import os
 import subprocess
@@ -10,15 +10,15 @@ from tests.helpers.releases import MODEL
 
 RELEASED = versions(SOURCE_URL)
 OURS = f"{RELEASED[-1]}+acme.1"
-"""The version that an organisation made of the newest."""
-DOCSTRING = "with the overrides of Acme"
+"""The organization's version, made from the latest release."""
+DOCSTRING = "Model of Acme for the task"
 
 
 def our_templates(folder: Path) -> Path:
     """Return a clone of the templates with another docstring, and a version of its own."""
     clone = folder / "our-templates"
     subprocess.run(["git", "clone", "--quiet", SOURCE_URL, clone], check=True)
-    next_version(clone, OURS, "with the overrides below", DOCSTRING)
+    next_version(clone, OURS, "Model of the task", DOCSTRING)
     return clone
 
 

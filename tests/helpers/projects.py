@@ -1,4 +1,4 @@
-"""The commands that write, carried out on a project."""
+"""The commands that write, as functions of a project."""
 
 from collections.abc import Sequence
 from functools import partial

@@ -1,4 +1,4 @@
-"""A folder in which the examples of the public names run: files, a finished run, a backbone."""
+"""The files, run and backbone that the examples of the public names need."""
 
 import csv
 from pathlib import Path

@@ -1,6 +1,6 @@
-"""Runs a module on two ranks, as `torchrun` does, in processes that are forked: imports are done.
+"""Run a module on two ranks as `torchrun` does, in forked processes, which skip the imports.
 
-`python -m tests.helpers.ranks <module> <arguments>`; a rank that fails ends the other one.
+`python -m tests.helpers.ranks <module> <arguments>`; a failure on one rank stops the other.
 """
 
 import os

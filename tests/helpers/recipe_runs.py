@@ -1,4 +1,4 @@
-"""Tasks that the templates give for recipes, on tiny models, and short runs of them."""
+"""Tasks rendered with recipes, on tiny models, and short runs of them."""
 
 import tempfile
 from functools import cache
@@ -37,7 +37,7 @@ def folder(architecture: str, tied: bool) -> str:
 def build(
     architecture: str, *recipes: str, tied: bool = False, **hyperparameters: Any
 ) -> TaskTransformer:
-    """Return the task that the templates give for recipes."""
+    """Return a task rendered with recipes."""
     cls = task_class(BASES[architecture], *recipes)
     seed_everything(0)
     return cls(folder(architecture, tied), **{"optimizer": ADAMW} | hyperparameters)

@@ -1,4 +1,4 @@
-"""Template histories with one more version, for tests of updates."""
+"""Template histories with an additional version, for tests of updates."""
 
 import shutil
 import tempfile
@@ -9,7 +9,7 @@ from build_tools.release_templates import BUNDLE, TEMPLATES, release
 
 MODEL = "**/model.py.jinja"
 NEXT = "v99.0.0"
-BETTER = ("with the overrides below", "improved")
+BETTER = ("Model of the task", "Better model of the task")
 
 
 def build_release(
@@ -19,7 +19,7 @@ def build_release(
     bundle: Path = BUNDLE,
     path: str = MODEL,
 ) -> Path:
-    """Return a bundle with one version more than another, which replaces words of a template."""
+    """Return a bundle with an additional version, which replaces a text in a template."""
     templates, grown = folder / "templates", folder / "templates.bundle"
     shutil.copytree(TEMPLATES, templates)
     shutil.copy(bundle, grown)

@@ -1,4 +1,4 @@
-"""What the templates give for an item, without a project on disk."""
+"""Files and classes rendered for a component, without a project on disk."""
 
 import sys
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
-"""Runs that are killed and go on: each in a process that is forked off, which imports nothing.
+"""Runs that are killed and resumed, each in a forked process, which skips the imports.
 
-A run trains a few steps, saves every so many batches, and may kill itself (SIGKILL) after the
-backward of any batch, in the midst of a step as well. What it ends with goes to a file.
+A run trains a few steps, saves every n-th batch, and may kill itself (SIGKILL) after the backward
+pass of any batch, also within an accumulated step. Its final state goes to a file.
 """
 
 import os
@@ -84,15 +84,15 @@ DATA: dict[str, tuple[str, str, Callable[..., Any], dict[str, Any]]] = {
     "shards": ("language_modeling", "gpt2", ShardedDataModule, {"block_size": 32}),
 }
 BATCHES = 12
-"""Of an epoch."""
+"""Batches per epoch."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """What a run trains: kind of data, workers, batches in a step, recipes of the generated task.
+    """The settings of a run: data, workers, batches per step, recipes of the generated task.
 
-    With `plain`, the loader is one as everybody writes it. With `in_write`, the process dies when
-    the checkpoint after the given batch has been written, and is not yet in its place.
+    With `plain`, the dataloader is a standard one. With `in_write`, the process dies between
+    writing the checkpoint after the given batch and moving it into place.
     """
 
     data: str
@@ -105,29 +105,29 @@ class Case:
     told: bool = False
     """SIGTERM instead of SIGKILL."""
     at: str = "batch"
-    """Save when a batch ends, a validation, which comes every so many batches, or an epoch."""
+    """Save after every n-th `batch`, after each `validation` or after each `epoch`."""
     validates: bool = False
     """Validate as often as it saves."""
     by_steps: bool = False
-    """The fit ends after a number of steps, and not of epochs."""
+    """The limit of the fit is `max_steps`, not `max_epochs`."""
     own_hooks: bool = False
     """The task overrides hooks without `super()`, and draws random numbers in them."""
     arguments: Mapping[str, Any] = field(default_factory=dict)
-    """Of the trainer."""
+    """Further arguments of the trainer."""
     scheduled: bool = False
-    """The number of batches in a step changes with the epoch."""
+    """The number of batches per step changes with the epoch."""
     manual: bool = False
-    """The task steps by itself, with every second batch."""
+    """Manual optimization, with a step every second batch."""
     plateau: bool = False
-    """The learning rate falls with each epoch that brings nothing."""
+    """The learning rate falls after each epoch without improvement."""
     in_validation: bool = False
-    """SIGTERM amid the first validation after the given batch."""
+    """Send SIGTERM during the first validation after the given batch."""
 
 
 class Observer(Checkpoint):
-    """Notes the batches, saves every so many of them, and kills the process after one of them.
+    """Records the batches, saves every n-th one, and kills the process after one of them.
 
-    As a callback that saves, it comes after all others.
+    As a `Checkpoint`, it runs after all other callbacks.
     """
 
     def __init__(self, case: Case, folder: Path, kill_at: int | None) -> None:
@@ -183,7 +183,7 @@ def die(*_: Any) -> None:
 
 
 class PlainLoader:
-    """A shuffled loader, as one writes it."""
+    """A standard shuffled dataloader."""
 
     def train_dataloader(self) -> DataLoader[Any]:
         """Return shuffled batches."""
@@ -198,7 +198,7 @@ class PlainLoader:
 
 
 class OwnHooks:
-    """Hooks as in a plain LightningModule, where none has to call `super()`."""
+    """Hooks as in a plain LightningModule, which do not call `super()`."""
 
     def setup(self, stage: str) -> None: ...
 
@@ -245,7 +245,7 @@ class ManualSteps:
 
 
 class OnPlateau:
-    """A schedule that looks at the validation, at the end of each epoch."""
+    """A schedule that monitors the validation loss, at the end of each epoch."""
 
     def configure_optimizers(self) -> Any:
         task: Any = self
@@ -258,7 +258,7 @@ class OnPlateau:
 
 
 def train(case: Case, folder: Path, kill_at: int | None, resume: bool) -> dict[str, Any]:
-    """Return what a run ends with: parameters, optimizer, batches."""
+    """Return the final state of a run: parameters, optimizer, batches, step, validations."""
     base, architecture, data_class, values = DATA[case.data]
     seed_everything(0)
     common = {"dataset_name": "sample", "batch_size": 4, "num_workers": case.workers}
@@ -309,13 +309,13 @@ def train(case: Case, folder: Path, kill_at: int | None, resume: bool) -> dict[s
         "optimizer": run.optimizers[0].state_dict(),
         "seen": observer.seen,
         "step": run.global_step,
-        # After SIGKILL one may be there twice.
+        # A run that resumes after SIGKILL may repeat one.
         "validations": sorted(set((folder / "validated").read_text().splitlines())),
     }
 
 
 def in_child(function: Callable[[], Any], file: Path) -> int:
-    """Run a function in a child, whose result goes to a file; return its status."""
+    """Run a function in a child process and save its result; return the exit status."""
     child = os.fork()
     if child == 0:
         try:
@@ -330,7 +330,7 @@ def in_child(function: Callable[[], Any], file: Path) -> int:
 
 
 def uninterrupted(case: Case, folder: Path) -> dict[str, Any]:
-    """Return what a run ends with that nothing disturbs."""
+    """Return the final state of an uninterrupted run."""
     folder.mkdir(parents=True)
     task_class(DATA[case.data][0], *case.recipes)  # rendered here, and not in each child
     assert in_child(lambda: train(case, folder, None, False), folder / "end.pt") == 0
@@ -338,7 +338,7 @@ def uninterrupted(case: Case, folder: Path) -> dict[str, Any]:
 
 
 def killed_and_resumed(case: Case, folder: Path, kill_at: int) -> dict[str, Any]:
-    """Return what a run ends with that was killed at a batch, and then went on."""
+    """Return the final state of a run that is killed at a batch and resumed."""
     folder.mkdir(parents=True)
     end = folder / "end.pt"
     status = 0 if case.told else -signal.SIGKILL
@@ -349,7 +349,7 @@ def killed_and_resumed(case: Case, folder: Path, kill_at: int) -> dict[str, Any]
 
 
 def differences(found: dict[str, Any], expected: dict[str, Any]) -> list[str]:
-    """Return what is not bit for bit the same at the end of two runs."""
+    """Return the names of the final values that are not bit-identical in two runs."""
     left = expected["seen"][len(expected["seen"]) - len(found["seen"]) :]
     different = ["order of the samples"] if found["seen"] != left else []
     for part in ("step", "parameters", "optimizer", "validations"):
@@ -359,7 +359,7 @@ def differences(found: dict[str, Any], expected: dict[str, Any]) -> list[str]:
 
 
 def same_values(one: Any, other: Any) -> bool:
-    """Tell whether two structures of tensors are bit for bit the same."""
+    """Return whether two structures of tensors are bit-identical."""
     if isinstance(one, Tensor):
         return torch.equal(one, other)
     if isinstance(one, dict):

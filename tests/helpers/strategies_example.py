@@ -1,4 +1,4 @@
-"""Trains on two processes with several strategies; started by `test_trainer_configs.py`."""
+"""Train on two ranks with several strategies; started by `test_trainer_configs.py`."""
 
 import json
 from pathlib import Path
@@ -36,19 +36,19 @@ OVERRIDES = (
 
 
 def fit(*overrides: str, **arguments: Any) -> tuple[Trainer, TaskTransformer]:
-    """Train as the overrides say, and return what was built."""
+    """Train a config with overrides; return the trainer and the task."""
     config = compose([*OVERRIDES, *overrides])
     seed_everything(0)
     data = build_data(config)
     task = build_model(config, data)
-    task.model.eval()  # the processes draw other dropouts
+    task.model.eval()  # dropout differs between ranks
     trainer = build_trainer(config)
     train(task, data, trainer, **arguments)
     return trainer, task
 
 
 def agree(trainer: Trainer, task: TaskTransformer) -> bool:
-    """Tell whether the processes have the same weights."""
+    """Return whether all ranks have the same weights."""
     sums = trainer.strategy.all_gather(sum(p.detach().double().sum() for p in task.parameters()))
     return bool((sums == sums[0]).all())
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tokenizers import Tokenizer, models
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 from lightning_transformers.models.backbone import Backbone
@@ -14,17 +14,13 @@ BERT = {
     "pretrained_model_name_or_path": "pkg://lightning_transformers/assets/tiny/bert",
     "random_weights": True,
 }
-
-
 TOKENIZER = Backbone(**BERT).load_tokenizer()
-
-
 PIECES = ["[PAD]", "[UNK]", "eu", "re", "##ject", "##s"]
-
-
 WORDPIECE = Tokenizer(
     models.WordPiece({piece: number for number, piece in enumerate(PIECES)}, unk_token="[UNK]")
 )
+WORDPIECE.normalizer = normalizers.BertNormalizer()
+WORDPIECE.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
 
 
 def wordpiece() -> PreTrainedTokenizerFast:

@@ -1,4 +1,4 @@
-"""The hub of the tests, asked by hand and by the real clients."""
+"""Tests of the local hub, by plain HTTP requests and by the real clients."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ needs_clients = pytest.mark.skipif(
 
 
 class Session(NamedTuple):
-    """What a process loaded from the hub, which is gone by now."""
+    """Results of a process that loaded from a hub, which has stopped since."""
 
     loaded: dict[str, Any]
     requests: list[tuple[str, str]]
@@ -93,7 +93,7 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Session:
 
 
 def run(script: str, environment: dict[str, str]) -> dict[str, Any]:
-    """Run a script in a process of its own; return what it prints as JSON."""
+    """Run a script in a new process; return its JSON output."""
     command = [sys.executable, "-c", script]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr

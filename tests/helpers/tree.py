@@ -1,4 +1,4 @@
-"""A folder as a value, and the names in a run folder."""
+"""The content of a folder as a dict, and the names in a run folder."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ RUN_FILES = {
     "metrics.csv",
     "train.log",
 }
-"""What a training leaves in its run folder."""
+"""The names in a run folder after training."""
 
 
 def tree(folder: Path) -> dict[str, bytes]:

@@ -1,8 +1,8 @@
-"""Processes that start with their imports done: a server forks one for each command.
+"""Processes with preloaded modules: a server forks one for each command.
 
 `ltscaffold …`, `copier …`, `pytest …` and `python train.py …` spend most of their time on imports.
-A forked process has its own arguments, environment, folder and standard streams; it only finds the
-modules loaded. It leaves out the start of an interpreter and of a console script, which
+A forked process has its own arguments, environment, folder and standard streams; only
+its modules are loaded already. It skips the start of an interpreter and of a console script, which
 `tests/ltscaffold/test_startup.py` covers.
 """
 
@@ -37,11 +37,11 @@ FORKED = {
     **{"ltscaffold": LIGHT, "copier": LIGHT, "pytest": HEAVY, "python": HEAVY},
     "pl-transformers-train": HEAVY,
 }
-"""Programs, and the modules that they find loaded; the other programs are started."""
+"""Programs, and the modules preloaded for them; other programs start normally."""
 READ_AT_IMPORT = ("HF_ENDPOINT", "HF_HOME", "HF_HUB_OFFLINE")
 """Variables that a library reads once: a server is started for each setting of them."""
 TIMEOUT_S = 1800.0
-"""After which a command hangs, and is killed with the processes that it has started."""
+"""Seconds after which a command is killed with its child processes."""
 MOST_SERVERS = 3
 """Of half a gigabyte each; the oldest one ends when another is started."""
 

@@ -1,4 +1,4 @@
-"""Import paths of version 0.1 give what is elsewhere now, and say where."""
+"""Import paths of version 0.1 give the present objects, and warn with the present path."""
 
 import warnings
 from importlib import import_module
@@ -67,7 +67,7 @@ def belongs_to(module: str, value: object) -> bool:
 
 
 @pytest.mark.parametrize(("former", "now"), NAMES.items())
-def test_former_name_is_another_one_now(former: str, now: str) -> None:
+def test_former_name_gives_the_present_object(former: str, now: str) -> None:
     (old, name), (module, new) = (path.rsplit(".", 1) for path in (former, now))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
@@ -76,7 +76,7 @@ def test_former_name_is_another_one_now(former: str, now: str) -> None:
 
 
 def test_former_path_warns_once_with_the_new_one() -> None:
-    """In a process of its own, where nothing has warned yet."""
+    """Run a new process, where no path has warned yet."""
     code = (
         "from lightning_transformers.core.freezing import freeze_backbone\n"
         "import lightning_transformers.core.freezing as former\n"

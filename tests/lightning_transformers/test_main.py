@@ -13,7 +13,7 @@ SHORT = ("trainer.max_epochs=1", "trainer.limit_train_batches=1", "trainer.limit
 
 
 def started(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Start the module with arguments, and return what it did."""
+    """Run the module with arguments; return the finished process."""
     command = [sys.executable, "-m", "lightning_transformers", *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ)
 

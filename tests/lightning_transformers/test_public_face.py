@@ -1,4 +1,4 @@
-"""The public names: complete, imported when they are used, and documented by examples that run."""
+"""Public names are complete, imported on first use, and documented by examples that run."""
 
 import re
 import subprocess

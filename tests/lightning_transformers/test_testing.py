@@ -1,4 +1,4 @@
-"""The test that is generated beside a task: it names what trains and should not, or should."""
+"""The generated test of a task names parameters that change by mistake, or fail to."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -57,7 +57,7 @@ class StandsStill(LeavesOut):
 
 
 def contract(cls: type[Plain]) -> TaskContract:
-    """Return the test of a task; pytest is not to collect it."""
+    """Return the test of a task; as a local class, it is not collected by pytest."""
 
     class Contract(TaskContract):
         task_class = cls
@@ -103,5 +103,5 @@ def test_task_may_mean_it(cls: type[Plain], tmp_path: Path, monkeypatch: Any) ->
 
 
 @pytest.mark.parametrize("cls", [StandsStill, Frozen])
-def test_what_is_not_to_move_is_no_fault(cls: type[Plain], tmp_path: Path) -> None:
+def test_fixed_parameters_are_not_reported(cls: type[Plain], tmp_path: Path) -> None:
     contract(cls).test_trains(tmp_path)

@@ -1,4 +1,4 @@
-"""The command line starts fast: it imports nothing that it does not need."""
+"""The command line starts fast: it imports only the modules that it needs."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""The code base keeps the rules of its layout, and each check is seen to fail once.
+"""The code base keeps the rules of its layout, and each rule finds its counterexample.
 
 A rule is a function from the root of a checkout to its findings, one line each. It holds in this
 checkout, and finds one thing in a counterexample that is written into a temporary folder.

@@ -1,4 +1,4 @@
-"""The customisations of data that people make by hand, as few lines of a generated dataset."""
+"""Common customizations of data take a few lines of a generated data module."""
 
 from pathlib import Path
 
@@ -6,9 +6,10 @@ import pytest
 
 from tests.conftest import Run
 from tests.helpers.line_counts import LINES_OF_PYTHON, LINES_OF_YAML, added
+from tests.helpers.merge_edits import below_docstring
 from tests.helpers.projects import new_dataset
 
-MODULE = "tasks/mine/data.py"
+MODULE = "tasks/data_modules/mine.py"
 CONFIG = "conf/dataset/nlp/text_classification/mine.yaml"
 
 COLLATOR = """
@@ -41,8 +42,8 @@ CUSTOMISATIONS = {
         "collate_fn",
         COLLATOR,
         "from collections.abc import Callable, Sequence\nimport torch\n"
-        "from lightning_transformers.core import Batch\n",
-        "    word_dropout: float = 0.1\n\n",
+        "from lightning_transformers import Batch\n",
+        "    word_dropout: float = 0.1\n",
         "word_dropout: 0.1\n",
     ),
     "sampler": (
@@ -52,7 +53,7 @@ CUSTOMISATIONS = {
         "",
         "",
     ),
-    "dataset": ("load_dataset", DATASET, "from datasets import Dataset, DatasetDict\n", "", ""),
+    "dataset": ("load_dataset", DATASET, "from datasets import Dataset\n", "", ""),
 }
 
 
@@ -64,18 +65,18 @@ def test_customisation_takes_few_lines_and_trains(name: str, project: Path, run:
     module, config = project / MODULE, project / CONFIG
     module.write_text(filled_in(module.read_text(), body, imports, field))
     config.write_text(config.read_text() + key)
-    plain = (project / "tasks/plain/data.py").read_text()
+    plain = (project / "tasks/data_modules/plain.py").read_text()
     plain = plain.replace("Plain", "Mine").replace("plain", "mine")
     assert added(plain, module.read_text()) <= LINES_OF_PYTHON
     assert key.count("\n") <= LINES_OF_YAML
     done = run("pytest", "--quiet", "tests/test_mine.py")
     assert done.returncode == 0, done.stdout
-    assert run("ruff", "check", "--isolated", "--select", "F", "tasks/mine").returncode == 0
+    assert run("ruff", "check", "--isolated", "--select", "F", MODULE).returncode == 0
 
 
 def filled_in(text: str, body: str, imports: str, field: str) -> str:
     """Return a generated module with the body of its stub, imports after the docstring, a field."""
     stub = text.index("        return super()")
     text = text[:stub] + body.lstrip("\n") + text[text.index("\n", stub) + 1 :]
-    text = text.replace("    # New hooks", field + "    # New hooks")
+    text = below_docstring(text, field) if field else text
     return text.replace("\n\n", "\n\n" + imports, 1)

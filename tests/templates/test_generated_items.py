@@ -39,13 +39,15 @@ def test_config_of_a_dataset_composes(base: str, empty_items: Path) -> None:
     task, option = f"task={group}/{base}", f"dataset={group}/{base}/my_{base}"
     dataset = compose([task, option], empty_items / "conf").dataset
     inherited = compose([task], empty_items / "conf").dataset
-    assert dataset._target_.startswith(f"tasks.my_{base}.data.")
+    assert dataset._target_.startswith(f"tasks.data_modules.my_{base}.")
     assert {**dataset, "_target_": None} == {**inherited, "_target_": None}
 
 
 def test_config_of_a_callback_joins_the_others(empty_items: Path) -> None:
     composed = compose(["callbacks=[default,empty_callback]"], empty_items / "conf")
-    assert composed.callbacks.empty_callback._target_.endswith(".callback.EmptyCallback")
+    assert composed.callbacks.empty_callback._target_.endswith(
+        ".callbacks.empty_callback.EmptyCallback"
+    )
     assert "checkpoint" in composed.callbacks
 
 
@@ -63,10 +65,10 @@ def test_generated_tests_pass_unedited(bases: list[str], project: Path, run: Run
 
 def test_generated_test_fails_where_the_code_is_wrong(project: Path, run: Run) -> None:
     new_dataset(project, "rows", BASE, ["collate_fn"])
-    data = project / "tasks/rows/data.py"
+    data = project / "tasks/data_modules/rows.py"
     data.write_text(data.read_text().replace("return super().collate_fn", "return lambda rows: {}"))
     new_callback(project, "typo", ["on_train_start", "on_test_end"])
-    callback = project / "tasks/typo/callback.py"
+    callback = project / "tasks/callbacks/typo.py"
     text = callback.read_text().replace("def on_train_start", "def on_train_starts")
     text = text.replace("super().on_train_start(", "print(").replace("super().on_test", "1 / 0 #")
     callback.write_text(text)
@@ -85,10 +87,10 @@ def test_generated_test_fails_for_a_class_that_the_config_does_not_name(
     for path, old, new in (
         (
             "conf/dataset/nlp/language_modeling/rows.yaml",
-            "tasks.rows.data.RowsDataModule",
+            "tasks.data_modules.rows.RowsDataModule",
             "lightning_transformers.task.nlp.language_modeling.LanguageModelingDataModule",
         ),
-        ("conf/callbacks/mine.yaml", "tasks.mine.callback.Mine", "pytorch_lightning.Callback"),
+        ("conf/callbacks/mine.yaml", "tasks.callbacks.mine.Mine", "pytorch_lightning.Callback"),
     ):
         config = project / path
         assert old in config.read_text()
@@ -101,8 +103,8 @@ def test_a_run_uses_both(project: Path, run: Run) -> None:
     new_callback(project, "counter", ["on_train_batch_end"])
     new_dataset(project, "rows", BASE, ["process_data"])
     for path, line in (
-        ("tasks/counter/callback.py", "        super().on_train_batch_end("),
-        ("tasks/rows/data.py", "        return super().process_data("),
+        ("tasks/callbacks/counter.py", "        super().on_train_batch_end("),
+        ("tasks/data_modules/rows.py", "        return super().process_data("),
     ):
         file = project / path
         text = file.read_text()
@@ -114,5 +116,5 @@ def test_a_run_uses_both(project: Path, run: Run) -> None:
         "trainer.limit_train_batches=1", "trainer.max_epochs=1",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert "tasks/counter/callback.py was here" in done.stdout
-    assert "tasks/rows/data.py was here" in done.stdout
+    assert "tasks/callbacks/counter.py was here" in done.stdout
+    assert "tasks/data_modules/rows.py was here" in done.stdout

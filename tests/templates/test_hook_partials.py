@@ -1,14 +1,16 @@
-"""What holds for the partial of every hook, be it of a task, a dataset or a callback."""
+"""Properties of the template fragment of every hook: of tasks, datasets and callbacks."""
 
 import inspect
 import re
 from importlib import import_module
 
 import pytest
+from jinja2 import Environment, FileSystemLoader
 
 from ltscaffold.record.component_types import COMPONENT_TYPES
 from tests.helpers.hook_catalogue import (
     OPTIONAL,
+    TEMPLATES,
     VARIABLES,
     Hook,
     load_catalogue,
@@ -79,8 +81,23 @@ def test_result_names_what_super_returns(hook: Hook) -> None:
 
 @every_hook
 def test_imports_are_the_names_that_the_signature_uses(hook: Hook) -> None:
-    imported = [name for names in hook.variables["imports"].values() for name in names]
+    modules = hook.variables["imports"].items()
+    imported = [name for module, names in modules for name in names or [module]]
     assert sorted(imported) == sorted(names_in(hook.signature))
+
+
+@every_hook
+def test_comments_of_a_stub_are_of_its_arguments(hook: Hook) -> None:
+    names = [parameter.split(":")[0] for parameter in hook.variables["parameters"]]
+    described = hook.variables.get("holds", {})
+    assert [name for name in names if name in described] == list(described)
+
+
+def test_the_lifecycle_lists_every_hook_once() -> None:
+    lifecycle = Environment(loader=FileSystemLoader(TEMPLATES)).get_template("lifecycle.jinja")
+    order = vars(lifecycle.module)["ORDER"]
+    assert len(order) == len(set(order))
+    assert set(order) == {name.rpartition("/")[2] for name in NAMED}
 
 
 @pytest.mark.parametrize(

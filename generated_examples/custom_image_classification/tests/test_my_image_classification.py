@@ -1,4 +1,4 @@
-"""Tests of the my_image_classification task."""
+"""Tests of the task `my_image_classification`."""
 
 from lightning_transformers.testing import TaskContract
 

@@ -1,4 +1,4 @@
-"""Tests of the my_masked_language_modeling task."""
+"""Tests of the task `my_masked_language_modeling`."""
 
 from lightning_transformers.testing import TaskContract
 

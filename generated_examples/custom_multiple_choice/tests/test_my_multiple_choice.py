@@ -1,4 +1,4 @@
-"""Tests of the my_multiple_choice task."""
+"""Tests of the task `my_multiple_choice`."""
 
 from lightning_transformers.testing import TaskContract
 

@@ -1,4 +1,4 @@
-"""Tests of the my_question_answering task."""
+"""Tests of the task `my_question_answering`."""
 
 from lightning_transformers.testing import TaskContract
 

@@ -1,4 +1,4 @@
-"""Tests of the my_summarization task."""
+"""Tests of the task `my_summarization`."""
 
 from lightning_transformers.testing import TaskContract
 

@@ -1,4 +1,4 @@
-"""Tests of the my_token_classification task."""
+"""Tests of the task `my_token_classification`."""
 
 from lightning_transformers.testing import TaskContract
 

@@ -1,4 +1,4 @@
-"""Tests of the my_translation task."""
+"""Tests of the task `my_translation`."""
 
 from lightning_transformers.testing import TaskContract
 

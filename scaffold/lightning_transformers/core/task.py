@@ -48,8 +48,7 @@ ADAMW = {"_target_": "torch.optim.AdamW", "lr": 5e-5, "weight_decay": 0.01}
 class TaskTransformer(LightningModule):
     """A Hugging Face model with the steps of its training, each a method to override.
 
-    A subclass declares its hyperparameters as annotated class attributes, which keyword arguments
-    and the keys of its YAML set:
+    A subclass declares hyperparameters as annotated class attributes, set by keyword or YAML:
 
         from lightning_transformers.task.nlp.text_classification import (
             TextClassificationTransformer,
@@ -158,8 +157,7 @@ class TaskTransformer(LightningModule):
             batch: arguments of the model, each `(batch, …)`.
 
         Returns:
-            The model's outputs: `logits`, `(batch, …, classes)`, and `loss`, a scalar, if the batch
-            has `labels`.
+            `logits`, `(batch, …, classes)`; with `labels` in the batch also `loss`, a scalar.
         """
         return cast(ModelOutput, self.model(**batch))
 
@@ -194,11 +192,7 @@ class TaskTransformer(LightningModule):
         return Loss(wide.where(count > 0, 0) * count, count)
 
     def count_targets(self, batch: Batch) -> Tensor:
-        """Return the number of labels that the model's loss is a mean of, an int64 scalar.
-
-        Args:
-            batch: has `labels`, `(batch, …)`, with -100 for masked positions.
-        """
+        """Return the number of unmasked `labels`, which the loss is a mean of; int64, a scalar."""
         return (batch["labels"] != IGNORE_INDEX).sum()
 
     def logits_and_labels(self, outputs: ModelOutput, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -278,8 +272,7 @@ class TaskTransformer(LightningModule):
             batch: inputs and `labels`, each `(batch, …)`.
 
         Returns:
-            `total` and `count`, the scalars of the loss. A subclass adds others, such as `preds`
-            and `target`.
+            `total` and `count`, scalars. A subclass adds others, such as `preds` and `target`.
         """
         return {"total": loss.total, "count": loss.count}
 
@@ -323,11 +316,7 @@ class TaskTransformer(LightningModule):
         return scheduler
 
     def configure_optimizers(self) -> Any:
-        """Return the optimizer, or a dict with it and the schedule, as Lightning expects.
-
-        Raises:
-            ConfigurationError: if no parameter is trainable.
-        """
+        """Return Lightning's optimizer config; raises ConfigurationError if nothing trains."""
         groups = self.parameter_groups()
         if not groups:
             raise ConfigurationError(all_frozen_message(self.model))
@@ -359,9 +348,6 @@ class TaskTransformer(LightningModule):
         """Set the task's data module, and the data module's model config.
 
         `configure_callbacks` and `predict` call this before any row is processed.
-
-        Args:
-            data: the data module.
         """
         self.data, data.model_config = data, self.model.config
 

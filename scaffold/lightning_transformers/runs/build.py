@@ -248,7 +248,7 @@ def check_checkpoint(cls: type[TaskTransformer], path: str) -> None:
     """Check that a file is a checkpoint, of the same task of the package as a class if recorded.
 
     Raises:
-        ConfigurationError: if it is none, or one of another task.
+        ConfigurationError: if it is not a checkpoint, or is one of another task.
     """
     from lightning_transformers.training.checkpoint_identity import check_task
 

@@ -120,7 +120,7 @@ def find_checkpoint(path: Path) -> tuple[str, Path | None]:
 
 
 def is_run(folder: Path) -> bool:
-    """Tell whether a folder is that of a run."""
+    """Return whether a folder is a run folder."""
     return (folder / CONFIG).is_file() and (folder / MANIFEST).is_file()
 
 
@@ -153,7 +153,7 @@ def class_of(checkpoint: str, argument: str, target: str | None, base: type[T]) 
     """
     try:
         found: object = locate(str(target), argument)
-        reason = f"it is no {base.__name__}"
+        reason = f"it is not a subclass of {base.__name__}"
     except Exception as error:  # of a module of the project
         found, reason = None, first_line(error)
     if isinstance(found, type) and issubclass(found, base):

@@ -18,6 +18,9 @@ from ltscaffold.templating.render import SUFFIX
 from ltscaffold.writing.plan import Plan
 
 SCHEMA = 2
+NAMES = ("key", "name")
+WIDE, WIDE_COLUMNS = 160, ("signature", "when")
+"""Columns that a terminal of fewer characters leaves out, so that the others fit."""
 SIGNS = {"create": ("+", "green"), "change": ("~", "yellow"), "delete": ("-", "red")}
 
 
@@ -103,29 +106,37 @@ def show_findings(findings: Sequence[Finding], as_json: bool) -> None:
 
 
 def show_rows(rows: Sequence[Mapping[str, object]], as_json: bool, name: str) -> None:
-    """Print rows of named columns as a table or as JSON.
+    """Print rows of named columns as a table, in a pipe tab-separated, or as JSON.
 
     Args:
-        rows: the columns by name; `key` and `name` are printed bold, `value` as JSON.
+        rows: the columns by name; `key` and `name` are printed bold and whole, `value` as JSON.
         as_json: print JSON.
         name: the key of the rows in the JSON.
     """
     if as_json:
         show_json({name: rows})
         return
+    if not sys.stdout.isatty():
+        for row in rows:
+            typer.echo("\t".join(_cells(row).values()))
+        return
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, show_header=False, pad_edge=False)
+    console, table = Console(), Table(box=None, show_header=False, pad_edge=False)
+    hidden = WIDE_COLUMNS if console.width < WIDE else ()
+    columns = [key for key in (rows[0] if rows else ()) if key not in hidden]
+    for key in columns:
+        table.add_column(no_wrap=key in NAMES, overflow="fold")
     for row in rows:
-        texts = {
-            key: json.dumps(cell) if key == "value" else str(cell) for key, cell in row.items()
-        }
-        bold = ("key", "name")
-        table.add_row(*(Text(text, "bold" * (key in bold)) for key, text in texts.items()))
-    # In a pipe, no line is wrapped: grep reads lines.
-    Console(width=None if sys.stdout.isatty() else 400).print(table)
+        cells = _cells(row)
+        table.add_row(*(Text(cells[key], "bold" * (key in NAMES)) for key in columns))
+    console.print(table)
+
+
+def _cells(row: Mapping[str, object]) -> dict[str, str]:
+    return {key: json.dumps(cell) if key == "value" else str(cell) for key, cell in row.items()}
 
 
 def _plan_object(plan: Plan, dry_run: bool) -> dict[str, object]:

@@ -37,7 +37,8 @@ def merge_function(name: str, ours: Version, base: Version, theirs: Version) -> 
     implemented = _forms(bodies[0]) != _forms(bodies[1])
     if implemented and _is_stub(bodies[1]):
         body = concatenate(unit.merged for unit in bodies[0])
-        if _forms(bodies[1]) != _forms(bodies[2]) != _forms(bodies[0]):
+        code = [[unit.form for unit in units] for units in bodies]
+        if code[0] != code[2] != code[1]:
             changed.append("body")
     else:
         body = _merge_bodies(name, *bodies)

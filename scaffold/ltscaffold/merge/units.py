@@ -1,9 +1,11 @@
 """The three-way merge of lists of named units: members of a class, keys of a mapping."""
 
+import ast
 import re
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Container, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from typing import Any
 
 from ltscaffold.merge.draft import Draft, concatenate, review
@@ -97,7 +99,10 @@ def _stripped(text: str) -> tuple[str, ...]:
 def merge_units(
     ours: Sequence[Unit], base: Sequence[Unit], theirs: Sequence[Unit], combine: Combine
 ) -> tuple[list[Unit], list[str]]:
-    """Return the merged units, in the order of ours, and notes about units deleted in ours.
+    """Return the merged units and notes about units deleted in ours.
+
+    The order is that of theirs, unless the user changed it; a unit that only ours has stays below
+    the one that precedes it.
 
     Args:
         ours: the units as edited.
@@ -107,7 +112,7 @@ def merge_units(
     """
     old_units, new_units = ({unit.key: unit for unit in units} for units in (base, theirs))
     merged = []
-    for unit in ours:
+    for unit in _reorder(ours, base, theirs):
         old, new = old_units.get(unit.key), new_units.get(unit.key)
         if new is not None:
             merged.append(_merge_unit(unit, old, new, combine))
@@ -124,6 +129,34 @@ def merge_units(
     ]
     _insert_new(merged, [unit.key for unit in theirs], new_units, our_keys | old_units.keys())
     return merged, notes
+
+
+def _reorder(ours: Sequence[Unit], base: Sequence[Unit], theirs: Sequence[Unit]) -> list[Unit]:
+    """Return ours in the order of theirs if only the template changed the order."""
+    common = {unit.key for unit in ours} & {unit.key for unit in base}
+    mine, old = ([unit.key for unit in units if unit.key in common] for units in (ours, base))
+    positions = {unit.key: place for place, unit in enumerate(theirs) if unit.key in common}
+    shared = [key for key in mine if key in positions]
+    if mine != old or shared == sorted(shared, key=positions.__getitem__):
+        return list(ours)
+    head, *groups = _split_before(ours, positions.keys())
+    groups.sort(key=lambda group: positions[group[0].key])
+    first, *rest = [unit for group in (head, *groups) for unit in group]
+    top = ours[0]  # no blank line precedes the first unit
+    return [
+        replace(first, gap=top.gap),
+        *(replace(unit, gap=first.gap) if unit is top else unit for unit in rest),
+    ]
+
+
+def _split_before(units: Sequence[Unit], keys: Container[str]) -> list[list[Unit]]:
+    """Split units before each one of the keys."""
+    groups: list[list[Unit]] = [[]]
+    for unit in units:
+        if unit.key in keys:
+            groups.append([])
+        groups[-1].append(unit)
+    return groups
 
 
 def _merge_unit(ours: Unit, base: Unit | None, theirs: Unit, combine: Combine) -> Unit:
@@ -159,7 +192,18 @@ def _insert_new(
         else:
             after = (positions[k] for k in order[index + 1 :] if k in positions)
             position = next(after, len(merged))
+        if _is_definition(new_units[key]):  # it goes below fields that only ours has
+            own = takewhile(lambda unit: _is_own_field(unit, order), merged[position:])
+            position += len(list(own))
         merged.insert(position, new_units[key])
+
+
+def _is_own_field(unit: Unit, order: Sequence[str]) -> bool:
+    return unit.node is not None and unit.key not in order and not _is_definition(unit)
+
+
+def _is_definition(unit: Unit) -> bool:
+    return isinstance(unit.node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
 
 
 def pick_changed(ours: str, base: str, theirs: str) -> str:

@@ -35,6 +35,13 @@ def project_files(answers: Answers) -> Files:
     return skeleton_files(answers) | component_files(answers, *answers.components)
 
 
+def source_files(project: Path, answers: Answers, component: Component) -> list[str]:
+    """Return the Python files in a component's module or package, the user's own included."""
+    place = project / answers.package / component.module.replace(".", "/")
+    paths = [place.with_suffix(".py")] if component.folder else sorted(place.rglob("*.py"))
+    return [path.relative_to(project).as_posix() for path in paths if path.is_file()]
+
+
 def config_option(component: Component) -> str:
     """Return the option that selects a component in its config group, such as `nlp/my_task`."""
     return COMPONENT_TYPES[component.type].option.format_map(vars(component))
@@ -63,6 +70,9 @@ def plan_components(
     before, after = _differing_files(old, new), _differing_files(new, old)
     same = {path for path in before if before[path] == after.get(path)}
     kept = {path for path in SKIP_IF_EXISTS if (project / path).exists()}
+    # The user may have made the folder that new components share.
+    shared = {f"{new.package}/{each.folder}/__init__.py" for each in new.components}
+    kept |= {path for path in shared - before.keys() if (project / path).exists()}
     for path in same | kept:
         before.pop(path, None)
         after.pop(path, None)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ltscaffold.errors import ScaffoldError
+from ltscaffold.project.components import source_files
 from ltscaffold.record.answers import ANSWERS_FILE, Answers, Component
 from ltscaffold.templating import source
 
@@ -47,7 +48,7 @@ def reconcile(project: Path, answers: Answers) -> tuple[Answers, list[str]]:
 
 
 def _is_missing(project: Path, answers: Answers, component: Component) -> bool:
-    return not any((project / answers.package / component.name).glob("*.py"))
+    return not source_files(project, answers, component)
 
 
 def _combine(same: Sequence[Component], present: set[str], order: VersionOrder) -> Component:

@@ -22,8 +22,12 @@ VERSION_LINE = re.compile(r"^_commit: *[\"']?([^\s\"']+)", re.MULTILINE)
 KEYS = {"_commit", "_src_path", "lts_package", "lts_items"}
 NEWER_KEYS = {"lts_runtime"}
 """Keys that templates before 2.0.0 do not write: the oldest runtime, which the runtime reads."""
-COMPONENT_KEYS = ("kind", "name", "group", "base", "parts", "v")
+COMPONENT_KEYS = ("kind", "name", "group", "base", "parts", "v", "folder")
 """The fields of `Component`, in order, as the record, templates and JSON name them."""
+OPTIONAL_KEY = "folder"
+"""The one of them that is recorded only if it is not empty."""
+FOLDERS = "lts_folders"
+"""The variable of templates that lists these folders."""
 CONFLICT = re.compile(r"^(<{7}|={7}|>{7}) ?", re.MULTILINE)
 
 
@@ -39,6 +43,7 @@ class Component:
         fragments: its hooks and recipes, `hooks/<name>` and `recipes/<name>`, in the order they
             were added.
         template_version: the version of the templates that rendered it.
+        folder: the folder of the package that holds its module; empty: a package of its own.
     """
 
     type: str
@@ -47,11 +52,17 @@ class Component:
     base: str
     fragments: list[str]
     template_version: str
+    folder: str = ""
+
+    @property
+    def module(self) -> str:
+        """Its module or package below the package of the components, such as `callbacks.mine`."""
+        return ".".join(filter(None, (self.folder, self.name)))
 
 
 Fields = dict[str, object]
 """A component, or a mapping of Copier's, as templates see it."""
-Variables = dict[str, str | Fields | list[Fields]]
+Variables = dict[str, str | Fields | list[Fields] | list[str]]
 """The variables of templates by name."""
 
 
@@ -111,6 +122,7 @@ class Answers:
             "_copier_conf": {"answers_file": ANSWERS_FILE},
             "lts_package": self.package,
             "lts_items": [*map(to_record, self.components)],
+            FOLDERS: sorted({each.folder for each in self.components if each.folder}),
         }
         looped = self.components if only is None else only
         for name, component_type in COMPONENT_TYPES.items():
@@ -124,7 +136,8 @@ class Answers:
 
 def to_record(component: Component) -> Fields:
     """Return a component under the keys of the record, of template variables and of JSON."""
-    return dict(zip(COMPONENT_KEYS, astuple(component), strict=True))
+    fields = zip(COMPONENT_KEYS, astuple(component), strict=True)
+    return {key: value for key, value in fields if value or key != OPTIONAL_KEY}
 
 
 def read_answers(project: Path) -> Answers | None:
@@ -199,7 +212,8 @@ def _parse(path: Path) -> Answers:
             "use another folder, see --project"
         )
     keys, records = set(recorded), recorded.get("lts_items", [])
-    if missing := KEYS - keys | {key for each in records for key in {*COMPONENT_KEYS} - {*each}}:
+    required = {*COMPONENT_KEYS} - {OPTIONAL_KEY}
+    if missing := KEYS - keys | {key for each in records for key in required - {*each}}:
         raise ValueError(f"it lacks {', '.join(sorted(missing))}")
     known = KEYS | NEWER_KEYS
     if unknown_keys := keys - known | {key for each in records for key in each} - {*COMPONENT_KEYS}:
@@ -207,12 +221,13 @@ def _parse(path: Path) -> Answers:
             f"{ANSWERS_FILE} has keys that this ltscaffold does not know "
             f"({', '.join(sorted(unknown_keys))}); delete them, or pip install --upgrade ltscaffold"
         )
-    components = [Component(*(each[key] for key in COMPONENT_KEYS)) for each in records]
+    components = [Component(*(each.get(key, "") for key in COMPONENT_KEYS)) for each in records]
     package = recorded["lts_package"]
     for component in components:
         if component.type not in COMPONENT_TYPES:
             raise ValueError(f"{component.type!r} is not a known component type")
-    for name in (package, *(component.name for component in components)):
+    names = [name for each in components for name in (each.name, each.folder) if name]
+    for name in (package, *names):
         if not SNAKE_CASE.fullmatch(name):
             raise ValueError(f"{name!r} is not a name that ltscaffold gives")
     project_fragments = path.parent.resolve() / PROJECT_FRAGMENTS

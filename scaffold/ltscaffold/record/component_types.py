@@ -16,6 +16,7 @@ class ComponentType:
             component.
         usage: arguments of `python train.py` that use it; likewise a format string.
         since: the first version of the templates that has it.
+        folder: of the package, for the modules of its components; empty: each has a package.
         references: regular expressions of its config in other configs; group 1 precedes OPTION.
         reserved_names: names that it cannot have: options of the runtime, imported classes.
     """
@@ -26,6 +27,7 @@ class ComponentType:
     option: str
     usage: str
     since: str
+    folder: str = ""
     references: tuple[str, ...] = (r"((?<![\w.-]))OPTION(?![\w/-])",)
     reserved_names: frozenset[str] = frozenset()
 
@@ -58,6 +60,7 @@ DATASET = ComponentType(
     "{group}/{base}/{name}",
     "+task={group}/{base} dataset={group}/{base}/{name}",
     "v1.1.0",
+    "data_modules",
     reserved_names=frozenset(
         {"beans", "chat", "cifar10", "cnn_dailymail", "conll", "emotion", "glue", "race"}
     )
@@ -70,6 +73,7 @@ CALLBACK = ComponentType(
     "{name}",
     "+task=nlp/language_modeling 'callbacks=[default,{name}]'",
     "v1.1.0",
+    "callbacks",
     references=(  # its name alone may be any word
         r"(\bcallbacks[./])OPTION(?![\w-])",
         r"(\bcallbacks:[ \t]*(?:\[(?:[^]\n]*[ ,])?)?)OPTION(?=[ \t]*(?:[],]|#|$))",

@@ -9,7 +9,7 @@ from pathlib import Path
 from ltscaffold.errors import ScaffoldError
 
 MAX_LENGTH = 48
-RESERVED = ("conf", "default", "outputs", "tests")
+RESERVED = ("callbacks", "conf", "data_modules", "default", "outputs", "tests")
 """Names that a project or the config groups use otherwise."""
 TRAINING_STACK = (
     "datasets",

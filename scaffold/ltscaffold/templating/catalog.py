@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ltscaffold.errors import unknown
-from ltscaffold.record.answers import Answers
+from ltscaffold.record.answers import FOLDERS, Answers
 from ltscaffold.record.component_types import COMPONENT_TYPES, ComponentType
 from ltscaffold.templating import source
 from ltscaffold.templating.render import SUFFIX, environment, one_line_errors
@@ -41,8 +41,11 @@ class Catalog:
 
     def has(self, component_type: ComponentType) -> bool:
         """Return whether the templates render components of a type."""
-        paths = (self.templates / "project").rglob("*")
-        return any(f" from {component_type.loop_variable} " in path.name for path in paths)
+        return self._loops_over(component_type.loop_variable)
+
+    def folder(self, component_type: ComponentType) -> str:
+        """Return the folder of a new component's module; empty: it gets a package of its own."""
+        return component_type.folder if self._loops_over(FOLDERS) else ""
 
     def entry(self, category: str, name: str, also: Iterable[str] = ()) -> Mapping[str, Any]:
         """Return the variables that a template fragment sets, such as its `summary`.
@@ -66,6 +69,10 @@ class Catalog:
         if name not in names:
             raise unknown(f"{noun} hook", name, names, f"ltscaffold list hooks --type {noun}")
         return self._values(component_type.fragment(name) + SUFFIX)
+
+    def _loops_over(self, variable: str) -> bool:
+        paths = (self.templates / "project").rglob("*")
+        return any(f" from {variable} " in path.name for path in paths)
 
     def _names_in(self, folder: str) -> list[str]:
         paths = (self.templates / folder).glob(f"*{SUFFIX}")

@@ -19,7 +19,7 @@ from jinja2 import (
 from jinja2.sandbox import SandboxedEnvironment
 
 from ltscaffold.errors import ScaffoldError
-from ltscaffold.record.answers import ANSWERS_FILE, Answers, Component, Variables
+from ltscaffold.record.answers import ANSWERS_FILE, FOLDERS, Answers, Component, Variables
 from ltscaffold.record.component_types import CALLBACK_BASE
 
 Files = dict[str, str]
@@ -83,9 +83,14 @@ def render(
     return {
         path: _render_file(jinja, f"project/{source}", seen)
         for source in map(PurePath.as_posix, sorted(paths))
-        if skeleton or LOOP.search(source)
+        if skeleton or _is_per_component(source)
         for path, seen in _expand_path(jinja, source, variables)
     }
+
+
+def _is_per_component(source: str) -> bool:
+    loop = LOOP.search(source)
+    return loop is not None and loop["components"] != FOLDERS
 
 
 def _check_base(templates: Path, answers: Answers, component: Component) -> None:
@@ -116,7 +121,9 @@ def _expand_path(
     """Yield the paths that a template path renders to, each with its variables."""
     loop = LOOP.search(path)
     if loop is None:
-        yield _compiled(jinja, path.removesuffix(SUFFIX)).render(variables), variables
+        target = _compiled(jinja, path.removesuffix(SUFFIX)).render(variables)
+        if all(target.split("/")):  # Copier skips a path with an empty part
+            yield target, variables
         return
     once = path[: loop.start()] + loop["body"] + path[loop.end() :]
     components = variables[loop["components"]]

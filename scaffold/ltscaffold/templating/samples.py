@@ -84,4 +84,5 @@ def _sample(
     group = "" if owner is CALLBACK else str(catalog.entry("base", base)["group"])
     if fragments is None:
         fragments = [*map(owner.fragment, catalog.hook_names(owner))]
-    return Component(owner.name, name, group, base, fragments, VERSION)
+    folder = catalog.folder(owner)
+    return Component(owner.name, name, group, base, fragments, VERSION, folder)

@@ -1,4 +1,4 @@
-"""`last.ckpt` is the newest state: of the end, of each validation, and of the last minutes."""
+"""`last.ckpt` is saved at the end, after each validation, and every few minutes."""
 
 import time
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Callbacks do what they say, and leave checkpoints that load."""
+"""Effects of the callbacks, and checkpoints saved with them."""
 
 from collections.abc import Mapping
 from itertools import chain, count, pairwise

@@ -1,4 +1,4 @@
-"""Any mistake on a command line or in a config file: one line, status 2, nothing left behind."""
+"""A mistake on the command line or in a config gives one line, status 2 and no files."""
 
 import copy
 import re

@@ -1,4 +1,4 @@
-"""The generated commands: what they print and leave behind, for a run and for a mistake."""
+"""Output and files of the generated commands, for a run and for a mistake."""
 
 import shlex
 from importlib.metadata import version

@@ -1,4 +1,4 @@
-"""The config tree of the package: every option composes, and names arguments that there are."""
+"""The config tree of the package: every option composes, and names existing arguments."""
 
 from itertools import zip_longest
 from pathlib import Path

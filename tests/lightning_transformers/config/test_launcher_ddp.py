@@ -1,6 +1,6 @@
-"""Commands on two processes: one run folder, one log; multiruns, torchrun, SIGTERM, mistakes.
+"""Commands on two ranks: one run folder, one log; multiruns, torchrun, SIGTERM, errors.
 
-A comparison shows the behavior of Lightning and Hydra alone.
+Comparisons show the behavior of Lightning and Hydra alone.
 """
 
 import csv

@@ -1,4 +1,4 @@
-"""Trainers, loggers and debug runs do what their option says."""
+"""Effects of the trainer, logger and debug options."""
 
 import csv
 import inspect

@@ -1,4 +1,4 @@
-"""Streamed rows train like rows processed beforehand."""
+"""Streamed rows train like rows of a processed dataset."""
 
 from pathlib import Path
 from types import SimpleNamespace

@@ -1,4 +1,4 @@
-"""Texts in a batch are tensors, which move to a device."""
+"""Texts in a batch are encoded as tensors, which move to a device."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""The commands that the documentation of lightning-transformers printed, each as it stood there.
+"""The commands in the documentation of lightning-transformers, unchanged.
 
 They run through the real `datasets` and `huggingface_hub` clients against a hub on the loopback
 interface that serves parquet files, and models with the names of the documented ones.
@@ -54,7 +54,7 @@ TRAINED = [
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a project with files of the user's and a data set config of the user's."""
+    """Return a project with files of the user's and a dataset config of the user's."""
     folder = tmp_path_factory.mktemp("documented")
     new_project(folder, "tasks")
     for name, texts in (("train", TEXTS), ("valid", TEXTS[:20])):

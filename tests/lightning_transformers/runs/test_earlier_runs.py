@@ -1,7 +1,7 @@
-"""What version 0.1 wrote is used by this one: a project, a finished run, an interrupted run.
+"""Tests of a project, a finished run and an interrupted run of version 0.1.
 
 `tests/fixtures/project-0.1` was generated and trained by 0.1: two epochs of 24 batches, three
-batches a step. One run came to its end, the other was ended by SIGTERM in its second epoch.
+batches per step. SIGTERM interrupted the second run in its second epoch.
 """
 
 import csv
@@ -43,7 +43,7 @@ def last_row(run: Path, name: str) -> float:
 
 
 def printed(done: CompletedProcess[str]) -> str:
-    """Return what a command printed, which succeeded."""
+    """Return the output of a command, which must succeed."""
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -52,7 +52,7 @@ def test_an_interrupted_run_resumes(earlier: Path, run: Run) -> None:
     folder = earlier / "runs/interrupted"
     resume = ("trainer.max_epochs=2", f"hydra.run.dir={folder}", "resume=auto")
     printed(run("python", "train.py", *TASK, *SETTINGS, *resume))
-    assert (folder / "metrics-1.csv").is_file(), "a run that begins anew would move it away"
+    assert (folder / "metrics-1.csv").is_file(), "a new run would archive it"
     assert ",7," not in (folder / "metrics.csv").read_text(), "the first epoch is not repeated"
     for name in ("train/loss", "val/loss"):
         expected = last_row(FIXTURE / "runs/finished", name)

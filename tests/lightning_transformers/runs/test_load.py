@@ -155,8 +155,11 @@ def test_a_path_of_something_else_is_one_line(path: str, message: str, run_folde
     [
         ("never.there.Task", "there is no module 'never'"),
         ("tests.helpers.never.Task", "'tests.helpers' has no module or function 'never'"),
-        ("shutil.rmtree", "it is no TaskTransformer"),
-        (f"{TransformerDataModule.__module__}.TransformerDataModule", "it is no TaskTransformer"),
+        ("shutil.rmtree", "it is not a subclass of TaskTransformer"),
+        (
+            f"{TransformerDataModule.__module__}.TransformerDataModule",
+            "it is not a subclass of TaskTransformer",
+        ),
     ],
 )
 def test_a_class_that_cannot_be_imported_is_one_line(

@@ -1,4 +1,4 @@
-"""What a run folder records, and how a difference is said."""
+"""Tests of the record in a run folder, and of the reported differences from it."""
 
 import hashlib
 import os
@@ -107,7 +107,7 @@ def test_rows_that_a_setup_keeps_elsewhere_are_not_known() -> None:
 
 
 def test_rows_are_the_same_however_they_lie_in_memory() -> None:
-    """What `datasets` calls a fingerprint follows from how rows were made."""
+    """A fingerprint of `datasets` depends on how rows were made."""
     rows = Dataset.from_dict({"text": TEXTS, "number": [*range(len(TEXTS) - 1), None]})
     parts = concatenate_datasets([rows.take(7), rows.skip(7)])
     shuffled = rows.shuffle(0)
@@ -120,8 +120,8 @@ def test_rows_are_the_same_however_they_lie_in_memory() -> None:
 
 
 def test_an_image_that_a_file_names_counts(project: Path) -> None:
-    for name, colour in (("a", "red"), ("b", "blue")):
-        Image.new("RGB", (8, 8), colour).save(project / f"{name}.png")
+    for name, color in (("a", "red"), ("b", "blue")):
+        Image.new("RGB", (8, 8), color).save(project / f"{name}.png")
     (project / "train.csv").write_text("image,label\na.png,warm\nb.png,cold\n")
     values = {"train_file": "train.csv", "validation_file": "train.csv"}
     processor = ViTImageProcessor(size={"height": 8, "width": 8})
@@ -221,8 +221,8 @@ def test_the_last_bit_counts_and_a_rate_does_not(tmp_path: Path) -> None:
     assert compare(expected, logged(same, {}))[0].now == "none"
 
 
-def test_tables_of_a_run_that_went_on_are_one(tmp_path: Path) -> None:
-    """The first goes on for a while after the last checkpoint."""
+def test_tables_of_a_resumed_run_are_joined(tmp_path: Path) -> None:
+    """An interrupted run logs steps after its last checkpoint, which the resumed run repeats."""
     parts, whole, other = (tmp_path / name for name in ("parts", "whole", "other"))
     rows = [f"{step},0.{step},1.0," for step in range(1, 9)]
     write_table(parts, "metrics-1.csv", *rows[:4])

@@ -1,4 +1,4 @@
-"""Predicting from a config: the device, the batches and the seed are those of the config."""
+"""Prediction uses the device, batch size and seed of the config."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""A run that is repeated has the same metrics, bit for bit; what has changed is said first."""
+"""A rerun has bit-identical metrics, and reports what changed before it starts."""
 
 import shutil
 from pathlib import Path
@@ -220,7 +220,7 @@ def test_a_project_may_be_moved(project: Path, run: Run) -> None:
     assert EQUAL in done.stdout
 
 
-def test_a_run_that_went_on_is_repeated_at_once(project: Path, run: Run) -> None:
+def test_a_resumed_run_is_repeated_at_once(project: Path, run: Run) -> None:
     options = ("task=nlp/mine", "scheduler=constant_schedule", *OWN_FILE, "resume=auto")
     for epochs in (1, 2):
         done = run("python", "train.py", *options, f"trainer.max_epochs={epochs}")

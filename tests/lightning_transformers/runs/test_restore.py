@@ -1,4 +1,4 @@
-"""What a checkpoint brings back, and what the config says over it."""
+"""Values that a checkpoint restores, and config values that override them."""
 
 from pathlib import Path
 
@@ -52,7 +52,7 @@ def test_classes_and_processing_are_those_of_the_training(classifier: str) -> No
     assert data.dataset_name is None, "where rows come from is the config's"
 
 
-def test_what_the_config_says_wins(classifier: str) -> None:
+def test_values_of_the_config_take_precedence(classifier: str) -> None:
     overrides = ["task=nlp/text_classification", classifier, "dataset.max_length=9"]
     assert restore(compose(overrides))[1].max_length == 9
 
@@ -126,7 +126,7 @@ def test_a_checkpoint_that_does_not_say_its_task_is_tried(classifier: str, tmp_p
 @pytest.mark.parametrize(
     ("typed", "hint"), [("run", "'run/checkpoints/last.ckpt'"), ("run/checkpoints", "last.ckpt'")]
 )
-def test_a_run_folder_is_no_checkpoint_but_holds_one(typed: str, hint: str, project: Path) -> None:
+def test_a_checkpoint_in_a_run_folder_is_suggested(typed: str, hint: str, project: Path) -> None:
     Path("run/checkpoints").mkdir(parents=True)
     Path("run/checkpoints/last.ckpt").touch()
     with pytest.raises(ConfigurationError, match=rf"at '{typed}' \(did you mean .*{hint}"):

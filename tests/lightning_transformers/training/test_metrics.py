@@ -1,4 +1,4 @@
-"""Metrics of a stage: each gets every batch of its own run, at full precision."""
+"""Each metric of a stage covers every batch of its own run, at full precision."""
 
 from pathlib import Path
 from typing import Any

@@ -1,10 +1,16 @@
 """The command line as a user sees it."""
 
+import os
+import pty
+import re
+import subprocess
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
+from ltscaffold.commands.inspect.listing import hook_rows
 from ltscaffold.templating.catalog import CATALOG_FOLDERS
 from tests.conftest import Run
 from tests.helpers.tree import tree
@@ -26,12 +32,39 @@ def test_list(what: str, run: Run) -> None:
     assert known[what] in text
 
 
-def test_list_in_a_pipe_has_a_line_for_each(run: Run) -> None:
+def test_list_in_a_pipe_has_a_tab_separated_line_per_hook(run: Run) -> None:
     lines = run("ltscaffold", "list", "hooks").stdout.splitlines()
-    (line,) = [line for line in lines if "optimizer_step " in line and "on_before" not in line]
-    assert "closure computes gradients" in line
-    assert len(lines) > 50
-    assert all(line.strip() for line in lines)
+    rows = [line.split("\t") for line in lines]
+    assert len(rows) > 50
+    assert {len(row) for row in rows} == {5}
+    ((*_, summary),) = [row for row in rows if row[1] == "optimizer_step"]
+    assert "closure computes gradients" in summary
+
+
+@pytest.mark.parametrize("width", [80, 200])
+def test_a_terminal_shows_the_names_of_hooks_whole(project: Path, width: int) -> None:
+    hooks = hook_rows(project, "task")
+    shown = in_terminal(["ltscaffold", "list", "hooks"], width)
+    lines = shown.splitlines()
+    assert max(len(line) for line in lines) <= width
+    assert [row["name"] for row in hooks] == [
+        name for name in (line[12:].partition(" ")[0] for line in lines if line[0] != " ") if name
+    ]
+    assert ("(state_dict: Mapping" in shown) == (width == 200)
+
+
+def in_terminal(command: list[str], width: int) -> str:
+    """Return the output of a command in a terminal, without its colors."""
+    leader, follower = pty.openpty()
+    size = {"COLUMNS": str(width), "TERM": "xterm", "NO_COLOR": "1"}
+    with subprocess.Popen(command, stdout=follower, env=os.environ | size):
+        os.close(follower)
+        output = b""
+        with suppress(OSError):  # how Linux reports the end
+            while chunk := os.read(leader, 4096):
+                output += chunk
+    os.close(leader)
+    return re.sub(r"\x1b\[[0-9;]*m|\r", "", output.decode())
 
 
 def test_new_project(project: Path, run: Run) -> None:

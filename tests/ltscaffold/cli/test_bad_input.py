@@ -1,4 +1,4 @@
-"""A mistake ends in one line and exit status 2, and nothing is written."""
+"""A mistake gives a one-line error and exit status 2, and writes nothing."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Whatever is typed: no traceback, nothing outside of the project, no broken file."""
+"""Random command lines give no traceback, write only inside the project, and break no file."""
 
 import ast
 import contextlib

@@ -39,7 +39,7 @@ COMMANDS = [
 def test_every_key_is_documented(command: str, project: Path, run: Run) -> None:
     new_task(project, "mine", "language_modeling", ["training_step"])
     model = project / "tasks/mine/model.py"
-    model.write_text(model.read_text().replace("overrides below", "overrides that follow"))
+    model.write_text(model.read_text().replace("Causal language model", "Language model"))
     done = run("ltscaffold", *command.split(), "--json")
     printed = json.loads(done.stdout)
     assert printed["schema"] == 2

@@ -1,4 +1,4 @@
-"""At a terminal `new-task` asks for what is missing; elsewhere it says so and never waits."""
+"""`new-task` prompts for missing arguments at a terminal; elsewhere it fails at once."""
 
 import os
 import pty
@@ -78,7 +78,7 @@ def test_ctrl_c_writes_nothing(project: Path) -> None:
 
 
 @pytest.mark.parametrize("arguments", [[], ["mine"], ["--base", "language_modeling"]])
-def test_without_a_terminal_it_is_said_what_is_missing(arguments: list[str], run: Run) -> None:
+def test_without_a_terminal_missing_arguments_are_named(arguments: list[str], run: Run) -> None:
     done = run("ltscaffold", "new-task", *arguments)
     assert done.returncode == 2
     assert "needs a name and a base" in done.stderr

@@ -1,4 +1,4 @@
-"""Random sequences of commands and edits, against a model of the tree."""
+"""Random sequences of commands and edits, compared with a model of the tree."""
 
 import os
 import shutil
@@ -25,7 +25,10 @@ NAMES = ["ann", "bob_too", "cyd"]
 BASES = st.sampled_from(["language_modeling", "text_classification"])
 PARTS = ["hooks/setup", "hooks/training_step", "recipes/weight_noise"]
 KINDS = ("hooks", "recipes")
-TITLES = {"language_modeling": "Language modeling", "text_classification": "Text classification"}
+MODELS = {
+    "language_modeling": "Causal language model",
+    "text_classification": "Text classification model",
+}
 
 
 @dataclass(frozen=True)
@@ -183,7 +186,8 @@ def sorted_out(fragments: list[str]) -> tuple[list[str], list[str]]:
 
 
 def docstring(task: Task) -> str:
-    return f'"""{task.edit or TITLES[task.base] + " with the overrides below."}"""'
+    noise = " with weight noise" * ("recipes/weight_noise" in task.parts)
+    return f'    """{task.edit or f"{MODELS[task.base]}{noise}."}"""'
 
 
 TestCommands = Commands.TestCase

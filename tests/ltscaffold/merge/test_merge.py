@@ -1,4 +1,4 @@
-"""Merges by member and key: nothing of the user's is lost, every change is applied or named."""
+"""Merges by member and key lose no edit, and apply or report every template change."""
 
 import os
 from collections import Counter

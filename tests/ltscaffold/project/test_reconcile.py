@@ -11,10 +11,11 @@ from ltscaffold.record.answers import ANSWERS_FILE, read_project
 from ltscaffold.templating.source import BUNDLE_VARIABLE
 from tests.conftest import Run
 from tests.helpers.projects import add, new_task, rename, update
-from tests.helpers.releases import NEXT, next_release
+from tests.helpers.releases import BETTER, NEXT, next_release
 from tests.helpers.tree import tree
 
 MODEL = "tasks/mine/model.py"
+CONFIG = "conf/task/nlp/mine.yaml"
 FILLED = "        return 2 * super().training_step(batch, batch_idx)\n"
 EARLIER = "v98.0.0"
 
@@ -58,7 +59,7 @@ def assert_whole(project: Path, *names: str) -> None:
     assert {finding.code for finding in check(project)} <= {"unfilled-stub"}
     for component in answers.components:
         text = (project / f"tasks/{component.name}/model.py").read_text()
-        assert "improved" in text
+        assert BETTER[1] in text
     assert not update(project).changes
 
 
@@ -99,8 +100,8 @@ def test_both_add_hooks_to_one_task(
     project: Path, branches: Callable[..., list[str]], run: Run
 ) -> None:
     conflicts = branches(
-        lambda: add(project, "mine", ["setup"], ["weight_noise"]),
-        lambda: add(project, "mine", ["on_fit_end"]),
+        lambda: add(project, "mine", ["setup"]),
+        lambda: add(project, "mine", ["prepare_data"]),
     )
     assert conflicts == [MODEL]
     resolved = run("git", "diff").stdout
@@ -115,13 +116,62 @@ def test_both_add_hooks_to_one_task(
     assert set(component.fragments) == {
         "hooks/training_step",
         "hooks/setup",
-        "recipes/weight_noise",
-        "hooks/on_fit_end",
+        "hooks/prepare_data",
     }
     text = (project / MODEL).read_text()
-    for method in ("setup", "on_fit_end", "configure_callbacks", "training_step"):
+    for method in ("setup", "prepare_data", "training_step"):
         assert text.count(f"def {method}(") == 1
     assert FILLED in text
+
+
+@pytest.mark.parametrize("command", ["merge", "rebase", "cherry-pick"])
+def test_an_update_resolves_the_conflicts_of_git(
+    command: str, project: Path, branches: Callable[..., list[str]], run: Run
+) -> None:
+    def ours() -> None:
+        add(project, "mine", ["setup"], ["weight_noise"])
+        fill_in(project / MODEL, "setup")
+
+    def theirs() -> None:
+        add(project, "mine", ["prepare_data"], ["freeze_backbone"])
+        fill_in(project / MODEL, "prepare_data")
+
+    conflicts = branches(ours, theirs)
+    assert conflicts == [CONFIG, MODEL]
+    if command != "merge":
+        run("git", "merge", "--abort")
+        run("git", command, "theirs")
+    plan = update(project)
+    assert plan.next_steps == ["git add -A", "git commit", "ltscaffold update"]
+    text = (project / MODEL).read_text()
+    assert "<<<<<<<" not in text + (project / CONFIG).read_text()
+    assert FILLED in text
+    assert text.index('print("prepare_data")') < text.index('print("setup")')
+    assert text.index("def configure_callbacks") < text.index("def prepare_data")
+    assert "with weight noise and a frozen backbone." in text
+    update(project)
+    assert_whole(project, "mine")
+
+
+def test_an_update_leaves_a_member_that_both_edited_to_the_user(
+    project: Path, branches: Callable[..., list[str]], run: Run
+) -> None:
+    model = project / MODEL
+    conflicts = branches(
+        lambda: model.write_text(model.read_text().replace("return 2", "return 3")),
+        lambda: model.write_text(model.read_text().replace("return 2", "return 4")),
+    )
+    assert conflicts == [MODEL]
+    before = model.read_text()
+    plan = update(project)
+    assert plan.notes == [f"{MODEL}: both branches changed the same member; resolve it"]
+    assert model.read_text() == before
+
+
+def fill_in(path: Path, hook: str) -> None:
+    """Put a statement before the call of super() in a hook."""
+    call = f"        super().{hook}("
+    path.write_text(path.read_text().replace(call, f'        print("{hook}")\n{call}'))
 
 
 def test_one_renames_and_the_other_updates(
@@ -191,7 +241,7 @@ def test_conflict_markers_in_the_record(
     (project / ".gitattributes").unlink()
     commit(run)
     conflicts = branches(
-        lambda: add(project, "mine", ["setup"]), lambda: add(project, "mine", ["on_fit_end"])
+        lambda: add(project, "mine", ["setup"]), lambda: add(project, "mine", ["prepare_data"])
     )
     assert ANSWERS_FILE in conflicts
     before = tree(project)

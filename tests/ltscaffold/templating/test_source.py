@@ -1,4 +1,4 @@
-"""The template history: served to git, cached, never half made."""
+"""The template history is served to git and cached, and never incomplete."""
 
 import subprocess
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The printed patch does what the command does."""
+"""The printed patch gives the same tree as the command."""
 
 import shutil
 import subprocess

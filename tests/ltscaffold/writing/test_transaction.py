@@ -1,4 +1,4 @@
-"""A command changes all of a tree or nothing, whatever happens to it."""
+"""A command makes all of its changes or none, also if it fails or is killed."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""The my_image_classification task."""
+"""Model of the task `my_image_classification`."""
 
 from typing import Any
 
@@ -10,14 +10,12 @@ from lightning_transformers.task.vision.image_classification import (
 
 
 class MyImageClassificationTransformer(ImageClassificationTransformer):
-    """Image classification with the overrides below."""
+    """Image classification model."""
 
-    max_shift: int = 1
-
-    # New hooks go below this line.
+    max_shift: int = 1  # pixels in either direction
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Any:
-        """Return the batch that the step gets, already on the device."""
+        """Return the batch after its transfer to the device."""
         batch = super().on_after_batch_transfer(batch, dataloader_idx)
         if self.trainer.training:
             # Pixels by which the batch moves down and to the right.

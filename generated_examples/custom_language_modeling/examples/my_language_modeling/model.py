@@ -1,4 +1,4 @@
-"""The my_language_modeling task."""
+"""Model of the task `my_language_modeling`."""
 
 import torch
 from lightning_transformers import Batch
@@ -9,11 +9,17 @@ from torch import Tensor
 
 
 class MyLanguageModelingTransformer(LanguageModelingTransformer):
-    """Language modeling with the overrides below."""
+    """Causal language model."""
 
-    noise_std: float = 0.1
+    noise_std: float = 0.1  # standard deviation of the noise
 
-    # New hooks go below this line.
+    def setup(self, stage: str) -> None:
+        """Called on every process before fit, validate, test or predict."""
+        super().setup(stage)
+        # In on_fit_start, DDP would have wrapped the model already.
+        if stage == "fit":
+            for parameter in self.model.base_model.parameters():
+                parameter.requires_grad = False
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the loss of one training batch."""
@@ -26,11 +32,3 @@ class MyLanguageModelingTransformer(LanguageModelingTransformer):
                     noise.normal_(std=self.noise_std, generator=generator)
                     parameter.add_(noise)
         return super().training_step(batch, batch_idx)
-
-    def setup(self, stage: str) -> None:
-        """Called on every process before fit, validate, test or predict."""
-        super().setup(stage)
-        # In on_fit_start, DDP would have wrapped the model already.
-        if stage == "fit":
-            for parameter in self.model.base_model.parameters():
-                parameter.requires_grad = False

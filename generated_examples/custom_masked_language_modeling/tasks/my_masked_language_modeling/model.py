@@ -1,4 +1,4 @@
-"""The my_masked_language_modeling task."""
+"""Model of the task `my_masked_language_modeling`."""
 
 from lightning_transformers.task.nlp.masked_language_modeling import (
     MaskedLanguageModelingTransformer,
@@ -8,13 +8,11 @@ from torch.optim import Optimizer
 
 
 class MyMaskedLanguageModelingTransformer(MaskedLanguageModelingTransformer):
-    """Masked language modeling with the overrides below."""
-
-    # New hooks go below this line.
+    """Masked language model."""
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         """Called before the gradients are clipped and the optimizer steps."""
         super().on_before_optimizer_step(optimizer)
-        # Before it is clipped, in the same unit as trainer.gradient_clip_val.
+        # Before clipping, in the unit of trainer.gradient_clip_val.
         gradients = [p.grad for p in self.parameters() if p.grad is not None]
         self.log("train/grad_norm", get_total_norm(gradients))

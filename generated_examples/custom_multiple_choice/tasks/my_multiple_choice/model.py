@@ -1,4 +1,4 @@
-"""The my_multiple_choice task."""
+"""Model of the task `my_multiple_choice`."""
 
 from lightning_transformers import Batch, Loss
 from lightning_transformers.task.nlp.multiple_choice import MultipleChoiceTransformer
@@ -7,15 +7,13 @@ from transformers.utils.generic import ModelOutput
 
 
 class MyMultipleChoiceTransformer(MultipleChoiceTransformer):
-    """Multiple choice with the overrides below."""
+    """Multiple-choice model."""
 
-    margin: float = 1.0
-
-    # New hooks go below this line.
+    margin: float = 1.0  # between the logits of the right choice and of any other
 
     def compute_loss(self, outputs: ModelOutput, batch: Batch, stage: str) -> Loss:
         """Return the loss of one batch as a sum and a count."""
-        # The right choice has to beat each other by the margin; more gains nothing.
+        # The right choice must beat each other one by the margin; more gains nothing.
         total = multi_margin_loss(
             outputs["logits"], batch["labels"], margin=self.margin, reduction="sum"
         )

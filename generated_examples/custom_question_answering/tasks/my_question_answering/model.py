@@ -1,4 +1,4 @@
-"""The my_question_answering task."""
+"""Model of the task `my_question_answering`."""
 
 from lightning_transformers import Batch, Loss
 from lightning_transformers.task.nlp.question_answering import (
@@ -9,17 +9,15 @@ from transformers.utils.generic import ModelOutput
 
 
 class MyQuestionAnsweringTransformer(QuestionAnsweringTransformer):
-    """Question answering with the overrides below."""
+    """Extractive question-answering model."""
 
-    null_weight: float = 0.5
-
-    # New hooks go below this line.
+    null_weight: float = 0.5  # weight of a window without an answer
 
     def compute_loss(self, outputs: ModelOutput, batch: Batch, stage: str) -> Loss:
         """Return the loss of one batch as a sum and a count."""
         start, end = batch["start_positions"], batch["end_positions"]
         losses = cross_entropy(outputs["start_logits"], start, reduction="none")
         losses = losses + cross_entropy(outputs["end_logits"], end, reduction="none")
-        # Most windows of a long text have no answer, and would drown the others.
+        # Most windows of a long text have no answer and would dominate the loss.
         weights = (end == 0) * self.null_weight + (end != 0)
         return Loss((losses * weights).sum() / 2, weights.sum())

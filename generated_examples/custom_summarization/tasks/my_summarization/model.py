@@ -1,4 +1,4 @@
-"""The my_summarization task."""
+"""Model of the task `my_summarization`."""
 
 from lightning_transformers import Batch, Loss
 from lightning_transformers.task.nlp.summarization import SummarizationTransformer
@@ -7,11 +7,9 @@ from transformers.utils.generic import ModelOutput
 
 
 class MySummarizationTransformer(SummarizationTransformer):
-    """Summarization with the overrides below."""
+    """Summarization model."""
 
-    label_smoothing: float = 0.1
-
-    # New hooks go below this line.
+    label_smoothing: float = 0.1  # share spread over the vocabulary
 
     def compute_loss(self, outputs: ModelOutput, batch: Batch, stage: str) -> Loss:
         """Return the loss of one batch as a sum and a count."""

@@ -1,4 +1,4 @@
-"""The my_text_classification task."""
+"""Model of the task `my_text_classification`."""
 
 from lightning_transformers import Batch, Loss
 from lightning_transformers.task.nlp.text_classification import (
@@ -8,15 +8,13 @@ from transformers.utils.generic import ModelOutput
 
 
 class MyTextClassificationTransformer(TextClassificationTransformer):
-    """Text classification with the overrides below."""
+    """Text classification model."""
 
-    focus: float = 2.0
-
-    # New hooks go below this line.
+    focus: float = 2.0  # gamma of the paper
 
     def compute_loss(self, outputs: ModelOutput, batch: Batch, stage: str) -> Loss:
         """Return the loss of one batch as a sum and a count."""
-        # Focal loss (Lin et al., 2017): what the model is sure of counts less.
+        # Focal loss (Lin et al., 2017): confident predictions count less.
         log_probabilities = outputs["logits"].log_softmax(-1)
         of_label = log_probabilities.gather(-1, batch["labels"].unsqueeze(-1))
         total = -((1 - of_label.exp()) ** self.focus * of_label).sum()

@@ -1,4 +1,4 @@
-"""The my_token_classification task."""
+"""Model of the task `my_token_classification`."""
 
 from typing import Any
 
@@ -9,11 +9,9 @@ from lightning_transformers.task.nlp.token_classification import (
 
 
 class MyTokenClassificationTransformer(TokenClassificationTransformer):
-    """Token classification with the overrides below."""
+    """Token classification model."""
 
-    head_lr: float = 1e-3
-
-    # New hooks go below this line.
+    head_lr: float = 1e-3  # learning rate of the head
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Return the parameter groups that the optimizer is built from."""

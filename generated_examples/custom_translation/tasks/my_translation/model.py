@@ -1,18 +1,16 @@
-"""The my_translation task."""
+"""Model of the task `my_translation`."""
 
 from lightning_transformers.task.nlp.translation import TranslationTransformer
 from transformers import PreTrainedModel
 
 
 class MyTranslationTransformer(TranslationTransformer):
-    """Translation with the overrides below."""
-
-    # New hooks go below this line.
+    """Translation model."""
 
     def build_model(self) -> PreTrainedModel:
-        """Return the Hugging Face model; edits of its structure go here."""
+        """Return the Hugging Face model with the head of the task."""
         model = super().build_model()
-        # The decoder alone learns, without the embeddings that both share.
+        # Train the decoder alone, without the embeddings that it shares with the encoder.
         for parameter in model.get_encoder().parameters():
             parameter.requires_grad = False
         return model

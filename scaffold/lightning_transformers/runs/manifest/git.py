@@ -33,7 +33,7 @@ def git_state(folder: Path) -> dict[str, str | None] | None:
 
 
 def _git(folder: Path, *arguments: str) -> bytes | None:
-    """Return what git prints, or None if it fails."""
+    """Return the standard output of git, or None if it fails."""
     try:
         done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, check=False)
     except FileNotFoundError:

@@ -60,13 +60,13 @@ def plan_new_component(project: Path, new: NewComponent, package: str | None = N
 
 
 def next_steps(project: Path, component: Component) -> list[str]:
-    """Return the commands to train with a component, to test, to commit and to update."""
+    """Return the commands to train with a component, to test and to commit."""
     train = f"python train.py {train_arguments(component)} experiment=smoke"
     commit = f'git add -A && git commit -m "Add {component.name}"'
     if not any((folder / ".git").exists() for folder in (project.resolve() / "x").parents):
         commit = f"git init && {commit}"
     enter = [] if project.samefile(Path()) else [f"cd {shlex.quote(str(project))}"]
-    return [*enter, train, "pytest", commit, "copier update"]
+    return [*enter, train, "pytest", commit]
 
 
 def make_component(catalog: Catalog, answers: Answers, new: NewComponent) -> Component:
@@ -83,7 +83,10 @@ def make_component(catalog: Catalog, answers: Answers, new: NewComponent) -> Com
             f"{component_type.name}s; add them to the templates"
         )
     group = config_group(catalog, answers, component_type, new.base)
-    component = Component(component_type.name, new.name, group, new.base, [], answers.version)
+    folder = catalog.folder(component_type)
+    component = Component(
+        component_type.name, new.name, group, new.base, [], answers.version, folder
+    )
     fragments = checked_fragments(catalog, answers, component, new.hooks, new.recipes)
     check_new_name(catalog, answers, component_type, new.name)
     return replace(component, fragments=fragments)

@@ -88,8 +88,9 @@ def code_patterns(answers: Answers, component: Component, renamed: Component) ->
     old, new = (owner.class_name(c.name).removesuffix(owner.suffix) for c in (component, renamed))
     return {
         rf"\b(Test)?{old}({owner.suffix})?\b": rf"\g<1>{new}\g<2>",
-        rf"\b{answers.package}\.{component.name}\b": f"{answers.package}.{renamed.name}",
+        rf"\b{answers.package}\.{component.module}\b": f"{answers.package}.{renamed.module}",
         rf"\b([Tt]he) {component.name} ({component.type})\b": rf"\g<1> {renamed.name} \g<2>",
+        rf"\b({component.type}) `{component.name}`": rf"\g<1> `{renamed.name}`",
     }
 
 

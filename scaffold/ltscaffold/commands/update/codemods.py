@@ -1,6 +1,6 @@
 """Changes that a version asks of a project's own code, as codemods that `update` runs.
 
-They ship with the package and not with the templates, so that Copier asks nobody to trust them.
+They ship with the package, not the templates, so that Copier asks for no trust in them.
 """
 
 import difflib

@@ -1,4 +1,4 @@
-"""What an update says and does besides merging: codemods, removed hooks, news of the templates."""
+"""The parts of an update besides the merge: codemods, removed hooks and release notes."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ltscaffold.commands.update.codemods import CODEMODS, run_codemods, sources
 from ltscaffold.git import ignored_paths
-from ltscaffold.project.components import component_files
+from ltscaffold.project.components import component_files, source_files
 from ltscaffold.project.diagnostics import IGNORED_BY_GIT
 from ltscaffold.project.project_fragments import ejected_changes
 from ltscaffold.project.removed_hooks import removed_hooks
@@ -20,7 +20,7 @@ from ltscaffold.writing.plan import Plan, read
 def with_remarks(
     project: Path, plan: Plan, old: Answers, new: Answers, names: Sequence[str] = ()
 ) -> Plan:
-    """Return a plan with the codemods of versions, and with what the user should know.
+    """Return a plan with the codemods of versions, and with notes and reviews for the user.
 
     The codemods of all versions up to the project's run, since plain `copier update` runs none.
 
@@ -62,6 +62,4 @@ def with_remarks(
 
 def python_files(project: Path, answers: Answers, components: Sequence[Component]) -> list[str]:
     """Return the Python files in the packages of components, the user's own among them."""
-    folders = (project / answers.package / component.name for component in components)
-    files = (path for folder in folders for path in sorted(folder.rglob("*.py")))
-    return [path.relative_to(project).as_posix() for path in files]
+    return [path for each in components for path in source_files(project, answers, each)]

@@ -45,7 +45,7 @@ def follow_imports(code: str) -> str:
     what another name refers to, the import keeps the former name with `as`.
 
     Raises:
-        libcst.ParserSyntaxError: if the code is no Python.
+        libcst.ParserSyntaxError: if the code is not valid Python.
     """
     return Rewriting(code).result() if ROOT in code else code
 
@@ -166,7 +166,7 @@ class Rewriting:
         return found
 
     def is_module(self, binding: Binding, alias: cst.ImportAlias) -> bool:
-        """Tell whether an import is of a module; uses tell it of one that is a function now."""
+        """Return whether an import is of a module; for one that became a function, uses decide."""
         path = binding.aliases[alias]
         if isinstance(self.parents[alias], cst.Import) or not _is_function(path):
             return bool(places(path))
@@ -220,7 +220,7 @@ class Rewriting:
                     self.replace(*self.span(chain[0]), name)
 
     def may_rename(self, binding: Binding, names: set[str]) -> bool:
-        """Tell whether all uses of a name can become another without a change of meaning."""
+        """Return whether all uses of a name can be renamed without a change of meaning."""
         return (
             len(names) == 1
             and not binding.is_shared

@@ -63,7 +63,7 @@ def places(module: str) -> list[str]:
 
 
 def is_former(module: str) -> bool:
-    """Tell whether a module of the runtime had this path in an earlier version only."""
+    """Return whether a module of the runtime had this path only in an earlier version."""
     return places(module) not in ([], [module])
 
 

@@ -9,9 +9,17 @@ from ltscaffold.errors import ScaffoldError
 from ltscaffold.project.components import plan_components
 from ltscaffold.project.merge_files import Strategy
 from ltscaffold.project.reconcile import reconcile
-from ltscaffold.record.answers import Answers, Component, check_no_duplicates, read_with_duplicates
+from ltscaffold.project.unmerged import resolve, unmerged_files
+from ltscaffold.record.answers import (
+    ANSWERS_FILE,
+    Answers,
+    Component,
+    check_no_duplicates,
+    read_with_duplicates,
+)
 from ltscaffold.templating import source
-from ltscaffold.writing.plan import Plan
+from ltscaffold.templating.render import render_answers
+from ltscaffold.writing.plan import Plan, compute_changes
 
 
 def plan_update(
@@ -19,7 +27,8 @@ def plan_update(
 ) -> Plan:
     """Plan to update a project to newer templates; it needs neither git nor a clean tree.
 
-    It also reconciles the record after a merge of branches.
+    It also reconciles the record after a merge of branches. Where git left conflicts in generated
+    files, the plan resolves these, and nothing else.
 
     Args:
         project: the folder of the project.
@@ -38,12 +47,31 @@ def plan_update(
     if names:
         check_no_duplicates(recorded)
     chosen = [recorded.component(name) for name in names] or recorded.components
+    resolved = _plan_resolution(command, project, recorded)
+    if resolved is not None:
+        return resolved
     if is_up_to_date(chosen, [] if names else recorded.versions, target):
         return with_remarks(project, Plan(command), recorded, recorded, names)
     old, notes = reconcile(project, recorded)
     new = with_target_version(old, set(names), target)
     plan = plan_components(command, project, old, new, strategy)
     return with_remarks(project, replace(plan, notes=[*notes, *plan.notes]), old, new, names)
+
+
+def _plan_resolution(command: str, project: Path, recorded: Answers) -> Plan | None:
+    """Plan to resolve git's conflicts in generated files, if there are any."""
+    if not (files := unmerged_files(project)):
+        return None
+    answers, notes = reconcile(project, recorded)
+    contents, more = resolve(project, answers, files)
+    templates = source.checkout(answers.source, answers.version)
+    contents[ANSWERS_FILE] = render_answers(templates, answers).encode()
+    return Plan(
+        command,
+        compute_changes(project, contents),
+        notes=[*notes, *more],
+        next_steps=["git add -A", "git commit", "ltscaffold update"],
+    )
 
 
 def target_version(answers: Answers, to: str | None) -> str:

@@ -1,4 +1,4 @@
-"""A task can be based on another task of the project, and that on a third."""
+"""A task can be based on another task of the project, which is based on a third."""
 
 from pathlib import Path
 

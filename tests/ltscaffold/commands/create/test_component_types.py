@@ -1,4 +1,4 @@
-"""Datasets and callbacks live in a project as tasks do."""
+"""Datasets and callbacks are components of a project, as tasks are."""
 
 from pathlib import Path
 
@@ -27,14 +27,14 @@ from tests.helpers.tree import tree
 BASE = "language_modeling"
 DATASET_FILES = {
     "conf/dataset/nlp/language_modeling/rows.yaml",
-    "tasks/rows/__init__.py",
-    "tasks/rows/data.py",
+    "tasks/data_modules/__init__.py",
+    "tasks/data_modules/rows.py",
     "tests/test_rows.py",
 }
 CALLBACK_FILES = {
     "conf/callbacks/watch.yaml",
-    "tasks/watch/__init__.py",
-    "tasks/watch/callback.py",
+    "tasks/callbacks/__init__.py",
+    "tasks/callbacks/watch.py",
     "tests/test_watch.py",
 }
 
@@ -96,8 +96,8 @@ def test_remove_restores_the_tree(components: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "path", "hook"),
     [
-        ("rows", "tasks/rows/data.py", "load_dataset"),
-        ("watch", "tasks/watch/callback.py", "on_fit_end"),
+        ("rows", "tasks/data_modules/rows.py", "load_dataset"),
+        ("watch", "tasks/callbacks/watch.py", "on_fit_end"),
     ],
 )
 def test_add_keeps_the_edits_and_undo_takes_it_back(
@@ -125,7 +125,7 @@ def test_rename_of_a_dataset_reaches_the_configs(components: Path, tmp_path: Pat
         "defaults:\n  - override /dataset: nlp/language_modeling/rows\n# other/rows, rows stay\n"
     )
     rename(components, "rows", "lines_1a")
-    assert "class Lines1aDataModule(" in (components / "tasks/lines_1a/data.py").read_text()
+    assert "class Lines1aDataModule(" in (components / "tasks/data_modules/lines_1a.py").read_text()
     assert experiment.read_text() == (
         "defaults:\n  - override /dataset: nlp/language_modeling/lines_1a\n"
         "# other/rows, rows stay\n"
@@ -147,7 +147,7 @@ def test_rename_of_a_callback_reaches_the_configs(components: Path, tmp_path: Pa
     experiment.write_text(text.replace("NAME", "watch"))
     rename(components, "watch", "observer")
     assert experiment.read_text() == text.replace("NAME", "observer")
-    assert "class Observer(Callback):" in (components / "tasks/observer/callback.py").read_text()
+    assert "class Observer(Callback):" in (components / "tasks/callbacks/observer.py").read_text()
     experiment.unlink()
     assert tree(components) == rendered(components, tmp_path / "copied")
 
@@ -159,10 +159,10 @@ def test_status_finds_the_stubs_of_each_type(components: Path) -> None:
     }
     assert found == {
         "mine": ["training_step"],
-        "rows": ["collate_fn", "process_data"],
+        "rows": ["process_data", "collate_fn"],
         "watch": ["on_train_batch_end"],
     }
-    data = components / "tasks/rows/data.py"
+    data = components / "tasks/data_modules/rows.py"
     data.write_text(data.read_text().replace("return super().collate_fn", "return list"))
     (rows,) = [entry for entry in status(components).components if entry.component.name == "rows"]
     assert [stub.name for stub in rows.stubs] == ["process_data"]
@@ -216,7 +216,7 @@ def test_a_preview_writes_nothing(
     before = tree(components)
     done = run("ltscaffold", *command, option)
     assert done.returncode == 0
-    assert "tasks/it/__init__.py" in done.stdout
+    assert "tests/test_it.py" in done.stdout
     assert tree(components) == before
     assert '"command": "new-' in run("ltscaffold", *command, "--json").stdout
 
@@ -248,7 +248,7 @@ def test_hooks_are_listed_with_signature_and_time(
     name = {"task": "training_step", "dataset": "process_split", "callback": "on_train_batch_end"}
     lines = run("ltscaffold", "list", "hooks", "--type", kind.name).stdout.splitlines()
     (line,) = [line for line in lines if line.split()[1] == name[kind.name]]
-    assert line.startswith(("train ", "process "))
+    assert line.startswith(("train\t", "process\t"))
     assert ") -> " in line
     assert "training batch" in line or "once a split" in line
     assert "Return the " in line or "Called after" in line

@@ -1,5 +1,6 @@
-"""The files that `new-task` writes, and those that it leaves alone."""
+"""The files that `new-task` writes, and those that it leaves unchanged."""
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -83,13 +84,12 @@ def test_the_users_own_gitignore_stays(project: Path) -> None:
     assert (project / ".gitignore").read_text() == "mine\n"
 
 
-def test_stubs_stand_newest_first_under_the_marker(project: Path) -> None:
-    new_task(project, "mine", "language_modeling", hooks=["on_fit_start", "training_step"])
+def test_methods_stand_in_the_order_of_the_lifecycle(project: Path) -> None:
+    hooks = ["training_step", "teardown", "setup", "forward"]
+    new_task(project, "mine", "language_modeling", hooks, ["lora"])
     model = (project / "tasks/mine/model.py").read_text()
-    marker, training_step, on_fit_start = (
-        model.index(text) for text in ("below this line", "def training_step", "def on_fit_start")
-    )
-    assert marker < training_step < on_fit_start
+    expected = ["build_model", "setup", "forward", "training_step", "teardown"]
+    assert re.findall(r"def (\w+)", model) == expected
 
 
 def test_recipes_that_share_a_hook_with_a_stub_share_one_method(project: Path) -> None:

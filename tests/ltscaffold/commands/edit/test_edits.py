@@ -1,4 +1,4 @@
-"""Components change, and no edit is lost: add, remove, rename and undo."""
+"""`add`, `remove`, `rename` and `undo` change components and keep all edits."""
 
 from pathlib import Path
 
@@ -53,19 +53,21 @@ def test_without_edits_add_gives_what_copier_renders(project: Path, tmp_path: Pa
     assert tree(project) == rendered(project, tmp_path / "copied")
 
 
-def test_new_hooks_go_between_the_marker_and_members_of_ones_own(mine: Path) -> None:
+def test_new_hooks_go_where_the_template_has_them(mine: Path) -> None:
     model = mine / MODEL
-    marker, own = "    # New hooks go below this line.\n", "\n    def own(self) -> None: ...\n"
-    model.write_text(model.read_text().replace(marker, marker + own))
-    assert not add(mine, "mine", ["setup"]).conflicts
+    step, own = "    def training_step(", "    def own(self) -> None: ...\n\n"
+    model.write_text(model.read_text().replace(step, own + step))
+    assert not add(mine, "mine", ["setup", "on_train_end"]).conflicts
     text = model.read_text()
-    assert text.index(marker) < text.index("def setup") < text.index(own)
+    places = [text.index(f"def {name}(") for name in ("setup", "own", "training_step")]
+    assert places == sorted(places)
+    assert places[-1] < text.index("def on_train_end(")
 
 
 def test_a_file_that_is_no_python_is_merged_by_line(mine: Path, run: Run) -> None:
     model = mine / MODEL
-    marker, own = "    # New hooks go below this line.\n", "\n    def own(self) -> None\n"
-    model.write_text(model.read_text().replace(marker, marker + own))
+    step, own = "    def training_step(", "    def own(self) -> None\n\n"
+    model.write_text(model.read_text().replace(step, own + step))
     done = run("ltscaffold", "add", "mine", "--hook", "setup")
     assert done.returncode == 1
     line = model.read_text().split("\n").index("<<<<<<< before updating") + 1

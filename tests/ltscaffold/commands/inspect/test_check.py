@@ -1,4 +1,4 @@
-"""`check` and `status` find what does not fit together, with file and line."""
+"""`check` and `status` report inconsistencies with file and line."""
 
 import json
 from collections.abc import Callable

@@ -105,7 +105,7 @@ def test_update_keeps_its_text_and_brings_the_rest(
     assert update(generated).conflicts == []
     text = (generated / MODEL).read_text()
     assert OWN in text
-    assert "Language modeling improved." in text
+    assert "Better model of the task" in text
     assert read_project(generated).version == NEXT
 
 
@@ -118,7 +118,7 @@ def test_plain_copier_update_keeps_its_text_and_brings_the_rest(generated: Path,
     text = (generated / MODEL).read_text()
     assert OWN in text
     assert "<<<<<<<" not in text
-    assert "Language modeling improved." in text
+    assert "Better model of the task" in text
     assert OWN in (generated / FRAGMENT).read_text()
 
 

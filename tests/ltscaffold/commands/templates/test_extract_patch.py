@@ -22,8 +22,8 @@ CLASS_LINE = '    """The config composes, names the class, and a batch trains.""
 EVERY_EDIT = bool(os.environ.get("LTSCAFFOLD_EVERY_EDIT"))
 """Whether to extract each type of edit; `make sweep` does."""
 EDITS = {
-    "docstring of the class": (MODEL, "with the overrides below", "as our team trains it"),
-    "title of the base": (MODEL, '"""Language modeling', '"""The language model'),
+    "docstring of the module": (MODEL, "Model of the task", "As our team trains the task"),
+    "name of the base": (MODEL, '"""Causal language', '"""Our causal language'),
     "quotes in a summary": (MODEL, "Return the loss of one", 'Return the "loss" of one'),
     "statement of a recipe": (MODEL, NOISE, NOISE.replace("self", "2 * self")),
     "another statement of a recipe": (MODEL, NOISE, f"        assert self.noise_std\n{NOISE}"),
@@ -66,7 +66,7 @@ def test_edit_becomes_a_patch_that_gives_it(
 
 def test_several_edits_become_one_patch(project: Path) -> None:
     generate(project)
-    edit(project, *EDITS["docstring of the class"])
+    edit(project, *EDITS["docstring of the module"])
     edit(project, *EDITS["comment in the config"])
     edit(project, MODEL, "noise_std: float = 0.01", "noise_std: float = 0.02")
     edit(project, CONFIG, "noise_std: 0.01", "noise_std: 0.02")
@@ -90,7 +90,7 @@ def test_what_no_template_can_give_is_a_finding(
     path: str, old: str, new: str, line: int, project: Path
 ) -> None:
     generate(project)
-    edit(project, *EDITS["title of the base"])
+    edit(project, *EDITS["name of the base"])
     edit(project, path, old, new)
     found = extract_patch(project, "mine")
     assert found.patch == ""
@@ -103,10 +103,10 @@ def test_the_command_prints_or_writes_the_patch(project: Path, run: Run) -> None
     done = run("ltscaffold", "template", "extract-patch", "mine")
     assert done.returncode == 2
     assert "no file of 'mine' was edited; edit one first" in done.stderr
-    edit(project, *EDITS["docstring of the class"])
+    edit(project, *EDITS["docstring of the module"])
     done = run("ltscaffold", "template", "extract-patch", "mine", "--output", "../patch")
     assert done.returncode == 0, done.stderr
-    assert "as our team trains it" in (project.parent / "patch").read_text()
+    assert "As our team trains" in (project.parent / "patch").read_text()
     edit(project, MODEL, "return super()", "return 2 * super()")
     done = run("ltscaffold", "template", "extract-patch", "mine")
     assert done.returncode == 1

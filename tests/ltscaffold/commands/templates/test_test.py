@@ -62,7 +62,7 @@ def test_generated_tests_are_run(templates: Path) -> None:
     [
         (MODEL, '"""The {{ task', 'x  = 1\n"""The {{ task', "format", "would be reformatted"),
         ("project/tests/*task*", CONTRACT, f"import os\n{CONTRACT}", "style", "F401"),
-        (MODEL, "overrides below", "{{ nothing }}", "template-error", "'nothing' is undefined"),
+        (MODEL, "Model of the task", "{{ nothing }}", "template-error", "'nothing' is undefined"),
         (MODEL, "class_line(", "'class ' ~ (", "template-error", "invalid Python"),
         ("copier.yml", "_subdirectory", "_tasks: [ls]\n_subdirectory", "copier", "trust"),
         ("copier.yml", "_subdirectory", "_exclude: [train.py]\n_subdirectory", "copier", "differ"),

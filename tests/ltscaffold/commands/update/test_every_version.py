@@ -1,4 +1,4 @@
-"""From every version of the templates that was released to the newest, with edits."""
+"""Updates from every released template version to the latest, with edits."""
 
 import os
 import random

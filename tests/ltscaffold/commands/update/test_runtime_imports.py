@@ -1,4 +1,4 @@
-"""The codemod of the runtime's names: what code means stays, whatever form its imports have."""
+"""The codemod of the runtime's names preserves the meaning of code, for any form of import."""
 
 import os
 import warnings
@@ -254,7 +254,7 @@ def test_code_gets_the_same_objects(code: str) -> None:
 
 
 def found_by(code: str) -> Any:
-    """Return what a program collects."""
+    """Return the value of `found` after a program has run."""
     namespace: dict[str, Any] = {"__name__": "own"}
     exec(compile(code, "own", "exec"), namespace)
     return namespace["found"]

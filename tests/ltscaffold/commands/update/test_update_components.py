@@ -81,7 +81,7 @@ def test_the_last_component_takes_the_project_along(mine: Path) -> None:
 def test_a_component_ahead_of_the_project_takes_further_commands(mine: Path) -> None:
     update(mine, ["mine"])
     add(mine, "mine", ["setup"])
-    assert "Language modeling improved." in (mine / MODEL).read_text()
+    assert "Better model of the task" in (mine / MODEL).read_text()
     new_task(mine, "third", "mine")
     remove(mine, "third")
     assert recorded(mine) == {"": NOW, "mine": NEXT, "other": NOW}
@@ -101,7 +101,7 @@ def test_copier_refuses_components_of_several_versions(mine: Path, run: Run) -> 
 
 def test_a_version_may_be_chosen(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     new_task(project, "mine", "language_modeling")
-    first = next_release("v98.0.0", ("overrides below", "overrides there"))
+    first = next_release("v98.0.0", ("Model of the task", "The model of the task"))
     monkeypatch.setenv(BUNDLE_VARIABLE, str(next_release(bundle=first)))
     update(project, to="v98.0.0")
     assert set(recorded(project).values()) == {"v98.0.0"}
@@ -147,7 +147,7 @@ def test_undo_takes_it_back(mine: Path) -> None:
 
 def test_the_changelog_is_shown(mine: Path) -> None:
     notes = plan_update(mine).notes
-    assert notes == [f"{NEXT}: Better: improved in {NEXT}."]
+    assert notes == [f"{NEXT}: Better: Better model of the task in {NEXT}."]
 
 
 def test_an_ignored_file_is_merged_with_a_warning(mine: Path, run: Run) -> None:
@@ -160,7 +160,7 @@ def test_an_ignored_file_is_merged_with_a_warning(mine: Path, run: Run) -> None:
         f"{MODEL}: git ignores it, so `copier update` loses its edits; remove it from .gitignore"
     ]
     assert "return 2 * super()" in model.read_text()
-    assert "Language modeling improved." in model.read_text()
+    assert "Better model of the task" in model.read_text()
 
 
 def test_a_deleted_file_stays_deleted(mine: Path) -> None:
@@ -305,8 +305,8 @@ def test_callbacks_are_updated_without_a_base(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     new_callback(project, "watch", ["on_fit_end"])
-    path = "**/callback.py.jinja"
+    path = "**/*callback.name if*"
     bundle = next_release(change=('"""', '"""Better. '), path=path)
     monkeypatch.setenv(BUNDLE_VARIABLE, str(bundle))
     update(project, ["watch"])
-    assert '"""Better. ' in (project / "tasks/watch/callback.py").read_text()
+    assert '"""Better. ' in (project / "tasks/callbacks/watch.py").read_text()

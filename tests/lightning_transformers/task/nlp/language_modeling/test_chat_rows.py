@@ -1,4 +1,4 @@
-"""Rows of chats may have tools and contents of several kinds, and what cannot be is named."""
+"""Rows of chats with tools and with contents of several kinds, and errors in them."""
 
 import json
 from pathlib import Path

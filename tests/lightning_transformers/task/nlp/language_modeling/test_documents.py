@@ -1,4 +1,4 @@
-"""Packing loses no token and fills rows, and packed documents give the logits of each alone."""
+"""Packing keeps all tokens and fills rows; packed documents give the logits of each alone."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The documented commands with GPT-2 and wikitext, through the real clients and a hub of ours."""
+"""The documented commands with GPT-2 and wikitext, through the real clients and a local hub."""
 
 import shutil
 from collections.abc import Iterator

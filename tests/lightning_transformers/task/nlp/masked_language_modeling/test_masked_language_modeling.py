@@ -1,4 +1,4 @@
-"""Masked language modeling: which tokens are hidden, the metrics, and filling in texts."""
+"""Masked language modeling: masked tokens, metrics and mask filling."""
 
 import math
 from collections.abc import Sequence

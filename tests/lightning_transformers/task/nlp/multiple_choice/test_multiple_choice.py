@@ -1,4 +1,4 @@
-"""Multiple choice: labels, the join of question and choice, batches, metrics and mistakes."""
+"""Multiple choice: labels, pairs of question and choice, batches, metrics and errors."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Question answering: what is logged, prediction and export of the model."""
+"""Question answering: logged metrics, prediction and export."""
 
 import json
 from pathlib import Path

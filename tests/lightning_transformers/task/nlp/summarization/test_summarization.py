@@ -1,4 +1,4 @@
-"""Summarization: ROUGE, and the columns of own files."""
+"""Summarization: ROUGE, and the columns of users' files."""
 
 from collections import Counter
 from pathlib import Path

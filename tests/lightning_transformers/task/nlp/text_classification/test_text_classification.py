@@ -1,4 +1,4 @@
-"""Text classification: classes, columns and labels as users' files have them."""
+"""Text classification: classes, columns and labels of users' files."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Token classification: which token has which label, scores over words, predictions."""
+"""Token classification: labels of tokens, word-level scores, predictions."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 import torch
 from pytorch_lightning import Trainer
-from tokenizers import normalizers, pre_tokenizers
 from transformers import AutoModelForTokenClassification
 
 from lightning_transformers.base.errors import ConfigurationError
@@ -20,10 +19,8 @@ from lightning_transformers.task.nlp.token_classification import (
 from lightning_transformers.task.nlp.token_classification.encoding import tokenize_words
 from lightning_transformers.task.nlp.token_classification.model import entity_spans
 from lightning_transformers.task.nlp.token_classification.sentences import Sentence
-from tests.helpers.tags import BERT, TOKENIZER, WORDPIECE, data_module, wordpiece
+from tests.helpers.tags import BERT, TOKENIZER, data_module, wordpiece
 
-WORDPIECE.normalizer = normalizers.BertNormalizer()
-WORDPIECE.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
 SAMPLE_TAGS = ["O", "B-LOC", "B-PER", "I-LOC", "I-PER"]
 
 

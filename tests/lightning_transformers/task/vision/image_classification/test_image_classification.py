@@ -1,4 +1,4 @@
-"""Image classification: where images come from, how they are read, scores, predictions."""
+"""Image classification: sources of images, decoding, scores, predictions."""
 
 from pathlib import Path
 from typing import Any
