@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import libcst as cst
 from libcst import helpers, matchers
 from libcst.metadata import MetadataWrapper, ParentNodeProvider, PositionProvider, ScopeProvider
-from libcst.metadata.scope_provider import ClassScope, Scope
+from libcst.metadata.scope_provider import Scope
 
 from lightning_transformers.former_paths import FUNCTIONS, ROOT
 from ltscaffold.commands.update.runtime_names import (
@@ -81,7 +81,7 @@ class Binding:
 
     Attributes:
         name: as the code uses it.
-        is_shared: whether something else binds it, too, in this scope or in a class.
+        is_shared: whether something else binds it in this scope, too.
         aliases: the path that each import gives the name to.
         uses: where the code refers to it; an empty chain for a string annotation.
     """
@@ -135,9 +135,6 @@ class Rewriting:
     def bindings(self) -> list[Binding]:
         """Return the names that the runtime's imports bind, with their uses."""
         found: dict[tuple[Scope, str], Binding] = {}
-        scopes = {scope for scope in self.scopes.values() if scope is not None}
-        # In the body of a class, LibCST takes `name = name` for the class's own.
-        classes = [scope for scope in scopes if isinstance(scope, ClassScope)]
         for statement in self.imports:
             for alias, path in _aliases(statement):
                 scope = self.scopes[alias]
@@ -147,10 +144,9 @@ class Rewriting:
                 assert scope is not None
                 others = (getattr(each, "node", None) for each in scope.assignments[name])
                 is_shared = any(node not in self.imports for node in others)
-                is_shared |= any(name in each.assignments for each in classes if each is not scope)
                 binding = found.setdefault((scope, name), Binding(name, is_shared))
                 binding.aliases[alias] = path
-        for scope in scopes:
+        for scope in {scope for scope in self.scopes.values() if scope is not None}:
             for access in scope.accesses:
                 owners = {(each.scope, each.name.partition(".")[0]) for each in access.referents}
                 for owner in owners & found.keys():
@@ -197,7 +193,8 @@ class Rewriting:
         is_only_named = all(current_path(name_in(used)) for _, used in uses)
         home = places(path)[0]
         has_alias = alias.asname is not None or home.rpartition(".")[2] != binding.name
-        if public := has_alias and is_only_named and len(modules) == 1:
+        is_sole = len(binding.aliases) == len(modules) == 1
+        if public := has_alias and is_only_named and is_sole:
             home = modules.pop()
         others = set()
         for chain, used in uses:

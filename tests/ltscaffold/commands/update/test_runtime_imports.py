@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from lightning_transformers import former_paths
@@ -93,6 +93,12 @@ CASES = {
     "a string annotation": (
         "from lightning_transformers.core.metrics import Precise\nx: 'Precise'",
         "from lightning_transformers.training.metrics import KeepFloat64 as Precise\nx: 'Precise'",
+    ),
+    "a name of a class": (
+        "from lightning_transformers.core.metrics import Precise\n\n\nclass A:\n"
+        "    Precise = Precise",
+        "from lightning_transformers.training.metrics import KeepFloat64\n\n\nclass A:\n"
+        "    Precise = KeepFloat64",
     ),
     "two imports of a name": (
         "try:\n    from lightning_transformers.core.metrics import Precise\n"
@@ -183,7 +189,7 @@ USES = (
     "found.append(f'{{{use} is not None}} {name}')  # {name}\n",
     "def used(x={use}, *, {name}=2):\n    return x, {name}\n\n\nfound.append(used({name}=3))\n",
     "found.append([{use} for _ in '1'] + [{name} for {name} in 'own'])\n",
-    "class Own:\n    '{name}'\n    {name} = {use}\n\n\nfound.append(Own.{name})\n",
+    "class Own:\n    {name} = {use}\n\n\nfound.append(Own.{name})\n",
     "class Own:\n    {name}: int = 3\n    mine = lambda _: {use}\n\n\nfound.append(Own.mine(1))\n",
     "found.append((lambda {name}: [{name}])('own'))\n",
     "def used():\n    {name} = 'own'\n    return {name}\n\n\nfound.append(used())\n",
@@ -230,6 +236,10 @@ def programs(draw: st.DrawFn) -> str:
 
 @settings(max_examples=PROGRAMS, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(programs())
+@example(
+    "import lightning_transformers.build as m\nfound = [m.load]\n"
+    "import lightning_transformers.core.adapters as m\nfound.append(m.add_lora)\n"
+)
 def test_code_gets_the_same_objects(code: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
