@@ -221,6 +221,7 @@ def _parse(path: Path) -> Answers:
             f"{ANSWERS_FILE} has keys that this ltscaffold does not know "
             f"({', '.join(sorted(unknown_keys))}); delete them, or pip install --upgrade ltscaffold"
         )
+    _check_texts([value for key, value in recorded.items() if key != "lts_items"], *records)
     components = [Component(*(each.get(key, "") for key in COMPONENT_KEYS)) for each in records]
     package = recorded["lts_package"]
     for component in components:
@@ -235,3 +236,12 @@ def _parse(path: Path) -> Answers:
     return Answers(
         recorded["_commit"], recorded["_src_path"], package, components, project_fragments, versions
     )
+
+
+def _check_texts(values: list[object], *records: dict[str, object]) -> None:
+    """Raise ValueError for a value that is not a string; only `parts` is a list of strings."""
+    for record in records:
+        values += (value for key, value in record.items() if key != "parts")
+        values += record["parts"] if isinstance(record["parts"], list) else [record["parts"], 0]
+    if wrong := [value for value in values if not isinstance(value, str)]:
+        raise ValueError(f"{wrong[0]!r} is not a string")
