@@ -10,6 +10,7 @@ from ltscaffold.record.answers import FOLDERS, Answers
 from ltscaffold.record.component_types import COMPONENT_TYPES, ComponentType
 from ltscaffold.templating import source
 from ltscaffold.templating.render import SUFFIX, environment, one_line_errors
+from ltscaffold.templating.sandbox import exported
 
 CATALOG_FOLDERS = {"base": "bases", "hook": "hooks", "recipe": "recipes"}
 """Folder of template fragments by category."""
@@ -81,7 +82,7 @@ class Catalog:
     def _values(self, template: str) -> Mapping[str, Any]:
         with one_line_errors(template):
             jinja = environment(self.templates, self.project_fragments)
-            return vars(jinja.get_template(template).module)
+            return exported(jinja.get_template(template))
 
 
 def read_catalog(answers: Answers, version: str | None = None) -> Catalog:

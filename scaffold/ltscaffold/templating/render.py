@@ -1,6 +1,5 @@
 """Render templates as Copier does, without importing Copier."""
 
-import io
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,25 +7,16 @@ from functools import cache
 from pathlib import Path, PurePath
 from traceback import extract_tb
 
-from jinja2 import (
-    Environment,
-    FileSystemLoader,
-    StrictUndefined,
-    Template,
-    TemplateError,
-    TemplateSyntaxError,
-)
-from jinja2.sandbox import SandboxedEnvironment
+from jinja2 import Environment, Template, TemplateSyntaxError
 
 from ltscaffold.errors import ScaffoldError
 from ltscaffold.record.answers import ANSWERS_FILE, FOLDERS, Answers, Component, Variables
 from ltscaffold.record.component_types import CALLBACK_BASE
+from ltscaffold.templating.sandbox import Sandbox, refuse_links, render_bounded
 
 Files = dict[str, str]
 """Texts by path relative to the project."""
 
-MAX_FILE_CHARS = 10_000_000
-"""Limit on the length of a rendered file, so that a loop cannot exhaust the memory."""
 SUFFIX = ".jinja"
 ANSWERS_TEMPLATE = "{{ _copier_conf.answers_file }}.jinja"
 LOOP = re.compile(r"{% yield (?P<name>\w+) from (?P<components>\w+) %}(?P<body>.*?){% endyield %}")
@@ -39,9 +29,13 @@ def environment(templates: Path, project_fragments: Path | None = None) -> Envir
     Args:
         templates: the folder of the templates.
         project_fragments: a folder with fragments that override those of the templates.
+
+    Raises:
+        ScaffoldError: for a symbolic link among the fragments.
     """
     if project_fragments is None or not project_fragments.is_dir():
         return _environment((templates,), ())
+    refuse_links(project_fragments)
     # Jinja notices a changed file, but not a new one that overrides a cached one.
     return _environment((project_fragments, templates), tuple(sorted(project_fragments.rglob("*"))))
 
@@ -49,14 +43,7 @@ def environment(templates: Path, project_fragments: Path | None = None) -> Envir
 @cache
 def _environment(folders: tuple[Path, ...], files: tuple[Path, ...]) -> Environment:
     """Return the environment of folders, in order of precedence; cached by the list of files."""
-    return SandboxedEnvironment(
-        extensions=["jinja2_ansible_filters.AnsibleCoreFiltersExtension"],  # as Copier
-        loader=FileSystemLoader(folders),
-        keep_trailing_newline=True,
-        lstrip_blocks=True,
-        trim_blocks=True,
-        undefined=StrictUndefined,
-    )
+    return Sandbox(folders)
 
 
 def render(
@@ -141,19 +128,9 @@ def _render_file(jinja: Environment, template: str, variables: Variables) -> str
     """Return the text of a file: rendered if its name ends in `.jinja`, else unchanged."""
     if template.endswith(SUFFIX):
         with one_line_errors(template):
-            return _bounded(jinja.get_template(template), variables)
+            return render_bounded(jinja.get_template(template), variables)
     assert jinja.loader is not None
     return jinja.loader.get_source(jinja, template)[0]
-
-
-def _bounded(template: Template, variables: Variables) -> str:
-    """Return the rendered text; raises ValueError if it exceeds `MAX_FILE_CHARS`."""
-    text = io.StringIO()
-    for chunk in template.generate(variables):
-        text.write(chunk)
-        if text.tell() > MAX_FILE_CHARS:
-            raise ValueError(f"the file exceeds {MAX_FILE_CHARS:,} characters")
-    return text.getvalue()
 
 
 @contextmanager
@@ -161,7 +138,9 @@ def one_line_errors(template: str) -> Iterator[None]:
     """Raise ScaffoldError, with the line of the template, instead of a template error."""
     try:
         yield
-    except (TemplateError, TypeError, ValueError, ArithmeticError, RecursionError) as error:
+    except ScaffoldError:
+        raise
+    except Exception as error:  # filters raise errors of any kind
         raise _template_error(template, error) from None
 
 

@@ -24,11 +24,10 @@ def require_trust(url: str) -> None:
 
 def record_trust(url: str) -> None:
     """Add a source to the record."""
-    trusted = _trusted()
-    if url not in trusted:
+    if url not in _trusted():
         folder = user_folder("config", user_config_path("ltscaffold"))
-        lines = "".join(f"{line}\n" for line in [*trusted, url])
-        (folder / RECORD).write_text(lines, encoding="utf-8")
+        with (folder / RECORD).open("a", encoding="utf-8") as record:
+            record.write(f"{url}\n")
 
 
 def _trusted() -> list[str]:

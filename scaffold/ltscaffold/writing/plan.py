@@ -127,11 +127,13 @@ def user_folder(purpose: str, folder: Path) -> Path:
         folder: its path.
 
     Raises:
-        ScaffoldError: if it cannot be created or belongs to another user.
+        ScaffoldError: if it cannot be created, or another user owns the cache or the config.
     """
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        reason = "another user owns it" if folder.stat().st_uid != os.geteuid() else None
+        if not folder.is_dir():
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        foreign = purpose != "state" and folder.stat().st_uid != os.geteuid()
+        reason = "another user owns it" if foreign else None
     except OSError as error:
         reason = error.strerror or str(error)
     if reason:

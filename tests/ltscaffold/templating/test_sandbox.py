@@ -6,10 +6,12 @@ import pytest
 from jinja2 import Environment
 
 from ltscaffold.errors import ScaffoldError
+from ltscaffold.record.component_types import TASK
 from ltscaffold.templating import render
+from ltscaffold.templating.catalog import Catalog
 from ltscaffold.templating.render import environment
 from tests.conftest import Run
-from tests.helpers.projects import eject, new_task
+from tests.helpers.projects import add, eject, new_task
 
 FRAGMENT = ".ltscaffold/templates/hooks/training_step.jinja"
 ATTACK = "{{% set x = {}.__globals__.os.open('attacked', 64) %}}\n"
@@ -52,13 +54,53 @@ def test_an_attack_is_one_line_that_names_the_template(way_in: str, tmp_path: Pa
         render._render_file(environment(tmp_path), "model.jinja", {})
 
 
-@pytest.mark.parametrize(
-    "endless", ["range(10 ** 9)", "range(99999)|map('center', 999)"], ids=["range", "loop"]
-)
-def test_the_size_of_a_rendered_file_is_bounded(endless: str, tmp_path: Path) -> None:
-    (tmp_path / "model.jinja").write_text(f"{{% for i in {endless} %}}{{{{ i }}}}{{% endfor %}}")
+TOO_LARGE = {
+    "range": "{% for i in range(10 ** 9) %}{{ i }}{% endfor %}",
+    "loop": "{% for i in range(99999) %}{{ 'x' | center(999) }}{% endfor %}",
+    "text": "{{ 'x' * 6 * 10 ** 9 }}",
+    "list": "{{ (10 ** 9 * [1]) | length }}",
+    "power": "{{ 10 ** 10000000 }}",
+}
+FAILING = {
+    "regex": "{{ 'x' | regex_replace('(', '') }}",
+    "yaml": "{{ '{' | from_yaml }}",
+    "key": "{{ 'a' | extract({}) }}",
+    "pop": "{{ [].pop() }}",
+    "expandvars": "{{ '$HOME' | expandvars }}",
+    "fileglob": "{{ '/etc/*' | fileglob }}",
+}
+
+
+@pytest.mark.parametrize("text", [*TOO_LARGE.values(), *FAILING.values()])
+def test_a_template_that_fails_is_one_line(text: str, tmp_path: Path) -> None:
+    (tmp_path / "model.jinja").write_text(text)
+    (tmp_path / "hooks").mkdir()
+    (tmp_path / "hooks/setup.jinja").write_text(text)
     with pytest.raises(ScaffoldError, match=r"cannot render .*model\.jinja"):
         render._render_file(environment(tmp_path), "model.jinja", {})
+    with pytest.raises(ScaffoldError, match=r"cannot render .*setup\.jinja"):
+        Catalog(tmp_path).hook(TASK, "setup")
+
+
+def test_products_of_a_template_stay(tmp_path: Path) -> None:
+    (tmp_path / "model.jinja").write_text(
+        "{{ ' ' * 4 }}{{ 3 * 7 }}{{ 2 ** 10 }}{{ 10 ** 9 * 2.5 }}"
+    )
+    assert render._render_file(environment(tmp_path), "model.jinja", {}) == "    2110242500000000.0"
+
+
+@pytest.mark.parametrize("link", ["hooks/setup.jinja", "hooks", "."])
+def test_a_fragment_cannot_be_a_link_to_a_file_of_the_user(
+    project: Path, link: str, tmp_path: Path
+) -> None:
+    new_task(project, "mine", "language_modeling")
+    elsewhere, linked = tmp_path / "elsewhere", project / ".ltscaffold/templates" / link
+    (elsewhere / "hooks").mkdir(parents=True)
+    (elsewhere / "hooks/setup.jinja").write_text("secret")
+    linked.parent.mkdir(parents=True)
+    linked.symlink_to(elsewhere / link)
+    with pytest.raises(ScaffoldError, match="is a symbolic link; replace it by a copy"):
+        add(project, "mine", ["setup"])
 
 
 def test_the_filters_of_copier_are_there(tmp_path: Path) -> None:
