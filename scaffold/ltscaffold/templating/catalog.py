@@ -60,14 +60,14 @@ class Catalog:
         """
         folder, names = CATALOG_FOLDERS[category], self.names(category)
         if name not in names:
-            raise unknown(category, name, [*names, *also], f"ltscaffold list {folder}")
+            raise unknown(category, name, [*names, *also], f"see `ltscaffold list {folder}`")
         return self._values(f"{folder}/{name}{SUFFIX}")
 
     def hook(self, component_type: ComponentType, name: str) -> Mapping[str, Any]:
         """Return the variables of a hook's fragment; raises ScaffoldError if it does not exist."""
         names, noun = self.hook_names(component_type), component_type.name
         if name not in names:
-            raise unknown(f"{noun} hook", name, names, f"ltscaffold list hooks --type {noun}")
+            raise unknown(f"{noun} hook", name, names, f"see `ltscaffold list hooks --type {noun}`")
         return self._values(component_type.fragment(name) + SUFFIX)
 
     def _loops_over(self, variable: str) -> bool:

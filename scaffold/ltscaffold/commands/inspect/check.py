@@ -6,12 +6,16 @@ from collections.abc import Iterator
 from importlib.metadata import distributions
 from pathlib import Path
 
-from ltscaffold.errors import ScaffoldError, unknown
+from ltscaffold.errors import ScaffoldError
 from ltscaffold.git import ignored_paths
 from ltscaffold.project.components import project_files, train_arguments
 from ltscaffold.project.diagnostics import IGNORED_BY_GIT, Finding, check_code, check_config
 from ltscaffold.project.interpreter import python_output
-from ltscaffold.project.project_fragments import ejected_fragments, fragment_names
+from ltscaffold.project.project_fragments import (
+    ejected_fragments,
+    fragment_names,
+    unknown_fragment,
+)
 from ltscaffold.project.status import ComponentStatus, status
 from ltscaffold.record.answers import (
     ANSWERS_FILE,
@@ -62,7 +66,7 @@ def check_ejected(project: Path, answers: Answers) -> Iterator[Finding]:
     known = fragment_names(templates)
     for name in names:
         if name not in known:
-            reason = unknown("template fragment", name, known, "ltscaffold list hooks")
+            reason = unknown_fragment(name, known)
             yield Finding("unknown-partial", f"{PROJECT_FRAGMENTS}/{name}{SUFFIX}", 0, str(reason))
     if names:
         components = samples(Catalog(templates))
@@ -110,7 +114,7 @@ def check_ignored(project: Path, answers: Answers) -> Iterator[Finding]:
 
 
 def check_legacy_distribution() -> Iterator[Finding]:
-    """Yield a finding if the legacy distribution is installed."""
+    """Yield a finding if `lightning-transformers` is installed, which shadows the runtime."""
     if list(distributions(name=LEGACY_DISTRIBUTION)):
         message = (
             f"{LEGACY_DISTRIBUTION} is installed and shadows the runtime; "

@@ -81,7 +81,10 @@ def run_codemods(
 
 
 def changed_lines(before: str, after: str) -> Iterator[str]:
-    """Yield `line: old → new` for each difference of two texts, with the line in the second."""
+    """Yield `<number>: <old> → <new>` for each changed line, with its line number in `after`.
+
+    A block that gains or loses lines is one item.
+    """
     old, new = before.splitlines(), after.splitlines()
     for tag, i, end, j, new_end in difflib.SequenceMatcher(None, old, new, False).get_opcodes():
         replaced = [old[i:end], new[j:new_end]]

@@ -239,7 +239,14 @@ class Rewriting:
         return module, last if last == name and not is_explicit else f"{last} as {name}"
 
     def edit_use(self, chain: Chain, path: str, origin: str, now: str) -> None:
-        """Replace the beginning of a use that stands for a name of the runtime."""
+        """Replace a name of the runtime where the code uses it; the attributes after it stay.
+
+        Args:
+            chain: the expressions of the use; an empty chain is not edited.
+            path: the path that the whole use refers to.
+            origin: the path that the first expression of the chain refers to.
+            now: the new text of the whole use, with its attributes.
+        """
         if chain:
             length = name_in(path).count(".") - origin.count(".")
             start, end = self.span(chain[length])

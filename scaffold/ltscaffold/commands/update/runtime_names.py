@@ -63,7 +63,7 @@ def places(module: str) -> list[str]:
 
 
 def is_former(module: str) -> bool:
-    """Return whether a module of the runtime had this path only in an earlier version."""
+    """Return whether a path is that of a runtime module in an earlier version, but not in this."""
     return places(module) not in ([], [module])
 
 
