@@ -38,7 +38,12 @@ class ArgumentError(ConfigurationError):
 
 
 def targets(key: str, value: object) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the key and content of each mapping with a `_target_`, outermost first."""
+    """Yield the dotted key and content of each mapping with a `_target_`, outermost first.
+
+    Args:
+        key: config key of the value.
+        value: a config or part of it, as plain Python.
+    """
     if isinstance(value, dict):
         if value.get("_target_") is not None:
             yield key, value
@@ -61,8 +66,12 @@ def arguments_of(mapping: Mapping[str, object]) -> dict[str, object]:
 def check_installed(target: str, key: str) -> None:
     """Check that the package of a target is installed, without importing it.
 
+    Args:
+        target: the import path of a class or function.
+        key: config key of the target, for the error message.
+
     Raises:
-        ArgumentError: if it is not installed.
+        ArgumentError: if the package is not installed, or one that a logger requires.
     """
     package, _, name = target.partition(".")
     needed = REQUIREMENTS.get(name.rpartition(".")[2], (package,))
@@ -85,7 +94,7 @@ def locate(target: str, key: str) -> Callable[..., object]:
 
     Args:
         target: the import path.
-        key: its config key, for the error message.
+        key: config key of the target, for the error message.
 
     Raises:
         ArgumentError: if it does not exist, or is not callable.
@@ -97,7 +106,11 @@ def locate(target: str, key: str) -> Callable[..., object]:
         found = getattr(found, name, None) or _submodule(found, path, name, key)
         path += f".{name}"
     if not callable(found):
-        raise ArgumentError(key, f"{key}={target} is not a class or function")
+        raise ArgumentError(
+            key,
+            f"{key}={target} is not a class or function: set {key}=<import path of a class or "
+            "function>",
+        )
     return found
 
 

@@ -453,10 +453,10 @@ class TaskTransformer(LightningModule):
     # -- for subclasses and recipes
 
     def generator(self, purpose: str) -> torch.Generator:
-        """Return a random generator for this step, equal on every rank and after a resume.
+        """Return a random generator for this training batch, equal on all ranks and on resume.
 
         Args:
-            purpose: name of the use, so that two uses in a step draw different numbers.
+            purpose: name of the use, so that two uses in a batch draw different numbers.
         """
         step = self.trainer.fit_loop.total_batch_idx
         return keyed_generator(purpose, step, self.device)

@@ -59,7 +59,14 @@ def run_command(script: str | None) -> None:
 
 
 def parsed(script: str | None) -> Namespace:
-    """Return the parsed command line: `run_folder` and `into`."""
+    """Parse `sys.argv` into the paths `run_folder` and `into`, which is None by default.
+
+    Args:
+        script: the file that was started, as in `run_command`.
+
+    Raises:
+        ConfigurationError: for a mistake in the command line.
+    """
     name = Path(sys.argv[0]).name
     parser = Parser(f"python {name}" if script else name, description=DESCRIPTION)
     parser.add_argument("run_folder", type=Path, help="folder of a run, such as outputs/…/…")

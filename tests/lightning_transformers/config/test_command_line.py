@@ -158,7 +158,7 @@ def test_mistake_in_the_users_module_is_shown(
 @pytest.mark.parametrize(
     ("x", "message"),
     [
-        ((), 'give +x="some text"'),
+        ((), "give +x=<input>"),
         (("x=a", "checkpoint_path=no.ckpt"), "no checkpoint at 'no.ckpt'"),
     ],
 )

@@ -46,14 +46,14 @@ class TextDataModule(TransformerDataModule):
         return min(known, default=None)
 
     def checked_length(self, hyperparameter: str, length: int | None) -> int:
-        """Return a length in tokens; if None, the model's maximum.
+        """Return a length in tokens; if None, the limit of the model and its tokenizer.
 
         Args:
-            hyperparameter: its name, for the error message.
-            length: the value of the hyperparameter.
+            hyperparameter: name of the hyperparameter, for the error message.
+            length: value of the hyperparameter.
 
         Raises:
-            ConfigurationError: if the length exceeds the model's maximum, or both are unknown.
+            ConfigurationError: if the length exceeds the limit, or is None and the limit unknown.
         """
         longest = self.max_positions()
         if longest is None and length is None:
@@ -63,8 +63,8 @@ class TextDataModule(TransformerDataModule):
             )
         if longest is not None and length is not None and length > longest:
             raise ConfigurationError(
-                f"dataset.{hyperparameter}={length} is longer than the model's {longest} "
-                f"positions: set dataset.{hyperparameter}={longest} or less"
+                f"dataset.{hyperparameter}={length} exceeds the limit of the model and its "
+                f"tokenizer, {longest} tokens: set dataset.{hyperparameter}={longest} or less"
             )
         return length or longest or 0
 
@@ -72,10 +72,14 @@ class TextDataModule(TransformerDataModule):
         """Return inputs to predict on as rows.
 
         Args:
-            inputs: texts for `input_column`, lines of a txt file, or rows.
+            inputs: each a text, or a mapping with the key `input_column()`. A row of a txt file,
+                `{"text": …}`, counts as a text whatever that column is.
+
+        Returns:
+            The mappings, and `{input_column(): text}` for each text.
 
         Raises:
-            ConfigurationError: for an input without a text in that column.
+            ConfigurationError: for an input whose `input_column()` is missing or empty.
         """
         column = self.input_column()
         values = without_lines(inputs)

@@ -93,7 +93,10 @@ def conversations(columns: Columns, messages_column: str) -> list[Conversation]:
 
 
 def drop_nulls(value: Any) -> Any:
-    """Return a value without the null keys that Arrow adds to give all rows the same keys."""
+    """Return a value without the mapping entries that are null, at any depth.
+
+    Arrow adds such entries to give all rows the same keys; those in the data are dropped as well.
+    """
     if isinstance(value, Mapping):
         return {key: drop_nulls(inner) for key, inner in value.items() if inner is not None}
     return [*map(drop_nulls, value)] if isinstance(value, list) else value

@@ -97,9 +97,9 @@ class ChatTemplate:
             return text, spans
         if len(spans) != len(answers):
             raise ConfigurationError(
-                f"the chat template marks {len(spans)} parts for {len(answers)} answers in the "
-                f"conversation {chat}, so 'train' and 'weight' cannot be applied: mark each answer "
-                "once"
+                f"the chat template has {len(spans)} {{% generation %}} parts for {len(answers)} "
+                f"answers in the conversation {chat}, so 'train' and 'weight' cannot be applied: "
+                "mark each answer once in dataset.chat_template=<file>"
             )
         return text, [span for span, learned in zip(spans, trained, strict=True) if learned]
 
@@ -193,8 +193,8 @@ class ChatTemplate:
             )
         except Exception as error:  # a template may raise anything
             raise ConfigurationError(
-                f"the chat template rejects the conversation {chat}: {first_line(error)}: set "
-                "dataset.chat_template=<file>"
+                f"the chat template rejects the conversation {chat}: {first_line(error)}: correct "
+                "the conversation, or set dataset.chat_template=<file>"
             ) from error
         return texts[0], marks[0] if marked else None
 

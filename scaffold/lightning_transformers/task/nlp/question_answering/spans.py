@@ -101,10 +101,10 @@ def to_span(window: Row, first: int, last: int, score: float) -> Span:
 
 
 def merge_windows(windows: Iterable[Candidates]) -> list[Candidates]:
-    """Merge the candidates of all windows of each question, with spans in descending order.
+    """Merge the candidates of each question's windows, with spans in descending order of score.
 
-    A span in two windows keeps its higher score. No answer gets its lowest score over the windows,
-    which is that of the window with the answer.
+    A span in two windows keeps its higher score. `null` is the minimum over the windows: the window
+    that contains the answer has the lowest.
     """
     questions: dict[str, Candidates] = {}
     for window in windows:
