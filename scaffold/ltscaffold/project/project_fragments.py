@@ -38,7 +38,7 @@ def ejected_changes(project: Path, answers: Answers, old: str, new: str) -> Iter
 
     Args:
         project: the folder of the project.
-        answers: its record.
+        answers: the record of the project.
         old: the version of the templates before an update.
         new: the version after it.
     """

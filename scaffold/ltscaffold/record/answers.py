@@ -37,7 +37,7 @@ class Component:
 
     Attributes:
         type: a key of `COMPONENT_TYPES`.
-        name: of its module, config and test.
+        name: name of its module, config and test.
         group: its config group, such as `nlp`; empty for a callback.
         base: the task that it is based on, of the runtime or of the project.
         fragments: its hooks and recipes, `hooks/<name>` and `recipes/<name>`, in the order they
@@ -56,7 +56,7 @@ class Component:
 
     @property
     def module(self) -> str:
-        """Its module or package below the package of the components, such as `callbacks.mine`."""
+        """The path of the module below the package of the components, such as `callbacks.mine`."""
         return ".".join(filter(None, (self.folder, self.name)))
 
 
@@ -71,7 +71,7 @@ class Answers:
     """The content of the record.
 
     Attributes:
-        version: of the templates.
+        version: version of the templates.
         source: URL of the templates.
         package: the folder of the components.
         components: all components of the project.

@@ -52,8 +52,8 @@ class Catalog:
 
         Args:
             category: "base", "hook" or "recipe".
-            name: of the fragment.
-            also: further valid names, for the message.
+            name: name of the fragment.
+            also: further valid names, for the error message.
 
         Raises:
             ScaffoldError: if the fragment does not exist.
@@ -89,7 +89,7 @@ def read_catalog(answers: Answers, version: str | None = None) -> Catalog:
 
     Args:
         answers: the record of the project.
-        version: of the templates; by default the project's.
+        version: version of the templates; by default the project's.
     """
     templates = source.checkout(answers.source, version or answers.version)
     return Catalog(templates, answers.project_fragments)

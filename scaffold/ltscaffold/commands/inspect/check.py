@@ -60,7 +60,7 @@ def check(project: Path, name: str | None = None, smoke: bool = False) -> list[F
 
 
 def check_ejected(project: Path, answers: Answers) -> Iterator[Finding]:
-    """Yield overriding fragments that have no original, or do not render."""
+    """Yield a finding for each overriding fragment that has no original or does not render."""
     names = ejected_fragments(project)
     templates = source.checkout(answers.source, answers.version)
     known = fragment_names(templates)
@@ -107,7 +107,7 @@ def check_run(project: Path, component: Component) -> Iterator[Finding]:
 
 
 def check_ignored(project: Path, answers: Answers) -> Iterator[Finding]:
-    """Yield generated files that git ignores."""
+    """Yield a finding for each generated file that git ignores."""
     fragments = [f"{PROJECT_FRAGMENTS}/{name}{SUFFIX}" for name in ejected_fragments(project)]
     for path in ignored_paths(project, [*project_files(answers), *fragments, ANSWERS_FILE]):
         yield Finding("ignored-file", path, 0, IGNORED_BY_GIT)
