@@ -27,8 +27,8 @@ class ArgumentError(ConfigurationError):
     """An invalid `_target_` or argument in a config.
 
     Attributes:
-        key: its dotted config key.
-        value: its value.
+        key: dotted config key of the `_target_` or argument.
+        value: the value at that key.
     """
 
     def __init__(self, key: str, message: str, value: object = None) -> None:
@@ -83,7 +83,10 @@ def check_installed(target: str, key: str) -> None:
         raise ArgumentError(
             key, f"`{distribution}` is not installed ({where}): pip install {distribution}"
         )
-    raise ArgumentError(key, f"{key}={target}: no module named '{package}'")
+    raise ArgumentError(
+        key,
+        f"{key}={target}: no module named '{package}' (correct the path, or install the package)",
+    )
 
 
 def locate(target: str, key: str) -> Callable[..., object]:
@@ -148,7 +151,7 @@ def check_arguments(
 
     Args:
         name: name of the class or function, for the error message.
-        parameters: its parameters.
+        parameters: parameters of the class or function.
         given: the keyword arguments of the config.
         key: config key of the mapping, for the error message.
         positional: number of positional arguments that the runtime passes first.
@@ -166,7 +169,9 @@ def check_arguments(
             hint = did_you_mean(argument, known)
             raise ArgumentError(where, f"{where}: {name} has no argument '{argument}'{hint}", value)
         if argument in known and is_text_for_number(value, known[argument].annotation):
-            raise ArgumentError(where, f"{where}={value} is not a number", value)
+            raise ArgumentError(
+                where, f"{where}={value} is not a number: set {where}=<number>", value
+            )
     for parameter in list(known.values())[positional:]:
         if parameter.default is Parameter.empty and parameter.name not in given:
             where = f"{key}.{parameter.name}"
@@ -174,6 +179,11 @@ def check_arguments(
 
 
 def is_text_for_number(value: object, annotation: object) -> bool:
-    """Return whether a value is a string but its annotation is numeric and has no `str`."""
+    """Return whether a value is a string but its annotation is numeric and has no `str`.
+
+    Args:
+        value: the value of an argument in a config.
+        annotation: the annotation of the parameter, such as `int | None`.
+    """
     kinds = set(get_args(annotation)) or {annotation}
     return isinstance(value, str) and bool(kinds & {int, float}) and str not in kinds

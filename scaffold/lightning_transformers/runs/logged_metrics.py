@@ -51,7 +51,12 @@ def logged(folder: Path, last: Mapping[str, float]) -> Logged:
 
 
 def compare(then: Logged, now: Logged) -> list[Difference]:
-    """Return the first difference of each metric, by step."""
+    """Return the first difference of each metric, in order of step.
+
+    Args:
+        then: the metrics of the recorded run.
+        now: those of the rerun.
+    """
     first: dict[str, Difference] = {}
     for step, name in sorted({*then, *now}):
         values = [", ".join(run.get((step, name), ["none"])) for run in (then, now)]

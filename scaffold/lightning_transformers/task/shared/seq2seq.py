@@ -311,14 +311,19 @@ def tokenize_targets(
     longest = max(map(len, rows), default=0)
     if longest > max_length:
         raise ConfigurationError(
-            f"a target has {longest} tokens, dataset.max_target_length={max_length}: increase it "
-            "or set dataset.truncation=true"
+            f"a target has {longest} tokens, more than dataset.max_target_length={max_length}: set "
+            f"dataset.max_target_length={longest} or more, or dataset.truncation=true"
         )
     return rows
 
 
 def field_values(columns: Columns, field: Field) -> list[Any]:
-    """Return the text at a field of each row, or None where it is missing."""
+    """Return the text at a field of each row, or None where it is missing.
+
+    Args:
+        columns: the rows.
+        field: location of the text, see `Field`.
+    """
     column, *key = field
     values = columns[column]
     return [value and value.get(key[0]) for value in values] if key else values

@@ -112,7 +112,10 @@ class TextDataModule(TransformerDataModule):
             if column is None or not isinstance(rows, Dataset):
                 continue
             if rows.data.column(column).null_count == len(rows):
-                raise ConfigurationError(f"the {split} set has no text in column '{column}'")
+                raise ConfigurationError(
+                    f"the {split} set has no text in column '{column}': "
+                    f"set dataset.{hyperparameter}=<column>"
+                )
             kind = getattr(rows.features[column], "dtype", "a structure")
             if kind not in TEXT_TYPES:
                 raise ConfigurationError(

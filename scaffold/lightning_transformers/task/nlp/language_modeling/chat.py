@@ -83,7 +83,12 @@ def encode_prompts(
 
 
 def conversations(columns: Columns, messages_column: str) -> list[Conversation]:
-    """Return the conversation of each row; an invalid one is a ConfigurationError."""
+    """Return the conversation of each row; an invalid one is a ConfigurationError.
+
+    Args:
+        columns: the rows.
+        messages_column: name of the column of messages.
+    """
     tools = columns[TOOLS] if TOOLS in columns else repeat(None)
     rows = zip(columns[messages_column], tools, strict=False)
     return [
@@ -140,7 +145,16 @@ def parse_tools(tools: Any) -> Any:
 def tokenize_chats(
     tokenizer: PreTrainedTokenizerBase, chats: Sequence[Conversation]
 ) -> list[tuple[NDArray[np.int32], NDArray[np.bool_]]]:
-    """Return the token ids of each conversation, and which contribute to the loss."""
+    """Tokenize conversations, and find the tokens that contribute to the loss.
+
+    Args:
+        tokenizer: a fast tokenizer with a chat template.
+        chats: the conversations.
+
+    Returns:
+        For each conversation the token ids, (tokens,), int32, and a mask of those that contribute
+        to the loss, (tokens,), bool.
+    """
     template = ChatTemplate(tokenizer)
     parts = [template.assistant_spans(chat) for chat in chats]
     encoding = tokenizer(

@@ -97,7 +97,10 @@ class LanguageModelingDataModule(TextDataModule):
         blocks = self.packing == "blocks"
         examples = self.blocks(split, rows) if blocks else self.document_rows(split, rows)
         if isinstance(examples, Dataset) and len(examples) == 0:
-            raise ConfigurationError(f"the {split} set has no text in column '{self.text_column}'")
+            raise ConfigurationError(
+                f"the {split} set has no text in column '{self.text_column}': set "
+                "dataset.text_column=<column>"
+            )
         return examples.with_format("torch")
 
     def require_input(self, split: str, rows: AnyDataset) -> None:

@@ -83,7 +83,10 @@ class MaskedLanguageModelingDataModule(PaddedTextDataModule):
             mask=None if split == "train" else self.token_masker(),
         )
         if isinstance(examples, Dataset) and len(examples) == 0:
-            raise ConfigurationError(f"the {split} set has no text in column '{self.text_column}'")
+            raise ConfigurationError(
+                f"the {split} set has no text in column '{self.text_column}': set "
+                "dataset.text_column=<column>"
+            )
         return examples
 
     def token_masker(self) -> TokenMasker:

@@ -92,7 +92,14 @@ def candidates(
 
 
 def to_span(window: Row, first: int, last: int, score: float) -> Span:
-    """Return the stripped text between two context tokens of a window, as a span."""
+    """Return the stripped text between two context tokens of a window, as a span.
+
+    Args:
+        window: the decoded column `window` of an example.
+        first: index of the first context token.
+        last: index of the last context token, inclusive.
+        score: score of the span.
+    """
     start, end = window["starts"][first], window["ends"][last]
     text = window["context"][start:end]
     start += window["offset"] + len(text) - len(text.lstrip())

@@ -78,7 +78,10 @@ class TokenClassificationDataModule(LabelledData, PaddedTextDataModule):
             label_all_tokens=self.label_all_tokens,
         )
         if isinstance(encoded, Dataset) and len(encoded) == 0:
-            raise ConfigurationError(f"the {split} set has no words in '{self.tokens_column}'")
+            raise ConfigurationError(
+                f"the {split} set has no words in '{self.tokens_column}': set "
+                "dataset.tokens_column=<column>"
+            )
         return encoded
 
     def require_words(self, split: str, rows: AnyDataset) -> None:
