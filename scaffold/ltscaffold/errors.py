@@ -34,7 +34,6 @@ def unknown(noun: str, name: str, known: Iterable[str], hint: str) -> ScaffoldEr
         hint: the fix, if no known name is close.
     """
     names = sorted(known)
-    same = [each for each in names if each.endswith(f"/{name}")]
-    if nearest := same or get_close_matches(name, names, n=1):
-        hint = f"did you mean '{nearest[0]}'?"
+    nearest = [x for x in names if x.endswith(f"/{name}")] or get_close_matches(name, names, n=1)
+    hint = f"did you mean '{nearest[0]}'?" if nearest else hint
     return ScaffoldError(f"'{name}' is not a known {noun}; {hint}")

@@ -50,9 +50,7 @@ def check_config(config: DictConfig, *, needs_dataset: bool = True) -> None:
                 f"conf/config.yaml, or remove ~{group}"
             )
         if not isinstance(config[group], DictConfig):
-            raise ConfigurationError(
-                f"{in_file(group)}{group}={config[group]} is not a mapping: set {group}=<option>"
-            )
+            raise ConfigurationError(f"{in_file(group)}{group}={config[group]} is not a mapping")
     ours = str(config.dataset.get("_target_", PACKAGE)).startswith(PACKAGE)
     if needs_dataset and ours and not any(config.dataset.get(source) for source in DATASET_SOURCES):
         raise ConfigurationError(NO_DATASET)

@@ -83,10 +83,7 @@ def check_installed(target: str, key: str) -> None:
         raise ArgumentError(
             key, f"`{distribution}` is not installed ({where}): pip install {distribution}"
         )
-    raise ArgumentError(
-        key,
-        f"{key}={target}: no module named '{package}' (correct the path, or install the package)",
-    )
+    raise ArgumentError(key, f"{key}={target}: no module named '{package}' (correct or install it)")
 
 
 def locate(target: str, key: str) -> Callable[..., object]:
@@ -109,11 +106,7 @@ def locate(target: str, key: str) -> Callable[..., object]:
         found = getattr(found, name, None) or _submodule(found, path, name, key)
         path += f".{name}"
     if not callable(found):
-        raise ArgumentError(
-            key,
-            f"{key}={target} is not a class or function: set {key}=<import path of a class or "
-            "function>",
-        )
+        raise ArgumentError(key, f"{key}={target} is not a class or function: set the path of one")
     return found
 
 
@@ -169,9 +162,7 @@ def check_arguments(
             hint = did_you_mean(argument, known)
             raise ArgumentError(where, f"{where}: {name} has no argument '{argument}'{hint}", value)
         if argument in known and is_text_for_number(value, known[argument].annotation):
-            raise ArgumentError(
-                where, f"{where}={value} is not a number: set {where}=<number>", value
-            )
+            raise ArgumentError(where, f"{where}={value} is not a number", value)
     for parameter in list(known.values())[positional:]:
         if parameter.default is Parameter.empty and parameter.name not in given:
             where = f"{key}.{parameter.name}"

@@ -144,7 +144,7 @@ def _load_file(split: str, file: str, reader: DatasetReader) -> AnyDataset:
             f"the {split} file '{file}' has the unknown extension '{path.suffix}' (known: {known})"
         )
     if path.stat().st_size == 0:
-        raise ConfigurationError(f"the {split} file '{file}' is empty: give one with rows")
+        raise ConfigurationError(f"the {split} file '{file}' is empty")
     try:
         name, builder = glob.escape(str(path)), BUILDERS[path.suffix.lower()]
         options = OPTIONS.get(builder, {})
@@ -153,13 +153,11 @@ def _load_file(split: str, file: str, reader: DatasetReader) -> AnyDataset:
         reader.raise_if_unwritable(error)
         reason = first_line(error.__cause__ or error)
         if NO_ROWS in reason:
-            raise ConfigurationError(
-                f"the {split} file '{file}' has no rows: give one with rows"
-            ) from error
+            raise ConfigurationError(f"the {split} file '{file}' has no rows") from error
         raise ConfigurationError(f"cannot read the {split} file '{file}': {reason}") from error
     columns = column_names(loaded)
     if not columns:
-        raise ConfigurationError(f"the {split} file '{file}' has no rows: give one with rows")
+        raise ConfigurationError(f"the {split} file '{file}' has no rows")
     if PANDAS_INDEX in columns:
         raise ConfigurationError(
             f"the rows of the {split} file '{file}' have more fields than its header: "
@@ -175,9 +173,7 @@ def _load_folder(split: str, folder: str, path: Path, reader: DatasetReader) -> 
         rows = reader.load("imagefolder", data_files=images, split="train")
     except (DatasetGenerationError, ValueError, OSError) as error:
         reader.raise_if_unwritable(error)
-        raise ConfigurationError(
-            f"the {split} folder '{folder}' contains no images: give another"
-        ) from error
+        raise ConfigurationError(f"the {split} folder '{folder}' contains no images") from error
     if split != "predict" and "label" not in rows.features:
         raise ConfigurationError(
             f"the {split} folder '{folder}' must consist of a subfolder of images per class, of at "

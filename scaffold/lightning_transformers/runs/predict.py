@@ -64,8 +64,7 @@ def predict_from_config(config: DictConfig) -> list[Any]:
     check_config(config, needs_dataset=False)
     if config.x is None and not config.dataset.get("predict_file"):
         raise ConfigurationError(
-            "nothing to predict on: give +x=<input>, for most tasks a text, or "
-            "dataset.predict_file=<file>"
+            "nothing to predict on: give +x=<input>, such as a text, or dataset.predict_file=<file>"
         )
     disable_progress_bars()
     seed_everything(config.training.seed)

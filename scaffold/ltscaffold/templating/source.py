@@ -62,8 +62,7 @@ def resolve_source(template: str) -> str:
     if "://" in template:
         raise ScaffoldError(f"'{template}' is not recognized as a git URL; write git+{template}")
     raise ScaffoldError(
-        f"'{template}' is neither an existing folder nor a git URL; give a folder, gh:owner/name "
-        "or git+https://…"
+        f"'{template}' is neither an existing folder nor a git URL; give one, or gh:owner/name"
     )
 
 

@@ -255,7 +255,7 @@ def test_a_folder_is_recorded_in_full_with_a_note(project: Path, templates: Path
     ("template", "message"),
     [
         ("", "'' is neither an existing folder nor a git URL"),
-        ("acme/templates", "give a folder, gh:owner/name or git"),
+        ("acme/templates", "give one, or gh:owner/name"),
         ("https://git.acme.example/templates", r"write git\+https://git\.acme"),
         ("https://me:secret@acme.example/t.git", "the URL has a password"),
         (".", "is not a git repository; git init"),

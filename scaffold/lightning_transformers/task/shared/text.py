@@ -18,6 +18,19 @@ UNKNOWN_LENGTH = int(1e20)
 """`model_max_length` of a tokenizer without a limit is larger than this."""
 
 
+def no_text(split: str, hyperparameter: str, column: str) -> ConfigurationError:
+    """Return the error for a split without text.
+
+    Args:
+        split: name of the split.
+        hyperparameter: name of the hyperparameter that names the column.
+        column: the column without text.
+    """
+    return ConfigurationError(
+        f"the {split} set has no text in column '{column}': set dataset.{hyperparameter}=<column>"
+    )
+
+
 class TextDataModule(TransformerDataModule):
     """Data of a text task; the processor is a tokenizer.
 
@@ -112,10 +125,7 @@ class TextDataModule(TransformerDataModule):
             if column is None or not isinstance(rows, Dataset):
                 continue
             if rows.data.column(column).null_count == len(rows):
-                raise ConfigurationError(
-                    f"the {split} set has no text in column '{column}': "
-                    f"set dataset.{hyperparameter}=<column>"
-                )
+                raise no_text(split, hyperparameter, column)
             kind = getattr(rows.features[column], "dtype", "a structure")
             if kind not in TEXT_TYPES:
                 raise ConfigurationError(

@@ -27,10 +27,7 @@ def plan_eject(project: Path, name: str) -> Plan:
         raise unknown_fragment(name, known)
     path = f"{PROJECT_FRAGMENTS}/{name}{SUFFIX}"
     if (project / path).exists():
-        raise ScaffoldError(
-            f"the project already overrides '{name}'; edit {path}, or delete it to use the "
-            "template's again"
-        )
+        raise ScaffoldError(f"the project already overrides '{name}'; edit {path}, or delete it")
     check_not_taken(project, [path])
     contents: dict[str, bytes | None] = {path: (templates / f"{name}{SUFFIX}").read_bytes()}
     steps = ["ltscaffold check", f"git add {path}"]

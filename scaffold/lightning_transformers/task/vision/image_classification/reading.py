@@ -53,8 +53,7 @@ def read_image(value: Any) -> Image.Image:
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         name = f"'{path}'" if isinstance(path, str) else f"of {len(content or b'')} bytes"
         raise ConfigurationError(
-            f"cannot read the image {name}: {first_line(error)} (replace the image, or remove its "
-            "row)"
+            f"cannot read the image {name}: {first_line(error)} (replace it, or remove its row)"
         ) from error
 
 
