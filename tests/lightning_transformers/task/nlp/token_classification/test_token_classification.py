@@ -145,7 +145,7 @@ def test_prediction_in_batches_is_that_one_by_one() -> None:
     assert sum(map(len, together)) > 3
     assert all(text[e["start"] : e["end"]] == e["text"] for e in together[0])
     for nothing in ("", {"tokens": []}, {"question": "?"}):
-        with pytest.raises(ConfigurationError, match="has no text in column"):
+        with pytest.raises(ConfigurationError, match="has no words"):
             task.predict([nothing], data)
 
 
