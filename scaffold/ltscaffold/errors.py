@@ -24,15 +24,16 @@ class EditLossError(ScaffoldError):
         self.diff = diff
 
 
-def unknown(noun: str, name: str, known: Iterable[str], listing: str) -> ScaffoldError:
+def unknown(noun: str, name: str, known: Iterable[str], hint: str) -> ScaffoldError:
     """Return the error for a name that is not `known`, with the closest match.
 
     Args:
         noun: what the name stands for, such as "base".
         name: the offending name.
-        known: the valid names.
-        listing: the command that lists them.
+        known: the valid names; `lora` matches `recipes/lora`.
+        hint: the fix, if no known name is close.
     """
-    nearest = get_close_matches(name, sorted(known), n=1)
-    hint = f"did you mean '{nearest[0]}'?" if nearest else f"see `{listing}`"
+    names = sorted(known)
+    nearest = [x for x in names if x.endswith(f"/{name}")] or get_close_matches(name, names, n=1)
+    hint = f"did you mean '{nearest[0]}'?" if nearest else hint
     return ScaffoldError(f"'{name}' is not a known {noun}; {hint}")

@@ -20,10 +20,10 @@ class Throughput(Callback):
     Logs every `log_every_n_steps`: `throughput/samples_per_second` and
     `throughput/tokens_per_second` without padding, summed over all devices, and `throughput/mfu`
     (Chowdhery et al., "PaLM", 2022, appendix B). Each covers the steps since the previous log,
-    without validation and the first batch. The host synchronizes with the device only to log.
+    without validation. The host synchronizes with the device only to log.
 
-    FLOPs are counted in the forward and backward pass of the first batch, and scaled with the size
-    of other batches.
+    If the peak FLOP/s are known, FLOPs are counted in the forward and backward pass of the first
+    batch, which the rates exclude, and scaled with the size of other batches.
 
     Args:
         peak_flops: peak FLOP/s of a device in the training precision; None: from Lightning's table,
@@ -49,7 +49,7 @@ class Throughput(Callback):
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        """Count the FLOPs of the first batch."""
+        """Start to count the FLOPs of the first batch, if the peak FLOP/s are known."""
         wanted = self.peak_flops is not None and self.flops_per_element is None
         if wanted and self.counter is None:
             self.counter = FlopCounterMode(display=False)
@@ -58,7 +58,10 @@ class Throughput(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Add a batch, and log whenever the loss is logged."""
+        """Count the batch; every `log_every_n_steps`, log the rates and restart.
+
+        The batch whose FLOPs are counted is excluded.
+        """
         elements = batch[model_of(pl_module).main_input_name].numel()
         if self.counter is not None:
             self.flops_per_element = self.stop_counting() / elements

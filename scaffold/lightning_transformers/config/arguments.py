@@ -22,13 +22,14 @@ SUPPLIED = {"trainer": ("callbacks", "logger"), "task": ("model_data_kwargs",)}
 
 
 def check_targets(values: dict[str, Any]) -> None:
-    """Check every `_target_` of a config against the arguments next to it.
+    """Check that every `_target_` of a config exists and accepts the arguments next to it.
 
     Args:
         values: the resolved config as plain Python, see `checks.resolve`.
 
     Raises:
-        ArgumentError: for the first missing class, unknown argument or wrong type.
+        ArgumentError: for the first `_target_` that is missing or not found, package that is not
+            installed, unknown or missing argument, or invalid value.
     """
     named = [(group, values[group]) for group in ("trainer", "tokenizer", "task")]
     named += [
@@ -53,7 +54,12 @@ def check_targets(values: dict[str, Any]) -> None:
 
 
 def check_call(key: str, mapping: dict[str, Any]) -> None:
-    """Check that the `_target_` of a mapping accepts its arguments."""
+    """Check that the `_target_` of a mapping accepts its arguments.
+
+    Args:
+        key: config key of the mapping, such as `optimizer`, for the error message.
+        mapping: the `_target_` and its arguments.
+    """
     function = locate(mapping["_target_"], f"{key}._target_")
     positional = len(mapping.get("_args_", ())) + (key.endswith(("optimizer", "scheduler")))
     if mapping.get("_partial_"):
@@ -101,7 +107,7 @@ def check_hyperparameters(
         cls: the `_target_`; a function or an unrelated class has no declared hyperparameters.
         root: `TaskTransformer` or `TransformerDataModule`.
         mapping: the config of the group.
-        key: its config key, for the error message.
+        key: config key of the group, for the error message.
         positional: number of positional arguments that the runtime passes.
 
     Raises:

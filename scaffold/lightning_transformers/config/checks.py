@@ -45,7 +45,10 @@ def check_config(config: DictConfig, *, needs_dataset: bool = True) -> None:
     """
     for group in GROUPS:
         if group not in config:
-            raise ConfigurationError(f"the group '{group}' is required: remove ~{group}")
+            raise ConfigurationError(
+                f"the config has no group '{group}': add '- {group}: <option>' to the defaults in "
+                f"conf/config.yaml, or remove ~{group}"
+            )
         if not isinstance(config[group], DictConfig):
             raise ConfigurationError(f"{in_file(group)}{group}={config[group]} is not a mapping")
     ours = str(config.dataset.get("_target_", PACKAGE)).startswith(PACKAGE)

@@ -27,8 +27,8 @@ class ArgumentError(ConfigurationError):
     """An invalid `_target_` or argument in a config.
 
     Attributes:
-        key: its dotted config key.
-        value: its value.
+        key: dotted config key of the `_target_` or argument.
+        value: the value at that key.
     """
 
     def __init__(self, key: str, message: str, value: object = None) -> None:
@@ -38,7 +38,12 @@ class ArgumentError(ConfigurationError):
 
 
 def targets(key: str, value: object) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the key and content of each mapping with a `_target_`, outermost first."""
+    """Yield the dotted key and content of each mapping with a `_target_`, outermost first.
+
+    Args:
+        key: config key of the value.
+        value: a config or part of it, as plain Python.
+    """
     if isinstance(value, dict):
         if value.get("_target_") is not None:
             yield key, value
@@ -61,8 +66,12 @@ def arguments_of(mapping: Mapping[str, object]) -> dict[str, object]:
 def check_installed(target: str, key: str) -> None:
     """Check that the package of a target is installed, without importing it.
 
+    Args:
+        target: the import path of a class or function.
+        key: config key of the target, for the error message.
+
     Raises:
-        ArgumentError: if it is not installed.
+        ArgumentError: if the package is not installed, or one that a logger requires.
     """
     package, _, name = target.partition(".")
     needed = REQUIREMENTS.get(name.rpartition(".")[2], (package,))
@@ -74,7 +83,7 @@ def check_installed(target: str, key: str) -> None:
         raise ArgumentError(
             key, f"`{distribution}` is not installed ({where}): pip install {distribution}"
         )
-    raise ArgumentError(key, f"{key}={target}: no module named '{package}'")
+    raise ArgumentError(key, f"{key}={target}: no module named '{package}' (correct or install it)")
 
 
 def locate(target: str, key: str) -> Callable[..., object]:
@@ -85,7 +94,7 @@ def locate(target: str, key: str) -> Callable[..., object]:
 
     Args:
         target: the import path.
-        key: its config key, for the error message.
+        key: config key of the target, for the error message.
 
     Raises:
         ArgumentError: if it does not exist, or is not callable.
@@ -97,7 +106,7 @@ def locate(target: str, key: str) -> Callable[..., object]:
         found = getattr(found, name, None) or _submodule(found, path, name, key)
         path += f".{name}"
     if not callable(found):
-        raise ArgumentError(key, f"{key}={target} is not a class or function")
+        raise ArgumentError(key, f"{key}={target} is not a class or function: set the path of one")
     return found
 
 
@@ -135,7 +144,7 @@ def check_arguments(
 
     Args:
         name: name of the class or function, for the error message.
-        parameters: its parameters.
+        parameters: parameters of the class or function.
         given: the keyword arguments of the config.
         key: config key of the mapping, for the error message.
         positional: number of positional arguments that the runtime passes first.
@@ -161,6 +170,11 @@ def check_arguments(
 
 
 def is_text_for_number(value: object, annotation: object) -> bool:
-    """Return whether a value is a string but its annotation is numeric and has no `str`."""
+    """Return whether a value is a string but its annotation is numeric and has no `str`.
+
+    Args:
+        value: the value of an argument in a config.
+        annotation: the annotation of the parameter, such as `int | None`.
+    """
     kinds = set(get_args(annotation)) or {annotation}
     return isinstance(value, str) and bool(kinds & {int, float}) and str not in kinds

@@ -396,11 +396,16 @@ class TaskTransformer(LightningModule):
         return predictions
 
     def finish_predictions(self, predictions: list[Any], inputs: Sequence[object]) -> list[Any]:
-        """Complete predictions from their raw inputs; override it."""
+        """Return predictions, completed from their raw inputs; override to complete them.
+
+        Args:
+            predictions: one per input, from `merge_predictions`.
+            inputs: the inputs of `predict`, in the same order.
+        """
         return predictions
 
     def postprocess(self, prediction: Any) -> Any:
-        """Convert a prediction to the form that `predict` returns; override it."""
+        """Return a prediction in the form that `predict` returns; override to convert it."""
         return prediction
 
     def save_hf_checkpoint(self, folder: str | Path, processor: Any) -> None:
@@ -453,10 +458,10 @@ class TaskTransformer(LightningModule):
     # -- for subclasses and recipes
 
     def generator(self, purpose: str) -> torch.Generator:
-        """Return a random generator for this step, equal on every rank and after a resume.
+        """Return a random generator for this training batch, equal on all ranks and on resume.
 
         Args:
-            purpose: name of the use, so that two uses in a step draw different numbers.
+            purpose: name of the use, so that two uses in a batch draw different numbers.
         """
         step = self.trainer.fit_loop.total_batch_idx
         return keyed_generator(purpose, step, self.device)

@@ -228,7 +228,13 @@ class StreamLoader(ResumableLoader):
 
 
 def seeded_batches(batches: Iterator[Batch], seed: int, epoch: int) -> Iterator[Batch]:
-    """Yield batches, each tensor `(batch, …)`, made with random numbers seeded by batch number."""
+    """Yield batches, each made with random numbers seeded by the number of the batch.
+
+    Args:
+        batches: the batches, each tensor `(batch, …)`.
+        seed: the seed of the run.
+        epoch: number of the epoch, from 0.
+    """
     for number in itertools.count():
         with temporary_seed(seed_of(seed, epoch, number)):
             try:

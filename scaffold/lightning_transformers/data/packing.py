@@ -50,7 +50,13 @@ def text_tokens(
 def tokenize(
     columns: Mapping[str, list[str]], *, tokenizer: PreTrainedTokenizerBase, text_column: str
 ) -> Columns:
-    """Return `input_ids` with special tokens, for `Dataset.map(batched=True)`."""
+    """Return `input_ids` with special tokens, for `Dataset.map(batched=True)`.
+
+    Args:
+        columns: the rows, with a column of texts.
+        tokenizer: the tokenizer.
+        text_column: name of the column of texts.
+    """
     return {"input_ids": tokenizer(columns[text_column], verbose=False)["input_ids"]}
 
 

@@ -37,7 +37,7 @@ def add_adapter(model: PreTrainedModel, config: Settings) -> None:
     check_target(str(config.get("_target_")))
     if has_adapter(model):
         raise ConfigurationError(
-            "build_model has already added an adapter: remove that one, or this one with peft=none"
+            "the model already has an adapter: add only one, in build_model or with peft=<option>"
         )
     head = list(head_parameters(model))
     if model.get_output_embeddings() is not None and not only_these_train(model, head):

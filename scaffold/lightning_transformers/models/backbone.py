@@ -162,7 +162,7 @@ def set_attention(model: PreTrainedModel, name: str) -> None:
         ConfigurationError: if the model or this machine does not support it.
     """
     default = model.config._attn_implementation
-    reason = "the model supports no other"
+    reason = f"the model cannot be switched from '{default}'"
     try:
         model.set_attn_implementation(name)
     except (ValueError, ImportError) as error:
@@ -170,7 +170,7 @@ def set_attention(model: PreTrainedModel, name: str) -> None:
     if name != default == model.config._attn_implementation:
         raise ConfigurationError(
             f"backbone.attn_implementation={name} does not work with {type(model).__name__}: "
-            f"{reason} (omit it to use '{default}')"
+            f"{reason} (omit the key to use '{default}')"
         )
 
 

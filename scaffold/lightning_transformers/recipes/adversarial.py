@@ -67,7 +67,12 @@ def scale_to_norm(gradient: Tensor, length: float) -> Tensor:
 def embeddings_through(
     model: PreTrainedModel, function: Callable[[Tensor], Tensor]
 ) -> Iterator[None]:
-    """Apply a function to the output of the input embeddings, (batch, seq, hidden)."""
+    """Within the context, apply a function to the output of the input embeddings.
+
+    Args:
+        model: the model.
+        function: maps the embeddings, (batch, seq, hidden), to those that the model then uses.
+    """
 
     def hook(module: nn.Module, arguments: object, output: Tensor) -> Tensor:
         return function(output)

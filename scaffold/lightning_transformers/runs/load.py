@@ -56,7 +56,8 @@ def load(
     you train the task further.
 
     Args:
-        path: a run folder, for its `checkpoints/best.ckpt` or else `last.ckpt`, or a checkpoint.
+        path: a checkpoint, or a run folder; in a folder, `checkpoints/best.ckpt` is loaded, or
+            `last.ckpt` if there is no best.
         task_class: replaces the recorded class, such as one that was renamed since.
         data_class: replaces the recorded class of the data.
         trust_remote_code: run code that the repository of the backbone ships.
@@ -96,10 +97,19 @@ def load(
 
 
 def find_checkpoint(path: Path) -> tuple[str, Path | None]:
-    """Return the checkpoint of a path, absolute, and the run folder that it is in, if any.
+    """Return the checkpoint that a path stands for, and its run folder.
+
+    A run folder stands for its `checkpoints/best.ckpt`, or for `last.ckpt` if it has no best; a
+    file stands for itself.
+
+    Args:
+        path: a run folder or a checkpoint.
+
+    Returns:
+        The absolute path of the checkpoint, and the run folder that contains it, or None.
 
     Raises:
-        ConfigurationError: if the path is missing, or a folder without a run or a checkpoint.
+        ConfigurationError: if the path does not exist, or is a folder without a run or checkpoint.
     """
     absolute = Path(os.path.abspath(path))
     if absolute.is_file():
@@ -143,19 +153,19 @@ def class_of(checkpoint: str, argument: str, target: str | None, base: type[T]) 
     """Return the class that a run records.
 
     Args:
-        checkpoint: the file, for messages.
-        argument: the argument of `load` in place of the record, for messages.
-        target: the import path, or None if none is recorded.
-        base: what the class is derived from.
+        checkpoint: path of the checkpoint, for the error message.
+        argument: argument of `load` that replaces the recorded class, for the error message.
+        target: import path of the class, or None if none is recorded.
+        base: the required base class.
 
     Raises:
-        ConfigurationError: if there is no such class.
+        ConfigurationError: if the class cannot be imported, or is not a subclass of `base`.
     """
     try:
         found: object = locate(str(target), argument)
         reason = f"it is not a subclass of {base.__name__}"
     except Exception as error:  # of a module of the project
-        found, reason = None, first_line(error)
+        found, reason = None, first_line(error).removeprefix(f"{argument}={target}: ")
     if isinstance(found, type) and issubclass(found, base):
         return found
     raise ConfigurationError(

@@ -9,12 +9,12 @@ from pathlib import Path
 from lightning_transformers.base.run_folder import METRICS, archived
 
 MEASURED = ("throughput/", "DeviceStatsMonitor.")
-"""Prefixes of metrics of the machine, times and memory, which no run repeats."""
+"""Prefixes of metrics of time and memory, which differ from run to run."""
 END = math.inf
-"""The step of the last value of a metric."""
+"""The step of the final value of a metric."""
 
 Logged = dict[tuple[float, str], list[str]]
-"""The written values by step and name."""
+"""The values as written, by (step, name)."""
 
 
 @dataclass(frozen=True)
@@ -32,13 +32,14 @@ class Difference:
 
 
 def logged(folder: Path, last: Mapping[str, float]) -> Logged:
-    """Return the metrics in the tables of a run folder, and the last value of each.
+    """Return the distinct values of each metric in `metrics.csv` and its archived parts.
 
-    The table of a resumed run may start before the previous one ends: equal values count once.
+    The parts of a resumed run may overlap in steps. Metrics of time and memory (`MEASURED`) are
+    omitted.
 
     Args:
         folder: the run folder.
-        last: the last value of each metric.
+        last: the final value of each metric, returned under the step `END`.
     """
     found: dict[tuple[float, str], dict[str, None]] = {}
     for name, number in last.items():
@@ -50,7 +51,12 @@ def logged(folder: Path, last: Mapping[str, float]) -> Logged:
 
 
 def compare(then: Logged, now: Logged) -> list[Difference]:
-    """Return the first difference of each metric, by step."""
+    """Return the first difference of each metric, in order of step.
+
+    Args:
+        then: the metrics of the recorded run.
+        now: those of the rerun.
+    """
     first: dict[str, Difference] = {}
     for step, name in sorted({*then, *now}):
         values = [", ".join(run.get((step, name), ["none"])) for run in (then, now)]

@@ -47,7 +47,7 @@ def predict(
     if inputs is None:
         rows = data.load_dataset()
         if "predict" not in rows:
-            raise ConfigurationError("nothing to predict on: give inputs, or a predict_file")
+            raise ConfigurationError("nothing to predict on: give inputs or a predict_file")
         inputs = list(rows["predict"])
     return model.predict(inputs, data, batch_size=data.batch_size)
 
@@ -64,7 +64,7 @@ def predict_from_config(config: DictConfig) -> list[Any]:
     check_config(config, needs_dataset=False)
     if config.x is None and not config.dataset.get("predict_file"):
         raise ConfigurationError(
-            'nothing to predict on: give +x="some text", or dataset.predict_file=<file>'
+            "nothing to predict on: give +x=<input>, such as a text, or dataset.predict_file=<file>"
         )
     disable_progress_bars()
     seed_everything(config.training.seed)

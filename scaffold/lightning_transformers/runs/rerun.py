@@ -55,7 +55,7 @@ def rerun(folder: Path, into: Path) -> list[Difference]:
     manifest = finished_run(folder)
     expected = logged(folder, manifest["metrics"])
     if not expected:
-        raise ConfigurationError(f"the run in '{folder}' has logged no metric to compare")
+        raise ConfigurationError(f"the run in '{folder}' has logged no metric: rerun another")
     for file in archived(folder / MANIFEST):
         earlier_part = read_manifest(file)
         lines = [*early_differences(earlier_part, manifest)]

@@ -27,10 +27,10 @@ class Parser(ArgumentParser):
     """Reports a mistake in the command line as one line."""
 
     def error(self, message: str) -> NoReturn:
-        """Raise the mistake.
+        """Raise the message of a mistake.
 
         Raises:
-            ConfigurationError: always, with the usage.
+            ConfigurationError: always, with the message and the usage.
         """
         raise ConfigurationError(f"{message} (usage: {self.prog} <run folder> [--into <folder>])")
 
@@ -59,7 +59,14 @@ def run_command(script: str | None) -> None:
 
 
 def parsed(script: str | None) -> Namespace:
-    """Return the parsed command line: `run_folder` and `into`."""
+    """Parse `sys.argv` into the paths `run_folder` and `into`, which is None by default.
+
+    Args:
+        script: the file that was started, as in `run_command`.
+
+    Raises:
+        ConfigurationError: for a mistake in the command line.
+    """
     name = Path(sys.argv[0]).name
     parser = Parser(f"python {name}" if script else name, description=DESCRIPTION)
     parser.add_argument("run_folder", type=Path, help="folder of a run, such as outputs/…/…")
@@ -87,9 +94,17 @@ def absolute(path: Path) -> Path:
 
 
 def repeat(folder: Path, into: Path, directory: Path, script: str | None) -> int:
-    """Repeat a run in the directory where its command was typed, and return the exit status.
+    """Repeat a run in the directory where its command was typed.
 
-    If that directory is gone, the run is repeated in the folder of the project.
+    Args:
+        folder: the run folder.
+        into: the folder of the new run.
+        directory: where the command of the run was typed; if it is gone, the folder of the project
+            replaces it.
+        script: the file that was started, as in `run_command`.
+
+    Returns:
+        The exit status: 0 for equal metrics, 1 for different ones.
     """
     if not directory.is_dir():
         here = Path(script).parent if script else Path.cwd()

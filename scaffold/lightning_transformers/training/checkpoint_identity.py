@@ -6,12 +6,15 @@ from lightning_transformers.base.types import Checkpoint
 CLASS = "task_class"
 """Key of a checkpoint: import path of the trained class."""
 BASE = "base_task"
-"""Key of a checkpoint: name of the package's task that the class is or inherits from."""
+"""Key of a checkpoint: name of the runtime's task that the class is or inherits from."""
 TASKS = "lightning_transformers.task."
 
 
 def base_task(cls: object) -> str | None:
-    """Return the name of the package's task that a class is or inherits from, or None."""
+    """Return the name of the first class of `lightning_transformers.task` in a class's MRO.
+
+    An example is `TextClassificationTransformer`; None if there is none.
+    """
     bases = (base for base in getattr(cls, "__mro__", ()) if base.__module__.startswith(TASKS))
     return next((base.__name__ for base in bases), None)
 
@@ -23,15 +26,15 @@ def record_task(cls: type, checkpoint: Checkpoint) -> None:
 
 
 def check_task(cls: type, checkpoint: Checkpoint, path: str) -> None:
-    """Check that a checkpoint belongs to the same task of the package as a class.
+    """Check that a checkpoint and a class have the same task of the runtime as base.
 
     Args:
         cls: the class that is to load the checkpoint.
-        checkpoint: the loaded checkpoint; one without a record passes.
-        path: its path, for the message.
+        checkpoint: the loaded checkpoint; one without a recorded base passes.
+        path: path of the checkpoint, for the error message.
 
     Raises:
-        ConfigurationError: if it belongs to another task.
+        ConfigurationError: if the bases differ.
     """
     recorded, expected = checkpoint.get(BASE), base_task(cls)
     if recorded is None or expected is None or recorded == expected:

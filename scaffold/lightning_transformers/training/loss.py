@@ -1,7 +1,7 @@
-"""Loss terms as functions of logits and labels.
+"""Additional losses as functions of logits and labels.
 
 `TaskTransformer.logits_and_labels` returns their inputs for every task: logits
-`(labels, classes)` and labels `(labels,)`, without masked ones. Each term is a mean over labels, a
+`(labels, classes)` and labels `(labels,)`, without masked ones. Each loss is a mean over labels, a
 scalar to add with `Loss.plus`, so that several recipes combine in any order.
 """
 

@@ -120,10 +120,10 @@ class TextMetric(Metric):
         return {name: torch.tensor(score) for name, score in self.score(records).items()}
 
     def score(self, records: list[Any]) -> dict[str, float]:
-        """Return the scores by name; override it.
+        """Return the scores by name; a subclass defines them.
 
         Args:
-            records: those that `update` was given, of all batches and ranks.
+            records: the records of all batches and ranks, as passed to `update`.
 
         Raises:
             NotImplementedError: in this base class.

@@ -25,7 +25,13 @@ SIGNS = {"create": ("+", "green"), "change": ("~", "yellow"), "delete": ("-", "r
 
 
 def show_plan(plan: Plan, dry_run: bool, as_json: bool) -> None:
-    """Print the changes of a plan."""
+    """Print the changes, notes, next steps, reviews and conflicts of a plan.
+
+    Args:
+        plan: the plan.
+        dry_run: whether the plan is not applied; the text then omits the next steps.
+        as_json: print one JSON object, which includes the diffs.
+    """
     if as_json:
         show_json(_plan_object(plan, dry_run))
         return
@@ -47,7 +53,7 @@ def show_plan(plan: Plan, dry_run: bool, as_json: bool) -> None:
 
 
 def show_error(error: ScaffoldError, as_json: bool) -> None:
-    """Print an error as one line, after the edits that would be lost."""
+    """Print an error as one line, after the patch of the edits that would be lost, if any."""
     edits = error.diff if isinstance(error, EditLossError) else ""
     if as_json:
         details: dict[str, str | int] = {"message": str(error), "exit_status": error.exit_status}
@@ -72,7 +78,11 @@ def show_json(content: Mapping[str, object]) -> None:
 
 
 def show_status(status: Status, as_json: bool) -> None:
-    """Print a line per file and per unimplemented stub."""
+    """Print the state of a project, as text or as one JSON object.
+
+    The text has the version of the templates, the template fragments that the project overrides,
+    and for each component a line per file and per unimplemented stub.
+    """
     if as_json:
         items = [
             {"item": to_record(entry.component), "files": entry.files, "stubs": entry.stubs}
@@ -95,7 +105,7 @@ def show_status(status: Status, as_json: bool) -> None:
 
 
 def show_findings(findings: Sequence[Finding], as_json: bool) -> None:
-    """Print a line per finding, as compilers do."""
+    """Print a line per finding, `path:line: message [code]`, or one JSON object."""
     if as_json:
         show_json({"findings": findings})
         return
@@ -155,5 +165,5 @@ def _plan_object(plan: Plan, dry_run: bool) -> dict[str, object]:
 
 
 def printable(text: str) -> str:
-    """Return text with surrogates of non-UTF-8 bytes replaced."""
+    """Return text as valid Unicode: bytes that are not UTF-8, held as surrogates, become U+FFFD."""
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

@@ -36,7 +36,13 @@ def project_files(answers: Answers) -> Files:
 
 
 def source_files(project: Path, answers: Answers, component: Component) -> list[str]:
-    """Return the Python files in a component's module or package, the user's own included."""
+    """Return the Python files in a component's module or package, including those of the user.
+
+    Args:
+        project: the folder of the project.
+        answers: the record of the project.
+        component: the component.
+    """
     place = project / answers.package / component.module.replace(".", "/")
     paths = [place.with_suffix(".py")] if component.folder else sorted(place.rglob("*.py"))
     return [path.relative_to(project).as_posix() for path in paths if path.is_file()]
@@ -58,7 +64,7 @@ def plan_components(
     """Plan the changes of a project's files between two records; edits are merged.
 
     Args:
-        command: for messages.
+        command: the command without `ltscaffold`, such as `add my_task`.
         project: the folder of the project.
         old: the current record; None: the project does not exist yet.
         new: the record to reach.

@@ -22,9 +22,9 @@ class Finding:
     """A problem in a project or in templates.
 
     Attributes:
-        code: of the problem, such as "missing-file".
-        path: relative to the project; empty if no file is concerned.
-        line: from 1; 0 for the file as a whole.
+        code: name of the kind of problem, such as "missing-file".
+        path: path relative to the project; empty for a finding without a file.
+        line: line number from 1; 0 for the file as a whole.
         message: the fact and the fix.
     """
 
@@ -39,9 +39,9 @@ def check_code(path: str, content: bytes, owner: Component, catalog: Catalog) ->
 
     Args:
         path: the file, for the findings.
-        content: its Python code.
+        content: the Python code of the file.
         owner: the component whose class the file may define.
-        catalog: of the project's templates.
+        catalog: the catalog of the project's templates.
     """
     try:
         ast.parse(content)
@@ -82,7 +82,7 @@ def check_config(project: Path, path: str, content: bytes) -> Iterator[Finding]:
     Args:
         project: the folder of the project.
         path: the file, for the findings.
-        content: its YAML.
+        content: the YAML of the file.
     """
     try:
         config = yaml.compose(content, yaml.SafeLoader)

@@ -1,8 +1,9 @@
 """Template fragments that a project overrides, and those that it can override."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from ltscaffold.errors import ScaffoldError, unknown
 from ltscaffold.record.answers import PROJECT_FRAGMENTS, Answers
 from ltscaffold.templating import source
 from ltscaffold.templating.catalog import FRAGMENT_FOLDERS
@@ -19,6 +20,12 @@ def fragment_names(templates: Path) -> list[str]:
     )
 
 
+def unknown_fragment(name: str, known: Iterable[str]) -> ScaffoldError:
+    """Return the error for a name that is not one of the `known` template fragments."""
+    hint = "write hooks/<name>, recipes/<name> or bases/<name>"
+    return unknown("template fragment", name, known, hint)
+
+
 def ejected_fragments(project: Path) -> list[str]:
     """Return the fragments in a project's folder, sorted, with or without an original."""
     folder = project / PROJECT_FRAGMENTS
@@ -31,7 +38,7 @@ def ejected_changes(project: Path, answers: Answers, old: str, new: str) -> Iter
 
     Args:
         project: the folder of the project.
-        answers: its record.
+        answers: the record of the project.
         old: the version of the templates before an update.
         new: the version after it.
     """

@@ -25,7 +25,7 @@ def reconcile(project: Path, answers: Answers) -> tuple[Answers, list[str]]:
 
     Args:
         project: the folder of the project.
-        answers: its record, with the lines of both branches.
+        answers: the record of the project, with the lines of both branches.
 
     Raises:
         ScaffoldError: if the branches have different components of the same name.

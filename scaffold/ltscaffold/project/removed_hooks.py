@@ -54,7 +54,7 @@ def removed_hooks(
 
     Args:
         path: the file, for the locations.
-        code: its content; None or a syntax error yields nothing.
+        code: the content of the file; None or a syntax error yields nothing.
         component_types: the component type of each class by its name.
     """
     for class_name, method in methods(code):

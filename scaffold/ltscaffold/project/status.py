@@ -18,8 +18,8 @@ class ComponentStatus:
     """A component with the state of its files and its unimplemented stubs.
 
     Attributes:
-        component: as recorded.
-        files: "unchanged", "edited" or "missing" by path.
+        component: the component as recorded.
+        files: state of each file by path: "unchanged", "edited" or "missing".
         stubs: methods whose body is still as generated.
     """
 
@@ -33,7 +33,7 @@ class Status:
     """The state of a project.
 
     Attributes:
-        version: of its templates.
+        version: the template version of the project.
         newest: the latest version of the templates.
         components: all components.
         ejected: template fragments that the project overrides.

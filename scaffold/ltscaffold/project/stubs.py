@@ -21,7 +21,7 @@ def find_stubs(path: str, ours: bytes | None, base: str, hooks: Sequence[str]) -
 
     Args:
         path: the file, for the locations of the stubs.
-        ours: its content; None or a syntax error yields nothing.
+        ours: the content of the file; None or a syntax error yields nothing.
         base: the content as generated.
         hooks: the methods that were generated as stubs.
     """

@@ -34,7 +34,7 @@ def resolve(
 
     Args:
         project: the folder of the project.
-        answers: its reconciled record.
+        answers: the reconciled record of the project.
         paths: the unmerged files; those that are not generated are left alone.
     """
     wanted = _only(component_files(answers, *answers.components), paths)

@@ -20,7 +20,7 @@ def config_group(catalog: Catalog, answers: Answers, new: ComponentType, base: s
     """Return the config group of a base: a task of the runtime, or of the project.
 
     Args:
-        catalog: of the project's templates.
+        catalog: the catalog of the project's templates.
         answers: the record of the project.
         new: the type of the component to create.
         base: the name of the base.
@@ -38,7 +38,16 @@ def config_group(catalog: Catalog, answers: Answers, new: ComponentType, base: s
 
 
 def check_version(answers: Answers, since: str, feature: str) -> None:
-    """Raise ScaffoldError if the project has ltscaffold's templates, older than a feature."""
+    """Check that the project's templates have a feature; templates of others are not checked.
+
+    Args:
+        answers: the record of the project.
+        since: the first template version with the feature.
+        feature: the feature, for the error message.
+
+    Raises:
+        ScaffoldError: if the project has an older version of ltscaffold's templates.
+    """
     if answers.source == SOURCE_URL and _numbers(answers.version) < _numbers(since):
         raise ScaffoldError(
             f"{feature} needs templates {since}, the project has {answers.version}; commit, run "
@@ -47,7 +56,17 @@ def check_version(answers: Answers, since: str, feature: str) -> None:
 
 
 def check_new_name(catalog: Catalog, answers: Answers, new: ComponentType, name: str) -> None:
-    """Raise ScaffoldError unless a new component of a type can have a name."""
+    """Check the name of a new component.
+
+    Args:
+        catalog: the catalog of the project's templates.
+        answers: the record of the project.
+        new: the type of the component.
+        name: the name to check.
+
+    Raises:
+        ScaffoldError: if the name is invalid, reserved or taken.
+    """
     check_name(new.name, name)
     if name in catalog.names("base"):
         raise ScaffoldError(f"'{name}' is the name of a base; call the {new.name} my_{name}")
@@ -66,7 +85,7 @@ def checked_fragments(
     A recipe applies once: a task inherits the recipes of the tasks that it is based on.
 
     Args:
-        catalog: of the project's templates.
+        catalog: the catalog of the project's templates.
         answers: the record of the project.
         new: the component that gets them.
         hooks: names of hooks.

@@ -37,7 +37,7 @@ class Component:
 
     Attributes:
         type: a key of `COMPONENT_TYPES`.
-        name: of its module, config and test.
+        name: name of its module, config and test.
         group: its config group, such as `nlp`; empty for a callback.
         base: the task that it is based on, of the runtime or of the project.
         fragments: its hooks and recipes, `hooks/<name>` and `recipes/<name>`, in the order they
@@ -56,7 +56,7 @@ class Component:
 
     @property
     def module(self) -> str:
-        """Its module or package below the package of the components, such as `callbacks.mine`."""
+        """The path of the module below the package of the components, such as `callbacks.mine`."""
         return ".".join(filter(None, (self.folder, self.name)))
 
 
@@ -71,7 +71,7 @@ class Answers:
     """The content of the record.
 
     Attributes:
-        version: of the templates.
+        version: version of the templates.
         source: URL of the templates.
         package: the folder of the components.
         components: all components of the project.
@@ -95,7 +95,7 @@ class Answers:
         """Return a component by its name; raises ScaffoldError if there is none."""
         by_name = self._by_name()
         if name not in by_name:
-            raise unknown("component", name, by_name, "ltscaffold list components")
+            raise unknown("component", name, by_name, "see `ltscaffold list components`")
         return by_name[name]
 
     def with_replaced(self, component: Component, *others: Component) -> "Answers":
@@ -226,7 +226,10 @@ def _parse(path: Path) -> Answers:
     package = recorded["lts_package"]
     for component in components:
         if component.type not in COMPONENT_TYPES:
-            raise ValueError(f"{component.type!r} is not a known component type")
+            raise ScaffoldError(
+                f"{path} has the component type {component.type!r}, which this ltscaffold does not "
+                "know; correct it, or pip install --upgrade ltscaffold"
+            )
     names = [name for each in components for name in (each.name, each.folder) if name]
     for name in (package, *names):
         if not SNAKE_CASE.fullmatch(name):

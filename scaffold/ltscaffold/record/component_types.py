@@ -9,16 +9,19 @@ class ComponentType:
     """A type of component.
 
     Attributes:
-        name: as the record has it.
-        suffix: of the class name.
+        name: name of the type, as in the record.
+        suffix: suffix of the class name.
         hooks: folder of its hooks' template fragments.
         option: path of its config in the config group; a format string over the fields of a
             component.
-        usage: arguments of `python train.py` that use it; likewise a format string.
+        usage: arguments of `python train.py` that use a component; also a format string.
         since: the first version of the templates that has it.
-        folder: of the package, for the modules of its components; empty: each has a package.
-        references: regular expressions of its config in other configs; group 1 precedes OPTION.
-        reserved_names: names that it cannot have: options of the runtime, imported classes.
+        folder: folder of the package with the modules of the components; empty: each component
+            has a package.
+        references: regular expressions that match a component's config in other configs; group 1
+            precedes OPTION.
+        reserved_names: names that a component cannot have: options of the runtime, imported
+            classes.
     """
 
     name: str

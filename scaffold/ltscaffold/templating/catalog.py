@@ -53,22 +53,22 @@ class Catalog:
 
         Args:
             category: "base", "hook" or "recipe".
-            name: of the fragment.
-            also: further valid names, for the message.
+            name: name of the fragment.
+            also: further valid names, for the error message.
 
         Raises:
             ScaffoldError: if the fragment does not exist.
         """
         folder, names = CATALOG_FOLDERS[category], self.names(category)
         if name not in names:
-            raise unknown(category, name, [*names, *also], f"ltscaffold list {folder}")
+            raise unknown(category, name, [*names, *also], f"see `ltscaffold list {folder}`")
         return self._values(f"{folder}/{name}{SUFFIX}")
 
     def hook(self, component_type: ComponentType, name: str) -> Mapping[str, Any]:
         """Return the variables of a hook's fragment; raises ScaffoldError if it does not exist."""
         names, noun = self.hook_names(component_type), component_type.name
         if name not in names:
-            raise unknown(f"{noun} hook", name, names, f"ltscaffold list hooks --type {noun}")
+            raise unknown(f"{noun} hook", name, names, f"see `ltscaffold list hooks --type {noun}`")
         return self._values(component_type.fragment(name) + SUFFIX)
 
     def _loops_over(self, variable: str) -> bool:
@@ -90,7 +90,7 @@ def read_catalog(answers: Answers, version: str | None = None) -> Catalog:
 
     Args:
         answers: the record of the project.
-        version: of the templates; by default the project's.
+        version: version of the templates; by default the project's.
     """
     templates = source.checkout(answers.source, version or answers.version)
     return Catalog(templates, answers.project_fragments)

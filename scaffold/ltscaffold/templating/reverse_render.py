@@ -54,9 +54,9 @@ def candidate_edits(template: str, hunk: Hunk, name: str) -> Iterator[tuple[int,
     """Yield candidates: a likelihood, and a text of the template that may render the new lines.
 
     Args:
-        template: its text.
+        template: the text of the template.
         hunk: the edit.
-        name: of the component; in a template only an expression may stand for it.
+        name: name of the component; a candidate has an expression in its place.
     """
     lines = template.splitlines(keepends=True)
     expressions = dict(_values(lines, [*hunk.before, *hunk.old, *hunk.after]))

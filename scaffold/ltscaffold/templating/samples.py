@@ -52,7 +52,13 @@ def recipe_fragments(catalog: Catalog, base: str) -> list[str]:
 
 
 def sample_answers(url: str, chosen: list[Component], fragments: Path | None = None) -> Answers:
-    """Return the record of a project with components, and a folder of overriding fragments."""
+    """Return the record of a project to render.
+
+    Args:
+        url: the source of the templates.
+        chosen: the components of the project.
+        fragments: the folder with fragments that override those of the templates, if any.
+    """
     return Answers(VERSION, url, "tasks", chosen, fragments)
 
 

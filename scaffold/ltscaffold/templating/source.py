@@ -42,7 +42,8 @@ def resolve_source(template: str) -> str:
     """Return the location of templates as a project records it: a URL, or an absolute path.
 
     Raises:
-        ScaffoldError: if `copier update` could not find the templates there.
+        ScaffoldError: if it is neither the folder of a git repository nor a git URL, or if the URL
+            has a password.
     """
     path = Path(template).expanduser()
     if template and path.exists():
@@ -58,8 +59,11 @@ def resolve_source(template: str) -> str:
         )
     if template.startswith(GIT_URL_PREFIXES) or template.endswith(".git"):
         return template
-    hint = f"write git+{template}" if "://" in template else "name a folder, gh:owner/name or a URL"
-    raise ScaffoldError(f"'{template}' is not a git repository of templates; {hint}")
+    if "://" in template:
+        raise ScaffoldError(f"'{template}' is not recognized as a git URL; write git+{template}")
+    raise ScaffoldError(
+        f"'{template}' is neither an existing folder nor a git URL; give one, or gh:owner/name"
+    )
 
 
 def repository(url: str) -> Path:

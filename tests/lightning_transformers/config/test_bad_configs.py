@@ -214,7 +214,7 @@ def test_mistake_in_an_experiment_names_the_file(
             "optimizer._target_=troch.optim.AdamW",
             "optimizer._target_=troch.optim.AdamW: no module named 'troch'",
         ),
-        ("optimizer._target_=torch.__version__", "is not a class or function"),
+        ("optimizer._target_=torch.__version__", "is not a class or function: set"),
         ("optimizer._target_=deepspeed.ops.adam.FusedAdam", "`deepspeed` is not installed (opti"),
         (
             "logger.csv._target_=pytorch_lightning.loggers.CometLogger",

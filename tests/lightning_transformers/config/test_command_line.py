@@ -33,7 +33,7 @@ def test_commands_that_new_task_prints_run_as_printed(project: Path, run: Run) -
     printed = run(*words).stdout.partition("Next:\n")[2]
     change, *commands = printed.splitlines()
     assert change.split() == ["cd", "again"]
-    assert [line.split()[0] for line in commands] == ["python", "pytest", "git", "copier"]
+    assert [line.split()[0] for line in commands] == ["python", "pytest", "git"]
     for line in commands:
         command = ["sh", "-c", line] if "&&" in line else shlex.split(line)
         done = warm.run(command, project / "again")
@@ -158,7 +158,7 @@ def test_mistake_in_the_users_module_is_shown(
 @pytest.mark.parametrize(
     ("x", "message"),
     [
-        ((), 'give +x="some text"'),
+        ((), "give +x=<input>"),
         (("x=a", "checkpoint_path=no.ckpt"), "no checkpoint at 'no.ckpt'"),
     ],
 )

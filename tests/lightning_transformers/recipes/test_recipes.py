@@ -307,7 +307,7 @@ def test_an_export_says_that_its_head_is_not_known(
 
 
 def test_a_second_adapter_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="build_model has already added an adapter"):
+    with pytest.raises(ConfigurationError, match="the model already has an adapter"):
         build("gpt2", "lora", peft={"_target_": "peft.LoraConfig"})
 
 

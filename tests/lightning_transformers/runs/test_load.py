@@ -137,7 +137,7 @@ def test_classes_replace_the_recorded_ones(run_folder: Path) -> None:
         (".", r"'\.' has no config.yaml and manifest.yaml of a run: did you mean '.*/moved'\?"),
         ("moved/checkpoints", r"of a run: did you mean '.*/moved'\?"),
         ("moved/checkpoints/bset.ckpt", r"does not exist: did you mean '.*/moved'\?"),
-        ("moved/config.yaml", "is no checkpoint"),
+        ("moved/config.yaml", "is not a checkpoint"),
         ("empty", "'empty' has no config.yaml and manifest.yaml of a run: give a run folder or"),
     ],
 )
@@ -153,7 +153,7 @@ def test_a_path_of_something_else_is_one_line(path: str, message: str, run_folde
 @pytest.mark.parametrize(
     ("target", "reason"),
     [
-        ("never.there.Task", "task_class=never.there.Task: no module named 'never'"),
+        ("never.there.Task", "no module named 'never'"),
         (
             "tests.helpers.never.Task",
             "task_class: 'tests.helpers' has no module or function 'never'",

@@ -79,7 +79,7 @@ def test_a_new_project_needs_what_it_names(project: Path, tmp_path: Path) -> Non
     mine.rename(tmp_path / "out of reach")
     with pytest.raises(ScaffoldError, match="does not appear to be a git"):
         source.refresh(str(mine))
-    with pytest.raises(ScaffoldError, match="is not a git repository of templates"):
+    with pytest.raises(ScaffoldError, match="neither an existing folder nor a git URL"):
         new_project(project / "second", "tasks", str(mine))
     assert list(project.iterdir()) == [project / "first"]
 
@@ -254,8 +254,8 @@ def test_a_folder_is_recorded_in_full_with_a_note(project: Path, templates: Path
 @pytest.mark.parametrize(
     ("template", "message"),
     [
-        ("", "'' is not a git repository of templates"),
-        ("acme/templates", "name a folder, gh:owner/name or a URL"),
+        ("", "'' is neither an existing folder nor a git URL"),
+        ("acme/templates", "give one, or gh:owner/name"),
         ("https://git.acme.example/templates", r"write git\+https://git\.acme"),
         ("https://me:secret@acme.example/t.git", "the URL has a password"),
         (".", "is not a git repository; git init"),

@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 
 class Seq2SeqDataModule(TextDataModule):
-    """Pairs of a source and a target text; pairs without either text are dropped.
+    """Pairs of a source and a target text; pairs in which one is missing or blank are dropped.
 
     A subclass defines `fields` and `t5_prefix`. A batch has `input_ids` and `attention_mask`, each
     (batch, source), `labels` (batch, target), int64, and in evaluation `references` (batch, bytes),
@@ -248,12 +248,14 @@ def encode_pairs(
     truncation: bool,
     references: bool,
 ) -> Columns:
-    """Tokenize pairs of texts, for `Dataset.map(batched=True)`; drops pairs without either text.
+    """Tokenize pairs of texts, for `Dataset.map(batched=True)`.
+
+    Pairs in which a text is missing or blank are dropped.
 
     Args:
         columns: the rows.
         tokenizer: the tokenizer.
-        source: location of the source text.
+        source: location of the source text, see `Field`.
         target: location of the target text; None if the rows have none.
         prefix: text before every source.
         max_source_length: maximum tokens in a source, including the prefix.
@@ -309,14 +311,19 @@ def tokenize_targets(
     longest = max(map(len, rows), default=0)
     if longest > max_length:
         raise ConfigurationError(
-            f"a target has {longest} tokens, dataset.max_target_length={max_length}: increase it "
-            "or set dataset.truncation=true"
+            f"a target has {longest} tokens, more than dataset.max_target_length={max_length}: set "
+            f"dataset.max_target_length={longest} or more, or dataset.truncation=true"
         )
     return rows
 
 
 def field_values(columns: Columns, field: Field) -> list[Any]:
-    """Return the text at a field of each row, or None where it is missing."""
+    """Return the text at a field of each row, or None where it is missing.
+
+    Args:
+        columns: the rows.
+        field: location of the text, see `Field`.
+    """
     column, *key = field
     values = columns[column]
     return [value and value.get(key[0]) for value in values] if key else values
@@ -325,13 +332,15 @@ def field_values(columns: Columns, field: Field) -> list[Any]:
 def report_dropped_pairs(
     split: str, rows: AnyDataset, examples: AnyDataset, source: Field, target: Field
 ) -> None:
-    """Log a warning if pairs without text were dropped; a stream is not checked.
+    """Log a warning if processing dropped pairs whose source or target is missing or blank.
+
+    A stream is not checked.
 
     Args:
         split: name of the split.
         rows: the rows before processing.
         examples: the rows after processing.
-        source: location of the source text.
+        source: location of the source text, see `Field`.
         target: location of the target text.
 
     Raises:
@@ -339,10 +348,13 @@ def report_dropped_pairs(
     """
     if not isinstance(rows, Dataset) or len(examples) == len(rows):
         return
-    names = f"'{source[-1]}' and '{target[-1]}'"
+    one, other = source[-1], target[-1]
     if len(examples) == 0:
-        raise ConfigurationError(f"no row of the {split} set has text in both {names}")
+        raise ConfigurationError(
+            f"no row of the {split} set has text in both '{one}' and '{other}': correct the data, "
+            "or set dataset.*_column (to translate, dataset.*_language) to other columns"
+        )
     log.warning(
-        "dropped %d of %d rows of the %s set without text in %s",
-        *(len(rows) - len(examples), len(rows), split, names),
+        "dropped %d of %d rows of the %s set that lack text in '%s' or '%s'",
+        *(len(rows) - len(examples), len(rows), split, one, other),
     )

@@ -18,6 +18,19 @@ UNKNOWN_LENGTH = int(1e20)
 """`model_max_length` of a tokenizer without a limit is larger than this."""
 
 
+def no_text(split: str, hyperparameter: str, column: str) -> ConfigurationError:
+    """Return the error for a split without text.
+
+    Args:
+        split: name of the split.
+        hyperparameter: name of the hyperparameter that names the column.
+        column: the column without text.
+    """
+    return ConfigurationError(
+        f"the {split} set has no text in column '{column}': set dataset.{hyperparameter}=<column>"
+    )
+
+
 class TextDataModule(TransformerDataModule):
     """Data of a text task; the processor is a tokenizer.
 
@@ -46,14 +59,14 @@ class TextDataModule(TransformerDataModule):
         return min(known, default=None)
 
     def checked_length(self, hyperparameter: str, length: int | None) -> int:
-        """Return a length in tokens; if None, the model's maximum.
+        """Return a length in tokens; if None, the limit of the model and its tokenizer.
 
         Args:
-            hyperparameter: its name, for the error message.
-            length: the value of the hyperparameter.
+            hyperparameter: name of the hyperparameter, for the error message.
+            length: value of the hyperparameter.
 
         Raises:
-            ConfigurationError: if the length exceeds the model's maximum, or both are unknown.
+            ConfigurationError: if the length exceeds the limit, or is None and the limit unknown.
         """
         longest = self.max_positions()
         if longest is None and length is None:
@@ -63,8 +76,8 @@ class TextDataModule(TransformerDataModule):
             )
         if longest is not None and length is not None and length > longest:
             raise ConfigurationError(
-                f"dataset.{hyperparameter}={length} is longer than the model's {longest} "
-                f"positions: set dataset.{hyperparameter}={longest} or less"
+                f"dataset.{hyperparameter}={length} exceeds the limit of the model and its "
+                f"tokenizer, {longest} tokens: set dataset.{hyperparameter}={longest} or less"
             )
         return length or longest or 0
 
@@ -72,10 +85,14 @@ class TextDataModule(TransformerDataModule):
         """Return inputs to predict on as rows.
 
         Args:
-            inputs: texts for `input_column`, lines of a txt file, or rows.
+            inputs: each a text, or a mapping with the key `input_column()`. A row of a txt file,
+                `{"text": …}`, counts as a text whatever that column is.
+
+        Returns:
+            The mappings, and `{input_column(): text}` for each text.
 
         Raises:
-            ConfigurationError: for an input without a text in that column.
+            ConfigurationError: for an input whose `input_column()` is missing or empty.
         """
         column = self.input_column()
         values = without_lines(inputs)
@@ -108,7 +125,7 @@ class TextDataModule(TransformerDataModule):
             if column is None or not isinstance(rows, Dataset):
                 continue
             if rows.data.column(column).null_count == len(rows):
-                raise ConfigurationError(f"the {split} set has no text in column '{column}'")
+                raise no_text(split, hyperparameter, column)
             kind = getattr(rows.features[column], "dtype", "a structure")
             if kind not in TEXT_TYPES:
                 raise ConfigurationError(

@@ -6,12 +6,16 @@ from collections.abc import Iterator
 from importlib.metadata import distributions
 from pathlib import Path
 
-from ltscaffold.errors import ScaffoldError, unknown
+from ltscaffold.errors import ScaffoldError
 from ltscaffold.git import ignored_paths
 from ltscaffold.project.components import project_files, train_arguments
 from ltscaffold.project.diagnostics import IGNORED_BY_GIT, Finding, check_code, check_config
 from ltscaffold.project.interpreter import python_output
-from ltscaffold.project.project_fragments import ejected_fragments, fragment_names
+from ltscaffold.project.project_fragments import (
+    ejected_fragments,
+    fragment_names,
+    unknown_fragment,
+)
 from ltscaffold.project.status import ComponentStatus, status
 from ltscaffold.record.answers import (
     ANSWERS_FILE,
@@ -56,13 +60,13 @@ def check(project: Path, name: str | None = None, smoke: bool = False) -> list[F
 
 
 def check_ejected(project: Path, answers: Answers) -> Iterator[Finding]:
-    """Yield overriding fragments that have no original, or do not render."""
+    """Yield a finding for each overriding fragment that has no original or does not render."""
     names = ejected_fragments(project)
     templates = source.checkout(answers.source, answers.version)
     known = fragment_names(templates)
     for name in names:
         if name not in known:
-            reason = unknown("template fragment", name, known, "ltscaffold list hooks")
+            reason = unknown_fragment(name, known)
             yield Finding("unknown-partial", f"{PROJECT_FRAGMENTS}/{name}{SUFFIX}", 0, str(reason))
     if names:
         components = samples(Catalog(templates))
@@ -103,14 +107,14 @@ def check_run(project: Path, component: Component) -> Iterator[Finding]:
 
 
 def check_ignored(project: Path, answers: Answers) -> Iterator[Finding]:
-    """Yield generated files that git ignores."""
+    """Yield a finding for each generated file that git ignores."""
     fragments = [f"{PROJECT_FRAGMENTS}/{name}{SUFFIX}" for name in ejected_fragments(project)]
     for path in ignored_paths(project, [*project_files(answers), *fragments, ANSWERS_FILE]):
         yield Finding("ignored-file", path, 0, IGNORED_BY_GIT)
 
 
 def check_legacy_distribution() -> Iterator[Finding]:
-    """Yield a finding if the legacy distribution is installed."""
+    """Yield a finding if `lightning-transformers` is installed, which shadows the runtime."""
     if list(distributions(name=LEGACY_DISTRIBUTION)):
         message = (
             f"{LEGACY_DISTRIBUTION} is installed and shadows the runtime; "

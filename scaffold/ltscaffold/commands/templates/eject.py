@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from ltscaffold.errors import ScaffoldError, unknown
-from ltscaffold.project.project_fragments import fragment_names
+from ltscaffold.errors import ScaffoldError
+from ltscaffold.project.project_fragments import fragment_names, unknown_fragment
 from ltscaffold.record.answers import PROJECT_FRAGMENTS, read_project
 from ltscaffold.templating import source
 from ltscaffold.templating.render import SUFFIX
@@ -24,10 +24,10 @@ def plan_eject(project: Path, name: str) -> Plan:
     templates = source.checkout(answers.source, answers.version)
     known = fragment_names(templates)
     if name not in known:
-        raise unknown("template fragment", name, known, "ltscaffold list hooks")
+        raise unknown_fragment(name, known)
     path = f"{PROJECT_FRAGMENTS}/{name}{SUFFIX}"
     if (project / path).exists():
-        raise ScaffoldError(f"{path} exists already; edit it, or delete it")
+        raise ScaffoldError(f"the project already overrides '{name}'; edit {path}, or delete it")
     check_not_taken(project, [path])
     contents: dict[str, bytes | None] = {path: (templates / f"{name}{SUFFIX}").read_bytes()}
     steps = ["ltscaffold check", f"git add {path}"]

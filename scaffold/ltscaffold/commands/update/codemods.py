@@ -29,10 +29,10 @@ class Codemod:
     """A codemod of code that mentions the runtime.
 
     Attributes:
-        version: of the templates, the first that needs it.
-        summary: a line for the user.
-        transforms: text to text by the suffix of a file; a second pass changes nothing.
-        left_to_do: yields a line, from 1, and a message where the result needs the user.
+        version: the first template version that needs the codemod.
+        summary: one line that names the change, for the user.
+        transforms: function from text to text by file suffix; a second pass changes nothing.
+        left_to_do: yields line number, from 1, and message for each place left to the user.
     """
 
     version: str
@@ -49,15 +49,21 @@ CODEMODS: Sequence[Codemod] = (
         former_mentions,
     ),
 )
-"""In the order they run; a release adds to the end."""
+"""The codemods in the order in which they run; a release appends its own."""
 
 
 def run_codemods(
     project: Path, plan: Plan, paths: Collection[str], codemods: Sequence[Codemod]
 ) -> Plan:
-    """Return a plan that also runs codemods on files, after all else, and names each changed line.
+    """Return a plan that also runs codemods on files, with a note for each line that they change.
 
     A file that cannot be parsed, such as one with a conflict, gets a review instead.
+
+    Args:
+        project: the folder of the project.
+        plan: the plan to extend; its new content of a file is the input of the codemods.
+        paths: further files of the project to run the codemods on.
+        codemods: the codemods, in order.
     """
     planned = {change.path: change.after for change in plan.changes}
     contents, notes, reviews = dict(planned), list(plan.notes), list(plan.reviews)
@@ -81,7 +87,10 @@ def run_codemods(
 
 
 def changed_lines(before: str, after: str) -> Iterator[str]:
-    """Yield `line: old → new` for each difference of two texts, with the line in the second."""
+    """Yield `<number>: <old> → <new>` for each changed line, with its line number in `after`.
+
+    A block that gains or loses lines is one item.
+    """
     old, new = before.splitlines(), after.splitlines()
     for tag, i, end, j, new_end in difflib.SequenceMatcher(None, old, new, False).get_opcodes():
         replaced = [old[i:end], new[j:new_end]]

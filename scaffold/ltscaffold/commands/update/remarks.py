@@ -26,9 +26,9 @@ def with_remarks(
 
     Args:
         project: the folder of the project.
-        plan: the merge.
-        old: what the project records now.
-        new: what it is to record.
+        plan: the plan of the merge.
+        old: the current record of the project.
+        new: the record after the update.
         names: the components whose files the codemods may change; empty: the whole project.
     """
     moved = [component for component in new.components if component not in old.components]

@@ -26,7 +26,7 @@ PATH = re.compile(rf"(?<![\w.]){ROOT}(?:\.\w+)+")
 TARGET = re.compile(rf"(?<=_target_)(['\"]?[ \t]*:[ \t]*['\"]?)({PATH.pattern})")
 Import = cst.Import | cst.ImportFrom
 Chain = list[cst.BaseExpression]
-"""The expressions `name`, `name.a`, `name.a.b` of a use, as far as it goes."""
+"""The expressions `name`, `name.a`, `name.a.b` … of a use, up to its last attribute."""
 
 
 def follow_targets(text: str) -> str:
@@ -60,10 +60,10 @@ def former_mentions(text: str) -> Iterator[tuple[int, str]]:
 
 
 def relocated(path: str, public: bool = True) -> tuple[str, str]:
-    """Return the present path of what a path of the runtime leads to, and the module to import.
+    """Return the present path of a module or name of the runtime, and the module to import.
 
     Args:
-        path: of a module, or of a name with or without its attributes.
+        path: path of a module, or of a name with or without its attributes.
         public: whether a public path is preferred to that of the definition.
     """
     name, module = name_in(path), module_in(path)
@@ -80,10 +80,10 @@ class Binding:
     """A name that imports of the runtime bind in a scope.
 
     Attributes:
-        name: as the code uses it.
-        is_shared: whether something else binds it in this scope, too.
-        aliases: the path that each import gives the name to.
-        uses: where the code refers to it; an empty chain for a string annotation.
+        name: the name as the code uses it.
+        is_shared: whether something else binds the name in this scope, too.
+        aliases: the path that each import binds to the name.
+        uses: a chain for each reference to the name; empty for one in a string annotation.
     """
 
     name: str
@@ -92,7 +92,11 @@ class Binding:
     uses: list[Chain] = field(default_factory=list)
 
     def used_paths(self, path: str) -> Iterator[tuple[Chain, str]]:
-        """Yield each use with its path, where `path` is that of the name."""
+        """Yield each use with the path that it refers to.
+
+        Args:
+            path: the path that the name refers to.
+        """
         for chain in self.uses:
             attributes = [each.attr.value for each in chain if isinstance(each, cst.Attribute)]
             yield chain, ".".join([path, *attributes])
@@ -154,7 +158,7 @@ class Rewriting:
         return list(found.values())
 
     def chain(self, node: cst.CSTNode) -> Chain:
-        """Return a name and the attributes taken of it; nothing within a string."""
+        """Return the chain of a name and its attributes; empty for a name in a string."""
         while isinstance(node, cst.Attribute):
             node = node.value
         found: Chain = [node] if isinstance(node, cst.Name) else []
@@ -166,7 +170,11 @@ class Rewriting:
         return found
 
     def is_module(self, binding: Binding, alias: cst.ImportAlias) -> bool:
-        """Return whether an import is of a module; for one that became a function, uses decide."""
+        """Return whether an import binds a module.
+
+        The import of a module that became a function binds a module if every use takes a name of
+        the runtime from it.
+        """
         path = binding.aliases[alias]
         if isinstance(self.parents[alias], cst.Import) or not _is_function(path):
             return bool(places(path))
@@ -186,7 +194,7 @@ class Rewriting:
             self.now[alias] = [("", module) for module in modules]
 
     def follow_module(self, binding: Binding, alias: cst.ImportAlias) -> None:
-        """Edit an import of a module under a name, and `name.attribute`."""
+        """Edit an import that binds a module to a name, and each use `name.attribute`."""
         path = binding.aliases[alias]
         uses = list(binding.used_paths(path))
         modules = {relocated(used)[1] for _, used in uses}
@@ -209,7 +217,12 @@ class Rewriting:
         self.now[alias] = [self.import_of(alias, home, binding.name), *also]
 
     def follow_objects(self, binding: Binding, aliases: list[cst.ImportAlias]) -> None:
-        """Edit imports of something in a module, and its uses if its name changes."""
+        """Edit imports that bind an object of a module, and its uses if its name changes.
+
+        Args:
+            binding: the name.
+            aliases: the imports of the name that bind an object.
+        """
         now = {alias: current_path(path) or path for alias, path in binding.aliases.items()}
         names = {path.rpartition(".")[2] for path in now.values()}
         name = names.pop() if self.may_rename(binding, names) else binding.name
@@ -231,7 +244,16 @@ class Rewriting:
         )
 
     def import_of(self, alias: cst.ImportAlias, path: str, name: str) -> tuple[str, str]:
-        """Return the import of a path under a name: the module to import from, and what."""
+        """Return an import as the module to import from, and the text after `import`.
+
+        Args:
+            alias: the import as written.
+            path: the path to import.
+            name: the name to bind it to.
+
+        Returns:
+            The module is empty for a statement `import path as name`.
+        """
         module, _, last = path.rpartition(".")
         if isinstance(self.parents[alias], cst.Import) or not module:
             return "", f"{path} as {name}"
@@ -239,14 +261,21 @@ class Rewriting:
         return module, last if last == name and not is_explicit else f"{last} as {name}"
 
     def edit_use(self, chain: Chain, path: str, origin: str, now: str) -> None:
-        """Replace the beginning of a use that stands for a name of the runtime."""
+        """Replace a name of the runtime where the code uses it; the attributes after it stay.
+
+        Args:
+            chain: the expressions of the use; an empty chain is not edited.
+            path: the path that the whole use refers to.
+            origin: the path that the first expression of the chain refers to.
+            now: the new text of the whole use, with its attributes.
+        """
         if chain:
             length = name_in(path).count(".") - origin.count(".")
             start, end = self.span(chain[length])
             self.replace(start, end, now.removesuffix(path.removeprefix(name_in(path))))
 
     def edit_import(self, statement: Import) -> None:
-        """Replace what changes in an import; one from several modules becomes several."""
+        """Replace the changed parts of an import; one from several modules becomes several."""
         if isinstance(statement, cst.Import):
             for alias, _ in _aliases(statement):
                 self.replace(*self.span(alias), ", ".join(what for _, what in self.now[alias]))
@@ -267,7 +296,10 @@ class Rewriting:
             self.replace(*self.span(statement), self.statements(statement, groups))
 
     def comments_on(self, alias: cst.ImportAlias, statement: cst.ImportFrom) -> str:
-        """Return the comments between a name of an import and the next, with the first's above."""
+        """Return the comments between a name of an import and the next name.
+
+        Those of the first name include the ones before it.
+        """
         aliases = [each for each, _ in _aliases(statement)]
         following = aliases[aliases.index(alias) + 1 :]
         start = self.span(statement if alias is aliases[0] else alias)[0]
@@ -277,7 +309,13 @@ class Rewriting:
     def statements(
         self, statement: cst.ImportFrom, groups: dict[str, list[tuple[str, str]]]
     ) -> str:
-        """Return imports in place of one, with its layout: names and comments by module."""
+        """Return the statements that replace an import, in its layout.
+
+        Args:
+            statement: the import to replace.
+            groups: by module, the text of each imported name and its comment; the module is empty
+                for `import path`.
+        """
         start, end = self.span(statement)
         line = self.code[:start].rpartition("\n")[2]
         newline = "\r\n" if "\r\n" in self.code else "\n"
@@ -300,7 +338,7 @@ class Rewriting:
         return start, end
 
     def replace(self, start: int, end: int, text: str) -> None:
-        """Note an edit, unless the text is this already."""
+        """Record an edit, unless the code between start and end already equals the text."""
         if self.code[start:end] != text:
             self.edits[start, end] = text
 

@@ -23,8 +23,8 @@ def current_path(path: str, public: bool = True) -> str | None:
         public: whether a public path is preferred to that of the definition.
 
     Returns:
-        The path as it is if it is neither a former one nor has a public one; None for a module and
-        for a name that the runtime does not have.
+        `path` unchanged if it is not a former one and has no public one; None for a module and for
+        a name that the runtime does not have.
     """
     module, _, name = path.rpartition(".")
     renamed = NAMES.get(_short(path))
@@ -53,7 +53,7 @@ def name_in(path: str) -> str:
 
 
 def places(module: str) -> list[str]:
-    """Return the modules that have the names of a module, former or not; none if there is none."""
+    """Return the present modules that have the names of a present or former one, else nothing."""
     short = _short(module)
     if module == ROOT or _file(module):
         return [module]
@@ -63,12 +63,12 @@ def places(module: str) -> list[str]:
 
 
 def is_former(module: str) -> bool:
-    """Return whether a module of the runtime had this path only in an earlier version."""
+    """Return whether a path is that of a runtime module in an earlier version, but not in this."""
     return places(module) not in ([], [module])
 
 
 def _short(path: str) -> str:
-    """Return a path without the runtime's name; nothing of another package's path is former."""
+    """Return a path without the name of the runtime; empty for a path of another package."""
     return path.removeprefix(f"{ROOT}.") if path.startswith(f"{ROOT}.") else ""
 
 

@@ -117,7 +117,7 @@ def test_rows_without_text_are_left_out(tmp_path: Path, caplog: pytest.LogCaptur
     assert data.dataset is not None
     assert len(data.dataset["train"]) == len(ROWS)
     assert (
-        "dropped 2 of 9 rows of the train set without text in 'text' and 'summary'" in caplog.text
+        "dropped 2 of 9 rows of the train set that lack text in 'text' or 'summary'" in caplog.text
     )
     with pytest.raises(ConfigurationError, match="no row of the train set has text in both"):
         data_module(**files(tmp_path, [{"text": "a", "summary": ""}])).setup("fit")
@@ -134,7 +134,7 @@ def test_prefix_and_lengths_are_the_models() -> None:
     assert (longer.longest_source(), longer.longest_target()) == (1000, 1000)
     longer.model_config = BartConfig(max_position_embeddings=100)
     assert longer.source_prefix() == ""
-    with pytest.raises(ConfigurationError, match=r"max_source_length=1000 is longer .* 100"):
+    with pytest.raises(ConfigurationError, match=r"max_source_length=1000 exceeds .* 100"):
         longer.longest_source()
     unlimited.model_max_length = int(1e30)
     mt5 = SummarizationDataModule(unlimited)

@@ -181,9 +181,10 @@ def test_check_finds_a_fragment_that_git_ignores(generated: Path, run: Run) -> N
     ("name", "message"),
     [
         ("hooks/trainin_step", "did you mean 'hooks/training_step'"),
-        ("python", "'python' is not a known template fragment"),
+        ("python", "'python' is not a known template fragment; write hooks/<name>"),
         ("../copier.yml", "is not a known template fragment"),
-        ("hooks/training_step", "exists already; edit it"),
+        ("lora", "did you mean 'recipes/lora'"),
+        ("hooks/training_step", "already overrides 'hooks/training_step'; edit .ltscaffold"),
     ],
 )
 def test_what_cannot_be_ejected_is_one_line(name: str, message: str, generated: Path) -> None:

@@ -283,7 +283,7 @@ def test_a_former_path_in_a_string_is_for_the_user(mine: Path) -> None:
         (f'"v": "{NOW}"', '"v": "v0.9.0"', r"no templates v0\.9\.0"),
         ("lts_package:", "own_key: 1\nlts_package:", r"does not know \(own_key\); delete"),
         ('"parts":', '"color": "red", "parts":', r"does not know \(color\); delete"),
-        ('"kind": "task"', '"kind": "job"', "not a known component type"),
+        ('"kind": "task"', '"kind": "job"', "component type 'job', which this ltscaffold"),
         ('"base": "language_modeling"', '"base": "gone"', "is based on 'gone', which is neither"),
         ("ltscaffold::templates.git", "/nowhere/at/all.git", "nowhere/at/all"),
     ],

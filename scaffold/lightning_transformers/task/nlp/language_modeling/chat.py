@@ -83,7 +83,12 @@ def encode_prompts(
 
 
 def conversations(columns: Columns, messages_column: str) -> list[Conversation]:
-    """Return the conversation of each row; an invalid one is a ConfigurationError."""
+    """Return the conversation of each row; an invalid one is a ConfigurationError.
+
+    Args:
+        columns: the rows.
+        messages_column: name of the column of messages.
+    """
     tools = columns[TOOLS] if TOOLS in columns else repeat(None)
     rows = zip(columns[messages_column], tools, strict=False)
     return [
@@ -93,7 +98,10 @@ def conversations(columns: Columns, messages_column: str) -> list[Conversation]:
 
 
 def drop_nulls(value: Any) -> Any:
-    """Return a value without the null keys that Arrow adds to give all rows the same keys."""
+    """Return a value without the mapping entries that are null, at any depth.
+
+    Arrow adds such entries to give all rows the same keys; those in the data are dropped as well.
+    """
     if isinstance(value, Mapping):
         return {key: drop_nulls(inner) for key, inner in value.items() if inner is not None}
     return [*map(drop_nulls, value)] if isinstance(value, list) else value
@@ -137,7 +145,16 @@ def parse_tools(tools: Any) -> Any:
 def tokenize_chats(
     tokenizer: PreTrainedTokenizerBase, chats: Sequence[Conversation]
 ) -> list[tuple[NDArray[np.int32], NDArray[np.bool_]]]:
-    """Return the token ids of each conversation, and which contribute to the loss."""
+    """Tokenize conversations, and find the tokens that contribute to the loss.
+
+    Args:
+        tokenizer: a fast tokenizer with a chat template.
+        chats: the conversations.
+
+    Returns:
+        For each conversation the token ids, (tokens,), int32, and a mask of those that contribute
+        to the loss, (tokens,), bool.
+    """
     template = ChatTemplate(tokenizer)
     parts = [template.assistant_spans(chat) for chat in chats]
     encoding = tokenizer(

@@ -97,9 +97,9 @@ class ChatTemplate:
             return text, spans
         if len(spans) != len(answers):
             raise ConfigurationError(
-                f"the chat template marks {len(spans)} parts for {len(answers)} answers in the "
-                f"conversation {chat}, so 'train' and 'weight' cannot be applied: mark each answer "
-                "once"
+                f"the chat template has {len(spans)} {{% generation %}} parts for {len(answers)} "
+                f"answers in the conversation {chat}, so 'train' and 'weight' cannot be applied: "
+                "mark each answer once in dataset.chat_template=<file>"
             )
         return text, [span for span, learned in zip(spans, trained, strict=True) if learned]
 
@@ -132,7 +132,13 @@ class ChatTemplate:
         return start, ends[-1]
 
     def possible_ends(self, text: str, start: int, answer: str) -> list[int]:
-        """Return the ends of the special tokens that follow the answer, ignoring empty tags."""
+        """Return the ends of the special tokens that follow the answer, ignoring empty tags.
+
+        Args:
+            text: the rendered conversation.
+            start: start of the answer in the text.
+            answer: the answer as rendered when it is the last message.
+        """
         found = []
         for end in self.special.finditer(text, start):
             answers = text[start : end.start()]
@@ -153,7 +159,14 @@ class ChatTemplate:
         return len(before)
 
     def end_of_turn(self, text: str, start: int, end: int, behind: re.Pattern[str]) -> int:
-        """Return the end of an answer, including the end-of-turn token that may follow its span."""
+        """Return the end of an answer, including the end-of-turn token that may follow its span.
+
+        Args:
+            text: the rendered conversation.
+            start: start of the span.
+            end: end of the span.
+            behind: pattern of an end-of-turn token behind the span.
+        """
         inside = [match.end() for match in self.special.finditer(text, start, end)]
         if inside and not text[inside[-1] : end].strip():
             return end
@@ -193,13 +206,18 @@ class ChatTemplate:
             )
         except Exception as error:  # a template may raise anything
             raise ConfigurationError(
-                f"the chat template rejects the conversation {chat}: {first_line(error)}: set "
-                "dataset.chat_template=<file>"
+                f"the chat template rejects the conversation {chat}: {first_line(error)}: correct "
+                "the conversation, or set dataset.chat_template=<file>"
             ) from error
         return texts[0], marks[0] if marked else None
 
     def turn_mismatch(self, chat: Conversation, number: int) -> ConfigurationError:
-        """Return the error for a turn that the template renders differently from its prompt."""
+        """Return the error for a turn that the template renders differently from its prompt.
+
+        Args:
+            chat: the conversation.
+            number: index of the message.
+        """
         return ConfigurationError(
             f"the chat template renders message {number + 1} of the conversation {chat} "
             "differently from the prompt for it: mark the assistant's text with {% generation %} "

@@ -30,7 +30,7 @@ from lightning_transformers.task.nlp.language_modeling.documents import (
     tokenize_documents,
 )
 from lightning_transformers.task.nlp.language_modeling.packing_check import PackingCheck
-from lightning_transformers.task.shared.text import TextDataModule
+from lightning_transformers.task.shared.text import TextDataModule, no_text
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +97,7 @@ class LanguageModelingDataModule(TextDataModule):
         blocks = self.packing == "blocks"
         examples = self.blocks(split, rows) if blocks else self.document_rows(split, rows)
         if isinstance(examples, Dataset) and len(examples) == 0:
-            raise ConfigurationError(f"the {split} set has no text in column '{self.text_column}'")
+            raise no_text(split, "text_column", self.text_column)
         return examples.with_format("torch")
 
     def require_input(self, split: str, rows: AnyDataset) -> None:

@@ -73,7 +73,13 @@ def add_missing_columns(examples: Sequence[Example], row: Example) -> list[Examp
 
 
 def resize_column(value: Any, row: Example, example: Example) -> Any:
-    """Return a value of a row for an example: with one element per token or document, resized."""
+    """Return a value of a row, resized to the tokens or documents of an example.
+
+    Args:
+        value: a value of the row; one without an element per token or document is unchanged.
+        row: the row, with `input_ids` and `lengths`.
+        example: the example, with the same keys.
+    """
     if not isinstance(value, list) and getattr(value, "ndim", 0) == 0:
         return value
     for name in ("input_ids", "lengths"):

@@ -17,7 +17,7 @@ from lightning_transformers.task.nlp.masked_language_modeling.masking import (
     TokenMasker,
 )
 from lightning_transformers.task.nlp.masked_language_modeling.tokens import gives_word_ids
-from lightning_transformers.task.shared.text import PaddedTextDataModule
+from lightning_transformers.task.shared.text import PaddedTextDataModule, no_text
 
 
 class MaskedLanguageModelingDataModule(PaddedTextDataModule):
@@ -83,7 +83,7 @@ class MaskedLanguageModelingDataModule(PaddedTextDataModule):
             mask=None if split == "train" else self.token_masker(),
         )
         if isinstance(examples, Dataset) and len(examples) == 0:
-            raise ConfigurationError(f"the {split} set has no text in column '{self.text_column}'")
+            raise no_text(split, "text_column", self.text_column)
         return examples
 
     def token_masker(self) -> TokenMasker:

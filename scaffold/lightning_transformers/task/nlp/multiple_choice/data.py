@@ -88,10 +88,6 @@ class MultipleChoiceDataModule(PaddedTextDataModule):
             )
         return column
 
-    def input_column(self) -> str:
-        """Return `context_column`."""
-        return self.context_column
-
     def predict_rows(self, inputs: Sequence[object]) -> list[Row]:
         """Return inputs to predict on as rows.
 

@@ -108,8 +108,9 @@ def check_room(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], max_len
     needed = longest + tokenizer.num_special_tokens_to_add(pair=True)
     if needed > max_length:
         raise ConfigurationError(
-            f"a question with a choice has {needed} tokens, dataset.max_length={max_length}, and "
-            "only the context is truncated: shorten it or increase dataset.max_length"
+            f"a question with a choice has {needed} tokens, more than dataset.max_length="
+            f"{max_length}, and is not truncated: shorten it, or set dataset.max_length={needed} "
+            "or more"
         )
 
 

@@ -39,7 +39,16 @@ class QuestionAnsweringTransformer(TaskTransformer):
         return torch.tensor(len(batch["start_positions"]), device=self.device)
 
     def logits_and_labels(self, outputs: ModelOutput, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Return the start and end logits (2 * batch, seq) and the positions (2 * batch,)."""
+        """Return start and end logits with their positions, without those outside the window.
+
+        Args:
+            outputs: `start_logits` and `end_logits`, each (batch, seq).
+            batch: `start_positions` and `end_positions`, each (batch,), int64.
+
+        Returns:
+            Logits (labels, seq), float32 or wider, and positions (labels,), int64: all starts, then
+            all ends. labels is 2 * batch, less the masked positions.
+        """
         logits = torch.cat([outputs["start_logits"], outputs["end_logits"]])
         labels = torch.cat([batch["start_positions"], batch["end_positions"]])
         # The model's loss also ignores positions beyond the window.

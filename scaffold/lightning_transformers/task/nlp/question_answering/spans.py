@@ -92,7 +92,14 @@ def candidates(
 
 
 def to_span(window: Row, first: int, last: int, score: float) -> Span:
-    """Return the stripped text between two context tokens of a window, as a span."""
+    """Return the stripped text between two context tokens of a window, as a span.
+
+    Args:
+        window: the decoded column `window` of an example.
+        first: index of the first context token.
+        last: index of the last context token, inclusive.
+        score: score of the span.
+    """
     start, end = window["starts"][first], window["ends"][last]
     text = window["context"][start:end]
     start += window["offset"] + len(text) - len(text.lstrip())
@@ -101,10 +108,10 @@ def to_span(window: Row, first: int, last: int, score: float) -> Span:
 
 
 def merge_windows(windows: Iterable[Candidates]) -> list[Candidates]:
-    """Merge the candidates of all windows of each question, with spans in descending order.
+    """Merge the candidates of each question's windows, with spans in descending order of score.
 
-    A span in two windows keeps its higher score. No answer gets its lowest score over the windows,
-    which is that of the window with the answer.
+    A span in two windows keeps its higher score. `null` is the minimum over the windows: the window
+    that contains the answer has the lowest.
     """
     questions: dict[str, Candidates] = {}
     for window in windows:

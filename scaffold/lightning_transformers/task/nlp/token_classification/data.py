@@ -19,7 +19,7 @@ from lightning_transformers.task.nlp.token_classification.sentences import (
     split_words,
 )
 from lightning_transformers.task.shared.labels import LabelledData
-from lightning_transformers.task.shared.text import PaddedTextDataModule
+from lightning_transformers.task.shared.text import PaddedTextDataModule, no_text
 
 
 class TokenClassificationDataModule(LabelledData, PaddedTextDataModule):
@@ -78,7 +78,7 @@ class TokenClassificationDataModule(LabelledData, PaddedTextDataModule):
             label_all_tokens=self.label_all_tokens,
         )
         if isinstance(encoded, Dataset) and len(encoded) == 0:
-            raise ConfigurationError(f"the {split} set has no words in '{self.tokens_column}'")
+            raise no_text(split, "tokens_column", self.tokens_column)
         return encoded
 
     def require_words(self, split: str, rows: AnyDataset) -> None:

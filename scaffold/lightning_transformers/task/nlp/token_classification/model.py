@@ -93,7 +93,10 @@ class TokenClassificationTransformer(TaskTransformer):
         ]
 
     def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> list[Any]:
-        """Return for each sentence the index, tag and probability of each word."""
+        """Return for each sentence a list of [word index, tag, probability].
+
+        Tag and probability are those of the word's first token; truncated words are omitted.
+        """
         scores, tags = self(batch)["logits"].float().softmax(-1).max(-1)
         names, word_ids = class_names(self.model), batch["word_ids"]
         columns = (word_ids, tags, scores, first_tokens(word_ids))

@@ -52,7 +52,9 @@ def read_image(value: Any) -> Image.Image:
             return to_rgb(image)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         name = f"'{path}'" if isinstance(path, str) else f"of {len(content or b'')} bytes"
-        raise ConfigurationError(f"cannot read the image {name}: {first_line(error)}") from error
+        raise ConfigurationError(
+            f"cannot read the image {name}: {first_line(error)} (replace it, or remove its row)"
+        ) from error
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
@@ -71,5 +73,5 @@ def to_rgb(image: Image.Image) -> Image.Image:
 def require_file(path: Path) -> str:
     """Return the path of a file; raises ConfigurationError if it does not exist."""
     if not path.is_file():
-        raise ConfigurationError(f"image '{path}' does not exist")
+        raise ConfigurationError(f"image '{path}' does not exist: correct the path")
     return str(path)

@@ -83,7 +83,7 @@ def test_exceptions_and_marks_have_to_agree(project: Path) -> None:
     twice = MARKED.replace("{{ m.content }}{% endg", "{{ m.content }}{% endgeneration %}"
                            "{% generation %}!{% endg")  # fmt: skip
     data = chat(chat_template=twice)
-    with pytest.raises(ConfigurationError, match="marks 4 parts for 2 answers"):
+    with pytest.raises(ConfigurationError, match=r"has 4 {% generation %} parts for 2 answers"):
         batch_of(data, write([[TWO[0], {**TWO[1], "train": False}, *TWO[2:]]]))
     with pytest.raises(ConfigurationError, match=r"'weight: 0.5' of a message is neither 0 nor 1"):
         batch_of(chat(), write([[TWO[0], {**TWO[1], "weight": 0.5}, *TWO[2:]]]))

@@ -336,4 +336,4 @@ def test_an_implementation_that_the_model_does_not_have_is_refused() -> None:
         assert f"backbone.attn_implementation={name} does not work with GPT2LMHeadModel" in str(
             caught.value
         )
-        assert "omit it to use 'sdpa'" in str(caught.value)
+        assert "omit the key to use 'sdpa'" in str(caught.value)

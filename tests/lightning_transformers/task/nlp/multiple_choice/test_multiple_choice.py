@@ -174,7 +174,7 @@ MISTAKES: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "no column": ({}, {"choices_column": "options"}, "or dataset.choice_columns=[a,b]"),
     "gap": ({"choices": ["a", None, "c"]}, {}, "none of them empty"),
     "label": ({"label": 4}, {}, "the label '4' in column 'label' of the train set is none of"),
-    "no room": ({"question": "long " * 200}, {}, "only the context is truncated"),
+    "no room": ({"question": "long " * 200}, {}, "and is not truncated: shorten it"),
 }
 
 

@@ -76,7 +76,7 @@ def test_own_files(kind: str, names: tuple[str, str], tmp_path: Path) -> None:
         (
             ROWS[0],
             {"truncation": False, "max_target_length": 2},
-            "max_target_length=2: increase it",
+            "max_target_length=2: set dataset.max_target_length=",
         ),
     ],
 )

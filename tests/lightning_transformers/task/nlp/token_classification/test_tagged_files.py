@@ -51,7 +51,7 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
     "null": ({"tokens": ["a"], "ner_tags": [None]}, "the label 'None' in column 'ner_tags'"),
     "numbers": ({"tokens": [1], "ner_tags": ["O"]}, "'tokens' of the validation set is int64"),
     "list as text": ({"tokens": "['a']", "ner_tags": "['O']"}, "found a list as text (['a'] …)"),
-    "empty": ({"tokens": [], "ner_tags": []}, "the validation set has no words in 'tokens'"),
+    "empty": ({"tokens": [], "ner_tags": []}, "the validation set has no text in column 'tokens'"),
     "column": ({"words": ["a"], "ner_tags": ["O"]}, "set dataset.tokens_column=<column>"),
     "beyond": ({"tokens": ["a"], "ner_tags": [5]}, "the label '5' in column"),
 }  # fmt: skip
