@@ -107,7 +107,7 @@ def clean_environment() -> dict[str, str]:
 
 
 def ignored_paths(project: Path, paths: Iterable[str]) -> list[str]:
-    """Return the paths of a project that git ignores; outside a repository, none."""
+    """Return the paths that match ignore rules, tracked or not; outside a repository, none."""
     stdin = "\0".join(paths).encode()
     try:
         done = run_git("check-ignore", "--no-index", "-z", "--stdin", cwd=project, stdin=stdin)

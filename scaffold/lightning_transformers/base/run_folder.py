@@ -158,8 +158,9 @@ def finished_run(folder: Path) -> Manifest:
         below = sorted(path.parent for path in folder.glob(f"*/{MANIFEST}"))
         above = [parent for parent in folder.parents if (parent / MANIFEST).is_file()]
         hint = f" (did you mean '{[*above, *below][0]}'?)" if above or below else ""
-        kind = "holds no" if folder.is_dir() else "is a file: give a run folder, with its"
-        raise ConfigurationError(f"'{folder}' {kind} {MANIFEST} and {CONFIG}{hint}")
+        raise ConfigurationError(
+            f"'{folder}' is not a run folder, with {MANIFEST} and {CONFIG}: give one{hint}"
+        )
     manifest = read_manifest(folder / MANIFEST)
     if "metrics" not in manifest:
         raise ConfigurationError(

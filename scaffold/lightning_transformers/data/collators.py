@@ -87,7 +87,8 @@ def causal_example(example: Row) -> Batch:
         example: `input_ids`; optionally `labels`, the ids by default, and `lengths`.
 
     Returns:
-        `input_ids`, `labels`, and `attention_mask` or, with `lengths`, `position_ids`.
+        `input_ids`, `labels` and `attention_mask`; with `lengths`, `position_ids` instead of the
+        mask, and -100 as the first label of each document.
     """
     ids = torch.as_tensor(example["input_ids"]).long()
     labels = torch.as_tensor(example.get("labels", ids)).long()

@@ -49,8 +49,8 @@ def add_adapter(model: PreTrainedModel, config: Settings) -> None:
         model.add_adapter(instantiate(config, _convert_="all", _recursive_=False))
     except ValueError as error:
         raise ConfigurationError(
-            f"no adapter fits {type(model).__name__}: {first_line(error)} (set "
-            "peft.target_modules=[<names of linear layers>])"
+            f"cannot add the adapter to {type(model).__name__}: {first_line(error)} (correct "
+            "peft.<key>; for an unknown module, set peft.target_modules=[<names of linear layers>])"
         ) from error
     for parameter in head:
         parameter.requires_grad = True

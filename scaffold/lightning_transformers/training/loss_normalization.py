@@ -39,7 +39,7 @@ class TokenWeighting:
     def weigh(
         self, loss: Tensor, count_terms: Callable[[], Tensor], trainer: Trainer
     ) -> Tensor | None:
-        """Return the weight of a batch's gradient, and scale down those accumulated so far.
+        """Return the factor for a batch's gradient, and scale down the accumulated gradients.
 
         Args:
             loss: mean loss of the batch, divided by the number of accumulated batches; a scalar.
@@ -127,7 +127,7 @@ def records_loss_count(step: Method) -> Method:
 def scale_gradients(optimizers: Iterable[Optimizer], factor: Tensor) -> None:
     """Multiply the gradients of all optimized parameters by a factor, a scalar.
 
-    Those of the optimizers, since a sharded model has its gathered parameters at this time.
+    The parameters are read from the optimizers: a sharded model holds gathered ones here.
     """
     groups = [group["params"] for optimizer in optimizers for group in optimizer.param_groups]
     gradients = [p.grad for params in groups for p in params if p.grad is not None]

@@ -30,9 +30,13 @@ def training_steps(trainer: Trainer) -> int:
     if batches is not None and epochs is not None and epochs >= 0:
         limits.append(math.ceil(batches / trainer.accumulate_grad_batches) * epochs)
     if not limits:
+        reason = (
+            "a streaming dataset has no known length"
+            if batches is None
+            else f"trainer.max_epochs={epochs} sets no limit"
+        )
         raise ConfigurationError(
-            "the schedule needs the number of steps, but the fit has no limit: set "
-            "trainer.max_steps, trainer.max_epochs or scheduler.num_training_steps"
+            f"the schedule needs the number of steps, but {reason}: set trainer.max_steps=<number>"
         )
     return min(limits)
 

@@ -28,7 +28,7 @@ OPTIONAL_KEY = "folder"
 """The one of them that is recorded only if it is not empty."""
 FOLDERS = "lts_folders"
 """The variable of templates that lists these folders."""
-CONFLICT = re.compile(r"^(<{7}|={7}|>{7}) ?", re.MULTILINE)
+CONFLICT = re.compile(r"^(<{7}|[|]{7}|={7}|>{7}) ?", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,8 @@ def read_answers(project: Path) -> Answers | None:
         project: the folder of the project.
 
     Raises:
-        ScaffoldError: if the record is damaged, or belongs to another template.
+        ScaffoldError: if the record is damaged, has conflict markers, needs a newer ltscaffold, or
+            was written by Copier for other templates.
     """
     path = project / ANSWERS_FILE
     if not path.exists():
@@ -202,8 +203,8 @@ def _parse(path: Path) -> Answers:
     text = path.read_text(encoding="utf-8")
     if CONFLICT.search(text):
         raise ScaffoldError(
-            f"{path} has conflict markers; delete the lines with <<<<<<<, ======= and >>>>>>>, "
-            "keep those between them, and run `ltscaffold update`"
+            f"{path} has conflict markers; delete the lines that start with <<<<<<<, |||||||, "
+            "======= or >>>>>>>, keep all others, and run `ltscaffold update`"
         )
     recorded = yaml.load(text, LOADER)
     if "_src_path" in recorded and "lts_items" not in recorded:
@@ -221,7 +222,8 @@ def _parse(path: Path) -> Answers:
             f"{ANSWERS_FILE} has keys that this ltscaffold does not know "
             f"({', '.join(sorted(unknown_keys))}); delete them, or pip install --upgrade ltscaffold"
         )
-    _check_texts([value for key, value in recorded.items() if key != "lts_items"], *records)
+    for record in ({**recorded, "lts_items": ""}, *records):
+        _check_texts(record)
     components = [Component(*(each.get(key, "") for key in COMPONENT_KEYS)) for each in records]
     package = recorded["lts_package"]
     for component in components:
@@ -241,10 +243,13 @@ def _parse(path: Path) -> Answers:
     )
 
 
-def _check_texts(values: list[object], *records: dict[str, object]) -> None:
+def _check_texts(record: dict[str, object]) -> None:
     """Raise ValueError for a value that is not a string; only `parts` is a list of strings."""
-    for record in records:
-        values += (value for key, value in record.items() if key != "parts")
-        values += record["parts"] if isinstance(record["parts"], list) else [record["parts"], 0]
-    if wrong := [value for value in values if not isinstance(value, str)]:
-        raise ValueError(f"{wrong[0]!r} is not a string")
+    for key, value in record.items():
+        if key == "parts":
+            right = isinstance(value, list) and all(isinstance(part, str) for part in value)
+        else:
+            right = isinstance(value, str)
+        if not right:
+            expected = "a list of strings" if key == "parts" else "a string"
+            raise ValueError(f"{key!r} is {value!r}, not {expected}")

@@ -67,10 +67,10 @@ def resolve_source(template: str) -> str:
 
 
 def repository(url: str) -> Path:
-    """Return the bare git repository of a URL in the user's cache.
+    """Return the bare git repository of a URL in the cache; that of the package is made there.
 
     Raises:
-        ScaffoldError: if the URL is not trusted, or its repository is not in the cache.
+        ScaffoldError: if another URL is not trusted or not in the cache.
     """
     name, origin = _cache_entry(url)
     if url == SOURCE_URL:

@@ -112,7 +112,7 @@ def test_an_adapter_with_random_weights_saves_all(tmp_path: Path) -> None:
 
 
 def test_where_no_layer_fits_it_is_said(pretrained: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r"no adapter fits .*peft\.target_modules="):
+    with pytest.raises(ConfigurationError, match=r"cannot add the adapter .*peft\.target_modules="):
         TextClassificationTransformer(
             str(pretrained), peft={**LORA, "target_modules": ["nothing_of_this_name"]}
         )

@@ -253,9 +253,9 @@ def test_mistakes_end_in_one_line(project: Path, run: Run) -> None:
     for arguments, message in {
         (): "required: run_folder (usage: python rerun.py <run folder>",
         ("nowhere",): "the folder 'nowhere' does not exist",
-        ("other",): "'other' holds no manifest.yaml and config.yaml",
+        ("other",): "'other' is not a run folder, with manifest.yaml and config.yaml",
         ("outputs",): "did you mean 'outputs/run'?",
-        ("outputs/run/metrics.csv",): "is a file: give a run folder",
+        ("outputs/run/metrics.csv",): "is not a run folder",
         ("unfinished",): "has not finished",
         ("variable",): "Environment variable 'A' not found",
         ("outputs/run", "--into", "outputs/run"): "'outputs/run' is not empty",

@@ -148,11 +148,11 @@ def test_link_that_leads_out_of_the_project(project: Path) -> None:
         ('"name": "mine"', '"name": "../evil"', "is damaged"),
         ("lts_items:", "other_items:", "belongs to another template"),
         (f'_commit: "{NEWEST}"', '_commit: "."', "no templates"),
-        (f'_commit: "{NEWEST}"', "_commit: 2.0", r"is damaged \(2.0 is not a string\)"),
-        (f'"v": "{NEWEST}"', '"v": [1]', r"is damaged \(\[1\] is not a string\)"),
-        ('"parts": []', '"parts": 5', r"is damaged \(5 is not a string\)"),
-        ('"parts": []', '"parts": [null]', r"is damaged \(None is not a string\)"),
-        ("_src_path: ", "_src_path: 5 #", r"is damaged \(5 is not a string\)"),
+        (f'_commit: "{NEWEST}"', "_commit: 2.0", r"is damaged \('_commit' is 2.0, not a string\)"),
+        (f'"v": "{NEWEST}"', '"v": [1]', r"is damaged \('v' is \[1\], not a string\)"),
+        ('"parts": []', '"parts": "hooks/x"', r"'parts' is 'hooks/x', not a list of strings"),
+        ('"parts": []', '"parts": [null]', r"'parts' is \[None\], not a list of strings"),
+        ("_src_path: ", "_src_path: 5 #", r"'_src_path' is 5, not a string"),
     ],
 )
 def test_answers_that_cannot_be_right(old: str, new: str, message: str, project: Path) -> None:

@@ -66,7 +66,7 @@ class Seq2SeqDataModule(TextDataModule):
         Raises:
             NotImplementedError: in a subclass that does not define it.
         """
-        raise NotImplementedError(f"{type(self).__name__} must define fields")
+        raise NotImplementedError(f"{type(self).__name__} must define the method fields")
 
     def t5_prefix(self) -> str:
         """Return the prefix with which T5 was pretrained on this task.

@@ -30,7 +30,7 @@ Chain = list[cst.BaseExpression]
 
 
 def follow_targets(text: str) -> str:
-    """Return YAML whose `_target_`s give the runtime's names their present paths."""
+    """Replace former paths of the runtime in the `_target_`s of a YAML text."""
     lines = [line.partition("#") for line in text.split("\n")]
     return "\n".join(
         TARGET.sub(lambda found: found[1] + relocated(found[2])[0], code) + mark + comment
@@ -39,7 +39,7 @@ def follow_targets(text: str) -> str:
 
 
 def follow_imports(code: str) -> str:
-    """Return Python that imports the runtime's names from their present places.
+    """Replace former paths of the runtime in the imports of Python code.
 
     Uses of a renamed name that refer to its import are renamed as well; where that could change
     what another name refers to, the import keeps the former name with `as`.

@@ -241,7 +241,8 @@ def contributes_to_loss(message: Message) -> bool:
     for key, value in values.items():
         if value not in (0, 1):
             raise ConfigurationError(
-                f"'{key}: {value}' of a message is neither 0 nor 1: loss weights are not supported"
+                f"a message has '{key}: {value}': use 1 or true to train on it, 0 or false to skip "
+                "it (fractional weights are not supported)"
             )
     return all(values.values())
 

@@ -267,14 +267,15 @@ def check_model(model: Any, trainer: Trainer, batches: Sequence[Mapping[str, Ten
 
 
 def check_task(task: Any, trainer: Trainer, batches: Sequence[Sequence[Example]]) -> None:
-    """Check the task with the collator of its data module.
+    """Check that packed documents do not attend to each other in a step of the task.
 
-    If its step fails or returns no logits, only the calls of the model in training are checked.
+    A step that fails or returns no logits is not checked here; `PackingCheck` still checks the
+    model's calls in training.
 
     Args:
         task: the task.
         trainer: the trainer, with its data module.
-        batches: the three examples in one or several batches.
+        batches: the examples of `packing_examples`, in one or several batches.
 
     Raises:
         ConfigurationError: if documents attend to each other.

@@ -85,7 +85,7 @@ def test_exceptions_and_marks_have_to_agree(project: Path) -> None:
     data = chat(chat_template=twice)
     with pytest.raises(ConfigurationError, match=r"has 4 {% generation %} parts for 2 answers"):
         batch_of(data, write([[TWO[0], {**TWO[1], "train": False}, *TWO[2:]]]))
-    with pytest.raises(ConfigurationError, match=r"'weight: 0.5' of a message is neither 0 nor 1"):
+    with pytest.raises(ConfigurationError, match=r"a message has 'weight: 0.5': use 1 or true"):
         batch_of(chat(), write([[TWO[0], {**TWO[1], "weight": 0.5}, *TWO[2:]]]))
 
 
