@@ -53,7 +53,7 @@ def test_the_others_have_the_times_of_the_first(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(HydraConfig.instance(), "cfg", hydra_config)
     with launcher.share_job(config):
         handed = Path(os.environ[JOB_FILE]).read_bytes()
-    with launcher._restored(handed) as taken:
+    with launcher._hydra_state(handed) as taken:
         assert taken.later == config.name
         assert taken.run == 3
         assert taken is not config
