@@ -68,7 +68,7 @@ PACKAGES = {
 }
 """Former package → the packages with its modules now, by the same names unless listed above."""
 NAMES = {
-    "build.load": "runs.load.load",
+    "build.load": "runs.load.load_by_class",
     "core.adapters.merged": "models.adapters.merge_adapters",
     "core.adversarial.of_length": "recipes.adversarial.scale_to_norm",
     "core.collate.IGNORED": "data.collators.IGNORE_INDEX",
