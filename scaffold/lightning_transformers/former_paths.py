@@ -68,7 +68,7 @@ PACKAGES = {
 }
 """Former package → the packages with its modules now, by the same names unless listed above."""
 NAMES = {
-    "build.load": "runs.load.load",
+    "build.load": "runs.load.load_by_class",
     "core.adapters.merged": "models.adapters.merge_adapters",
     "core.adversarial.of_length": "recipes.adversarial.scale_to_norm",
     "core.collate.IGNORED": "data.collators.IGNORE_INDEX",
@@ -80,7 +80,14 @@ NAMES = {
     "core.metrics.Records": "training.metrics.TextMetric",
     "core.predictions.tidy": "recipes.predictions.round_floats",
     "core.randomness.random_numbers_from": "base.seeding.temporary_seed",
+    "core.sampling.InOrder": "data.dataloaders.InOrderSampler",
+    "core.sampling.Row": "data.dataloaders.SeededIndex",
+    "core.sampling.SeededRows": "data.dataloaders.SeededDataset",
+    "core.sampling.random_numbers_from": "base.seeding.temporary_seed",
+    "core.sampling.require_one_process": "data.dataloaders.require_single_process",
+    "core.sampling.seeded": "data.dataloaders.seeded_batches",
     "core.seq2seq.check_left_out": "task.shared.seq2seq.report_dropped_pairs",
+    "core.seq2seq.encode": "task.shared.seq2seq.encode_pairs",
     "core.seq2seq.texts_at": "task.shared.seq2seq.field_values",
     "core.sources.Rows": "data.loading.AnyDataset",
     "core.sources.Source": "data.loading.DatasetReader",
@@ -95,6 +102,12 @@ NAMES = {
     f"{LM}.templates.is_learned": f"{LM}.chat_template.contributes_to_loss",
 }
 """Former name → current name, for names that code of a project may use."""
+METHODS = {
+    "ImageClassificationDataModule": {"located": "resolve_image_paths"},
+    "LanguageModelingDataModule": {"arranged": "document_rows", "warn_of_open_ends": "setup"},
+    "QuestionAnsweringDataModule": {"flat": "one_row_per_question"},
+}
+"""Class → former name of a method that subclasses override → the method to override now."""
 RECORDED = {
     "core.backbone.load_image_processor",
     "core.backbone.load_tokenizer",
@@ -156,6 +169,18 @@ def places_of(former: str) -> list[str]:
         return MODULES.get(former, [])
     places = [f"{room}.{name}" for room in PACKAGES.get(package, [])]
     return [place for place in places if (FOLDER / f"{place.replace('.', '/')}.py").is_file()]
+
+
+def warn_of_former_methods(cls: type) -> None:
+    """Warn about each override of a former method, which is not called any more."""
+    renamed = [pair for base in cls.__mro__[1:] for pair in METHODS.get(base.__name__, {}).items()]
+    for former, now in renamed:
+        if former in vars(cls) and now not in vars(cls):
+            warnings.warn(
+                f"{cls.__qualname__}.{former} is not called any more: override {now}",
+                FutureWarning,
+                stacklevel=3,
+            )
 
 
 warned: set[str] = set()

@@ -8,9 +8,20 @@ import pytest
 from hydra.utils import get_class, get_method
 
 from lightning_transformers import former_paths
-from lightning_transformers.former_paths import FUNCTIONS, MODULES, NAMES, RECORDED, ROOT, places_of
+from lightning_transformers.former_paths import (
+    FUNCTIONS,
+    METHODS,
+    MODULES,
+    NAMES,
+    RECORDED,
+    ROOT,
+    places_of,
+)
 from lightning_transformers.models import backbone, freezing, sharding
+from lightning_transformers.task.nlp.language_modeling import LanguageModelingDataModule
+from lightning_transformers.task.nlp.question_answering import QuestionAnsweringDataModule
 from lightning_transformers.task.shared.labels import LabelledData
+from lightning_transformers.task.vision.image_classification import ImageClassificationDataModule
 from tests.helpers import warm
 
 SAME_NAMES = {
@@ -111,6 +122,29 @@ def test_a_module_that_was_divided_has_the_names_of_both_parts(
         import_module(f"{ROOT}.core.never_there")
     assert freezing.__spec__ is not None
     assert freezing.__spec__.name == f"{ROOT}.models.freezing"
+
+
+@pytest.mark.parametrize(
+    ("cls", "former", "now"),
+    [
+        (cls, former, now)
+        for cls in (
+            ImageClassificationDataModule,
+            LanguageModelingDataModule,
+            QuestionAnsweringDataModule,
+        )
+        for former, now in METHODS[cls.__name__].items()
+    ],
+)
+def test_an_override_of_a_former_method_warns(cls: type, former: str, now: str) -> None:
+    assert hasattr(cls, now)
+    assert not hasattr(cls, former)
+    with pytest.warns(FutureWarning, match=f"Own.{former} is not called any more: override {now}"):
+        own = type("Own", (cls,), {former: print})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", FutureWarning)
+        type("Heir", (own,), {})
+        type("ForBothVersions", (cls,), {former: print, now: print})
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

@@ -1,6 +1,7 @@
 """The files of a run folder."""
 
 import logging
+import os
 import shutil
 from itertools import count
 from pathlib import Path
@@ -146,21 +147,37 @@ def write_manifest(file: Path, manifest: Manifest) -> None:
         beside.write_text(text, encoding="utf-8")
 
 
+def is_run(folder: Path) -> bool:
+    """Return whether a folder is a run folder."""
+    return all(os.path.isfile(folder / name) for name in (CONFIG, MANIFEST))
+
+
+def require_run(folder: Path, expected: str = "a run folder") -> None:
+    """Check that a path is a run folder; the error names one around it or in it.
+
+    Args:
+        folder: the path.
+        expected: what to give instead, for the message.
+
+    Raises:
+        ConfigurationError: if it is not a run folder.
+    """
+    if is_run(folder):
+        return
+    absolute = Path(os.path.abspath(folder))
+    runs = filter(is_run, [*absolute.parents, *sorted(absolute.glob("*"))])
+    hint = next((f"did you mean '{run}'?" for run in runs), f"give {expected}")
+    fact = f"has no {CONFIG} and {MANIFEST} of a run" if folder.exists() else "does not exist"
+    raise ConfigurationError(f"'{folder}' {fact}: {hint}")
+
+
 def finished_run(folder: Path) -> Manifest:
     """Return the manifest of a finished run.
 
     Raises:
         ConfigurationError: if the folder is not a run folder, or the run has not finished.
     """
-    if not folder.exists():
-        raise ConfigurationError(f"the folder '{folder}' does not exist: give a run folder")
-    if not (folder / MANIFEST).is_file() or not (folder / CONFIG).is_file():
-        below = sorted(path.parent for path in folder.glob(f"*/{MANIFEST}"))
-        above = [parent for parent in folder.parents if (parent / MANIFEST).is_file()]
-        hint = f" (did you mean '{[*above, *below][0]}'?)" if above or below else ""
-        raise ConfigurationError(
-            f"'{folder}' is not a run folder, with {MANIFEST} and {CONFIG}: give one{hint}"
-        )
+    require_run(folder)
     manifest = read_manifest(folder / MANIFEST)
     if "metrics" not in manifest:
         raise ConfigurationError(

@@ -37,6 +37,7 @@ from lightning_transformers.data.loading import (
     load_from_hub,
     named_splits,
 )
+from lightning_transformers.former_paths import warn_of_former_methods
 from lightning_transformers.training.resume import batches_done, epochs_done
 from lightning_transformers.training.trainer_fields import fields
 
@@ -107,6 +108,10 @@ class TransformerDataModule(LightningDataModule):
     """The sample's file per split, as `pkg://…`."""
     required_callbacks: ClassVar[tuple[type[Callback], ...]] = ()
     """Callbacks that a `TaskTransformer` adds to every run on these data."""
+
+    def __init_subclass__(cls, **kwargs: object) -> None:
+        super().__init_subclass__(**kwargs)
+        warn_of_former_methods(cls)
 
     def __init__(self, processor: Any, **hyperparameters: object) -> None:
         super().__init__()

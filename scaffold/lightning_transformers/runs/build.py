@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -201,9 +202,14 @@ def load_checkpoint(
 
 def absolute_paths(values: Mapping[str, Any], directory: Path) -> dict[str, Any]:
     """Return settings with each path that exists below a directory joined to it."""
+    from lightning_transformers.core.data import SAMPLE
+
     return {
         name: str(directory / value)
-        if name.endswith(PATHS) and isinstance(value, str) and (directory / value).exists()
+        if name.endswith(PATHS)
+        and isinstance(value, str)
+        and (name, value) != ("dataset_name", SAMPLE)
+        and os.path.exists(directory / value)
         else value
         for name, value in values.items()
     }

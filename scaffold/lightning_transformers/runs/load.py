@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import os
 import sys
+import warnings
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+import yaml
 from hydra.utils import instantiate
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from lightning_transformers.base.errors import ConfigurationError, first_line
 from lightning_transformers.base.hyperparameters import declared_hyperparameters
-from lightning_transformers.base.run_folder import CONFIG, MANIFEST, read_manifest
+from lightning_transformers.base.run_folder import (
+    CONFIG,
+    MANIFEST,
+    is_run,
+    read_manifest,
+    require_run,
+)
 from lightning_transformers.config.targets import locate
 from lightning_transformers.runs.build import (
     CHECKPOINTS,
@@ -67,20 +77,24 @@ def load(
 
     Raises:
         ConfigurationError: if the path is missing, or neither a run folder nor a checkpoint; if the
-            run has no checkpoint; if a recorded class cannot be imported; if the checkpoint does
-            not fit the class.
+            run has no checkpoint, or a sharded one; if its config cannot be read; if a recorded
+            class cannot be imported from the project of the run; if the checkpoint does not fit
+            the class.
     """
     from lightning_transformers.core import TaskTransformer, TransformerDataModule
     from lightning_transformers.training.checkpoint_identity import CLASS
 
     checkpoint, folder = find_checkpoint(Path(path))
     if folder:
-        config, directory = OmegaConf.load(folder / CONFIG), enter_project(folder)
+        config = read_config(folder / CONFIG)
+        project, directory = enter_project(folder)
     else:
         named = {"_target_": read_checkpoint(checkpoint).get(CLASS)}
-        config, directory = OmegaConf.create({"task": named, "dataset": {}}), Path()
+        config = OmegaConf.create({"task": named, "dataset": {}})
+        project, directory = None, Path()
     if task_class is None:
         task_class = class_of(checkpoint, "task_class", config.task._target_, TaskTransformer)
+        check_project(task_class, project, "task_class")
     check_checkpoint(task_class, checkpoint)
     task = load_checkpoint(
         task_class, checkpoint, trust_remote_code=trust_remote_code, directory=directory
@@ -88,12 +102,29 @@ def load(
     if data_class is None:
         target = config.dataset.get("_target_") or task_class.data_module_type
         data_class = class_of(checkpoint, "data_class", target, TransformerDataModule)
+        check_project(data_class, project, "data_class")
     fields = asdict(task.backbone)
     processor = instantiate(config.tokenizer, backbone=fields) if folder else task.load_processor()
     recorded = recorded_hyperparameters(checkpoint)
     known = declared_hyperparameters(data_class, TransformerDataModule) & recorded.keys()
     values = absolute_paths({name: recorded[name] for name in known}, directory)
     return task, data_class(processor, **values)
+
+
+def load_by_class(
+    cls: type[TaskTransformer],
+    path: str,
+    data_class: type[TransformerDataModule] | None = None,
+    trust_remote_code: bool = False,
+) -> tuple[TaskTransformer, TransformerDataModule]:
+    """Call `load` with the arguments of version 0.1; the next minor version removes this."""
+    warnings.warn(
+        "load(<class>, <path>) is now lightning_transformers.load(<path>, task_class=<class>); the "
+        "next minor version removes the former arguments",
+        FutureWarning,
+        stacklevel=2,
+    )
+    return load(path, task_class=cls, data_class=data_class, trust_remote_code=trust_remote_code)
 
 
 def find_checkpoint(path: Path) -> tuple[str, Path | None]:
@@ -109,44 +140,87 @@ def find_checkpoint(path: Path) -> tuple[str, Path | None]:
         The absolute path of the checkpoint, and the run folder that contains it, or None.
 
     Raises:
-        ConfigurationError: if the path does not exist, or is a folder without a run or checkpoint.
+        ConfigurationError: if the path does not exist, is a folder without a run or checkpoint, or
+            is a sharded checkpoint.
     """
     absolute = Path(os.path.abspath(path))
     if absolute.is_file():
-        return str(absolute), next(filter(is_run, list(absolute.parents)[:2]), None)
-    if not is_run(absolute):
-        fact = f"has no {CONFIG} and {MANIFEST} of a run" if absolute.is_dir() else "does not exist"
-        runs = filter(is_run, [*absolute.parents, *absolute.glob("*")])
-        hint = next((f"did you mean '{run}'?" for run in runs), "give a run folder or a checkpoint")
-        raise ConfigurationError(f"'{path}' {fact}: {hint}")
-    found = [file for name in CHECKPOINTS[:2] if (file := absolute / name).is_file()]
-    if not found:
-        others = sorted(absolute.rglob("*.ckpt"))
-        hint = f"give '{others[-1]}'" if others else "train with a checkpoint callback"
+        return str(absolute), next(filter(is_run, absolute.parents), None)
+    if absolute.is_dir() and absolute.suffix == ".ckpt":
+        raise ConfigurationError(
+            f"'{path}' is a sharded checkpoint, which cannot be loaded: consolidate it to one file"
+        )
+    require_run(path, "a run folder or a checkpoint")
+    best, last = (absolute / name for name in CHECKPOINTS[:2])
+    if not best.exists() and not last.exists():
+        others = [file for file in best.parent.rglob("*.ckpt") if file.is_file()]
+        newest = max(others, key=os.path.getmtime, default=None)
+        hint = f"give '{newest}'" if newest else "train with a checkpoint callback"
         raise ConfigurationError(f"the run in '{path}' has no {CHECKPOINTS[0]}: {hint}")
-    if found[0].stem == "last":
+    if not best.exists():
         log.warning("the run in '%s' has no best.ckpt: last.ckpt is loaded", path)
-    return str(found[0]), absolute
+    return find_checkpoint(best if best.exists() else last)
 
 
-def is_run(folder: Path) -> bool:
-    """Return whether a folder is a run folder."""
-    return (folder / CONFIG).is_file() and (folder / MANIFEST).is_file()
+def read_config(file: Path) -> DictConfig:
+    """Return the recorded config of a run.
+
+    Raises:
+        ConfigurationError: if it cannot be read, or a key that `load` needs is missing.
+    """
+    needed = ("task._target_", "dataset", "tokenizer")
+    try:
+        config = OmegaConf.load(file)
+        lacking = [key for key in needed if OmegaConf.select(config, key) is None]
+    except (yaml.YAMLError, UnicodeDecodeError, OmegaConfBaseException) as error:
+        raise ConfigurationError(f"'{file}' cannot be read: {first_line(error)}") from error
+    if lacking:
+        raise ConfigurationError(f"'{file}' has no '{lacking[0]}': restore the recorded config")
+    assert isinstance(config, DictConfig)
+    return config
 
 
-def enter_project(folder: Path) -> Path:
-    """Make the code of a run's project importable; return the folder for its relative paths.
+def enter_project(folder: Path) -> tuple[Path, Path]:
+    """Make the code of a run's project importable.
 
     The project is that of the script that was started, or of the folder in which the command was
     typed, or the one around the run folder.
+
+    Returns:
+        The project, and the folder from which the relative paths of the run start.
     """
     manifest = read_manifest(folder / MANIFEST)
     directory, program = Path(manifest["directory"]), manifest["command"][:1]
     places = [Path(directory, *program).parent, directory, *folder.parents]
-    project = next((p for p in places if (p / "conf" / "config.yaml").is_file()), directory)
-    if project.is_dir() and str(project) not in sys.path:
+    # Unlike pathlib's, these functions return False for a folder that may not be read.
+    project = next((p for p in places if os.path.isfile(p / "conf/config.yaml")), directory)
+    if os.path.isdir(project) and str(project) not in sys.path:
         sys.path.insert(0, str(project))
-    return directory if directory.is_dir() else project
+    return project, directory if os.path.isdir(directory) else project
+
+
+def check_project(cls: type, project: Path | None, argument: str) -> None:
+    """Check that a class is not that of another project with a package of the same name.
+
+    Python imports a package once per process, from the first project that is loaded.
+
+    Args:
+        cls: the class.
+        project: the project of the run; None for a checkpoint without a run.
+        argument: the argument of `load` in place of the record, for the message.
+
+    Raises:
+        ConfigurationError: if the project has the package, but not the file of the class.
+    """
+    package = cls.__module__.partition(".")[0]
+    if not project or not any(os.path.exists(project / n) for n in (package, f"{package}.py")):
+        return
+    file = Path(inspect.getfile(cls)).resolve()
+    if not file.is_relative_to(project.resolve()):
+        raise ConfigurationError(
+            f"{cls.__module__} is imported from '{file}', not from '{project}', the project of the "
+            f"run: load the run in another process, or give {argument}=<class>"
+        )
 
 
 def class_of(checkpoint: str, argument: str, target: str | None, base: type[T]) -> type[T]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 from datasets import disable_progress_bars
@@ -45,7 +46,10 @@ def predict(
             a column.
     """
     if inputs is None:
-        rows = data.load_dataset()
+        source = copy(data)
+        if data.predict_file:  # the files of the training may be gone
+            source.train_file = source.validation_file = source.test_file = None
+        rows = source.load_dataset()
         if "predict" not in rows:
             raise ConfigurationError("nothing to predict on: give inputs or a predict_file")
         inputs = list(rows["predict"])

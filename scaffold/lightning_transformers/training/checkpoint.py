@@ -30,21 +30,19 @@ def read_checkpoint(path: str) -> Checkpoint:
         with open(path, "rb") as file:
             if not is_zipfile(file):
                 raise ConfigurationError(
-                    f"checkpoint_path={path} is not a checkpoint, or is incomplete: give another"
+                    f"{path} is not a checkpoint, or is incomplete: give another"
                 )
         content = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
     except UnpicklingError as error:
         raise ConfigurationError(
-            f"checkpoint_path={path} contains pickled objects and cannot be loaded safely: give a "
+            f"{path} contains pickled objects and cannot be loaded safely: give a "
             "checkpoint written by this package"
         ) from error
     except (OSError, RuntimeError) as error:
-        raise ConfigurationError(
-            f"checkpoint_path={path} cannot be read: {first_line(error)}"
-        ) from error
+        raise ConfigurationError(f"{path} cannot be read: {first_line(error)}") from error
     if not isinstance(content, dict) or "state_dict" not in content:
         raise ConfigurationError(
-            f"checkpoint_path={path} is not a checkpoint of a run: load a model of transformers "
+            f"{path} is not a checkpoint of a run: load a model of transformers "
             "with backbone.pretrained_model_name_or_path=<folder>"
         )
     return content

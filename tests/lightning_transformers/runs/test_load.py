@@ -2,9 +2,12 @@
 
 import csv
 import os
+import re
 import shutil
 import sys
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -16,6 +19,8 @@ from pytorch_lightning import Trainer
 from lightning_transformers import evaluate, load, predict
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.core.data import TransformerDataModule
+from lightning_transformers.runs.build import absolute_paths
+from lightning_transformers.task.nlp.question_answering import QuestionAnsweringTransformer
 from lightning_transformers.task.nlp.text_classification import (
     TextClassificationDataModule,
     TextClassificationTransformer,
@@ -92,6 +97,21 @@ def test_it_predicts_where_neither_the_files_nor_the_project_are(run_folder: Pat
     assert task.predict("text 3", data)[0]["label"] in ("animal", "thing")
 
 
+def test_a_predict_file_needs_no_other_file(run_folder: Path) -> None:
+    task, data = load(run_folder)
+    data.train_file = "gone.csv"
+    data.predict_file = str(run_folder / "predict.txt")
+    Path(data.predict_file).write_text("text 1\ntext 2\n")
+    assert predict(task, data) == predict(task, data, ["text 1", "text 2"])
+    assert data.train_file == "gone.csv"
+
+
+def test_the_bundled_sample_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "sample").mkdir()
+    paths = {"dataset_name": "sample", "train_file": "sample"}
+    assert absolute_paths(paths, tmp_path) == paths | {"train_file": str(tmp_path / "sample")}
+
+
 def test_the_last_checkpoint_stands_in_for_the_best(
     run_folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -99,10 +119,16 @@ def test_the_last_checkpoint_stands_in_for_the_best(
     best.rename(run_folder / "checkpoints/last.ckpt")
     load(run_folder)
     assert caplog.messages == [f"the run in '{run_folder}' has no best.ckpt: last.ckpt is loaded"]
-    (run_folder / "checkpoints/last.ckpt").rename(run_folder / "checkpoints/epoch=0.ckpt")
-    with pytest.raises(ConfigurationError, match=r"has no .*best.ckpt: give '.*epoch=0.ckpt'"):
+    newest = run_folder / "checkpoints/every/epoch=1.ckpt"
+    newest.parent.mkdir()
+    (run_folder / "checkpoints/last.ckpt").rename(newest)
+    for older in ("checkpoints/epoch=9.ckpt", "former/checkpoints/best.ckpt"):
+        (run_folder / older).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(newest, run_folder / older)
+        os.utime(run_folder / older, (0, 0))
+    with pytest.raises(ConfigurationError, match=r"has no .*best.ckpt: give '.*epoch=1.ckpt'"):
         load(run_folder)
-    (run_folder / "checkpoints/epoch=0.ckpt").unlink()
+    shutil.rmtree(run_folder / "checkpoints")
     with pytest.raises(ConfigurationError, match=r"has no .*best.ckpt: train with a checkp"):
         load(run_folder)
 
@@ -112,8 +138,10 @@ def test_a_checkpoint_is_loaded_by_the_record_of_its_run_or_by_its_own(run_folde
     config["dataset"]["_target_"] = f"{__name__}.{OtherData.__name__}"
     (run_folder / "config.yaml").write_text(yaml.safe_dump(config))
     checkpoint = run_folder / "checkpoints/best.ckpt"
-    task, data = load(checkpoint)
-    assert type(data) is OtherData
+    (run_folder / "checkpoints/every").mkdir()
+    for file in (checkpoint, shutil.copy(checkpoint, run_folder / "checkpoints/every/step=1.ckpt")):
+        task, data = load(file)
+        assert type(data) is OtherData
     alone = Path(shutil.copy(checkpoint, "alone.ckpt"))
     same_task, same_data = load(alone)
     assert type(same_data) is TextClassificationDataModule
@@ -137,7 +165,7 @@ def test_classes_replace_the_recorded_ones(run_folder: Path) -> None:
         (".", r"'\.' has no config.yaml and manifest.yaml of a run: did you mean '.*/moved'\?"),
         ("moved/checkpoints", r"of a run: did you mean '.*/moved'\?"),
         ("moved/checkpoints/bset.ckpt", r"does not exist: did you mean '.*/moved'\?"),
-        ("moved/config.yaml", "is not a checkpoint"),
+        ("moved/config.yaml", "moved/config.yaml is not a checkpoint, or is incomplete: give"),
         ("empty", "'empty' has no config.yaml and manifest.yaml of a run: give a run folder or"),
     ],
 )
@@ -148,6 +176,58 @@ def test_a_path_of_something_else_is_one_line(path: str, message: str, run_folde
     with pytest.raises(ConfigurationError, match=message) as error:
         load(path)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("path", ["moved", "moved/checkpoints/last.ckpt"])
+def test_a_sharded_checkpoint_is_one_line(path: str, run_folder: Path) -> None:
+    (run_folder / "checkpoints/best.ckpt").unlink()
+    (run_folder / "checkpoints/last.ckpt").mkdir()
+    with pytest.raises(ConfigurationError, match=r"last.ckpt' is a sharded checkpoint"):
+        load(path)
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ("task: [", r"config.yaml' cannot be read: while parsing"),
+        ("- task", "config.yaml' cannot be read: "),
+        ("task: null\ndataset: {}", "config.yaml' has no 'task._target_': restore"),
+        ("task: {_target_: a.B}\ndataset: {}", "config.yaml' has no 'tokenizer': restore"),
+    ],
+)
+def test_an_edited_config_is_one_line(config: str, message: str, run_folder: Path) -> None:
+    (run_folder / "config.yaml").write_text(config)
+    with pytest.raises(ConfigurationError, match=message) as error:
+        load(run_folder)
+    assert "\n" not in str(error.value)
+
+
+def test_a_class_of_another_task_is_one_line(run_folder: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"in Python task_class=<class>\)"):
+        load(run_folder, task_class=QuestionAnsweringTransformer)
+
+
+def test_the_home_of_another_user_counts_as_missing(
+    run_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest = yaml.safe_load((run_folder / "manifest.yaml").read_text())
+    (run_folder / "manifest.yaml").write_text(yaml.safe_dump({**manifest, "directory": "/gone"}))
+    stat = os.stat
+
+    def refuse(path: Any, *arguments: Any, **options: Any) -> os.stat_result:
+        if str(path).startswith("/gone"):
+            raise PermissionError(path)
+        return stat(path, *arguments, **options)
+
+    monkeypatch.setattr(os, "stat", refuse)
+    load(run_folder)
+
+
+def test_arguments_of_version_0_1_load_the_same(run_folder: Path) -> None:
+    former = getattr(import_module("lightning_transformers.build"), "load")  # noqa: B009
+    with pytest.warns(FutureWarning, match=r"load\(<path>, task_class=<class>\)"):
+        task, data = former(Renamed, str(run_folder / "checkpoints/best.ckpt"), OtherData)
+    assert [type(task), type(data)] == [Renamed, OtherData]
 
 
 @pytest.mark.parametrize(
@@ -192,6 +272,19 @@ def loaded_class(run: Run, folder: Path) -> str:
     done = run("python", "-c", code)
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()[-1]
+
+
+def test_a_second_project_with_the_same_package_is_one_line(run: Run, tmp_path: Path) -> None:
+    """A process has one package `tasks`, that of the first project."""
+    for name in ("first", "second"):
+        shutil.copytree(FIXTURE, tmp_path / name)
+    code = f"import os; os.chdir({str(tmp_path)!r}); from lightning_transformers import load\n"
+    code += "for name in ('first', 'first', 'second'):\n    load(f'{name}/runs/finished')\n"
+    code += "    print(name)"
+    done = run("python", "-c", code)
+    assert done.stdout == "first\nfirst\n"
+    message = r"is imported from '.*/first/tasks/.*', not from '.*/second'.* task_class=<class>$"
+    assert re.search(message, done.stderr.splitlines()[-1])
 
 
 def test_a_class_of_a_project_is_found_around_the_run_folder(run: Run, tmp_path: Path) -> None:

@@ -252,10 +252,10 @@ def test_mistakes_end_in_one_line(project: Path, run: Run) -> None:
     before = tree(project)
     for arguments, message in {
         (): "required: run_folder (usage: python rerun.py <run folder>",
-        ("nowhere",): "the folder 'nowhere' does not exist",
-        ("other",): "'other' is not a run folder, with manifest.yaml and config.yaml",
-        ("outputs",): "did you mean 'outputs/run'?",
-        ("outputs/run/metrics.csv",): "is not a run folder",
+        ("nowhere",): "'nowhere' does not exist: give a run folder",
+        ("other",): "'other' has no config.yaml and manifest.yaml of a run",
+        ("outputs",): "/outputs/run'?",
+        ("outputs/run/metrics.csv",): "metrics.csv' has no config.yaml and manifest.yaml",
         ("unfinished",): "has not finished",
         ("variable",): "Environment variable 'A' not found",
         ("outputs/run", "--into", "outputs/run"): "'outputs/run' is not empty",
