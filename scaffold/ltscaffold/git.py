@@ -106,6 +106,12 @@ def clean_environment() -> dict[str, str]:
     }
 
 
+def in_repository(folder: Path) -> bool:
+    """Return whether a folder is in a git repository; it needs no git."""
+    folder = folder.resolve()
+    return any((parent / ".git").exists() for parent in (folder, *folder.parents))
+
+
 def ignored_paths(project: Path, paths: Iterable[str]) -> list[str]:
     """Return the paths that match ignore rules, tracked or not; outside a repository, none."""
     stdin = "\0".join(paths).encode()

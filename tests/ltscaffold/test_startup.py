@@ -2,10 +2,11 @@
 
 import subprocess
 import sys
-from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+
+from lightning_transformers.version import VERSION
 
 HEAVY = {"torch", "transformers", "pytorch_lightning", "datasets", "hydra", "omegaconf", "copier"}
 RUN = """
@@ -56,4 +57,4 @@ def test_help_needs_neither_jinja_nor_yaml(tmp_path: Path) -> None:
 )
 def test_it_starts_as_a_script_and_as_a_module(command: list[str]) -> None:
     done = subprocess.run([*command, "--version"], capture_output=True, text=True, check=True)
-    assert done.stdout == f"ltscaffold {version('ltscaffold')}\n"
+    assert done.stdout == f"ltscaffold {VERSION}\n"

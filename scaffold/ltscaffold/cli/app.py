@@ -80,9 +80,9 @@ def options(
 ) -> None:
     """Handle the options before a command; raises Exit after --version."""
     if show_version:
-        from importlib.metadata import version
+        from lightning_transformers.version import VERSION
 
-        typer.echo(f"ltscaffold {version('ltscaffold')}")
+        typer.echo(f"ltscaffold {VERSION}")
         raise typer.Exit
 
 

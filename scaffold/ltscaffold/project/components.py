@@ -1,5 +1,6 @@
 """The files of components, and the plan that leads from one list of components to another."""
 
+from collections.abc import Container
 from pathlib import Path
 
 from ltscaffold.project.merge_files import Strategy, merge_files
@@ -79,6 +80,7 @@ def plan_components(
     # The user may have made the folder that new components share.
     shared = {f"{new.package}/{each.folder}/__init__.py" for each in new.components}
     kept |= {path for path in shared - before.keys() if (project / path).exists()}
+    kept |= {path for path in before.keys() - after.keys() if _is_package(project, path, before)}
     for path in same | kept:
         before.pop(path, None)
         after.pop(path, None)
@@ -94,6 +96,13 @@ def answers_text(answers: Answers) -> str:
     if len(recorded) > 1:
         recorded = {max(recorded, key=source.versions(answers.source).index)}
     return render_answers(source.checkout(answers.source, *recorded), answers)
+
+
+def _is_package(project: Path, path: str, deleted: Container[str]) -> bool:
+    """Return whether a file is the `__init__.py` of a package that keeps other modules."""
+    place = project / path
+    modules = place.parent.rglob("*.py") if place.name == "__init__.py" else []
+    return any(module.relative_to(project).as_posix() not in deleted for module in modules)
 
 
 def _differing_files(answers: Answers | None, other: Answers | None) -> Files:

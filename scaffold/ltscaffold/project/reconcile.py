@@ -4,7 +4,7 @@ Git keeps the lines of both branches (`merge=union`): a component that both chan
 and one that a branch renamed has a line under each name.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,29 +33,25 @@ def reconcile(project: Path, answers: Answers) -> tuple[Answers, list[str]]:
     order = source.versions(answers.source).index
     version = min(answers.versions, key=order)
     notes: list[str] = []
-    by_name: dict[str, list[Component]] = {}
+    present: dict[str, list[Component]] = {}
+    missing: list[Component] = []
     for component in answers.components:
-        by_name.setdefault(component.name, []).append(component)
-    missing = [each for each in answers.components if _is_missing(project, answers, each)]
-    present = {component.name for component in answers.components if component not in missing}
-    components = [
-        _combine(same, present, order) for name, same in by_name.items() if name in present
-    ]
-    for position, component in enumerate(missing):
-        if component.name not in present and component not in missing[:position]:
+        if source_files(project, answers, component):
+            present.setdefault(component.name, []).append(component)
+        elif component not in missing:
+            missing.append(component)
+    components = [_combine(same, present, order) for same in present.values()]
+    for component in missing:
+        if component.name not in present:
             components = _apply_to_renamed(component, components, order, notes)
     return replace(answers, version=version, components=components), notes
 
 
-def _is_missing(project: Path, answers: Answers, component: Component) -> bool:
-    return not source_files(project, answers, component)
-
-
-def _combine(same: Sequence[Component], present: set[str], order: VersionOrder) -> Component:
+def _combine(same: Sequence[Component], present: Container[str], order: VersionOrder) -> Component:
     """Return one component for all lines of one name."""
     bases = dict.fromkeys(component.base for component in same)
     known = [base for base in bases if base in present] or list(bases)
-    if len({component.type for component in same}) > 1 or len(known) > 1:
+    if len({(each.type, each.folder) for each in same}) > 1 or len(known) > 1:
         name = same[0].name
         raise ScaffoldError(
             f"{ANSWERS_FILE} names two different components {name} (merged branches?); undo the "
@@ -75,9 +71,13 @@ def _apply_to_renamed(
     missing: Component, components: list[Component], order: VersionOrder, notes: list[str]
 ) -> list[Component]:
     """Return components, with one branch's changes applied to the name that the other gave."""
-    key = (missing.type, missing.group, missing.base)
-    renamed = [each for each in components if (each.type, each.group, each.base) == key]
-    renamed = [each for each in renamed if set(each.fragments) <= set(missing.fragments)]
+    key = (missing.type, missing.folder, missing.group, missing.base)
+    renamed = [
+        each
+        for each in components
+        if (each.type, each.folder, each.group, each.base) == key
+        and set(each.fragments) <= set(missing.fragments)
+    ]
     notes.append(f"{missing.name}: removed from the record, since its package does not exist")
     if len(renamed) != 1:
         return components

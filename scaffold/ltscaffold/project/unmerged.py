@@ -1,11 +1,13 @@
 """Resolve the conflicts that `git merge` left in generated files, member by member."""
 
+import os
+import shlex
 import tempfile
-from collections.abc import Container
+from collections.abc import Collection, Container
 from dataclasses import replace
 from pathlib import Path
 
-from ltscaffold.git import git, run_git
+from ltscaffold.git import git, in_repository, run_git
 from ltscaffold.project.components import component_files
 from ltscaffold.project.merge_files import merge_files
 from ltscaffold.record.answers import ANSWERS_FILE, Answers, read_answers
@@ -13,15 +15,28 @@ from ltscaffold.templating.render import Files
 from ltscaffold.writing.plan import read, write_files
 
 MARKER = b"<<<<<<< "
+OPERATIONS = {"MERGE_HEAD": "merge", "REBASE_HEAD": "rebase", "CHERRY_PICK_HEAD": "cherry-pick"}
+"""What git has not finished, by the reference to their commit."""
 
 
 def unmerged_files(project: Path) -> list[str]:
     """Return the files of a project in which git left conflict markers."""
-    if not any((folder / ".git").exists() for folder in (project.resolve() / "x").parents):
-        return []
-    listed = run_git("diff", "--name-only", "--diff-filter=U", "--relative", "-z", cwd=project)
-    paths = listed.stdout.decode().split("\0")[:-1]
+    paths = _unmerged_paths(project) if in_repository(project) else []
     return [path for path in paths if MARKER in (read(project, path) or b"")]
+
+
+def next_steps(project: Path, resolved: Collection[str]) -> list[str]:
+    """Return the commands that continue the merge, rebase or cherry-pick.
+
+    Args:
+        project: the folder of the project.
+        resolved: the paths that need no further work.
+    """
+    add = shlex.join(["git", "add", *sorted(resolved)])
+    operation = OPERATIONS.get(_head(project))
+    if operation is None or set(_unmerged_paths(project)).difference(resolved):
+        return [add, "git status"]
+    return [add, f"git {operation} --continue", "ltscaffold update"]
 
 
 def resolve(
@@ -49,27 +64,45 @@ def resolve(
         merge = merge_files(Path(folder), _only(base, both), _only(theirs, both), "semantic")
     unclear = {place.path for place in (*merge.conflicts, *merge.reviews)}
     unclear |= {note.partition(": ")[0] for note in merge.notes} | wanted.keys() - both
-    notes = [f"{path}: both branches changed the same member; resolve it" for path in unclear]
+    notes = [
+        f"{path}: the edits of both branches cannot be combined; resolve the conflict"
+        for path in unclear
+    ]
     return {p: text for p, text in merge.contents.items() if p not in unclear}, sorted(notes)
 
 
 def _commits(project: Path) -> list[str]:
     """Return the common commit, ours and theirs of the unfinished merge, rebase or cherry-pick."""
-    for head in ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REBASE_HEAD"):
-        if run_git("rev-parse", "--quiet", "--verify", head, cwd=project).returncode == 0:
-            merging = head == "MERGE_HEAD"
-            base = git("merge-base", "HEAD", head, cwd=project).decode() if merging else f"{head}^"
-            return [base.strip(), "HEAD", head]
-    return ["HEAD"] * 3
+    head = _head(project)
+    if head == "MERGE_HEAD":
+        base = git("merge-base", "HEAD", head, cwd=project).decode().strip()
+    else:
+        base = head if head == "HEAD" else f"{head}^"
+    return [base, "HEAD", head]
+
+
+def _head(project: Path) -> str:
+    """Return the key of OPERATIONS for the unfinished operation, or HEAD."""
+    exists = (
+        head
+        for head in OPERATIONS
+        if not run_git("rev-parse", "--quiet", "--verify", head, cwd=project).returncode
+    )
+    return next(exists, "HEAD")
+
+
+def _unmerged_paths(project: Path) -> list[str]:
+    listed = run_git("diff", "--name-only", "--diff-filter=U", "--relative", "-z", cwd=project)
+    return os.fsdecode(listed.stdout).split("\0")[:-1]
 
 
 def _stage(
     project: Path, folder: Path, commit: str, number: int, answers: Answers, wanted: Files
 ) -> Files:
     """Return the files of one of git's three versions, brought to the reconciled record."""
-    shown = {path: run_git("show", f":{number}:./{path}", cwd=project) for path in wanted}
-    files = {path: done.stdout.decode() for path, done in shown.items() if not done.returncode}
-    record = run_git("show", f"{commit}:./{ANSWERS_FILE}", cwd=project).stdout.decode()
+    shown = {path: _show(project, f":{number}:./{path}") for path in wanted}
+    files = {path: text for path, text in shown.items() if text is not None}
+    record = _show(project, f"{commit}:./{ANSWERS_FILE}")
     write_files(folder, files | ({ANSWERS_FILE: record} if record else {}))
     recorded = read_answers(folder)
     if recorded is None:
@@ -83,6 +116,15 @@ def _stage(
         for path, text in merge.contents.items()
         if text is not None and path not in conflicts
     }
+
+
+def _show(project: Path, version: str) -> str | None:
+    """Return the text of a file's version; None if it does not exist or is not UTF-8."""
+    done = run_git("show", version, cwd=project)
+    try:
+        return None if done.returncode else done.stdout.decode()
+    except UnicodeDecodeError:
+        return None
 
 
 def _only(files: Files, paths: Container[str]) -> Files:

@@ -5,11 +5,11 @@ import pty
 import re
 import subprocess
 from contextlib import suppress
-from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
+from lightning_transformers.version import VERSION
 from ltscaffold.commands.inspect.listing import hook_rows
 from ltscaffold.templating.catalog import CATALOG_FOLDERS
 from tests.conftest import Run
@@ -17,7 +17,7 @@ from tests.helpers.tree import tree
 
 
 def test_version(run: Run) -> None:
-    assert run("ltscaffold", "--version").stdout == f"ltscaffold {version('ltscaffold')}\n"
+    assert run("ltscaffold", "--version").stdout == f"ltscaffold {VERSION}\n"
 
 
 def test_help_names_every_command(run: Run) -> None:

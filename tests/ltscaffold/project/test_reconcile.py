@@ -1,16 +1,20 @@
 """Branches of a project that git merged: `ltscaffold update` reconciles the record."""
 
+import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from ltscaffold.commands.inspect.check import check
 from ltscaffold.errors import ScaffoldError
+from ltscaffold.project.reconcile import reconcile
 from ltscaffold.record.answers import ANSWERS_FILE, read_project
 from ltscaffold.templating.source import BUNDLE_VARIABLE
+from ltscaffold.writing.plan import write_files
 from tests.conftest import Run
-from tests.helpers.projects import add, new_task, rename, update
+from tests.helpers.projects import add, new_callback, new_task, rename, update
 from tests.helpers.releases import BETTER, NEXT, next_release
 from tests.helpers.tree import tree
 
@@ -18,6 +22,7 @@ MODEL = "tasks/mine/model.py"
 CONFIG = "conf/task/nlp/mine.yaml"
 FILLED = "        return 2 * super().training_step(batch, batch_idx)\n"
 EARLIER = "v98.0.0"
+UNRESOLVED = "the edits of both branches cannot be combined; resolve the conflict"
 
 
 @pytest.fixture
@@ -142,7 +147,11 @@ def test_an_update_resolves_the_conflicts_of_git(
         run("git", "merge", "--abort")
         run("git", command, "theirs")
     plan = update(project)
-    assert plan.next_steps == ["git add -A", "git commit", "ltscaffold update"]
+    assert plan.next_steps == [
+        f"git add {ANSWERS_FILE} {CONFIG} {MODEL}",
+        f"git {command} --continue",
+        "ltscaffold update",
+    ]
     text = (project / MODEL).read_text()
     assert "<<<<<<<" not in text + (project / CONFIG).read_text()
     assert FILLED in text
@@ -150,6 +159,9 @@ def test_an_update_resolves_the_conflicts_of_git(
     assert text.index("def configure_callbacks") < text.index("def prepare_data")
     traits = {"weight noise", "a frozen backbone"}
     assert {*text.partition("model with ")[2].partition(".")[0].split(" and ")} == traits
+    for step in plan.next_steps[:-1]:
+        assert run(*step.split(), GIT_EDITOR="true").returncode == 0
+    assert run("git", "status").stdout.startswith("On branch main\nnothing to commit")
     update(project)
     assert_whole(project, "mine")
 
@@ -165,8 +177,39 @@ def test_an_update_leaves_a_member_that_both_edited_to_the_user(
     assert conflicts == [MODEL]
     before = model.read_text()
     plan = update(project)
-    assert plan.notes == [f"{MODEL}: both branches changed the same member; resolve it"]
+    assert plan.notes == [f"{MODEL}: {UNRESOLVED}"]
     assert model.read_text() == before
+
+
+def test_an_update_leaves_a_file_that_is_not_utf8_to_the_user(
+    project: Path, branches: Callable[..., list[str]]
+) -> None:
+    model = project / MODEL
+    before = model.read_bytes().replace(b"return 2", b"return 2  # \xe9\n        return 2")
+    conflicts = branches(
+        lambda: model.write_bytes(before.replace(b"return 2", b"return 3")),
+        lambda: model.write_bytes(before.replace(b"return 2", b"return 4")),
+    )
+    assert conflicts == [MODEL]
+    plan = update(project)
+    assert plan.notes == [f"{MODEL}: {UNRESOLVED}"]
+    assert not plan.changes
+
+
+@pytest.mark.parametrize("left", [MODEL, "own.py"])
+def test_the_next_steps_commit_no_conflict_markers(
+    left: str, project: Path, branches: Callable[..., list[str]]
+) -> None:
+    def step(recipe: str, value: int) -> None:
+        add(project, "mine", [], [recipe])
+        path = project / left
+        text = path.read_text() if path.exists() else "return 2\n"
+        path.write_text(text.replace("return 2", f"return {value}"))
+
+    conflicts = branches(lambda: step("weight_noise", 3), lambda: step("freeze_backbone", 4))
+    assert {CONFIG, left} <= {*conflicts}
+    resolved = [ANSWERS_FILE, CONFIG, MODEL] if left != MODEL else [ANSWERS_FILE, CONFIG]
+    assert update(project).next_steps == [f"git add {' '.join(resolved)}", "git status"]
 
 
 def fill_in(path: Path, hook: str) -> None:
@@ -233,6 +276,20 @@ def test_two_different_components_of_one_name_are_not_made_one(
     with pytest.raises(ScaffoldError, match=r"two different components twin .*undo the merge"):
         update(project)
     assert tree(project) == before
+
+
+def test_components_of_one_name_in_two_layouts_are_not_made_one(project: Path) -> None:
+    new_callback(project, "twin")
+    answers = read_project(project)
+    (twin,) = answers.components
+    former = replace(twin, folder="", template_version="v1.4.0")
+    merged = replace(answers, components=[former, twin])
+    package = project / "tasks/twin"
+    write_files(package, {"callback.py": ""})
+    with pytest.raises(ScaffoldError, match="two different components twin"):
+        reconcile(project, merged)
+    shutil.rmtree(package)
+    assert reconcile(project, merged)[0] == answers
 
 
 def test_conflict_markers_in_the_record(

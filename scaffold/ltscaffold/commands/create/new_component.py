@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ltscaffold.errors import ScaffoldError
+from ltscaffold.git import in_repository
 from ltscaffold.project.components import plan_components, train_arguments
 from ltscaffold.project.initial_answers import DEFAULT_PACKAGE, initial_answers
 from ltscaffold.project.validation import (
@@ -19,7 +20,7 @@ from ltscaffold.record.answers import Answers, Component, check_no_duplicates, r
 from ltscaffold.record.component_types import ComponentType
 from ltscaffold.record.names import check_name
 from ltscaffold.templating.catalog import Catalog, read_catalog
-from ltscaffold.writing.plan import Plan
+from ltscaffold.writing.plan import Plan, check_not_taken
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,8 @@ def plan_new_component(project: Path, new: NewComponent, package: str | None = N
         check_no_duplicates(recorded)
     answers = recorded or initial_answers(package or DEFAULT_PACKAGE)
     component = make_component(read_catalog(answers), answers, new)
+    package_or_folder = component.module.partition(".")[0]
+    check_not_taken(project, [f"{answers.package}/{package_or_folder}.py"])  # it would be shadowed
     target = replace(answers, components=[*answers.components, component])
     plan = plan_components(f"new-{component.type} {component.name}", project, recorded, target)
     return replace(plan, next_steps=next_steps(project, component))
@@ -63,7 +66,7 @@ def next_steps(project: Path, component: Component) -> list[str]:
     """Return the commands to train with a component, to test and to commit."""
     train = f"python train.py {train_arguments(component)} experiment=smoke"
     commit = f'git add -A && git commit -m "Add {component.name}"'
-    if not any((folder / ".git").exists() for folder in (project.resolve() / "x").parents):
+    if not in_repository(project):
         commit = f"git init && {commit}"
     enter = [] if project.samefile(Path()) else [f"cd {shlex.quote(str(project))}"]
     return [*enter, train, "pytest", commit]

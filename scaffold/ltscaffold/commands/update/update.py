@@ -9,7 +9,7 @@ from ltscaffold.errors import ScaffoldError
 from ltscaffold.project.components import plan_components
 from ltscaffold.project.merge_files import Strategy
 from ltscaffold.project.reconcile import reconcile
-from ltscaffold.project.unmerged import resolve, unmerged_files
+from ltscaffold.project.unmerged import next_steps, resolve, unmerged_files
 from ltscaffold.record.answers import (
     ANSWERS_FILE,
     Answers,
@@ -70,7 +70,7 @@ def _plan_resolution(command: str, project: Path, recorded: Answers) -> Plan | N
         command,
         compute_changes(project, contents),
         notes=[*notes, *more],
-        next_steps=["git add -A", "git commit", "ltscaffold update"],
+        next_steps=next_steps(project, contents),
     )
 
 

@@ -1,16 +1,28 @@
 """New callbacks and data modules share a folder; those of templates before 2.0.0 keep a package."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from ltscaffold.commands.inspect.check import check
+from ltscaffold.errors import ScaffoldError
 from ltscaffold.record.answers import Answers, Component, read_project
 from ltscaffold.record.component_types import CALLBACK_BASE
 from ltscaffold.templating.render import render
 from ltscaffold.templating.source import SOURCE_URL, checkout
+from ltscaffold.writing.plan import write_files
 from tests.conftest import Run
-from tests.helpers.projects import add, new_callback, new_dataset, new_task, remove, rename, update
+from tests.helpers.projects import (
+    add,
+    new_callback,
+    new_dataset,
+    new_project,
+    new_task,
+    remove,
+    rename,
+    update,
+)
 from tests.helpers.tree import tree
 
 FORMER = "v1.4.0"
@@ -25,11 +37,13 @@ def former(project: Path) -> Path:
         Component("dataset", "rows", "nlp", BASE, ["data_hooks/process_split"], FORMER),
         Component("callback", "watch", "", CALLBACK_BASE, ["callback_hooks/on_fit_end"], FORMER),
     ]
-    answers = Answers(FORMER, SOURCE_URL, "tasks", components)
-    for path, text in render(checkout(SOURCE_URL, FORMER), answers).items():
-        (project / path).parent.mkdir(parents=True, exist_ok=True)
-        (project / path).write_text(text)
+    write_rendered(project, Answers(FORMER, SOURCE_URL, "tasks", components))
     return project
+
+
+def write_rendered(project: Path, answers: Answers) -> None:
+    """Write all files of a project as the templates of its version render them."""
+    write_files(project, render(checkout(SOURCE_URL, answers.version), answers))
 
 
 def test_the_folder_goes_with_its_last_component(project: Path) -> None:
@@ -52,6 +66,51 @@ def test_a_folder_of_the_user_is_kept(project: Path) -> None:
     assert (project / INIT).read_text() == "OWN = 1\n"
     remove(project, "watch")
     assert (project / INIT).read_text() == "OWN = 1\n"
+
+
+@pytest.mark.parametrize("own", ["own.py", "deeper/own.py"])
+def test_the_folder_stays_a_package_while_it_has_modules_of_the_user(
+    own: str, project: Path
+) -> None:
+    new_task(project, "mine", BASE)
+    (project / INIT).parent.mkdir()
+    (project / INIT).touch()
+    path = (project / INIT).parent / own
+    path.parent.mkdir(exist_ok=True)
+    path.touch()
+    before = tree(project)
+    new_callback(project, "watch")
+    remove(project, "watch")
+    assert tree(project) == before
+
+
+def test_a_former_task_with_the_name_of_the_folder_stays_a_package(project: Path) -> None:
+    task = Component("task", "callbacks", "nlp", BASE, [], FORMER)
+    write_rendered(project, Answers(FORMER, SOURCE_URL, "tasks", [task]))
+    update(project)
+    before = tree(project)
+    new_callback(project, "watch")
+    remove(project, "watch")
+    assert tree(project) == before
+
+
+@pytest.mark.parametrize(
+    ("create", "path"),
+    [
+        (lambda project: new_callback(project, "watch"), "tasks/callbacks.py"),
+        (lambda project: new_task(project, "mine", BASE), "tasks/mine.py"),
+    ],
+    ids=["folder", "package"],
+)
+def test_a_module_of_the_user_is_not_shadowed(
+    create: Callable[[Path], object], path: str, project: Path
+) -> None:
+    new_project(project)
+    (project / path).touch()
+    before = tree(project)
+    with pytest.raises(ScaffoldError, match=rf"{path} exists and was not generated"):
+        create(project)
+    assert tree(project) == before
 
 
 def test_an_edited_module_is_renamed_within_its_folder(project: Path) -> None:
