@@ -37,12 +37,12 @@ test: install  ## Run the tests.
 test-all: install  ## Run the slow tests as well: full products that `make test` samples, and controls.
 	$(BIN)/python -m pytest -n auto --dist loadgroup -m ""
 
-sweep: install  ## Run the long tests in full: every kill, 500 sequences, 2000 command lines, 1000 merges.
-	LTSCAFFOLD_EVERY_KILL=1 LTSCAFFOLD_SEQUENCES=500 LTSCAFFOLD_VECTORS=2000 LTSCAFFOLD_MERGES=1000 \
+sweep: install  ## Run the long tests in full: every kill, 500 sequences, 2000 command lines, all merges.
+	LTSCAFFOLD_EVERY_KILL=1 LTSCAFFOLD_SEQUENCES=500 LTSCAFFOLD_VECTORS=2000 LTSCAFFOLD_MERGES=1000 LTSCAFFOLD_EXECUTED_MERGES=1 \
 		LTSCAFFOLD_UPDATES=200 LTSCAFFOLD_PROJECTS=40 LTSCAFFOLD_PROGRAMS=1500 LTSCAFFOLD_EVERY_EDIT=1 \
 		$(BIN)/python -m pytest -n auto --dist loadgroup -m "" tests/ltscaffold/writing/test_transaction.py \
 		tests/ltscaffold/commands/test_sequences.py tests/ltscaffold/cli/test_fuzz.py \
-		tests/ltscaffold/merge/test_merge.py tests/ltscaffold/commands/update/test_every_version.py \
+		tests/ltscaffold/merge/test_merge.py tests/ltscaffold/merge/test_executed_merges.py tests/ltscaffold/commands/update/test_every_version.py \
 		tests/ltscaffold/commands/update/test_runtime_imports.py \
 		tests/ltscaffold/commands/templates/test_extract_patch.py
 

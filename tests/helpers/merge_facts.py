@@ -6,6 +6,7 @@ import io
 import tokenize
 from collections import Counter
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 import yaml
@@ -16,6 +17,7 @@ Facts = Counter[Fact]
 BLOCKS = {"body", "orelse", "finalbody", "handlers", "cases", "decorator_list"}
 
 
+@lru_cache(maxsize=256)
 def facts(path: str, text: str) -> Facts:
     """Return the facts of a file, without its comments."""
     if path.endswith(".py"):

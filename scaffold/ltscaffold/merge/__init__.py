@@ -1,5 +1,11 @@
 """Three-way merges of texts: `(ours, base, theirs)` in, a merged text out.
 
-The public functions are `python.merge_python`, `yaml.merge_yaml` and `lines.merge_lines`, which
-calls `git merge-file`. Not here: paths, projects, templates. `project` and `commands` import them.
+`merge_python` and `merge_yaml` return a `Draft`: its text, its marks and its notes; or None where
+only a merge by line is possible, which `lines.merge_lines` makes with `git merge-file`. Not here:
+paths, projects, templates. `project` and `commands` import them.
 """
+
+from ltscaffold.merge.python import merge_python
+from ltscaffold.merge.yaml import merge_yaml
+
+__all__ = ["merge_python", "merge_yaml"]

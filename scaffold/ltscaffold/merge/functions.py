@@ -1,6 +1,7 @@
 """The merge of a function: decorators, signature and docstring, then the body by statement."""
 
 import ast
+import re
 from collections.abc import Sequence
 from difflib import SequenceMatcher
 
@@ -51,12 +52,14 @@ def merge_function(name: str, ours: Version, base: Version, theirs: Version) -> 
 def _header_parts(version: Version) -> list[tuple[str, str]]:
     """Return text and normal form of decorators, signature and docstring."""
     source, node = version
+    above = source.text(source.start(node), node.lineno - 1)
     decorators = [ast.dump(decorator) for decorator in node.decorator_list]
+    decorators += re.findall(r"^ *(#.*)", above.expandtabs(), re.MULTILINE)
     returns = "" if node.returns is None else ast.dump(node.returns)
     docstring = ast.get_docstring(node)
     signature = f"{type(node)} {node.name} {ast.dump(node.args)} {returns}"
     return [
-        (source.text(source.start(node), node.lineno - 1), repr(decorators)),
+        (above, repr(decorators)),
         (source.text(node.lineno, source.header_end(node)), signature),
         (source.members(node)[0].merged.text if docstring is not None else "", repr(docstring)),
     ]
@@ -135,7 +138,7 @@ def _merge_hunk(
     """Merge statements between two that are unchanged in all versions."""
     mine, old, new = map(_forms, (ours, base, theirs))
     texts = [concatenate(unit.merged for unit in units) for units in (ours, base, theirs)]
-    if old == new or (new and _find(mine, new) is not None):
+    if new in (old, mine) or (new and _find(mine, new) is not None):
         return texts[0]
     if mine == old:
         return texts[2]

@@ -27,6 +27,16 @@ class Name:
         return self.alias or self.name or self.module.partition(".")[0]
 
     @property
+    def slot(self) -> str:
+        """The bound variable, or the submodule that `import a.b` loads beside it."""
+        return self.module if self.name is self.alias is None else self.bound
+
+    @property
+    def origin(self) -> str:
+        """The bound object; for `import a.b` the package `a`."""
+        return f"{self.module}:{self.name}" if self.name else self.bound
+
+    @property
     def source(self) -> str:
         """The alias as source code."""
         return f"{self.name or self.module}{f' as {self.alias}' if self.alias else ''}"
@@ -43,7 +53,7 @@ def merge_imports(
         base: the module as rendered before.
         theirs: the module as rendered now.
     """
-    mine, old, new = (set(_bindings(source.tree.body)) for source in (ours, base, theirs))
+    mine, old, new = (set(bindings(source.tree.body)) for source in (ours, base, theirs))
     others = [unit for unit in units if not is_import(unit)]
     text = "".join(unit.merged.text for unit in others)
     used, used_before, used_there = _used_in(text), _used(ours.tree), _used(theirs.tree)
@@ -53,12 +63,12 @@ def merge_imports(
         if (name not in new and any(other.bound == name.bound for other in new - old))
         or (name.bound not in used and (name not in new or name.bound in used_before))
     }
-    bound = {name.bound for name in mine - dropped} | {unit.key for unit in others if unit.node}
+    slots = {name.slot for name in mine - dropped} | {unit.key for unit in others if unit.node}
     added = sorted(
         (
             name
             for name in new - mine
-            if name.bound not in bound
+            if name.slot not in slots
             and (name.bound in used or (name not in old and name.bound not in used_there))
         ),
         key=lambda name: (name.module, name.source),
@@ -67,11 +77,11 @@ def merge_imports(
     first_party = _first_party_packages(base) | _first_party_packages(theirs)
     for name in added:
         _insert(result, name, first_party)
-    taken = {name.bound: name for name in mine - dropped}
+    taken = {name.slot for name in mine - dropped}
     notes = [
         f"{name.bound}: the template now imports it from {name.module}; yours is kept"
         for name in sorted(new - old - mine, key=str)
-        if name.bound in taken
+        if name.slot in taken
     ]
     notes += [
         f"{name.bound}: the template no longer imports it; kept, since your code uses it"
@@ -80,7 +90,7 @@ def merge_imports(
     notes += [
         f"{name.bound}: the template now imports it; not added, since nothing uses it"
         for name in sorted(new - old - mine - set(added), key=str)
-        if name.bound not in bound
+        if name.slot not in slots
     ]
     return result, notes
 
@@ -94,12 +104,12 @@ def _names(node: ast.AST) -> Iterator[Name]:
         yield from (Name(module, alias.name, alias.asname) for alias in node.names)
 
 
-def _bindings(nodes: Iterable[ast.AST]) -> Iterator[Name]:
+def bindings(nodes: Iterable[ast.AST]) -> Iterator[Name]:
     """Yield the names that a module imports, also in branches."""
     for node in nodes:
         yield from _names(node)
         if isinstance(node, ast.If | ast.Try | ast.ExceptHandler | ast.With):
-            yield from _bindings(ast.iter_child_nodes(node))
+            yield from bindings(ast.iter_child_nodes(node))
 
 
 def _used(tree: ast.AST) -> set[str]:

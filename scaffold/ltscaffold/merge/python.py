@@ -1,16 +1,17 @@
 """The merge of Python modules by class member and statement."""
 
 import ast
-import re
+from collections.abc import Container, Sequence
 from functools import partial
 
-from ltscaffold.merge.draft import Draft, concatenate, conflict, review
+from ltscaffold.merge.draft import Draft, Mark, concatenate, conflict, review
 from ltscaffold.merge.functions import Function, merge_function
 from ltscaffold.merge.imports import merge_imports
+from ltscaffold.merge.indentation import indented
+from ltscaffold.merge.lines import merge_lines
 from ltscaffold.merge.syntax import DOCSTRING, Source, is_import
 from ltscaffold.merge.units import Unit, merge_units
-
-INDENT = " " * 4
+from ltscaffold.merge.verify import Names, defects
 
 
 def merge_python(ours: str, base: str, theirs: str) -> Draft | None:
@@ -26,16 +27,51 @@ def merge_python(ours: str, base: str, theirs: str) -> Draft | None:
     """
     try:
         mine = Source(ours)
-        old, new = (Source(_indented(text, mine)) for text in (base, theirs))
-        return _merge_module(mine, old, new)
+        old, new = (Source(indented(text, mine)) for text in (base, theirs))
+        return _verified(mine, old, new)
     except (SyntaxError, ValueError, RecursionError):
         return None
 
 
-def _merge_module(ours: Source, base: Source, theirs: Source) -> Draft:
+def _verified(ours: Source, base: Source, theirs: Source) -> Draft:
+    """Return the merge by member; if it has defects, that by line if this has none."""
+    sources = (ours, base, theirs)
+    names = [Names(source.tree) for source in sources]
+    draft, found = _checked(names, _merge_module(*sources))
+    if not found:
+        return draft
+    kept = {_about(mark) for mark in found}
+    draft, found = _checked(names, _merge_module(*sources, kept=kept))
+    if found:
+        mine, old, new = ("".join(source.lines).encode() for source in sources)
+        merged, conflicts = merge_lines(mine, old, new)
+        by_line = Draft(merged.decode())
+        if not conflicts and not _checked(names, by_line)[1]:
+            return by_line
+    draft.marks += found
+    return draft
+
+
+def _checked(names: Sequence[Names], draft: Draft) -> tuple[Draft, list[Mark]]:
+    """Return a draft, and its defects that no mark reports; conflicts are for the user to check."""
+    if any(mark.kind == "conflict" for mark in draft.marks):
+        return draft, []
+    ours, base, theirs = names
+    reported = set(map(_about, draft.marks))
+    found = defects(ours, base, theirs, Names(ast.parse(draft.text)))
+    return draft, [mark for mark in found if _about(mark) not in reported]
+
+
+def _about(mark: Mark) -> str:
+    """Return the name that a mark is about."""
+    return mark.message.partition(": ")[0]
+
+
+def _merge_module(ours: Source, base: Source, theirs: Source, kept: Container[str] = ()) -> Draft:
     units = [source.units() for source in (ours, base, theirs)]
     mine, old, new = ([unit for unit in each if not is_import(unit)] for each in units)
-    merged, notes = merge_units(mine, old, new, partial(_combine, (ours, base, theirs)))
+    combine = partial(_combine, (ours, base, theirs), kept)
+    merged, notes = merge_units(mine, old, new, combine, kept)
     united, more = merge_imports(_with_imports(merged, units[0]), ours, base, theirs)
     draft = concatenate(unit.merged for unit in united)
     draft.notes[:0] = [*notes, *more]
@@ -59,7 +95,13 @@ def _with_imports(merged: list[Unit], ours: list[Unit]) -> list[Unit]:
     return [*order, *pending]
 
 
-def _combine(sources: tuple[Source, Source, Source], ours: Unit, base: Unit, theirs: Unit) -> Draft:
+def _combine(
+    sources: tuple[Source, Source, Source],
+    kept: Container[str],
+    ours: Unit,
+    base: Unit,
+    theirs: Unit,
+) -> Draft:
     """Merge a statement that both sides changed."""
     mine, old, new = zip(sources, (ours.node, base.node, theirs.node), strict=True)
     versions = (mine, old, new)
@@ -67,7 +109,7 @@ def _combine(sources: tuple[Source, Source, Source], ours: Unit, base: Unit, the
     if is_function or all(isinstance(node, ast.ClassDef) for _, node in versions):
         if any(source.is_one_line(node) for source, node in versions):
             return review(ours.text, f"{ours.key}: the template changed it; yours is kept")
-        return merge_function(ours.key, *versions) if is_function else _merge_class(*versions)
+        return merge_function(ours.key, *versions) if is_function else _merge_class(kept, *versions)
     if ours.key == DOCSTRING or isinstance(ours.node, ast.Assign | ast.AnnAssign):
         shown = "" if ours.key == DOCSTRING else f": {' '.join(theirs.text.split())}"
         return review(ours.text, f"{ours.key}: the template also changed it{shown}; yours is kept")
@@ -75,7 +117,7 @@ def _combine(sources: tuple[Source, Source, Source], ours: Unit, base: Unit, the
     return conflict(ours.text, base.text, theirs.text, message)
 
 
-def _merge_class(*versions: tuple[Source, ast.ClassDef]) -> Draft:
+def _merge_class(kept: Container[str], *versions: tuple[Source, ast.ClassDef]) -> Draft:
     sources, nodes = zip(*versions, strict=True)
     heads = [source.text(source.start(each), source.header_end(each)) for source, each in versions]
     forms = list(map(_header_form, nodes))
@@ -84,44 +126,10 @@ def _merge_class(*versions: tuple[Source, ast.ClassDef]) -> Draft:
         line = heads[2].strip()
         head = review(heads[0], f"{nodes[0].name}: the template now has {line}; yours is kept")
     mine, old, new = (source.members(each) for source, each in versions)
-    merged, notes = merge_units(mine, old, new, partial(_combine, sources))
+    merged, notes = merge_units(mine, old, new, partial(_combine, sources, kept), kept)
     return concatenate([head, *(unit.merged for unit in merged), Draft(notes=notes)])
 
 
 def _header_form(node: ast.ClassDef) -> str:
     parts = [*node.decorator_list, *node.bases, *node.keywords]
     return repr([node.name, *map(ast.dump, parts)])
-
-
-def _indented(text: str, like: Source) -> str:
-    """Return a template's text with the indentation of a file."""
-    unit = _indentation(like)
-    if unit == INDENT:
-        return text
-    source = Source(text)
-    strings = {
-        line
-        for node in ast.walk(source.tree)
-        if isinstance(node, ast.Constant | ast.JoinedStr) and node.end_lineno != node.lineno
-        for line in range(node.lineno + 1, (node.end_lineno or 0) + 1)
-    }
-    lines = (
-        line if number in strings else _with_unit(line, unit)
-        for number, line in enumerate(source.lines, 1)
-    )
-    return "".join(lines)
-
-
-def _with_unit(line: str, unit: str) -> str:
-    code = line.lstrip(" ")
-    return unit * ((len(line) - len(code)) // len(INDENT)) + code
-
-
-def _indentation(source: Source) -> str:
-    """Return the indentation of the first body in a module."""
-    for node in source.tree.body:
-        if isinstance(node, ast.ClassDef | ast.FunctionDef):
-            found = re.match(r"[ \t]+", source.lines[source.start(node.body[0]) - 1])
-            if found is not None:
-                return found[0]
-    return INDENT

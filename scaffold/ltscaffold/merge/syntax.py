@@ -106,19 +106,33 @@ class Source:
 def statement_name(node: ast.stmt) -> str:
     """Return a name for a statement: the defined name, or its first line."""
     match node:
-        case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+        case ast.FunctionDef() | ast.AsyncFunctionDef():
+            return f"{node.name}{_role(node)}"
+        case ast.ClassDef():
             return node.name
         case ast.Expr(ast.Constant(str())):
             return DOCSTRING
         case ast.Assign():
-            return ", ".join(map(ast.unparse, node.targets))
+            return ast.unparse(node.targets[0])
         case ast.AnnAssign() | ast.AugAssign():
             return ast.unparse(node.target)
         case ast.If() | ast.While():
             return f"{type(node).__name__.lower()} {ast.unparse(node.test)}"
         case ast.Import() | ast.ImportFrom():
             return "import"
+        case ast.Try():
+            return f"try {ast.unparse(node.body[0])}".partition("\n")[0]
     return ast.unparse(node).partition("\n")[0]
+
+
+def _role(node: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
+    """Return a suffix for one of several functions of a name: an overload, or a setter."""
+    for decorator in map(ast.unparse, node.decorator_list):
+        if decorator.startswith(f"{node.name}."):
+            return decorator.removeprefix(node.name)
+        if decorator.rpartition(".")[2] == "overload":
+            return " (overload)"
+    return ""
 
 
 def is_import(unit: Unit) -> bool:

@@ -97,7 +97,11 @@ def _stripped(text: str) -> tuple[str, ...]:
 
 
 def merge_units(
-    ours: Sequence[Unit], base: Sequence[Unit], theirs: Sequence[Unit], combine: Combine
+    ours: Sequence[Unit],
+    base: Sequence[Unit],
+    theirs: Sequence[Unit],
+    combine: Combine,
+    kept: Container[str] = (),
 ) -> tuple[list[Unit], list[str]]:
     """Return the merged units and notes about units deleted in ours.
 
@@ -109,6 +113,7 @@ def merge_units(
         base: the units as rendered before.
         theirs: the units as rendered now.
         combine: merges a unit that both sides changed.
+        kept: keys of units to keep though theirs removed them.
     """
     old_units, new_units = ({unit.key: unit for unit in units} for units in (base, theirs))
     merged = []
@@ -120,6 +125,9 @@ def merge_units(
             merged.append(unit)
         elif unit.form != old.form or _stripped(unit.lead) != _stripped(old.lead):
             message = f"{unit.key}: the template removed it; yours is kept"
+            merged.append(replace(unit, draft=review(unit.text, message)))
+        elif unit.key in kept:
+            message = f"{unit.key}: the template removed it; kept, since your code uses it"
             merged.append(replace(unit, draft=review(unit.text, message)))
     our_keys = {unit.key for unit in ours}
     notes = [

@@ -3,12 +3,12 @@
 import re
 from collections.abc import Hashable
 from dataclasses import dataclass
-from itertools import repeat
+from itertools import combinations, repeat
 from typing import TypeGuard
 
 import yaml
 
-from ltscaffold.merge.draft import Draft, concatenate, review
+from ltscaffold.merge.draft import Draft, Mark, concatenate, review
 from ltscaffold.merge.units import (
     Unit,
     merge_units,
@@ -55,8 +55,11 @@ class Block:
         return list(value if isinstance(self.node, yaml.MappingNode) else zip(value, repeat(None)))
 
     def units(self) -> list[Unit]:
-        """Return the entries as units; raises LayoutError if one shares a line with another."""
+        """Return the entries as units; raises LayoutError if two share a line or a key."""
         marks = [key.start_mark for key, _ in self.entries]
+        repeated = len({self._name(key) for key, _ in self.entries}) < len(marks)
+        if repeated and isinstance(self.node, yaml.MappingNode):
+            raise LayoutError
         if not all(re.fullmatch(r" *(- +)?", self.lines[m.line][: m.column]) for m in marks):
             raise LayoutError
         starts = [mark.line for mark in marks]
@@ -136,8 +139,22 @@ def _parse(text: str) -> Block:
 
 
 def _merge_blocks(ours: Block, base: Block, theirs: Block) -> Draft:
-    merged, notes = merge_units(ours.units(), base.units(), theirs.units(), _combine)
-    return concatenate([*(unit.merged for unit in merged), Draft(notes=notes)])
+    mine, old, new = ours.units(), base.units(), theirs.units()
+    merged, notes = merge_units(mine, old, new, _combine)
+    draft = concatenate([*(unit.merged for unit in merged), Draft(notes=notes)])
+    before, after, result = ([unit.key for unit in units] for units in (old, new, merged))
+    moved = _pairs(after) - _pairs(before) - _pairs(result)
+    above = next((pair for pair in sorted(moved) if pair[::-1] in _pairs(result)), None)
+    if above and isinstance(ours.node, yaml.SequenceNode):
+        first, second = (key.removeprefix(ours.prefix) for key in above)
+        message = f"{DEFAULTS}: the template now has {first} above {second}; your order is kept"
+        draft.marks.append(Mark(0, "review", message))
+    return draft
+
+
+def _pairs(keys: list[str]) -> set[tuple[str, str]]:
+    """Return the pairs of keys in their order."""
+    return set(combinations(keys, 2))
 
 
 def _combine(ours: Unit, base: Unit, theirs: Unit) -> Draft:

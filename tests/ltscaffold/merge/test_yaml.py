@@ -90,6 +90,23 @@ def test_defaults_are_united() -> None:
     assert "trainer: gpu" in text
 
 
+def test_an_order_of_defaults_that_is_not_applied_is_a_review() -> None:
+    first, second = "  - training: default\n", "  - trainer: default\n"
+    ours = CONFIG.replace(first + second, second + first)
+    theirs = CONFIG.replace("  - _self_\n", "").replace(first, f"  - _self_\n{first}")
+    draft = merge_yaml(ours, CONFIG, theirs)
+    assert draft is not None
+    (mark,) = draft.marks
+    assert mark.message.startswith("defaults: the template now has _self_ above trainer")
+    assert draft.text.split("\n")[mark.line].startswith("  - trainer")
+
+
+def test_a_moved_self_of_an_edited_list_is_applied() -> None:
+    ours = CONFIG.replace("trainer: default", "trainer: gpu")
+    theirs = CONFIG.replace("  - _self_\n", "").replace("defaults:\n", "defaults:\n  - _self_\n")
+    assert merged(ours, CONFIG, theirs) == theirs.replace("trainer: default", "trainer: gpu")
+
+
 def test_an_option_that_both_chose_stays_with_a_review() -> None:
     ours = CONFIG.replace("trainer: default", "trainer: gpu")
     assert (
@@ -134,6 +151,7 @@ def test_block_scalars_and_lists_are_values() -> None:
         "a: [\n",
         "",
         "a: 1\n---\n",
+        "a: 1\na: 3\n",
     ],
 )
 def test_other_yaml_merges_by_line(ours: str) -> None:

@@ -1,0 +1,147 @@
+"""The verification of a merged module: its names are bound, and mean what each side's code expects.
+
+Static: no code runs. pyflakes finds the names of modules, functions and class bodies that are not
+bound before they are used; attributes of `self`, signatures and origins are compared here.
+"""
+
+import ast
+from collections import Counter
+from collections.abc import Iterator
+from functools import cached_property
+
+from ltscaffold.merge.draft import Mark
+from ltscaffold.merge.imports import bindings
+from ltscaffold.merge.syntax import Definition
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+class Names:
+    """The names of a module.
+
+    Attributes:
+        tree: the parsed module.
+        bound: the lines that bind a member or an attribute of `self`, by (class, name).
+        used: the lines that read one, by (class, name).
+        reads: how often the module reads each name or attribute.
+        interfaces: decorators and parameters of each function and method, by name.
+    """
+
+    def __init__(self, tree: ast.Module) -> None:
+        self.tree = tree
+        self.bound: dict[tuple[str, str], int] = {}
+        self.used: dict[tuple[str, str], int] = {}
+        self.interfaces: dict[str, str] = {}
+        reads = (_read_name(node) for node in ast.walk(self.tree))
+        self.reads = Counter(name for name in reads if name)
+        for node in self.tree.body:
+            self._add_interface(node)
+            if isinstance(node, ast.ClassDef):
+                self._add_class(node)
+
+    @cached_property
+    def undefined(self) -> dict[str, int]:
+        """The line of the first use of each name that is not bound before it."""
+        from pyflakes import checker, messages  # takes 20 ms, and only merges need it
+
+        kinds = (messages.UndefinedName, messages.UndefinedLocal, messages.UndefinedExport)
+        found = [each for each in checker.Checker(self.tree).messages if isinstance(each, kinds)]
+        return {str(each.message_args[0]): each.lineno for each in reversed(found)}
+
+    @cached_property
+    def origins(self) -> dict[str, str]:
+        """Where each name of the module comes from: a module for an import, else nothing."""
+        defined = {name: "" for node in self.tree.body for name in _defined(node)}
+        return {name.bound: name.origin for name in bindings(self.tree.body)} | defined
+
+    def line(self, name: str) -> int:
+        """Return the line of the first statement of the module that binds a name."""
+        for node in self.tree.body:
+            if name in {*_defined(node), *(each.bound for each in bindings([node]))}:
+                return node.lineno
+        return 1
+
+    def read_line(self, name: str, known: "Names") -> int:
+        """Return the line of the first read of a name in code that another module lacks."""
+        statements = {ast.dump(node) for node in ast.walk(known.tree) if isinstance(node, ast.stmt)}
+        lines = [
+            inner.lineno
+            for node in ast.walk(self.tree)
+            if isinstance(node, ast.stmt) and ast.dump(node) not in statements
+            for part in (node.decorator_list if isinstance(node, Definition) else [node])
+            for inner in ast.walk(part)
+            if isinstance(inner, ast.expr) and _read_name(inner) == name
+        ]
+        return min(lines, default=1)
+
+    def _add_class(self, node: ast.ClassDef) -> None:
+        for each in ast.walk(node):
+            if isinstance(each, ast.Attribute) and ast.unparse(each.value) in ("self", "cls"):
+                lines = self.used if isinstance(each.ctx, ast.Load) else self.bound
+                lines.setdefault((node.name, each.attr), each.lineno)
+        for each in _statements(node):
+            for name in _defined(each):
+                self.bound.setdefault((node.name, name), each.lineno)
+            self._add_interface(each)
+
+    def _add_interface(self, node: ast.stmt) -> None:
+        if isinstance(node, Function):
+            parts = [*node.decorator_list, node.args]
+            self.interfaces.setdefault(node.name, " ".join(map(ast.dump, parts)))
+
+
+def defects(ours: Names, base: Names, theirs: Names, result: Names) -> Iterator[Mark]:
+    """Yield a mark for each name that a merge leaves unbound or gives another meaning.
+
+    Args:
+        ours: the module as edited.
+        base: as rendered before.
+        theirs: as rendered now.
+        result: as merged.
+    """
+    for name, line in result.undefined.items():
+        if name not in ours.undefined and name not in theirs.undefined:
+            yield _mark(line, name, "the merge leaves it undefined here")
+    lost = (ours.bound.keys() | base.bound.keys()) - result.bound.keys()
+    for member in sorted(lost & result.used.keys()):
+        yield _mark(result.used[member], member[1], "used here; the merge leaves it undefined")
+    for member in sorted((base.bound.keys() - theirs.bound.keys()) & result.bound.keys()):
+        yield _mark(result.bound[member], member[1], "the template removed it; yours is kept")
+    for name, before in base.interfaces.items():
+        if theirs.interfaces.get(name, before) != before and ours.reads[name] > base.reads[name]:
+            line = result.read_line(name, theirs)
+            yield _mark(line, name, "the template changed its signature; your code uses it")
+    both = ours.origins.keys() & theirs.origins.keys() - base.origins.keys()
+    for name in sorted(both):
+        if ours.origins[name] != theirs.origins[name]:
+            yield _mark(result.line(name), name, "the template added this name, too; compare them")
+
+
+def _mark(line: int, name: str, message: str) -> Mark:
+    return Mark(line - 1, "review", f"{name}: {message}")
+
+
+def _read_name(node: ast.AST) -> str | None:
+    """Return the variable or attribute that a node reads."""
+    if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Load):
+        return node.id if isinstance(node, ast.Name) else node.attr
+    return None
+
+
+def _statements(node: ast.AST) -> Iterator[ast.stmt]:
+    """Yield the statements of a body, those in branches included, but not of definitions."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.stmt):
+            yield child
+        if not isinstance(child, Definition):
+            yield from _statements(child)
+
+
+def _defined(node: ast.stmt) -> Iterator[str]:
+    """Yield the variables that a statement of a module or class assigns or defines."""
+    if isinstance(node, Definition):
+        yield node.name
+        return
+    for each in ast.walk(node):
+        if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store):
+            yield each.id
