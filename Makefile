@@ -41,6 +41,7 @@ sweep: install  ## Run the long tests in full: every kill, 500 sequences, 2000 c
 	LTSCAFFOLD_EVERY_KILL=1 LTSCAFFOLD_SEQUENCES=500 LTSCAFFOLD_VECTORS=2000 LTSCAFFOLD_MERGES=1000 LTSCAFFOLD_EXECUTED_MERGES=1 \
 		LTSCAFFOLD_UPDATES=200 LTSCAFFOLD_PROJECTS=40 LTSCAFFOLD_PROGRAMS=1500 LTSCAFFOLD_EVERY_EDIT=1 \
 		$(BIN)/python -m pytest -n auto --dist loadgroup -m "" tests/ltscaffold/writing/test_transaction.py \
+		tests/ltscaffold/writing/test_failing_disk.py \
 		tests/ltscaffold/commands/test_sequences.py tests/ltscaffold/cli/test_fuzz.py \
 		tests/ltscaffold/merge/test_merge.py tests/ltscaffold/merge/test_executed_merges.py tests/ltscaffold/commands/update/test_every_version.py \
 		tests/ltscaffold/commands/update/test_runtime_imports.py \

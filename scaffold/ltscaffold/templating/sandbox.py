@@ -1,4 +1,4 @@
-"""The Jinja environment of templates that somebody else wrote: no code, no files, bounded size."""
+"""The Jinja environment of templates: they run no code, read no files, and have a bounded size."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path

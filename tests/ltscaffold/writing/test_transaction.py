@@ -143,6 +143,8 @@ def open_to_all(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     python("", ["list", "bases"], root / "project")  # fills the cache
     for path in (root, *root.rglob("*")):
         path.chmod(0o777)
+        if os.geteuid() == 0 and root / "state" in (path, *path.parents):  # for its owner alone
+            os.chown(path, 65534, -1)
     yield root / "project"
     shutil.rmtree(root)
 
@@ -180,11 +182,11 @@ def python(setup: str, command: list[str], folder: Path) -> subprocess.Completed
     return warm.run(["python", "-c", code], folder, loaded=warm.LIGHT)
 
 
-@pytest.mark.parametrize("moment", [1, 2, 3, 4, 5, 6])
+@pytest.mark.parametrize("moment", [1, 2, 3, 4, 5])
 def test_ctrl_c_at_a_rename_puts_everything_back(
     moment: int, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One for the journal, two for a change, one for a deletion or a new file: five in all."""
+    """One for the journal, one for a change, one for a deletion, one to commit: four in all."""
     (project / "changed").write_text("old")
     (project / "gone").write_text("old")
     before = tree(project)
@@ -200,7 +202,7 @@ def test_ctrl_c_at_a_rename_puts_everything_back(
         interrupt(monkeypatch, moment)
         with pytest.raises(KeyboardInterrupt):
             commit(project, plan)
-    finished = moment == 6  # the sixth moves the journal to the history
+    finished = moment == 5  # the fifth moves the journal to the history
     assert is_interrupted(project) == finished
     assert tree(project) == ({"changed": b"new", "there/new": b"new"} if finished else before)
     assert (project / "there").exists() == finished
@@ -234,18 +236,18 @@ def test_a_dry_run_says_that_a_command_was_interrupted(edited: Path) -> None:
     assert is_interrupted(edited)
     done = python("", ["add", "first", "--hook", "setup", "--dry-run"], edited)
     assert done.returncode == 2
-    assert "complete it with `ltscaffold status`" in done.stderr
+    assert "recover with `ltscaffold status`" in done.stderr
     assert python("", ["status"], edited).returncode == 0
     assert not is_interrupted(edited)
 
 
-def test_a_new_project_is_finished_by_the_next_command_in_it(project: Path) -> None:
+def test_a_new_project_is_rolled_back_by_the_next_command_in_it(project: Path) -> None:
     """Its folder is made by the command that is killed."""
     run_and_die(["new-project", "sub"], project, 12)
-    assert is_interrupted(project / "sub")
-    assert python("", ["status", "-C", "sub"], project).returncode == 0
+    assert (project / "sub").exists()
+    assert python("", ["new-project", "sub", "--package", "mine"], project).returncode == 0
     (project / "whole").mkdir()
-    new_project(project / "whole")
+    new_project(project / "whole", "mine")
     assert tree(project / "sub") == tree(project / "whole")
 
 

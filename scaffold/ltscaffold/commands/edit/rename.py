@@ -1,27 +1,28 @@
 """`ltscaffold rename`: rename a component in its files and in the project's configs."""
 
+import ast
 import re
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from ltscaffold.project.components import answers_text, component_files, config_option
 from ltscaffold.project.merge_files import is_edited
+from ltscaffold.project.python_code import parse_or_empty
+from ltscaffold.project.references import Option, Paths, rename_in_python, rename_in_yaml
 from ltscaffold.project.validation import check_new_name
 from ltscaffold.record.answers import ANSWERS_FILE, Answers, Component, read_project
-from ltscaffold.record.component_types import COMPONENT_TYPES
+from ltscaffold.record.component_types import CALLBACK, COMPONENT_TYPES
 from ltscaffold.templating.catalog import read_catalog
 from ltscaffold.templating.render import Files
 from ltscaffold.writing.plan import Plan, check_not_taken, compute_changes, read
-
-Patterns = dict[str, str]
-"""Regular expressions of the names of a component, each with its replacement."""
 
 
 def plan_rename(project: Path, name: str, new_name: str) -> Plan:
     """Plan to rename a component: its module, class, config and test; edits are kept.
 
-    References in other configs are renamed too; those in other Python files are listed as notes.
+    The user's own files in its package move along. References in other configs are renamed too;
+    other mentions of the former name are listed as notes.
 
     Args:
         project: the folder of the project.
@@ -36,41 +37,142 @@ def plan_rename(project: Path, name: str, new_name: str) -> Plan:
     check_new_name(read_catalog(answers), answers, COMPONENT_TYPES[component.type], new_name)
     renamed = replace(component, name=new_name)
     new = renamed_answers(answers, component, renamed)
-    patterns = code_patterns(answers, component, renamed) | config_patterns(component, renamed)
     contents: dict[str, bytes | None] = {ANSWERS_FILE: answers_text(new).encode()}
+    old_files, new_files = component_files(answers, component), component_files(new, renamed)
+    renaming = Renaming(answers, component, renamed, old_files, new_files)
     for one, other in zip(answers.components, new.components, strict=True):
         if one != other:
-            old_files, new_files = component_files(answers, one), component_files(new, other)
-            contents |= renamed_contents(project, old_files, new_files, patterns)
+            files = component_files(answers, one), component_files(new, other)
+            contents |= renamed_contents(project, *files, renaming)
+    contents |= moved_contents(project, answers, component, renamed, contents, renaming)
     for path in other_files(project, "conf/**/*.yaml", contents):
-        contents[path] = substitute_names(read(project, path), patterns)
-    changes = compute_changes(project, contents)
-    notes = [*stale_references(project, contents, patterns)]
+        contents[path] = renaming.apply(path, read(project, path))
+    changes = [
+        replace(change, mode=(project / origin).stat().st_mode & 0o777)
+        if (origin := renaming.origins.get(change.path))
+        else change
+        for change in compute_changes(project, contents)
+    ]
+    notes = [*stale_references(project, contents, renaming)]
     return Plan(f"rename {name} {new_name}", changes, notes=notes)
 
 
+class Renaming:
+    """The new names of a component.
+
+    Attributes:
+        paths: of its modules and classes.
+        option: in its config group.
+        origins: the former paths of existing files, by their new ones.
+    """
+
+    def __init__(
+        self,
+        answers: Answers,
+        component: Component,
+        renamed: Component,
+        old_files: Files,
+        new_files: Files,
+    ) -> None:
+        self.component, self.renamed = component, renamed
+        self.origins: dict[str, str] = {}
+        module, new_module = (f"{answers.package}.{each.module}" for each in (component, renamed))
+        by_former = {module: new_module}
+        for (path, before), (new_path, after) in zip(
+            old_files.items(), new_files.items(), strict=True
+        ):
+            if path.endswith(".py"):
+                by_former |= dict(
+                    zip(_definitions(path, before), _definitions(new_path, after), strict=True)
+                )
+        self.paths = Paths(by_former)
+        group = next(path for path in old_files if path.endswith(".yaml")).split("/")[1]
+        options = config_option(component), config_option(renamed)
+        self.option = Option(group, *options, is_key=component.type == CALLBACK.name)
+        owner = COMPONENT_TYPES[component.type]
+        class_name = re.escape(owner.class_name(component.name))
+        self.mention = re.compile(
+            "|".join(
+                [rf"\b(Test)?{class_name}\b" if owner.suffix else rf"(?<![\w.]){class_name}\b"]
+                + [rf"(?<![\w.]){re.escape(module)}\b"]
+                + [each.replace("OPTION", options[0]) for each in owner.references]
+            )
+        )
+
+    def apply(self, path: str, content: bytes | None, is_own: bool = False) -> bytes | None:
+        """Return a file's content with the references renamed.
+
+        Args:
+            path: of the file, before the command.
+            content: its content.
+            is_own: whether it is generated for the component, or for one based on it.
+        """
+        if content is None:
+            return None
+        text = content.decode("utf-8", "surrogateescape")
+        if path.endswith(".py"):
+            text = rename_in_python(text, _module(path), self.paths)
+            text = self._rename_phrases(text) if is_own else text
+        elif path.endswith(".yaml"):
+            folder = PurePath(path).parent.as_posix().partition("/")[2]
+            text = rename_in_yaml(text, folder, self.paths, self.option)
+        return text.encode("utf-8", "surrogateescape")
+
+    def _rename_phrases(self, text: str) -> str:
+        """Rename what templates write in docstrings, and the options in a test."""
+        kind, former, new = self.component.type, self.component.name, self.renamed.name
+        text = re.sub(rf"\b({kind}) `{former}`", rf"\g<1> `{new}`", text)
+        text = re.sub(rf'("""The ){former}(?= {kind}\b)', rf"\g<1>{new}", text)
+        for old, now in {self.option.former: self.option.new, former: new}.items():
+            assignment = rf"^(\s+{kind}\s*=\s*(['\"])){old}(?=\2)"
+            text = re.sub(assignment, rf"\g<1>{now}", text, flags=re.MULTILINE)
+        return text
+
+
 def renamed_contents(
-    project: Path, old_files: Files, new_files: Files, patterns: Patterns
+    project: Path, old_files: Files, new_files: Files, renaming: Renaming
 ) -> dict[str, bytes | None]:
     """Return the contents of a component's files under new names and paths.
 
-    An edited file keeps its lines; only the names in them are substituted.
+    An edited file keeps its lines; only the references in them are renamed.
 
     Args:
         project: the folder of the project.
         old_files: the rendered files with the old name.
         new_files: the rendered files with the new name, in the same order.
-        patterns: the substitutions.
+        renaming: the new names.
     """
     check_not_taken(project, new_files.keys() - old_files.keys())
     contents: dict[str, bytes | None] = {}
     for (old_path, before), (path, after) in zip(old_files.items(), new_files.items(), strict=True):
         ours = read(project, old_path)
         contents[old_path] = None
+        if ours is not None and path != old_path:
+            renaming.origins[path] = old_path
         if is_edited(project, old_path, before):
-            contents[path] = substitute_names(ours, patterns)
+            contents[path] = renaming.apply(old_path, ours, is_own=True)
         else:
             contents[path] = None if ours is None else after.encode()
+    return contents
+
+
+def moved_contents(
+    project: Path,
+    answers: Answers,
+    component: Component,
+    renamed: Component,
+    known: Container[str],
+    renaming: Renaming,
+) -> dict[str, bytes | None]:
+    """Return the contents of the user's own files in a component's package, moved along."""
+    folder, new_folder = (f"{answers.package}/{each.module}" for each in (component, renamed))
+    contents: dict[str, bytes | None] = {}
+    if not component.folder:
+        for path in other_files(project, f"{folder}/**/*", known):
+            new_path = new_folder + path.removeprefix(folder)
+            renaming.origins[new_path] = path
+            contents |= {new_path: renaming.apply(path, read(project, path)), path: None}
+    check_not_taken(project, [path for path, content in contents.items() if content is not None])
     return contents
 
 
@@ -82,49 +184,33 @@ def renamed_answers(answers: Answers, component: Component, renamed: Component) 
     return answers.with_replaced(component, renamed)
 
 
-def code_patterns(answers: Answers, component: Component, renamed: Component) -> Patterns:
-    """Return the patterns of module, classes and docstrings."""
-    owner = COMPONENT_TYPES[component.type]
-    old, new = (owner.class_name(c.name).removesuffix(owner.suffix) for c in (component, renamed))
-    return {
-        rf"\b(Test)?{old}({owner.suffix})?\b": rf"\g<1>{new}\g<2>",
-        rf"\b{answers.package}\.{component.module}\b": f"{answers.package}.{renamed.module}",
-        rf"\b([Tt]he) {component.name} ({component.type})\b": rf"\g<1> {renamed.name} \g<2>",
-        rf"\b({component.type}) `{component.name}`": rf"\g<1> `{renamed.name}`",
-    }
-
-
-def config_patterns(component: Component, renamed: Component) -> Patterns:
-    """Return the patterns of the option in its config group, such as `nlp/my_task`."""
-    return {
-        pattern.replace("OPTION", config_option(component)): rf"\g<1>{config_option(renamed)}"
-        for pattern in COMPONENT_TYPES[component.type].references
-    }
-
-
-def substitute_names(content: bytes | None, patterns: Patterns) -> bytes | None:
-    """Return a file's content with the patterns replaced."""
-    if content is None:
-        return None
-    text = content.decode("utf-8", "surrogateescape")
-    for pattern, replacement in patterns.items():
-        text = re.sub(pattern, replacement, text, flags=re.MULTILINE)
-    return text.encode("utf-8", "surrogateescape")
-
-
 def other_files(project: Path, glob: str, known: Container[str]) -> Iterator[str]:
     """Yield the files of a project that match a glob, without known and hidden ones."""
     for path in sorted(project.glob(glob)):
         relative = path.relative_to(project)
-        hidden = any(part.startswith(".") for part in relative.parts)
+        hidden = any(part.startswith(".") or part == "__pycache__" for part in relative.parts)
         if path.is_file() and not hidden and relative.as_posix() not in known:
             yield relative.as_posix()
 
 
-def stale_references(project: Path, known: Container[str], patterns: Patterns) -> Iterator[str]:
-    """Yield a note for each line of another Python file that has the old name."""
-    for path in other_files(project, "**/*.py", known):
-        lines = (read(project, path) or b"").decode("utf-8", "replace").splitlines()
-        for number, line in enumerate(lines, 1):
-            if any(re.search(pattern, line) for pattern in patterns):
-                yield f"{path}:{number}: still has the old name"
+def stale_references(
+    project: Path, contents: Mapping[str, bytes | None], renaming: Renaming
+) -> Iterator[str]:
+    """Yield a note for each line of a Python file or config that has the old name."""
+    others = {path: read(project, path) for path in other_files(project, "**/*.py", contents)}
+    for path, content in sorted((others | dict(contents)).items()):
+        if path.endswith((".py", ".yaml")):
+            lines = (content or b"").decode("utf-8", "replace").splitlines()
+            for number, line in enumerate(lines, 1):
+                if renaming.mention.search(line):
+                    yield f"{path}:{number}: still has the old name"
+
+
+def _module(path: str) -> str:
+    return path.removesuffix(".py").replace("/", ".")
+
+
+def _definitions(path: str, code: str) -> list[str]:
+    """Return the paths of the classes in a module."""
+    classes = [node for node in parse_or_empty(code).body if isinstance(node, ast.ClassDef)]
+    return [f"{_module(path)}.{node.name}" for node in classes]

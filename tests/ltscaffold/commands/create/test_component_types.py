@@ -138,14 +138,15 @@ def test_rename_of_a_callback_reaches_the_configs(components: Path, tmp_path: Pa
     (components / "conf/experiment").mkdir()
     experiment = components / "conf/experiment/long.yaml"
     text = (
-        "# to watch: callbacks/NAME, callbacks.NAME.x=1, my_watch, callbacks/watch_2\n"
+        "# to watch: callbacks/watch, callbacks.watch.x=1, my_watch, callbacks/watch_2\n"
         "defaults:\n  - override /callbacks: [default, NAME, watch_2]\n  - watch\n"
         "one:\n  - override /callbacks: NAME  # watch\n"
         "two:\n  - override /callbacks:\n      - default\n      - NAME\n  - watch\n"
         "callbacks:\n  other:\n    x: watch\n  NAME:\n    x: 1\nelse:\n  watch:\n    x: 1\n"
     )
     experiment.write_text(text.replace("NAME", "watch"))
-    rename(components, "watch", "observer")
+    plan = rename(components, "watch", "observer")
+    assert plan.notes == ["conf/experiment/long.yaml:1: still has the old name"]
     assert experiment.read_text() == text.replace("NAME", "observer")
     assert "class Observer(Callback):" in (components / "tasks/callbacks/observer.py").read_text()
     experiment.unlink()

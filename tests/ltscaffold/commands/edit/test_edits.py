@@ -222,3 +222,10 @@ def test_the_history_of_a_folder_that_was_deleted_is_not_that_of_the_next(projec
     with pytest.raises(ScaffoldError, match="nothing to undo"):
         undo(project)
     assert tree(project) == {}
+
+
+def test_undo_leaves_folders_that_were_empty_before_the_command(project: Path) -> None:
+    (project / "tests").mkdir()
+    new_task(project, "mine", "language_modeling")
+    undo(project)
+    assert [path.name for path in project.rglob("*")] == ["tests"]
