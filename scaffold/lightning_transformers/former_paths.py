@@ -149,6 +149,8 @@ class FormerPaths(MetaPathFinder, Loader):
         former = module.__name__.partition(".")[2]
 
         def look_up(name: str) -> object:
+            if name == "__all__":
+                return all_names(former)
             renamed = NAMES.get(f"{former}.{name}")
             paths = [renamed] if renamed else [f"{place}.{name}" for place in places_of(former)]
             for path in paths:
@@ -181,6 +183,14 @@ def warn_of_former_methods(cls: type) -> None:
                 FutureWarning,
                 stacklevel=3,
             )
+
+
+def all_names(former: str) -> list[str]:
+    """Return the names that `from … import *` takes from a former module."""
+    places = [import_module(f"{ROOT}.{place}") for place in places_of(former)]
+    found = [name for place in places for name in vars(place) if not name.startswith("_")]
+    renamed = (path.rpartition(".") for path in NAMES)
+    return [*found, *(name for module, _, name in renamed if module == former)]
 
 
 warned: set[str] = set()

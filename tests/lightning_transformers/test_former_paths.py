@@ -22,6 +22,7 @@ from lightning_transformers.task.nlp.language_modeling import LanguageModelingDa
 from lightning_transformers.task.nlp.question_answering import QuestionAnsweringDataModule
 from lightning_transformers.task.shared.labels import LabelledData
 from lightning_transformers.task.vision.image_classification import ImageClassificationDataModule
+from lightning_transformers.training.metrics import KeepFloat64
 from tests.helpers import warm
 
 SAME_NAMES = {
@@ -84,6 +85,14 @@ def test_former_name_gives_the_present_object(former: str, now: str) -> None:
         warnings.simplefilter("ignore", FutureWarning)
         found = getattr(import_module(f"{ROOT}.{old}"), name)
     assert found is getattr(import_module(f"{ROOT}.{module}"), new)
+
+
+def test_former_module_gives_all_its_names_to_a_star() -> None:
+    found: dict[str, object] = {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        exec(f"from {ROOT}.core.metrics import *", found)
+    assert found["Precise"] is KeepFloat64 is found["KeepFloat64"]
 
 
 def test_former_path_warns_once_with_the_new_one() -> None:

@@ -5,6 +5,7 @@ They ship with the package, not the templates, so that Copier asks for no trust 
 
 import difflib
 import os
+import stat
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from io import BytesIO
@@ -17,11 +18,18 @@ from ltscaffold.commands.update.runtime_imports import (
     follow_targets,
     former_mentions,
 )
+from ltscaffold.errors import ScaffoldError
 from ltscaffold.git import ignored_paths
 from ltscaffold.writing.plan import Plan, SourceLocation, compute_changes, read
 
 NOT_SOURCES = {"__pycache__", "node_modules", "outputs"}
-"""Folders with files that a project has not written, besides those of Python environments."""
+"""Folders with files that a project has not written, besides environments and recorded runs."""
+SOURCES = {".cfg", ".ini", ".py", ".sh", ".toml", ".yaml", ".yml"}
+"""Suffixes of the files that codemods read."""
+MAX_BYTES = 1_000_000
+"""A larger file is data."""
+RUN = {"config.yaml", "manifest.yaml"}
+"""The files by which a folder is a recorded run."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +65,7 @@ def run_codemods(
 ) -> Plan:
     """Return a plan that also runs codemods on files, with a note for each line that they change.
 
-    A file that cannot be parsed, such as one with a conflict, gets a review instead.
+    A file that cannot be read or parsed, such as one with a conflict, gets a review instead.
 
     Args:
         project: the folder of the project.
@@ -68,7 +76,11 @@ def run_codemods(
     planned = {change.path: change.after for change in plan.changes}
     contents, notes, reviews = dict(planned), list(plan.notes), list(plan.reviews)
     for path in sorted({*paths, *planned}):
-        content = planned.get(path, read(project, path)) or b""
+        try:
+            content = planned.get(path, read(project, path)) or b""
+        except ScaffoldError as error:
+            reviews.append(SourceLocation(path, 1, f"no codemod ran: {error}"))
+            continue
         for codemod in codemods if ROOT.encode() in content else ():
             transform = codemod.transforms.get(PurePath(path).suffix, str)
             try:
@@ -101,15 +113,19 @@ def changed_lines(before: str, after: str) -> Iterator[str]:
 
 
 def sources(project: Path) -> list[str]:
-    """Return the files of a project, sorted, without ignored ones, environments and runs."""
+    """Return the text files of a project, sorted, without ignored ones, environments and runs."""
     found = []
     for folder, folders, names in os.walk(project):
-        folders[:] = [
-            name
-            for name in folders
-            if not (name.startswith(".") or name in NOT_SOURCES)
-            and not Path(folder, name, "pyvenv.cfg").exists()
-        ]
-        paths = (Path(folder, name) for name in names)
-        found += [p.relative_to(project).as_posix() for p in paths if not p.is_symlink()]
+        if Path(folder) != project and ("pyvenv.cfg" in names or set(names) >= RUN):
+            folders.clear()
+            continue
+        folders[:] = [name for name in folders if not (name.startswith(".") or name in NOT_SOURCES)]
+        paths = (Path(folder, name) for name in names if PurePath(name).suffix in SOURCES)
+        found += [p.relative_to(project).as_posix() for p in paths if is_small_file(p)]
     return sorted(set(found) - set(ignored_paths(project, found)))
+
+
+def is_small_file(path: Path) -> bool:
+    """Return whether a path is a regular file, no link, of at most `MAX_BYTES`."""
+    status = path.lstat()
+    return stat.S_ISREG(status.st_mode) and status.st_size <= MAX_BYTES

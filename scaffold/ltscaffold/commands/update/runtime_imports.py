@@ -15,13 +15,17 @@ from libcst.metadata.scope_provider import Scope
 
 from lightning_transformers.former_paths import FUNCTIONS, ROOT
 from ltscaffold.commands.update.runtime_names import (
+    FORMER_LOAD,
     current_path,
+    has_renamed,
     is_former,
     module_in,
     name_in,
     places,
+    same_module,
 )
 
+PRESENT_LOAD = f", its load(cls, path) {ROOT}.load(path, task_class=cls)"
 PATH = re.compile(rf"(?<![\w.]){ROOT}(?:\.\w+)+")
 TARGET = re.compile(rf"(?<=_target_)(['\"]?[ \t]*:[ \t]*['\"]?)({PATH.pattern})")
 Import = cst.Import | cst.ImportFrom
@@ -41,8 +45,9 @@ def follow_targets(text: str) -> str:
 def follow_imports(code: str) -> str:
     """Replace former paths of the runtime in the imports of Python code.
 
-    Uses of a renamed name that refer to its import are renamed as well; where that could change
-    what another name refers to, the import keeps the former name with `as`.
+    An import binds the same name as before, since other files and strings may refer to it: that of
+    a renamed name gets `as`, and that of a former module whose names are elsewhere now, or others,
+    keeps its path.
 
     Raises:
         libcst.ParserSyntaxError: if the code is not valid Python.
@@ -54,25 +59,32 @@ def former_mentions(text: str) -> Iterator[tuple[int, str]]:
     """Yield the lines, from 1, that mention a former path of the runtime, with the present one."""
     for line, code in enumerate(text.split("\n"), 1):
         for path in PATH.findall(code.partition("#")[0]):
-            now, _ = relocated(path)
-            if now != path and is_former(module_in(path)):
+            now, module = relocated(path)[0], module_in(path)
+            if not is_former(module):
+                continue
+            if now != path:
                 yield line, f"{path} is {now} now"
+            elif not _is_function(module):
+                load = PRESENT_LOAD if FORMER_LOAD.startswith(f"{module}.") else ""
+                yield line, f"{module} is {' and '.join(places(module))}{load} now"
 
 
-def relocated(path: str, public: bool = True) -> tuple[str, str]:
+def relocated(path: str) -> tuple[str, str]:
     """Return the present path of a module or name of the runtime, and the module to import.
+
+    A former module stays unless one module has its names, all of them unchanged.
 
     Args:
         path: path of a module, or of a name with or without its attributes.
-        public: whether a public path is preferred to that of the definition.
     """
     name, module = name_in(path), module_in(path)
-    now = None if name == module else current_path(name, public)
+    now = None if name == module else current_path(name)
     if now:
         return now + path.removeprefix(name), now.rpartition(".")[0]
     if _is_function(module):
         return path, ROOT
-    return places(module)[0] + path.removeprefix(module), places(module)[0]
+    home = same_module(module) or module
+    return home + path.removeprefix(module), home
 
 
 @dataclass(eq=False)
@@ -81,13 +93,11 @@ class Binding:
 
     Attributes:
         name: the name as the code uses it.
-        is_shared: whether something else binds the name in this scope, too.
         aliases: the path that each import binds to the name.
         uses: a chain for each reference to the name; empty for one in a string annotation.
     """
 
     name: str
-    is_shared: bool
     aliases: dict[cst.ImportAlias, str] = field(default_factory=dict)
     uses: list[Chain] = field(default_factory=list)
 
@@ -125,10 +135,12 @@ class Rewriting:
             if binding.name == ROOT:
                 self.follow_dotted(binding)
                 continue
-            modules = [alias for alias in binding.aliases if self.is_module(binding, alias)]
-            for alias in modules:
-                self.follow_module(binding, alias)
-            self.follow_objects(binding, [each for each in binding.aliases if each not in modules])
+            for alias, path in binding.aliases.items():
+                if self.is_module(binding, alias):
+                    self.follow_module(binding, alias)
+                else:
+                    now = current_path(path) or path
+                    self.now[alias] = [self.import_of(alias, now, binding.name)]
         for statement in self.imports:
             self.edit_import(statement)
         code = self.code
@@ -146,9 +158,7 @@ class Rewriting:
                 if isinstance(statement, cst.Import) and alias.asname is None:
                     name = ROOT
                 assert scope is not None
-                others = (getattr(each, "node", None) for each in scope.assignments[name])
-                is_shared = any(node not in self.imports for node in others)
-                binding = found.setdefault((scope, name), Binding(name, is_shared))
+                binding = found.setdefault((scope, name), Binding(name))
                 binding.aliases[alias] = path
         for scope in {scope for scope in self.scopes.values() if scope is not None}:
             for access in scope.accesses:
@@ -194,54 +204,25 @@ class Rewriting:
             self.now[alias] = [("", module) for module in modules]
 
     def follow_module(self, binding: Binding, alias: cst.ImportAlias) -> None:
-        """Edit an import that binds a module to a name, and each use `name.attribute`."""
+        """Edit an import that binds a module to a name, and each use `name.module.attribute`."""
         path = binding.aliases[alias]
-        uses = list(binding.used_paths(path))
-        modules = {relocated(used)[1] for _, used in uses}
-        is_only_named = all(current_path(name_in(used)) for _, used in uses)
-        home = places(path)[0]
-        has_alias = alias.asname is not None or home.rpartition(".")[2] != binding.name
-        is_sole = len(binding.aliases) == len(modules) == 1
-        if public := has_alias and is_only_named and is_sole:
-            home = modules.pop()
+        if is_former(path):
+            home = same_module(path)
+            kept = "", f"{path} as {binding.name}"  # not `from`: the path is mentioned
+            self.now[alias] = [self.import_of(alias, home, binding.name) if home else kept]
+            return
         others = set()
-        for chain, used in uses:
-            now, module = relocated(used, public)
-            if module == home or now == used:
-                now = binding.name + now.removeprefix(home)
+        for chain, used in binding.used_paths(path):
+            if module_in(used) == path:
+                continue
+            now, module = relocated(used)
+            if module == path or now == used:
+                now = binding.name + now.removeprefix(path)
             else:
-                now, module = relocated(used)
                 others.add(module)
             self.edit_use(chain, used, path, now)
         also = [("", module) for module in sorted(others)]
-        self.now[alias] = [self.import_of(alias, home, binding.name), *also]
-
-    def follow_objects(self, binding: Binding, aliases: list[cst.ImportAlias]) -> None:
-        """Edit imports that bind an object of a module, and its uses if its name changes.
-
-        Args:
-            binding: the name.
-            aliases: the imports of the name that bind an object.
-        """
-        now = {alias: current_path(path) or path for alias, path in binding.aliases.items()}
-        names = {path.rpartition(".")[2] for path in now.values()}
-        name = names.pop() if self.may_rename(binding, names) else binding.name
-        for alias in aliases:
-            self.now[alias] = [self.import_of(alias, now[alias], name)]
-            for chain in binding.uses:
-                if chain and name != binding.name:
-                    self.replace(*self.span(chain[0]), name)
-
-    def may_rename(self, binding: Binding, names: set[str]) -> bool:
-        """Return whether all uses of a name can be renamed without a change of meaning."""
-        return (
-            len(names) == 1
-            and not binding.is_shared
-            and not any(alias.asname for alias in binding.aliases)
-            and all(binding.uses)
-            and binding.uses != []
-            and not re.search(rf"\b{min(names)}\b|(['\"]){binding.name}\1", self.code)
-        )
+        self.now[alias] = [self.import_of(alias, path, binding.name), *also]
 
     def import_of(self, alias: cst.ImportAlias, path: str, name: str) -> tuple[str, str]:
         """Return an import as the module to import from, and the text after `import`.
@@ -283,7 +264,9 @@ class Rewriting:
         assert statement.module is not None
         groups: dict[str, list[tuple[str, str]]] = {}
         if isinstance(statement.names, cst.ImportStar):
-            groups = {module: [("*", "")] for module in places(_dotted(statement.module))}
+            path = _dotted(statement.module)
+            modules = [path] if has_renamed(path) else places(path)
+            groups = {module: [("*", "")] for module in modules}
         for alias, _ in _aliases(statement):
             notes = [self.comments_on(alias, statement), *[""] * len(self.now[alias])]
             for (module, what), note in zip(self.now[alias], notes, strict=False):

@@ -8,24 +8,29 @@ from pathlib import Path
 from lightning_transformers.former_paths import (
     FOLDER,
     FUNCTIONS,
+    MODULES,
     NAMES,
     PACKAGES,
     ROOT,
     places_of,
 )
 
+FORMER_LOAD = f"{ROOT}.build.load"
+"""A function that has other arguments under its present path."""
 
-def current_path(path: str, public: bool = True) -> str | None:
+
+def current_path(path: str) -> str | None:
     """Return the path of a name of the runtime: the public one, or where the name is defined.
 
     Args:
         path: such as `lightning_transformers.core.task.TaskTransformer`.
-        public: whether a public path is preferred to that of the definition.
 
     Returns:
-        `path` unchanged if it is not a former one and has no public one; None for a module and for
-        a name that the runtime does not have.
+        `path` unchanged if it is not a former one and has no public one; None for a module, for a
+        name that the runtime does not have, and for `FORMER_LOAD`.
     """
+    if path == FORMER_LOAD:
+        return None
     module, _, name = path.rpartition(".")
     renamed = NAMES.get(_short(path))
     candidates = [f"{ROOT}.{renamed}"] if renamed else [f"{p}.{name}" for p in places(module)]
@@ -36,7 +41,7 @@ def current_path(path: str, public: bool = True) -> str | None:
         if module in _public_packages():
             return path
         present = defined_at if renamed or is_former(module) else path
-        return _public_paths().get(defined_at, present) if public else present
+        return _public_paths().get(defined_at, present)
     return None
 
 
@@ -65,6 +70,17 @@ def places(module: str) -> list[str]:
 def is_former(module: str) -> bool:
     """Return whether a path is that of a runtime module in an earlier version, but not in this."""
     return places(module) not in ([], [module])
+
+
+def same_module(module: str) -> str | None:
+    """Return the one module that has the names of a module, all of them unchanged, if any."""
+    found = places(module)
+    return found[0] if len(found) == 1 and not has_renamed(module) else None
+
+
+def has_renamed(module: str) -> bool:
+    """Return whether names or modules in a former module have another name now."""
+    return any(former.startswith(f"{_short(module)}.") for former in (*NAMES, *MODULES))
 
 
 def _short(path: str) -> str:

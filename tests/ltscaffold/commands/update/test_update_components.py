@@ -8,8 +8,8 @@ import pytest
 import pytorch_lightning as pl
 
 from ltscaffold.commands.inspect.check import check
-from ltscaffold.commands.update import remarks
-from ltscaffold.commands.update.codemods import Codemod
+from ltscaffold.commands.update import codemods, remarks
+from ltscaffold.commands.update.codemods import Codemod, sources
 from ltscaffold.commands.update.update import plan_update
 from ltscaffold.errors import ScaffoldError
 from ltscaffold.project.removed_hooks import REMOVED_HOOKS
@@ -17,7 +17,7 @@ from ltscaffold.project.status import status
 from ltscaffold.record.answers import ANSWERS_FILE, Answers, Component, read_project
 from ltscaffold.templating.render import render
 from ltscaffold.templating.source import BUNDLE_VARIABLE, SOURCE_URL, checkout, versions
-from ltscaffold.writing.plan import write_files
+from ltscaffold.writing.plan import read, write_files
 from tests.conftest import Run
 from tests.helpers.projects import add, new_callback, new_task, remove, undo, update
 from tests.helpers.releases import NEXT, next_release
@@ -229,6 +229,31 @@ def test_a_codemod_changes_code_wherever_in_the_project(mine: Path, run: Run) ->
     assert tree(mine) == before
 
 
+def test_only_text_of_the_project_is_read(project: Path) -> None:
+    texts = ["own.py", "conf/own.yaml", "pyproject.toml", "runs/config.yaml"]
+    run = ["runs/1/config.yaml", "runs/1/manifest.yaml", "runs/1/code/own.py"]
+    write_files(project, dict.fromkeys([*texts, *run, "HISTORY.md", "own.ipynb", "a.ckpt"], "x"))
+    write_files(project, {"data.yaml": "x" * 1_000_001})
+    os.mkfifo(project / "pipe.py")
+    assert sources(project) == sorted(texts)
+
+
+def test_a_codemod_leaves_a_file_that_cannot_be_read_to_the_user(
+    mine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (mine / "own.py").write_text(FORMER)
+
+    def refused(project: Path, path: str) -> bytes | None:
+        if path == "own.py":
+            raise ScaffoldError("cannot read own.py: Permission denied")
+        return read(project, path)
+
+    monkeypatch.setattr(codemods, "read", refused)
+    assert [(place.path, place.message) for place in update(mine).reviews] == [
+        ("own.py", "no codemod ran: cannot read own.py: Permission denied")
+    ]
+
+
 def test_a_codemod_runs_where_copier_was_faster(mine: Path) -> None:
     """Plain `copier update` brings the version, and no codemod."""
     update(mine)
@@ -269,8 +294,7 @@ def test_a_former_path_in_a_string_is_for_the_user(mine: Path) -> None:
         (
             "own.py",
             2,
-            "lightning_transformers.core.metrics.TaskTransformer is "
-            "lightning_transformers.training.metrics.TaskTransformer now",
+            "lightning_transformers.core.metrics is lightning_transformers.training.metrics now",
         )
     ]
 
