@@ -41,6 +41,6 @@ def check_task(cls: type, checkpoint: Checkpoint, path: str) -> None:
         return
     raise ConfigurationError(
         f"the checkpoint '{path}' does not fit {cls.__name__}: it was trained by "
-        f"{checkpoint.get(CLASS)}, a {recorded}; give that task (+task=<task>, in Python "
-        "task_class=<class>)"
+        f"{checkpoint.get(CLASS)}, a {recorded}; give +task=<that task>, in Python "
+        "task_class=<its class>"
     )

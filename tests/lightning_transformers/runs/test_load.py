@@ -203,7 +203,7 @@ def test_an_edited_config_is_one_line(config: str, message: str, run_folder: Pat
 
 
 def test_a_class_of_another_task_is_one_line(run_folder: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r"in Python task_class=<class>\)"):
+    with pytest.raises(ConfigurationError, match=r"in Python task_class=<its class>$"):
         load(run_folder, task_class=QuestionAnsweringTransformer)
 
 
