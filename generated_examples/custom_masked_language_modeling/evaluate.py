@@ -1,4 +1,4 @@
-"""Evaluate a task: `python evaluate.py +task=nlp/<name> +checkpoint_path=<file>`."""
+"""Evaluate: `python evaluate.py +task=<group>/<name> +checkpoint_path=<file>`."""
 
 from lightning_transformers.cli import evaluate
 

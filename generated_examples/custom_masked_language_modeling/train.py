@@ -1,4 +1,4 @@
-"""Train a task: `python train.py +task=nlp/<name> dataset.train_file=<file>`."""
+"""Train a task: `python train.py +task=<group>/<name> dataset.train_file=<file>`."""
 
 from lightning_transformers.cli import train
 

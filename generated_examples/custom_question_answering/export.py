@@ -1,4 +1,4 @@
-"""Export a model: `python export.py +task=nlp/<name> +checkpoint_path=<file>`."""
+"""Export a model: `python export.py +task=<group>/<name> +checkpoint_path=<file>`."""
 
 from lightning_transformers.cli import export
 

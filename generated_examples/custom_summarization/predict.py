@@ -1,4 +1,4 @@
-"""Predict: `python predict.py +task=nlp/<name> +checkpoint_path=<file> +x="text"`."""
+"""Predict: `python predict.py +task=<group>/<name> +checkpoint_path=<file> +x=text`."""
 
 from lightning_transformers.cli import predict
 

@@ -66,3 +66,12 @@ def unsuitable(recipe: str) -> dict[str, str]:
 def suitable(base: str) -> list[str]:
     """Return the recipes that make sense on a base."""
     return [recipe for recipe in RECIPES if base not in unsuitable(recipe)]
+
+
+def combinable(base: str) -> list[str]:
+    """Return the suitable recipes that one task can have: without one of each conflicting pair."""
+    found: list[str] = []
+    for recipe in suitable(base):
+        if not set(dict(CATALOG.entry("recipe", recipe)).get("conflicts", {})) & {*found}:
+            found.append(recipe)
+    return found

@@ -14,7 +14,7 @@ from lightning_transformers.config.config_tree import PACKAGED_CONFIGS
 from ltscaffold.templating import source
 from tests.conftest import Run
 from tests.helpers.projects import new_task
-from tests.helpers.rendered import BASES, HOOKS, SAMPLED, suitable
+from tests.helpers.rendered import BASES, HOOKS, SAMPLED, combinable
 
 BASE = "language_modeling"
 
@@ -23,8 +23,8 @@ def test_generated_configs_compose(project: Path) -> None:
     """And hold overrides only: not a key of one repeats an inherited value."""
     for base in BASES:
         new_task(project, f"my_{base}", base)
-        new_task(project, f"all_of_{base}", base, HOOKS, suitable(base))
-    new_task(project, "chained", f"my_{BASE}", HOOKS, suitable(BASE))
+        new_task(project, f"all_of_{base}", base, HOOKS, combinable(base))
+    new_task(project, "chained", f"my_{BASE}", HOOKS, combinable(BASE))
     new_task(project, "on_that", "chained", HOOKS)
 
     @cache
@@ -53,7 +53,7 @@ def test_generated_tests_pass_unedited(bases: list[str], project: Path, run: Run
         new_task(project, f"my_{base}", base)
     new_task(project, "stubs", BASE, ["on_fit_start", "training_step"])
     new_task(project, "recipes", BASE, [], ["freeze_backbone", "weight_noise"])
-    new_task(project, "everything", BASE, HOOKS, suitable(BASE))
+    new_task(project, "everything", BASE, HOOKS, combinable(BASE))
     done = run("pytest", "--quiet")
     assert done.returncode == 0, done.stdout
     assert f"{3 * (len(bases) + 3)} passed" in done.stdout

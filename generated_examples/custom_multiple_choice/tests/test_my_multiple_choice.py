@@ -6,7 +6,7 @@ from tasks.my_multiple_choice.model import MyMultipleChoiceTransformer
 
 
 class TestMyMultipleChoice(TaskContract):
-    """The config composes, names the class, and a batch trains."""
+    """Check that the config composes and names the class, and that a batch trains."""
 
     task = "nlp/my_multiple_choice"
     task_class = MyMultipleChoiceTransformer

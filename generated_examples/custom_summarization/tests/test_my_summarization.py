@@ -6,7 +6,7 @@ from tasks.my_summarization.model import MySummarizationTransformer
 
 
 class TestMySummarization(TaskContract):
-    """The config composes, names the class, and a batch trains."""
+    """Check that the config composes and names the class, and that a batch trains."""
 
     task = "nlp/my_summarization"
     task_class = MySummarizationTransformer

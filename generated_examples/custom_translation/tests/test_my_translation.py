@@ -6,7 +6,7 @@ from tasks.my_translation.model import MyTranslationTransformer
 
 
 class TestMyTranslation(TaskContract):
-    """The config composes, names the class, and a batch trains."""
+    """Check that the config composes and names the class, and that a batch trains."""
 
     task = "nlp/my_translation"
     task_class = MyTranslationTransformer

@@ -9,6 +9,7 @@ import torch
 from hydra.utils import instantiate
 from lightning_fabric.utilities import move_data_to_device
 from pytorch_lightning import Callback, LightningModule
+from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
@@ -315,7 +316,7 @@ class TaskTransformer(LightningModule):
         scheduler: LRScheduler = instantiate(config, optimizer)
         return scheduler
 
-    def configure_optimizers(self) -> Any:
+    def configure_optimizers(self) -> OptimizerLRScheduler:
         """Return Lightning's optimizer config; raises ConfigurationError if nothing trains."""
         groups = self.parameter_groups()
         if not groups:

@@ -16,7 +16,7 @@ from ltscaffold.writing.plan import read, write_files
 
 MARKER = b"<<<<<<< "
 OPERATIONS = {"MERGE_HEAD": "merge", "REBASE_HEAD": "rebase", "CHERRY_PICK_HEAD": "cherry-pick"}
-"""What git has not finished, by the reference to their commit."""
+"""Operations of git that stop at a conflict, by the reference to their commit."""
 
 
 def unmerged_files(project: Path) -> list[str]:

@@ -82,7 +82,8 @@ def checked_fragments(
 ) -> list[str]:
     """Return the template fragments of hooks and recipes, without duplicates.
 
-    A recipe applies once: a task inherits the recipes of the tasks that it is based on.
+    A recipe applies once, and not with one that it conflicts with; a task inherits the recipes of
+    the tasks that it is based on.
 
     Args:
         catalog: the catalog of the project's templates.
@@ -92,7 +93,8 @@ def checked_fragments(
         recipes: names of recipes.
 
     Raises:
-        ScaffoldError: if a hook or recipe does not exist or does not fit the component.
+        ScaffoldError: if a hook or recipe does not exist or does not fit the component, or if a
+            recipe conflicts with another.
     """
     component_type = COMPONENT_TYPES[new.type]
     if recipes and component_type is not TASK:
@@ -102,10 +104,17 @@ def checked_fragments(
     ancestors = answers.ancestors(new.base)
     base = ancestors[-1].base if ancestors else new.base
     descendants = [each for each in answers.components if new in answers.ancestors(each.base)]
+    fragments = [f"recipes/{recipe}" for recipe in recipes]
+    related = [new, *ancestors, *descendants]
+    taken = {*fragments, *(each for one in related for each in one.fragments)}
     for recipe in recipes:
         reason = catalog.entry("recipe", recipe).get("unsuitable", {}).get(base)
         if reason:
             raise ScaffoldError(f"recipe '{recipe}' does not fit {base}: {reason}")
+        conflicts = catalog.entry("recipe", recipe).get("conflicts", {})
+        for other, reason in conflicts.items():
+            if f"recipes/{other}" in taken:
+                raise ScaffoldError(f"recipe '{recipe}' does not combine with '{other}': {reason}")
         for other in [*ancestors, *descendants]:
             if f"recipes/{recipe}" in other.fragments:
                 relation = "inherits it from" if other in ancestors else "is the base of"
@@ -113,7 +122,6 @@ def checked_fragments(
                     f"recipe '{recipe}' would apply twice: {new.name} {relation} {other.name}, "
                     "which has it; omit it"
                 )
-    fragments = [f"recipes/{recipe}" for recipe in recipes]
     return list(dict.fromkeys([*fragments, *map(component_type.fragment, hooks)]))
 
 

@@ -116,3 +116,32 @@ def test_text_to_predict_on_needs_no_quotes_of_hydra(text: str) -> None:
 def test_quoted_text_and_mappings_are_read_as_hydra_reads_them() -> None:
     assert compose(["x='a, b'"]).x == "a, b"
     assert compose(['+x={context: "a, b", question: "c?"}']).x.question == "c?"
+
+
+@pytest.mark.parametrize(
+    ("file", "chosen"),
+    [
+        ("local/default", ()),
+        ("experiment/mine", ("experiment=mine",)),
+        ("debug/mine", ("debug=mine",)),
+    ],
+)
+def test_local_experiment_and_debug_override_the_keys_of_the_config_file(
+    file: str, chosen: tuple[str, ...], tmp_path: Path
+) -> None:
+    conf = tmp_path / "conf"
+    path = conf / f"{file}.yaml"
+    path.parent.mkdir(parents=True)
+    (conf / "config.yaml").write_bytes((PACKAGED_CONFIGS / "config.yaml").read_bytes())
+    path.write_text("# @package _global_\nresume: auto\nexport_dir: here\nx: a text\n")
+    overrides = ["task=nlp/language_modeling", *chosen]
+    config = compose(overrides, conf)
+    assert (config.resume, config.export_dir, config.x) == ("auto", "here", "a text")
+    config = compose([*overrides, "export_dir=there"], conf)
+    assert config.export_dir == "there"
+
+
+def test_the_keys_of_the_config_file_override_the_groups(tmp_path: Path) -> None:
+    text = (PACKAGED_CONFIGS / "config.yaml").read_text()
+    (tmp_path / "config.yaml").write_text(f"{text}\ntrainer:\n  max_epochs: 7\n")
+    assert compose(["task=nlp/language_modeling"], tmp_path).trainer.max_epochs == 7

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy, kl_div
+from torch.nn.functional import cross_entropy, kl_div, one_hot
 
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.core import Batch, TaskTransformer
@@ -66,6 +66,21 @@ def test_custom_loss_is_that_of_the_formula(architecture: str) -> None:
     right = logits.softmax(-1)[torch.arange(len(labels)), labels]
     expected = (-((1 - right) ** 1.5) * right.log()).mean()
     torch.testing.assert_close(train_loss(task, batch), expected)
+
+
+def test_custom_loss_of_a_certain_label_has_a_finite_gradient() -> None:
+    """Of 0 < gamma < 1: the derivative of (1 - p) ** gamma is infinite at p = 1."""
+    task = build("gpt2", "custom_loss", focal_gamma=0.5)
+    (batch,) = batches(1)
+    certain = one_hot(batch["labels"].clamp_min(0)).roll(-1, 1) * 1e4
+    logits = certain.requires_grad_()
+    task.compute_loss({"logits": logits}, batch, "train").total.backward()
+    assert logits.grad.isfinite().all()
+
+
+def test_a_negative_gamma_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="focal_gamma"):
+        build("gpt2", "custom_loss", focal_gamma=-1.0)
 
 
 @architectures
@@ -215,6 +230,6 @@ def test_metrics_are_means_over_tokens(architecture: str) -> None:
     expected = cross_entropy(logits, labels)
     assert logged["val/perplexity"] == pytest.approx(expected.exp().item(), rel=1e-5)
     right = logits.softmax(-1)[torch.arange(len(labels)), labels]
-    assert logged["val/confidence"] == pytest.approx(right.mean().item(), rel=1e-5)
+    assert logged["val/label_probability"] == pytest.approx(right.mean().item(), rel=1e-5)
     of_batches = torch.stack([cross_entropy(*pair) for pair in pairs]).mean()
     assert logged["val/perplexity"] != pytest.approx(of_batches.exp().item(), rel=1e-5)

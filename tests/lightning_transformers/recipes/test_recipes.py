@@ -161,6 +161,7 @@ def difference(noisy: list[dict[str, Tensor]], clean: list[dict[str, Tensor]], s
 def test_gradient_noise_has_the_asked_variance(architecture: str, tied: bool) -> None:
     arguments: dict[str, Any] = {"tied": tied, "optimizer": SGD}
     clean = fit(build(architecture, **arguments), steps=1).weights
+    arguments |= {"gradient_noise": 0.01}
     noisy = fit(build(architecture, "gradient_noise", **arguments), steps=1).weights
     noise = difference(noisy, clean, step=0)
     assert noise.std().item() == pytest.approx(math.sqrt(0.01), rel=0.02)
@@ -248,6 +249,13 @@ def test_the_schedule_is_that_of_the_formula() -> None:
     assert rates == pytest.approx([share * ADAMW["lr"] for share in shares])
 
 
+def test_a_schedule_without_decay_ends_at_zero() -> None:
+    task = build("gpt2", "custom_schedule", decay_share=0.0)
+    rates = [rates[0] for rates in fit(task, steps=3).rates]
+    assert rates == pytest.approx([ADAMW["lr"]] * 3)
+    assert {group["lr"] for group in task.trainer.optimizers[0].param_groups} == {0}
+
+
 @pytest.mark.parametrize("architecture", ["gpt2", "llama", "t5"])
 def test_generation_samples_as_set(architecture: str, tmp_path: Path) -> None:
     settings: dict[str, Any] = {"do_sample": True, "temperature": 0.5, "top_p": 0.9}
@@ -260,6 +268,17 @@ def test_generation_samples_as_set(architecture: str, tmp_path: Path) -> None:
     assert not torch.equal(model.generate(**arguments), model.generate(**arguments))
     plain: Any = build(architecture).model.eval()
     assert torch.equal(plain.generate(**arguments), plain.generate(**arguments))
+
+
+@pytest.mark.parametrize("architecture", ["gpt2", "llama", "t5"])
+def test_generation_without_sampling_is_exported(architecture: str, tmp_path: Path) -> None:
+    model: Any = ARCHITECTURES[architecture]()
+    model.generation_config.update(do_sample=True, temperature=0.6)  # as that of Llama 3
+    set_generation(model, do_sample=False, temperature=0.5, top_k=9, top_p=0.9)
+    model.save_pretrained(tmp_path)
+    saved = model.generation_config.from_pretrained(tmp_path)
+    assert not saved.do_sample
+    assert saved.temperature is None
 
 
 def test_generation_is_refused_where_nothing_is_generated() -> None:

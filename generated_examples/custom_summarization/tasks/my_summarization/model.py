@@ -12,7 +12,7 @@ class MySummarizationTransformer(SummarizationTransformer):
     label_smoothing: float = 0.1  # share spread over the vocabulary
 
     def compute_loss(self, outputs: ModelOutput, batch: Batch, stage: str) -> Loss:
-        """Return the loss of one batch as a sum and a count."""
+        """Return Loss(total, count): the sum over labels and their number."""
         total = cross_entropy(
             outputs["logits"].flatten(0, 1),
             batch["labels"].flatten(),

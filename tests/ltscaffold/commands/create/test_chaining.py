@@ -101,6 +101,17 @@ def test_an_inherited_recipe_goes_in_once(name: str, chain: Path) -> None:
         add(chain, "zeta", [], ["freeze_backbone"])
 
 
+def test_conflicting_recipes_are_refused_in_a_task_and_along_a_chain(chain: Path) -> None:
+    recipes = ["custom_loss", "label_smoothing"]
+    refused = "'custom_loss' does not combine with 'label_smoothing': the focal loss"
+    with pytest.raises(ScaffoldError, match=refused):
+        new_task(chain, "mine", "language_modeling", [], recipes)
+    add(chain, "middle", [], ["label_smoothing"])
+    for name in ("zeta", "middle", "alpha"):
+        with pytest.raises(ScaffoldError, match=refused):
+            add(chain, name, [], ["custom_loss"])
+
+
 def test_unknown_base_is_looked_for_in_the_project_too(chain: Path) -> None:
     with pytest.raises(ScaffoldError, match="did you mean 'middle'"):
         new_task(chain, "mine", "midle")

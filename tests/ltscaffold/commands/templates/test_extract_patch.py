@@ -18,7 +18,9 @@ MODEL, CONFIG, TEST = "tasks/mine/model.py", "conf/task/nlp/mine.yaml", "tests/t
 IMPORT = "from lightning_transformers.testing import TaskContract\n"
 NOISE = "        callbacks.append(WeightNoise(self.noise_std))\n"
 TARGET = "    task_class = MineTransformer\n"
-CLASS_LINE = '    """The config composes, names the class, and a batch trains."""\n\n'
+CLASS_LINE = (
+    '    """Check that the config composes and names the class, and that a batch trains."""\n\n'
+)
 EVERY_EDIT = bool(os.environ.get("LTSCAFFOLD_EVERY_EDIT"))
 """Whether to extract each type of edit; `make sweep` does."""
 EDITS = {
@@ -27,7 +29,7 @@ EDITS = {
     "quotes in a summary": (MODEL, "Return the loss of one", 'Return the "loss" of one'),
     "statement of a recipe": (MODEL, NOISE, NOISE.replace("self", "2 * self")),
     "another statement of a recipe": (MODEL, NOISE, f"        assert self.noise_std\n{NOISE}"),
-    "comment in the config": (CONFIG, "# Your own keys go", "# Our keys and yours go"),
+    "comment in the config": (CONFIG, "# Further keys: ", "# Our further keys: "),
     "another import": (TEST, IMPORT, f"import pytest\n{IMPORT}"),
     "line in the test": (TEST, TARGET, TARGET + TARGET.replace("task", "other")),
     "line deleted": (TEST, CLASS_LINE, ""),
@@ -82,7 +84,7 @@ def test_several_edits_become_one_patch(project: Path) -> None:
         (MODEL, NOISE, NOISE.replace("\n", "  # of mine\n"), 0),
         (MODEL, "return super()", "return 2 * super()", 0),
         (CONFIG, "noise_std: 0.01", "noise_std: 0.5", 0),
-        (CONFIG, "# Your own", "# Not for {{ braces }}. Your own", 0),
+        (CONFIG, "# Further", "# Not for {{ braces }}. Further", 0),
     ],
     ids=["the name of the component", "the body of a stub", "a value", "braces"],
 )
