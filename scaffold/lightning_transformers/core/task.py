@@ -1,6 +1,7 @@
 """The base class of tasks: a Hugging Face model in a LightningModule."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from textwrap import shorten
 from typing import Any, ClassVar, cast
@@ -71,7 +72,7 @@ class TaskTransformer(LightningModule):
     and calls `attach_data`.
 
     Args:
-        backbone: the pretrained model, as a hub id or folder, or as the fields of `Backbone`.
+        backbone: the pretrained model, as a hub id or folder, a `Backbone`, or its fields.
         downstream_model_type: import path of the Auto class that adds the head; by default
             `default_model_type`.
         optimizer: `_target_` and arguments of the optimizer; AdamW by default.
@@ -100,7 +101,7 @@ class TaskTransformer(LightningModule):
 
     def __init__(
         self,
-        backbone: str | Settings,
+        backbone: str | Settings | Backbone,
         downstream_model_type: str | None = None,
         optimizer: Settings | None = None,
         scheduler: Settings | None = None,
@@ -109,7 +110,8 @@ class TaskTransformer(LightningModule):
         **hyperparameters: object,
     ) -> None:
         super().__init__()
-        backbone, peft = to_plain(backbone), to_plain(peft)
+        backbone = asdict(backbone) if isinstance(backbone, Backbone) else to_plain(backbone)
+        peft = to_plain(peft)
         optimizer, scheduler = to_plain(optimizer), to_plain(scheduler)
         hyperparameters = {name: to_plain(value) for name, value in hyperparameters.items()}
         set_hyperparameters(self, TaskTransformer, hyperparameters)

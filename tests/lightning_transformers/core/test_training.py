@@ -20,6 +20,7 @@ from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.callbacks import LossCurve, WeightNoise
 from lightning_transformers.config.config_tree import PACKAGED_CONFIGS
 from lightning_transformers.core import Batch
+from lightning_transformers.models.backbone import Backbone
 from lightning_transformers.models.freezing import freeze_backbone
 from lightning_transformers.runs.build import seed_everything
 from lightning_transformers.runs.train import train
@@ -375,6 +376,12 @@ def test_precision_with_clipping(precision: Any, tmp_path: Path) -> None:
     reference.load_state_dict(task.float().state_dict())
     exact = trainer(tmp_path).validate(reference, sample(), verbose=False)[0]["val/loss"]
     assert metrics["val/loss"] == pytest.approx(exact, rel=1e-3)
+
+
+def test_a_backbone_may_be_given_as_an_object() -> None:
+    task = LanguageModelingTransformer(Backbone(**BACKBONE))
+    assert task.backbone == Backbone(**BACKBONE)
+    assert Backbone(**task.hparams["backbone"]) == task.backbone
 
 
 def test_schedule_without_an_end_is_refused(tmp_path: Path) -> None:

@@ -42,7 +42,8 @@ def plan_undo(project: Path) -> Plan:
         replace(change, mode=modes[change.path]) if change.before is None else change
         for change in compute_changes(project, contents)
     ]
-    return Plan(f"undo {undone.command}", changes, undoes=name)
+    notes = [f"reverts `{undone.command}`"]
+    return Plan(f"undo {undone.command}", changes, notes=notes, undoes=name)
 
 
 def revert(ours: bytes | None, change: Change) -> tuple[bytes | None, bool]:
