@@ -120,7 +120,7 @@ _CONTENTS = ContextVar[dict[Path, bytes | None] | None]("_CONTENTS", default=Non
 
 @contextmanager
 def consistent_reads() -> Iterator[None]:
-    """Let `read` return what it returned first, so that a plan and its changes agree."""
+    """Let `read` return the first content of each file, so that a plan and its changes agree."""
     token = _CONTENTS.set({})
     try:
         yield

@@ -303,7 +303,7 @@ def test_conflict_markers_in_the_record(
     )
     assert ANSWERS_FILE in conflicts
     before = tree(project)
-    with pytest.raises(ScaffoldError, match=r"has conflict markers; .*keep those between them"):
+    with pytest.raises(ScaffoldError, match=r"has conflict markers; .*keep all others"):
         update(project)
     assert tree(project) == before
     for path in conflicts:

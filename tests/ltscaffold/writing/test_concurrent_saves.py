@@ -85,7 +85,7 @@ def test_a_save_before_any_step_is_kept(
 
 @pytest.mark.parametrize("saver", SAVERS, ids=lambda saver: saver.__name__)
 def test_a_save_while_the_plan_is_made_is_kept(saver: Saver, project: Path) -> None:
-    """What the plan has read is compared, not what it could have read later."""
+    """The comparison uses the contents that the plan has read, not those at its end."""
     write_files(project)
     save = saver(project / "changed", SAVE)
 
