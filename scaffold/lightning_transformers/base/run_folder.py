@@ -134,8 +134,8 @@ def read_manifest(file: Path) -> Manifest:
         raise ConfigurationError(f"'{file}' cannot be read: it is not the manifest of a run")
     if lacking := [part for part in REQUIRED_KEYS if part not in manifest]:
         raise ConfigurationError(
-            f"'{file}' has no '{lacking[0]}': it was edited, or written by another version of "
-            "this package; rerun with that version"
+            f"'{file}' has no '{lacking[0]}': restore it if it was edited, or install the version "
+            "of this package that wrote it"
         )
     return manifest
 

@@ -456,6 +456,7 @@ class TransformerDataModule(LightningDataModule):
         if name not in self.dataset:
             has = ", ".join(self.dataset)
             raise ConfigurationError(
-                f"the dataset has no {name} split (it has: {has}): give dataset.{name}_file=<file>"
+                f"the dataset has no {name} split (it has: {has}): set dataset.{name}_file=<file>, "
+                f"or, for a dataset on the hub, dataset.{name}_subset_name=<split>"
             )
         return self.dataset[name]

@@ -75,7 +75,7 @@ class ExactnessCallback(Callback):
             resume.restore_results(self.task, self.resumed)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Continue a resumed run at its checkpoint."""
+        """Restore a resumed run's logged metrics and early stop; random states follow later."""
         finish_epoch(trainer)
         if self.resumed is not None:  # the sanity check has reset them
             resume.restore_results(self.task, self.resumed)

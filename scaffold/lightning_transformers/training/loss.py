@@ -73,7 +73,7 @@ def r_drop(loss: Loss, again: Loss, logits: Tensor, others: Tensor, alpha: float
         again: loss of the second pass on the same batch.
         logits: logits of the first pass, `(labels, classes)`.
         others: logits of the second pass, `(labels, classes)`.
-        alpha: weight of the symmetric divergence; 1 to 5 in the paper.
+        alpha: weight of the symmetric divergence; 0.1 to 1, or 5 for translation, in the paper.
     """
     between = (again.mean - loss.mean) / 2
     return loss.plus(between + alpha * symmetric_divergence(logits, others))

@@ -25,7 +25,7 @@ class Unit:
         lead: the comment lines above.
         text: its lines.
         form: its normal form, independent of layout; equal forms mean the same.
-        node: the parsed node; None for comments and blank lines.
+        node: the statement, or the block of a YAML collection; None for all other units.
         divisible: whether it has units of its own, which are merged instead.
         draft: the merged lines with their marks; None until merged.
     """

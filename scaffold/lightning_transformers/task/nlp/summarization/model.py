@@ -27,8 +27,9 @@ class Rouge(TextMetric):
     """ROUGE-1, ROUGE-2 and ROUGE-L of summaries and their references (Lin, 2004).
 
     Mean F-measures from 0 to 100 over lower-case words stemmed with Porter's stemmer; ROUGE-L
-    treats a summary as one sentence. Supports all scripts; the reference implementation supports
-    ASCII only.
+    treats a summary as one sentence. A word is a run of letters and digits of any script (the
+    reference implementation: ASCII only); text without spaces between words, such as Chinese or
+    Thai, is not segmented, and scores near 0.
     """
 
     def score(self, records: list[list[str]]) -> dict[str, float]:
