@@ -81,14 +81,14 @@ def _merge_file(
     old, new = _with_newlines(ours, base), _with_newlines(ours, theirs)
     if ours == old or old == new:
         merge.contents[path] = new if ours == old else ours
-    elif strategy == "line" or not merge_semantically(path, ours, base, theirs, merge):
+    elif strategy == "line" or not _merge_semantically(path, ours, base, theirs, merge):
         merged, _ = merge_lines(ours, old, new, show_base=strategy != "line")
         merge.contents[path] = merged
         for line in conflict_lines(merged):
             merge.conflicts.append(SourceLocation(path, line, "choose between the marked lines"))
 
 
-def merge_semantically(path: str, ours: bytes, base: str, theirs: str, merge: Merge) -> bool:
+def _merge_semantically(path: str, ours: bytes, base: str, theirs: str, merge: Merge) -> bool:
     """Merge a file by its members; return False if it has no semantic merge."""
     try:
         text = ours.decode("utf-8-sig")

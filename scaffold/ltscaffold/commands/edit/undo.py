@@ -5,7 +5,6 @@ from pathlib import Path
 
 from ltscaffold.errors import EditLossError, ScaffoldError
 from ltscaffold.merge.lines import merge_lines
-from ltscaffold.project.merge_files import Merge, merge_semantically
 from ltscaffold.writing.plan import Change, Plan, compute_changes, read
 from ltscaffold.writing.transaction import last_command
 
@@ -53,9 +52,4 @@ def revert(ours: bytes | None, change: Change) -> tuple[bytes | None, bool]:
         return change.before, False
     if ours is None or change.before is None or change.after is None:
         return ours, True
-    reverted, conflict = merge_lines(ours, change.after, change.before)
-    if conflict:  # an edit beside the change, and not of it
-        merge, texts = Merge(), (change.after.decode(), change.before.decode())
-        if merge_semantically(change.path, ours, *texts, merge):
-            return merge.contents[change.path], bool(merge.conflicts or merge.reviews)
-    return reverted, conflict
+    return merge_lines(ours, change.after, change.before)

@@ -201,16 +201,6 @@ def test_undo_keeps_an_edit_elsewhere_in_a_file(project: Path) -> None:
     assert "return 2 * super().training_step" in model.read_text()
 
 
-def test_undo_keeps_an_edit_directly_above_its_change(project: Path) -> None:
-    new_task(project, "mine", "language_modeling")
-    add(project, "mine", ["setup"])
-    model = project / MODEL
-    model.write_text(model.read_text().replace("Causal language model.", "Mine."))
-    undo(project)
-    assert '"""Mine."""' in model.read_text()
-    assert "def setup" not in model.read_text()
-
-
 @pytest.mark.parametrize("path", [MODEL, CONFIG])
 def test_undo_refuses_to_lose_an_edit(path: str, mine: Path) -> None:
     before = tree(mine)
