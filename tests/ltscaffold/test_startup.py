@@ -52,6 +52,14 @@ def test_help_needs_neither_jinja_nor_yaml(tmp_path: Path) -> None:
     assert not imported(["--help"], tmp_path) & {"jinja2", "yaml", "filelock"}
 
 
+def test_an_update_without_former_names_needs_no_libcst(tmp_path: Path) -> None:
+    task = ["new-task", "mine", "--base", "language_modeling", "--recipe", "freeze_backbone"]
+    imported(task, tmp_path)
+    assert "libcst" not in imported(["update"], tmp_path)
+    (tmp_path / "own.py").write_text("from lightning_transformers.core.task import TaskTransformer")
+    assert "libcst" in imported(["update"], tmp_path)
+
+
 @pytest.mark.parametrize(
     "command", [["ltscaffold"], [sys.executable, "-m", "ltscaffold.cli"]], ids=["script", "module"]
 )

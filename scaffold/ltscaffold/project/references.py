@@ -1,7 +1,4 @@
-"""References to a component in Python, by scope, and in YAML, by key.
-
-Edits are slices of the text, so that the rest of a file keeps its bytes.
-"""
+"""References to a component in Python, by scope, and in YAML, by key."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -10,22 +7,13 @@ from dataclasses import dataclass
 import libcst as cst
 import yaml
 from libcst import helpers, matchers
-from libcst.metadata import (
-    Assignment,
-    GlobalScope,
-    ImportAssignment,
-    MetadataWrapper,
-    ParentNodeProvider,
-    PositionProvider,
-    ScopeProvider,
-)
+from libcst.metadata import Assignment, GlobalScope, ImportAssignment
 from libcst.metadata.scope_provider import BaseAssignment
 
+from ltscaffold.merge.source_edits import PythonSource, apply_edits
 from ltscaffold.record.answers import LOADER
 
 DOTTED = re.compile(r"[A-Za-z_]\w*(\.\w+)+")
-Edits = dict[tuple[int, int], str]
-"""New texts by start and end of what they replace."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +48,7 @@ class Option:
 
 
 def rename_in_python(code: str, module: str, paths: Paths) -> str:
-    """Return code with the names renamed that refer to a path; strings are left alone.
+    """Rename the names in Python code that refer to a path; strings are unchanged.
 
     Args:
         code: of a module; returned as it is if it is not valid Python.
@@ -73,27 +61,21 @@ def rename_in_python(code: str, module: str, paths: Paths) -> str:
         return code
 
 
-class _Module:
+class _Module(PythonSource):
     def __init__(self, code: str, module: str, paths: Paths) -> None:
-        self.code, self.package, self.paths = code, module.split(".")[:-1], paths
+        super().__init__(code)
+        self.package, self.paths = module.split(".")[:-1], paths
         self.name = module.removesuffix(".__init__")
-        self.edits: Edits = {}
-        self.wrapper = MetadataWrapper(cst.parse_module(code), unsafe_skip_copy=True)
-        self.scopes = self.wrapper.resolve(ScopeProvider)
-        self.positions = self.wrapper.resolve(PositionProvider)
-        self.parents = self.wrapper.resolve(ParentNodeProvider)
-        self.line_starts = [0, *(end.end() for end in re.finditer(r"\r\n|\n|\r", code))]
-        names = matchers.findall(self.wrapper, matchers.Name())
+        names = matchers.findall(self.tree, matchers.Name())
         self.names = {node.value for node in names if isinstance(node, cst.Name)}
 
     def result(self) -> str:
-        for node in matchers.findall(self.wrapper, matchers.Import() | matchers.ImportFrom()):
-            assert isinstance(node, cst.Import | cst.ImportFrom)
+        for node in self.imports():
             self.rename_import(node)
-        for scope in {scope for scope in self.scopes.values() if scope is not None}:
+        for scope in self.scopes():
             for assignment in scope.assignments:
                 self.rename_binding(assignment)
-        return _edited(self.code, self.edits)
+        return self.edited()
 
     def rename_import(self, node: cst.Import | cst.ImportFrom) -> None:
         base: list[str] = []
@@ -172,11 +154,6 @@ class _Module:
             return f"{self.name}.{assignment.name}"
         return None
 
-    def span(self, node: cst.CSTNode) -> tuple[int, int]:
-        place = self.positions[node]
-        start, end = (self.line_starts[p.line - 1] + p.column for p in (place.start, place.end))
-        return start, end
-
 
 def _alias(assignment: ImportAssignment) -> cst.ImportAlias:
     alias = assignment.as_name
@@ -201,7 +178,7 @@ def rename_in_yaml(text: str, folder: str, paths: Paths, option: Option) -> str:
         roots = [*yaml.compose_all(text, LOADER)]
     except yaml.YAMLError:
         return text
-    edits: Edits = {}
+    edits: dict[tuple[int, int], str] = {}
     top = "callbacks" if re.search(r"^# @package callbacks\b", text, re.MULTILINE) else ""
     for root in roots:
         for key, node, is_key in _scalars(root, top):
@@ -209,7 +186,7 @@ def rename_in_yaml(text: str, folder: str, paths: Paths, option: Option) -> str:
             if new != node.value:
                 start, end = node.start_mark.index, node.end_mark.index
                 edits[start, end] = text[start:end].replace(node.value, new)
-    return _edited(text, edits)
+    return apply_edits(text, edits)
 
 
 def _scalars(node: yaml.Node | None, key: str) -> Iterator[tuple[str, yaml.ScalarNode, bool]]:
@@ -248,9 +225,3 @@ def _renamed_value(
     if option.is_key:
         return re.sub(rf"(\$\{{{group}\.){former}(?=[.}}])", rf"\g<1>{option.new}", value)
     return value
-
-
-def _edited(text: str, edits: Edits) -> str:
-    for (start, end), new in sorted(edits.items(), reverse=True):
-        text = text[:start] + new + text[end:]
-    return text

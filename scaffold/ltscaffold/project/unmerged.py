@@ -50,7 +50,7 @@ def resolve(
     Args:
         project: the folder of the project.
         answers: the reconciled record of the project.
-        paths: the unmerged files; those that are not generated are left alone.
+        paths: the unmerged files; those that are not generated stay unresolved.
     """
     wanted = _only(component_files(answers, *answers.components), paths)
     commits = _commits(project)

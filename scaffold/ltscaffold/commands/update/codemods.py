@@ -13,10 +13,10 @@ from pathlib import Path, PurePath
 from tokenize import detect_encoding
 
 from lightning_transformers.former_paths import ROOT
-from ltscaffold.commands.update.runtime_imports import (
-    follow_imports,
+from ltscaffold.commands.update.runtime_names import (
     follow_targets,
     former_mentions,
+    has_current_imports,
 )
 from ltscaffold.errors import ScaffoldError
 from ltscaffold.git import ignored_paths
@@ -47,6 +47,15 @@ class Codemod:
     summary: str
     transforms: Mapping[str, Callable[[str], str]]
     left_to_do: Callable[[str], Iterator[tuple[int, str]]] = field(default=lambda text: iter(()))
+
+
+def follow_imports(code: str) -> str:
+    """Replace former paths of the runtime in Python code; LibCST loads only if there may be any."""
+    if has_current_imports(code):
+        return code
+    from ltscaffold.commands.update import runtime_imports
+
+    return runtime_imports.follow_imports(code)
 
 
 CODEMODS: Sequence[Codemod] = (

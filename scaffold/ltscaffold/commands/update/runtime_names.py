@@ -1,6 +1,7 @@
 """Where a name of the runtime is imported from, read from the runtime's files; none is executed."""
 
 import ast
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -17,6 +18,64 @@ from lightning_transformers.former_paths import (
 
 FORMER_LOAD = f"{ROOT}.build.load"
 """A function that has other arguments under its present path."""
+PRESENT_LOAD = f", its load(cls, path) {ROOT}.load(path, task_class=cls)"
+PATH = re.compile(rf"(?<![\w.]){ROOT}(?:\.\w+)+")
+TARGET = re.compile(rf"(?<=_target_)(['\"]?[ \t]*:[ \t]*['\"]?)({PATH.pattern})")
+
+
+def follow_targets(text: str) -> str:
+    """Replace former paths of the runtime in the `_target_`s of a YAML text."""
+    lines = [line.partition("#") for line in text.split("\n")]
+    return "\n".join(
+        TARGET.sub(lambda found: found[1] + relocated(found[2])[0], code) + mark + comment
+        for code, mark, comment in lines
+    )
+
+
+def former_mentions(text: str) -> Iterator[tuple[int, str]]:
+    """Yield the lines, from 1, that mention a former path of the runtime, with the present one."""
+    for line, code in enumerate(text.split("\n"), 1):
+        for path in PATH.findall(code.partition("#")[0]):
+            now, module = relocated(path)[0], module_in(path)
+            if not is_former(module):
+                continue
+            if now != path:
+                yield line, f"{path} is {now} now"
+            elif not is_function(module):
+                load = PRESENT_LOAD if FORMER_LOAD.startswith(f"{module}.") else ""
+                yield line, f"{module} is {' and '.join(places(module))}{load} now"
+
+
+def relocated(path: str) -> tuple[str, str]:
+    """Return the present path of a module or name of the runtime, and the module to import.
+
+    A former module stays unless one module has its names, all of them unchanged.
+
+    Args:
+        path: path of a module, or of a name with or without its attributes.
+    """
+    name, module = name_in(path), module_in(path)
+    now = None if name == module else current_path(name)
+    if now:
+        return now + path.removeprefix(name), now.rpartition(".")[0]
+    if is_function(module):
+        return path, ROOT
+    home = same_module(module) or module
+    return home + path.removeprefix(module), home
+
+
+def has_current_imports(code: str) -> bool:
+    """Return whether Python code names the runtime only in imports that need no change."""
+    try:
+        tree = ast.parse(code)
+    except (SyntaxError, ValueError):
+        return False
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module]
+    imports = [node for node in imports if (node.module or "").partition(".")[0] == ROOT]
+    paths = [f"{node.module}.{alias.name}" for node in imports for alias in node.names]
+    return code.count(ROOT) == len(imports) and all(
+        current_path(path) == path and not places(path) for path in paths
+    )
 
 
 def current_path(path: str) -> str | None:
@@ -70,6 +129,11 @@ def places(module: str) -> list[str]:
 def is_former(module: str) -> bool:
     """Return whether a path is that of a runtime module in an earlier version, but not in this."""
     return places(module) not in ([], [module])
+
+
+def is_function(path: str) -> bool:
+    """Return whether a former module has the name of a function of the package now."""
+    return path.removeprefix(f"{ROOT}.") in FUNCTIONS
 
 
 def same_module(module: str) -> str | None:

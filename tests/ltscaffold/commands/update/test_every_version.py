@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 
 from lightning_transformers.former_paths import NAMES, ROOT
-from ltscaffold.commands.update.runtime_imports import former_mentions
+from ltscaffold.commands.update.runtime_names import former_mentions
 from ltscaffold.project.components import SKIP_IF_EXISTS
 from ltscaffold.record.answers import Answers, Component
 from ltscaffold.templating.render import render
 from ltscaffold.templating.source import SOURCE_URL, checkout, versions
 from ltscaffold.writing.plan import write_files
 from tests.conftest import Run
+from tests.helpers.copier_update import commit_all
 from tests.helpers.merge_corpus import edited
 from tests.helpers.merge_corpus import project_at as corpus_record
 from tests.helpers.merge_edits import (
@@ -69,12 +70,6 @@ def project_at(project: Path, version: str) -> None:
         (project / path).write_text(text)
 
 
-def commit(run: Run) -> None:
-    run("git", "init", "--quiet")
-    run("git", "add", "--all")
-    assert run("git", "commit", "--quiet", "--message", "work").returncode == 0
-
-
 def edit(project: Path, *edits: tuple[str, str]) -> None:
     """Replace words wherever the project has them."""
     for path in [MODEL, "conf/task/nlp/mine.yaml", "conf/config.yaml"]:
@@ -90,14 +85,14 @@ def test_direct_and_stepwise_come_to_the_same_and_its_tests_pass(
     """Stepwise through all versions: at each, the project is what one that begins there is."""
     project_at(project, RELEASED[0])
     edit(project, SCALE)
-    commit(run)
+    commit_all(run)
     for version, after in pairwise(RELEASED):
         direct = tmp_path / version
         project_at(direct, version)
         edit(direct, SCALE)
         assert updated_files(direct) == updated_files(project)
         assert run("copier", "update", "--vcs-ref", after).returncode == 0, (version, after)
-        commit(run)
+        commit_all(run)
         update(direct, strategy="line")
     assert SCALE[1] in (project / MODEL).read_text()
     for version in RELEASED[:-1]:
@@ -124,7 +119,7 @@ def test_plain_copier_update_gives_what_a_text_merge_gives(
     dice = random.Random(seed)
     project_at(project, RELEASED[seed % (len(RELEASED) - 1)])
     edit(project, *dice.sample(REPLACEMENTS, dice.randint(1, 4)))
-    commit(run)
+    commit_all(run)
     shutil.copytree(project, tmp_path / "own")
     update(tmp_path / "own", strategy="line")
     done = run("copier", "update")

@@ -12,13 +12,10 @@ from hypothesis import strategies as st
 
 from lightning_transformers import former_paths
 from lightning_transformers.former_paths import MODULES, NAMES, ROOT
+from ltscaffold.commands.update import codemods
 from ltscaffold.commands.update.codemods import changed_lines
-from ltscaffold.commands.update.runtime_imports import (
-    follow_imports,
-    follow_targets,
-    former_mentions,
-)
-from ltscaffold.commands.update.runtime_names import places
+from ltscaffold.commands.update.runtime_imports import follow_imports
+from ltscaffold.commands.update.runtime_names import follow_targets, former_mentions, places
 
 PROGRAMS = int(os.environ.get("LTSCAFFOLD_PROGRAMS", "40"))
 CASES = {
@@ -154,6 +151,7 @@ CASES = {
 def test_form(before: str, after: str | None) -> None:
     assert follow_imports(before) == (before if after is None else after)
     assert follow_imports(follow_imports(before)) == follow_imports(before)
+    assert codemods.follow_imports(before) == follow_imports(before)
 
 
 def test_targets_in_yaml() -> None:
@@ -273,7 +271,7 @@ def test_code_gets_the_same_objects(code: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         before = found_by(code)
-    after = follow_imports(code)
+    after = codemods.follow_imports(code)
     assert follow_imports(after) == after
     former_paths.warned.clear()
     with warnings.catch_warnings():
