@@ -14,6 +14,7 @@ from ltscaffold.record.answers import ANSWERS_FILE, read_project
 from ltscaffold.templating.source import BUNDLE_VARIABLE
 from ltscaffold.writing.plan import write_files
 from tests.conftest import Run
+from tests.helpers.copier_update import assert_copier_stops, commit_all
 from tests.helpers.projects import add, new_callback, new_task, rename, update
 from tests.helpers.releases import BETTER, NEXT, next_release
 from tests.helpers.tree import tree
@@ -33,25 +34,20 @@ def branches(project: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> Callab
     model.write_text(model.read_text().replace("return super().t", "return 2 * super().t"))
     monkeypatch.setenv(BUNDLE_VARIABLE, str(next_release()))
     run("git", "init", "--quiet", "--initial-branch=main")
-    commit(run)
+    commit_all(run)
 
     def merge(ours: Callable[[], object], theirs: Callable[[], object]) -> list[str]:
         """Return the files in which git found a conflict."""
         run("git", "checkout", "--quiet", "-b", "theirs")
         theirs()
-        commit(run)
+        commit_all(run)
         run("git", "checkout", "--quiet", "main")
         ours()
-        commit(run)
+        commit_all(run)
         run("git", "merge", "theirs", "--no-edit")
         return run("git", "diff", "--name-only", "--diff-filter=U").stdout.split()
 
     return merge
-
-
-def commit(run: Run) -> None:
-    run("git", "add", "--all")
-    assert run("git", "commit", "--quiet", "--message", "work").returncode == 0
 
 
 def assert_whole(project: Path, *names: str) -> None:
@@ -66,16 +62,6 @@ def assert_whole(project: Path, *names: str) -> None:
         text = (project / f"tasks/{component.name}/model.py").read_text()
         assert BETTER[1] in text
     assert not update(project).changes
-
-
-def assert_copier_stops(project: Path, run: Run) -> None:
-    run("git", "add", "--all")
-    run("git", "commit", "--quiet", "--message", "merged")
-    before = tree(project)
-    done = run("copier", "update")
-    assert done.returncode != 0
-    assert "run ltscaffold update" in done.stderr
-    assert tree(project) == before
 
 
 def test_both_add_a_task(project: Path, branches: Callable[..., list[str]], run: Run) -> None:
@@ -95,7 +81,7 @@ def test_one_adds_a_task_and_the_other_updates(
 ) -> None:
     steps = [lambda: new_task(project, "added", "language_modeling"), lambda: update(project)]
     assert branches(*(steps if updated == "theirs" else steps[::-1])) == []
-    assert_copier_stops(project, run)
+    assert_copier_stops(project, run, "run ltscaffold update")
     update(project)
     assert_whole(project, "mine", "added")
     assert FILLED in (project / MODEL).read_text()
@@ -112,7 +98,7 @@ def test_both_add_hooks_to_one_task(
     resolved = run("git", "diff").stdout
     assert "def setup" in resolved
     keep_both_sides(project / MODEL)
-    assert_copier_stops(project, run)
+    assert_copier_stops(project, run, "run ltscaffold update")
     with pytest.raises(ScaffoldError, match=r"names mine twice .*run `ltscaffold update`"):
         add(project, "mine", ["on_fit_start"])
     update(project)
@@ -224,7 +210,7 @@ def test_one_renames_and_the_other_updates(
     branches(lambda: rename(project, "mine", "yours"), lambda: update(project))
     for path in run("git", "diff", "--name-only", "--diff-filter=U").stdout.split():
         run("git", "checkout", "--ours", path)
-    assert_copier_stops(project, run)
+    assert_copier_stops(project, run, "run ltscaffold update")
     update(project)
     assert_whole(project, "yours")
     assert FILLED in (project / "tasks/yours/model.py").read_text()
@@ -254,7 +240,7 @@ def test_both_update_to_different_versions(
     for path in conflicts:
         keep_both_sides(project / path)
     assert (project / ANSWERS_FILE).read_text().count("_commit:") == 2
-    assert_copier_stops(project, run)
+    assert_copier_stops(project, run, "run ltscaffold update")
     with pytest.raises(ScaffoldError, match="names _commit, mine twice"):
         new_task(project, "other", "language_modeling")
     update(project)
@@ -271,7 +257,7 @@ def test_two_different_components_of_one_name_are_not_made_one(
     )
     for path in conflicts:
         keep_both_sides(project / path)
-    assert_copier_stops(project, run)
+    assert_copier_stops(project, run, "run ltscaffold update")
     before = tree(project)
     with pytest.raises(ScaffoldError, match=r"two different components twin .*undo the merge"):
         update(project)
@@ -297,7 +283,7 @@ def test_conflict_markers_in_the_record(
 ) -> None:
     """Where a project has its own .gitattributes, git does not unite lines."""
     (project / ".gitattributes").unlink()
-    commit(run)
+    commit_all(run)
     conflicts = branches(
         lambda: add(project, "mine", ["setup"]), lambda: add(project, "mine", ["prepare_data"])
     )

@@ -22,6 +22,7 @@ from ltscaffold.project.status import status
 from ltscaffold.record.answers import read_project
 from ltscaffold.templating import source
 from tests.conftest import Run
+from tests.helpers.copier_update import commit_all
 from tests.helpers.own_templates import DOCSTRING, OURS, RELEASED, next_version, our_templates
 from tests.helpers.projects import (
     add,
@@ -102,9 +103,7 @@ def test_copier_and_ours_bring_the_next_version_and_keep_edits(
     generate(project, mine)
     model = project / MODEL
     model.write_text(model.read_text().replace("return super()", "return 2 * super()"))
-    run("git", "init", "--quiet")
-    run("git", "add", "--all")
-    run("git", "commit", "--quiet", "--message", "work")
+    commit_all(run)
     next_version(mine, NEXT, DOCSTRING, "improved")
     next_version(mine, "v20.0.0rc1", "improved", "untested")
     assert source.versions(str(mine))[-1] == OURS

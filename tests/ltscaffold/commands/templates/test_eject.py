@@ -14,6 +14,7 @@ from ltscaffold.project.status import status
 from ltscaffold.record.answers import read_project
 from ltscaffold.templating.source import BUNDLE_VARIABLE, SOURCE_URL, checkout, refresh, versions
 from tests.conftest import Run
+from tests.helpers.copier_update import commit_all
 from tests.helpers.own_templates import DOCSTRING, OURS, next_version, our_templates
 from tests.helpers.projects import (
     add,
@@ -110,9 +111,7 @@ def test_update_keeps_its_text_and_brings_the_rest(
 
 
 def test_plain_copier_update_keeps_its_text_and_brings_the_rest(generated: Path, run: Run) -> None:
-    run("git", "init", "--quiet")
-    run("git", "add", "--all")
-    run("git", "commit", "--quiet", "--message", "work")
+    commit_all(run)
     done = run("copier", "update", **{BUNDLE_VARIABLE: str(next_release())})
     assert done.returncode == 0, done.stderr
     text = (generated / MODEL).read_text()

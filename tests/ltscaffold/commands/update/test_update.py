@@ -13,6 +13,7 @@ from build_tools.release_templates import BUNDLE, ROOT
 from ltscaffold.record.answers import read_answers
 from ltscaffold.templating.source import BUNDLE_VARIABLE, SOURCE_URL, versions
 from tests.conftest import Run
+from tests.helpers.copier_update import commit_all
 from tests.helpers.projects import new_callback, new_dataset, new_task, undo, update
 from tests.helpers.releases import NEXT, next_release
 from tests.helpers.tree import tree
@@ -22,13 +23,6 @@ NEWEST = versions(SOURCE_URL)[-1]
 MODEL = "tasks/mine/model.py"
 STUB = "        return super().training_step(batch, batch_idx)\n"
 EDIT = "        batch = dict(batch)\n        return super().training_step(batch, batch_idx)\n"
-
-
-def commit_all(run: Run) -> None:
-    """Put the project under git, as `copier update` wants it."""
-    run("git", "init", "--quiet")
-    run("git", "add", "--all")
-    assert run("git", "commit", "--quiet", "--message", "work").returncode == 0
 
 
 def edit(project: Path) -> None:

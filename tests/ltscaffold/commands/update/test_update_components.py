@@ -19,6 +19,7 @@ from ltscaffold.templating.render import render
 from ltscaffold.templating.source import BUNDLE_VARIABLE, SOURCE_URL, checkout, versions
 from ltscaffold.writing.plan import read, write_files
 from tests.conftest import Run
+from tests.helpers.copier_update import assert_copier_stops
 from tests.helpers.projects import add, new_callback, new_task, remove, undo, update
 from tests.helpers.releases import NEXT, next_release
 from tests.helpers.tree import tree
@@ -89,14 +90,7 @@ def test_a_component_ahead_of_the_project_takes_further_commands(mine: Path) -> 
 
 def test_copier_refuses_components_of_several_versions(mine: Path, run: Run) -> None:
     update(mine, ["mine"])
-    run("git", "init", "--quiet")
-    run("git", "add", "--all")
-    run("git", "commit", "--quiet", "--message", "work")
-    before = tree(mine)
-    done = run("copier", "update")
-    assert done.returncode != 0
-    assert "different template versions" in done.stderr
-    assert tree(mine) == before
+    assert_copier_stops(mine, run, "different template versions")
 
 
 def test_a_version_may_be_chosen(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
