@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from difflib import SequenceMatcher
 
 from ltscaffold.merge.draft import Draft, Mark, concatenate, conflict, review
-from ltscaffold.merge.syntax import DOCSTRING, Source
+from ltscaffold.merge.syntax import DOCSTRING, Function, Source
 from ltscaffold.merge.units import Unit
 
-Function = ast.FunctionDef | ast.AsyncFunctionDef
 Version = tuple[Source, Function]
 
 

@@ -5,11 +5,11 @@ from collections.abc import Container, Sequence
 from functools import partial
 
 from ltscaffold.merge.draft import Draft, Mark, concatenate, conflict, review
-from ltscaffold.merge.functions import Function, merge_function
+from ltscaffold.merge.functions import merge_function
 from ltscaffold.merge.imports import merge_imports
 from ltscaffold.merge.indentation import indented
 from ltscaffold.merge.lines import merge_lines
-from ltscaffold.merge.syntax import DOCSTRING, Source, is_import
+from ltscaffold.merge.syntax import DOCSTRING, Function, Source, is_import
 from ltscaffold.merge.units import Unit, merge_units
 from ltscaffold.merge.verify import Names, defects
 

@@ -11,7 +11,8 @@ from ltscaffold.merge.units import Unit, number_duplicates, split_comments
 
 DOCSTRING = "docstring"
 
-Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+Definition = Function | ast.ClassDef
 
 
 class Source:
@@ -125,7 +126,7 @@ def statement_name(node: ast.stmt) -> str:
     return ast.unparse(node).partition("\n")[0]
 
 
-def _role(node: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
+def _role(node: Function) -> str:
     """Return a suffix for one of several functions of a name: an overload, or a setter."""
     for decorator in map(ast.unparse, node.decorator_list):
         if decorator.startswith(f"{node.name}."):

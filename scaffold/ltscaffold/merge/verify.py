@@ -11,9 +11,7 @@ from functools import cached_property
 
 from ltscaffold.merge.draft import Mark
 from ltscaffold.merge.imports import bindings
-from ltscaffold.merge.syntax import Definition
-
-Function = ast.FunctionDef | ast.AsyncFunctionDef
+from ltscaffold.merge.syntax import Definition, Function
 
 
 class Names:

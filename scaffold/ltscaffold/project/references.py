@@ -80,12 +80,16 @@ class _Module(PythonSource):
     def rename_import(self, node: cst.Import | cst.ImportFrom) -> None:
         base: list[str] = []
         if isinstance(node, cst.ImportFrom):
-            level = len(node.relative)
-            base = self.package[: len(self.package) - level + 1] if level else []
+            base = self.base_of(node)
             base = self.rename_dotted(node.module, base) if node.module else base
         if not isinstance(node.names, cst.ImportStar):
             for alias in node.names:
                 self.rename_dotted(alias.name, base)
+
+    def base_of(self, node: cst.ImportFrom) -> list[str]:
+        """Return the package that a relative import starts from; nothing for an absolute one."""
+        level = len(node.relative)
+        return self.package[: len(self.package) - level + 1] if level else []
 
     def rename_dotted(self, node: cst.CSTNode, base: list[str]) -> list[str]:
         """Rename the parts of a dotted name below a package; return its path."""
@@ -143,8 +147,7 @@ class _Module(PythonSource):
             if isinstance(statement, cst.Import):
                 return alias.evaluated_name if alias.asname else assignment.name.partition(".")[0]
             assert isinstance(statement, cst.ImportFrom)
-            level = len(statement.relative)
-            base = self.package[: len(self.package) - level + 1] if level else []
+            base = self.base_of(statement)
             module = helpers.get_full_name_for_node(statement.module) if statement.module else None
             return ".".join([*base, *([module] if module else []), alias.evaluated_name])
         node = getattr(assignment, "node", None)
