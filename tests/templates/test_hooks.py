@@ -69,7 +69,10 @@ CATALOGUE = load_catalogue("hooks")
 DATA_HOOKS = load_catalogue("data_hooks")
 CALLBACK_HOOKS = load_catalogue("callback_hooks")
 EXCLUDED_OF_DATA = {
+    "clean_input": "follows from clean_row",
     "files_of": "follows from the hyperparameters",
+    "input_columns": "follows from the hyperparameters",
+    "input_row": "follows from predict_rows",
     "has_source": "follows from the hyperparameters",
     "is_unlabelled": "follows from the column of the labels",
     "known_config": "for subclasses to call",

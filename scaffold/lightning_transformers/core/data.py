@@ -1,6 +1,7 @@
 """The base class of data modules: from files or the hub to shuffled, padded batches."""
 
 import logging
+import reprlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, ClassVar
@@ -17,6 +18,7 @@ from lightning_transformers.base.hyperparameters import hyperparameters_of, set_
 from lightning_transformers.base.package_data import local_path
 from lightning_transformers.base.types import Batch, Row
 from lightning_transformers.data.cache import fingerprint
+from lightning_transformers.data.cleaning import clean_columns
 from lightning_transformers.data.dataloaders import (
     EpochSampler,
     InOrderSampler,
@@ -37,6 +39,7 @@ from lightning_transformers.data.loading import (
     load_from_hub,
     named_splits,
 )
+from lightning_transformers.data.notices import Notices
 from lightning_transformers.former_paths import warn_of_former_methods
 from lightning_transformers.training.resume import batches_done, epochs_done
 from lightning_transformers.training.trainer_fields import fields
@@ -51,10 +54,10 @@ SHUFFLE_BUFFER = 1000
 class TransformerDataModule(LightningDataModule):
     """Data of a task, with a method to override for each step.
 
-    The steps are `load_dataset`, `split_dataset`, `select_samples`, `process_data` with
-    `process_split`, and `collate_fn`. A subclass declares its hyperparameters as annotated class
-    attributes, set by keyword arguments or YAML keys and recorded in checkpoints. `batch_size` and
-    `num_workers` are per rank, `limit_*_samples` numbers of rows.
+    The steps are `load_dataset`, `clean_row`, `split_dataset`, `select_samples`, `process_data`
+    with `process_split`, and `collate_fn`. A subclass declares its hyperparameters as annotated
+    class attributes, set by keyword arguments or YAML keys and recorded in checkpoints.
+    `batch_size` and `num_workers` are per rank, `limit_*_samples` numbers of rows.
 
         from lightning_transformers import Backbone
         from lightning_transformers.task.nlp.text_classification import (
@@ -121,6 +124,7 @@ class TransformerDataModule(LightningDataModule):
         self.model_config: Any = None
         """Config of the model, set by `TaskTransformer.attach_data`."""
         self.dataset: DatasetDict | None = None
+        self.notices = Notices()
 
     # -- from raw rows to examples
 
@@ -135,7 +139,11 @@ class TransformerDataModule(LightningDataModule):
 
     def build_dataset(self) -> DatasetDict:
         """Return the processed splits, as far as they exist: train, validation, test, predict."""
-        return self.process_data(self.select_samples(self.raw_dataset))
+        raw = self.select_samples(self.raw_dataset)
+        processed = self.process_data(raw)
+        if {"train", "validation"} <= raw.keys():
+            self.notices.shared_rows(raw["train"], raw["validation"], self.input_columns())
+        return processed
 
     @cached_property
     def raw_dataset(self) -> DatasetDict:
@@ -148,8 +156,11 @@ class TransformerDataModule(LightningDataModule):
 
     @cached_property
     def loaded_dataset(self) -> DatasetDict:
-        """The result of `load_dataset`, loaded once."""
-        return self.load_dataset()
+        """The result of `load_dataset`, loaded once and cleaned by `clean_row`."""
+        loaded = self.load_dataset()
+        if not self._cleans:
+            return loaded
+        return DatasetDict({split: self._cleaned(split, rows) for split, rows in loaded.items()})
 
     def load_dataset(self) -> DatasetDict:
         """Load the raw splits from the user's files, the bundled sample or the hub, in this order.
@@ -166,6 +177,17 @@ class TransformerDataModule(LightningDataModule):
         loaded = load_from_hub(self.dataset_name, self.dataset_config_name, self.revision, reader)
         chosen = {split: getattr(self, f"{split}_subset_name") for split in SPLITS}
         return named_splits(loaded, chosen)
+
+    def clean_row(self, row: Row) -> Row | None:
+        """Return a cleaned raw row, or None to drop it; by default the row itself.
+
+        It cleans the rows of all splits and the inputs of `predict`, before classes and columns are
+        inferred.
+
+        Args:
+            row: values by column; a row to predict on may have no label.
+        """
+        return row
 
     def samples(self) -> Mapping[str, str]:
         """Return the files of the bundled sample, as `pkg://…`, by split."""
@@ -320,12 +342,31 @@ class TransformerDataModule(LightningDataModule):
 
     # -- prediction
 
+    def input_columns(self) -> Sequence[str]:
+        """Return the columns of a model's input; rows that are equal in all are duplicates."""
+        return ()
+
+    def input_row(self, value: Any) -> Any:
+        """Return a raw input to predict on as a row for `clean_row`; by default unchanged."""
+        return value
+
+    def clean_input(self, value: Any) -> Any:
+        """Return a raw input cleaned; raises ConfigurationError if `clean_row` drops it."""
+        if not self._cleans:
+            return value
+        if (cleaned := self.clean_row(self.input_row(value))) is None:
+            raise ConfigurationError(f"clean_row drops the input {reprlib.repr(value)}")
+        return cleaned
+
     def predict_rows(self, inputs: Sequence[Any]) -> list[Row]:
         """Convert raw inputs to rows as in the files, without labels.
 
         Args:
             inputs: mappings from columns to values; a subclass may accept other types, such as
                 texts.
+
+        Raises:
+            ConfigurationError: for an input that cannot have a prediction.
         """
         return [dict(value) for value in inputs]
 
@@ -357,6 +398,7 @@ class TransformerDataModule(LightningDataModule):
         rows: AnyDataset,
         function: Callable[..., object],
         rows_at_once: int = 1000,
+        keep_columns: bool = False,
         **arguments: object,
     ) -> AnyDataset:
         """Replace batches of rows by the result of a function, with caching.
@@ -368,16 +410,17 @@ class TransformerDataModule(LightningDataModule):
                 cache key contains its code and that of first-party imports; for a method also
                 hyperparameters, plain attributes and the model's config (`data.cache`).
             rows_at_once: maximal number of rows per call.
+            keep_columns: keep the types of the columns, and columns that the function omits.
             arguments: keyword arguments of the function, part of the cache key.
         """
         common = {
             "batched": True,
             "batch_size": rows_at_once,
-            "remove_columns": column_names(rows),
+            "remove_columns": [] if keep_columns else column_names(rows),
             "fn_kwargs": arguments,
         }
         if isinstance(rows, IterableDataset):
-            return rows.map(function, **common)
+            return rows.map(function, features=rows.features if keep_columns else None, **common)
         # Local rank 0 has just filled the cache for the others.
         others = self.trainer is not None and self.trainer.local_rank > 0
         workers = self.preprocessing_num_workers  # part of the key: each processes its own shard
@@ -418,6 +461,18 @@ class TransformerDataModule(LightningDataModule):
                     f"the {split} set has no column '{column}' (its columns: "
                     f"{', '.join(present)}): set dataset.{hyperparameter}=<column>"
                 )
+
+    @property
+    def _cleans(self) -> bool:
+        return type(self).clean_row is not TransformerDataModule.clean_row
+
+    def _cleaned(self, split: str, rows: AnyDataset) -> AnyDataset:
+        cleaned = self.map_rows(
+            split, rows, clean_columns, keep_columns=True, clean_row=self.clean_row
+        )
+        if isinstance(rows, Dataset) and (dropped := len(rows) - len(cleaned)):
+            self.notices.dropped(split, dropped, len(rows))
+        return cleaned
 
     def _evaluation_loader(self, rows: AnyDataset) -> ResumableLoader:
         """Return the batches in order; with several ranks, each row is on exactly one."""

@@ -1,6 +1,8 @@
 """Class labels of datasets and models."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
+from math import inf, isfinite
 from typing import Any
 
 from datasets import ClassLabel, Dataset, LargeList, List
@@ -11,6 +13,8 @@ from lightning_transformers.base.errors import ConfigurationError, did_you_mean
 from lightning_transformers.base.types import Row
 from lightning_transformers.data.loading import AnyDataset
 
+LIST_AS_TEXT = re.compile(r"\[\s*(['\"\d]|\])")
+"""The beginning of a list that was written as text."""
 UNLABELLED = -1
 """Placeholder in the hub's test sets without public labels."""
 
@@ -89,6 +93,40 @@ def distinct_values(rows: Dataset, column: str) -> list[Any]:
 def whole_number(value: object) -> object:
     """Convert integral floats to int: an empty cell turns a column of integers into floats."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def require_no_list(value: str, fix: str) -> None:
+    """Check that a text contains no list, as pandas writes one to a csv.
+
+    Args:
+        value: the text.
+        fix: what to do instead, for the error message.
+
+    Raises:
+        ConfigurationError: for a text such as "['a', 'b']".
+    """
+    if LIST_AS_TEXT.match(value):
+        raise ConfigurationError(f"found a list as text ({value[:30]}): use jsonl, {fix}")
+
+
+def are_fractions(values: Iterable[Any]) -> bool:
+    """Return whether all values are numbers, or texts of numbers, and one of them is not whole."""
+    found = False
+    for value in values:
+        try:
+            found |= value is not None and float(value) % 1 > 0
+        except (TypeError, ValueError):
+            return False
+    return found
+
+
+def class_order(value: object) -> tuple[bool, float, str]:
+    """Return a sort key of class names: numbers by value, then texts."""
+    try:
+        number = float(str(value))
+    except ValueError:
+        number = inf
+    return not isfinite(number), number if isfinite(number) else 0.0, str(value)
 
 
 def is_unlabelled(rows: AnyDataset, column: str) -> bool:

@@ -1,6 +1,8 @@
 """Helpers of text data modules: tokenization, lengths, texts in batches, lines of txt files."""
 
-from collections.abc import Sequence
+import re
+import reprlib
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -9,8 +11,14 @@ from transformers import PreTrainedTokenizerBase
 
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.types import Columns
+from lightning_transformers.data.loading import AnyDataset, column_names
 
 TEXT_TYPES = ("string", "large_string")
+EXAMINED_ROWS = 1000
+CODE = re.compile(r"(?=\D*\d)\S+")
+"""A text with a digit and without a space, such as an id, a date or a file name."""
+ID_NAME = re.compile(r"(.*_)?(id|idx|index|uid|guid|uuid|key)", re.IGNORECASE)
+"""Names of columns of ids."""
 LINE = "text"
 """The column of the lines of a txt file."""
 
@@ -75,11 +83,43 @@ def decode_texts(encoded: Tensor) -> list[str]:
     return [row.tobytes().rstrip(b"\0").decode() for row in encoded.cpu().numpy()]
 
 
+def input_text(row: Mapping[str, Any], column: str, columns: Sequence[str]) -> str:
+    """Return the text of a prediction input; a number becomes a text.
+
+    Args:
+        row: the input.
+        column: the column of the text.
+        columns: all columns of texts, for the error message.
+
+    Raises:
+        ConfigurationError: if it has no text in the column.
+    """
+    value = row.get(column)
+    if isinstance(value, int | float) and value == value:  # pandas has NaN for a missing text
+        value = str(value)
+    if not isinstance(value, str) or not value.strip():
+        given = " and ".join(map(repr, columns))
+        raise ConfigurationError(
+            f"the input {reprlib.repr(dict(row))} has no text in '{column}': give "
+            f"{'a text, or ' if len(columns) == 1 else ''}a mapping with {given}"
+        )
+    return value
+
+
+def text_columns(rows: AnyDataset) -> list[str]:
+    """Return the columns of texts; ids and codes are none if another column has texts.
+
+    A column has ids if its name says so, and codes if each of its first values has a digit and no
+    space.
+    """
+    features = rows.features or {}
+    texts = [c for c in column_names(rows) if getattr(features.get(c), "dtype", "") in TEXT_TYPES]
+    first = list(rows.take(EXAMINED_ROWS).select_columns(texts)) if len(texts) > 1 else []
+    codes = [c for c in texts if all(CODE.fullmatch(row[c] or "0") for row in first)]
+    prose = [c for c in texts if c not in codes and not ID_NAME.fullmatch(c)]
+    return prose or texts
+
+
 def is_line(value: object) -> bool:
     """Return whether a prediction input is a row of a txt file."""
     return isinstance(value, dict) and set(value) == {LINE}
-
-
-def without_lines(inputs: Sequence[Any]) -> list[Any]:
-    """Replace rows of txt files among prediction inputs by their texts."""
-    return [value[LINE] if is_line(value) else value for value in inputs]

@@ -92,7 +92,10 @@ class Seq2SeqDataModule(TextDataModule):
             truncation=self.truncation,
             references=split != "train",
         )
+        self.notices.truncated(split, examples, self.longest_source(), "max_source_length")
         if target is not None:
+            longest = self.longest_target()
+            self.notices.truncated(split, examples, longest, "max_target_length", "labels")
             report_dropped_pairs(split, rows, examples, source, target)
         return examples
 

@@ -1,17 +1,19 @@
 """Data module of text classification: texts or pairs of texts with labels."""
 
 import reprlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import chain
+from math import isfinite
 from typing import Any, ClassVar, Literal
 
+from datasets import ClassLabel, Dataset
 from transformers import PreTrainedTokenizerBase
 
-from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.base.errors import ConfigurationError, joined
 from lightning_transformers.base.types import Columns
-from lightning_transformers.data.labels import LabelEncoder
+from lightning_transformers.data.labels import LabelEncoder, are_fractions, distinct_values
 from lightning_transformers.data.loading import AnyDataset, column_names, shipped_files
-from lightning_transformers.data.texts import TEXT_TYPES, tokenize
+from lightning_transformers.data.texts import text_columns, tokenize
 from lightning_transformers.task.shared.labels import LabelledData
 from lightning_transformers.task.shared.text import PaddedTextDataModule
 
@@ -31,8 +33,8 @@ class TextClassificationDataModule(LabelledData, PaddedTextDataModule):
     text_pair_column: str | None = None
     """Column of the second text of a pair; None: `text_pair`, if it exists."""
     problem_type: ProblemType | None = None
-    """Type of the labels; None: multi-label classification for lists, regression for floats unless
-    `labels` is set, else single-label classification."""
+    """Type of the labels; None: multi-label classification for lists, regression for
+    numbers that are not all whole unless `labels` is set, else single-label classification."""
 
     sample_files: ClassVar[dict[str, str]] = shipped_files("text_classification", "csv")
 
@@ -43,7 +45,7 @@ class TextClassificationDataModule(LabelledData, PaddedTextDataModule):
         labelled = split != "predict"
         if labelled:
             self.require_columns(split, rows, label_column=self.label_column)
-        return self.map_rows(
+        examples = self.map_rows(
             split,
             rows,
             encode_texts_with_labels,
@@ -56,6 +58,13 @@ class TextClassificationDataModule(LabelledData, PaddedTextDataModule):
             labels=self.label_encoder(split, rows) if labelled else None,
             place=f"the {split} set",
         )
+        self.report_truncated(split, examples)
+        return examples
+
+    def input_columns(self) -> Sequence[str]:
+        """Return the columns of the text and, if set, of its pair."""
+        pair = self.text_pair_column
+        return [self.input_column()] if pair is None else [self.input_column(), pair]
 
     def text_columns(self, split: str, rows: AnyDataset) -> tuple[str, str | None]:
         """Return the columns of the text and of its pair, or None without a pair.
@@ -66,6 +75,8 @@ class TextClassificationDataModule(LabelledData, PaddedTextDataModule):
             return self.text_column, self.text_pair_column
         text, pair = self.inferred_columns(split, rows)
         if split != "predict":
+            reason = f"the columns of the {split} set are {joined(column_names(rows))}"
+            self.notices.inferred(reason, text_column=text, text_pair_column=pair)
             self.text_column = self.hparams["text_column"] = text
             self.text_pair_column = self.hparams["text_pair_column"] = pair
         return text, pair
@@ -79,9 +90,7 @@ class TextClassificationDataModule(LabelledData, PaddedTextDataModule):
         columns, pair = column_names(rows), self.text_pair_column
         if "text" in columns:
             return "text", pair or ("text_pair" if "text_pair" in columns else None)
-        features = rows.features or {}
-        texts = [c for c in columns if getattr(features.get(c), "dtype", "") in TEXT_TYPES]
-        texts = [column for column in texts if column not in (self.label_column, pair)]
+        texts = [c for c in text_columns(rows) if c not in (self.label_column, pair)]
         if len(texts) not in ((1,) if pair else (1, 2)):
             raise ConfigurationError(
                 f"the {split} set has {len(texts)} text columns (its columns: "
@@ -94,9 +103,12 @@ class TextClassificationDataModule(LabelledData, PaddedTextDataModule):
         if self.problem_type is None:
             split, rows = next(iter(self.loaded_dataset.items()))
             self.require_columns(split, rows, label_column=self.label_column)
-            feature = (rows.features or {}).get(self.label_column)
-            self.problem_type = problem_type_of(feature, has_classes=self.labels is not None)
+            self.problem_type, reason = problem_type_of(rows, self.label_column, self.labels)
             self.hparams["problem_type"] = self.problem_type
+            self.notices.inferred(
+                f"the labels in '{self.label_column}' of the {split} set are {reason}",
+                problem_type=self.problem_type,
+            )
         return self.problem_type
 
     def label_values(self, values: Iterable[Any]) -> Iterable[Any]:
@@ -121,17 +133,27 @@ class TextClassificationDataModule(LabelledData, PaddedTextDataModule):
         return {**super().model_data_kwargs, "problem_type": kind}
 
 
-def problem_type_of(feature: object, has_classes: bool) -> ProblemType:
-    """Return the problem type of a label feature.
+def problem_type_of(
+    rows: AnyDataset, column: str, labels: Sequence[str] | None
+) -> tuple[ProblemType, str]:
+    """Return the problem type of a label column, and a description of its values.
 
     Args:
-        feature: the feature of the label column.
-        has_classes: whether `labels` is set, so that a float is a class id.
+        rows: the rows.
+        column: the label column.
+        labels: the classes, if they are given, so that a float is the id of a class.
     """
+    feature = (rows.features or {}).get(column)
     if hasattr(feature, "feature"):
-        return "multi_label_classification"
-    is_number = "float" in str(getattr(feature, "dtype", "")) and not has_classes
-    return "regression" if is_number else "single_label_classification"
+        return "multi_label_classification", "lists"
+    if labels is not None:
+        return "single_label_classification", "given as dataset.labels"
+    is_number = "float" in str(getattr(feature, "dtype", ""))
+    if isinstance(rows, Dataset) and not isinstance(feature, ClassLabel):
+        is_number = are_fractions(distinct_values(rows, column))
+    if is_number:
+        return "regression", "numbers, not all of them whole"
+    return "single_label_classification", "texts or whole numbers"
 
 
 def encode_texts_with_labels(
@@ -190,9 +212,18 @@ def require_values(columns: Columns, names: Iterable[str | None], place: str) ->
 
 
 def target(value: Any, labels: LabelEncoder | None) -> int | float | list[float]:
-    """Return the label for the model: a class id, a multi-hot vector, or a float for regression."""
+    """Return the label for the model: a class id, a multi-hot vector, or a float for regression.
+
+    Raises:
+        ConfigurationError: for a value that is no class, or in a regression not finite.
+    """
     if labels is None:
-        return float(value)
+        if not isfinite(number := float(value)):
+            raise ConfigurationError(
+                f"the label {value} is not a finite number: correct the data, or set "
+                "dataset.problem_type=single_label_classification"
+            )
+        return number
     if isinstance(value, list):
         present = {labels(part) for part in value}
         return [float(number in present) for number in range(len(labels.names))]

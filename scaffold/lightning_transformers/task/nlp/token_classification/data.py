@@ -1,5 +1,6 @@
 """Data module of token classification: sentences with a tag for each word."""
 
+import reprlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -79,6 +80,7 @@ class TokenClassificationDataModule(LabelledData, PaddedTextDataModule):
         )
         if isinstance(encoded, Dataset) and len(encoded) == 0:
             raise no_text(split, "tokens_column", self.tokens_column)
+        self.report_truncated(split, encoded)
         return encoded
 
     def require_words(self, split: str, rows: AnyDataset) -> None:
@@ -122,6 +124,10 @@ class TokenClassificationDataModule(LabelledData, PaddedTextDataModule):
         """Return texts, and mappings with words or a `text`, as rows of words."""
         return [{self.tokens_column: self.sentence(value).words} for value in inputs]
 
+    def input_columns(self) -> Sequence[str]:
+        """Return the column of the words."""
+        return [self.tokens_column]
+
     def sentence(self, value: Any) -> Sentence:
         """Return the words of an input to predict on.
 
@@ -138,10 +144,10 @@ class TokenClassificationDataModule(LabelledData, PaddedTextDataModule):
         elif words is not None:
             found = Sentence.of_words(words)
         else:
-            found = Sentence.in_text(text if isinstance(text, str) else "")
+            found = Sentence.in_text("" if text is None else str(text))
         if not found.words:
             raise ConfigurationError(
-                f'input {value!r} has no words: give +x="some text", or a mapping with '
+                f"the input {reprlib.repr(value)} has no words: give a text, or a mapping with "
                 f"'{self.tokens_column}'"
             )
         return found

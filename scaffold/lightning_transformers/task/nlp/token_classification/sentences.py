@@ -8,6 +8,7 @@ import regex
 
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.types import Row
+from lightning_transformers.data.labels import require_no_list
 
 WORDS_AND_PUNCTUATION = regex.compile(
     r"(?:\b[^\W\d_]\.)+|\b(?:Mr|Mrs|Ms|Dr|St)\.|\w+|[^\w\s]\p{M}*"
@@ -60,11 +61,7 @@ def split_words(value: Any) -> list[Any]:
     """
     if not isinstance(value, str):
         return list(value or [])
-    if regex.match(r"\[['\"\d]", value):
-        raise ConfigurationError(
-            f"expected words, found a list as text ({value[:30]} …): use jsonl, which supports "
-            "lists, or separate words and tags by spaces"
-        )
+    require_no_list(value, "or separate words and tags by spaces")
     return value.split()
 
 

@@ -144,4 +144,76 @@ def test_given_classes_make_numbers_those_of_classes(tmp_path: Path) -> None:
     data.setup("fit")
     assert data.kind_of_labels() == "single_label_classification"
     assert list((data.dataset or {})["train"]["labels"]) == [0, 1, 0, 1]
-    assert data_module(file).kind_of_labels() == "regression"
+    assert data_module(file).kind_of_labels() == "single_label_classification"
+
+
+@pytest.mark.parametrize(
+    ("labels", "kind", "classes"),
+    [
+        ([0.0, 1.0], "single_label_classification", ["0", "1"]),
+        ([0.5, 1.0, None], "regression", None),
+        (["0.5", "1"], "regression", None),
+        (["1E3", "2E3"], "single_label_classification", ["1E3", "2E3"]),
+        (["01", "02", "10"], "single_label_classification", ["01", "02", "10"]),
+        (["10", "9", "none", "inf"], "single_label_classification", ["9", "10", "inf", "none"]),
+    ],
+)
+def test_only_numbers_that_are_not_whole_are_a_regression(
+    labels: list[Any], kind: str, classes: list[str] | None, tmp_path: Path
+) -> None:
+    rows = [{"text": "a", "label": label} for label in labels]
+    data = data_module(write(tmp_path / "rows.jsonl", rows))
+    assert data.kind_of_labels() == kind
+    assert classes is None or data.class_names() == classes
+
+
+def test_what_is_inferred_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    rows = [{"id": f"tr-{n}", "says": "a b", "label": ["pos", "Pos"][n % 2]} for n in range(4)]
+    data = data_module(write(tmp_path / "rows.jsonl", rows), max_length=4)
+    data.prepare_data()
+    data.setup("fit")
+    seen = "train set are id, says, label"
+    for line in (
+        f"inferred dataset.text_column=says: the columns of the {seen}",
+        "inferred dataset.problem_type=single_label_classification: the labels in 'label' of the "
+        "train set are texts or whole numbers",
+        "inferred dataset.labels=[Pos, pos]: the values of 'label' in the train set",
+    ):
+        assert caplog.messages.count(line) == 1
+    assert "differ only in case or spaces: 'Pos' and 'pos'" in caplog.text
+    assert "4 of 4 rows of the validation set are also in the training set" in caplog.text
+    assert "4 of 4 inputs of the train set (100.0%) reach 4 tokens" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["id", "guid", "other"])
+def test_an_id_is_not_a_text(name: str, tmp_path: Path) -> None:
+    values = ["a", "b"] if name != "other" else ["x1", "2020-01-01"]
+    rows = [{name: value, "says": "a text", "label": value} for value in values]
+    data = data_module(write(tmp_path / "rows.jsonl", rows))
+    data.setup("fit")
+    assert (data.text_column, data.text_pair_column) == ("says", None)
+
+
+@pytest.mark.parametrize("label", ["['a', 'b']", "[0 1]", '["a"]', "[]"])
+def test_lists_as_text_are_no_classes(label: str, tmp_path: Path) -> None:
+    rows = [{"text": "a", "label": value} for value in (label, "['b']")]
+    with pytest.raises(ConfigurationError, match="found a list as text"):
+        data_module(write(tmp_path / "rows.jsonl", rows)).class_names()
+
+
+def test_an_infinite_number_is_no_target(tmp_path: Path) -> None:
+    rows = [{"text": "a", "label": label} for label in ("0.5", "inf")]
+    with pytest.raises(ConfigurationError, match="label inf is not a finite number"):
+        data_module(write(tmp_path / "rows.jsonl", rows)).setup("fit")
+
+
+def test_each_input_has_a_prediction_or_a_reason(tmp_path: Path) -> None:
+    data = data_module(write(tmp_path / "rows.jsonl", ROWS))
+    task = model(data)
+    inputs = [{"text": 5}, "", {"text": None}, {"text": "a"}, {"text": float("nan")}, {"x": 1}]
+    found = task.predict(inputs, data)
+    assert [*found[0], *found[3]] == ["label", "score"] * 2
+    assert all("has no text in 'text'" in found[index]["error"] for index in (1, 2, 4, 5))
+    with pytest.raises(ConfigurationError, match=r"the input \{.text.: ..\} has no text"):
+        task.predict([""], data)
