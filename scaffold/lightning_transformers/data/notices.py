@@ -46,14 +46,14 @@ class Notices:
         self._log_once(logging.INFO, f"clean_row drops {number} of {total} rows of the {split} set")
 
     def similar_classes(self, names: Sequence[str]) -> None:
-        """Warn of class names that differ only in case or spaces, such as `pos` and `Pos `."""
+        """Warn of classes that differ in spelling only, such as `pos` and `Pos `, `1` and `1.0`."""
         groups: dict[str, list[str]] = {}
         for name in names:
-            groups.setdefault(" ".join(name.split()).casefold(), []).append(repr(name))
+            groups.setdefault(plain_spelling(name), []).append(repr(name))
         if similar := [" and ".join(group) for group in groups.values() if len(group) > 1]:
             self._log_once(
                 logging.WARNING,
-                f"classes that differ only in case or spaces: {joined(similar, '; ')}; merge them "
+                f"classes that differ in spelling only: {joined(similar, '; ')}; merge them "
                 "in the data or in clean_row, or list the classes in dataset.labels=[a,b]",
             )
 
@@ -126,6 +126,15 @@ def hashes(rows: Dataset, columns: Sequence[str]) -> Iterator[int]:
     for table in first.with_format("arrow").iter(HASHED_AT_ONCE):
         values = [column.to_pylist() for column in table.columns]
         yield from (hash(str(row)) for row in zip(*values, strict=True))
+
+
+def plain_spelling(name: str) -> str:
+    """Return a class name in lower case, without additional spaces; a number in one format."""
+    text = " ".join(name.split()).casefold()
+    try:
+        return str(float(text))
+    except ValueError:
+        return text
 
 
 def to_override(value: object) -> str:

@@ -31,6 +31,7 @@ def test_an_inferred_value_is_logged_once_as_its_override(
         (["pos", "pos ", "neg"], "'pos' and 'pos '"),
         (["neutral", "NEG", "neg"], "'NEG' and 'neg'"),
         (["not  sure", "not sure"], "and 'not sure'"),
+        (["1", "1.0", "2"], "'1' and '1.0'"),
         (["pos", "neg", "posi"], None),
     ],
 )

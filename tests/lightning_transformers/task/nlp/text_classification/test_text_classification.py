@@ -181,7 +181,7 @@ def test_what_is_inferred_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptu
         "inferred dataset.labels=[Pos, pos]: the values of 'label' in the train set",
     ):
         assert caplog.messages.count(line) == 1
-    assert "differ only in case or spaces: 'Pos' and 'pos'" in caplog.text
+    assert "differ in spelling only: 'Pos' and 'pos'" in caplog.text
     assert "4 of 4 rows of the validation set are also in the training set" in caplog.text
     assert "4 of 4 inputs of the train set (100.0%) reach 4 tokens" in caplog.text
 
