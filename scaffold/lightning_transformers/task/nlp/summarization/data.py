@@ -64,6 +64,10 @@ class SummarizationDataModule(Seq2SeqDataModule):
             + " ".join(f"dataset.{hyperparameter}=<column>" for hyperparameter in missing)
         )
 
+    def pair_columns(self) -> tuple[str, str]:
+        """Return the columns of text and summary."""
+        return self.text_column or "text", self.summary_column or "summary"
+
     def t5_prefix(self) -> str:
         """Return T5's prefix (Raffel et al., 2020, appendix D)."""
         return "summarize: "

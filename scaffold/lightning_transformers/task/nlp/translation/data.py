@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 from transformers import PreTrainedTokenizerBase
@@ -15,6 +16,7 @@ from lightning_transformers.task.shared.seq2seq import Field, Seq2SeqDataModule
 TRANSLATION = "translation"
 """Column of mappings from language to text, as in datasets on the hub."""
 T5_LANGUAGES = {"de": "German", "en": "English", "fr": "French", "ro": "Romanian"}
+LANGUAGE = re.compile(r"(?!txt)[a-z]{2,3}([-_][A-Za-z]+)*")
 LANGUAGE_CODE = re.compile(r"[a-z]{2,3}_[A-Za-z]{2,4}")
 
 
@@ -106,6 +108,13 @@ class TranslationDataModule(Seq2SeqDataModule):
     def input_columns(self) -> Sequence[str]:
         """Return the source language."""
         return [self.input_column()]
+
+    def pair_columns(self) -> tuple[str, str]:
+        """Return the languages; if unset, the endings of the files, as in `train.en`."""
+        endings = [Path(str(file)).suffix[1:] for file in (self.source_file, self.target_file)]
+        named = all(LANGUAGE.fullmatch(ending) for ending in endings) and len({*endings}) == 2
+        source, target = endings if named else ("source", "target")
+        return self.source_language or source, self.target_language or target
 
     def t5_prefix(self) -> str:
         """Return T5's prefix (Raffel et al., 2020, appendix D), or "" for other languages."""
