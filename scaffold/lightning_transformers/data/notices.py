@@ -1,4 +1,4 @@
-"""What the log says about the rows of a run: inferred values, and rows that are cut or repeated."""
+"""Log lines about the rows of a run: inferred values, and rows that are cut or repeated."""
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence

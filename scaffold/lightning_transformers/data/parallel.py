@@ -44,7 +44,7 @@ def load_pairs(
 
 
 def lines_of(file: str, column: str, reader: DatasetReader) -> Dataset:
-    """Return the lines of a text file, also blank ones, as a column."""
+    """Return all lines of a text file as a column; raises ConfigurationError if it is missing."""
     path = Path(to_absolute_path(local_path(file)))
     if not path.is_file():
         raise ConfigurationError(f"the file '{file}' does not exist (looked for {path})")

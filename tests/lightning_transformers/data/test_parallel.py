@@ -61,7 +61,7 @@ def test_texts_with_summaries(project: Path) -> None:
         ({"streaming": True}, "set dataset.streaming=false"),
     ],
 )
-def test_files_that_are_no_pairs(values: dict[str, Any], message: str, project: Path) -> None:
+def test_files_that_do_not_fit(values: dict[str, Any], message: str, project: Path) -> None:
     with pytest.raises(ConfigurationError) as caught:
         translation(**values).load_dataset()
     assert message in str(caught.value)

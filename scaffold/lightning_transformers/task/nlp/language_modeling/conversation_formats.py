@@ -49,10 +49,10 @@ def messages_in(row: Mapping[str, Any], messages_column: str) -> Any:
         messages_column: a column of messages, which precedes other formats.
 
     Returns:
-        Messages `{role: …, content: …}`, unless the value of the column is no list of messages.
+        Messages `{role: …, content: …}`, unless the column has another value.
 
     Raises:
-        ConfigurationError: for a `from` that is no known speaker.
+        ConfigurationError: for an unknown speaker in `from`.
     """
     lists = [column for column in (messages_column, MESSAGES, "conversations") if column in row]
     if lists:
@@ -77,7 +77,11 @@ def turn(role: str, content: Any) -> list[Any]:
 
 
 def with_role(message: Any) -> Any:
-    """Return a message `{from, value}` as `{role, content}`, and any other value unchanged."""
+    """Return a message `{from, value}` as `{role, content}`, and any other value unchanged.
+
+    Raises:
+        ConfigurationError: for an unknown speaker.
+    """
     if not isinstance(message, Mapping) or not message.get("from"):
         return message
     speaker = str(message["from"]).lower()

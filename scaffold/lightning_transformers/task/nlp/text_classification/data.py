@@ -215,7 +215,7 @@ def target(value: Any, labels: LabelEncoder | None) -> int | float | list[float]
     """Return the label for the model: a class id, a multi-hot vector, or a float for regression.
 
     Raises:
-        ConfigurationError: for a value that is no class, or in a regression not finite.
+        ConfigurationError: for an unknown class, or in a regression an infinite number.
     """
     if labels is None:
         if not isfinite(number := float(value)):

@@ -196,13 +196,13 @@ def test_an_id_is_not_a_text(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("label", ["['a', 'b']", "[0 1]", '["a"]', "[]"])
-def test_lists_as_text_are_no_classes(label: str, tmp_path: Path) -> None:
+def test_lists_as_text_are_refused(label: str, tmp_path: Path) -> None:
     rows = [{"text": "a", "label": value} for value in (label, "['b']")]
     with pytest.raises(ConfigurationError, match="found a list as text"):
         data_module(write(tmp_path / "rows.jsonl", rows)).class_names()
 
 
-def test_an_infinite_number_is_no_target(tmp_path: Path) -> None:
+def test_an_infinite_target_is_refused(tmp_path: Path) -> None:
     rows = [{"text": "a", "label": label} for label in ("0.5", "inf")]
     with pytest.raises(ConfigurationError, match="label inf is not a finite number"):
         data_module(write(tmp_path / "rows.jsonl", rows)).setup("fit")
