@@ -303,8 +303,8 @@ class TransformerDataModule(DataLoaders):
         return [dict(value) for value in inputs]
 
     def predict_dataset(self, inputs: Sequence[object]) -> Dataset:
-        """Convert raw inputs to a dataset, see `predict_rows`."""
-        return Dataset.from_list(self.predict_rows(inputs))
+        """Convert raw inputs to a dataset, see `predict_rows`; values of a column may be mixed."""
+        return Dataset.from_list(self.predict_rows(inputs), on_mixed_types="use_json")
 
     def predict_batches(self, inputs: Sequence[object], batch_size: int) -> Iterator[Batch]:
         """Yield batches of raw inputs for `TaskTransformer.predict_step`, in order.
@@ -342,7 +342,7 @@ class TransformerDataModule(DataLoaders):
                 cache key contains its code and that of first-party imports; for a method also
                 hyperparameters, plain attributes and the model's config (`data.cache`).
             rows_at_once: maximal number of rows per call.
-            keep_columns: keep the types of the columns, and columns that the function omits.
+            keep_columns: keep the columns that the function omits, and all types except a stream's.
             arguments: keyword arguments of the function, part of the cache key.
         """
         common = {
@@ -352,7 +352,7 @@ class TransformerDataModule(DataLoaders):
             "fn_kwargs": arguments,
         }
         if isinstance(rows, IterableDataset):
-            return rows.map(function, features=rows.features if keep_columns else None, **common)
+            return rows.map(function, **common)
         # Local rank 0 has just filled the cache for the others.
         others = self.trainer is not None and self.trainer.local_rank > 0
         workers = self.preprocessing_num_workers  # part of the key: each processes its own shard
@@ -402,6 +402,9 @@ class TransformerDataModule(DataLoaders):
         cleaned = self.map_rows(
             split, rows, clean_columns, keep_columns=True, clean_row=self.clean_row
         )
-        if isinstance(rows, Dataset) and (dropped := len(rows) - len(cleaned)):
+        if isinstance(rows, IterableDataset):  # whose types are lost
+            known = rows.features or {}
+            return cleaned.cast(known) if {*known} == {*column_names(cleaned)} else cleaned
+        if dropped := len(rows) - len(cleaned):
             self.notices.dropped(split, dropped, len(rows))
         return cleaned

@@ -52,6 +52,17 @@ def test_columns_and_classes_are_those_of_cleaned_rows(
         assert caplog.messages.count(line) == 1
 
 
+@pytest.mark.parametrize("column", ["text", "body"])
+def test_rows_of_a_stream_are_cleaned_on_demand(column: str, tmp_path: Path) -> None:
+    values = {"labels": ["a", "b"], "text_column": column, "streaming": True}
+    data = titled(tmp_path, [*ROWS, ADVERT], **values)
+    assert [row["text"] for row in data.raw_dataset["train"]] == [
+        f"T{n} text {n}" for n in range(4)
+    ]
+    data.setup("fit")
+    assert len(list((data.dataset or {})["train"])) == 4
+
+
 def as_approximate(prediction: Row) -> Row:
     return {**prediction, "score": pytest.approx(prediction["score"], rel=1e-3)}
 

@@ -35,6 +35,7 @@ class LabelledData(TransformerDataModule):
         if self.labels is None:
             self.labels = self.infer_labels(self.loaded_dataset)
             self.hparams["labels"] = self.labels
+            self.notices.similar_classes(self.labels)
         return self.labels
 
     def infer_labels(self, dataset: DatasetDict) -> list[str]:
@@ -66,7 +67,6 @@ class LabelledData(TransformerDataModule):
         self.notices.inferred(
             f"the values of '{self.label_column}' in the {split} set", labels=names
         )
-        self.notices.similar_classes(names)
         return names
 
     def label_values(self, values: Iterable[Any]) -> Iterable[Any]:

@@ -112,7 +112,7 @@ class MultipleChoiceDataModule(PaddedTextDataModule):
         return rows
 
     def input_row(self, value: object) -> Row:
-        """Return an input to predict on with the columns of the dataset, {} unless it is a mapping."""
+        """Return an input to predict on with the dataset's columns, {} unless it is a mapping."""
         names = {"context": self.context_column, "choices": self.choices_column}
         if self.question_column is not None:
             names["question"] = self.question_column

@@ -211,7 +211,8 @@ def test_an_infinite_target_is_refused(tmp_path: Path) -> None:
 def test_each_input_has_a_prediction_or_a_reason(tmp_path: Path) -> None:
     data = data_module(write(tmp_path / "rows.jsonl", ROWS))
     task = model(data)
-    inputs = [{"text": 5}, "", {"text": None}, {"text": "a"}, {"text": float("nan")}, {"x": 1}]
+    inputs = [{"text": 5, "id": 1}, "", {"text": None}, {"text": "a", "id": "b"}]
+    inputs += [{"text": float("nan")}, {"x": 1}]
     found = task.predict(inputs, data)
     assert [*found[0], *found[3]] == ["label", "score"] * 2
     assert all("has no text in 'text'" in found[index]["error"] for index in (1, 2, 4, 5))
