@@ -16,6 +16,9 @@ from lightning_transformers.config.config_tree import PACKAGED_CONFIGS, keys_in_
 QUOTED_OR_NESTED = re.compile(r"\"(\\.|[^\"\\])*\"|'(\\.|[^'\\])*'|\{.*\}|\[.*\]|", re.DOTALL)
 """A value that needs no quotes: Hydra parses it as a string, mapping or list."""
 
+HOME_PATH = re.compile(r"(?<![^\[,])~[^,\]]*")
+"""A path in the home folder, alone or in a list: the grammar of Hydra has no `~`."""
+
 
 def normalize_overrides(overrides: Sequence[str]) -> list[str]:
     """Return the overrides with `+task=` rewritten to `task=` and the value of `x` quoted.
@@ -29,6 +32,8 @@ def normalize_overrides(overrides: Sequence[str]) -> list[str]:
 def _normalized(override: str) -> str:
     key, equals, value = override.partition("=")
     name = key.lstrip("+")
+    if name.endswith("_file"):
+        return key + equals + HOME_PATH.sub(r"'\g<0>'", value)
     if name not in keys_in_file("config.yaml") or not equals:
         return override
     if name == "x" and not QUOTED_OR_NESTED.fullmatch(value):

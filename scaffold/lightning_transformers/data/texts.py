@@ -1,16 +1,27 @@
 """Helpers of text data modules: tokenization, lengths, texts in batches, lines of txt files."""
 
+import ast
+import json
+import re
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import torch
+from datasets import Dataset
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.types import Columns
+from lightning_transformers.data.loading import AnyDataset
 
 TEXT_TYPES = ("string", "large_string")
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+STREAM_SAMPLE = 100
+"""Rows of a stream from which the content of a column is inferred."""
 LINE = "text"
 """The column of the lines of a txt file."""
 
@@ -56,6 +67,39 @@ def require_length(encoded: Columns, max_length: int) -> None:
             f"an input has {longest} tokens, more than the maximum of {max_length}: set "
             "dataset.truncation=true"
         )
+
+
+def text_columns(rows: AnyDataset) -> list[str]:
+    """Return the columns of text, without those of numbers: all cells of a csv are texts.
+
+    Args:
+        rows: the rows; of a stream, the first ones decide.
+    """
+    features = rows.features or {}
+    names = [name for name, kind in features.items() if getattr(kind, "dtype", "") in TEXT_TYPES]
+    if isinstance(rows, Dataset):
+        return [name for name in names if any(map(has_words, rows.data.column(name).chunks))]
+    first = list(rows.take(STREAM_SAMPLE))
+    return [name for name in names if has_words(pa.array([row[name] for row in first]))]
+
+
+def has_words(column: pa.Array) -> bool:
+    """Return whether a value of a column of texts is not a number."""
+    if pa.types.is_null(column.type):
+        return False
+    is_number = pc.match_substring_regex(column, f"^({NUMBER.pattern})$")
+    return pc.any(pc.invert(is_number)).as_py() or False
+
+
+def as_list(value: Any) -> Any:
+    """Return a text that Python or JSON writes for a list as this list, other values unchanged."""
+    if isinstance(value, str) and value[:1] == "[" and value[-1:] == "]":
+        with suppress(ValueError, SyntaxError):
+            parsed = ast.literal_eval(value)
+            # numpy writes a list without commas, which Python reads as one text.
+            if value in (str(parsed), json.dumps(parsed), json.dumps(parsed, ensure_ascii=False)):
+                return parsed
+    return value
 
 
 def encode_texts(texts: Sequence[str]) -> Tensor:

@@ -1,7 +1,8 @@
 """Data module of text classification: texts or pairs of texts with labels."""
 
+import logging
 import reprlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import Any, ClassVar, Literal
 
@@ -9,11 +10,13 @@ from transformers import PreTrainedTokenizerBase
 
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.types import Columns
-from lightning_transformers.data.labels import LabelEncoder
+from lightning_transformers.data.labels import LabelEncoder, first_values, have_fractions
 from lightning_transformers.data.loading import AnyDataset, column_names, shipped_files
-from lightning_transformers.data.texts import TEXT_TYPES, tokenize
+from lightning_transformers.data.texts import as_list, text_columns, tokenize
 from lightning_transformers.task.shared.labels import LabelledData
 from lightning_transformers.task.shared.text import PaddedTextDataModule
+
+log = logging.getLogger(__name__)
 
 ProblemType = Literal["single_label_classification", "multi_label_classification", "regression"]
 
@@ -31,8 +34,8 @@ class TextClassificationDataModule(LabelledData, PaddedTextDataModule):
     text_pair_column: str | None = None
     """Column of the second text of a pair; None: `text_pair`, if it exists."""
     problem_type: ProblemType | None = None
-    """Type of the labels; None: multi-label classification for lists, regression for floats unless
-    `labels` is set, else single-label classification."""
+    """Type of the labels; None: multi-label classification for lists, regression for numbers, some
+    of them not whole, unless `labels` is set, else single-label classification."""
 
     sample_files: ClassVar[dict[str, str]] = shipped_files("text_classification", "csv")
 
@@ -79,9 +82,7 @@ class TextClassificationDataModule(LabelledData, PaddedTextDataModule):
         columns, pair = column_names(rows), self.text_pair_column
         if "text" in columns:
             return "text", pair or ("text_pair" if "text_pair" in columns else None)
-        features = rows.features or {}
-        texts = [c for c in columns if getattr(features.get(c), "dtype", "") in TEXT_TYPES]
-        texts = [column for column in texts if column not in (self.label_column, pair)]
+        texts = [c for c in text_columns(rows) if c not in (self.label_column, pair)]
         if len(texts) not in ((1,) if pair else (1, 2)):
             raise ConfigurationError(
                 f"the {split} set has {len(texts)} text columns (its columns: "
@@ -94,15 +95,21 @@ class TextClassificationDataModule(LabelledData, PaddedTextDataModule):
         if self.problem_type is None:
             split, rows = next(iter(self.loaded_dataset.items()))
             self.require_columns(split, rows, label_column=self.label_column)
-            feature = (rows.features or {}).get(self.label_column)
-            self.problem_type = problem_type_of(feature, has_classes=self.labels is not None)
+            values = first_values(rows, self.label_column)
+            self.problem_type = problem_type_of(values, has_classes=self.labels is not None)
             self.hparams["problem_type"] = self.problem_type
+            if self.problem_type == "regression":
+                log.info(
+                    "column '%s' has numbers that are not whole: a regression; for classes set "
+                    "dataset.problem_type=single_label_classification",
+                    self.label_column,
+                )
         return self.problem_type
 
     def label_values(self, values: Iterable[Any]) -> Iterable[Any]:
         """Return the classes in the values of the label column, which may be lists."""
         if self.kind_of_labels() == "multi_label_classification":
-            values = chain.from_iterable(value or () for value in values)
+            values = chain.from_iterable(as_list(value) or () for value in values)
         return super().label_values(values)
 
     def label_encoder(self, split: str, rows: AnyDataset) -> LabelEncoder | None:
@@ -121,17 +128,18 @@ class TextClassificationDataModule(LabelledData, PaddedTextDataModule):
         return {**super().model_data_kwargs, "problem_type": kind}
 
 
-def problem_type_of(feature: object, has_classes: bool) -> ProblemType:
-    """Return the problem type of a label feature.
+def problem_type_of(values: Sequence[Any], has_classes: bool) -> ProblemType:
+    """Return the problem type of labels.
 
     Args:
-        feature: the feature of the label column.
-        has_classes: whether `labels` is set, so that a float is a class id.
+        values: the labels; lists, also as text, are several classes.
+        has_classes: whether `labels` is set, so that a number is a class.
     """
-    if hasattr(feature, "feature"):
+    present = [as_list(value) for value in values if value is not None]
+    if present and all(isinstance(value, list) for value in present):
         return "multi_label_classification"
-    is_number = "float" in str(getattr(feature, "dtype", "")) and not has_classes
-    return "regression" if is_number else "single_label_classification"
+    is_regression = not has_classes and have_fractions(present)
+    return "regression" if is_regression else "single_label_classification"
 
 
 def encode_texts_with_labels(
@@ -163,7 +171,7 @@ def encode_texts_with_labels(
     pairs = columns[pair] if pair else None
     encoded = tokenize(tokenizer, columns[text], pairs, max_length, truncation)
     if label is not None:
-        encoded["labels"] = [target(value, labels) for value in columns[label]]
+        encoded["labels"] = [target(value, labels, place) for value in columns[label]]
     return encoded
 
 
@@ -189,11 +197,23 @@ def require_values(columns: Columns, names: Iterable[str | None], place: str) ->
         )
 
 
-def target(value: Any, labels: LabelEncoder | None) -> int | float | list[float]:
+def target(value: Any, labels: LabelEncoder | None, place: str) -> int | float | list[float]:
     """Return the label for the model: a class id, a multi-hot vector, or a float for regression."""
     if labels is None:
-        return float(value)
+        return number(value, place)
+    value = as_list(value)
     if isinstance(value, list):
         present = {labels(part) for part in value}
         return [float(number in present) for number in range(len(labels.names))]
     return labels(value)
+
+
+def number(value: Any, place: str) -> float:
+    """Return a label of a regression; raises ConfigurationError if it is not a number."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise ConfigurationError(
+            f"the label '{value}' of {place} is not a number: correct it, or set "
+            "dataset.problem_type=single_label_classification"
+        ) from None

@@ -9,7 +9,7 @@ from transformers import PreTrainedTokenizerBase
 from lightning_transformers.base.errors import ConfigurationError, did_you_mean
 from lightning_transformers.base.types import Row
 from lightning_transformers.data.loading import AnyDataset, column_names, shipped_files
-from lightning_transformers.data.texts import TEXT_TYPES
+from lightning_transformers.data.texts import text_columns
 from lightning_transformers.task.shared.seq2seq import Field, Seq2SeqDataModule
 
 TRANSLATION = "translation"
@@ -179,9 +179,10 @@ def languages_in(split: str, rows: AnyDataset) -> list[str]:
         ConfigurationError: if `translation` is not a column of mappings.
     """
     features = rows.features or next(iter(rows))  # a stream without features: use its first row
+    if TRANSLATION not in features and rows.features:
+        return text_columns(rows)
     if TRANSLATION not in features:
-        text = (*TEXT_TYPES, str)
-        return [c for c, kind in features.items() if getattr(kind, "dtype", type(kind)) in text]
+        return [column for column, value in features.items() if isinstance(value, str)]
     feature = features[TRANSLATION]
     languages = getattr(feature, "languages", feature)
     if isinstance(languages, str) or not hasattr(languages, "__iter__"):
