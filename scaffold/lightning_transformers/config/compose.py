@@ -18,6 +18,9 @@ QUOTED_OR_NESTED = re.compile(
 )
 """A value that needs no quotes: a quoted string, a mapping, a list of these, an interpolation."""
 
+HOME_PATH = re.compile(r"(?<![^\[,])~[^,\]]*")
+"""A path in the home folder, alone or in a list: the grammar of Hydra has no `~`."""
+
 
 def normalize_overrides(overrides: Sequence[str]) -> list[str]:
     """Return the overrides with `+task=` rewritten to `task=` and the value of `x` quoted.
@@ -31,6 +34,8 @@ def normalize_overrides(overrides: Sequence[str]) -> list[str]:
 def _normalized(override: str) -> str:
     key, equals, value = override.partition("=")
     name = key.lstrip("+")
+    if name.endswith("_file"):
+        return key + equals + HOME_PATH.sub(r"'\g<0>'", value)
     if name not in keys_in_file("config.yaml") or not equals:
         return override
     if name == "x" and not QUOTED_OR_NESTED.fullmatch(value):

@@ -13,7 +13,6 @@ from torch.utils.data import DataLoader
 
 from lightning_transformers.base.errors import NO_DATASET, ConfigurationError
 from lightning_transformers.base.hyperparameters import hyperparameters_of, set_hyperparameters
-from lightning_transformers.base.package_data import local_path
 from lightning_transformers.base.types import Batch, Row
 from lightning_transformers.core.loaders import DataLoaders
 from lightning_transformers.data.cache import fingerprint
@@ -25,9 +24,13 @@ from lightning_transformers.data.loading import (
     column_names,
     load_files,
     load_from_hub,
+    local_files,
     named_splits,
 )
 from lightning_transformers.data.notices import Notices
+from lightning_transformers.data.reading.dialect import ReadOptions, TextUnit
+from lightning_transformers.data.reading.report import OnBadRow
+from lightning_transformers.data.reading.sources import FileNames, split_folders
 from lightning_transformers.former_paths import warn_of_former_methods
 
 log = logging.getLogger(__name__)
@@ -65,12 +68,20 @@ class TransformerDataModule(DataLoaders):
     """Id of a dataset on the hub, or `sample` for the bundled sample of the task."""
     dataset_config_name: str | None = None
     revision: str | None = None
-    train_file: str | None = None
-    """A csv, json, jsonl, parquet or txt file, relative to the folder in which the command was run;
-    files take precedence over `dataset_name`."""
-    validation_file: str | None = None
-    test_file: str | None = None
-    predict_file: str | None = None
+    train_file: FileNames | None = None
+    """Files, folders, globs or URLs, relative to the folder in which the command was run; a folder
+    of `train`, `val` and `test` is these splits. Files take precedence over `dataset_name`."""
+    validation_file: FileNames | None = None
+    test_file: FileNames | None = None
+    predict_file: FileNames | None = None
+    delimiter: str | None = None
+    """Character between the fields of a csv; None: inferred from each file."""
+    encoding: str | None = None
+    """Encoding of text files; None: UTF-8, or inferred from each file."""
+    text_unit: TextUnit = "line"
+    """What a row of a txt file is."""
+    on_bad_row: OnBadRow = "error"
+    """Whether a row that cannot be read is an error, dropped, or filled with missing values."""
     train_subset_name: str | None = None
     """Name on the hub of the split to train on, if it is not `train`."""
     validation_subset_name: str | None = None
@@ -155,7 +166,7 @@ class TransformerDataModule(DataLoaders):
         files = self.named_files()
         reader = DatasetReader(self.cache_dir, self.streaming)
         if files:
-            return load_files(files, reader)
+            return load_files(files, reader, self.read_options)
         if self.dataset_name is None:
             raise ConfigurationError(NO_DATASET)
         loaded = load_from_hub(self.dataset_name, self.dataset_config_name, self.revision, reader)
@@ -177,18 +188,27 @@ class TransformerDataModule(DataLoaders):
         """Return the files of the bundled sample, as `pkg://…`, by split."""
         return self.sample_files
 
-    def named_files(self) -> Mapping[str, str]:
-        """Return the configured file or folder of each split, or those of the sample."""
+    def read_options(self, split: str) -> ReadOptions:
+        """Return how to read the files of a split, where they do not tell it themselves."""
+        return ReadOptions(
+            delimiter=self.delimiter,
+            encoding=self.encoding,
+            text_unit=self.text_unit,
+            on_bad_row=self.on_bad_row,
+        )
+
+    def named_files(self) -> Mapping[str, FileNames]:
+        """Return the configured files of each split, or those of the sample."""
         named = {split: getattr(self, f"{split}_file") for split in SPLITS}
-        files = {split: file for split, file in named.items() if file}
+        files = {split: names for split, names in named.items() if names}
         if set(files) <= {"predict"} and self.dataset_name == SAMPLE:
             return {**self.samples(), **files}
-        return files
+        return split_folders(files)
 
     def files_of(self, split: str) -> list[str]:
         """Return all local files and folders that a split is read from, for the run's manifest."""
-        named = self.named_files().get(split)
-        return [local_path(named)] if named else []
+        names = self.named_files().get(split, [])
+        return local_files(split, names, self.read_options(split).prefers_images)
 
     def is_unlabelled(self, rows: AnyDataset) -> bool:
         """Return whether no row has a label; False unless a subclass has a label column."""

@@ -1,8 +1,7 @@
 """Class labels of datasets and models."""
 
 import re
-from collections.abc import Iterable, Sequence
-from math import inf, isfinite
+from collections.abc import Container, Iterable, Sequence
 from typing import Any
 
 from datasets import ClassLabel, Dataset, LargeList, List
@@ -12,9 +11,11 @@ from transformers import PreTrainedModel
 from lightning_transformers.base.errors import ConfigurationError, did_you_mean
 from lightning_transformers.base.types import Row
 from lightning_transformers.data.loading import AnyDataset
+from lightning_transformers.data.texts import NUMBER, STREAM_SAMPLE
 
 LIST_AS_TEXT = re.compile(r"\[\s*(['\"\d]|\])")
 """The beginning of a list that was written as text."""
+WHOLE = re.compile(r"-?(0|[1-9]\d*)(\.0+)?")
 UNLABELLED = -1
 """Placeholder in the hub's test sets without public labels."""
 
@@ -42,6 +43,8 @@ class LabelEncoder:
         if str(value) not in self.numbers:
             value = whole_number(value)
         name = str(value)
+        if isinstance(value, str) and name not in self.numbers:
+            name = former_spelling(value, self.numbers)
         if type(value) is int and 0 <= value < len(self.declared):
             name = self.declared[value]
         if value is None or name not in self.numbers:
@@ -84,14 +87,33 @@ def class_label(rows: AnyDataset, column: str) -> ClassLabel | None:
 
 
 def distinct_values(rows: Dataset, column: str) -> list[Any]:
-    """Return the distinct values of a column; all values if they are lists."""
-    if isinstance(rows.features[column], List | LargeList):  # Arrow cannot compare lists
+    """Return the distinct values of a column; all values if they are lists.
+
+    Raises:
+        ConfigurationError: for a column of objects.
+    """
+    feature = rows.features[column]
+    if isinstance(feature, dict):
+        raise ConfigurationError(
+            f"column '{column}' has objects (such as {rows[0][column]}), not labels: set "
+            "dataset.label_column=<column>"
+        )
+    if isinstance(feature, List | LargeList):  # Arrow cannot compare lists
         return list(rows[column])
     return list(rows.unique(column))
 
 
+def first_values(rows: AnyDataset, column: str) -> list[Any]:
+    """Return the distinct values of a column, of a stream those of its first rows."""
+    if isinstance(rows, Dataset):
+        return distinct_values(rows, column)
+    return [row.get(column) for row in rows.take(STREAM_SAMPLE)]
+
+
 def whole_number(value: object) -> object:
-    """Convert integral floats to int: an empty cell turns a column of integers into floats."""
+    """Convert an integral float, and a text such as `1` or `1.0`, to int; `01` remains a text."""
+    if isinstance(value, str) and WHOLE.fullmatch(value):
+        return int(value.partition(".")[0])
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
@@ -109,28 +131,26 @@ def require_no_list(value: str, fix: str) -> None:
         raise ConfigurationError(f"found a list as text ({value[:30]}): use jsonl, {fix}")
 
 
-def are_fractions(values: Iterable[Any]) -> bool:
-    """Return whether all values are numbers, or texts of numbers, and one of them is not whole."""
-    found = False
-    for value in values:
-        try:
-            found |= value is not None and float(value) % 1 > 0
-        except (TypeError, ValueError):
-            return False
-    return found
+def have_fractions(values: Iterable[Any]) -> bool:
+    """Return whether all values, apart from missing ones, are numbers, and some not whole."""
+    present = [value for value in values if value is not None]
+    numbers = [float(v) for v in present if isinstance(v, float) or NUMBER.fullmatch(str(v))]
+    return len(numbers) == len(present) and any(number % 1 > 0 for number in numbers)
 
 
-def class_order(value: object) -> tuple[bool, float, str]:
-    """Return a sort key of class names: numbers by value, then texts."""
-    try:
-        number = float(str(value))
-    except ValueError:
-        number = inf
-    return not isfinite(number), number if isfinite(number) else 0.0, str(value)
+def former_spelling(label: str, known: Container[str]) -> str:
+    """Return a label as versions before 0.3 read it from a csv, if a checkpoint knows that one.
+
+    They read `01` as 1 and `true` as True.
+    """
+    former = str(int(label)) if label.isdecimal() else label.capitalize()
+    return former if former in known else label
 
 
 def is_unlabelled(rows: AnyDataset, column: str) -> bool:
     """Return whether no row has a label, as in a test set without public labels."""
     if column not in (rows.column_names or [column]):
         return True
-    return isinstance(rows, Dataset) and distinct_values(rows, column) in ([UNLABELLED], [None])
+    if not isinstance(rows, Dataset):
+        return False
+    return list(map(whole_number, distinct_values(rows, column))) in ([UNLABELLED], [None])

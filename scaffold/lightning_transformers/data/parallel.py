@@ -1,18 +1,20 @@
 """Read two text files whose lines are pairs."""
 
-import glob
-from pathlib import Path
-
 from datasets import Dataset, concatenate_datasets
-from hydra.utils import to_absolute_path
 
 from lightning_transformers.base.errors import ConfigurationError
-from lightning_transformers.base.package_data import local_path
 from lightning_transformers.data.loading import DatasetReader
+from lightning_transformers.data.reading.dialect import ReadOptions
+from lightning_transformers.data.reading.plain_text import TEXT
+from lightning_transformers.data.reading.reader import read_dataset
+from lightning_transformers.data.reading.sources import CODECS, Source, absolute
 
 
 def load_pairs(
-    files: tuple[str | None, str | None], columns: tuple[str, str], reader: DatasetReader
+    files: tuple[str | None, str | None],
+    columns: tuple[str, str],
+    reader: DatasetReader,
+    encoding: str | None = None,
 ) -> Dataset:
     """Return the lines of two text files as pairs.
 
@@ -20,6 +22,7 @@ def load_pairs(
         files: the files, relative to the folder in which the command was run.
         columns: names for their texts.
         reader: cache folder and streaming mode.
+        encoding: of the files; None: inferred from each.
 
     Raises:
         ConfigurationError: if a file is not set or missing, if they differ in their number of
@@ -34,7 +37,10 @@ def load_pairs(
         raise ConfigurationError(
             "source_file and target_file cannot be streamed: set dataset.streaming=false"
         )
-    one, other = lines_of(first, columns[0], reader), lines_of(second, columns[1], reader)
+    one, other = (
+        lines_of(file, reader, encoding).rename_columns({TEXT: column})
+        for file, column in zip((first, second), columns, strict=True)
+    )
     if len(one) != len(other):
         raise ConfigurationError(
             f"'{first}' has {len(one)} lines, '{second}' has {len(other)}: the same line of both "
@@ -43,10 +49,10 @@ def load_pairs(
     return concatenate_datasets([one, other], axis=1)
 
 
-def lines_of(file: str, column: str, reader: DatasetReader) -> Dataset:
-    """Return all lines of a text file as a column; raises ConfigurationError if it is missing."""
-    path = Path(to_absolute_path(local_path(file)))
+def lines_of(file: str, reader: DatasetReader, encoding: str | None) -> Dataset:
+    """Return all lines of a text file; raises ConfigurationError if it is missing."""
+    path = absolute(file)
     if not path.is_file():
         raise ConfigurationError(f"the file '{file}' does not exist (looked for {path})")
-    rows: Dataset = reader.load("text", data_files=glob.escape(str(path)), split="train")
-    return rows if column == "text" else rows.rename_column("text", column)
+    source = Source(str(path), file, ".txt", CODECS.get(path.suffix))
+    return read_dataset([source], ReadOptions(encoding=encoding), reader.folder)

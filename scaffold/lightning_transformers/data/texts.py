@@ -1,24 +1,32 @@
 """Helpers of text data modules: tokenization, lengths, texts in batches, lines of txt files."""
 
+import ast
+import json
 import re
 import reprlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import torch
+from datasets import Dataset
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.types import Columns
-from lightning_transformers.data.loading import AnyDataset, column_names
+from lightning_transformers.data.loading import AnyDataset
 
 TEXT_TYPES = ("string", "large_string")
-EXAMINED_ROWS = 1000
-CODE = re.compile(r"(?=\D*\d)\S+")
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+CODE = re.compile(r"\S*\d\S*")
 """A text with a digit and without a space, such as an id, a date or a file name."""
 ID_NAME = re.compile(r"(.*_)?(id|idx|index|uid|guid|uuid|key)", re.IGNORECASE)
 """Names of columns of ids."""
+STREAM_SAMPLE = 100
+"""Rows of a stream from which the content of a column is inferred."""
 LINE = "text"
 """The column of the lines of a txt file."""
 
@@ -66,6 +74,56 @@ def require_length(encoded: Columns, max_length: int) -> None:
         )
 
 
+def text_columns(rows: AnyDataset, *others: str | None) -> list[str]:
+    """Return the columns of text, without those of numbers: all cells of a csv are texts.
+
+    Columns of ids or codes are omitted, too, if another column has text.
+
+    Args:
+        rows: the rows; of a stream, the first ones decide.
+        others: columns to omit.
+    """
+    texts = {
+        name: column
+        for name, column in string_columns(rows).items()
+        if name not in others and has_other_than(NUMBER, column)
+    }
+    prose = [
+        name
+        for name, column in texts.items()
+        if has_other_than(CODE, column) and not ID_NAME.fullmatch(name)
+    ]
+    return prose or list(texts)
+
+
+def string_columns(rows: AnyDataset) -> dict[str, pa.ChunkedArray]:
+    """Return the columns of strings; of a stream, their first values."""
+    features = rows.features or {}
+    names = [name for name, kind in features.items() if getattr(kind, "dtype", "") in TEXT_TYPES]
+    if isinstance(rows, Dataset):
+        return {name: rows.data.column(name) for name in names}
+    first = list(rows.take(STREAM_SAMPLE))
+    return {name: pa.chunked_array([[row[name] for row in first]], pa.string()) for name in names}
+
+
+def has_other_than(pattern: re.Pattern[str], column: pa.ChunkedArray) -> bool:
+    """Return whether a string of a column does not match a pattern as a whole."""
+    expression = f"^({pattern.pattern})$"
+    matches = (pc.match_substring_regex(chunk, expression) for chunk in column.chunks)
+    return any(pc.any(pc.invert(found)).as_py() for found in matches)
+
+
+def as_list(value: Any) -> Any:
+    """Return a text that Python or JSON writes for a list as this list, other values unchanged."""
+    if isinstance(value, str) and value[:1] == "[" and value[-1:] == "]":
+        with suppress(ValueError, SyntaxError):
+            parsed = ast.literal_eval(value)
+            # numpy writes a list without commas, which Python reads as one text.
+            if value in (str(parsed), json.dumps(parsed), json.dumps(parsed, ensure_ascii=False)):
+                return parsed
+    return value
+
+
 def encode_texts(texts: Sequence[str]) -> Tensor:
     """Encode texts as a tensor, so that a batch can move them to a device.
 
@@ -104,20 +162,6 @@ def input_text(row: Mapping[str, Any], column: str, columns: Sequence[str]) -> s
             f"{'a text, or ' if len(columns) == 1 else ''}a mapping with {given}"
         )
     return value
-
-
-def text_columns(rows: AnyDataset) -> list[str]:
-    """Return the columns of texts; ids and codes are none if another column has texts.
-
-    A column has ids if its name says so, and codes if each of its first values has a digit and no
-    space.
-    """
-    features = rows.features or {}
-    texts = [c for c in column_names(rows) if getattr(features.get(c), "dtype", "") in TEXT_TYPES]
-    first = list(rows.take(EXAMINED_ROWS).select_columns(texts)) if len(texts) > 1 else []
-    codes = [c for c in texts if all(CODE.fullmatch(row[c] or "0") for row in first)]
-    prose = [c for c in texts if c not in codes and not ID_NAME.fullmatch(c)]
-    return prose or texts
 
 
 def is_line(value: object) -> bool:

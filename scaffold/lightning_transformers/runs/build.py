@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import asdict
+from glob import glob
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -202,15 +203,21 @@ def load_checkpoint(
 
 
 def absolute_paths(values: Mapping[str, Any], directory: Path) -> dict[str, Any]:
-    """Return settings with each path that exists below a directory joined to it."""
+    """Return settings with each path that exists below a directory joined to it.
+
+    A path may be a glob, and a value a list of paths.
+    """
     from lightning_transformers.core.data import SAMPLE
 
+    def absolute(value: Any) -> Any:
+        if isinstance(value, list):
+            return [absolute(part) for part in value]
+        joined = str(directory / value) if isinstance(value, str) else ""
+        return joined if os.path.exists(joined) or glob(joined) else value
+
     return {
-        name: str(directory / value)
-        if name.endswith(PATHS)
-        and isinstance(value, str)
-        and (name, value) != ("dataset_name", SAMPLE)
-        and os.path.exists(directory / value)
+        name: absolute(value)
+        if name.endswith(PATHS) and (name, value) != ("dataset_name", SAMPLE)
         else value
         for name, value in values.items()
     }

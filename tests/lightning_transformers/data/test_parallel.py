@@ -31,7 +31,7 @@ def test_the_endings_are_the_languages(project: Path) -> None:
     assert len(pairs) == 3
     assert data.languages() == ("en", "de")
     assert data.t5_prefix() == "translate English to German: "
-    assert data.files_of("train") == ["train.en", "train.de"]
+    assert data.files_of("train") == [str(project / f"train.{end}") for end in ("en", "de")]
 
 
 def test_a_validation_file_has_the_same_columns(project: Path) -> None:

@@ -10,7 +10,6 @@ from lightning_transformers.core.data import TransformerDataModule
 from lightning_transformers.data.labels import (
     LabelEncoder,
     class_label,
-    class_order,
     distinct_values,
     is_unlabelled,
     require_no_list,
@@ -63,7 +62,7 @@ class LabelledData(TransformerDataModule):
                 f"the column '{self.label_column}' of the {split} set has {len(values)} class "
                 f"{sorted(map(str, values))}, at least 2 are required: set dataset.labels=[a,b]"
             )
-        names = [str(value) for value in sorted(values, key=class_order)]
+        names = [str(value) for value in sorted(values, key=lambda v: (isinstance(v, str), v))]
         self.notices.inferred(
             f"the values of '{self.label_column}' in the {split} set", labels=names
         )

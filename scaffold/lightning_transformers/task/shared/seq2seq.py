@@ -15,12 +15,12 @@ from transformers import PreTrainedTokenizerBase
 from transformers.utils.generic import ModelOutput
 
 from lightning_transformers.base.errors import ConfigurationError
-from lightning_transformers.base.package_data import local_path
 from lightning_transformers.base.types import Batch, Columns, Loss
 from lightning_transformers.core.task import TaskTransformer
 from lightning_transformers.data.collators import IGNORE_INDEX, PaddingCollator
 from lightning_transformers.data.loading import AnyDataset, DatasetReader
 from lightning_transformers.data.parallel import load_pairs
+from lightning_transformers.data.reading.sources import absolute
 from lightning_transformers.data.texts import decode_texts, tokenize
 from lightning_transformers.models.backbone import generate
 from lightning_transformers.task.shared.text import TextDataModule
@@ -69,7 +69,7 @@ class Seq2SeqDataModule(TextDataModule):
         if files == (None, None):
             return super().load_dataset()
         reader = DatasetReader(self.cache_dir, self.streaming)
-        pairs = load_pairs(files, self.pair_columns(), reader)
+        pairs = load_pairs(files, self.pair_columns(), reader, self.encoding)
         others = super().load_dataset() if super().has_source else {}
         return DatasetDict({**others, "train": pairs})
 
@@ -81,7 +81,7 @@ class Seq2SeqDataModule(TextDataModule):
     def files_of(self, split: str) -> list[str]:
         """Return all local files that a split is read from, for the run's manifest."""
         if split == "train" and self.source_file and self.target_file:
-            return [local_path(self.source_file), local_path(self.target_file)]
+            return [str(absolute(file)) for file in (self.source_file, self.target_file)]
         return super().files_of(split)
 
     def pair_columns(self) -> tuple[str, str]:

@@ -61,7 +61,7 @@ class QuestionAnsweringDataModule(PaddedTextDataModule):
     def one_row_per_question(self, split: str, rows: AnyDataset) -> AnyDataset:
         """Return one row per question, flattening SQuAD's original json."""
         columns = column_names(rows)
-        if "data" not in columns or self.context_column in columns:
+        if "paragraphs" not in columns or self.context_column in columns:
             return rows
         return self.map_rows(split, rows, flatten)
 

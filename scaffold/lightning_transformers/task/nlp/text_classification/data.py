@@ -2,18 +2,18 @@
 
 import reprlib
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from itertools import chain
 from math import isfinite
 from typing import Any, ClassVar, Literal
 
-from datasets import ClassLabel, Dataset
 from transformers import PreTrainedTokenizerBase
 
 from lightning_transformers.base.errors import ConfigurationError, joined
 from lightning_transformers.base.types import Columns
-from lightning_transformers.data.labels import LabelEncoder, are_fractions, distinct_values
+from lightning_transformers.data.labels import LabelEncoder, first_values, have_fractions
 from lightning_transformers.data.loading import AnyDataset, column_names, shipped_files
-from lightning_transformers.data.texts import text_columns, tokenize
+from lightning_transformers.data.texts import as_list, text_columns, tokenize
 from lightning_transformers.task.shared.labels import LabelledData
 from lightning_transformers.task.shared.text import PaddedTextDataModule
 
@@ -33,8 +33,8 @@ class TextClassificationDataModule(LabelledData, PaddedTextDataModule):
     text_pair_column: str | None = None
     """Column of the second text of a pair; None: `text_pair`, if it exists."""
     problem_type: ProblemType | None = None
-    """Type of the labels; None: multi-label classification for lists, regression for
-    numbers that are not all whole unless `labels` is set, else single-label classification."""
+    """Type of the labels; None: multi-label classification for lists, regression for numbers, some
+    of them not whole, unless `labels` is set, else single-label classification."""
 
     sample_files: ClassVar[dict[str, str]] = shipped_files("text_classification", "csv")
 
@@ -90,7 +90,7 @@ class TextClassificationDataModule(LabelledData, PaddedTextDataModule):
         columns, pair = column_names(rows), self.text_pair_column
         if "text" in columns:
             return "text", pair or ("text_pair" if "text_pair" in columns else None)
-        texts = [c for c in text_columns(rows) if c not in (self.label_column, pair)]
+        texts = text_columns(rows, self.label_column, pair)
         if len(texts) not in ((1,) if pair else (1, 2)):
             raise ConfigurationError(
                 f"the {split} set has {len(texts)} text columns (its columns: "
@@ -103,18 +103,20 @@ class TextClassificationDataModule(LabelledData, PaddedTextDataModule):
         if self.problem_type is None:
             split, rows = next(iter(self.loaded_dataset.items()))
             self.require_columns(split, rows, label_column=self.label_column)
-            self.problem_type, reason = problem_type_of(rows, self.label_column, self.labels)
+            values = first_values(rows, self.label_column)
+            self.problem_type = problem_type_of(values, has_classes=self.labels is not None)
             self.hparams["problem_type"] = self.problem_type
-            self.notices.inferred(
-                f"the labels in '{self.label_column}' of the {split} set are {reason}",
-                problem_type=self.problem_type,
-            )
+            kind = "are lists" if self.problem_type.startswith("multi") else "are classes"
+            if self.problem_type == "regression":
+                kind = "are numbers, not all of them whole"
+            reason = f"the labels in '{self.label_column}' of the {split} set {kind}"
+            self.notices.inferred(reason, problem_type=self.problem_type)
         return self.problem_type
 
     def label_values(self, values: Iterable[Any]) -> Iterable[Any]:
         """Return the classes in the values of the label column, which may be lists."""
         if self.kind_of_labels() == "multi_label_classification":
-            values = chain.from_iterable(value or () for value in values)
+            values = chain.from_iterable(as_list(value) or () for value in values)
         return super().label_values(values)
 
     def label_encoder(self, split: str, rows: AnyDataset) -> LabelEncoder | None:
@@ -133,27 +135,18 @@ class TextClassificationDataModule(LabelledData, PaddedTextDataModule):
         return {**super().model_data_kwargs, "problem_type": kind}
 
 
-def problem_type_of(
-    rows: AnyDataset, column: str, labels: Sequence[str] | None
-) -> tuple[ProblemType, str]:
-    """Return the problem type of a label column, and a description of its values.
+def problem_type_of(values: Sequence[Any], has_classes: bool) -> ProblemType:
+    """Return the problem type of labels.
 
     Args:
-        rows: the rows.
-        column: the label column.
-        labels: the classes, if they are given, so that a float is the id of a class.
+        values: the labels; lists, also as text, are several classes.
+        has_classes: whether `labels` is set, so that a number is a class.
     """
-    feature = (rows.features or {}).get(column)
-    if hasattr(feature, "feature"):
-        return "multi_label_classification", "lists"
-    if labels is not None:
-        return "single_label_classification", "given as dataset.labels"
-    is_number = "float" in str(getattr(feature, "dtype", ""))
-    if isinstance(rows, Dataset) and not isinstance(feature, ClassLabel):
-        is_number = are_fractions(distinct_values(rows, column))
-    if is_number:
-        return "regression", "numbers, not all of them whole"
-    return "single_label_classification", "texts or whole numbers"
+    present = [as_list(value) for value in values if value is not None]
+    if present and all(isinstance(value, list) for value in present):
+        return "multi_label_classification"
+    is_regression = not has_classes and have_fractions(present)
+    return "regression" if is_regression else "single_label_classification"
 
 
 def encode_texts_with_labels(
@@ -185,7 +178,7 @@ def encode_texts_with_labels(
     pairs = columns[pair] if pair else None
     encoded = tokenize(tokenizer, columns[text], pairs, max_length, truncation)
     if label is not None:
-        encoded["labels"] = [target(value, labels) for value in columns[label]]
+        encoded["labels"] = [target(value, labels, place) for value in columns[label]]
     return encoded
 
 
@@ -211,20 +204,27 @@ def require_values(columns: Columns, names: Iterable[str | None], place: str) ->
         )
 
 
-def target(value: Any, labels: LabelEncoder | None) -> int | float | list[float]:
+def target(value: Any, labels: LabelEncoder | None, place: str) -> int | float | list[float]:
     """Return the label for the model: a class id, a multi-hot vector, or a float for regression.
 
     Raises:
-        ConfigurationError: for an unknown class, or in a regression an infinite number.
+        ConfigurationError: for an unknown class, or in a regression no finite number.
     """
     if labels is None:
-        if not isfinite(number := float(value)):
-            raise ConfigurationError(
-                f"the label {value} is not a finite number: correct the data, or set "
-                "dataset.problem_type=single_label_classification"
-            )
-        return number
+        return number(value, place)
+    value = as_list(value)
     if isinstance(value, list):
         present = {labels(part) for part in value}
         return [float(number in present) for number in range(len(labels.names))]
     return labels(value)
+
+
+def number(value: Any, place: str) -> float:
+    """Return a label of a regression; raises ConfigurationError unless it is a finite number."""
+    with suppress(TypeError, ValueError):
+        if isfinite(found := float(value)):
+            return found
+    raise ConfigurationError(
+        f"the label '{value}' of {place} is not a finite number: correct it, or set "
+        "dataset.problem_type=single_label_classification"
+    )

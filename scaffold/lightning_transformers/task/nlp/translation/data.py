@@ -200,9 +200,9 @@ def languages_in(split: str, rows: AnyDataset) -> list[str]:
         ConfigurationError: if `translation` is not a column of mappings.
     """
     features = rows.features or next(iter(rows))  # a stream without features: use its first row
+    if TRANSLATION not in features and rows.features:
+        return text_columns(rows)
     if TRANSLATION not in features:
-        if rows.features:
-            return text_columns(rows)
         return [column for column, value in features.items() if isinstance(value, str)]
     feature = features[TRANSLATION]
     languages = getattr(feature, "languages", feature)

@@ -1,6 +1,8 @@
 """Data module of image classification: images with labels."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -13,12 +15,12 @@ from PIL.Image import Image as PILImage
 from transformers import BaseImageProcessor
 
 from lightning_transformers.base.errors import ConfigurationError
-from lightning_transformers.base.package_data import local_path
 from lightning_transformers.base.types import Batch, Columns, Row
 from lightning_transformers.core.data import TransformerDataModule
 from lightning_transformers.data.cache import fingerprint
 from lightning_transformers.data.labels import LabelEncoder, distinct_values
 from lightning_transformers.data.loading import AnyDataset, shipped_files
+from lightning_transformers.data.reading.dialect import ReadOptions
 from lightning_transformers.data.texts import TEXT_TYPES
 from lightning_transformers.task.shared.labels import LabelledData
 from lightning_transformers.task.vision.image_classification.reading import (
@@ -42,6 +44,10 @@ class ImageClassificationDataModule(LabelledData):
 
     sample_files: ClassVar[dict[str, str]] = shipped_files("image_classification", "parquet")
 
+    def read_options(self, split: str) -> ReadOptions:
+        """Return how to read files: the images of a folder, even if it has other files."""
+        return replace(super().read_options(split), prefers_images=True)
+
     def load_dataset(self) -> DatasetDict:
         """Return the raw splits, with images undecoded and paths absolute."""
         loaded = super().load_dataset()
@@ -51,14 +57,19 @@ class ImageClassificationDataModule(LabelledData):
 
     def resolve_image_paths(self, split: str, rows: AnyDataset) -> AnyDataset:
         """Return rows with undecoded images, or with absolute paths to images that exist."""
-        column, file = self.image_column, self.named_files().get(split)
+        column, files = self.image_column, super().files_of(split)
         feature = (rows.features or {}).get(column)
         if isinstance(feature, Image):
             return rows.cast_column(column, Image(decode=False))
-        if file is None or getattr(feature, "dtype", "string") not in TEXT_TYPES:
+        if not files or getattr(feature, "dtype", "string") not in TEXT_TYPES:
             return rows
         self.require_columns(split, rows, image_column=column)
-        base = str(Path(to_absolute_path(local_path(file))).parent)
+        base, *others = {os.path.dirname(file) for file in files}
+        if others:
+            raise ConfigurationError(
+                f"the files of the {split} set are in several folders, and paths of images are "
+                "relative to the folder of their file: put the files into one folder"
+            )
         arguments = {"column": column, "base": base}
         common: dict[str, Any] = {"batched": True, "fn_kwargs": arguments}
         if isinstance(rows, Dataset):

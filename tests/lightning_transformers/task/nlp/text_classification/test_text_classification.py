@@ -13,6 +13,7 @@ from lightning_transformers.task.nlp.text_classification import (
     TextClassificationDataModule,
     TextClassificationTransformer,
 )
+from lightning_transformers.task.nlp.text_classification.data import target
 from tests.helpers.language_modeling import TINY, trainer
 
 TOKENIZER = Backbone(f"{TINY}/bert").load_tokenizer()
@@ -154,7 +155,8 @@ def test_given_classes_make_numbers_those_of_classes(tmp_path: Path) -> None:
         ([0.5, 1.0, None], "regression", None),
         (["0.5", "1"], "regression", None),
         (["1E3", "2E3"], "single_label_classification", ["1E3", "2E3"]),
-        (["01", "02", "10"], "single_label_classification", ["01", "02", "10"]),
+        ([1.0, 2.0, None], "single_label_classification", ["1", "2"]),
+        (["01", "02", "10"], "single_label_classification", ["10", "01", "02"]),
         (["10", "9", "none", "inf"], "single_label_classification", ["9", "10", "inf", "none"]),
     ],
 )
@@ -177,7 +179,7 @@ def test_what_is_inferred_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptu
     for line in (
         f"inferred dataset.text_column=says: the columns of the {seen}",
         "inferred dataset.problem_type=single_label_classification: the labels in 'label' of the "
-        "train set are texts or whole numbers",
+        "train set are classes",
         "inferred dataset.labels=[Pos, pos]: the values of 'label' in the train set",
     ):
         assert caplog.messages.count(line) == 1
@@ -195,17 +197,17 @@ def test_an_id_is_not_a_text(name: str, tmp_path: Path) -> None:
     assert (data.text_column, data.text_pair_column) == ("says", None)
 
 
-@pytest.mark.parametrize("label", ["['a', 'b']", "[0 1]", '["a"]', "[]"])
+@pytest.mark.parametrize("label", ["['a' 'b']", "[0 1]"])
 def test_lists_as_text_are_refused(label: str, tmp_path: Path) -> None:
-    rows = [{"text": "a", "label": value} for value in (label, "['b']")]
+    rows = [{"text": "a", "label": value} for value in (label, "['b' 'c']")]
     with pytest.raises(ConfigurationError, match="found a list as text"):
         data_module(write(tmp_path / "rows.jsonl", rows)).class_names()
 
 
-def test_an_infinite_target_is_refused(tmp_path: Path) -> None:
-    rows = [{"text": "a", "label": label} for label in ("0.5", "inf")]
-    with pytest.raises(ConfigurationError, match="label inf is not a finite number"):
-        data_module(write(tmp_path / "rows.jsonl", rows)).setup("fit")
+@pytest.mark.parametrize("value", ["inf", float("nan"), "much", None])
+def test_an_infinite_target_is_refused(value: object) -> None:
+    with pytest.raises(ConfigurationError, match="of the train set is not a finite number"):
+        target(value, None, "the train set")
 
 
 def test_each_input_has_a_prediction_or_a_reason(tmp_path: Path) -> None:

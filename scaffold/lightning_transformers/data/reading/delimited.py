@@ -1,0 +1,109 @@
+"""Read csv and tsv files: all cells are text, an empty one is missing."""
+
+import csv
+import sys
+from collections.abc import Iterator
+from itertools import chain, islice
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.data.reading.dialect import ReadOptions, guess_delimiter, open_text
+from lightning_transformers.data.reading.report import Report
+from lightning_transformers.data.reading.rows import BLOCK_ROWS, LINE, text_table
+from lightning_transformers.data.reading.sources import Source
+
+END = "\0end"
+"""An additional last line: within another row, it shows a quote that is not closed."""
+Cells = list[str]
+
+
+def read_delimited(source: Source, options: ReadOptions, report: Report) -> Iterator[pa.Table]:
+    """Yield the rows of a file with a header as tables of texts.
+
+    Blank lines are skipped; fields that a row lacks at its end are empty.
+
+    Args:
+        source: a csv or tsv file.
+        options: its encoding and delimiter, where known.
+        report: notes guesses, and rows with more fields than the header.
+
+    Raises:
+        ConfigurationError: for a quote that is not closed.
+    """
+    dialect = guess_delimiter(source, options, report)
+    csv.field_size_limit(sys.maxsize)  # the default fails on texts of more than 131,072 characters
+    with open_text(source, options, report, newline="") as stream:
+        reader = csv.reader(chain(stream, [END]), **dialect)
+        header = next(row for row in reader if not is_blank(row))
+        names = column_names(header)
+        before, last = reader.line_num, header
+        while last != [END]:
+            rows, lines = [], []
+            for row in islice(reader, BLOCK_ROWS):
+                rows.append(row)
+                lines.append(before + 1)
+                before = reader.line_num
+            if not rows:
+                raise ConfigurationError(
+                    f"'{source.name}' has a quote that is not closed ({last[-1][:30]!r} …): close "
+                    "it, or double each quote within a text"
+                )
+            last = rows[-1]
+            if last == [END]:
+                rows.pop()
+                lines.pop()
+            rows, lines = fitting(rows, lines, len(names), report)
+            if rows:
+                table = text_table(dict(zip(names, zip(*rows, strict=True), strict=True)), lines)
+                yield with_missing(table)
+
+
+def fitting(
+    rows: list[Cells], lines: list[int], width: int, report: Report
+) -> tuple[list[Cells], list[int]]:
+    """Return rows of a width and their lines, without blank rows and without bad ones."""
+    if set(map(len, rows)) == {width}:
+        return rows, lines
+    kept, places = [], []
+    for row, line in zip(rows, lines, strict=True):
+        if is_blank(row):
+            continue
+        if any(row[width:]):
+            report.reject(
+                line,
+                f"has {len(row)} fields, more fields than its header ({width}): quote texts that "
+                "contain commas",
+            )
+            if report.on_bad_row != "fill":
+                continue
+            row = []
+        kept.append((row + [""] * width)[:width])
+        places.append(line)
+    return kept, places
+
+
+def is_blank(row: Cells) -> bool:
+    """Return whether a row is a line without text; one empty cell in quotes is a row."""
+    return not row or (len(row) == 1 and row[0].isspace())
+
+
+def column_names(header: Cells) -> list[str]:
+    """Return unique names of the columns, numbered as pandas does where there is none."""
+    names: list[str] = []
+    for number, cell in enumerate(header):
+        name = cell.strip() or f"Unnamed: {number}"
+        repeated = (f"{name}.{count}" for count in range(1, len(header)))
+        names.append(name if name not in names else next(n for n in repeated if n not in names))
+    return names
+
+
+def with_missing(table: pa.Table) -> pa.Table:
+    """Return a table in which empty texts are missing values."""
+    for number, name in enumerate(table.column_names):
+        if name != LINE:
+            column = table.column(number)
+            column = pc.if_else(pc.equal(column, ""), None, column)
+            table = table.set_column(number, name, column)
+    return table
