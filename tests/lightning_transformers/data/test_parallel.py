@@ -15,9 +15,9 @@ TOKENIZER = Backbone(f"{TINY}/t5").load_tokenizer()
 
 
 def translation(**values: Any) -> TranslationDataModule:
-    """Return data of three lines per file, of which one has no source."""
-    Path("train.en").write_text("a cat\n\na dog\n")
-    Path("train.de").write_text("eine Katze\nnichts\nein Hund\n")
+    """Return data of five lines per file, of which one has no source."""
+    Path("train.en").write_text("a cat\n\na dog\none\ntwo\n")
+    Path("train.de").write_text("eine Katze\nnichts\nein Hund\neins\nzwei\n")
     Path("short.txt").write_text("one\ntwo\n")
     files = {"source_file": "train.en", "target_file": "train.de"}
     return TranslationDataModule(TOKENIZER, **{**files, "train_val_split": 0.4, **values})
@@ -28,7 +28,7 @@ def test_the_endings_are_the_languages(project: Path) -> None:
     data.setup("fit")
     pairs = [row for rows in data.raw_dataset.values() for row in rows]
     assert {"en": "a dog", "de": "ein Hund"} in pairs
-    assert len(pairs) == 3
+    assert len(pairs) == 5
     assert data.languages() == ("en", "de")
     assert data.t5_prefix() == "translate English to German: "
     assert data.files_of("train") == [str(project / f"train.{end}") for end in ("en", "de")]
@@ -36,10 +36,9 @@ def test_the_endings_are_the_languages(project: Path) -> None:
 
 def test_a_validation_file_has_the_same_columns(project: Path) -> None:
     Path("v.jsonl").write_text('{"source": "a", "target": "b"}\n')
-    Path("train.txt").write_text("one\ntwo\nthree\n")
-    data = translation(source_file="train.txt", validation_file="v.jsonl")
+    data = translation(source_file="short.txt", target_file="short.txt", validation_file="v.jsonl")
     assert {name: len(rows) for name, rows in data.raw_dataset.items()} == {
-        "train": 3,
+        "train": 2,
         "validation": 1,
     }
     assert data.languages() == ("source", "target")
@@ -55,7 +54,7 @@ def test_texts_with_summaries(project: Path) -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"target_file": "short.txt"}, "'train.en' has 3 lines, 'short.txt' has 2"),
+        ({"target_file": "short.txt"}, "'train.en' has 5 lines, 'short.txt' has 2"),
         ({"target_file": None}, "set both dataset.source_file"),
         ({"target_file": "no.de"}, "the file 'no.de' does not exist"),
         ({"streaming": True}, "set dataset.streaming=false"),
