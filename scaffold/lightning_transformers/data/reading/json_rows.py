@@ -55,10 +55,12 @@ def lines_of(stream: TextIO, report: Report) -> Iterator[pa.Table]:
 
 def decoded(line: str) -> Any:
     """Return the value on a line, the error for a malformed one, or None for a blank one."""
+    text = line.strip()
     try:
-        return DECODER.decode(line)
+        value, end = DECODER.raw_decode(text)
+        return value if end == len(text) else DECODER.decode(text)
     except json.JSONDecodeError as error:
-        return error if line.strip() else None
+        return error if text else None
 
 
 def table_of(values: Any, number: int, report: Report) -> pa.Table:
