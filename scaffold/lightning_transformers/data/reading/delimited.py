@@ -67,19 +67,21 @@ def read_delimited(source: Source, options: ReadOptions, report: Report) -> Iter
 def regular_tables(
     source: Source, options: ReadOptions, report: Report, dialect: Dialect
 ) -> Iterator[pa.Table]:
-    """Yield rows by the parser of Arrow, which is fast; ArrowInvalid for a row of another width."""
+    """Yield rows by the parser of Arrow, which is fast; ArrowInvalid for a row of another width.
+
+    Their lines do not count blank lines between them.
+    """
     with open_text(source, options, report, newline="") as stream:
         reader = csv.reader(stream, **dialect)
         names = column_names(next((row for row in reader if not is_blank(row)), []))
         encoding, line = stream.encoding, reader.line_num
-    if len(names) < 2:  # any line is a row of one column
+    if not names:
         return
     quotes = dialect.get("quoting") != csv.QUOTE_NONE
     with source.open() as content:
         batches = arrow_csv.open_csv(
             content,
             arrow_csv.ReadOptions(
-                use_threads=False,
                 block_size=BLOCK_CHARS,
                 skip_rows=line,
                 column_names=names,
@@ -98,9 +100,11 @@ def regular_tables(
         )
         for batch in batches:
             table = pa.Table.from_batches([batch])
+            if len(names) == 1 and pc.any(pc.utf8_is_space(table.column(0))).as_py():
+                raise pa.ArrowInvalid("a blank line, which is no row")
             if len(table):
-                counts = [pc.count_substring(column, "\n").to_numpy() for column in table]
-                heights = 1 + np.nan_to_num(np.array(counts, float)).sum(0).astype(int)
+                breaks = (pc.count_substring(column, "\n").fill_null(0) for column in table)
+                heights = 1 + sum(column.to_numpy() for column in breaks)
                 starts = line + 1 + heights.cumsum() - heights
                 line += int(heights.sum())
                 yield table.append_column(LINE, pa.array(starts, pa.int64()))
@@ -124,7 +128,7 @@ def irregular_tables(
                 before = reader.line_num
             if not rows:
                 raise ConfigurationError(
-                    f"'{source.name}' has a quote that is not closed ({last[-1][:30]!r} …): close "
+                    f"'{source.name}' has a quote that is not closed ({last[-1].partition(END)[0][:30]!r} …): close "
                     "it, or double each quote within a text"
                 )
             last = rows[-1]
