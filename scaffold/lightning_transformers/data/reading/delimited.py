@@ -4,19 +4,34 @@ import csv
 import sys
 from collections.abc import Iterator
 from itertools import chain, islice
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from pyarrow import csv as arrow_csv
 
 from lightning_transformers.base.errors import ConfigurationError
-from lightning_transformers.data.reading.dialect import ReadOptions, guess_delimiter, open_text
+from lightning_transformers.data.reading.dialect import (
+    UTF8,
+    ReadOptions,
+    guess_delimiter,
+    open_text,
+)
 from lightning_transformers.data.reading.report import Report
-from lightning_transformers.data.reading.rows import BLOCK_ROWS, LINE, text_table
+from lightning_transformers.data.reading.rows import (
+    BLOCK_CHARS,
+    BLOCK_ROWS,
+    LINE,
+    text_table,
+)
 from lightning_transformers.data.reading.sources import Source
 
 END = "\0end"
 """An additional last line: within another row, it shows a quote that is not closed."""
 Cells = list[str]
+Dialect = dict[str, Any]
+"""Arguments of `csv.reader`."""
 
 
 def read_delimited(source: Source, options: ReadOptions, report: Report) -> Iterator[pa.Table]:
@@ -33,6 +48,72 @@ def read_delimited(source: Source, options: ReadOptions, report: Report) -> Iter
         ConfigurationError: for a quote that is not closed.
     """
     dialect = guess_delimiter(source, options, report)
+    done, ends_in_break = 0, False
+    try:
+        for table in regular_tables(source, options, report, dialect):
+            yield table
+            done += len(table)
+            ends_in_break = "\n" in (table.column(table.num_columns - 2)[-1].as_py() or "")
+        if done and not ends_in_break:  # Arrow closes a quote at the end of the file
+            return
+    except (pa.ArrowInvalid, UnicodeDecodeError, LookupError):
+        pass
+    for table in irregular_tables(source, options, report, dialect):
+        if done < len(table):
+            yield table.slice(done)
+        done = max(0, done - len(table))
+
+
+def regular_tables(
+    source: Source, options: ReadOptions, report: Report, dialect: Dialect
+) -> Iterator[pa.Table]:
+    """Yield rows by the parser of Arrow, which is fast; ArrowInvalid for a row of another width.
+
+    Their lines do not count blank lines between them.
+    """
+    with open_text(source, options, report, newline="") as stream:
+        reader = csv.reader(stream, **dialect)
+        names = column_names(next((row for row in reader if not is_blank(row)), []))
+        encoding, line = stream.encoding, reader.line_num
+    if not names:
+        return
+    quotes = dialect.get("quoting") != csv.QUOTE_NONE
+    with source.open() as content:
+        batches = arrow_csv.open_csv(
+            content,
+            arrow_csv.ReadOptions(
+                block_size=BLOCK_CHARS,
+                skip_rows=line,
+                column_names=names,
+                encoding="utf8" if encoding == UTF8 else encoding,
+            ),
+            arrow_csv.ParseOptions(
+                delimiter=dialect["delimiter"],
+                quote_char='"' if quotes else False,
+                newlines_in_values=quotes,
+            ),
+            arrow_csv.ConvertOptions(
+                column_types=dict.fromkeys(names, pa.string()),
+                null_values=[""],
+                strings_can_be_null=True,
+            ),
+        )
+        for batch in batches:
+            table = pa.Table.from_batches([batch])
+            if len(names) == 1 and pc.any(pc.utf8_is_space(table.column(0))).as_py():
+                raise pa.ArrowInvalid("a blank line, which is no row")
+            if len(table):
+                breaks = (pc.count_substring(column, "\n").fill_null(0) for column in table)
+                heights = 1 + sum(column.to_numpy() for column in breaks)
+                starts = line + 1 + heights.cumsum() - heights
+                line += int(heights.sum())
+                yield table.append_column(LINE, pa.array(starts, pa.int64()))
+
+
+def irregular_tables(
+    source: Source, options: ReadOptions, report: Report, dialect: Dialect
+) -> Iterator[pa.Table]:
+    """Yield rows by the parser of Python, which tells the line of each row."""
     csv.field_size_limit(sys.maxsize)  # the default fails on texts of more than 131,072 characters
     with open_text(source, options, report, newline="") as stream:
         reader = csv.reader(chain(stream, [END]), **dialect)
@@ -47,7 +128,7 @@ def read_delimited(source: Source, options: ReadOptions, report: Report) -> Iter
                 before = reader.line_num
             if not rows:
                 raise ConfigurationError(
-                    f"'{source.name}' has a quote that is not closed ({last[-1][:30]!r} …): close "
+                    f"'{source.name}' has a quote that is not closed ({last[-1].partition(END)[0][:30]!r} …): close "
                     "it, or double each quote within a text"
                 )
             last = rows[-1]

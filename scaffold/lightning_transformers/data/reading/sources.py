@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
-from zipfile import ZipFile
+from zipfile import BadZipFile, ZipFile
 
 import fsspec
 import pyarrow as pa
@@ -150,8 +150,11 @@ def format_of(path: str) -> tuple[str, str | None]:
 
 
 def _members(path: str, name: str) -> Iterator[Source]:
-    with fsspec.open(path, "rb") as stream, ZipFile(stream) as archive:
-        members = sorted(member.filename for member in archive.infolist() if not member.is_dir())
+    try:
+        with fsspec.open(path, "rb") as stream, ZipFile(stream) as archive:
+            members = sorted(one.filename for one in archive.infolist() if not one.is_dir())
+    except BadZipFile as error:
+        raise ConfigurationError(f"cannot read '{name}': {error}") from error
     for member in members:
         if not is_hidden(PurePosixPath(member)):
             yield Source(path, f"{name}/{member}", *format_of(member), member)
