@@ -95,6 +95,14 @@ class Source:
         return self.start(first) == first.lineno and bool(before.strip())
 
     def _unit(self, group: list[ast.stmt], first: int, start: int, end: int) -> list[Unit]:
+        """Return the units of statements on common lines, see `split_comments`.
+
+        Args:
+            group: the statements.
+            first: first line of the comments above them, counted from 1.
+            start: first line of the statements.
+            end: last line of the statements, included.
+        """
         comments = (self.comments[line] for line in range(start, end + 1) if line in self.comments)
         form = (*map(ast.dump, group), tuple(comments))
         key = "; ".join(map(statement_name, group))

@@ -84,7 +84,13 @@ class Block:
         return self.entries[0][0].start_mark.column
 
     def _end(self, start: int, end: int) -> int:
-        """Return the line after an entry; comments at its depth belong to the next entry."""
+        """Return the line after an entry, counted from 0.
+
+        Args:
+            start: first line of the entry.
+            end: first line of the next one. Blank lines, and comments that are not indented deeper
+                than the keys, belong to the next one.
+        """
         while end > start + 1:
             line = self.lines[end - 1]
             code = line.lstrip()
@@ -139,6 +145,7 @@ def _parse(text: str) -> Block:
 
 
 def _merge_blocks(ours: Block, base: Block, theirs: Block) -> Draft:
+    """Merge three versions of a mapping or of the defaults list by entry."""
     mine, old, new = ours.units(), base.units(), theirs.units()
     merged, notes = merge_units(mine, old, new, _combine)
     draft = concatenate([*(unit.merged for unit in merged), Draft(notes=notes)])
@@ -153,7 +160,7 @@ def _merge_blocks(ours: Block, base: Block, theirs: Block) -> Draft:
 
 
 def _pairs(keys: list[str]) -> set[tuple[str, str]]:
-    """Return the pairs of keys in their order."""
+    """Return all pairs of keys of which the first is above the second."""
     return set(combinations(keys, 2))
 
 

@@ -15,7 +15,12 @@ SKIP_IF_EXISTS = (".gitattributes", ".gitignore")
 
 
 def component_files(answers: Answers, *components: Component) -> Files:
-    """Return the files of components, each rendered by the templates of its version."""
+    """Return the files of components as generated, by path, without edits.
+
+    Args:
+        answers: the record of the project.
+        components: the components; each is rendered by the templates of its version.
+    """
     files: Files = {}
     for version in sorted({component.template_version for component in components}):
         at_version = [each for each in components if each.template_version == version]
@@ -91,7 +96,7 @@ def plan_components(
 
 
 def answers_text(answers: Answers) -> str:
-    """Return the text of the answers file, rendered by the newest templates of a component."""
+    """Return the text of the record, rendered by the newest version of templates named in it."""
     recorded = answers.template_versions
     if len(recorded) > 1:
         recorded = {max(recorded, key=source.versions(answers.source).index)}
@@ -99,14 +104,25 @@ def answers_text(answers: Answers) -> str:
 
 
 def _is_package(project: Path, path: str, deleted: Container[str]) -> bool:
-    """Return whether a file is the `__init__.py` of a package that keeps other modules."""
+    """Return whether a file is the `__init__.py` of a package that keeps other modules.
+
+    Args:
+        project: the folder of the project.
+        path: the file.
+        deleted: the files that will be deleted.
+    """
     place = project / path
     modules = place.parent.rglob("*.py") if place.name == "__init__.py" else []
     return any(module.relative_to(project).as_posix() not in deleted for module in modules)
 
 
 def _differing_files(answers: Answers | None, other: Answers | None) -> Files:
-    """Return the files of a record that may differ from those of another record."""
+    """Return the generated files of a record that may differ from those of another record.
+
+    Args:
+        answers: the record; None has no files.
+        other: the other record; components that it has, too, are omitted.
+    """
     if answers is None:
         return {}
     known = other.components if other else []

@@ -93,7 +93,12 @@ def _check_base(templates: Path, answers: Answers, component: Component) -> None
 
 
 def render_answers(templates: Path, answers: Answers) -> str:
-    """Return the text of the record, in which each component has a version of its own."""
+    """Return the text of the record.
+
+    Args:
+        templates: the folder of the templates, which write all components at one version.
+        answers: the content, with the version of each component.
+    """
     text = _render_file(environment(templates), f"project/{ANSWERS_TEMPLATE}", answers.variables())
     for component in answers.components:
         if component.template_version != answers.version:
@@ -105,7 +110,13 @@ def render_answers(templates: Path, answers: Answers) -> str:
 def _expand_path(
     jinja: Environment, path: str, variables: Variables
 ) -> Iterator[tuple[str, Variables]]:
-    """Yield the paths that a template path renders to, each with its variables."""
+    """Yield the paths that a template path renders to, each with its variables.
+
+    Args:
+        jinja: the environment.
+        path: path of the template below `project`; a loop in it yields a path per component.
+        variables: the variables of the project, to which a loop adds its component.
+    """
     loop = LOOP.search(path)
     if loop is None:
         target = _compiled(jinja, path.removesuffix(SUFFIX)).render(variables)

@@ -47,7 +47,12 @@ def plan_undo(project: Path) -> Plan:
 
 
 def revert(ours: bytes | None, change: Change) -> tuple[bytes | None, bool]:
-    """Return a file's content with a change reverted, and whether that loses an edit."""
+    """Return a file's content with a change reverted, and whether that would lose an edit.
+
+    Args:
+        ours: the present content; None: the file does not exist.
+        change: the change of the command. Later edits elsewhere in the file are kept.
+    """
     if ours == change.after:
         return change.before, False
     if ours is None or change.before is None or change.after is None:
