@@ -90,7 +90,7 @@ class TaskContract:
     def test_overridden_hooks_are_called(self, tmp_path: Path) -> None:
         """A fit, its resume and a test call every overridden hook except those of predictions.
 
-        Unimplemented stubs are reported as warnings.
+        `load_state_dict` is excepted, too. Unimplemented stubs are reported as warnings.
         """
         name_stubs(self.task_class)
         hooks = {name for name in own_hooks(self.task_class) if "predict" not in name}
@@ -156,7 +156,11 @@ class CallbackContract:
         assert not unknown - set(dir(Callback))
 
     def test_overridden_hooks_are_called(self, tmp_path: Path) -> None:
-        """A fit, its resume, a test and a prediction call every hook except those of errors."""
+        """A fit, its resume, a test and a prediction call every overridden hook.
+
+        Except `on_exception` and `load_state_dict`, which need an error and a saved state: test
+        these by calling them.
+        """
         name_stubs(self.callback_class)
         hooks = overridden_hooks(self.callback_class)
         assert_called(self.callback_class, hooks, self.compose(tmp_path), predicts=True)
@@ -230,7 +234,12 @@ def own_hooks(cls: type[TaskTransformer]) -> set[str]:
 
 @contextmanager
 def calls_recorded(cls: type, hooks: Iterable[str]) -> Iterator[set[str]]:
-    """Yield a set that collects the names of the methods called inside the block."""
+    """Yield a set that collects the names of the methods that are called within the block.
+
+    Args:
+        cls: the class, whose methods are wrapped within the block.
+        hooks: names of the methods to record.
+    """
     called: set[str] = set()
 
     def recorded(name: str, method: Callable[..., object]) -> Callable[..., object]:
@@ -248,7 +257,7 @@ def calls_recorded(cls: type, hooks: Iterable[str]) -> Iterator[set[str]]:
 
 
 def name_stubs(cls: type) -> None:
-    """Warn about each unimplemented stub of a class, with its file and line."""
+    """Warn about each unimplemented stub that a class itself defines, with its file and line."""
     for name, method in vars(cls).items():
         function = getattr(method, "fget", method)
         if inspect.isfunction(function) and is_stub(function):
@@ -311,7 +320,13 @@ class Steps(Callback):
 
 @dataclass(frozen=True)
 class RecordedRun:
-    """The data module of a run, the names of the parameters that changed, and its steps."""
+    """A short run.
+
+    Attributes:
+        data: its data module.
+        changed: names of the parameters that differ after it.
+        steps: the record of its optimizer steps.
+    """
 
     data: TransformerDataModule
     changed: set[str]

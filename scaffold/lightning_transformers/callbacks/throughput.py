@@ -102,7 +102,7 @@ class Throughput(Callback):
         self.started = time.perf_counter()
 
     def rates(self, trainer: Trainer) -> dict[str, float]:
-        """Return the metrics since the last restart, by name."""
+        """Return the metrics of the batches since the last `restart`, by name."""
         wait_for(trainer.strategy.root_device)
         seconds = time.perf_counter() - self.started
         per_second = trainer.world_size / seconds

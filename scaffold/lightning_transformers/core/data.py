@@ -180,7 +180,10 @@ class TransformerDataModule(LightningDataModule):
         return files
 
     def files_of(self, split: str) -> list[str]:
-        """Return all local files and folders that a split is read from, for the run's manifest."""
+        """Return all local files and folders that a split is read from, for the run's manifest.
+
+        Empty for a dataset on the hub.
+        """
         named = self.named_files().get(split)
         return [local_path(named)] if named else []
 
@@ -223,7 +226,7 @@ class TransformerDataModule(LightningDataModule):
         return DatasetDict({**dataset, "train": parts["train"], "validation": parts["test"]})
 
     def select_samples(self, dataset: DatasetDict) -> DatasetDict:
-        """Return the first `limit_*_samples` rows of each split."""
+        """Return the first `limit_*_samples` rows of each split, all rows if it is None."""
         limits = {
             "train": self.limit_train_samples,
             "validation": self.limit_val_samples,
@@ -274,7 +277,10 @@ class TransformerDataModule(LightningDataModule):
         return {}
 
     def known_config(self) -> Any:
-        """Return the config of the model, or None before a task is attached."""
+        """Return the config of the model, or None before a task is attached.
+
+        A subclass whose examples depend on it may load the config in that case.
+        """
         return self.model_config
 
     # -- loaders
@@ -363,7 +369,7 @@ class TransformerDataModule(LightningDataModule):
 
         Args:
             split: name of the split, for the progress bar.
-            rows: the rows.
+            rows: the rows; those of a stream are processed when they are read, without cache.
             function: takes columns (lists of values by name) and `arguments`, returns columns. The
                 cache key contains its code and that of first-party imports; for a method also
                 hyperparameters, plain attributes and the model's config (`data.cache`).

@@ -50,7 +50,7 @@ def text_tokens(
 def tokenize(
     columns: Mapping[str, list[str]], *, tokenizer: PreTrainedTokenizerBase, text_column: str
 ) -> Columns:
-    """Return `input_ids` with special tokens, for `Dataset.map(batched=True)`.
+    """Return `input_ids`, a list per text with special tokens, for `Dataset.map(batched=True)`.
 
     Args:
         columns: the rows, with a column of texts.
@@ -61,9 +61,13 @@ def tokenize(
 
 
 def pack(tokens: pa.Array, block_size: int) -> pa.ListArray:
-    """Split an array of tokens into blocks of `block_size`; the last one may be shorter.
+    """Split tokens into blocks; the last one may be shorter.
 
     A last block of a single token, which has no target, is dropped.
+
+    Args:
+        tokens: a flat array of int32, which the result shares.
+        block_size: tokens per block.
     """
     end = len(tokens) - (len(tokens) % block_size == 1)
     offsets = [*range(0, end, block_size), end]

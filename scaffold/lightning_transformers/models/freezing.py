@@ -103,14 +103,18 @@ def untie_embeddings(model: PreTrainedModel) -> None:
 
 
 def all_frozen_message(model: PreTrainedModel) -> str:
-    """Return the error message for a model without trainable parameters."""
-    reason = f" ({TIED_EMBEDDINGS})" if is_tied(model) else ""
-    return (
-        f"every parameter is frozen{reason}: keep some with requires_grad=True, or call "
-        "lightning_transformers.models.freezing.freeze_backbone(model, tied='untie')"
-    )
+    """Return the error message for a model without trainable parameters.
+
+    The advice for tied embeddings is to untie them; for others, to keep a parameter trainable.
+    """
+    if is_tied(model):
+        return (
+            f"every parameter is frozen ({TIED_EMBEDDINGS}): call "
+            "lightning_transformers.models.freezing.freeze_backbone(model, tied='untie')"
+        )
+    return "every parameter is frozen: set requires_grad=True for those to train"
 
 
 def trainable(model: nn.Module) -> set[str]:
-    """Return the names of the trainable parameters."""
+    """Return the names of the parameters with `requires_grad`."""
     return {name for name, parameter in model.named_parameters() if parameter.requires_grad}

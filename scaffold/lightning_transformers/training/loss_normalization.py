@@ -28,6 +28,8 @@ class TokenWeighting:
     Attributes:
         count: number of terms in the batch's loss, a scalar, or None if the task did not record it.
         total: number of loss terms of the step so far over all ranks, a scalar.
+        window: epoch and number of the optimizer step to which `total` belongs.
+        weighed: epoch and index of the last weighed batch.
     """
 
     def __init__(self) -> None:
@@ -69,7 +71,7 @@ class TokenWeighting:
         return count * batches * processes / total
 
     def state(self) -> float:
-        """Return the number of loss terms of an unfinished step."""
+        """Return the number of loss terms of an unfinished step, for the checkpoint."""
         return 0.0 if self.total is None else self.total.item()
 
     def resume_step(self, total: float, trainer: Trainer, device: torch.device) -> None:

@@ -209,6 +209,10 @@ def check_length(model: Any, data: Any) -> None:
 
     The examples of the other checks are too short to find it.
 
+    Args:
+        model: the model.
+        data: the data module, with the maximum length of its rows.
+
     Raises:
         ConfigurationError: if a row is so long that the logits of its documents change.
     """
@@ -306,7 +310,10 @@ def check_task(task: Any, trainer: Trainer, batches: Sequence[Sequence[Example]]
 
 @contextmanager
 def without_side_effects(task: LightningModule) -> Iterator[None]:
-    """Replace the task's metrics by copies, and `self.log`, which fails before the first batch."""
+    """Within the context, a step of the task updates copies of its metrics and logs nothing.
+
+    `self.log` would fail before the first batch.
+    """
     metrics = [
         (module, name, child)
         for module in task.modules()

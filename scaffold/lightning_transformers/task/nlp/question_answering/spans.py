@@ -131,9 +131,13 @@ def merge_windows(windows: Iterable[Candidates]) -> list[Candidates]:
 
 
 def best_answer(question: Candidates, n_best: int) -> Span:
-    """Return the best answer, with its probability among the `n_best` candidates as score.
+    """Return the best answer, with its probability among the best candidates as score.
 
-    Its text is empty if no answer scores higher than every span.
+    Its text is empty if "no answer" scores higher than every span.
+
+    Args:
+        question: the candidates of all windows of a question, from `merge_windows`.
+        n_best: number of spans to compare; "no answer" is compared, too, if it is possible.
     """
     options = question["spans"][:n_best]
     if question["null"] is not None or not options:

@@ -190,7 +190,15 @@ def require_values(columns: Columns, names: Iterable[str | None], place: str) ->
 
 
 def target(value: Any, labels: LabelEncoder | None) -> int | float | list[float]:
-    """Return the label for the model: a class id, a multi-hot vector, or a float for regression."""
+    """Return the label for the model.
+
+    Args:
+        value: a value of the label column: a class, a list of classes, or a number.
+        labels: encodes a class as its id; None for regression.
+
+    Returns:
+        A class id, for a list a multi-hot vector, or for regression a float.
+    """
     if labels is None:
         return float(value)
     if isinstance(value, list):

@@ -84,6 +84,9 @@ class TokenClassificationTransformer(TaskTransformer):
         Args:
             true: true tag ids, (batch, words), int64; -100 after the last word.
             predicted: predicted tag ids, (batch, words), int64; -1 for a truncated word.
+
+        Returns:
+            For each sentence two lists: the true and the predicted names, one per word.
         """
         names = {UNSEEN: OUTSIDE, **dict(enumerate(class_names(self.model)))}
         lengths = (true != IGNORE_INDEX).sum(1).tolist()
