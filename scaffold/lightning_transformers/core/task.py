@@ -150,11 +150,7 @@ class TaskTransformer(LightningModule):
     # -- the model
 
     def build_model(self) -> PreTrainedModel:
-        """Return the pretrained model with the head of the task, in training mode.
-
-        Override it to change the structure: the optimizer, the strategy and callbacks take the
-        parameters later.
-        """
+        """Return the model with its head, in training mode; override it to change its structure."""
         return self.backbone.load_model(self.downstream_model_type, self.model_data_kwargs)
 
     def forward(self, batch: Batch) -> ModelOutput:
@@ -286,7 +282,7 @@ class TaskTransformer(LightningModule):
         return {"total": loss.total, "count": loss.count}
 
     def update_metrics(self, loss: Loss, outputs: ModelOutput, batch: Batch, stage: str) -> None:
-        """Update each metric with its arguments among `metric_inputs`; each tensor `(batch, …)`."""
+        """Update each metric with the `metric_inputs` that it takes; each tensor `(batch, …)`."""
         self._stage_metrics(stage).update(**self.metric_inputs(loss, outputs, batch))
 
     def _log_metrics(self, stage: str) -> None:
@@ -324,10 +320,7 @@ class TaskTransformer(LightningModule):
         return optimizer
 
     def build_scheduler(self, optimizer: Optimizer) -> LRScheduler | None:
-        """Return the learning-rate schedule, or None for a constant rate.
-
-        Lightning steps it after each optimizer step.
-        """
+        """Return the schedule, which steps after the optimizer, or None for a constant rate."""
         if not self.scheduler_config:
             return None
         config = schedule_arguments(self.scheduler_config, self.num_training_steps)

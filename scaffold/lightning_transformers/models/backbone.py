@@ -106,6 +106,10 @@ class Backbone:
         """Load the weights, and mark the parameters that the files lack as new.
 
         A head of another size is newly initialized; a backbone of another size is an error.
+
+        Args:
+            auto_class: an Auto class of transformers.
+            config: the config to build the model from, with the user's overrides.
         """
         model: PreTrainedModel
         model, report = self._load(

@@ -93,6 +93,10 @@ def processing(
 def build_model(config: DictConfig, data: TransformerDataModule) -> TaskTransformer:
     """Return the task of a composed config, with as many classes or tokens as the data has.
 
+    Args:
+        config: the composed config.
+        data: the data module, of which only `model_data_kwargs` is used.
+
     Raises:
         ConfigurationError: for an unknown hyperparameter, or a backbone that cannot be loaded.
     """

@@ -90,7 +90,15 @@ class TokenWeighting:
         return trainer.current_epoch, trainer.fit_loop.batch_idx // trainer.accumulate_grad_batches
 
     def _before(self, trainer: Trainer, like: Tensor) -> Tensor:
-        """Return the number of terms in the step before this batch, 0 for its first batch."""
+        """Return the number of loss terms in the step before this batch, 0 for its first batch.
+
+        Args:
+            trainer: the trainer, at this batch.
+            like: a scalar with the dtype and device of the result.
+
+        Raises:
+            ConfigurationError: if the optimizer evaluates a later batch of a step again.
+        """
         batch, window = trainer.fit_loop.batch_idx, self._window(trainer)
         # An optimizer may evaluate the first batch repeatedly, from zero gradients each time.
         first = batch % trainer.accumulate_grad_batches == 0 or window != self.window

@@ -108,7 +108,14 @@ def _form(unit: Unit) -> tuple[object, ...]:
 def _merge_bodies(
     name: str, ours: Sequence[Unit], base: Sequence[Unit], theirs: Sequence[Unit]
 ) -> Draft:
-    """Merge statements as diff3 does lines."""
+    """Merge the statements of a body in hunks between unchanged ones, as diff3 does lines.
+
+    Args:
+        name: name of the function, for messages.
+        ours: the statements as edited.
+        base: as rendered before.
+        theirs: as rendered now.
+    """
     result, positions = Draft(), (0, 0, 0)
     for mine, old, new in _common_statements(ours, base, theirs):
         hunk = ours[positions[0] : mine], base[positions[1] : old], theirs[positions[2] : new]

@@ -165,7 +165,7 @@ def _pairs(keys: list[str]) -> set[tuple[str, str]]:
 
 
 def _combine(ours: Unit, base: Unit, theirs: Unit) -> Draft:
-    """Merge an entry that both sides changed."""
+    """Merge an entry that both sides changed: its own entries, or else ours with a review."""
     blocks = [unit.node for unit in (ours, base, theirs)]
     shown = " ".join(theirs.text.split())
     kept = f"{ours.key}: the template also changed it: {shown}; yours is kept"

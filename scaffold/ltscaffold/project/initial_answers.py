@@ -10,7 +10,12 @@ DEFAULT_PACKAGE = "tasks"
 
 
 def initial_answers(package: str = DEFAULT_PACKAGE, url: str = source.SOURCE_URL) -> Answers:
-    """Return the record of a new project: the latest templates of a URL, no components."""
+    """Return the record of a new project without components, at the latest version of templates.
+
+    Args:
+        package: the folder of the components.
+        url: the source of the templates.
+    """
     return Answers(version=source.versions(url)[-1], source=url, package=package)
 
 

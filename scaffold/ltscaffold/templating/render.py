@@ -42,7 +42,12 @@ def environment(templates: Path, project_fragments: Path | None = None) -> Envir
 
 @cache
 def _environment(folders: tuple[Path, ...], files: tuple[Path, ...]) -> Environment:
-    """Return the environment of folders, in order of precedence; cached by the list of files."""
+    """Return the environment for templates.
+
+    Args:
+        folders: the folders of templates, in order of precedence.
+        files: the project's fragments; a new one makes a new environment in the cache.
+    """
     return Sandbox(folders)
 
 
@@ -136,7 +141,13 @@ def _compiled(jinja: Environment, text: str) -> Template:
 
 
 def _render_file(jinja: Environment, template: str, variables: Variables) -> str:
-    """Return the text of a file: rendered if its name ends in `.jinja`, else unchanged."""
+    """Return the text of a file: rendered if its name ends in `.jinja`, else unchanged.
+
+    Args:
+        jinja: the environment.
+        template: path of the template from the folder of the templates.
+        variables: the variables to render it with.
+    """
     if template.endswith(SUFFIX):
         with one_line_errors(template):
             return render_bounded(jinja.get_template(template), variables)

@@ -41,7 +41,12 @@ class Hunk:
 
 
 def hunks(rendered: str, edited: str) -> list[Hunk]:
-    """Return the differences of two texts; lines replaced one to one are a hunk each."""
+    """Return the edits that lead from one text to another.
+
+    Args:
+        rendered: the text as rendered.
+        edited: the text as edited. Lines that replace as many lines are a hunk each.
+    """
     old, new = rendered.splitlines(keepends=True), edited.splitlines(keepends=True)
     codes = SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
     found = []

@@ -189,7 +189,12 @@ def check_templates(folder: Path, name: str) -> None:
 
 
 def _commit(repo: Path, version: str) -> str:
-    """Return the commit of a tag or of a name by `git describe`; empty if it does not exist."""
+    """Return the commit of a version, empty if it does not exist.
+
+    Args:
+        repo: the cached repository.
+        version: a tag, or a name such as `v1.0.0-3-gabc1234` from `git describe`.
+    """
     name = f"{version}^{{commit}}"
     try:
         found = git("--git-dir", repo, "rev-parse", "--verify", "--end-of-options", name)

@@ -273,7 +273,13 @@ class Rewriting(PythonSource):
         return ("; " if line.strip() else indent).join(found)
 
     def replace(self, start: int, end: int, text: str) -> None:
-        """Record an edit, unless the code between start and end already equals the text."""
+        """Record an edit of the code, unless it changes nothing.
+
+        Args:
+            start: start of the code to replace, in characters.
+            end: its end.
+            text: the new code.
+        """
         if self.code[start:end] != text:
             self.edits[start, end] = text
 

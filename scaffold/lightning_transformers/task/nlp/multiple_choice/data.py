@@ -67,6 +67,10 @@ class MultipleChoiceDataModule(PaddedTextDataModule):
     def choices_in(self, split: str, rows: AnyDataset) -> str | list[str]:
         """Return the column of lists of choices, or the columns of single choices.
 
+        Args:
+            split: name of the split, for error messages; `predict` may have either form.
+            rows: the rows of the split.
+
         Raises:
             ConfigurationError: if the column is missing or has no lists.
         """

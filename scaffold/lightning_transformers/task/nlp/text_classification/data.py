@@ -73,6 +73,10 @@ class TextClassificationDataModule(LabelledData, PaddedTextDataModule):
     def inferred_columns(self, split: str, rows: AnyDataset) -> tuple[str, str | None]:
         """Return `text` and `text_pair`, or else the only one or two text columns.
 
+        Args:
+            split: name of the split, for the error message.
+            rows: its rows; the label column does not count.
+
         Raises:
             ConfigurationError: if there is no text column, or more than two.
         """

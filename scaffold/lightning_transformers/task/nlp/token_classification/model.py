@@ -175,7 +175,7 @@ def entity_spans(sentence: Sentence, tagged: Sequence[tuple[int, str, float]]) -
 
 
 def word_spans(sentence: Sentence, tagged: Sequence[tuple[int, str, float]]) -> list[Row]:
-    """Return the tagged words of a sentence, with `tag` instead of `entity`, see `entity_spans`."""
+    """Return a mapping for each tagged word, with `tag` instead of `entity`; see `entity_spans`."""
     return [
         {"tag": tag, "score": score, **sentence.span(word, word)} for word, tag, score in tagged
     ]
