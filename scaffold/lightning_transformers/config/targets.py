@@ -125,7 +125,7 @@ def _submodule(parent: object, path: str, name: str, key: str) -> object:
         if error.name not in (f"{path}.{name}", path):
             raise
     kind = "class" if name[:1].isupper() else "module or function"
-    hint = suggestion(name, dir(parent), cutoff=0.6)
+    hint = suggestion(name, dir(parent), cutoff=0.6) or " (correct the import path)"
     raise ArgumentError(key, f"{key}: '{path}' has no {kind} '{name}'{hint}")
 
 

@@ -143,7 +143,7 @@ class TransformerDataModule(LightningDataModule):
         dataset = self.split_dataset(self.loaded_dataset)
         if "test" not in dataset or not self.is_unlabelled(dataset["test"]):
             return dataset
-        log.warning("the test set has no labels and is ignored")
+        log.warning("the test set has no labels and is ignored: metrics are of the validation set")
         return DatasetDict({split: rows for split, rows in dataset.items() if split != "test"})
 
     @cached_property

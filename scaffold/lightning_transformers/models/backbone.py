@@ -125,7 +125,8 @@ class Backbone:
                 has, needs = ("x".join(map(str, shape)) for shape in shapes)
                 raise ConfigurationError(
                     f"the weights of '{self.pretrained_model_name_or_path}' do not fit "
-                    f"backbone.config: {name} is {has}, not {needs}"
+                    f"backbone.config: {name} is {has}, not {needs}; remove the keys that change "
+                    "sizes, or set backbone.random_weights=true"
                 )
         for name in (*report["missing_keys"], *(name for name, *_ in report["mismatched_keys"])):
             mark_new(model.get_parameter_or_buffer(name))

@@ -36,7 +36,7 @@ def freeze_backbone(model: PreTrainedModel, tied: TiedEmbeddings = "error") -> N
     """
     if tied not in get_args(TiedEmbeddings):
         known = ", ".join(get_args(TiedEmbeddings))
-        raise ConfigurationError(f"tied_embeddings='{tied}' is not known (known: {known})")
+        raise ConfigurationError(f"tied_embeddings='{tied}' is not known: set one of {known}")
     if is_tied(model):
         if tied == "untie":
             untie_embeddings(model)

@@ -22,5 +22,5 @@ def initial_answers(package: str = DEFAULT_PACKAGE, url: str = source.SOURCE_URL
 def read_or_initial_answers(project: Path) -> Answers:
     """Return the record of a project, or of a new one; raises ScaffoldError without a folder."""
     if not project.is_dir():
-        raise ScaffoldError(f"the folder {project} does not exist; see --project")
+        raise ScaffoldError(f"the folder {project} does not exist; give another with --project")
     return read_answers(project) or initial_answers()

@@ -191,12 +191,12 @@ def read_with_duplicates(project: Path) -> Answers:
         ScaffoldError: if there is no record, or it is damaged.
     """
     if not project.is_dir():
-        raise ScaffoldError(f"the folder {project} does not exist; see --project")
+        raise ScaffoldError(f"the folder {project} does not exist; give another with --project")
     answers = read_answers(project)
     if answers is None:
         raise ScaffoldError(
             f"{project.resolve()} is not a project of ltscaffold (it has no {ANSWERS_FILE}); "
-            "see --project"
+            "give the folder of one with --project"
         )
     return answers
 
@@ -228,7 +228,7 @@ def _parse(path: Path) -> Answers:
     if "_src_path" in recorded and "lts_items" not in recorded:
         raise ScaffoldError(
             f"{path} belongs to another template ({recorded['_src_path']}); "
-            "use another folder, see --project"
+            "give another folder with --project"
         )
     keys, records = set(recorded), recorded.get("lts_items", [])
     required = {*COMPONENT_KEYS} - {OPTIONAL_KEY}

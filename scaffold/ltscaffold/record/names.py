@@ -60,8 +60,8 @@ def is_installed(name: str) -> bool:
 
 
 def _suggest(name: str) -> str:
-    """Return `; try '<name>'` with the name in snake_case, or "" if that is not valid either."""
+    """Return the end of the message: a name in snake_case to try, if there is one."""
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
     suggestion = re.sub(r"[^a-z0-9]+", "_", words).strip("_0123456789")
     fits = SNAKE_CASE.fullmatch(suggestion) and not keyword.iskeyword(suggestion)
-    return f"; try '{suggestion}'" if fits else ""
+    return f"; try '{suggestion}'" if fits else "; choose another"

@@ -137,7 +137,9 @@ def check_folder(project: Path) -> None:
         ScaffoldError: if the folder does not exist, or is not writable.
     """
     if not project.is_dir():
-        raise ScaffoldError(f"the folder {project} does not exist; create it, or see --project")
+        raise ScaffoldError(
+            f"the folder {project} does not exist; create it, or give another with --project"
+        )
     if not os.access(project, os.W_OK | os.X_OK):
         raise ScaffoldError(
             f"the folder {project.resolve()} is not writable; change its permissions"

@@ -18,7 +18,9 @@ def plan_undo(project: Path) -> Plan:
     """
     entry = last_command(project)
     if entry is None:
-        raise ScaffoldError(f"nothing to undo in {project.resolve()}")
+        raise ScaffoldError(
+            f"nothing to undo in {project.resolve()}; to undo in another folder, give --project"
+        )
     name, undone = entry
     contents: dict[str, bytes | None] = {}
     lost: list[Change] = []

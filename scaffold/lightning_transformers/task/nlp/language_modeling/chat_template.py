@@ -284,5 +284,8 @@ def template_text(template: str) -> str:
         return template
     path = Path(to_absolute_path(local_path(template)))
     if not path.is_file():
-        raise ConfigurationError(f"dataset.chat_template={template}: no file at {path}")
+        raise ConfigurationError(
+            f"dataset.chat_template={template}: no file at {path}; give the path of a template, or "
+            "the template"
+        )
     return path.read_text("utf-8")

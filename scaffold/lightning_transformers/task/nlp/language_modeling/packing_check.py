@@ -171,7 +171,11 @@ def check_causality(trainer: Trainer, task: Any) -> None:
         batch = move_data_to_device(CausalCollator(tokenizer)(examples), device)
         logits = task.model(**batch)["logits"]
     except Exception as error:  # the model needs other inputs, or fails on real batches, too
-        log.warning("cannot check that %s is causal (%s)", name, first_line(error))
+        log.warning(
+            "cannot check that %s is causal (%s): a model whose tokens attend to later ones learns "
+            "nothing",
+            *(name, first_line(error)),
+        )
         return
     encodes = getattr(task.model.config, "is_decoder", True) is False
     fix = "set +backbone.config.is_decoder=true" if encodes else "choose a causal model"
