@@ -84,7 +84,7 @@ def new_folder(options: Namespace) -> Path:
     run = absolute(options.run_folder)
     folder = absolute(options.into or free_name(run.with_name(f"{run.name}-rerun")))
     if is_rank_zero() and (folder.is_file() or (folder.is_dir() and any(folder.iterdir()))):
-        raise ConfigurationError(f"'{folder}' is not empty: give another folder with --into")
+        raise ConfigurationError(f"'{options.into}' is not empty: give another folder with --into")
     return folder
 
 
