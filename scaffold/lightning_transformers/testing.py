@@ -334,7 +334,10 @@ class RecordedRun:
 
 
 def train_recorded(config: DictConfig) -> RecordedRun:
-    """Train a config and record which parameters change; the validation loss must be finite."""
+    """Train with the config of a short run, and record which parameters change.
+
+    Asserts that the validation loss is finite.
+    """
     data, model, trainer = built(config)
     steps = Steps()
     fields(trainer).callbacks.append(steps)

@@ -73,13 +73,13 @@ class EMAWeights(Callback):
             torch._foreach_lerp_(list(self.average.values()), weights, 1 - self.decay)
 
     def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Swap in the average."""
+        """Keep the training weights aside, and copy the average into the model."""
         weights = self._weights(pl_module)
         self.training_weights = {name: weight.detach().clone() for name, weight in weights.items()}
         copy_into(pl_module, self.average)
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Restore the training weights."""
+        """Copy the training weights back into the model."""
         self.restore_weights(pl_module)
 
     def on_exception(

@@ -53,7 +53,7 @@ class GradualUnfreezing(Callback):
     def on_before_optimizer_step(
         self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer
     ) -> None:
-        """Drop the gradients of frozen units."""
+        """Set the gradients of the units that do not train yet to None."""
         for unit in self.units[self.unlocked(trainer) :]:
             for parameter in unit:
                 parameter.grad = None

@@ -94,7 +94,7 @@ class Throughput(Callback):
         return int(counter.get_total_flops())
 
     def restart(self, trainer: Trainer) -> None:
-        """Reset the counts and the timer."""
+        """Reset the counts, and start the timer once the device has finished its queued work."""
         self.step = trainer.global_step
         self.elements = self.samples = 0
         self.tokens = None

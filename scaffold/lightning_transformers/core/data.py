@@ -172,7 +172,10 @@ class TransformerDataModule(LightningDataModule):
         return self.sample_files
 
     def named_files(self) -> Mapping[str, str]:
-        """Return the configured file or folder of each split, or those of the sample."""
+        """Return the configured file or folder by split, or those of the sample if it is chosen.
+
+        Empty for a dataset on the hub.
+        """
         named = {split: getattr(self, f"{split}_file") for split in SPLITS}
         files = {split: file for split, file in named.items() if file}
         if set(files) <= {"predict"} and self.dataset_name == SAMPLE:
@@ -273,7 +276,7 @@ class TransformerDataModule(LightningDataModule):
 
     @property
     def model_data_kwargs(self) -> dict[str, Any]:
-        """`TaskTransformer`'s argument of this name: config values such as `num_labels`."""
+        """Values that the data determines, such as `num_labels`, for the argument of a task."""
         return {}
 
     def known_config(self) -> Any:
@@ -311,7 +314,7 @@ class TransformerDataModule(LightningDataModule):
         return self._evaluation_loader(self._split("test"))
 
     def predict_dataloader(self) -> DataLoader[Any]:
-        """Return the batches of `predict_file`, in order."""
+        """Return the batches of the split `predict`, in order; Lightning's `predict` uses them."""
         return self._dataloader(self._split("predict"))
 
     def num_train_batches(self) -> int | None:

@@ -41,7 +41,14 @@ def tokenize_and_pack(
 def text_tokens(
     table: pa.Table, tokenizer: PreTrainedTokenizerBase, text_column: str, append_eos: bool
 ) -> Iterator[list[int]]:
-    """Yield the token ids of each non-empty row; arguments as in `tokenize_and_pack`."""
+    """Yield the token ids of each non-empty row, without special tokens.
+
+    Args:
+        table: rows with a column of texts.
+        tokenizer: the tokenizer.
+        text_column: name of that column.
+        append_eos: append the end-of-sequence token, if the tokenizer has one.
+    """
     texts = [text for text in table[text_column].to_pylist() if text]
     end = [tokenizer.eos_token_id] if append_eos and tokenizer.eos_token_id is not None else []
     return ([*ids, *end] for ids in token_ids(tokenizer, texts))

@@ -89,7 +89,7 @@ def adapter_parameters(model: nn.Module) -> Iterator[nn.Parameter]:
 
 
 def is_tied(model: PreTrainedModel) -> bool:
-    """Return whether the output embedding shares the matrix of the input embedding."""
+    """Return whether the model has an output embedding that is the input embedding's matrix."""
     output = model.get_output_embeddings()
     return output is not None and output.weight is model.get_input_embeddings().weight
 

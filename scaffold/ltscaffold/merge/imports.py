@@ -15,7 +15,13 @@ WIDTH = 88
 
 @dataclass(frozen=True)
 class Name:
-    """The name that an alias of an import binds; `name` is None for `import module`."""
+    """A name that an import binds.
+
+    Attributes:
+        module: the module after `import` or `from`, with leading dots if it is relative.
+        name: the name that `from module import name` imports; None for `import module`.
+        alias: the name after `as`, if any.
+    """
 
     module: str
     name: str | None
@@ -28,12 +34,12 @@ class Name:
 
     @property
     def slot(self) -> str:
-        """The bound variable, or the submodule that `import a.b` loads beside it."""
+        """Key by which imports collide: the variable, or for `import a.b` the submodule `a.b`."""
         return self.module if self.name is self.alias is None else self.bound
 
     @property
     def origin(self) -> str:
-        """The bound object; for `import a.b` the package `a`."""
+        """The bound object, as `module:name`; for `import a.b` the package `a`."""
         return f"{self.module}:{self.name}" if self.name else self.bound
 
     @property

@@ -39,7 +39,7 @@ class Names:
 
     @cached_property
     def undefined(self) -> dict[str, int]:
-        """The line of the first use of each name that is not bound before it."""
+        """The names that code uses before they are bound, or never bound, with the first line."""
         from pyflakes import checker, messages  # takes 20 ms, and only merges need it
 
         kinds = (messages.UndefinedName, messages.UndefinedLocal, messages.UndefinedExport)
@@ -48,7 +48,7 @@ class Names:
 
     @cached_property
     def origins(self) -> dict[str, str]:
-        """Where each name of the module comes from: a module for an import, else nothing."""
+        """The origin of each top-level name: `module:name` if it is imported, "" if defined."""
         defined = {name: "" for node in self.tree.body for name in _defined(node)}
         return {name.bound: name.origin for name in bindings(self.tree.body)} | defined
 

@@ -50,7 +50,7 @@ class Block:
 
     @property
     def entries(self) -> list[Entry]:
-        """Its entries; those of a list have no value."""
+        """Its entries: pairs of a key and a value, or of an element of a list and None."""
         value = self.node.value
         return list(value if isinstance(self.node, yaml.MappingNode) else zip(value, repeat(None)))
 
@@ -80,7 +80,7 @@ class Block:
 
     @property
     def column(self) -> int:
-        """The column of its entries."""
+        """The column of its entries, from 0."""
         return self.entries[0][0].start_mark.column
 
     def _end(self, start: int, end: int) -> int:

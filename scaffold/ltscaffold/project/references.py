@@ -162,7 +162,10 @@ class _Module(PythonSource):
             node, parent = parent, self.parents[parent]
 
     def path_of(self, assignment: BaseAssignment) -> str | None:
-        """Return the path of what a name is bound to; None for a local or a variable."""
+        """Return the dotted path of the module, class or function that a name is bound to.
+
+        None for a variable, and for a definition that is not at the top level.
+        """
         if isinstance(assignment, ImportAssignment):
             alias, statement = _alias(assignment), assignment.node
             if isinstance(statement, cst.Import):

@@ -82,7 +82,7 @@ def _commits(project: Path) -> list[str]:
 
 
 def _head(project: Path) -> str:
-    """Return the key of OPERATIONS for the unfinished operation, or HEAD."""
+    """Return the reference to the commit being merged, a key of `OPERATIONS`, or else HEAD."""
     exists = (
         head
         for head in OPERATIONS

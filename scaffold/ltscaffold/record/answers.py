@@ -262,7 +262,11 @@ def _parse(path: Path) -> Answers:
 
 
 def _check_texts(record: dict[str, object]) -> None:
-    """Raise ValueError for a value that is not a string; only `parts` is a list of strings."""
+    """Check the types of a record's values: strings, and a list of strings for `parts`.
+
+    Raises:
+        ValueError: for the first value of another type.
+    """
     for key, value in record.items():
         if key == "parts":
             right = isinstance(value, list) and all(isinstance(part, str) for part in value)

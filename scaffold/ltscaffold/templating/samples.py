@@ -38,7 +38,7 @@ def recipe_samples(catalog: Catalog) -> list[Component]:
 
 
 def pairs(catalog: Catalog) -> list[Component]:
-    """Return a task per pair of base and recipe."""
+    """Return a task for each pair of a base and a recipe that fits it."""
     return [
         _sample(catalog, TASK, f"pair_{number}_{one}", base, [recipe])
         for one, base in enumerate(catalog.names("base"))

@@ -215,7 +215,7 @@ def _cache_entry(url: str) -> tuple[str, str]:
 
 
 def _clone_url(url: str) -> str:
-    """Return a URL with Copier's abbreviations expanded."""
+    """Return a URL for `git clone`: without Copier's abbreviations, such as `gh:`, and `git+`."""
     for alias, site in URL_ABBREVIATIONS.items():
         if url.startswith(alias):
             return site + url.removeprefix(alias).lstrip("/").removesuffix(".git") + ".git"

@@ -32,7 +32,7 @@ class Change:
 
     @property
     def action(self) -> str:
-        """Either create, change or delete."""
+        """The action on the file: "create", "change" or "delete"."""
         if self.before is None:
             return "create"
         return "delete" if self.after is None else "change"

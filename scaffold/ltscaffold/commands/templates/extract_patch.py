@@ -103,7 +103,13 @@ class _PatchSearch:
         }
 
     def render(self, texts: Mapping[str, str]) -> Files:
-        """Return the files that may be edited, rendered with other texts of some templates."""
+        """Return the component's files, rendered with edited templates.
+
+        Files of the skeleton are among them if the component is at the project's version.
+
+        Args:
+            texts: new texts of templates by path; the others are as released.
+        """
         answers = replace(self._answers, project_fragments=self._overlay(texts))
         whole = self._owner.template_version == answers.version
         files = render(self._templates, answers, [self._owner], skeleton=whole)

@@ -167,7 +167,7 @@ def compare_with_copier(templates: Path, shown: list[Component], folder: Path) -
 
 
 def golden_text(files: Files) -> str:
-    """Return files as one text, without the record of the project."""
+    """Return the content of a golden: all files of a component in one text, with their paths."""
     shown = {path: text for path, text in files.items() if path != ANSWERS_FILE}
     return "".join(f"==> {path} <==\n{text}" for path, text in shown.items())
 

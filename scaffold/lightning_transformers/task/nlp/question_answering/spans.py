@@ -11,7 +11,14 @@ from lightning_transformers.base.types import Row
 
 
 class Span(TypedDict):
-    """A span of a context: its text, its score, and its start and end in characters."""
+    """A span of a context.
+
+    Attributes:
+        answer: its text, stripped.
+        score: the sum of its start and end logits; of a final answer, its probability.
+        start: its first character in the whole context.
+        end: the character after its last one.
+    """
 
     answer: str
     score: float
