@@ -72,7 +72,10 @@ TESTS = {
     ],
 }
 """The tests of each promise, a phrase of SECURITY.md."""
-LIMITS = ["A secret typed on the command line or written in a config file is recorded."]
+LIMITS = [
+    "A secret typed on the command line or written in a config file is recorded.",
+    "maps each of them to its tests.",
+]
 """Sentences that promise nothing."""
 
 
