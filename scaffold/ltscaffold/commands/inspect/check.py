@@ -123,7 +123,9 @@ def check_run(project: Path, component: Component) -> Iterator[Finding]:
 def check_ignored(project: Path, answers: Answers) -> Iterator[Finding]:
     """Yield a finding for each generated file that git ignores."""
     fragments = [f"{PROJECT_FRAGMENTS}/{name}{SUFFIX}" for name in ejected_fragments(project)]
-    for path in ignored_paths(project, [*project_files(answers), *fragments, ANSWERS_FILE]):
+    for path in ignored_paths(
+        project, [*project_files(project, answers), *fragments, ANSWERS_FILE]
+    ):
         yield Finding("ignored-file", path, 0, IGNORED_BY_GIT)
 
 
