@@ -83,8 +83,9 @@ class TaskContract:
         A failure names the line of the project first.
         """
         cls = self.task_class
+        may_freeze = type(self).parameters_to_change is not TaskContract.parameters_to_change
         shared = shared_state(cls)
-        with errors_located(cls), methods_checked(cls):
+        with errors_located(cls), methods_checked(cls, may_freeze):
             run = train_recorded(self.compose(tmp_path))
             again = train_recorded(self.compose(tmp_path / "again"))
         at = blamed(cls, OPTIMIZATION)

@@ -131,8 +131,9 @@ def line_of(cls: type) -> int:
     ][0]
 
 
-@pytest.mark.parametrize("cls", FAULTS)
-def test_fault_is_reported_at_its_line(cls: type[Plain], tmp_path: Path) -> None:
+def contract(cls: type[Plain]) -> TaskContract:
+    """Return the test of a task; as a local class, it is not collected by pytest."""
+
     class Contract(TaskContract):
         task_class = cls
 
@@ -141,8 +142,33 @@ def test_fault_is_reported_at_its_line(cls: type[Plain], tmp_path: Path) -> None
             chosen = ("task=nlp/text_classification", target, f"training.run_dir={run_dir}")
             return compose([*SMOKE, *chosen])
 
+    return Contract()
+
+
+@pytest.mark.parametrize("cls", FAULTS)
+def test_fault_is_reported_at_its_line(cls: type[Plain], tmp_path: Path) -> None:
     with pytest.raises(AssertionError) as failed:
-        Contract().test_trains(tmp_path)
+        contract(cls).test_trains(tmp_path)
     message = str(failed.value)
     assert message.startswith(f"{__file__}:{line_of(cls)}")
     assert FAULTS[cls] in message
+
+
+def test_head_may_be_frozen_on_purpose(tmp_path: Path) -> None:
+    test = contract(FreezesHead)
+    kept = lambda self, due: {name for name in due if "classifier" not in name}  # noqa: E731
+    type(test).parameters_to_change = kept  # type: ignore[method-assign]
+    test.test_trains(tmp_path)
+
+
+class Copies(Plain):
+    """What a user may do: change a copy of the batch, and keep state in the instance."""
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        self.seen = [*getattr(self, "seen", []), batch_idx]
+        batch = {**batch, "input_ids": batch["input_ids"].roll(1, -1)}
+        return super().training_step(batch, batch_idx)
+
+
+def test_copied_batch_and_state_of_an_instance_are_no_fault(tmp_path: Path) -> None:
+    contract(Copies).test_trains(tmp_path)
