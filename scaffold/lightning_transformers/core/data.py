@@ -146,7 +146,7 @@ class TransformerDataModule(DataLoaders):
         dataset = self.split_dataset(self.loaded_dataset)
         if "test" not in dataset or not self.is_unlabelled(dataset["test"]):
             return dataset
-        log.warning("the test set has no labels and is ignored")
+        log.warning("the test set has no labels and is ignored: metrics are of the validation set")
         return DatasetDict({split: rows for split, rows in dataset.items() if split != "test"})
 
     @cached_property
@@ -198,7 +198,10 @@ class TransformerDataModule(DataLoaders):
         )
 
     def named_files(self) -> Mapping[str, FileNames]:
-        """Return the configured files of each split, or those of the sample."""
+        """Return the configured files by split, or those of the sample if it is chosen.
+
+        Empty for a dataset on the hub.
+        """
         named = {split: getattr(self, f"{split}_file") for split in SPLITS}
         files = {split: names for split, names in named.items() if names}
         if set(files) <= {"predict"} and self.dataset_name == SAMPLE:
@@ -206,7 +209,10 @@ class TransformerDataModule(DataLoaders):
         return split_folders(files)
 
     def files_of(self, split: str) -> list[str]:
-        """Return all local files and folders that a split is read from, for the run's manifest."""
+        """Return all local files and folders that a split is read from, for the run's manifest.
+
+        Empty for a dataset on the hub.
+        """
         names = self.named_files().get(split, [])
         return local_files(split, names, self.read_options(split).prefers_images)
 
@@ -249,7 +255,7 @@ class TransformerDataModule(DataLoaders):
         return DatasetDict({**dataset, "train": parts["train"], "validation": parts["test"]})
 
     def select_samples(self, dataset: DatasetDict) -> DatasetDict:
-        """Return the first `limit_*_samples` rows of each split."""
+        """Return the first `limit_*_samples` rows of each split, all rows if it is None."""
         limits = {
             "train": self.limit_train_samples,
             "validation": self.limit_val_samples,
@@ -285,11 +291,14 @@ class TransformerDataModule(DataLoaders):
 
     @property
     def model_data_kwargs(self) -> dict[str, Any]:
-        """`TaskTransformer`'s argument of this name: config values such as `num_labels`."""
+        """Values that the data determines, such as `num_labels`, for the argument of a task."""
         return {}
 
     def known_config(self) -> Any:
-        """Return the config of the model, or None before a task is attached."""
+        """Return the config of the model, or None before a task is attached.
+
+        A subclass whose examples depend on it may load the config in that case.
+        """
         return self.model_config
 
     # -- prediction
@@ -357,7 +366,7 @@ class TransformerDataModule(DataLoaders):
 
         Args:
             split: name of the split, for the progress bar.
-            rows: the rows.
+            rows: the rows; those of a stream are processed when they are read, without cache.
             function: takes columns (lists of values by name) and `arguments`, returns columns. The
                 cache key contains its code and that of first-party imports; for a method also
                 hyperparameters, plain attributes and the model's config (`data.cache`).

@@ -75,7 +75,7 @@ class DataLoaders(LightningDataModule):
         return self._evaluation_loader(self._split("test"))
 
     def predict_dataloader(self) -> DataLoader[Any]:
-        """Return the batches of `predict_file`, in order."""
+        """Return the batches of the split `predict`, in order; Lightning's `predict` uses them."""
         return self._dataloader(self._split("predict"))
 
     def num_train_batches(self) -> int | None:

@@ -165,5 +165,5 @@ def input_text(row: Mapping[str, Any], column: str, columns: Sequence[str]) -> s
 
 
 def is_line(value: object) -> bool:
-    """Return whether a prediction input is a row of a txt file."""
+    """Return whether a prediction input is a row of a txt file: a dict with only `text`."""
     return isinstance(value, dict) and set(value) == {LINE}
