@@ -372,8 +372,7 @@ class TaskTransformer(LightningModule):
         """Return a prediction per raw input, in order; `{"error": reason}` if it cannot have one.
 
         Args:
-            inputs: texts, images, or mappings from columns to values; a single text or mapping
-                is one input.
+            inputs: texts, images, or mappings from columns to values; or a single text or mapping.
             data: the data module that processes them as in training; it needs no files.
             batch_size: examples per batch.
 
@@ -384,13 +383,11 @@ class TaskTransformer(LightningModule):
         self.attach_data(data)
         usable, reasons = usable_inputs(inputs, data.clean_input, data.predict_rows)
         with torch.no_grad(), evaluation_mode(self):
-            batches = data.predict_batches(usable, batch_size)
-            steps = [
-                self.predict_step(move_data_to_device(batch, self.device), index)
-                for index, batch in enumerate(batches)
-            ]
-            whole = self.merge_predictions([prediction for step in steps for prediction in step])
-            found = [self.postprocess(p) for p in self.finish_predictions(whole, usable)]
+            predictions: list[Any] = []
+            for index, batch in enumerate(data.predict_batches(usable, batch_size)):
+                predictions += self.predict_step(move_data_to_device(batch, self.device), index)
+            whole = self.finish_predictions(self.merge_predictions(predictions), usable)
+            found = [self.postprocess(prediction) for prediction in whole]
         for index, reason in reasons.items():  # ascending
             found.insert(index, {"error": reason})
         return found
