@@ -39,7 +39,8 @@ def predict(
             is one input. By default the rows of the data's `predict_file`.
 
     Returns:
-        A prediction for each input; `docs/tasks.md` shows those of each task.
+        A prediction for each input; `docs/tasks.md` shows those of each task. For a row of
+        `predict_file` that is no valid input, it is `{"error": <reason>}`.
 
     Raises:
         ConfigurationError: without inputs and without a `predict_file`, or for an input that lacks
@@ -52,8 +53,33 @@ def predict(
         rows = source.load_dataset()
         if "predict" not in rows:
             raise ConfigurationError("nothing to predict on: give inputs or a predict_file")
-        inputs = list(rows["predict"])
+        return predict_valid(model, data, list(rows["predict"]))
     return model.predict(inputs, data, batch_size=data.batch_size)
+
+
+def predict_valid(
+    model: TaskTransformer, data: TransformerDataModule, rows: Sequence[object]
+) -> list[Any]:
+    """Return a prediction for each row, or the reason why there is none.
+
+    Raises:
+        ConfigurationError: if no row is valid.
+    """
+    errors = [error_of(row, data) for row in rows]
+    valid = [row for row, error in zip(rows, errors, strict=True) if error is None]
+    if not valid and errors:
+        data.predict_rows(rows[:1])
+    predictions = iter(model.predict(valid, data, batch_size=data.batch_size))
+    return [next(predictions) if error is None else {"error": error} for error in errors]
+
+
+def error_of(row: object, data: TransformerDataModule) -> str | None:
+    """Return why a row is no valid input, without the advice for the command line, or None."""
+    try:
+        data.predict_rows([row])
+    except ConfigurationError as error:
+        return str(error).partition(": give ")[0]
+    return None
 
 
 def predict_from_config(config: DictConfig) -> list[Any]:

@@ -98,12 +98,13 @@ class TextDataModule(TransformerDataModule):
         values = without_lines(inputs)
         rows = [value if isinstance(value, dict) else {column: value} for value in values]
         for row in rows:
-            if not row.get(column):
+            if row.get(column) in (None, ""):
                 raise ConfigurationError(
                     f"input {row} has no text in '{column}': give +x=\"some text\", or a mapping "
                     f"with '{column}'"
                 )
-        return rows
+        numbers = (int, float)
+        return [r | {column: str(r[column])} if isinstance(r[column], numbers) else r for r in rows]
 
     def input_column(self) -> str:
         """Return the column of a text to predict on: `text_column`, or `text` if it is None."""

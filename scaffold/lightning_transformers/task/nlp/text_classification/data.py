@@ -18,6 +18,8 @@ from lightning_transformers.task.shared.text import PaddedTextDataModule
 
 log = logging.getLogger(__name__)
 
+REASON = "the numbers in column '%s' %s (or else set dataset.problem_type=%s)"
+
 ProblemType = Literal["single_label_classification", "multi_label_classification", "regression"]
 
 
@@ -99,11 +101,10 @@ class TextClassificationDataModule(LabelledData, PaddedTextDataModule):
             self.problem_type = problem_type_of(values, has_classes=self.labels is not None)
             self.hparams["problem_type"] = self.problem_type
             if self.problem_type == "regression":
-                log.info(
-                    "column '%s' has numbers that are not whole: a regression; for classes set "
-                    "dataset.problem_type=single_label_classification",
-                    self.label_column,
-                )
+                fact, other = "are not whole: a regression", "single_label_classification"
+                log.info(REASON, self.label_column, fact, other)
+            elif any(isinstance(v, float) or str(v).endswith(".0") for v in values):
+                log.info(REASON, self.label_column, "are whole: classes", "regression")
         return self.problem_type
 
     def label_values(self, values: Iterable[Any]) -> Iterable[Any]:
