@@ -194,7 +194,8 @@ class TransformerDataModule(DataLoaders):
             delimiter=self.delimiter,
             encoding=self.encoding,
             text_unit=self.text_unit,
-            on_bad_row=self.on_bad_row,
+            # A prediction is made for each row of the file, see `runs.predict`.
+            on_bad_row="fill" if split == "predict" else self.on_bad_row,
         )
 
     def named_files(self) -> Mapping[str, FileNames]:

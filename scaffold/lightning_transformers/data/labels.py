@@ -139,7 +139,7 @@ def have_fractions(values: Iterable[Any]) -> bool:
 
 
 def former_spelling(label: str, known: Container[str]) -> str:
-    """Return a label as versions before 0.3 read it from a csv, if a checkpoint knows that one.
+    """Return a label as versions before 0.2 read it from a csv, if a checkpoint knows that one.
 
     They read `01` as 1 and `true` as True.
     """

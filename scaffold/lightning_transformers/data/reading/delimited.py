@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from itertools import chain, islice
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
@@ -127,9 +126,10 @@ def irregular_tables(
                 lines.append(before + 1)
                 before = reader.line_num
             if not rows:
+                text = last[-1].removesuffix(END)
                 raise ConfigurationError(
-                    f"'{source.name}' has a quote that is not closed ({last[-1].partition(END)[0][:30]!r} …): close "
-                    "it, or double each quote within a text"
+                    f"'{source.name}' has a quote that is not closed ({text[:30]!r} …): close it, "
+                    "or double each quote within a text"
                 )
             last = rows[-1]
             if last == [END]:

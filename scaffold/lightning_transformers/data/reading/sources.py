@@ -126,6 +126,11 @@ def _find(split: str, name: str, download: Callable[[str], str] | None) -> list[
         copy = download(path) if download and is_url(path) else path
         is_archive = path.lower().endswith(ZIP)
         found += _members(copy, shown) if is_archive else [Source(copy, shown, *format_of(path))]
+    if not found:
+        raise ConfigurationError(
+            f"the {split} folder '{name}' contains no images and no files of rows (known: "
+            f"{', '.join(FORMATS)})"
+        )
     known = [source for source in found if source.suffix in FORMATS]
     kinds = sorted({source.suffix for source in known})
     if not known:

@@ -100,7 +100,7 @@ def test_a_line_of_a_txt_file_is_the_text_whatever_its_column_was_called(tmp_pat
 HOLES: dict[str, tuple[str, str]] = {
     "csv without a text": (
         "text,label\na text,0\n,1\n",
-        "'text' (its other columns: {'label': 1})",
+        "'text' (its other columns: {'label': '1'})",
     ),
     "csv of integers and a blank": (
         "text,label\na text,0\nanother,\nthird,1\n",
@@ -220,3 +220,45 @@ def test_each_input_has_a_prediction_or_a_reason(tmp_path: Path) -> None:
     assert all("has no text in 'text'" in found[index]["error"] for index in (1, 2, 4, 5))
     with pytest.raises(ConfigurationError, match=r"the input \{.text.: ..\} has no text"):
         task.predict([""], data)
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes"),
+    [
+        (["0", "1", "10", "2"], ["0", "1", "2", "10"]),
+        (["01", "02"], ["01", "02"]),
+        (["true", "false"], ["false", "true"]),
+        (["0.0", "1.0"], ["0", "1"]),
+        (["1E3", "2E3"], ["1E3", "2E3"]),
+        (["1", "inf"], ["1", "inf"]),
+        (["['x', 'y']", "['x']"], ["x", "y"]),
+        (["0.5", "1"], None),
+    ],
+)
+def test_labels_of_a_csv(labels: list[str], classes: list[str] | None, tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    rows = "".join(f'{n},some words,"{label}"\n' for n, label in enumerate(labels))
+    path.write_text("id,sentence,label\n" + rows)
+    data = data_module(str(path))
+    data.setup("fit")
+    assert data.text_column == "sentence", "numbers are no text"
+    assert data.labels == classes
+    assert (data.problem_type == "regression") == (classes is None)
+
+
+def test_classes_of_a_checkpoint_that_read_numbers(tmp_path: Path) -> None:
+    """Versions before 0.2 read `01` as 1 and `true` as True."""
+    path = tmp_path / "rows.csv"
+    path.write_text("text,label\na,01\nb,true\n")
+    data = data_module(str(path), labels=["True", "1"])
+    data.setup("fit")
+    assert list((data.dataset or {})["train"]["labels"]) == [1, 0]
+
+
+def test_a_label_that_is_no_number(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("text,label\na,1.5\nb,high\n")
+    with pytest.raises(
+        ConfigurationError, match="the label 'high' of the train set is not a finite num"
+    ):
+        data_module(str(path), problem_type="regression").setup("fit")
