@@ -9,16 +9,12 @@ from lightning_transformers.data import notices
 from lightning_transformers.data.notices import Notices
 
 
-@pytest.fixture
-def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """Return the messages, of level INFO and above."""
+@pytest.fixture(autouse=True)
+def log_of_a_run(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    return caplog.messages
 
 
-def test_an_inferred_value_is_logged_once_as_its_override(
-    lines: list[str], caplog: pytest.LogCaptureFixture
-) -> None:
+def test_an_inferred_value_is_logged_once_as_its_override(caplog: pytest.LogCaptureFixture) -> None:
     said = Notices()
     for _ in range(2):
         said.inferred("two columns", text_column="a", text_pair_column=None, labels=["x", "y"])
@@ -36,7 +32,7 @@ def test_an_inferred_value_is_logged_once_as_its_override(
     ],
 )
 def test_classes_that_differ_in_case_or_spaces(
-    names: list[str], shown: str | None, lines: list[str], caplog: pytest.LogCaptureFixture
+    names: list[str], shown: str | None, caplog: pytest.LogCaptureFixture
 ) -> None:
     Notices().similar_classes(names)
     assert [shown in line for line in caplog.messages if shown] == [True] * (shown is not None)
@@ -52,11 +48,11 @@ def test_classes_that_differ_in_case_or_spaces(
     ],
 )
 def test_the_share_of_truncated_inputs(
-    rows: list[object], counts: str | None, lines: list[str], caplog: pytest.LogCaptureFixture
+    rows: list[object], counts: str | None, caplog: pytest.LogCaptureFixture
 ) -> None:
     Notices().truncated("train", Dataset.from_dict({"input_ids": rows}), 3, "max_length")
     assert bool(caplog.messages) == bool(counts)
-    assert not counts or (counts in lines[0] and "dataset.max_length" in caplog.messages[0])
+    assert not counts or (counts in caplog.text and "dataset.max_length" in caplog.text)
 
 
 def test_rows_in_training_and_validation_set(
