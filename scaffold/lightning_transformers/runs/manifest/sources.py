@@ -31,7 +31,7 @@ def _split(data: TransformerDataModule, split: str, rows: object) -> dict[str, A
         digest = digest_of_all(files[0].parent, files)
     else:
         digest = digest_of_rows(rows) if isinstance(rows, Dataset) else None
-    entry = {
+    entry: dict[str, Any] = {
         "source": _source(data, split),
         "rows": len(rows) if isinstance(rows, Dataset) else None,
         "digest": digest,
