@@ -156,7 +156,8 @@ def fitted(value: Any, kind: pa.DataType) -> Any:
         case pa.StructType():
             return {field.name: fitted(value.get(field.name), field.type) for field in kind}
     if pa.types.is_string(kind) and not isinstance(value, str):
-        return json.dumps(value) if isinstance(value, bool) else str(value)
+        is_json = isinstance(value, bool | list | dict)
+        return json.dumps(value, ensure_ascii=False) if is_json else str(value)
     return float(value) if pa.types.is_floating(kind) else value
 
 
