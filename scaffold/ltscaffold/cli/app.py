@@ -305,6 +305,8 @@ def trust(
     url = source.resolve_source(template)
     source.trust(url)
     typer.echo(f"trusted {url}: {', '.join(source.versions(url))}")
+    for note in source.untagged_commit(url):
+        typer.echo(f"note: {note}")
 
 
 @app.command("list")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ltscaffold.errors import ScaffoldError
 from ltscaffold.git import ignored_paths
+from ltscaffold.merge.rehearsal import unfit_settings
 from ltscaffold.project.components import project_files, train_arguments
 from ltscaffold.project.diagnostics import IGNORED_BY_GIT, Finding, check_code, check_config
 from ltscaffold.project.interpreter import python_output
@@ -52,6 +53,7 @@ def check(project: Path, name: str | None = None, smoke: bool = False) -> list[F
     if any(finding.code == "template-error" for finding in findings):
         return findings  # so the project's files cannot be rendered and compared
     findings += check_ignored(project, answers)
+    findings += check_git_settings(answers)
     for entry in status(project).components:
         if chosen in (None, entry.component):
             findings += check_component(project, catalog, entry)
@@ -111,6 +113,16 @@ def check_ignored(project: Path, answers: Answers) -> Iterator[Finding]:
     fragments = [f"{PROJECT_FRAGMENTS}/{name}{SUFFIX}" for name in ejected_fragments(project)]
     for path in ignored_paths(project, [*project_files(answers), *fragments, ANSWERS_FILE]):
         yield Finding("ignored-file", path, 0, IGNORED_BY_GIT)
+
+
+def check_git_settings(answers: Answers) -> Iterator[Finding]:
+    """Yield a finding for each of the user's git settings with which `copier update` goes wrong."""
+    for setting, problem in unfit_settings(project_files(answers), source.SOURCE_URL):
+        message = (
+            f"`copier update` {problem} with your git setting {setting.key}={setting.value}; "
+            f"use `ltscaffold update`, or reset it: {setting.reset}"
+        )
+        yield Finding("git-setting", "", 0, message)
 
 
 def check_legacy_distribution() -> Iterator[Finding]:
