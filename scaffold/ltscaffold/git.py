@@ -183,9 +183,9 @@ def in_repository(folder: Path) -> bool:
 
 def ignored_paths(project: Path, paths: Iterable[str]) -> list[str]:
     """Return the paths that match ignore rules, tracked or not; outside a repository, none."""
-    stdin = "\0".join(paths).encode()
+    stdin = os.fsencode("\0".join(paths))
     try:
         done = run_git("check-ignore", "--no-index", "-z", "--stdin", cwd=project, stdin=stdin)
     except ScaffoldError:
         return []
-    return done.stdout.decode().split("\0")[:-1]
+    return os.fsdecode(done.stdout).split("\0")[:-1]

@@ -88,7 +88,7 @@ def intact(name: str) -> Path | None:
 
 def is_damaged(name: str) -> bool:
     """Return whether a cached folder exists, but not with the content that it was made with."""
-    return (cache_root() / name).exists() and intact(name) is None
+    return (cache_root() / name / DIGEST).exists() and intact(name) is None
 
 
 @cache

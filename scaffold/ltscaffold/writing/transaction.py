@@ -128,7 +128,7 @@ def last_command(project: Path) -> tuple[str, Plan] | None:
 
 def state_folder(project: Path) -> Path:
     """Return the folder of a project's lock, journal and history."""
-    digest = hashlib.sha256(str(project.resolve()).encode()).hexdigest()[:16]
+    digest = hashlib.sha256(os.fsencode(project.resolve())).hexdigest()[:16]
     return user_state_path("ltscaffold") / digest
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from importlib.metadata import distributions
 from pathlib import Path
 
+from lightning_transformers.shadowing import shadowing_modules
 from ltscaffold.errors import ScaffoldError
 from ltscaffold.git import ignored_paths
 from ltscaffold.merge.rehearsal import unfit_settings
@@ -53,6 +54,7 @@ def check(project: Path, name: str | None = None, smoke: bool = False) -> list[F
     if any(finding.code == "template-error" for finding in findings):
         return findings  # so the project's files cannot be rendered and compared
     findings += check_ignored(project, answers)
+    findings += check_shadowing(project)
     findings += check_git_settings(answers)
     for entry in status(project).components:
         if chosen in (None, entry.component):
@@ -113,6 +115,13 @@ def check_ignored(project: Path, answers: Answers) -> Iterator[Finding]:
     fragments = [f"{PROJECT_FRAGMENTS}/{name}{SUFFIX}" for name in ejected_fragments(project)]
     for path in ignored_paths(project, [*project_files(answers), *fragments, ANSWERS_FILE]):
         yield Finding("ignored-file", path, 0, IGNORED_BY_GIT)
+
+
+def check_shadowing(project: Path) -> Iterator[Finding]:
+    """Yield a finding for each module beside `train.py` that hides an installed one."""
+    for path, name in shadowing_modules(str(project)).items():
+        message = f"it hides the installed module {name} from libraries; rename it"
+        yield Finding("shadowing-module", path, 0, message)
 
 
 def check_git_settings(answers: Answers) -> Iterator[Finding]:
