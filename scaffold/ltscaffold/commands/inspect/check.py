@@ -7,7 +7,6 @@ from importlib.metadata import distributions
 from pathlib import Path
 
 from lightning_transformers.shadowing import shadowing_modules
-from ltscaffold.commands.inspect.rehearsal import unfit_settings
 from ltscaffold.errors import ScaffoldError
 from ltscaffold.git import ignored_paths
 from ltscaffold.project.classes.checks import check_class
@@ -31,6 +30,7 @@ from ltscaffold.record.answers import (
 )
 from ltscaffold.templating import source
 from ltscaffold.templating.catalog import Catalog, read_catalog
+from ltscaffold.templating.copier_rehearsal import unfit_settings
 from ltscaffold.templating.render import SUFFIX
 from ltscaffold.templating.samples import render_each, sample_answers, samples
 from ltscaffold.writing.plan import read
@@ -58,7 +58,7 @@ def check(project: Path, name: str | None = None, smoke: bool = False) -> list[F
         return findings  # so the project's files cannot be rendered and compared
     findings += check_ignored(project, answers)
     findings += check_shadowing(project)
-    findings += check_git_settings(answers)
+    findings += check_git_settings(project, answers)
     sources = Sources(project)
     for entry in status(project).components:
         if chosen in (None, entry.component):
@@ -140,9 +140,9 @@ def check_shadowing(project: Path) -> Iterator[Finding]:
         yield Finding("shadowing-module", path, 0, message)
 
 
-def check_git_settings(answers: Answers) -> Iterator[Finding]:
+def check_git_settings(project: Path, answers: Answers) -> Iterator[Finding]:
     """Yield a finding for each of the user's git settings with which `copier update` goes wrong."""
-    for setting, problem in unfit_settings(project_files(answers), source.SOURCE_URL):
+    for setting, problem in unfit_settings(project_files(project, answers), source.SOURCE_URL):
         message = (
             f"`copier update` {problem} with your git setting {setting.key}={setting.value}; "
             f"use `ltscaffold update`, or reset it: {setting.reset}"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ltscaffold.commands.inspect.rehearsal import unfit_settings
+from ltscaffold.templating.copier_rehearsal import unfit_settings
 from ltscaffold.templating.source import SOURCE_URL, repository
 from tests.helpers.git_settings import HARMLESS, UNFIT, use
 
