@@ -69,6 +69,6 @@ def merge_touching(ours: bytes, base: bytes, theirs: bytes) -> bytes | None:
 
 
 def conflict_lines(merged: bytes) -> list[int]:
-    """Return the first line of each conflict, counted from 1."""
+    """Return the line of each start of a conflict in the result of `merge_lines`, from 1."""
     start = f"<<<<<<< {LABELS[0]}".encode()
     return [number for number, line in enumerate(merged.split(b"\n"), 1) if line.startswith(start)]

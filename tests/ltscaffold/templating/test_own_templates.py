@@ -185,7 +185,7 @@ def test_a_url_that_is_silent_is_given_up(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(git_module, "TIMEOUT_S", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/templates.git"
-        with pytest.raises(ScaffoldError, match=r"no answer within 0\.5 seconds; check"):
+        with pytest.raises(ScaffoldError, match=r"git has not finished within 0\.5 seconds; check"):
             source.trust(url)
 
 

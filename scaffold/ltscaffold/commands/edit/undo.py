@@ -20,7 +20,9 @@ def plan_undo(project: Path) -> Plan:
     """
     entry = last_command(project)
     if entry is None:
-        raise ScaffoldError(f"nothing to undo in {project.resolve()}")
+        raise ScaffoldError(
+            f"nothing to undo in {project.resolve()}; to undo in another folder, give --project"
+        )
     name, undone = entry
     contents: dict[str, bytes | None] = {}
     lost: list[Change] = []
@@ -49,7 +51,12 @@ def plan_undo(project: Path) -> Plan:
 
 
 def revert(ours: bytes | None, change: Change) -> tuple[bytes | None, bool]:
-    """Return a file's content with a change reverted, and whether that loses an edit."""
+    """Return a file's content with a change reverted, and whether that would lose an edit.
+
+    Args:
+        ours: the present content; None: the file does not exist.
+        change: the change of the command. Later edits elsewhere in the file are kept.
+    """
     if ours == change.after:
         return change.before, False
     if ours is None or change.before is None or change.after is None:

@@ -8,8 +8,11 @@ from pathlib import Path
 
 from ltscaffold.errors import ScaffoldError
 from ltscaffold.git import ignored_paths
-from ltscaffold.project.components import project_files, train_arguments
-from ltscaffold.project.diagnostics import IGNORED_BY_GIT, Finding, check_code, check_config
+from ltscaffold.project.classes.checks import check_class
+from ltscaffold.project.classes.configs import check_config
+from ltscaffold.project.classes.source import Sources
+from ltscaffold.project.components import project_files, source_files, train_arguments
+from ltscaffold.project.diagnostics import IGNORED_BY_GIT, Finding, check_code
 from ltscaffold.project.interpreter import python_output
 from ltscaffold.project.project_fragments import (
     ejected_fragments,
@@ -52,9 +55,11 @@ def check(project: Path, name: str | None = None, smoke: bool = False) -> list[F
     if any(finding.code == "template-error" for finding in findings):
         return findings  # so the project's files cannot be rendered and compared
     findings += check_ignored(project, answers)
+    sources = Sources(project)
     for entry in status(project).components:
         if chosen in (None, entry.component):
             findings += check_component(project, catalog, entry)
+            findings += check_classes(sources, answers, entry)
             findings += check_run(project, entry.component) if smoke else []
     return findings
 
@@ -91,8 +96,17 @@ def check_component(project: Path, catalog: Catalog, entry: ComponentStatus) -> 
         content = read(project, path)
         if content is not None and path.endswith(".py"):
             yield from check_code(path, content, entry.component, catalog)
+
+
+def check_classes(sources: Sources, answers: Answers, entry: ComponentStatus) -> Iterator[Finding]:
+    """Yield the findings in the config of a component, and in the classes of its modules."""
+    for path in source_files(sources.project, answers, entry.component):
+        for each in sources.classes(path):
+            yield from check_class(sources, path, each)
+    for path in entry.files:
+        content = read(sources.project, path)
         if content is not None and path.endswith(".yaml"):
-            yield from check_config(project, path, content)
+            yield from check_config(sources, path, content)
 
 
 def check_run(project: Path, component: Component) -> Iterator[Finding]:
@@ -109,7 +123,9 @@ def check_run(project: Path, component: Component) -> Iterator[Finding]:
 def check_ignored(project: Path, answers: Answers) -> Iterator[Finding]:
     """Yield a finding for each generated file that git ignores."""
     fragments = [f"{PROJECT_FRAGMENTS}/{name}{SUFFIX}" for name in ejected_fragments(project)]
-    for path in ignored_paths(project, [*project_files(answers), *fragments, ANSWERS_FILE]):
+    for path in ignored_paths(
+        project, [*project_files(project, answers), *fragments, ANSWERS_FILE]
+    ):
         yield Finding("ignored-file", path, 0, IGNORED_BY_GIT)
 
 

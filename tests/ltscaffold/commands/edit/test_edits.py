@@ -158,7 +158,11 @@ def test_rename_takes_edits_and_references_along(mine: Path, tmp_path: Path) -> 
         "# nlp/mine_too, nlp/mine/x, my-nlp/mine stay\n"
         "task:\n  _target_: tasks.yours_now.model.YoursNowTransformer\n"
     )
-    assert plan.notes == ["other.py:1: still has the old name"]
+    assert plan.notes == [
+        "other.py:1: still has the old name",
+        "runs so far record tasks.mine.model.MineTransformer: rerun cannot repeat them, load needs "
+        "task_class=<the class>",
+    ]
 
 
 def test_without_edits_rename_gives_what_copier_renders(project: Path, tmp_path: Path) -> None:
