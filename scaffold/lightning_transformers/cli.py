@@ -45,27 +45,31 @@ STACK = ("datasets", "hydra", "pytorch_lightning", "torch", "transformers")
 
 
 def train(script: str | None = None) -> None:
-    """Train what the command line says; `script` is the file that was started."""
+    """Train with the config of the command line.
+
+    Args:
+        script: path of the project's `train.py` that calls this; None for the console.
+    """
     _run("train", script)
 
 
 def evaluate(script: str | None = None) -> None:
-    """Evaluate what the command line says; `script` is the file that was started."""
+    """Evaluate with the config of the command line; `script` as in `train`."""
     _run("evaluate", script)
 
 
 def predict(script: str | None = None) -> None:
-    """Predict on what the command line says; `script` is the file that was started."""
+    """Print predictions with the config of the command line; `script` as in `train`."""
     _run("predict", script, keeps_files=False)
 
 
 def export(script: str | None = None) -> None:
-    """Export the checkpoint that the command line says; `script` is the file that was started."""
+    """Export a checkpoint with the config of the command line; `script` as in `train`."""
     _run("export", script, keeps_files=False)
 
 
 def rerun(script: str | None = None) -> None:
-    """Repeat the run that the command line names; `script` is the file that was started."""
+    """Repeat the run whose folder the command line names; `script` as in `train`."""
     check_installation(script)
     with NamedShadowing():
         from lightning_transformers.runs.rerun_command import run_command
@@ -74,7 +78,7 @@ def rerun(script: str | None = None) -> None:
 
 
 def explain(script: str | None = None) -> None:
-    """Tell where each key of the config comes from; `script` is the file that was started."""
+    """Print which file or override sets each key of the config; `script` as in `train`."""
     _run("explain", script, keeps_files=False)
 
 
@@ -93,7 +97,10 @@ def _run(command: str, script: str | None, *, keeps_files: bool = True) -> None:
 
 
 def check_installation(script: str | None) -> None:
-    """Exit with one line if a part is missing or too old, or another owns this package's name.
+    """Exit with status 2 and one line if the installed packages do not fit.
+
+    A package of the training stack is missing, the project needs a newer version of this package,
+    or lightning-transformers, which has a package of the same name, is installed.
 
     Args:
         script: the file in the project that was started; without it, the project is in the
@@ -114,7 +121,11 @@ def check_installation(script: str | None) -> None:
 
 
 def check_version(project: Path) -> None:
-    """Exit with one line if the code of a project was generated for a newer runtime."""
+    """Exit with status 2 and one line if the code of a project was generated for a newer runtime.
+
+    Args:
+        project: root of the project, whose `.copier-answers.yml` records the oldest runtime.
+    """
     record = project / ".copier-answers.yml"
     text = record.read_text(encoding="utf-8") if record.is_file() else ""
     # Merged branches may leave two lines.

@@ -75,7 +75,7 @@ def run_git(
 
 
 def git_error(done: subprocess.CompletedProcess[bytes]) -> ScaffoldError:
-    """Return the error for a failed run of git."""
+    """Return the error for a failed run of git, with its command line and standard error."""
     reason = " ".join(done.stderr.decode(errors="replace").split())
     return ScaffoldError(f"`{' '.join(done.args)}` failed: {reason}")
 
@@ -85,7 +85,7 @@ def _git_on_path() -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:
-        raise ScaffoldError("git is not on PATH; install it") from None
+        raise ScaffoldError("git is not on PATH; install it, or add its folder to PATH") from None
 
 
 def git_over_network(*arguments: str | Path) -> None:
@@ -109,7 +109,7 @@ def git_over_network(*arguments: str | Path) -> None:
         os.killpg(running.pid, signal.SIGKILL)
         running.communicate()
         if isinstance(error, subprocess.TimeoutExpired):
-            raise ScaffoldError(f"no answer within {TIMEOUT_S} seconds") from None
+            raise ScaffoldError(f"git has not finished within {TIMEOUT_S} seconds") from None
         raise
     if running.returncode:
         raise ScaffoldError(" ".join(stderr.decode(errors="replace").split()))
@@ -182,7 +182,12 @@ def in_repository(folder: Path) -> bool:
 
 
 def ignored_paths(project: Path, paths: Iterable[str]) -> list[str]:
-    """Return the paths that match ignore rules, tracked or not; outside a repository, none."""
+    """Return the paths that git's ignore rules match, even if git tracks them.
+
+    Args:
+        project: the folder of the project; outside a repository or without git, none match.
+        paths: relative to the project.
+    """
     stdin = os.fsencode("\0".join(paths))
     try:
         done = run_git("check-ignore", "--no-index", "-z", "--stdin", cwd=project, stdin=stdin)

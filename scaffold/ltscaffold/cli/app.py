@@ -334,7 +334,14 @@ def list_(
 
 
 def check_interactive(as_json: bool) -> None:
-    """Raise ScaffoldError unless `new-task` can prompt for its name and base."""
+    """Check that `new-task` can prompt for its name and base.
+
+    Args:
+        as_json: whether it prints JSON, which excludes prompts.
+
+    Raises:
+        ScaffoldError: with an example command, if it cannot.
+    """
     streams = (sys.stdin, sys.stdout)  # None if closed
     if as_json or not all(stream and stream.isatty() for stream in streams):
         raise ScaffoldError(

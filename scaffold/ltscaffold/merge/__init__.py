@@ -2,8 +2,8 @@
 
 `merge_python` and `merge_yaml` return a `Draft`: its text, its marks and its notes; or None where
 only a merge by line is possible, which `lines.merge_lines` makes with `git merge-file`. `rehearsal`
-finds git settings with which Copier merges texts wrong. Not here: projects, templates. `project` and
-`commands` import them.
+finds git settings with which Copier merges texts wrong. Not here: projects, templates. `project`
+and `commands` import them.
 """
 
 from ltscaffold.merge.python import merge_python

@@ -9,7 +9,12 @@ from ltscaffold.errors import ScaffoldError
 
 
 def run_python(folder: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run Python in a folder and return its exit status and output."""
+    """Run this interpreter in another process; return its exit status and output.
+
+    Args:
+        folder: the working directory.
+        arguments: the command line after `python`.
+    """
     command = [sys.executable, "-P", *map(str, arguments)]  # no module of the folder shadows ours
     return subprocess.run(
         command,
@@ -23,7 +28,11 @@ def run_python(folder: Path, *arguments: str | Path) -> subprocess.CompletedProc
 
 
 def python_output(project: Path, *arguments: str) -> str:
-    """Run Python in a project and return its standard output.
+    """Run this interpreter in another process; return its standard output.
+
+    Args:
+        project: the working directory.
+        arguments: the command line after `python`.
 
     Raises:
         ScaffoldError: if it fails, with the last line of its standard error.
@@ -35,5 +44,5 @@ def python_output(project: Path, *arguments: str) -> str:
 
 
 def last_line(output: str) -> str:
-    """Return the last line of a program's output."""
+    """Return the last line of a program's output, which names the error of a traceback."""
     return (output.strip().splitlines() or ["no reason given"])[-1]

@@ -37,6 +37,9 @@ REQUIRED_PATHS = ("copier.yml", "bases", "project", "project/{{ _copier_conf.ans
 def resolve_source(template: str) -> str:
     """Return the location of templates as a project records it: a URL, or an absolute path.
 
+    Args:
+        template: the argument of the user: a git URL or the path of a folder.
+
     Raises:
         ScaffoldError: if it is neither the folder of a git repository nor a git URL, or if the URL
             has a password.
@@ -186,7 +189,15 @@ def untagged_commit(url: str) -> list[str]:
 
 
 def check_templates(folder: Path, name: str) -> None:
-    """Raise ScaffoldError unless a folder has templates for ltscaffold; `name` is for messages."""
+    """Check that a folder has templates for ltscaffold.
+
+    Args:
+        folder: the folder.
+        name: how the message calls it, such as its URL and version.
+
+    Raises:
+        ScaffoldError: if a required path is missing.
+    """
     missing = [path for path in REQUIRED_PATHS if not (folder / path).exists()]
     if missing:
         raise ScaffoldError(
@@ -196,7 +207,12 @@ def check_templates(folder: Path, name: str) -> None:
 
 
 def _commit(repo: Path, version: str) -> str:
-    """Return the commit of a tag or of a name by `git describe`; empty if it does not exist."""
+    """Return the commit of a version, empty if it does not exist.
+
+    Args:
+        repo: the cached repository.
+        version: a tag, or a name such as `v1.0.0-3-gabc1234` from `git describe`.
+    """
     name = f"{version}^{{commit}}"
     try:
         found = git("--git-dir", repo, "rev-parse", "--verify", "--end-of-options", name)
@@ -211,12 +227,13 @@ def _cache_entry(url: str) -> tuple[str, str]:
         return f"templates-of-{_digest(url.encode())}", _clone_url(url)
     bundle = bundle_path()
     if not bundle.is_file():
-        raise ScaffoldError(f"the bundle {bundle} does not exist; check {BUNDLE_VARIABLE}")
+        fix = f"correct {BUNDLE_VARIABLE}" if BUNDLE_VARIABLE in os.environ else "reinstall it"
+        raise ScaffoldError(f"the bundle {bundle} of ltscaffold does not exist; {fix}")
     return f"templates-{_digest(bundle.read_bytes())}", str(bundle)
 
 
 def _clone_url(url: str) -> str:
-    """Return a URL with Copier's abbreviations expanded."""
+    """Return a URL for `git clone`: without Copier's abbreviations, such as `gh:`, and `git+`."""
     for alias, site in URL_ABBREVIATIONS.items():
         if url.startswith(alias):
             return site + url.removeprefix(alias).lstrip("/").removesuffix(".git") + ".git"

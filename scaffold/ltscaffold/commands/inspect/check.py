@@ -10,8 +10,11 @@ from lightning_transformers.shadowing import shadowing_modules
 from ltscaffold.errors import ScaffoldError
 from ltscaffold.git import ignored_paths
 from ltscaffold.merge.rehearsal import unfit_settings
-from ltscaffold.project.components import project_files, train_arguments
-from ltscaffold.project.diagnostics import IGNORED_BY_GIT, Finding, check_code, check_config
+from ltscaffold.project.classes.checks import check_class
+from ltscaffold.project.classes.configs import check_config
+from ltscaffold.project.classes.source import Sources
+from ltscaffold.project.components import project_files, source_files, train_arguments
+from ltscaffold.project.diagnostics import IGNORED_BY_GIT, Finding, check_code
 from ltscaffold.project.interpreter import python_output
 from ltscaffold.project.project_fragments import (
     ejected_fragments,
@@ -56,9 +59,11 @@ def check(project: Path, name: str | None = None, smoke: bool = False) -> list[F
     findings += check_ignored(project, answers)
     findings += check_shadowing(project)
     findings += check_git_settings(answers)
+    sources = Sources(project)
     for entry in status(project).components:
         if chosen in (None, entry.component):
             findings += check_component(project, catalog, entry)
+            findings += check_classes(sources, answers, entry)
             findings += check_run(project, entry.component) if smoke else []
     return findings
 
@@ -95,8 +100,17 @@ def check_component(project: Path, catalog: Catalog, entry: ComponentStatus) -> 
         content = read(project, path)
         if content is not None and path.endswith(".py"):
             yield from check_code(path, content, entry.component, catalog)
+
+
+def check_classes(sources: Sources, answers: Answers, entry: ComponentStatus) -> Iterator[Finding]:
+    """Yield the findings in the config of a component, and in the classes of its modules."""
+    for path in source_files(sources.project, answers, entry.component):
+        for each in sources.classes(path):
+            yield from check_class(sources, path, each)
+    for path in entry.files:
+        content = read(sources.project, path)
         if content is not None and path.endswith(".yaml"):
-            yield from check_config(project, path, content)
+            yield from check_config(sources, path, content)
 
 
 def check_run(project: Path, component: Component) -> Iterator[Finding]:
@@ -113,7 +127,9 @@ def check_run(project: Path, component: Component) -> Iterator[Finding]:
 def check_ignored(project: Path, answers: Answers) -> Iterator[Finding]:
     """Yield a finding for each generated file that git ignores."""
     fragments = [f"{PROJECT_FRAGMENTS}/{name}{SUFFIX}" for name in ejected_fragments(project)]
-    for path in ignored_paths(project, [*project_files(answers), *fragments, ANSWERS_FILE]):
+    for path in ignored_paths(
+        project, [*project_files(project, answers), *fragments, ANSWERS_FILE]
+    ):
         yield Finding("ignored-file", path, 0, IGNORED_BY_GIT)
 
 

@@ -39,7 +39,7 @@ def with_remarks(
     codemods = [codemod for codemod in CODEMODS if codemod.version in versions[:until]]
     if codemods:
         chosen = [new.component(name) for name in names] or new.components
-        others = component_files(new, *chosen) if names else sources(project)
+        others = component_files(project, new, *chosen) if names else sources(project)
         paths = {*python_files(project, new, chosen), *others}
         plan = run_codemods(project, plan, paths, codemods)
     files = python_files(project, new, moved)
