@@ -58,7 +58,7 @@ def check(project: Path, name: str | None = None, smoke: bool = False) -> list[F
         return findings  # so the project's files cannot be rendered and compared
     findings += check_ignored(project, answers)
     findings += check_shadowing(project)
-    findings += check_git_settings(answers)
+    findings += check_git_settings(project, answers)
     sources = Sources(project)
     for entry in status(project).components:
         if chosen in (None, entry.component):
@@ -140,9 +140,9 @@ def check_shadowing(project: Path) -> Iterator[Finding]:
         yield Finding("shadowing-module", path, 0, message)
 
 
-def check_git_settings(answers: Answers) -> Iterator[Finding]:
+def check_git_settings(project: Path, answers: Answers) -> Iterator[Finding]:
     """Yield a finding for each of the user's git settings with which `copier update` goes wrong."""
-    for setting, problem in unfit_settings(project_files(answers), source.SOURCE_URL):
+    for setting, problem in unfit_settings(project_files(project, answers), source.SOURCE_URL):
         message = (
             f"`copier update` {problem} with your git setting {setting.key}={setting.value}; "
             f"use `ltscaffold update`, or reset it: {setting.reset}"
