@@ -48,13 +48,11 @@ SMOKE = (
     "trainer.max_epochs=1",
     "trainer.limit_train_batches=2",
     "trainer.limit_val_batches=1",
+    "+trainer.limit_test_batches=1",
+    "training.batch_size=4",
 )
 
-LIMITS = (
-    "trainer.num_sanity_val_steps=1",
-    "+trainer.limit_test_batches=1",
-    "+trainer.limit_predict_batches=1",
-)
+LIMITS = ("trainer.num_sanity_val_steps=1", "+trainer.limit_predict_batches=1")
 OPTIMIZATION = ("configure_optimizers", "parameter_groups", "build_optimizer", "build_scheduler")
 VALIDATION = ("on_validation_epoch_end", "validation_step", "configure_metrics", "metric_inputs")
 """Methods that decide whether `val/loss` is logged."""
@@ -119,7 +117,7 @@ class TaskContract:
     def test_overridden_hooks_are_called(self, tmp_path: Path) -> None:
         """A fit, its resume and a test call every overridden hook except those of predictions.
 
-        Unimplemented stubs are reported as warnings.
+        `load_state_dict` is excepted, too. Unimplemented stubs are reported as warnings.
         """
         name_stubs(self.task_class)
         hooks = {name for name in own_hooks(self.task_class) if "predict" not in name}
@@ -186,7 +184,11 @@ class CallbackContract:
         assert not unknown - set(dir(Callback))
 
     def test_overridden_hooks_are_called(self, tmp_path: Path) -> None:
-        """A fit, its resume, a test and a prediction call every hook except those of errors."""
+        """A fit, its resume, a test and a prediction call every overridden hook.
+
+        Except `on_exception` and `load_state_dict`, which need an error and a saved state: test
+        these by calling them.
+        """
         name_stubs(self.callback_class)
         hooks = overridden_hooks(self.callback_class)
         assert_called(self.callback_class, hooks, self.compose(tmp_path), predicts=True)
@@ -253,7 +255,12 @@ def overridden_hooks(cls: type[Callback]) -> set[str]:
 
 @contextmanager
 def calls_recorded(cls: type, hooks: Iterable[str]) -> Iterator[set[str]]:
-    """Yield a set that collects the names of the methods called inside the block."""
+    """Yield a set that collects the names of the methods that are called within the block.
+
+    Args:
+        cls: the class, whose methods are wrapped within the block.
+        hooks: names of the methods to record.
+    """
     called: set[str] = set()
 
     def recorded(name: str, method: Callable[..., object]) -> Callable[..., object]:
@@ -271,7 +278,7 @@ def calls_recorded(cls: type, hooks: Iterable[str]) -> Iterator[set[str]]:
 
 
 def name_stubs(cls: type) -> None:
-    """Warn about each unimplemented stub of a class, with its file and line."""
+    """Warn about each unimplemented stub that a class itself defines, with its file and line."""
     for name, method in vars(cls).items():
         function = getattr(method, "fget", method)
         if inspect.isfunction(function) and is_stub(function):
@@ -335,7 +342,15 @@ class Steps(Callback):
 
 @dataclass(frozen=True)
 class RecordedRun:
-    """The data module of a run, the names of the parameters that changed, and its results."""
+    """A short run.
+
+    Attributes:
+        data: its data module.
+        changed: names of the parameters that differ after it.
+        steps: the record of its optimizer steps.
+        weights: the parameters after it, by name.
+        metrics: the logged metrics, by name.
+    """
 
     data: TransformerDataModule
     changed: set[str]
@@ -345,7 +360,10 @@ class RecordedRun:
 
 
 def train_recorded(config: DictConfig) -> RecordedRun:
-    """Train a config and record which parameters change; the validation loss must be finite."""
+    """Train with the config of a short run, and record which parameters change.
+
+    Asserts that the validation loss is finite.
+    """
     data, model, trainer = built(config)
     steps = Steps()
     fields(trainer).callbacks.append(steps)

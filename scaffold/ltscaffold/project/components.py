@@ -207,7 +207,7 @@ def plan_components(
 
 
 def answers_text(answers: Answers) -> str:
-    """Return the text of the answers file, rendered by the newest templates of a component."""
+    """Return the text of the record, rendered by the newest version of templates named in it."""
     recorded = answers.template_versions
     if len(recorded) > 1:
         recorded = {max(recorded, key=source.versions(answers.source).index)}
@@ -215,7 +215,13 @@ def answers_text(answers: Answers) -> str:
 
 
 def _is_package(project: Path, path: str, deleted: Container[str]) -> bool:
-    """Return whether a file is the `__init__.py` of a package that keeps other modules."""
+    """Return whether a file is the `__init__.py` of a package that keeps other modules.
+
+    Args:
+        project: the folder of the project.
+        path: the file.
+        deleted: the files that will be deleted.
+    """
     place = project / path
     modules = place.parent.rglob("*.py") if place.name == "__init__.py" else []
     return any(module.relative_to(project).as_posix() not in deleted for module in modules)
@@ -224,7 +230,16 @@ def _is_package(project: Path, path: str, deleted: Container[str]) -> bool:
 def _differing_files(
     project: Path, answers: Answers | None, other: Answers | None
 ) -> tuple[Files, list[Moved]]:
-    """Return the files of a record that may differ from those of another record."""
+    """Return the generated files of a record that may differ from those of another record.
+
+    Args:
+        project: the folder of the project.
+        answers: the record; None has no files.
+        other: the other record; components that it has, too, are omitted.
+
+    Returns:
+        The files, and the modules that the user moved.
+    """
     if answers is None:
         return {}, []
     known = other.components if other else []
