@@ -78,7 +78,7 @@ class TaskTransformer(LightningModule):
         optimizer: `_target_` and arguments of the optimizer; AdamW by default.
         scheduler: `_target_` and arguments of the learning-rate schedule; none by default.
             `num_training_steps: -1` means all steps of the fit, and `num_warmup_steps` below 1.0
-            is a fraction of them.
+            is a fraction of `num_training_steps`.
         peft: `_target_` and arguments of an adapter of peft, such as `peft.LoraConfig`; none by
             default. Only the adapter and a new head are trained.
         model_data_kwargs: config values that the data determines, the data module's property of
@@ -150,7 +150,7 @@ class TaskTransformer(LightningModule):
     # -- the model
 
     def build_model(self) -> PreTrainedModel:
-        """Return the model in training mode; change its structure here, before it is copied."""
+        """Return the model with its head, in training mode; override it to change its structure."""
         return self.backbone.load_model(self.downstream_model_type, self.model_data_kwargs)
 
     def forward(self, batch: Batch) -> ModelOutput:
@@ -182,7 +182,9 @@ class TaskTransformer(LightningModule):
 
     @records_loss_count
     def compute_loss(self, outputs: ModelOutput, batch: Batch, stage: str) -> Loss:
-        """Return the model's mean loss as a sum over its targets and their number.
+        """Return the loss of a batch as the sum over its targets and their number.
+
+        The default is the model's own loss, a mean. Override it for another one.
 
         Args:
             outputs: the outputs of `forward`, with `loss`, a scalar.
@@ -280,7 +282,7 @@ class TaskTransformer(LightningModule):
         return {"total": loss.total, "count": loss.count}
 
     def update_metrics(self, loss: Loss, outputs: ModelOutput, batch: Batch, stage: str) -> None:
-        """Update each metric with its arguments among `metric_inputs`; each tensor `(batch, …)`."""
+        """Update each metric with the `metric_inputs` that it takes; each tensor `(batch, …)`."""
         self._stage_metrics(stage).update(**self.metric_inputs(loss, outputs, batch))
 
     def _log_metrics(self, stage: str) -> None:
@@ -294,7 +296,10 @@ class TaskTransformer(LightningModule):
     # -- the optimizer
 
     def parameter_groups(self) -> list[ParameterGroup]:
-        """Return the trainable parameters: matrices, and vectors (biases, norms) without decay."""
+        """Return the trainable parameters as one or two groups for the optimizer.
+
+        Matrices have the optimizer's weight decay, vectors (biases, norms) have none.
+        """
         trainable = [p for p in self.parameters() if p.requires_grad]
         groups: list[ParameterGroup] = [
             {"params": [p for p in trainable if p.ndim >= 2]},
@@ -303,7 +308,11 @@ class TaskTransformer(LightningModule):
         return [group for group in groups if group["params"]]
 
     def build_optimizer(self, groups: list[ParameterGroup]) -> Optimizer:
-        """Return the optimizer of the groups that `parameter_groups` returns."""
+        """Return the optimizer, built from `optimizer_config`.
+
+        Args:
+            groups: the result of `parameter_groups`; LBFGS gets a single group of all parameters.
+        """
         if self.optimizer_config["_target_"] == "torch.optim.LBFGS":  # supports one group only
             groups = [{"params": [p for group in groups for p in group["params"]]}]
         # A checkpoint with OmegaConf's lists, such as betas, would not load.
@@ -311,7 +320,7 @@ class TaskTransformer(LightningModule):
         return optimizer
 
     def build_scheduler(self, optimizer: Optimizer) -> LRScheduler | None:
-        """Return the learning-rate schedule, stepped after each optimizer step, or None."""
+        """Return the schedule, which steps after the optimizer, or None for a constant rate."""
         if not self.scheduler_config:
             return None
         config = schedule_arguments(self.scheduler_config, self.num_training_steps)
@@ -395,7 +404,11 @@ class TaskTransformer(LightningModule):
         raise NotImplementedError(f"{type(self).__name__} must define predict_step")
 
     def merge_predictions(self, predictions: list[Any]) -> list[Any]:
-        """Merge predictions to one per input; override if an input has several examples."""
+        """Return one prediction per input; override if an input has several examples.
+
+        Args:
+            predictions: one per example, from `predict_step`, in order.
+        """
         return predictions
 
     def finish_predictions(self, predictions: list[Any], inputs: Sequence[object]) -> list[Any]:
@@ -408,7 +421,11 @@ class TaskTransformer(LightningModule):
         return predictions
 
     def postprocess(self, prediction: Any) -> Any:
-        """Return a prediction in the form that `predict` returns; override to convert it."""
+        """Return one prediction in the form that `predict` returns; override to convert it.
+
+        Args:
+            prediction: the prediction for one input, from `finish_predictions`.
+        """
         return prediction
 
     def save_hf_checkpoint(self, folder: str | Path, processor: Any) -> None:
@@ -439,7 +456,7 @@ class TaskTransformer(LightningModule):
         return build_pipeline(self.model, self.hf_pipeline_task, processor, arguments)
 
     def hf_predict(self, *inputs: Any, **kwargs: Any) -> Any:
-        """Call `hf_pipeline`."""
+        """Call `hf_pipeline` with these arguments."""
         return self.hf_pipeline(*inputs, **kwargs)
 
     def load_state_dict(self, state_dict: Settings, *args: Any, **kwargs: Any) -> Any:
@@ -449,7 +466,8 @@ class TaskTransformer(LightningModule):
         except RuntimeError as error:
             reason = shorten(str(error).partition("\n")[2] or str(error), 120)
             raise ConfigurationError(
-                f"the checkpoint does not fit {type(self).__name__}: {reason}"
+                f"the checkpoint does not fit {type(self).__name__}: {reason} (use the task, "
+                "backbone and labels of its run)"
             ) from error
 
     def on_save_checkpoint(self, checkpoint: Checkpoint) -> None:

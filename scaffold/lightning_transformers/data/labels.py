@@ -85,7 +85,7 @@ def class_label(rows: AnyDataset, column: str) -> ClassLabel | None:
 
 
 def distinct_values(rows: Dataset, column: str) -> list[Any]:
-    """Return the distinct values of a column; all values if they are lists.
+    """Return the distinct values of a column; of a column of lists all, with repetitions.
 
     Raises:
         ConfigurationError: for a column of objects.
@@ -132,7 +132,12 @@ def former_spelling(label: str, known: Container[str]) -> str:
 
 
 def is_unlabelled(rows: AnyDataset, column: str) -> bool:
-    """Return whether no row has a label, as in a test set without public labels."""
+    """Return whether no row has a label, as in a test set without public labels.
+
+    Args:
+        rows: the dataset. A stream with the column counts as labeled.
+        column: the label column; it may be missing, or hold -1 or None in all rows.
+    """
     if column not in (rows.column_names or [column]):
         return True
     if not isinstance(rows, Dataset):

@@ -1,6 +1,7 @@
 """Loading raw datasets from local files, the package's samples, and the hub."""
 
 import errno
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from datasets import (
     IterableDataset,
 )
 
-from lightning_transformers.base.errors import ConfigurationError, first_line
+from lightning_transformers.base.errors import ConfigurationError, first_line, joined
 from lightning_transformers.base.hub import prepare_hub_access
 from lightning_transformers.data.reading.dialect import ReadOptions
 from lightning_transformers.data.reading.images import (
@@ -31,6 +32,11 @@ AnyDataset: TypeAlias = "Dataset | IterableDataset"
 """A dataset in memory or on disk, or a stream of rows."""
 
 SPLITS = ("train", "validation", "test", "predict")
+UNKNOWN_CONFIG = re.compile(
+    r"(?:Config name is missing|BuilderConfig .* not found).*?\[(.*?)\]", re.S
+)
+"""Message of datasets if no configuration is chosen, or an unknown one; group 1 lists the known."""
+
 PERMISSION_ERRORS = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
@@ -138,13 +144,21 @@ def load_from_hub(
         reader: cache folder and streaming mode.
 
     Raises:
-        ConfigurationError: if the dataset does not exist or cannot be downloaded.
+        ConfigurationError: if the dataset does not exist or cannot be downloaded, or has several
+            configurations and none of them is chosen.
     """
     prepare_hub_access()
     try:
         return reader.load(name, config_name, revision=revision)
     except (OSError, ValueError, datasets.exceptions.DatasetNotFoundError) as error:
         reader.raise_if_unwritable(error)
+        if found := UNKNOWN_CONFIG.search(str(error)):
+            fact = f"no configuration '{config_name}'" if config_name else "several configurations"
+            known = joined(found[1].replace("'", "").split(", "))
+            raise ConfigurationError(
+                f"the dataset '{name}' has {fact}: set dataset.dataset_config_name to one of "
+                f"{known}"
+            ) from error
         raise ConfigurationError(
             f"cannot load the dataset '{name}': {first_line(error)} "
             "(offline? dataset.dataset_name=sample needs no network)"
@@ -182,7 +196,7 @@ def named_splits(dataset: DatasetDict, chosen: Mapping[str, str | None]) -> Data
         The splits that exist, by the names in `SPLITS`.
 
     Raises:
-        ConfigurationError: if a chosen split does not exist.
+        ConfigurationError: if a chosen split does not exist, or none of `SPLITS` does.
     """
     splits = {}
     for split, name in chosen.items():
@@ -193,4 +207,9 @@ def named_splits(dataset: DatasetDict, chosen: Mapping[str, str | None]) -> Data
                 f"dataset.{split}_subset_name={name} is not a split of the dataset (it has: "
                 f"{', '.join(dataset)})"
             )
+    if not splits:
+        raise ConfigurationError(
+            f"the dataset has no split named {', '.join(SPLITS)} (it has: {', '.join(dataset)}): "
+            "set dataset.train_subset_name=<split>"
+        )
     return DatasetDict(splits)

@@ -40,8 +40,8 @@ def parameters_by_depth(model: nn.Module) -> list[list[nn.Parameter]]:
     layers = transformer_layers(model)
     if not layers:
         raise ConfigurationError(
-            f"no transformer layers found in {type(model).__name__}: remove what works layer by "
-            "layer, such as callbacks=gradual_unfreezing"
+            f"no transformer layers found in {type(model).__name__}: remove the callback or "
+            "recipe that works layer by layer, such as gradual_unfreezing"
         )
     index = {id(p): i for i, layer in enumerate(layers, 1) for p in layer.parameters()}
     last = id(list(layers[-1].parameters())[-1])
@@ -65,7 +65,8 @@ def decayed_by_layer(
     "ELECTRA", 2020). Depths are those of `parameters_by_depth`: T5's encoder is below its decoder.
 
     Args:
-        groups: the result of `parameter_groups`; the split groups keep its optimizer arguments.
+        groups: the result of `TaskTransformer.parameter_groups`; the split groups keep its
+            optimizer arguments.
         model: the model of the parameters.
         lr: learning rate of the head, and of parameters outside the model.
         decay: factor from one layer to the one below.

@@ -45,8 +45,9 @@ def schedule_arguments(config: Settings, steps: Callable[[], int]) -> Settings:
     """Return the config of a schedule with all lengths in optimizer steps.
 
     Args:
-        config: the schedule's config; `num_training_steps: -1` means all steps of the fit, and
-            `num_warmup_steps` below 1.0 is a fraction of them.
+        config: the schedule's config. `num_training_steps: -1` means all steps of the fit; a
+            float below 1.0 for `num_warmup_steps` is a fraction of `num_training_steps`, or of all
+            steps of the fit for a schedule without it.
         steps: returns the number of steps of the fit; called only if needed.
     """
     arguments = dict(config)
@@ -54,5 +55,7 @@ def schedule_arguments(config: Settings, steps: Callable[[], int]) -> Settings:
         arguments["num_training_steps"] = steps()
     warmup = arguments.get("num_warmup_steps")
     if isinstance(warmup, float) and warmup < 1:
-        arguments["num_warmup_steps"] = round(warmup * steps())
+        arguments["num_warmup_steps"] = round(
+            warmup * (arguments.get("num_training_steps") or steps())
+        )
     return arguments
