@@ -4,7 +4,7 @@ import re
 from collections.abc import Container, Iterable, Sequence
 from typing import Any
 
-from datasets import ClassLabel, Dataset, LargeList, List
+from datasets import ClassLabel, Dataset, Json, LargeList, List
 from torch import Tensor
 from transformers import PreTrainedModel
 
@@ -87,16 +87,16 @@ def class_label(rows: AnyDataset, column: str) -> ClassLabel | None:
 
 
 def distinct_values(rows: Dataset, column: str) -> list[Any]:
-    """Return the distinct values of a column; of a column of lists all values, with repetitions.
+    """Return the distinct values of a column; of a column of lists all, with repetitions.
 
     Raises:
         ConfigurationError: for a column of objects.
     """
     feature = rows.features[column]
-    if isinstance(feature, dict):
+    if isinstance(feature, dict | Json):
         raise ConfigurationError(
-            f"column '{column}' has objects (such as {rows[0][column]}), not labels: set "
-            "dataset.label_column=<column>"
+            f"column '{column}' has objects, or values with and without parts, not labels (such as "
+            f"{rows[0][column]}): correct it, or set dataset.label_column=<column>"
         )
     if isinstance(feature, List | LargeList):  # Arrow cannot compare lists
         return list(rows[column])

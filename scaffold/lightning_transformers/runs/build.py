@@ -223,8 +223,8 @@ def absolute_paths(values: Mapping[str, Any], directory: Path) -> dict[str, Any]
     """Return settings with relative paths joined to a directory, where the result exists.
 
     Args:
-        values: settings by name; only names that end as in `PATHS` may hold a path, a glob, or a
-            list of these.
+        values: settings by name; only names that end as in `PATHS` may hold a path, a glob or
+            a list of these.
         directory: the folder from which the relative paths start.
     """
     from lightning_transformers.core.data import SAMPLE

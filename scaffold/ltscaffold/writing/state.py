@@ -30,7 +30,7 @@ class Location(NamedTuple):
 
 def state_folder(project: Path) -> Path:
     """Return the folder for the state of the project at a path."""
-    digest = hashlib.sha256(str(project.resolve()).encode()).hexdigest()[:16]
+    digest = hashlib.sha256(os.fsencode(project.resolve())).hexdigest()[:16]
     return user_state_path("ltscaffold") / digest
 
 

@@ -13,11 +13,11 @@ from pathlib import Path
 from uuid import uuid4
 
 import pyarrow as pa
-from datasets import Dataset, Features, IterableDataset
+from datasets import Dataset, DatasetInfo, Features, IterableDataset
+from datasets.iterable_dataset import ArrowExamplesIterable
 from datasets.table import MemoryMappedTable
 
 from lightning_transformers.base.errors import ConfigurationError, first_line
-from lightning_transformers.base.types import Row
 from lightning_transformers.data.reading.conll import read_conll
 from lightning_transformers.data.reading.delimited import read_delimited
 from lightning_transformers.data.reading.dialect import ReadOptions
@@ -30,7 +30,6 @@ from lightning_transformers.data.reading.rows import (
     LINE,
     TableWriter,
     conformed,
-    merged_schema,
 )
 from lightning_transformers.data.reading.sources import Source
 
@@ -83,31 +82,33 @@ def read_dataset(sources: Sequence[Source], options: ReadOptions, folder: Path) 
 def read_stream(sources: Sequence[Source], options: ReadOptions) -> IterableDataset:
     """Return the rows of files as a stream, which can be resumed; each file is a shard.
 
-    Its features are those of the beginning of the first file, except for json, whose objects may
-    differ later.
+    Columns and types are those of the first table of the first file.
     """
     report = Report([source.name for source in sources], options.on_bad_row)
     first = next(read(sources[0], options, report), None)
     if first is None:
-        return IterableDataset.from_generator(lambda: iter(()))
+        raise ConfigurationError(f"'{sources[0].name}' has no rows")
     schema = first.select(visible(first.schema)).schema
-    is_typed = "json" not in sources[0].suffix
-    return IterableDataset.from_generator(
-        stream_rows,
-        features=Features.from_arrow_schema(schema) if is_typed else None,
-        gen_kwargs={"sources": list(sources), "options": options, "schema": schema},
-    )
+    # `from_generator` would build tables from Python objects, which may differ in their types.
+    arguments = {"sources": list(sources), "options": options, "schema": schema}
+    tables = ArrowExamplesIterable(stream_tables, arguments)
+    return IterableDataset(tables, DatasetInfo(features=Features.from_arrow_schema(schema)))
 
 
-def stream_rows(
+def stream_tables(
     sources: Sequence[Source], options: ReadOptions, schema: pa.Schema
-) -> Iterator[Row]:
-    """Yield the rows of files; a value among texts becomes text."""
+) -> Iterator[tuple[int, pa.Table]]:
+    """Yield the rows of files as numbered tables with the columns and types of a schema."""
     for source in sources:
         report = Report([source.name], options.on_bad_row)
-        for table in read(source, options, report):
-            rows = table.select(visible(table.schema))
-            yield from conformed(rows, merged_schema(schema, rows.schema)).to_pylist()
+        for number, table in enumerate(read(source, options, report)):
+            try:
+                yield number, conformed(table.select(visible(table.schema)), schema)
+            except (pa.ArrowException, ValueError, TypeError, AttributeError) as error:
+                raise ConfigurationError(
+                    f"'{source.name}' has values of other types than the beginning of the data: "
+                    f"{first_line(error)}: set dataset.streaming=false"
+                ) from error
         report.raise_if_rejected()
 
 

@@ -16,6 +16,7 @@ FILE = "\0file"
 BLOCK_CHARS = 1 << 23
 BLOCK_ROWS = 10_000
 """Rows of a table, and characters of text that are read for one: they bound the memory."""
+JSON = pa.json_()
 MISFITS = (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError)
 
 
@@ -95,8 +96,8 @@ def conformed(table: pa.Table, schema: pa.Schema) -> pa.Table:
             continue
         column = table.column(field.name)
         if column.type != field.type:
-            values = [fitted(value, field.type) for value in column.to_pylist()]
-            column = pa.array(values, field.type)
+            values = [decoded(value, column.type) for value in column.to_pylist()]
+            column = typed_array(values, field.type)
         columns.append(column)
     return pa.table(columns, schema=schema)
 
@@ -112,7 +113,10 @@ def merged_schema(one: pa.Schema, other: pa.Schema) -> pa.Schema:
 
 
 def merged(one: pa.DataType, other: pa.DataType) -> pa.DataType:
-    """Return a type for the values of two types: text, unless both are alike."""
+    """Return a type for the values of two types.
+
+    Text for numbers and texts; JSON, which a `Dataset` decodes, if one has parts.
+    """
     match one, other:
         case _ if one == other or pa.types.is_null(other):
             return one
@@ -125,34 +129,79 @@ def merged(one: pa.DataType, other: pa.DataType) -> pa.DataType:
             for field in other:
                 fields[field.name] = merged(fields.get(field.name, pa.null()), field.type)
             return pa.struct(list(fields.items()))
-    if all(pa.types.is_integer(kind) or pa.types.is_floating(kind) for kind in (one, other)):
-        return (
-            pa.float64() if pa.types.is_floating(one) or pa.types.is_floating(other) else pa.int64()
-        )
-    return pa.string()
+    if any(pa.types.is_nested(kind) or kind == JSON for kind in (one, other)):
+        return JSON
+    if all(pa.types.is_integer(kind) for kind in (one, other)):
+        return pa.int64()
+    is_number = all(
+        pa.types.is_integer(kind) or pa.types.is_floating(kind) for kind in (one, other)
+    )
+    return pa.float64() if is_number else pa.string()
+
+
+def typed_array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
+    """Return values as an array of a type that `merged` theirs."""
+    return with_json(pa.array([fitted(value, kind) for value in values], storage(kind)), kind)
 
 
 def fitted(value: Any, kind: pa.DataType) -> Any:
-    """Return a value of a type that is `merged` from its own and others."""
-    if value is None:
+    """Return a value as `storage(kind)` has it."""
+    if value is None or pa.types.is_null(kind):
         return None
+    if kind == JSON:
+        return json.dumps(value, ensure_ascii=False, default=str)
     match kind:
         case pa.ListType():
             return [fitted(part, kind.value_type) for part in value]
         case pa.StructType():
             return {field.name: fitted(value.get(field.name), field.type) for field in kind}
     if pa.types.is_string(kind) and not isinstance(value, str):
-        is_json = isinstance(value, dict | list | bool)
-        return json.dumps(value, ensure_ascii=False, default=str) if is_json else str(value)
+        is_json = isinstance(value, bool | list | dict)
+        return json.dumps(value, ensure_ascii=False) if is_json else str(value)
     return float(value) if pa.types.is_floating(kind) else value
+
+
+def decoded(value: Any, kind: pa.DataType) -> Any:
+    """Return a value of an array of a type, with JSON decoded."""
+    if value is None or kind == JSON:
+        return value if value is None else json.loads(value)
+    match kind:
+        case pa.ListType():
+            return [decoded(part, kind.value_type) for part in value]
+        case pa.StructType():
+            return {field.name: decoded(value[field.name], field.type) for field in kind}
+    return value
+
+
+def storage(kind: pa.DataType) -> pa.DataType:
+    """Return a type with text in place of JSON, which Arrow cannot build within others."""
+    match kind:
+        case pa.ListType():
+            return pa.list_(storage(kind.value_type))
+        case pa.StructType():
+            return pa.struct([(field.name, storage(field.type)) for field in kind])
+    return pa.string() if kind == JSON else kind
+
+
+def with_json(array: pa.Array, kind: pa.DataType) -> pa.Array:
+    """Return an array of `storage(kind)` as one of `kind`."""
+    if array.type == kind:
+        return array
+    match kind:
+        case pa.ListType():
+            parts = with_json(array.values, kind.value_type)
+            return pa.ListArray.from_arrays(array.offsets, parts, mask=array.is_null())
+        case pa.StructType():
+            parts = [with_json(array.field(n), field.type) for n, field in enumerate(kind)]
+            return pa.StructArray.from_arrays(parts, fields=list(kind), mask=array.is_null())
+    return pa.ExtensionArray.from_storage(kind, array)
 
 
 def _array(values: list[Any]) -> pa.Array:
     try:
         return pa.array(values)
     except MISFITS:
-        kind = _common(values)
-        return pa.array([fitted(value, kind) for value in values], kind)
+        return typed_array(values, _common(values))
 
 
 def _common(values: Iterable[Any]) -> pa.DataType:

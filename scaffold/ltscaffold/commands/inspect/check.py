@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from importlib.metadata import distributions
 from pathlib import Path
 
+from lightning_transformers.shadowing import shadowing_modules
 from ltscaffold.errors import ScaffoldError
 from ltscaffold.git import ignored_paths
 from ltscaffold.project.classes.checks import check_class
@@ -29,6 +30,7 @@ from ltscaffold.record.answers import (
 )
 from ltscaffold.templating import source
 from ltscaffold.templating.catalog import Catalog, read_catalog
+from ltscaffold.templating.copier_rehearsal import unfit_settings
 from ltscaffold.templating.render import SUFFIX
 from ltscaffold.templating.samples import render_each, sample_answers, samples
 from ltscaffold.writing.plan import read
@@ -55,6 +57,8 @@ def check(project: Path, name: str | None = None, smoke: bool = False) -> list[F
     if any(finding.code == "template-error" for finding in findings):
         return findings  # so the project's files cannot be rendered and compared
     findings += check_ignored(project, answers)
+    findings += check_shadowing(project)
+    findings += check_git_settings(project, answers)
     sources = Sources(project)
     for entry in status(project).components:
         if chosen in (None, entry.component):
@@ -127,6 +131,23 @@ def check_ignored(project: Path, answers: Answers) -> Iterator[Finding]:
         project, [*project_files(project, answers), *fragments, ANSWERS_FILE]
     ):
         yield Finding("ignored-file", path, 0, IGNORED_BY_GIT)
+
+
+def check_shadowing(project: Path) -> Iterator[Finding]:
+    """Yield a finding for each module beside `train.py` that hides an installed one."""
+    for path, name in shadowing_modules(str(project)).items():
+        message = f"it hides the installed module {name} from libraries; rename it"
+        yield Finding("shadowing-module", path, 0, message)
+
+
+def check_git_settings(project: Path, answers: Answers) -> Iterator[Finding]:
+    """Yield a finding for each of the user's git settings with which `copier update` goes wrong."""
+    for setting, problem in unfit_settings(project_files(project, answers), source.SOURCE_URL):
+        message = (
+            f"`copier update` {problem} with your git setting {setting.key}={setting.value}; "
+            f"use `ltscaffold update`, or reset it: {setting.reset}"
+        )
+        yield Finding("git-setting", "", 0, message)
 
 
 def check_legacy_distribution() -> Iterator[Finding]:

@@ -46,6 +46,7 @@ def with_remarks(
     hidden = ignored_paths(project, [change.path for change in plan.changes])
     notes = [
         *plan.notes,
+        *source.untagged_commit(new.source),
         *(f"{path}: {IGNORED_BY_GIT}" for path in hidden),
         *ejected_changes(project, new, old.version, new.version),
         *release_notes(source.checkout(new.source, passed[-1] if passed else new.version), passed),

@@ -129,12 +129,26 @@ def test_values_of_json_keep_their_types_unless_they_differ(project: Path) -> No
     lines = [
         {"date": "2020-01-01", "n": 1, "mixed": 0, "tokens": ["a", 1], "big": 2**70},
         {"date": "2020-01-02", "n": 2.5, "mixed": "spam", "tokens": [], "big": 1},
-        {"mixed": ["x"], "n": float("nan")},
+        {"n": float("nan"), "parts": [{"x": "a"}, {"x": ["b"]}]},
     ]
     assert rows_of("a.jsonl", "\n".join(map(json.dumps, lines))) == [
-        {"date": "2020-01-01", "n": 1.0, "mixed": "0", "tokens": ["a", "1"], "big": str(2**70)},
-        {"date": "2020-01-02", "n": 2.5, "mixed": "spam", "tokens": [], "big": "1"},
-        {"date": None, "n": None, "mixed": '["x"]', "tokens": None, "big": None},
+        {
+            "date": "2020-01-01",
+            "n": 1.0,
+            "mixed": "0",
+            "tokens": ["a", "1"],
+            "big": str(2**70),
+            "parts": None,
+        },
+        {"date": "2020-01-02", "n": 2.5, "mixed": "spam", "tokens": [], "big": "1", "parts": None},
+        {
+            "date": None,
+            "n": None,
+            "mixed": None,
+            "tokens": None,
+            "big": None,
+            "parts": lines[2]["parts"],
+        },
     ]
 
 
@@ -162,7 +176,8 @@ def test_encodings(encoding: str, text: str, project: Path, caplog: Any) -> None
     content = f'text;label\n"{text}";1\n{"plain;0" + chr(10)}'
     assert rows_of("a.csv", content.encode(encoding))[0] == {"text": text, "label": "1"}
     (line,) = caplog.messages
-    assert line.startswith("read 'a.csv' with delimiter ';'")
+    assert line.startswith("read 'a.csv' with ")
+    assert "delimiter ';'" in line
     assert (f"encoding {encoding}" in line) == (encoding != "utf-8-sig")
     list(load("a.csv"))
     assert caplog.messages == [line, line], "also from the cache"

@@ -112,6 +112,11 @@ def test_a_file_that_git_ignores(mine: Path, run: Run) -> None:
     assert [(f.code, f.path) for f in check(mine)] == [("ignored-file", TEST)]
 
 
+def test_a_file_that_hides_an_installed_module(mine: Path) -> None:
+    (mine / "yaml.py").touch()
+    assert [(f.code, f.path) for f in check(mine)] == [("shadowing-module", "yaml.py")]
+
+
 def test_the_legacy_distribution(mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ltscaffold.commands.inspect.check.LEGACY_DISTRIBUTION", "pytest")
     (found,) = check(mine)

@@ -214,7 +214,7 @@ def target(value: Any, labels: LabelEncoder | None, place: str) -> int | float |
     Args:
         value: a value of the label column: a class, a list of classes, or a number.
         labels: encodes a class as its id; None for regression.
-        place: name of the split, for error messages.
+        place: name of the split, for the error message.
 
     Returns:
         A class id, for a list a multi-hot vector, or for regression a float.
