@@ -47,7 +47,9 @@ def usable_inputs(
             accept([cleaned])
             usable.append(cleaned)
         except ConfigurationError as error:
-            reasons[index] = str(error)
+            if not reasons:
+                first = error
+            reasons[index] = str(error).partition(": give ")[0]  # without advice
     if reasons and not usable:
-        raise ConfigurationError(next(iter(reasons.values())))
+        raise first
     return usable, reasons

@@ -158,7 +158,7 @@ def input_text(row: Mapping[str, Any], column: str, columns: Sequence[str]) -> s
     if not isinstance(value, str) or not value.strip():
         given = " and ".join(map(repr, columns))
         raise ConfigurationError(
-            f"the input {reprlib.repr(dict(row))} has no text in '{column}': give "
+            f"input {reprlib.repr(dict(row))} has no text in '{column}': give "
             f"{'a text, or ' if len(columns) == 1 else ''}a mapping with {given}"
         )
     return value

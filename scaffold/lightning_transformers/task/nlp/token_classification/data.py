@@ -139,7 +139,7 @@ class TokenClassificationDataModule(LabelledData, PaddedTextDataModule):
             found = Sentence.in_text("" if text is None else str(text))
         if not found.words:
             raise ConfigurationError(
-                f"the input {reprlib.repr(value)} has no words: give a text, or a mapping with "
+                f"input {reprlib.repr(value)} has no words: give a text, or a mapping with "
                 f"'{self.tokens_column}'"
             )
         return found

@@ -218,7 +218,7 @@ def test_each_input_has_a_prediction_or_a_reason(tmp_path: Path) -> None:
     found = task.predict(inputs, data)
     assert [*found[0], *found[3]] == ["label", "score"] * 2
     assert all("has no text in 'text'" in found[index]["error"] for index in (1, 2, 4, 5))
-    with pytest.raises(ConfigurationError, match=r"the input \{.text.: ..\} has no text"):
+    with pytest.raises(ConfigurationError, match=r"input \{.text.: ..\} has no text"):
         task.predict([""], data)
 
 
