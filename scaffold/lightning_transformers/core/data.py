@@ -38,6 +38,7 @@ from lightning_transformers.data.loading import (
     named_splits,
 )
 from lightning_transformers.former_paths import warn_of_former_methods
+from lightning_transformers.training.formulas import FORMULAS
 from lightning_transformers.training.resume import batches_done, epochs_done
 from lightning_transformers.training.trainer_fields import fields
 
@@ -120,6 +121,8 @@ class TransformerDataModule(LightningDataModule):
         self.processor = processor
         self.model_config: Any = None
         """Config of the model, set by `TaskTransformer.attach_data`."""
+        self.formulas = FORMULAS
+        """Version of the run's formulas, likewise."""
         self.dataset: DatasetDict | None = None
 
     # -- from raw rows to examples
@@ -163,6 +166,11 @@ class TransformerDataModule(LightningDataModule):
             return load_files(files, reader)
         if self.dataset_name is None:
             raise ConfigurationError(NO_DATASET)
+        if self.dataset_config_name:
+            log.info(
+                "reading %s of %s: dataset.dataset_config_name=<name> selects another subset",
+                *(self.dataset_config_name, self.dataset_name),
+            )
         loaded = load_from_hub(self.dataset_name, self.dataset_config_name, self.revision, reader)
         chosen = {split: getattr(self, f"{split}_subset_name") for split in SPLITS}
         return named_splits(loaded, chosen)
@@ -272,6 +280,10 @@ class TransformerDataModule(LightningDataModule):
     def model_data_kwargs(self) -> dict[str, Any]:
         """`TaskTransformer`'s argument of this name: config values such as `num_labels`."""
         return {}
+
+    def processor_to_export(self) -> Any:
+        """Return the processor with which plain transformers computes what `predict` does."""
+        return self.processor
 
     def known_config(self) -> Any:
         """Return the config of the model, or None before a task is attached."""

@@ -7,6 +7,7 @@ from pytorch_lightning import Trainer
 
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.types import Settings
+from lightning_transformers.training.formulas import FORMULAS
 from lightning_transformers.training.trainer_fields import fields
 
 
@@ -41,18 +42,22 @@ def training_steps(trainer: Trainer) -> int:
     return min(limits)
 
 
-def schedule_arguments(config: Settings, steps: Callable[[], int]) -> Settings:
+def schedule_arguments(
+    config: Settings, steps: Callable[[], int], formulas: int = FORMULAS
+) -> Settings:
     """Return the config of a schedule with all lengths in optimizer steps.
 
     Args:
         config: the schedule's config; `num_training_steps: -1` means all steps of the fit, and
-            `num_warmup_steps` below 1.0 is a fraction of them.
+            `num_warmup_steps` below 1.0 is a fraction of them, rounded up as in transformers.
         steps: returns the number of steps of the fit; called only if needed.
+        formulas: version of the run's formulas.
     """
     arguments = dict(config)
     if arguments.get("num_training_steps") == -1:
         arguments["num_training_steps"] = steps()
     warmup = arguments.get("num_warmup_steps")
     if isinstance(warmup, float) and warmup < 1:
-        arguments["num_warmup_steps"] = round(warmup * steps())
+        rounded = math.ceil if formulas >= 2 else round
+        arguments["num_warmup_steps"] = rounded(warmup * steps())
     return arguments
