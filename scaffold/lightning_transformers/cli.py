@@ -5,17 +5,20 @@ Nothing of the training stack is imported before it is known to be there.
 
 from __future__ import annotations
 
-import re
 import sys
-from importlib import import_module
-from importlib.metadata import PackageNotFoundError, distribution
-from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from packaging.version import Version
-
+from lightning_transformers.shadowing import NamedShadowing
 from lightning_transformers.version import VERSION
+
+with NamedShadowing():
+    import re
+    from importlib import import_module
+    from importlib.metadata import PackageNotFoundError, distribution
+    from importlib.util import find_spec
+    from pathlib import Path
+
+    from packaging.version import Version
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -42,52 +45,62 @@ STACK = ("datasets", "hydra", "pytorch_lightning", "torch", "transformers")
 
 
 def train(script: str | None = None) -> None:
-    """Train what the command line says; `script` is the file that was started."""
+    """Train with the config of the command line.
+
+    Args:
+        script: path of the project's `train.py` that calls this; None for the console.
+    """
     _run("train", script)
 
 
 def evaluate(script: str | None = None) -> None:
-    """Evaluate what the command line says; `script` is the file that was started."""
+    """Evaluate with the config of the command line; `script` as in `train`."""
     _run("evaluate", script)
 
 
 def predict(script: str | None = None) -> None:
-    """Predict on what the command line says; `script` is the file that was started."""
+    """Print predictions with the config of the command line; `script` as in `train`."""
     _run("predict", script, keeps_files=False)
 
 
 def export(script: str | None = None) -> None:
-    """Export the checkpoint that the command line says; `script` is the file that was started."""
+    """Export a checkpoint with the config of the command line; `script` as in `train`."""
     _run("export", script, keeps_files=False)
 
 
 def rerun(script: str | None = None) -> None:
-    """Repeat the run that the command line names; `script` is the file that was started."""
+    """Repeat the run whose folder the command line names; `script` as in `train`."""
     check_installation(script)
-    from lightning_transformers.runs.rerun_command import run_command
+    with NamedShadowing():
+        from lightning_transformers.runs.rerun_command import run_command
 
-    run_command(script)
+        run_command(script)
 
 
 def explain(script: str | None = None) -> None:
-    """Tell where each key of the config comes from; `script` is the file that was started."""
+    """Print which file or override sets each key of the config; `script` as in `train`."""
     _run("explain", script, keeps_files=False)
 
 
 def _run(command: str, script: str | None, *, keeps_files: bool = True) -> None:
     check_installation(script)
-    from lightning_transformers.config.app import run_app
 
     def function(config: DictConfig) -> None:
         # Imports torch, which a mistake in the config does not need.
         module = import_module(f"lightning_transformers.runs.{command}")
         getattr(module, f"{command}_from_config")(config)
 
-    run_app(function, script, keeps_files=keeps_files, examples=EXAMPLES.get(command, ()))
+    with NamedShadowing():
+        from lightning_transformers.config.app import run_app
+
+        run_app(function, script, keeps_files=keeps_files, examples=EXAMPLES.get(command, ()))
 
 
 def check_installation(script: str | None) -> None:
-    """Exit with one line if a part is missing or too old, or another owns this package's name.
+    """Exit with status 2 and one line if the installed packages do not fit.
+
+    A package of the training stack is missing, the project needs a newer version of this package,
+    or lightning-transformers, which has a package of the same name, is installed.
 
     Args:
         script: the file in the project that was started; without it, the project is in the
@@ -108,7 +121,11 @@ def check_installation(script: str | None) -> None:
 
 
 def check_version(project: Path) -> None:
-    """Exit with one line if the code of a project was generated for a newer runtime."""
+    """Exit with status 2 and one line if the code of a project was generated for a newer runtime.
+
+    Args:
+        project: root of the project, whose `.copier-answers.yml` records the oldest runtime.
+    """
     record = project / ".copier-answers.yml"
     text = record.read_text(encoding="utf-8") if record.is_file() else ""
     # Merged branches may leave two lines.

@@ -165,7 +165,11 @@ class FormerPaths(MetaPathFinder, Loader):
 
 
 def places_of(former: str) -> list[str]:
-    """Return the current modules with the names of a former module; none for a package."""
+    """Return the current modules in which the names of a former module are; none for a package.
+
+    Args:
+        former: the former module, relative to the runtime, such as `core.collate`.
+    """
     package, _, name = former.partition(".")
     if former in MODULES or not name:
         return MODULES.get(former, [])
@@ -197,7 +201,12 @@ warned: set[str] = set()
 
 
 def warn(former: str, name: str) -> None:
-    """Warn once about a former name, with the current one."""
+    """Warn about a former name, once per process, unless configs of old runs record it.
+
+    Args:
+        former: the former name, relative to the runtime, such as `core.collate.IGNORED`.
+        name: the current name, relative to the runtime.
+    """
     if former in RECORDED or former in warned or former.rpartition(".")[2].startswith("__"):
         return
     warned.add(former)

@@ -22,19 +22,28 @@ class ConfigurationError(ValueError):
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return ` (did you mean 'x'?)` for the nearest of `known`, else ` (known: …)`."""
+    """Return the end of a message about an unknown name, empty if there are no known ones.
+
+    It is ` (did you mean 'x'?)` for the nearest of `known`, or else ` (known: …)`.
+    """
     names = sorted(known)
     return suggestion(name, names) or (f" (known: {joined(names)})" if names else "")
 
 
 def suggestion(name: str, known: Iterable[str], cutoff: float = SIMILARITY) -> str:
-    """Return ` (did you mean 'x'?)` for the nearest of `known`, or an empty string."""
+    """Return ` (did you mean 'x'?)` for the nearest of `known`, or an empty string.
+
+    Args:
+        name: a possibly misspelled name.
+        known: valid names.
+        cutoff: minimal similarity, 0 to 1.
+    """
     near = [f"'{other}'" for other in nearest(name, sorted(known), cutoff)]
     return f" (did you mean {joined(near, ' or ')}?)" if near else ""
 
 
 def nearest(name: str, known: Sequence[str], cutoff: float = SIMILARITY) -> list[str]:
-    """Return the name that is spelled most like `name`, or an empty list.
+    """Return the valid names that a misspelled name probably means, or an empty list.
 
     Args:
         name: a possibly misspelled name.

@@ -40,7 +40,10 @@ def set_hyperparameters(instance: object, root: type, values: Mapping[str, objec
         setattr(instance, name, value)
     missing = [name for name in sorted(declared) if not hasattr(instance, name)]
     if missing:
-        raise ConfigurationError(f"{cls.__name__} needs a value for {', '.join(missing)}")
+        raise ConfigurationError(
+            f"{cls.__name__} needs a value for {', '.join(missing)}: set it in the config, or "
+            "declare a default in the class"
+        )
 
 
 def validated(cls: type, root: type, values: Mapping[str, object], owner: str) -> dict[str, object]:
@@ -63,7 +66,12 @@ def validated(cls: type, root: type, values: Mapping[str, object], owner: str) -
 
 
 def declared_hyperparameters(cls: type, root: type) -> set[str]:
-    """Return the public annotated names of `cls`, its bases up to `root` and its mixins."""
+    """Return the names of all hyperparameters that a class has.
+
+    Args:
+        cls: the class of a task or data module.
+        root: base class; public annotated attributes of it, its subclasses and mixins count.
+    """
     return set(_annotations(cls, root))
 
 
@@ -73,7 +81,12 @@ def to_plain(value: Any) -> Any:
 
 
 def hyperparameters_of(instance: object, root: type) -> dict[str, object]:
-    """Return the declared hyperparameters of an instance by name, in their YAML form."""
+    """Return all hyperparameters of an instance, in the form of `to_yaml`, by name.
+
+    Args:
+        instance: a task or data module.
+        root: base class, as in `declared_hyperparameters`.
+    """
     names = sorted(declared_hyperparameters(type(instance), root))
     return {name: to_yaml(getattr(instance, name)) for name in names}
 
@@ -106,7 +119,13 @@ def _annotations(cls: type, root: type) -> dict[str, object]:
 
 
 def _resolved(cls: type, name: str, annotation: object) -> object:
-    """Evaluate a string annotation; return `object` if a name in it cannot be resolved."""
+    """Evaluate a string annotation; return `object` if a name in it cannot be resolved.
+
+    Args:
+        cls: the class that declares it, whose module and body are the scope.
+        name: the annotated attribute.
+        annotation: a string, or a type, which is returned unchanged.
+    """
     # One by one: a name imported only under TYPE_CHECKING would fail those of the whole class.
     holder = SimpleNamespace(__annotations__={name: annotation})
     scope = vars(sys.modules[cls.__module__])

@@ -10,7 +10,7 @@ from typing import Any, NotRequired, TypeAlias, TypedDict
 import yaml
 
 from lightning_transformers.base.atomic import write_atomically
-from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.base.errors import ConfigurationError, first_line
 
 log = logging.getLogger(__name__)
 
@@ -44,14 +44,17 @@ REQUIRED_KEYS = [part for part in Manifest.__annotations__ if part in Manifest._
 
 
 def archive(file: Path) -> None:
-    """Rename `metrics.csv` to `metrics-1.csv` and so on, so that a resumed run starts a new one."""
+    """Rename `metrics.csv` to the next of `metrics-1.csv`, `metrics-2.csv` …, if it exists.
+
+    A resumed run then starts a new `metrics.csv`.
+    """
     if file.is_file():
         number = max(map(_number, archived(file)), default=0) + 1
         file.rename(file.with_stem(f"{file.stem}-{number}"))
 
 
 def archived(file: Path) -> list[Path]:
-    """Return the files that `archive` has renamed, oldest first."""
+    """Return the files to which `archive` has renamed `file` so far, oldest first."""
     found = file.parent.glob(f"{file.stem}-*{file.suffix}")
     return sorted((path for path in found if _number(path)), key=_number)
 
@@ -90,7 +93,14 @@ def archive_former_run(folder: Path, start: str | None = None) -> None:
 
 
 def rebase_paths(value: Any, former: str, folder: str) -> Any:
-    """Replace the folder `former` by `folder` in all paths of a nested plain value."""
+    """Return a copy of a value with all paths in one folder moved to another.
+
+    Args:
+        value: dicts and lists, nested, of any values. Strings, keys too, that are `former` or
+            start with it and a slash change.
+        former: path of the old folder.
+        folder: path of the new folder.
+    """
     if isinstance(value, dict):
         pairs = value.items()
         return {rebase_paths(k, former, folder): rebase_paths(v, former, folder) for k, v in pairs}
@@ -112,7 +122,7 @@ def discard_if_empty(folder: Path, *logs: str) -> bool:
 
     Args:
         folder: the run folder.
-        logs: names of further files to disregard.
+        logs: names of further files that do not count, such as the log of the command.
 
     Returns:
         Whether the folder was removed.
@@ -125,13 +135,16 @@ def discard_if_empty(folder: Path, *logs: str) -> bool:
 
 def read_manifest(file: Path) -> Manifest:
     """Read a manifest; raises ConfigurationError if it is malformed or a key is missing."""
-    manifest: Manifest | None
     try:
-        manifest = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError):
-        manifest = None
+        manifest: Manifest = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigurationError(
+            f"'{file}' is not valid YAML ({first_line(error)}): restore it, or repeat the run"
+        ) from error
     if not isinstance(manifest, dict):
-        raise ConfigurationError(f"'{file}' cannot be read: it is not the manifest of a run")
+        raise ConfigurationError(
+            f"'{file}' contains no keys of a manifest: restore it, or repeat the run"
+        )
     if lacking := [part for part in REQUIRED_KEYS if part not in manifest]:
         raise ConfigurationError(
             f"'{file}' has no '{lacking[0]}': restore it if it was edited, or install the version "
@@ -153,11 +166,11 @@ def is_run(folder: Path) -> bool:
 
 
 def require_run(folder: Path, expected: str = "a run folder") -> None:
-    """Check that a path is a run folder; the error names one around it or in it.
+    """Check that a path is a run folder; the error suggests a run folder around it or in it.
 
     Args:
         folder: the path.
-        expected: what to give instead, for the message.
+        expected: the path to give instead, in words, if there is none to suggest.
 
     Raises:
         ConfigurationError: if it is not a run folder.

@@ -29,7 +29,11 @@ def keyed_generator(purpose: str, step: int, device: torch.device) -> torch.Gene
 
 
 def seed_of(*key: object) -> int:
-    """Return a 63-bit seed derived from plain values."""
+    """Return a 63-bit seed that depends on the values of `key` alone: equal in every process.
+
+    Args:
+        key: strings and numbers, such as the run's seed and an epoch.
+    """
     return _hashed(repr(key))
 
 

@@ -43,7 +43,11 @@ class Loss:
         return self.total / positive(self.count)
 
     def plus(self, mean: Tensor) -> "Loss":
-        """Return this loss plus another one, given by its mean, a scalar."""
+        """Return this loss with a penalty added to its mean.
+
+        Args:
+            mean: the penalty, a scalar. It is dropped, even if NaN, if `count` is 0.
+        """
         return Loss(self.total + mean.where(self.count > 0, 0) * self.count, self.count)
 
 

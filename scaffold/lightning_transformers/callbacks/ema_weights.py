@@ -27,16 +27,17 @@ class EMAWeights(Callback):
     copies neither frozen weights nor the module.
 
     Args:
-        decay: decay per step, in [0, 1); the average spans about 1 / (1 - decay) steps.
+        decay: decay per step, in (0, 1); the average spans about 1 / (1 - decay) steps.
 
     Raises:
-        ConfigurationError: for a decay outside [0, 1).
+        ConfigurationError: for a decay outside (0, 1).
     """
 
     def __init__(self, decay: float = 0.999) -> None:
-        if not 0 <= decay < 1:
+        if not 0 < decay < 1:
             raise ConfigurationError(
-                f"callbacks.ema_weights.decay={decay} is invalid: set 0 <= decay < 1"
+                f"the decay {decay} of EMAWeights is not between 0 and 1: set task.ema_decay or "
+                "callbacks.ema_weights.decay, such as 0.999"
             )
         self.decay = decay
         self.step = 0
@@ -46,7 +47,7 @@ class EMAWeights(Callback):
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Reject a strategy that shards the weights."""
-        refuse_strategies(trainer, "callbacks=ema_weights")
+        refuse_strategies(trainer, "the callback or recipe ema_weights")
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start the average from the weights, or from the average of the resumed run."""
@@ -72,13 +73,13 @@ class EMAWeights(Callback):
             torch._foreach_lerp_(list(self.average.values()), weights, 1 - self.decay)
 
     def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Swap in the average."""
+        """Keep the training weights aside, and copy the average into the model."""
         weights = self._weights(pl_module)
         self.training_weights = {name: weight.detach().clone() for name, weight in weights.items()}
         copy_into(pl_module, self.average)
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Restore the training weights."""
+        """Copy the training weights back into the model."""
         self.restore_weights(pl_module)
 
     def on_exception(

@@ -20,7 +20,7 @@ class FreezeEmbeddings(Callback):
             embeddings = model.get_input_embeddings()
         except NotImplementedError as error:
             raise ConfigurationError(
-                f"{type(model).__name__} has no input embeddings to freeze: remove "
-                "callbacks=freeze_embeddings"
+                f"{type(model).__name__} has no input embeddings to freeze: remove the "
+                "callback or recipe freeze_embeddings"
             ) from error
         embeddings.requires_grad_(False)

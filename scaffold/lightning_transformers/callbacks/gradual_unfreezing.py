@@ -44,7 +44,7 @@ class GradualUnfreezing(Callback):
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Reject a strategy that manages gradients itself."""
         strategies = (DeepSpeedStrategy, FSDPStrategy)
-        refuse_strategies(trainer, "callbacks=gradual_unfreezing", strategies)
+        refuse_strategies(trainer, "the callback or recipe gradual_unfreezing", strategies)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Collect the units after the strategy has set up the parameters."""
@@ -53,13 +53,13 @@ class GradualUnfreezing(Callback):
     def on_before_optimizer_step(
         self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer
     ) -> None:
-        """Drop the gradients of frozen units."""
+        """Set the gradients of the units that do not train yet to None."""
         for unit in self.units[self.unlocked(trainer) :]:
             for parameter in unit:
                 parameter.grad = None
 
     def unlocked(self, trainer: Trainer) -> int:
-        """Return the number of units that train now."""
+        """Return the number of units that train now, from the first; it may exceed all units."""
         if self.every_n_steps is not None:
             return 1 + trainer.global_step // self.every_n_steps
         return 1 + trainer.current_epoch // self.every_n_epochs

@@ -94,7 +94,7 @@ class Throughput(Callback):
         return int(counter.get_total_flops())
 
     def restart(self, trainer: Trainer) -> None:
-        """Reset the counts and the timer."""
+        """Reset the counts, and start the timer once the device has finished its queued work."""
         self.step = trainer.global_step
         self.elements = self.samples = 0
         self.tokens = None
@@ -102,7 +102,7 @@ class Throughput(Callback):
         self.started = time.perf_counter()
 
     def rates(self, trainer: Trainer) -> dict[str, float]:
-        """Return the metrics since the last restart, by name."""
+        """Return the metrics of the batches since the last `restart`, by name."""
         wait_for(trainer.strategy.root_device)
         seconds = time.perf_counter() - self.started
         per_second = trainer.world_size / seconds

@@ -48,7 +48,7 @@ class WeightNoise(Callback):
         self.remove_noise()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Remove the noise after a hook that skipped the rest of the epoch."""
+        """Remove the noise if another `on_train_batch_start` returned -1: no backward followed."""
         self.remove_noise()
 
     def on_exception(

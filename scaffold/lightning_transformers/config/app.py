@@ -95,7 +95,7 @@ def _compose_and_run(
 
 
 def _run_job(job: Job, flags: Namespace, config_dir: Path) -> None:
-    """Do what `hydra.main` does, with parsed flags."""
+    """Compose the config and run the job, as `hydra.main` does, with parsed flags."""
     version.setbase("1.3")
     # Hydra then raises its errors instead of printing them on several lines.
     with env_override({"HYDRA_FULL_ERROR": "1"}):
@@ -118,7 +118,13 @@ def suppress_library_warnings() -> None:
 
 
 def print_help(config_dir: Path, script: str | None, examples: Sequence[str]) -> None:
-    """Print the help of the command."""
+    """Print the help of the command, with the groups and options of the project.
+
+    Args:
+        config_dir: the folder of `config.yaml`.
+        script: path of the calling script; None for a command of the console.
+        examples: arguments of example command lines.
+    """
     name = Path(sys.argv[0]).name
     with hydra.initialize_config_dir(str(config_dir), version_base="1.3"):
         print(help_text(f"python {name}" if script else name, examples))

@@ -133,6 +133,11 @@ def constructor_parameters(cls: type, root: type, declared: Iterable[str]) -> li
 
     Follows `**kwargs` along the MRO up to `root`. It stops at a constructor of the project: its
     `**kwargs` need not reach the base class.
+
+    Args:
+        cls: the class of a task or data module.
+        root: `TaskTransformer` or `TransformerDataModule`.
+        declared: names of its hyperparameters, which the constructor of `root` takes.
     """
     named: list[Parameter] = []
     for base in cls.__mro__[: cls.__mro__.index(root) + 1]:

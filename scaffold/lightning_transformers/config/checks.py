@@ -50,7 +50,10 @@ def check_config(config: DictConfig, *, needs_dataset: bool = True) -> None:
                 f"conf/config.yaml, or remove ~{group}"
             )
         if not isinstance(config[group], DictConfig):
-            raise ConfigurationError(f"{in_file(group)}{group}={config[group]} is not a mapping")
+            raise ConfigurationError(
+                f"{in_file(group)}{group}={config[group]} is not a mapping: choose an option of "
+                f"the group, or set {group}.<key>=<value>"
+            )
     ours = str(config.dataset.get("_target_", PACKAGE)).startswith(PACKAGE)
     if needs_dataset and ours and not any(config.dataset.get(source) for source in DATASET_SOURCES):
         raise ConfigurationError(NO_DATASET)

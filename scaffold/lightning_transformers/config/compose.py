@@ -51,7 +51,7 @@ def parse_flags(arguments: Sequence[str]) -> Namespace:
     try:
         flags, unknown = parser.parse_known_intermixed_args(arguments)
     except ArgumentError as error:
-        raise ConfigurationError(str(error)) from error
+        raise ConfigurationError(f"{error}: see --hydra-help") from error
     if unknown:
         setting = unknown[0].lstrip("-").partition("=")[0]
         raise ConfigurationError(f"unknown flag {unknown[0]}: set a key with {setting}=<value>")

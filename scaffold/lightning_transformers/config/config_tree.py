@@ -35,7 +35,11 @@ def to_dict(
 
 @cache
 def keys_in_file(file: str) -> frozenset[str]:
-    """Return the top-level keys of a packaged config file and the groups of its defaults list."""
+    """Return the top-level keys of a packaged config file and the groups of its defaults list.
+
+    Args:
+        file: path below the packaged `conf`, such as `training/default.yaml`.
+    """
     config = OmegaConf.load(PACKAGED_CONFIGS / file)
     assert isinstance(config, DictConfig)
     chosen = [name for entry in config.pop("defaults", []) if entry != "_self_" for name in entry]

@@ -116,7 +116,7 @@ def explain(error: Exception, typed: Sequence[str], config_dir: Path) -> str:
 
 
 def invalid_override(error: OverrideParseException) -> str:
-    """Return the message for an override that Hydra cannot parse."""
+    """Return the message for an override that Hydra cannot parse: no `=`, or special characters."""
     key, equals, _ = error.override.partition("=")
     if not equals:
         return f"'{error.override}' is not an override: write <key>=<value>"
@@ -143,7 +143,12 @@ def unknown_option(path: str, message: str, typed: Sequence[str], config_dir: Pa
 
 
 def no_such_option(group: str, name: str) -> str:
-    """Return the message for an unknown option, with the nearest known one."""
+    """Return the message for an unknown option, with its replacement or the nearest known one.
+
+    Args:
+        group: an existing group, such as `optimizer`.
+        name: the option that does not exist.
+    """
     override = f"{group}={name}"
     return (
         legacy_hint(override)
@@ -152,7 +157,11 @@ def no_such_option(group: str, name: str) -> str:
 
 
 def unknown_key(error: ConfigCompositionException) -> str:
-    """Return the message for an override of an unknown key."""
+    """Return the message for an override of an unknown key.
+
+    Args:
+        error: the error of Hydra, caused by one of OmegaConf that has the key and its parent.
+    """
     cause = error.__cause__
     assert isinstance(cause, ConfigKeyError | ConfigAttributeError)
     appended = re.search(r"use \+(.*)", str(error))
@@ -180,7 +189,13 @@ def unknown_key(error: ConfigCompositionException) -> str:
 def invalid_interpolation(
     error: OmegaConfBaseException, typed: Sequence[str], config_dir: Path
 ) -> str:
-    """Return the message for an interpolation that cannot be parsed or resolved."""
+    """Return the message for an interpolation that cannot be parsed or resolved.
+
+    Args:
+        error: the error, which has the key of the interpolation.
+        typed: the overrides of the command line.
+        config_dir: the folder in which to find the file with the interpolation.
+    """
     key = str(error.full_key)
     on_command_line = any(override.lstrip("+").startswith(f"{key}=") for override in typed)
     text = f"{key.rpartition('.')[2]}: ${{"
@@ -189,7 +204,12 @@ def invalid_interpolation(
 
 
 def one_line(message: str, config_dir: Path) -> str:
-    """Return Hydra's message on one line, with the config file and without Hydra's hints."""
+    """Return Hydra's message on one line, in the words of `REWRITES` and without Hydra's hints.
+
+    Args:
+        message: the message.
+        config_dir: the folder of `config.yaml`, to which the file in a message is relative.
+    """
     message = HYDRA_HINTS.sub("", message)
     if inside := IN_FILE.fullmatch(message):
         file = config_dir / f"{inside['file']}.yaml"

@@ -56,9 +56,14 @@ class Job:
             _discard_empty_run(job)
 
     def _exit_if_last_job(self, error: Exception, job: HydraConf) -> None:
-        """Print a user error; exit if no other job can follow.
+        """Print a user error, and exit if it ends the command: outside of a multirun.
 
-        Under torchrun none can: the ranks that have not failed are still in this job.
+        Under torchrun every error ends it: the ranks that have not failed are still in this job.
+
+        Args:
+            error: the error of the function; one that is not the user's is only recorded, or
+                printed with its traceback under torchrun.
+            job: Hydra's config of the job.
         """
         self.failures.append((error, error.__traceback__))
         reported = user_error(error)

@@ -103,6 +103,9 @@ def legacy_hint(override: str) -> str | None:
 
 
 def pattern(line: str) -> re.Pattern[str]:
-    """Return the regular expression for a key of `HINTS`; its star matches no `{…}` mapping."""
+    """Return the regular expression for a key of `HINTS`.
+
+    Groups in parentheses do not capture; the star captures any text except a mapping `{…}`.
+    """
     expression = line.replace("(", "(?:").replace(".", r"\.").replace("*", r"((?!{).*)")
     return re.compile(expression, re.IGNORECASE)

@@ -33,9 +33,12 @@ def origins(config: DictConfig) -> dict[str, str]:
 
 
 def in_file(key: str) -> str:
-    """Return `<file>: ` for the project's config file that sets a key, as an error prefix.
+    """Return `<file>: ` for the project's config file that sets a key, to begin an error message.
 
-    Returns "" for a key set on the command line or by the package, and outside a Hydra run.
+    Empty for a key set on the command line or by the package, and outside a Hydra run.
+
+    Args:
+        key: dotted key, or the name of a group.
     """
     if not (HydraConfig.initialized() and GlobalHydra.instance().is_initialized()):
         return ""
@@ -51,7 +54,12 @@ def in_file(key: str) -> str:
 
 
 def leaves(config: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
-    """Yield the dotted key and the value of each leaf of a nested mapping."""
+    """Yield the dotted key and the value of each leaf of a nested mapping.
+
+    Args:
+        config: the mapping; an empty mapping in it is a leaf.
+        prefix: start of every key, such as `dataset.`.
+    """
     for name, value in config.items():
         if isinstance(value, Mapping) and value:
             yield from leaves(value, f"{prefix}{name}.")

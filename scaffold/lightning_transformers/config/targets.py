@@ -111,13 +111,21 @@ def locate(target: str, key: str) -> Callable[..., object]:
 
 
 def _submodule(parent: object, path: str, name: str, key: str) -> object:
+    """Import a submodule; raises ArgumentError, with the nearest name, if it does not exist.
+
+    Args:
+        parent: the imported parent, of whose attributes the nearest is suggested.
+        path: import path of the parent.
+        name: name of the submodule.
+        key: config key of the target, for the error message.
+    """
     try:
         return import_module(f"{path}.{name}")
     except ModuleNotFoundError as error:
         if error.name not in (f"{path}.{name}", path):
             raise
     kind = "class" if name[:1].isupper() else "module or function"
-    hint = suggestion(name, dir(parent), cutoff=0.6)
+    hint = suggestion(name, dir(parent), cutoff=0.6) or " (correct the import path)"
     raise ArgumentError(key, f"{key}: '{path}' has no {kind} '{name}'{hint}")
 
 
@@ -158,11 +166,15 @@ def check_arguments(
     takes_any = any(p.kind is Parameter.VAR_KEYWORD for p in parameters)
     for argument, value in given.items():
         where = f"{key}.{argument}"
-        if argument in supplied or (argument not in known and not takes_any):
+        if argument in supplied:
+            raise ArgumentError(
+                where, f"{where} is set by the runtime, not in the config: remove it", value
+            )
+        if argument not in known and not takes_any:
             hint = did_you_mean(argument, known)
             raise ArgumentError(where, f"{where}: {name} has no argument '{argument}'{hint}", value)
         if argument in known and is_text_for_number(value, known[argument].annotation):
-            raise ArgumentError(where, f"{where}={value} is not a number", value)
+            raise ArgumentError(where, f"{where}={value} is not a number: set one", value)
     for parameter in list(known.values())[positional:]:
         if parameter.default is Parameter.empty and parameter.name not in given:
             where = f"{key}.{parameter.name}"

@@ -146,7 +146,7 @@ class TransformerDataModule(LightningDataModule):
         dataset = self.split_dataset(self.loaded_dataset)
         if "test" not in dataset or not self.is_unlabelled(dataset["test"]):
             return dataset
-        log.warning("the test set has no labels and is ignored")
+        log.warning("the test set has no labels and is ignored: metrics are of the validation set")
         return DatasetDict({split: rows for split, rows in dataset.items() if split != "test"})
 
     @cached_property
@@ -180,7 +180,10 @@ class TransformerDataModule(LightningDataModule):
         return self.sample_files
 
     def named_files(self) -> Mapping[str, str]:
-        """Return the configured file or folder of each split, or those of the sample."""
+        """Return the configured file or folder by split, or those of the sample if it is chosen.
+
+        Empty for a dataset on the hub.
+        """
         named = {split: getattr(self, f"{split}_file") for split in SPLITS}
         files = {split: file for split, file in named.items() if file}
         if set(files) <= {"predict"} and self.dataset_name == SAMPLE:
@@ -188,7 +191,10 @@ class TransformerDataModule(LightningDataModule):
         return files
 
     def files_of(self, split: str) -> list[str]:
-        """Return all local files and folders that a split is read from, for the run's manifest."""
+        """Return all local files and folders that a split is read from, for the run's manifest.
+
+        Empty for a dataset on the hub.
+        """
         named = self.named_files().get(split)
         return [local_path(named)] if named else []
 
@@ -231,7 +237,7 @@ class TransformerDataModule(LightningDataModule):
         return DatasetDict({**dataset, "train": parts["train"], "validation": parts["test"]})
 
     def select_samples(self, dataset: DatasetDict) -> DatasetDict:
-        """Return the first `limit_*_samples` rows of each split."""
+        """Return the first `limit_*_samples` rows of each split, all rows if it is None."""
         limits = {
             "train": self.limit_train_samples,
             "validation": self.limit_val_samples,
@@ -278,7 +284,7 @@ class TransformerDataModule(LightningDataModule):
 
     @property
     def model_data_kwargs(self) -> dict[str, Any]:
-        """`TaskTransformer`'s argument of this name: config values such as `num_labels`."""
+        """Values that the data determines, such as `num_labels`, for the argument of a task."""
         return {}
 
     def processor_to_export(self) -> Any:
@@ -286,7 +292,10 @@ class TransformerDataModule(LightningDataModule):
         return self.processor
 
     def known_config(self) -> Any:
-        """Return the config of the model, or None before a task is attached."""
+        """Return the config of the model, or None before a task is attached.
+
+        A subclass whose examples depend on it may load the config in that case.
+        """
         return self.model_config
 
     # -- loaders
@@ -317,7 +326,7 @@ class TransformerDataModule(LightningDataModule):
         return self._evaluation_loader(self._split("test"))
 
     def predict_dataloader(self) -> DataLoader[Any]:
-        """Return the batches of `predict_file`, in order."""
+        """Return the batches of the split `predict`, in order; Lightning's `predict` uses them."""
         return self._dataloader(self._split("predict"))
 
     def num_train_batches(self) -> int | None:
@@ -375,7 +384,7 @@ class TransformerDataModule(LightningDataModule):
 
         Args:
             split: name of the split, for the progress bar.
-            rows: the rows.
+            rows: the rows; those of a stream are processed when they are read, without cache.
             function: takes columns (lists of values by name) and `arguments`, returns columns. The
                 cache key contains its code and that of first-party imports; for a method also
                 hyperparameters, plain attributes and the model's config (`data.cache`).

@@ -18,7 +18,7 @@ def build_pipeline(
         model: the model, in training or evaluation mode.
         name: name of the pipeline, such as `text-generation`.
         processor: the tokenizer or image processor.
-        arguments: further arguments of `transformers.pipeline`.
+        arguments: further arguments of `transformers.pipeline`, by name.
     """
     kind = "tokenizer" if isinstance(processor, PreTrainedTokenizerBase) else "image_processor"
     build: Callable[..., Pipeline] = pipeline

@@ -26,15 +26,11 @@ from lightning_transformers.core.data import TransformerDataModule
 from lightning_transformers.core.pipelines import build_pipeline
 from lightning_transformers.core.wrapped_methods import WRAPPED_METHODS, attach_first
 from lightning_transformers.data.collators import IGNORE_INDEX
-from lightning_transformers.models.adapters import (
-    add_adapter,
-    has_adapter,
-    trained_state,
-)
+from lightning_transformers.models.adapters import add_adapter, has_adapter, trained_state
 from lightning_transformers.models.backbone import Backbone
 from lightning_transformers.models.eval_mode import evaluation_mode
 from lightning_transformers.models.freezing import all_frozen_message
-from lightning_transformers.models.layers import ParameterGroup
+from lightning_transformers.models.layers import ParameterGroup, decay_groups
 from lightning_transformers.models.repository import save_model
 from lightning_transformers.training.checkpoint_identity import record_task
 from lightning_transformers.training.formulas import FORMULAS
@@ -44,8 +40,7 @@ from lightning_transformers.training.metrics import MeanLoss, MetricInputs, Stag
 from lightning_transformers.training.schedules import schedule_arguments, training_steps
 from lightning_transformers.training.trainer_fields import fields
 
-BAR_METRICS = 4
-"""Number of metrics of a stage that the progress bar shows."""
+BAR_METRICS = 4  # of a stage, in the progress bar
 ADAMW = {"_target_": "torch.optim.AdamW", "lr": 5e-5, "weight_decay": 0.01}
 
 
@@ -80,7 +75,7 @@ class TaskTransformer(LightningModule):
         optimizer: `_target_` and arguments of the optimizer; AdamW by default.
         scheduler: `_target_` and arguments of the learning-rate schedule; none by default.
             `num_training_steps: -1` means all steps of the fit, and `num_warmup_steps` below 1.0
-            is a fraction of them.
+            is a fraction of `num_training_steps`.
         peft: `_target_` and arguments of an adapter of peft, such as `peft.LoraConfig`; none by
             default. Only the adapter and a new head are trained.
         model_data_kwargs: config values that the data determines, the data module's property of
@@ -129,8 +124,7 @@ class TaskTransformer(LightningModule):
         self.unlogged_loss: Tensor | None = None
         self.current_batch: Batch = {}
         self.weighting = TokenWeighting()
-        self.formulas = FORMULAS
-        """Version of the run's formulas, that of the checkpoint in a resumed fit."""
+        self.formulas = FORMULAS  # in a resumed fit, those of the checkpoint
         self.model = self.build_model()
         if peft:
             add_adapter(self.model, peft)
@@ -154,7 +148,7 @@ class TaskTransformer(LightningModule):
     # -- the model
 
     def build_model(self) -> PreTrainedModel:
-        """Return the model in training mode; change its structure here, before it is copied."""
+        """Return the model with its head, in training mode; override it to change its structure."""
         return self.backbone.load_model(self.downstream_model_type, self.model_data_kwargs)
 
     def forward(self, batch: Batch) -> ModelOutput:
@@ -186,7 +180,9 @@ class TaskTransformer(LightningModule):
 
     @records_loss_count
     def compute_loss(self, outputs: ModelOutput, batch: Batch, stage: str) -> Loss:
-        """Return the model's mean loss as a sum over its targets and their number.
+        """Return the loss of a batch as the sum over its targets and their number.
+
+        The default is the model's own loss, a mean. Override it for another one.
 
         Args:
             outputs: the outputs of `forward`, with `loss`, a scalar.
@@ -284,7 +280,7 @@ class TaskTransformer(LightningModule):
         return {"total": loss.total, "count": loss.count}
 
     def update_metrics(self, loss: Loss, outputs: ModelOutput, batch: Batch, stage: str) -> None:
-        """Update each metric with its arguments among `metric_inputs`; each tensor `(batch, …)`."""
+        """Update each metric with the `metric_inputs` that it takes; each tensor `(batch, …)`."""
         self._stage_metrics(stage).update(**self.metric_inputs(loss, outputs, batch))
 
     def _log_metrics(self, stage: str) -> None:
@@ -299,17 +295,18 @@ class TaskTransformer(LightningModule):
     # -- the optimizer
 
     def parameter_groups(self) -> list[ParameterGroup]:
-        """Return the trainable parameters: matrices, and biases and vectors without decay."""
-        groups: list[ParameterGroup] = [{"params": []}, {"params": [], "weight_decay": 0.0}]
-        for name, parameter in self.named_parameters():
-            if parameter.requires_grad:
-                # T5's relative position biases are matrices.
-                is_bias = self.formulas >= 2 and "bias" in name
-                groups[parameter.ndim < 2 or is_bias]["params"].append(parameter)
-        return [group for group in groups if group["params"]]
+        """Return the trainable parameters as one or two groups for the optimizer.
+
+        Matrices have the optimizer's weight decay, biases and vectors (norms) have none.
+        """
+        return decay_groups(self.named_parameters(), decay_biases=self.formulas < 2)
 
     def build_optimizer(self, groups: list[ParameterGroup]) -> Optimizer:
-        """Return the optimizer of the groups that `parameter_groups` returns."""
+        """Return the optimizer, built from `optimizer_config`.
+
+        Args:
+            groups: the result of `parameter_groups`; LBFGS gets a single group of all parameters.
+        """
         if self.optimizer_config["_target_"] == "torch.optim.LBFGS":  # supports one group only
             groups = [{"params": [p for group in groups for p in group["params"]]}]
         # A checkpoint with OmegaConf's lists, such as betas, would not load.
@@ -317,7 +314,7 @@ class TaskTransformer(LightningModule):
         return optimizer
 
     def build_scheduler(self, optimizer: Optimizer) -> LRScheduler | None:
-        """Return the learning-rate schedule, stepped after each optimizer step, or None."""
+        """Return the schedule, which steps after the optimizer, or None for a constant rate."""
         if not self.scheduler_config:
             return None
         config = schedule_arguments(self.scheduler_config, self.num_training_steps, self.formulas)
@@ -401,7 +398,11 @@ class TaskTransformer(LightningModule):
         raise NotImplementedError(f"{type(self).__name__} must define predict_step")
 
     def merge_predictions(self, predictions: list[Any]) -> list[Any]:
-        """Merge predictions to one per input; override if an input has several examples."""
+        """Return one prediction per input; override if an input has several examples.
+
+        Args:
+            predictions: one per example, from `predict_step`, in order.
+        """
         return predictions
 
     def finish_predictions(self, predictions: list[Any], inputs: Sequence[object]) -> list[Any]:
@@ -414,16 +415,19 @@ class TaskTransformer(LightningModule):
         return predictions
 
     def postprocess(self, prediction: Any) -> Any:
-        """Return a prediction in the form that `predict` returns; override to convert it."""
+        """Return one prediction in the form that `predict` returns; override to convert it.
+
+        Args:
+            prediction: the prediction for one input, from `finish_predictions`.
+        """
         return prediction
 
     def save_hf_checkpoint(self, folder: str | Path, processor: Any) -> None:
         """Write a model repository for `from_pretrained`, with adapters merged.
 
-        With `data` attached it also records `generation_settings` and `config_to_export`.
-
         Args:
-            folder: folder for the weights (safetensors), the configs and the processor's files.
+            folder: folder for the weights (safetensors), the configs, with the settings that the
+                attached data determine, and the processor's files.
             processor: the tokenizer or image processor.
         """
         values = (self.config_to_export(), self.generation_settings()) if self.data else ({}, {})
@@ -449,13 +453,12 @@ class TaskTransformer(LightningModule):
             raise ConfigurationError(
                 f"transformers has no pipeline for {type(self).__name__}: use predict(inputs, data)"
             )
-        # The data module's processor may differ, for example in its chat template.
         processor = self.data.processor_to_export() if self.data else self.load_processor()
         arguments = self.hf_pipeline_kwargs or {}
         return build_pipeline(self.model, self.hf_pipeline_task, processor, arguments)
 
     def hf_predict(self, *inputs: Any, **kwargs: Any) -> Any:
-        """Call `hf_pipeline`."""
+        """Call `hf_pipeline` with these arguments."""
         return self.hf_pipeline(*inputs, **kwargs)
 
     def load_state_dict(self, state_dict: Settings, *args: Any, **kwargs: Any) -> Any:
@@ -465,7 +468,8 @@ class TaskTransformer(LightningModule):
         except RuntimeError as error:
             reason = shorten(str(error).partition("\n")[2] or str(error), 120)
             raise ConfigurationError(
-                f"the checkpoint does not fit {type(self).__name__}: {reason}"
+                f"the checkpoint does not fit {type(self).__name__}: {reason} (use the task, "
+                "backbone and labels of its run)"
             ) from error
 
     def on_save_checkpoint(self, checkpoint: Checkpoint) -> None:

@@ -23,12 +23,18 @@ Collate = Callable[[Examples], Batch]
 
 
 def batches_per_process(rows: int, processes: int, batch_size: int) -> int:
-    """Return the number of batches of an epoch on each rank."""
+    """Return the number of batches of an epoch on each rank; the last one may be smaller.
+
+    Args:
+        rows: number of rows of the dataset; a remainder that does not divide evenly is dropped.
+        processes: number of ranks.
+        batch_size: batch size per rank.
+    """
     return math.ceil((rows // processes) / batch_size)
 
 
 def even_batch_size(rows: int, processes: int, wanted: int) -> int:
-    """Return a batch size with which all ranks have the same number of batches.
+    """Return a batch size with which all ranks evaluate the same number of batches.
 
     A sharded model runs on all ranks at once: an additional batch on some of them would deadlock.
 
@@ -54,15 +60,17 @@ def require_rows(rows: int, processes: int, purpose: str) -> None:
         processes: number of ranks.
         purpose: the verb of the message, such as `train`.
     """
+    if not rows:
+        raise ConfigurationError(f"there are no rows to {purpose} on: add rows")
     if rows < processes:
-        fewer = f", or set trainer.devices={rows}" if rows else ""
         raise ConfigurationError(
-            f"{rows} rows to {purpose} on are too few for {processes} processes: add rows{fewer}"
+            f"{rows} rows to {purpose} on are too few for {processes} processes: add rows, or set "
+            f"trainer.devices={rows}"
         )
 
 
 class SeededIndex(int):
-    """Index of a row; the first one of a batch carries the seed of the batch."""
+    """Index of a row; the first one of a batch has the seed of the batch as `seed`."""
 
     seed: int
 
@@ -154,7 +162,10 @@ class SeededDataset(torch.utils.data.Dataset[object]):
         return len(self.rows)
 
     def __getitems__(self, indices: list[SeededIndex]) -> tuple[int, Examples]:
-        """Return the seed and the examples of a batch; the seed also covers random transforms."""
+        """Return the seed and the examples of a batch, read with random numbers of that seed.
+
+        So random transforms of the dataset depend on the batch alone.
+        """
         seed, places = indices[0].seed, [int(index) for index in indices]
         with temporary_seed(seed_of(seed, "rows")):
             if hasattr(self.rows, "__getitems__"):

@@ -80,19 +80,27 @@ def class_label(rows: AnyDataset, column: str) -> ClassLabel | None:
 
 
 def distinct_values(rows: Dataset, column: str) -> list[Any]:
-    """Return the distinct values of a column; all values if they are lists."""
+    """Return the distinct values of a column; of a column of lists all values, with repetitions."""
     if isinstance(rows.features[column], List | LargeList):  # Arrow cannot compare lists
         return list(rows[column])
     return list(rows.unique(column))
 
 
 def whole_number(value: object) -> object:
-    """Convert integral floats to int: an empty cell turns a column of integers into floats."""
+    """Convert a float such as 2.0 to int; return any other value unchanged.
+
+    An empty cell turns a column of integers into floats.
+    """
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def is_unlabelled(rows: AnyDataset, column: str) -> bool:
-    """Return whether no row has a label, as in a test set without public labels."""
+    """Return whether no row has a label, as in a test set without public labels.
+
+    Args:
+        rows: the dataset. A stream with the column counts as labeled.
+        column: the label column; it may be missing, or hold -1 or None in all rows.
+    """
     if column not in (rows.column_names or [column]):
         return True
     return isinstance(rows, Dataset) and distinct_values(rows, column) in ([UNLABELLED], [None])

@@ -2,6 +2,7 @@
 
 import errno
 import glob
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from datasets import Dataset, DatasetDict, IterableDataset
 from datasets.exceptions import DatasetGenerationError
 from hydra.utils import to_absolute_path
 
-from lightning_transformers.base.errors import ConfigurationError, first_line
+from lightning_transformers.base.errors import ConfigurationError, first_line, joined
 from lightning_transformers.base.hub import prepare_hub_access
 from lightning_transformers.base.package_data import local_path
 from lightning_transformers.base.types import Settings
@@ -26,6 +27,10 @@ OPTIONS: dict[str, Settings] = {"csv": {"keep_default_na": False, "na_values": [
 """Arguments of builders; in a csv only empty cells are missing values, not `None` or `NA`."""
 PANDAS_INDEX = "__index_level_0__"  # column that pandas makes of fields without a header
 NO_ROWS = "corresponds to no data"  # message of datasets for a csv without rows
+UNKNOWN_CONFIG = re.compile(
+    r"(?:Config name is missing|BuilderConfig .* not found).*?\[(.*?)\]", re.S
+)
+"""Message of datasets if no configuration is chosen, or an unknown one; group 1 lists the known."""
 
 PERMISSION_ERRORS = {errno.EACCES, errno.EPERM, errno.EROFS}
 
@@ -114,13 +119,21 @@ def load_from_hub(
         reader: cache folder and streaming mode.
 
     Raises:
-        ConfigurationError: if the dataset does not exist or cannot be downloaded.
+        ConfigurationError: if the dataset does not exist or cannot be downloaded, or has several
+            configurations and none of them is chosen.
     """
     prepare_hub_access()
     try:
         return reader.load(name, config_name, revision=revision)
     except (OSError, ValueError, datasets.exceptions.DatasetNotFoundError) as error:
         reader.raise_if_unwritable(error)
+        if found := UNKNOWN_CONFIG.search(str(error)):
+            fact = f"no configuration '{config_name}'" if config_name else "several configurations"
+            known = joined(found[1].replace("'", "").split(", "))
+            raise ConfigurationError(
+                f"the dataset '{name}' has {fact}: set dataset.dataset_config_name to one of "
+                f"{known}"
+            ) from error
         raise ConfigurationError(
             f"cannot load the dataset '{name}': {first_line(error)} "
             "(offline? dataset.dataset_name=sample needs no network)"
@@ -193,7 +206,7 @@ def named_splits(dataset: DatasetDict, chosen: Mapping[str, str | None]) -> Data
         The splits that exist, by the names in `SPLITS`.
 
     Raises:
-        ConfigurationError: if a chosen split does not exist.
+        ConfigurationError: if a chosen split does not exist, or none of `SPLITS` does.
     """
     splits = {}
     for split, name in chosen.items():
@@ -204,4 +217,9 @@ def named_splits(dataset: DatasetDict, chosen: Mapping[str, str | None]) -> Data
                 f"dataset.{split}_subset_name={name} is not a split of the dataset (it has: "
                 f"{', '.join(dataset)})"
             )
+    if not splits:
+        raise ConfigurationError(
+            f"the dataset has no split named {', '.join(SPLITS)} (it has: {', '.join(dataset)}): "
+            "set dataset.train_subset_name=<split>"
+        )
     return DatasetDict(splits)

@@ -47,16 +47,27 @@ def tokenize_and_pack(
 def text_tokens(
     table: pa.Table, tokenizer: PreTrainedTokenizerBase, text_column: str, append_eos: bool
 ) -> Iterator[list[int]]:
-    """Yield the token ids of each non-empty row; arguments as in `tokenize_and_pack`."""
+    """Yield the token ids of each non-empty row, without special tokens.
+
+    Args:
+        table: rows with a column of texts.
+        tokenizer: the tokenizer.
+        text_column: name of that column.
+        append_eos: append the end-of-sequence token, if the tokenizer has one.
+    """
     texts = [text for text in table[text_column].to_pylist() if text]
     end = [tokenizer.eos_token_id] if append_eos and tokenizer.eos_token_id is not None else []
     return ([*ids, *end] for ids in token_ids(tokenizer, texts))
 
 
 def pack(tokens: pa.Array, block_size: int) -> pa.ListArray:
-    """Split an array of tokens into blocks of `block_size`; the last one may be shorter.
+    """Split tokens into blocks; the last one may be shorter.
 
     A last block of a single token, which has no target, is dropped.
+
+    Args:
+        tokens: a flat array of int32, which the result shares.
+        block_size: tokens per block.
     """
     end = len(tokens) - (len(tokens) % block_size == 1)
     offsets = [*range(0, end, block_size), end]

@@ -23,6 +23,9 @@ def module_sources(*modules: str) -> dict[str, str]:
 
     First-party are the runtime and modules that are not installed. Imports anywhere in a module
     count, also those of interactive code. No module is imported.
+
+    Args:
+        modules: import names; those without a file, and of installed packages, are skipped.
     """
     texts: dict[str, str] = {}
     waiting = [*modules, *(name for module in {*modules} for name in modules_of_globals(module))]
@@ -37,10 +40,12 @@ def module_sources(*modules: str) -> dict[str, str]:
 
 
 def package_versions(*modules: str) -> dict[str, list[Any]]:
-    """Return the versions of the installed packages of modules, by package name.
+    """Return the result of `release_of` for the installed packages of modules, by package name.
 
-    Each entry also has the digests of the installed files, since a version may be reinstalled
-    with other code. First-party packages and the standard library are omitted.
+    First-party packages and the standard library are omitted.
+
+    Args:
+        modules: import names.
     """
     packages = {name.partition(".")[0] for name in modules} - sys.stdlib_module_names
     return {name: release_of(name) for name in sorted(packages) if not is_first_party(name)}
@@ -51,7 +56,15 @@ distributions = cache(metadata.packages_distributions)
 
 @cache
 def release_of(package: str) -> list[Any]:
-    """Return the versions of a package's distributions, and the digests of its files."""
+    """Return the versions and digests that identify the installed code of a package.
+
+    Args:
+        package: name of a top-level package.
+
+    Returns:
+        A list of the versions of its distributions, and a dict of the recorded digests of its
+        Python files: a version may be reinstalled with other code.
+    """
     found = [metadata.distribution(name) for name in {*distributions().get(package, ())}]
     files = [file for one in found for file in one.files or () if file.suffix == ".py"]
     digests = {str(file): file.hash and file.hash.value for file in files}
@@ -59,7 +72,10 @@ def release_of(package: str) -> list[Any]:
 
 
 def module_of(part: object) -> str:
-    """Return the module of a function or class; a script is `__main__` in workers too."""
+    """Return the module name of a function or class; that of a script is always `__main__`.
+
+    A worker process imports the script as `__mp_main__`.
+    """
     module = str(getattr(part, "__module__", None))
     return "__main__" if module == "__mp_main__" else module
 
@@ -72,7 +88,7 @@ def is_interactive(module: str) -> bool:
 
 
 def modules_of_globals(module: str) -> Iterator[str]:
-    """Yield the modules of all global values of an interactive module."""
+    """Yield the modules of all global values of an interactive module; of others none."""
     values = list(vars(sys.modules[module]).values()) if module in sys.modules else []
     for value in values if is_interactive(module) else ():
         if inspect.ismodule(value):
@@ -96,7 +112,12 @@ def first_party_file(module: str) -> Path | None:
 
 
 def package_of(module: str, file: Path) -> str:
-    """Return the package that relative imports of a module refer to."""
+    """Return the package that relative imports in a module start from.
+
+    Args:
+        module: name of the module.
+        file: its file.
+    """
     if module == "__main__":
         return sys.modules[module].__package__ or ""
     return module if file.name == "__init__.py" else module.rpartition(".")[0]
@@ -133,7 +154,12 @@ def spec_of(module: str) -> ModuleSpec | None:
 
 @cache  # parsing dominates, and each split parses the same modules
 def imports_in(text: str, package: str) -> Sequence[str]:
-    """Return all modules that a source may import: `from a import b` yields a and a.b."""
+    """Return all modules that a source may import: for `from a import b` both a and a.b.
+
+    Args:
+        text: the source; of one with a syntax error, none.
+        package: the package that its relative imports start from.
+    """
     found: list[str] = []
     with suppress(SyntaxError):
         for node in ast.walk(ast.parse(text)):

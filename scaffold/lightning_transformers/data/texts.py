@@ -76,10 +76,10 @@ def decode_texts(encoded: Tensor) -> list[str]:
 
 
 def is_line(value: object) -> bool:
-    """Return whether a prediction input is a row of a txt file."""
+    """Return whether a prediction input is a row of a txt file: a dict with only `text`."""
     return isinstance(value, dict) and set(value) == {LINE}
 
 
 def without_lines(inputs: Sequence[Any]) -> list[Any]:
-    """Replace rows of txt files among prediction inputs by their texts."""
+    """Replace the rows of txt files among prediction inputs by their texts; keep other inputs."""
     return [value[LINE] if is_line(value) else value for value in inputs]

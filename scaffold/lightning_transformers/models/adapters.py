@@ -58,14 +58,19 @@ def add_adapter(model: PreTrainedModel, config: Settings) -> None:
 
 
 def check_target(target: str) -> None:
-    """Check the import path of a peft config; raises ConfigurationError if it is anything else."""
+    """Check that an import path names a subclass of `peft.PeftConfig`.
+
+    Raises:
+        ConfigurationError: if it cannot be imported, or is anything else.
+    """
     try:
         found = get_object(target)
     except (ImportError, ValueError):
         found = None
     if not (isinstance(found, type) and issubclass(found, PeftConfig)):
+        fact = "cannot be imported" if found is None else "is not a config of peft"
         raise ConfigurationError(
-            f"peft._target_={target} is not a config of peft: set one, such as peft.LoraConfig"
+            f"peft._target_={target} {fact}: set one of peft, such as peft.LoraConfig"
         )
 
 
@@ -93,8 +98,10 @@ def add_lora(model: PreTrainedModel, rank: int, alpha: int, dropout: float) -> N
 def trained_state(module: nn.Module, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return the entries of a state dict that the backbone's files do not contain.
 
+    The checkpoint of a task with an adapter contains only these.
+
     Args:
-        module: the module of the state.
+        module: the module that the state dict is of.
         state: its state dict, tensors of (any shape) by name.
 
     Returns:

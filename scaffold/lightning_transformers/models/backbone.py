@@ -89,7 +89,11 @@ class Backbone:
         return model
 
     def load_tokenizer(self, use_fast: bool = True) -> PreTrainedTokenizerBase:
-        """Load the tokenizer; raises ConfigurationError as `load_model` does."""
+        """Load the tokenizer; raises ConfigurationError as `load_model` does.
+
+        Args:
+            use_fast: use the tokenizer in Rust, if there is one.
+        """
         name = self.tokenizer_name_or_path or self.pretrained_model_name_or_path
         return self._load(AutoTokenizer.from_pretrained, name, use_fast=use_fast)
 
@@ -99,7 +103,14 @@ class Backbone:
         return self._load(load)
 
     def _load_weights(self, auto_class: Any, config: PreTrainedConfig) -> PreTrainedModel:
-        """Load the weights; a head of another size is newly initialized."""
+        """Load the weights, and mark the parameters that the files lack as new.
+
+        A head of another size is newly initialized; a backbone of another size is an error.
+
+        Args:
+            auto_class: an Auto class of transformers.
+            config: the config to build the model from, with the user's overrides.
+        """
         model: PreTrainedModel
         model, report = self._load(
             auto_class.from_pretrained,
@@ -114,7 +125,8 @@ class Backbone:
                 has, needs = ("x".join(map(str, shape)) for shape in shapes)
                 raise ConfigurationError(
                     f"the weights of '{self.pretrained_model_name_or_path}' do not fit "
-                    f"backbone.config: {name} is {has}, not {needs}"
+                    f"backbone.config: {name} is {has}, not {needs}; remove the keys that change "
+                    "sizes, or set backbone.random_weights=true"
                 )
         for name in (*report["missing_keys"], *(name for name, *_ in report["mismatched_keys"])):
             mark_new(model.get_parameter_or_buffer(name))
@@ -130,7 +142,9 @@ class Backbone:
         try:
             return loader(path, trust_remote_code=self.trust_remote_code, **kwargs)
         except (OSError, ValueError) as error:
-            reason, advice = first_line(error), "offline? backbone=tiny needs no network"
+            reason, advice = first_line(error), "choose one that transformers loads for this task"
+            if isinstance(error, OSError):
+                advice = "correct the name; offline, backbone=tiny needs no network"
             if "trust_remote_code" in str(error):
                 reason, advice = (
                     "its repository contains code",
@@ -142,12 +156,17 @@ class Backbone:
 
 
 def load_tokenizer(backbone: Settings, use_fast: bool = True) -> PreTrainedTokenizerBase:
-    """Load the tokenizer of a backbone, given as the fields of `Backbone`."""
+    """Load the tokenizer of a backbone.
+
+    Args:
+        backbone: fields of `Backbone` by name, as in the config.
+        use_fast: use the tokenizer in Rust, if there is one.
+    """
     return Backbone(**backbone).load_tokenizer(use_fast)
 
 
 def load_image_processor(backbone: Settings) -> BaseImageProcessor:
-    """Load the image processor of a backbone, given as the fields of `Backbone`."""
+    """Load the image processor of a backbone, given as the fields of `Backbone` by name."""
     return Backbone(**backbone).load_image_processor()
 
 
@@ -175,7 +194,10 @@ def set_attention(model: PreTrainedModel, name: str) -> None:
 
 
 def mark_new(parameter: Tensor) -> None:
-    """Mark a parameter (any shape) as newly initialized, at least in part."""
+    """Mark a parameter (any shape) as newly initialized, at least in part.
+
+    A checkpoint of an adapter contains it, though it may be frozen, see `trained_state`.
+    """
     parameter.is_new = True  # type: ignore[attr-defined]
 
 
@@ -185,7 +207,11 @@ def is_new(parameter: Tensor) -> bool:
 
 
 def generate(model: Any, **arguments: object) -> Tensor:
-    """Call `model.generate`, whose return type is declared too widely.
+    """Call `model.generate`, whose declared return type is too wide for mypy.
+
+    Args:
+        model: a model that generates text.
+        arguments: keyword arguments of `generate`: a batch's inputs, and `max_new_tokens` …
 
     Returns:
         Token ids, `(batch, generated)`, int64; those of a decoder-only model include the prompt.

@@ -36,7 +36,7 @@ def freeze_backbone(model: PreTrainedModel, tied: TiedEmbeddings = "error") -> N
     """
     if tied not in get_args(TiedEmbeddings):
         known = ", ".join(get_args(TiedEmbeddings))
-        raise ConfigurationError(f"tied_embeddings='{tied}' is not known (known: {known})")
+        raise ConfigurationError(f"tied_embeddings='{tied}' is not known: set one of {known}")
     if is_tied(model):
         if tied == "untie":
             untie_embeddings(model)
@@ -89,7 +89,7 @@ def adapter_parameters(model: nn.Module) -> Iterator[nn.Parameter]:
 
 
 def is_tied(model: PreTrainedModel) -> bool:
-    """Return whether the output embedding shares the matrix of the input embedding."""
+    """Return whether the model has an output embedding that is the input embedding's matrix."""
     output = model.get_output_embeddings()
     return output is not None and output.weight is model.get_input_embeddings().weight
 
@@ -103,14 +103,18 @@ def untie_embeddings(model: PreTrainedModel) -> None:
 
 
 def all_frozen_message(model: PreTrainedModel) -> str:
-    """Return the error message for a model without trainable parameters."""
-    reason = f" ({TIED_EMBEDDINGS})" if is_tied(model) else ""
-    return (
-        f"every parameter is frozen{reason}: keep some with requires_grad=True, or call "
-        "lightning_transformers.models.freezing.freeze_backbone(model, tied='untie')"
-    )
+    """Return the error message for a model without trainable parameters.
+
+    The advice for tied embeddings is to untie them; for others, to keep a parameter trainable.
+    """
+    if is_tied(model):
+        return (
+            f"every parameter is frozen ({TIED_EMBEDDINGS}): call "
+            "lightning_transformers.models.freezing.freeze_backbone(model, tied='untie')"
+        )
+    return "every parameter is frozen: set requires_grad=True for those to train"
 
 
 def trainable(model: nn.Module) -> set[str]:
-    """Return the names of the trainable parameters."""
+    """Return the names of the parameters with `requires_grad`."""
     return {name for name, parameter in model.named_parameters() if parameter.requires_grad}

@@ -1,6 +1,7 @@
 """The transformer layers of a model, and parameters by depth."""
 
 from collections import defaultdict
+from collections.abc import Iterable
 from typing import Any
 
 from torch import nn
@@ -10,6 +11,25 @@ from lightning_transformers.base.errors import ConfigurationError
 
 ParameterGroup = dict[str, Any]
 """Parameters under `params`, and optimizer arguments for them, such as `lr`."""
+
+
+def decay_groups(
+    named: Iterable[tuple[str, nn.Parameter]], decay_biases: bool
+) -> list[ParameterGroup]:
+    """Return trainable parameters that decay, and others with `weight_decay` 0, if there are any.
+
+    Vectors do not decay, nor do matrices of biases, such as T5's relative position biases.
+
+    Args:
+        named: parameters (any shape) with their names.
+        decay_biases: whether matrices of biases decay.
+    """
+    groups: list[ParameterGroup] = [{"params": []}, {"params": [], "weight_decay": 0.0}]
+    for name, parameter in named:
+        if parameter.requires_grad:
+            is_kept = parameter.ndim < 2 or ("bias" in name and not decay_biases)
+            groups[is_kept]["params"].append(parameter)
+    return [group for group in groups if group["params"]]
 
 
 def transformer_layers(model: nn.Module) -> list[nn.Module]:
@@ -40,8 +60,8 @@ def parameters_by_depth(model: nn.Module) -> list[list[nn.Parameter]]:
     layers = transformer_layers(model)
     if not layers:
         raise ConfigurationError(
-            f"no transformer layers found in {type(model).__name__}: remove what works layer by "
-            "layer, such as callbacks=gradual_unfreezing"
+            f"no transformer layers found in {type(model).__name__}: remove the callback or "
+            "recipe that works layer by layer, such as gradual_unfreezing"
         )
     index = {id(p): i for i, layer in enumerate(layers, 1) for p in layer.parameters()}
     last = id(list(layers[-1].parameters())[-1])
@@ -65,7 +85,8 @@ def decayed_by_layer(
     "ELECTRA", 2020). Depths are those of `parameters_by_depth`: T5's encoder is below its decoder.
 
     Args:
-        groups: the result of `parameter_groups`; the split groups keep its optimizer arguments.
+        groups: the result of `TaskTransformer.parameter_groups`; the split groups keep its
+            optimizer arguments.
         model: the model of the parameters.
         lr: learning rate of the head, and of parameters outside the model.
         decay: factor from one layer to the one below.

@@ -55,8 +55,9 @@ def _output_layer(model: PreTrainedModel) -> tuple[str, nn.Linear]:
         if isinstance(module, nn.Linear) and module not in backbone
     ]
     if not layers or model.get_output_embeddings() is not None:
+        reason = "no linear layer in its head" if not layers else "its token embedding as output"
         raise ConfigurationError(
-            f"{type(model).__name__} has no replaceable output layer: choose a model with a "
-            "classification head, or keep the head"
+            f"{type(model).__name__} has {reason}, so the output layer cannot be replaced: choose "
+            "a model with a classification head, or keep the head"
         )
     return layers[-1]

@@ -50,12 +50,12 @@ class FullyShardedStrategy(ModelParallelStrategy):
 def refuse_strategies(
     trainer: Trainer, option: str, strategies: tuple[type[Strategy], ...] = SHARDED
 ) -> None:
-    """Check the trainer's strategy.
+    """Check that an option works with the trainer's strategy.
 
     Args:
         trainer: the trainer.
-        option: the incompatible option, as the message names it.
-        strategies: strategies that the option does not support.
+        option: the option, as the message names it, such as `callbacks=pruning`.
+        strategies: strategies that the option does not support; all sharding ones by default.
 
     Raises:
         ConfigurationError: if the trainer has one of the strategies.

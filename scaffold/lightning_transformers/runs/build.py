@@ -63,14 +63,20 @@ def build_data(
 def processing(
     cls: type[TransformerDataModule], recorded: Mapping[str, object], given: Mapping[str, object]
 ) -> dict[str, object]:
-    """Return the recorded hyperparameters of the processing that the config leaves at defaults.
+    """Return the recorded hyperparameters that replace those of the config.
 
-    Those of the split are among them: with others, the validation set would hold training rows.
+    Rows are then processed as in training, for example with the same `max_length`. Only
+    hyperparameters that the config leaves at their defaults are replaced, and of those that every
+    data module has only `seed` and `train_val_split`: with others, the validation set would contain
+    training rows.
 
     Args:
-        cls: the class of the data.
-        recorded: all hyperparameters of the data that a checkpoint records.
-        given: those that the config sets.
+        cls: the class of the data module.
+        recorded: all hyperparameters of the data module, from a checkpoint.
+        given: the keys of the config's group `dataset`.
+
+    Returns:
+        Values by name, for `cls(...)` in place of those in `given`.
     """
     from lightning_transformers.base.hyperparameters import declared_hyperparameters
     from lightning_transformers.core import TransformerDataModule
@@ -86,6 +92,10 @@ def processing(
 
 def build_model(config: DictConfig, data: TransformerDataModule) -> TaskTransformer:
     """Return the task of a composed config, with as many classes or tokens as the data has.
+
+    Args:
+        config: the composed config.
+        data: the data module, of which only `model_data_kwargs` is used.
 
     Raises:
         ConfigurationError: for an unknown hyperparameter, or a backbone that cannot be loaded.
@@ -159,7 +169,14 @@ def restore(config: DictConfig) -> tuple[TaskTransformer, TransformerDataModule]
 
 
 def stated_hyperparameters(cls: type[TaskTransformer], config: DictConfig) -> dict[str, Any]:
-    """Return the hyperparameters that the config sets to another value than the task has."""
+    """Return the hyperparameters that the config sets to another value than the class's default.
+
+    They replace those of a checkpoint.
+
+    Args:
+        cls: the class of the task.
+        config: the composed config.
+    """
     from lightning_transformers.base.hyperparameters import declared_hyperparameters
     from lightning_transformers.core import TaskTransformer
 
@@ -201,7 +218,12 @@ def load_checkpoint(
 
 
 def absolute_paths(values: Mapping[str, Any], directory: Path) -> dict[str, Any]:
-    """Return settings with each path that exists below a directory joined to it."""
+    """Return settings with relative paths joined to a directory, where the result exists.
+
+    Args:
+        values: settings by name; only names that end as in `PATHS` may hold a path.
+        directory: the folder from which the relative paths start.
+    """
     from lightning_transformers.core.data import SAMPLE
 
     return {
@@ -216,7 +238,7 @@ def absolute_paths(values: Mapping[str, Any], directory: Path) -> dict[str, Any]
 
 
 def recorded_hyperparameters(path: str) -> dict[str, object]:
-    """Return the hyperparameters of the data that a checkpoint was trained on."""
+    """Return the hyperparameters of the data module that a checkpoint records, or an empty dict."""
     from pytorch_lightning import LightningDataModule
 
     return dict(read_checkpoint(path).get(LightningDataModule.CHECKPOINT_HYPER_PARAMS_KEY, {}))
@@ -245,13 +267,19 @@ def checkpoint_path(config: DictConfig) -> str | None:
     if not Path(path).is_file():
         within = next((name for name in CHECKPOINTS if Path(path, name).is_file()), None)
         hint = f" (did you mean '{Path(config.checkpoint_path, within)}'?)" if within else ""
-        raise ConfigurationError(f"no checkpoint at '{config.checkpoint_path}'{hint}")
+        raise ConfigurationError(
+            f"checkpoint_path={config.checkpoint_path} is not a file{hint}: give a checkpoint"
+        )
     check_checkpoint(task_class(config), path)
     return path
 
 
 def check_checkpoint(cls: type[TaskTransformer], path: str) -> None:
-    """Check that a file is a checkpoint, of the same task of the package as a class if recorded.
+    """Check that a file is a checkpoint that a class can load, see `check_task`.
+
+    Args:
+        cls: the class of the task.
+        path: the file.
 
     Raises:
         ConfigurationError: if it is not a checkpoint, or is one of another task.

@@ -17,7 +17,13 @@ def explain_from_config(config: DictConfig) -> None:
 
 
 def _resolved(config: DictConfig, key: str, raw: object) -> object:
-    """Return the value of a key, or its interpolation if it resolves only in a run."""
+    """Return the value of a key, or its interpolation if it resolves only in a run.
+
+    Args:
+        config: the composed config.
+        key: dotted key.
+        raw: the value without interpolations resolved.
+    """
     try:
         value = OmegaConf.select(config, key)
     except OmegaConfBaseException:

@@ -45,12 +45,15 @@ def export(
 
 
 def require_empty(folder: str | os.PathLike[str]) -> Path:
-    """Return a folder as a path; raises ConfigurationError if there is anything in it."""
+    """Return a folder as a path; it may not exist yet.
+
+    Raises:
+        ConfigurationError: if it is a file, or there is anything in it.
+    """
     path = Path(folder)
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
-        raise ConfigurationError(
-            f"'{folder}' exists and is not empty: give another folder (export_dir=<folder>)"
-        )
+        fact = "is not empty" if path.is_dir() else "is a file"
+        raise ConfigurationError(f"'{folder}' {fact}: give another folder (export_dir=<folder>)")
     return path
 
 

@@ -173,7 +173,9 @@ def read_config(file: Path) -> DictConfig:
         config = OmegaConf.load(file)
         lacking = [key for key in needed if OmegaConf.select(config, key) is None]
     except (yaml.YAMLError, UnicodeDecodeError, OmegaConfBaseException) as error:
-        raise ConfigurationError(f"'{file}' cannot be read: {first_line(error)}") from error
+        raise ConfigurationError(
+            f"'{file}' cannot be read: {first_line(error)}; restore the recorded config"
+        ) from error
     if lacking:
         raise ConfigurationError(f"'{file}' has no '{lacking[0]}': restore the recorded config")
     assert isinstance(config, DictConfig)
@@ -185,6 +187,9 @@ def enter_project(folder: Path) -> tuple[Path, Path]:
 
     The project is that of the script that was started, or of the folder in which the command was
     typed, or the one around the run folder.
+
+    Args:
+        folder: the run folder.
 
     Returns:
         The project, and the folder from which the relative paths of the run start.

@@ -19,7 +19,14 @@ Logged = dict[tuple[float, str], list[str]]
 
 @dataclass(frozen=True)
 class Difference:
-    """Where the values of a metric first differ."""
+    """Where the values of a metric first differ between two runs.
+
+    Attributes:
+        metric: its name, such as `val/loss`.
+        step: the first step with different values; `END` for the final value.
+        then: the values of the recorded run at this step, as text; `none` if it has none.
+        now: those of the rerun.
+    """
 
     metric: str
     step: float

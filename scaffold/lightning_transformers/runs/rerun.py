@@ -82,7 +82,14 @@ def rerun(folder: Path, into: Path) -> list[Difference]:
 
 
 def config_of(folder: Path, into: Path) -> DictConfig:
-    """Return the resolved config of a run, with another run folder."""
+    """Return the recorded config of a run, with another run folder.
+
+    Paths of inputs (`READ`) stay as they are, though they may be in the old run folder.
+
+    Args:
+        folder: the run folder.
+        into: the folder of the new run.
+    """
     config = to_dict(OmegaConf.load(folder / CONFIG), resolve=False)
     former = config["training"]["run_dir"]
     return OmegaConf.create(
@@ -100,14 +107,24 @@ def use_threads(number: int) -> None:
 
 
 def print_rank_zero(lines: Iterable[str], what: str = "differs") -> None:
-    """Print a line for each difference on rank 0, after `what`."""
+    """Print `<what>: <line>` for each difference, on rank 0 alone.
+
+    Args:
+        lines: the differences.
+        what: start of each printed line.
+    """
     if is_rank_zero():
         for line in lines:
             print(f"{what}: {line}", flush=True)
 
 
 def summary(expected: Logged, found: list[Difference]) -> str:
-    """Return the result of a comparison, with a line for each metric that differs."""
+    """Return the result of a comparison to print, with a line for each metric that differs.
+
+    Args:
+        expected: the metrics of the recorded run, which are counted.
+        found: the result of `compare`.
+    """
     if not found:
         return f"metrics are equal, bit for bit ({len(expected)} values)"
     return "\n".join(

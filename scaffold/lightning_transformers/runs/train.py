@@ -109,7 +109,7 @@ def best_checkpoint(trainer: Trainer) -> str | None:
 
 
 def train_from_config(config: DictConfig) -> dict[str, float]:
-    """Train what a composed config says, and record it in `training.run_dir`.
+    """Check a composed config, train with it, and record the run in `training.run_dir`.
 
     Returns:
         The last value of each metric; with `training.run_test_after_fit`, those of the test too.
@@ -126,7 +126,7 @@ def train_and_record(
     announce: Callable[[Manifest], None] | None = None,
     formulas: int | None = None,
 ) -> dict[str, float]:
-    """Train what a checked config says, and record it in the run folder.
+    """Train with a checked config, and record the run in `training.run_dir`.
 
     Args:
         config: the config.
@@ -196,7 +196,7 @@ def checkpoint_to_resume(config: DictConfig) -> str | None:
 
 
 def in_one_line(metrics: Mapping[str, float]) -> str:
-    """Return metrics as one line, to four digits."""
+    """Return metrics as one line for the console, each to four significant digits."""
     return ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
 
 

@@ -29,9 +29,9 @@ def read_checkpoint(path: str) -> Checkpoint:
     try:
         with open(path, "rb") as file:
             if not is_zipfile(file):
-                raise ConfigurationError(
-                    f"{path} is not a checkpoint, or is incomplete: give another"
-                )
+                file.seek(0)  # the start of a zip file is intact in a truncated one
+                fact = "is incomplete" if file.read(2) == b"PK" else "is not a checkpoint"
+                raise ConfigurationError(f"{path} {fact}: give another checkpoint")
         content = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
     except UnpicklingError as error:
         raise ConfigurationError(
@@ -39,7 +39,9 @@ def read_checkpoint(path: str) -> Checkpoint:
             "checkpoint written by this package"
         ) from error
     except (OSError, RuntimeError) as error:
-        raise ConfigurationError(f"{path} cannot be read: {first_line(error)}") from error
+        raise ConfigurationError(
+            f"{path} cannot be read: {first_line(error)}; give another checkpoint"
+        ) from error
     if not isinstance(content, dict) or "state_dict" not in content:
         raise ConfigurationError(
             f"{path} is not a checkpoint of a run: load a model of transformers "
@@ -98,6 +100,7 @@ def check_resumable(path: str, config: DictConfig) -> None:
 
 
 def _target(part: Settings | None, default: str) -> str:
+    """Return the `_target_` of a config group, or `default` if the group is None or empty."""
     return str(part["_target_"]) if part else default
 
 

@@ -42,7 +42,12 @@ class SafeCheckpointIO(TorchCheckpointIO):
 
 
 def write_checkpoint(checkpoint: Checkpoint, target: Path) -> None:
-    """Write a checkpoint atomically, flushed to disk."""
+    """Write a checkpoint, flushed to disk, and replace the file only if it then loads safely.
+
+    Args:
+        checkpoint: the content.
+        target: the file; its folder is created. An error of the trial load leaves it unchanged.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
     with write_atomically(target) as beside:
         with beside.open("wb") as file:
@@ -70,7 +75,12 @@ def require_loadable(checkpoint: Checkpoint, cause: Exception | None = None) -> 
 
 
 def unloadable_parts(value: object, key: str) -> Iterator[tuple[str, object]]:
-    """Yield the innermost parts of a structure that do not load safely, after their path."""
+    """Yield path and value of the innermost parts of a value that do not load safely.
+
+    Args:
+        value: any value; dicts, lists, tuples and sets are searched.
+        key: its path, such as `checkpoint['callbacks']`.
+    """
     if isinstance(value, dict):
         parts = [(f"{key}[{name!r}]", part) for name, part in value.items()]
         parts += [(f"{key}.keys()", name) for name in value]

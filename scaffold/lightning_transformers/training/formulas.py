@@ -4,10 +4,11 @@ A change that alters the losses, steps or batches of a run raises `FORMULAS`, an
 formula under the former number. A task records its number in each checkpoint; a fit that resumes
 takes over the recorded one, and a new fit has the newest.
 
-1. Before 0.2: positions of padding are classes of question answering's loss; a share of warm-up
-   steps is rounded; T5's relative position biases decay; texts are padded on the tokenizer's side.
-2. Padding is none of these classes; a share of warm-up steps is rounded up; no bias decays; texts
-   are padded on the right, except for XLNet.
+1. Before 0.2: positions of padding are classes of question answering's loss; a share of warm-up is
+   one of the steps of the fit, rounded; T5's relative position biases decay; texts are padded on
+   the tokenizer's side.
+2. Padding does not belong to these classes; a share of warm-up is one of the schedule's steps,
+   rounded up; no bias decays; texts are padded on the right, except for XLNet.
 """
 
 from collections.abc import Mapping

@@ -66,7 +66,8 @@ def r_drop(loss: Loss, again: Loss, logits: Tensor, others: Tensor, alpha: float
     """Return the mean loss of two passes plus alpha times the divergence of their predictions.
 
     The passes differ in their dropout (Liang et al., "R-Drop: Regularized Dropout for Neural
-    Networks", 2021; weighted as in the authors' code).
+    Networks", 2021; weighted as in the authors' code). For a model without dropout the divergence
+    is 0, and the second pass has no effect.
 
     Args:
         loss: loss of the first pass.

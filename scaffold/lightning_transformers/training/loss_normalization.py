@@ -28,6 +28,8 @@ class TokenWeighting:
     Attributes:
         count: number of terms in the batch's loss, a scalar, or None if the task did not record it.
         total: number of loss terms of the step so far over all ranks, a scalar.
+        window: epoch and number of the optimizer step to which `total` belongs.
+        weighed: epoch and index of the last weighed batch.
     """
 
     def __init__(self) -> None:
@@ -69,7 +71,7 @@ class TokenWeighting:
         return count * batches * processes / total
 
     def state(self) -> float:
-        """Return the number of loss terms of an unfinished step."""
+        """Return the number of loss terms of an unfinished step, for the checkpoint."""
         return 0.0 if self.total is None else self.total.item()
 
     def resume_step(self, total: float, trainer: Trainer, device: torch.device) -> None:
@@ -88,7 +90,15 @@ class TokenWeighting:
         return trainer.current_epoch, trainer.fit_loop.batch_idx // trainer.accumulate_grad_batches
 
     def _before(self, trainer: Trainer, like: Tensor) -> Tensor:
-        """Return the number of terms in the step before this batch, 0 for its first batch."""
+        """Return the number of loss terms in the step before this batch, 0 for its first batch.
+
+        Args:
+            trainer: the trainer, at this batch.
+            like: a scalar with the dtype and device of the result.
+
+        Raises:
+            ConfigurationError: if the optimizer evaluates a later batch of a step again.
+        """
         batch, window = trainer.fit_loop.batch_idx, self._window(trainer)
         # An optimizer may evaluate the first batch repeatedly, from zero gradients each time.
         first = batch % trainer.accumulate_grad_batches == 0 or window != self.window

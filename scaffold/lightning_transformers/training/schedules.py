@@ -48,8 +48,9 @@ def schedule_arguments(
     """Return the config of a schedule with all lengths in optimizer steps.
 
     Args:
-        config: the schedule's config; `num_training_steps: -1` means all steps of the fit, and
-            `num_warmup_steps` below 1.0 is a fraction of them, rounded up as in transformers.
+        config: the schedule's config. `num_training_steps: -1` means all steps of the fit; a
+            float below 1.0 for `num_warmup_steps` is a fraction of `num_training_steps`, or of all
+            steps of the fit for a schedule without it, rounded up as in transformers.
         steps: returns the number of steps of the fit; called only if needed.
         formulas: version of the run's formulas.
     """
@@ -58,6 +59,7 @@ def schedule_arguments(
         arguments["num_training_steps"] = steps()
     warmup = arguments.get("num_warmup_steps")
     if isinstance(warmup, float) and warmup < 1:
+        whole = (formulas >= 2 and arguments.get("num_training_steps")) or steps()
         rounded = math.ceil if formulas >= 2 else round
-        arguments["num_warmup_steps"] = rounded(warmup * steps())
+        arguments["num_warmup_steps"] = rounded(warmup * whole)
     return arguments

@@ -15,7 +15,12 @@ Complete = Callable[[typer.Context, str], list[str]]
 
 
 def _completes(names: Callable[[Path], Iterable[str]]) -> Complete:
-    """Return a completion with the names of a project that start with the typed word."""
+    """Return a completion function for an option.
+
+    Args:
+        names: returns the possible values for the folder of a project; of them, the completion
+            offers those that start with the typed word.
+    """
 
     def complete(context: typer.Context, incomplete: str) -> list[str]:
         try:

@@ -105,7 +105,7 @@ def execute(project: Path, make_plan: MakePlan, dry_run: bool, diff: bool, as_js
 
 
 def report(findings: "Sequence[Finding]", as_json: bool) -> None:
-    """Print findings; exit with status 1 if there are any."""
+    """Print findings, as text or JSON; exit with status 1 if there are any."""
     from ltscaffold.cli.output import show_findings
 
     show_findings(findings, as_json)
@@ -113,6 +113,6 @@ def report(findings: "Sequence[Finding]", as_json: bool) -> None:
 
 
 def exit_if(findings: object) -> None:
-    """Raise Exit with status 1 if there are findings."""
+    """Raise typer.Exit with status 1 if `findings` is not empty."""
     if findings:
         raise typer.Exit(1)

@@ -53,7 +53,12 @@ def show_plan(plan: Plan, dry_run: bool, as_json: bool) -> None:
 
 
 def show_error(error: ScaffoldError, as_json: bool) -> None:
-    """Print an error as one line, after the patch of the edits that would be lost, if any."""
+    """Print an error: the patch of the edits that would be lost, if any, and one line on stderr.
+
+    Args:
+        error: the error.
+        as_json: print one JSON object on stdout instead.
+    """
     edits = error.diff if isinstance(error, EditLossError) else ""
     if as_json:
         details: dict[str, str | int] = {"message": str(error), "exit_status": error.exit_status}

@@ -14,8 +14,13 @@ from ltscaffold.templating.catalog import Catalog, read_catalog
 def ask_task(project: Path, name: str | None, base: str | None) -> tuple[str, str, list[str]]:
     """Prompt for the missing arguments of a new task; Ctrl-C raises KeyboardInterrupt.
 
+    Args:
+        project: a folder, with or without a project.
+        name: the name, if given.
+        base: the base, if given.
+
     Returns:
-        The name, the base and the recipes.
+        The name, the base, and the recipes that were chosen.
     """
     catalog = read_catalog(read_or_initial_answers(project))
     if base is None:
@@ -28,7 +33,13 @@ def ask_task(project: Path, name: str | None, base: str | None) -> tuple[str, st
 
 
 def _choices(catalog: Catalog, category: str, names: Sequence[str]) -> list[questionary.Choice]:
-    """Return a choice per name, with its summary."""
+    """Return a choice per name, with its summary.
+
+    Args:
+        catalog: the catalog of the project's templates.
+        category: "base" or "recipe".
+        names: the names to offer.
+    """
     width = max(map(len, catalog.names(category)))
     return [
         questionary.Choice(f"{name:{width}}  {catalog.entry(category, name)['summary']}", name)

@@ -11,7 +11,13 @@ MarkKind = Literal["conflict", "review"]
 
 @dataclass(frozen=True)
 class Mark:
-    """A remark on a line of a draft, counted from 0."""
+    """A remark on a line of a draft.
+
+    Attributes:
+        line: number of the line from 0.
+        kind: `conflict`, for conflict markers in the text, or `review`.
+        message: for the user; it begins with the name of the member, such as `setup: …`.
+    """
 
     line: int
     kind: MarkKind
@@ -20,7 +26,13 @@ class Mark:
 
 @dataclass
 class Draft:
-    """A merged text, its marks, and notes without a line."""
+    """A merged text.
+
+    Attributes:
+        text: the text.
+        marks: remarks on its lines.
+        notes: remarks that concern no line of it, such as a deleted member.
+    """
 
     text: str = ""
     marks: list[Mark] = field(default_factory=list)
@@ -45,7 +57,12 @@ def concatenate(drafts: Iterable[Draft]) -> Draft:
 
 
 def review(text: str, message: str) -> Draft:
-    """Return a text with a mark to review it."""
+    """Return a text with a mark on its first line, to review it.
+
+    Args:
+        text: the text, as kept.
+        message: of the mark.
+    """
     return Draft(text, [Mark(0, "review", message)])
 
 

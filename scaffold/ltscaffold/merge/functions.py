@@ -79,6 +79,13 @@ def _is_stub(body: Sequence[Unit]) -> bool:
 
 
 def _message(name: str, changed: Sequence[str], theirs: Version) -> str:
+    """Return the message of a review of a function.
+
+    Args:
+        name: name of the function.
+        changed: the parts that the template changed, of decorators, signature, docstring and body.
+        theirs: the function as rendered now, whose parameters or decorators the message shows.
+    """
     _, node = theirs
     if "signature" in changed:
         returns = "" if node.returns is None else f" -> {ast.unparse(node.returns)}"
@@ -101,7 +108,14 @@ def _form(unit: Unit) -> tuple[object, ...]:
 def _merge_bodies(
     name: str, ours: Sequence[Unit], base: Sequence[Unit], theirs: Sequence[Unit]
 ) -> Draft:
-    """Merge statements as diff3 does lines."""
+    """Merge the statements of a body in hunks between unchanged ones, as diff3 does lines.
+
+    Args:
+        name: name of the function, for messages.
+        ours: the statements as edited.
+        base: as rendered before.
+        theirs: as rendered now.
+    """
     result, positions = Draft(), (0, 0, 0)
     for mine, old, new in _common_statements(ours, base, theirs):
         hunk = ours[positions[0] : mine], base[positions[1] : old], theirs[positions[2] : new]
@@ -116,13 +130,17 @@ def _merge_bodies(
 def _common_statements(
     ours: Sequence[Unit], base: Sequence[Unit], theirs: Sequence[Unit]
 ) -> list[tuple[int, int, int]]:
-    """Return the positions, in all three versions, of unchanged statements, and the ends."""
+    """Return the positions of the statements that no version changed, as (ours, base, theirs).
+
+    The last entry has the lengths of the three lists: the positions behind their ends.
+    """
     mine, new = _matches(base, ours), _matches(base, theirs)
     both = [(mine[old], old, new[old]) for old in sorted(mine.keys() & new.keys())]
     return [*both, (len(ours), len(base), len(theirs))]
 
 
 def _matches(base: Sequence[Unit], other: Sequence[Unit]) -> dict[int, int]:
+    """Return the position in `other` of each statement of `base` that is unchanged there."""
     matcher = SequenceMatcher(None, _forms(base), _forms(other), autojunk=False)
     return {
         block.a + index: block.b + index
@@ -134,7 +152,14 @@ def _matches(base: Sequence[Unit], other: Sequence[Unit]) -> dict[int, int]:
 def _merge_hunk(
     name: str, ours: Sequence[Unit], base: Sequence[Unit], theirs: Sequence[Unit]
 ) -> Draft:
-    """Merge statements between two that are unchanged in all versions."""
+    """Merge the statements between two that no version changed.
+
+    Args:
+        name: name of the function, for messages.
+        ours: the statements as edited.
+        base: the statements as rendered before.
+        theirs: the statements as rendered now.
+    """
     mine, old, new = map(_forms, (ours, base, theirs))
     texts = [concatenate(unit.merged for unit in units) for units in (ours, base, theirs)]
     if new in (old, mine) or (new and _find(mine, new) is not None):
@@ -157,7 +182,7 @@ def _merge_hunk(
 
 
 def _find(long: Sequence[object], short: Sequence[object]) -> int | None:
-    """Return the position of a sequence in another one."""
+    """Return the first position of `short` in `long`, or None if it does not occur."""
     size = len(short)
     starts = range(len(long) - size + 1)
     return next((i for i in starts if list(long[i : i + size]) == list(short)), None)

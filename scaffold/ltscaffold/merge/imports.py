@@ -15,7 +15,13 @@ WIDTH = 88
 
 @dataclass(frozen=True)
 class Name:
-    """The name that an alias of an import binds; `name` is None for `import module`."""
+    """A name that an import binds.
+
+    Attributes:
+        module: the module after `import` or `from`, with leading dots if it is relative.
+        name: the name that `from module import name` imports; None for `import module`.
+        alias: the name after `as`, if any.
+    """
 
     module: str
     name: str | None
@@ -28,12 +34,12 @@ class Name:
 
     @property
     def slot(self) -> str:
-        """The bound variable, or the submodule that `import a.b` loads beside it."""
+        """Key by which imports collide: the variable, or for `import a.b` the submodule `a.b`."""
         return self.module if self.name is self.alias is None else self.bound
 
     @property
     def origin(self) -> str:
-        """The bound object; for `import a.b` the package `a`."""
+        """The bound object, as `module:name`; for `import a.b` the package `a`."""
         return f"{self.module}:{self.name}" if self.name else self.bound
 
     @property
@@ -105,7 +111,7 @@ def _names(node: ast.AST) -> Iterator[Name]:
 
 
 def bindings(nodes: Iterable[ast.AST]) -> Iterator[Name]:
-    """Yield the names that a module imports, also in branches."""
+    """Yield the names that statements of a module import, also in `if`, `try` and `with`."""
     for node in nodes:
         yield from _names(node)
         if isinstance(node, ast.If | ast.Try | ast.ExceptHandler | ast.With):
@@ -132,7 +138,12 @@ def _used_in(text: str) -> set[str]:
 
 
 def _drop_names(unit: Unit, dropped: set[Name]) -> Iterator[Unit]:
-    """Yield an import without some names; nothing if no name remains."""
+    """Yield a unit without some imported names.
+
+    Args:
+        unit: a statement; one that is not an import is unchanged.
+        dropped: the names to remove. If none remains, only a comment above is yielded, if any.
+    """
     if not is_import(unit):
         yield unit
         return
@@ -147,7 +158,12 @@ def _drop_names(unit: Unit, dropped: set[Name]) -> Iterator[Unit]:
 
 
 def _with_names(unit: Unit, names: Sequence[Name]) -> Unit:
-    """Return an import with other names; one that was split stays split."""
+    """Return an import statement with other names, sorted.
+
+    Args:
+        unit: the import; one that is split over lines stays split.
+        names: its new names.
+    """
     ordered = sorted(dict.fromkeys(names), key=_name_order)
     if isinstance(unit.node, ast.ImportFrom):
         text = _from_import(ordered, split="(" in unit.text and unit.text.count("\n") > 1)
@@ -157,13 +173,19 @@ def _with_names(unit: Unit, names: Sequence[Name]) -> Unit:
 
 
 def _name_order(name: Name) -> tuple[int, str]:
-    """Sort constants first, then classes, then functions, as isort does."""
+    """Return the sort key of a name in an import, in isort's order: constants, classes, others."""
     word = name.name or name.module
     kind = 0 if word.isupper() and len(word) > 1 else 1 if word[:1].isupper() else 2
     return kind, word
 
 
 def _from_import(names: Sequence[Name], split: bool) -> str:
+    """Return `from … import …` as source code.
+
+    Args:
+        names: the imported names, of one module.
+        split: write one name per line even if all fit into one.
+    """
     source = [name.source for name in names]
     line = f"from {names[0].module} import {', '.join(source)}\n"
     if not split and len(line) <= WIDTH + 1:
@@ -186,7 +208,13 @@ def _first_party_packages(source: Source) -> set[str]:
 
 
 def _insert(units: list[Unit], name: Name, first_party: set[str]) -> None:
-    """Add an import to a statement of its module, or as a new statement in isort's order."""
+    """Add a name to the import of its module, or as a new import in isort's order.
+
+    Args:
+        units: the statements of the module, changed in place.
+        name: the name to import.
+        first_party: the packages that belong to the last group of imports.
+    """
     imports = [(index, unit) for index, unit in enumerate(units) if is_import(unit)]
     for index, unit in imports:
         names = list(_names(unit.node))
@@ -215,7 +243,12 @@ def _insert(units: list[Unit], name: Name, first_party: set[str]) -> None:
 
 
 def _sort_key(unit: Unit, first_party: set[str]) -> tuple[int, bool, str]:
-    """Return the sort key of an import in isort's order."""
+    """Return the sort key of an import: its group, plain imports first, and its module.
+
+    Args:
+        unit: the import.
+        first_party: the packages of the last group.
+    """
     module = next(_names(unit.node)).module
     package = module.partition(".")[0]
     if package == "__future__":

@@ -12,7 +12,13 @@ INDENT = " " * 4
 
 @dataclass(frozen=True)
 class Block:
-    """The indentation of a block: its depth in the template, its indent, and that of a level."""
+    """The indentation of a block in a user's file.
+
+    Attributes:
+        depth: levels of indentation of the block in the template.
+        indent: the white space before its lines in the user's file.
+        level: the white space of one more level there.
+    """
 
     depth: int = 0
     indent: str = ""
@@ -60,7 +66,16 @@ def _fill(
     like_body: Sequence[ast.stmt],
     outer: Block,
 ) -> None:
-    """Set the blocks of the lines in the definitions of a body."""
+    """Set the blocks of the lines in the definitions of a body, recursively.
+
+    Args:
+        blocks: the block of each line of `source`, changed in place.
+        source: the module as rendered.
+        body: statements of it.
+        like: the module as edited.
+        like_body: the statements at the same place there, in which namesakes are looked up.
+        outer: the block around the body.
+    """
     namesakes = {node.name: node for node in like_body if isinstance(node, Definition)}
     for node in body:
         if not isinstance(node, Definition) or source.is_one_line(node):

@@ -34,7 +34,11 @@ def merge_python(ours: str, base: str, theirs: str) -> Draft | None:
 
 
 def _verified(ours: Source, base: Source, theirs: Source) -> Draft:
-    """Return the merge by member; if it has defects, that by line if this has none."""
+    """Return the merge by member, if it has no defects (see `verify.defects`).
+
+    Else the merge by member that keeps the removed members that code of ours uses, else the merge
+    by line, else the second one with its defects as marks.
+    """
     sources = (ours, base, theirs)
     names = [Names(source.tree) for source in sources]
     draft, found = _checked(names, _merge_module(*sources))
@@ -53,7 +57,12 @@ def _verified(ours: Source, base: Source, theirs: Source) -> Draft:
 
 
 def _checked(names: Sequence[Names], draft: Draft) -> tuple[Draft, list[Mark]]:
-    """Return a draft, and its defects that no mark reports; conflicts are for the user to check."""
+    """Return a draft, and its defects that no mark of it reports.
+
+    Args:
+        names: the names of ours, base and theirs.
+        draft: the merged module. One with conflicts is not Python, and has no defects here.
+    """
     if any(mark.kind == "conflict" for mark in draft.marks):
         return draft, []
     ours, base, theirs = names
@@ -68,6 +77,14 @@ def _about(mark: Mark) -> str:
 
 
 def _merge_module(ours: Source, base: Source, theirs: Source, kept: Container[str] = ()) -> Draft:
+    """Return the merge of a module by member and statement.
+
+    Args:
+        ours: the module as edited.
+        base: as rendered before.
+        theirs: as rendered now.
+        kept: names of members to keep though theirs removed them.
+    """
     units = [source.units() for source in (ours, base, theirs)]
     mine, old, new = ([unit for unit in each if not is_import(unit)] for each in units)
     combine = partial(_combine, (ours, base, theirs), kept)
@@ -81,7 +98,12 @@ def _merge_module(ours: Source, base: Source, theirs: Source, kept: Container[st
 
 
 def _with_imports(merged: list[Unit], ours: list[Unit]) -> list[Unit]:
-    """Return merged statements with the imports of ours at their former positions."""
+    """Return merged statements with the imports of ours at their former positions.
+
+    Args:
+        merged: the merged statements without imports.
+        ours: all statements as edited.
+    """
     keys, pending = {unit.key for unit in merged}, iter(merged)
     order: list[Unit] = []
     for unit in ours:
@@ -102,7 +124,15 @@ def _combine(
     base: Unit,
     theirs: Unit,
 ) -> Draft:
-    """Merge a statement that both sides changed."""
+    """Merge a statement that both sides changed.
+
+    Args:
+        sources: the modules of ours, base and theirs.
+        kept: names of members of a class to keep though theirs removed them.
+        ours: the statement as edited.
+        base: as rendered before.
+        theirs: as rendered now.
+    """
     mine, old, new = zip(sources, (ours.node, base.node, theirs.node), strict=True)
     versions = (mine, old, new)
     is_function = all(isinstance(node, Function) for _, node in versions)

@@ -48,7 +48,7 @@ class PythonSource:
         return {scope for scope in self.scope_of.values() if scope is not None}
 
     def span(self, node: cst.CSTNode) -> tuple[int, int]:
-        """Return where a node begins and ends in the text."""
+        """Return start and end of a node in the text, in characters from 0."""
         place = self.positions[node]
         start, end = (self.line_starts[p.line - 1] + p.column for p in (place.start, place.end))
         return start, end

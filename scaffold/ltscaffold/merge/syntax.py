@@ -82,19 +82,27 @@ class Source:
         return last
 
     def header_end(self, node: Definition) -> int:
-        """Return the line of the colon before the body of a definition."""
+        """Return the line, from 1, with the colon that ends the head of a definition."""
         number = self.start(node.body[0]) - 1
         while not self.lines[number - 1].strip() or self.lines[number - 1].lstrip()[0] == "#":
             number -= 1
         return number
 
     def is_one_line(self, node: Definition) -> bool:
-        """Return whether the body is on the line of the colon."""
+        """Return whether the body of a definition begins on the line of its colon."""
         first = node.body[0]
         before = self.lines[first.lineno - 1].encode()[: first.col_offset]
         return self.start(first) == first.lineno and bool(before.strip())
 
     def _unit(self, group: list[ast.stmt], first: int, start: int, end: int) -> list[Unit]:
+        """Return the units of statements on common lines, see `split_comments`.
+
+        Args:
+            group: the statements.
+            first: first line of the comments above them, counted from 1.
+            start: first line of the statements.
+            end: last line of the statements, included.
+        """
         comments = (self.comments[line] for line in range(start, end + 1) if line in self.comments)
         form = (*map(ast.dump, group), tuple(comments))
         key = "; ".join(map(statement_name, group))
@@ -105,7 +113,10 @@ class Source:
 
 
 def statement_name(node: ast.stmt) -> str:
-    """Return a name for a statement: the defined name, or its first line."""
+    """Return a name by which versions of a statement are compared.
+
+    It is the name that it defines or assigns to, `docstring`, `import`, or else its first line.
+    """
     match node:
         case ast.FunctionDef() | ast.AsyncFunctionDef():
             return f"{node.name}{_role(node)}"

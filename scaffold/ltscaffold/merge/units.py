@@ -50,7 +50,7 @@ Combine = Callable[[Unit, Unit, Unit], Draft]
 
 
 def number_duplicates(units: Iterable[Unit]) -> list[Unit]:
-    """Return units with a number appended to each repeated key."""
+    """Return units with unique keys: ` (2)`, ` (3)` … is appended to a repeated one."""
     seen: Counter[str] = Counter()
     result = []
     for unit in units:
@@ -140,7 +140,10 @@ def merge_units(
 
 
 def _reorder(ours: Sequence[Unit], base: Sequence[Unit], theirs: Sequence[Unit]) -> list[Unit]:
-    """Return ours in the order of theirs if only the template changed the order."""
+    """Return the units of ours, in the order of theirs if only the template changed the order.
+
+    A unit that only ours has stays below the one that precedes it.
+    """
     common = {unit.key for unit in ours} & {unit.key for unit in base}
     mine, old = ([unit.key for unit in units if unit.key in common] for units in (ours, base))
     positions = {unit.key: place for place, unit in enumerate(theirs) if unit.key in common}
@@ -158,7 +161,7 @@ def _reorder(ours: Sequence[Unit], base: Sequence[Unit], theirs: Sequence[Unit])
 
 
 def _split_before(units: Sequence[Unit], keys: Container[str]) -> list[list[Unit]]:
-    """Split units before each one of the keys."""
+    """Split units into groups; each but the first begins with a unit whose key is in `keys`."""
     groups: list[list[Unit]] = [[]]
     for unit in units:
         if unit.key in keys:
@@ -168,7 +171,14 @@ def _split_before(units: Sequence[Unit], keys: Container[str]) -> list[list[Unit
 
 
 def _merge_unit(ours: Unit, base: Unit | None, theirs: Unit, combine: Combine) -> Unit:
-    """Merge a unit that ours and theirs have."""
+    """Merge a unit that ours and theirs have.
+
+    Args:
+        ours: the unit as edited.
+        base: as rendered before; None if both sides have added it.
+        theirs: as rendered now.
+        combine: merges a unit that both sides changed.
+    """
     if base is None:
         if ours.form == theirs.form:
             return ours
@@ -187,7 +197,14 @@ def _merge_unit(ours: Unit, base: Unit | None, theirs: Unit, combine: Combine) -
 def _insert_new(
     merged: list[Unit], order: Sequence[str], new_units: dict[str, Unit], known: set[str]
 ) -> None:
-    """Insert each new unit of theirs below the unit that precedes it there."""
+    """Insert each new unit of theirs below the unit that precedes it there.
+
+    Args:
+        merged: the merged units, changed in place.
+        order: the keys of theirs, in order.
+        new_units: the units of theirs by key.
+        known: keys of ours and base, which are not inserted.
+    """
     for index, key in enumerate(order):
         if key in known:
             continue
@@ -215,5 +232,5 @@ def _is_definition(unit: Unit) -> bool:
 
 
 def pick_changed(ours: str, base: str, theirs: str) -> str:
-    """Return theirs if ours is unchanged, else ours."""
+    """Return `theirs` if `ours` equals `base`, else `ours`."""
     return theirs if ours == base else ours

@@ -39,7 +39,7 @@ class Names:
 
     @cached_property
     def undefined(self) -> dict[str, int]:
-        """The line of the first use of each name that is not bound before it."""
+        """The names that code uses before they are bound, or never bound, with the first line."""
         from pyflakes import checker, messages  # takes 20 ms, and only merges need it
 
         kinds = (messages.UndefinedName, messages.UndefinedLocal, messages.UndefinedExport)
@@ -48,7 +48,7 @@ class Names:
 
     @cached_property
     def origins(self) -> dict[str, str]:
-        """Where each name of the module comes from: a module for an import, else nothing."""
+        """The origin of each top-level name: `module:name` if it is imported, "" if defined."""
         defined = {name: "" for node in self.tree.body for name in _defined(node)}
         return {name.bound: name.origin for name in bindings(self.tree.body)} | defined
 
@@ -60,7 +60,15 @@ class Names:
         return 1
 
     def read_line(self, name: str, known: "Names") -> int:
-        """Return the line of the first read of a name in code that another module lacks."""
+        """Return the line of the first read of a name in code that only this module has.
+
+        Args:
+            name: a variable or an attribute.
+            known: the other module; statements that it has, too, do not count.
+
+        Returns:
+            The line from 1; 1 if no such read exists.
+        """
         statements = {ast.dump(node) for node in ast.walk(known.tree) if isinstance(node, ast.stmt)}
         lines = [
             inner.lineno
@@ -116,6 +124,7 @@ def defects(ours: Names, base: Names, theirs: Names, result: Names) -> Iterator[
 
 
 def _mark(line: int, name: str, message: str) -> Mark:
+    """Return a mark to review a line, counted from 1, about a name."""
     return Mark(line - 1, "review", f"{name}: {message}")
 
 

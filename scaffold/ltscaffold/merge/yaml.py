@@ -50,7 +50,7 @@ class Block:
 
     @property
     def entries(self) -> list[Entry]:
-        """Its entries; those of a list have no value."""
+        """Its entries: pairs of a key and a value, or of an element of a list and None."""
         value = self.node.value
         return list(value if isinstance(self.node, yaml.MappingNode) else zip(value, repeat(None)))
 
@@ -80,11 +80,17 @@ class Block:
 
     @property
     def column(self) -> int:
-        """The column of its entries."""
+        """The column of its entries, from 0."""
         return self.entries[0][0].start_mark.column
 
     def _end(self, start: int, end: int) -> int:
-        """Return the line after an entry; comments at its depth belong to the next entry."""
+        """Return the line after an entry, counted from 0.
+
+        Args:
+            start: first line of the entry.
+            end: first line of the next one. Blank lines, and comments that are not indented deeper
+                than the keys, belong to the next one.
+        """
         while end > start + 1:
             line = self.lines[end - 1]
             code = line.lstrip()
@@ -139,6 +145,7 @@ def _parse(text: str) -> Block:
 
 
 def _merge_blocks(ours: Block, base: Block, theirs: Block) -> Draft:
+    """Merge three versions of a mapping or of the defaults list by entry."""
     mine, old, new = ours.units(), base.units(), theirs.units()
     merged, notes = merge_units(mine, old, new, _combine)
     draft = concatenate([*(unit.merged for unit in merged), Draft(notes=notes)])
@@ -153,12 +160,12 @@ def _merge_blocks(ours: Block, base: Block, theirs: Block) -> Draft:
 
 
 def _pairs(keys: list[str]) -> set[tuple[str, str]]:
-    """Return the pairs of keys in their order."""
+    """Return all pairs of keys of which the first is above the second."""
     return set(combinations(keys, 2))
 
 
 def _combine(ours: Unit, base: Unit, theirs: Unit) -> Draft:
-    """Merge an entry that both sides changed."""
+    """Merge an entry that both sides changed: its own entries, or else ours with a review."""
     blocks = [unit.node for unit in (ours, base, theirs)]
     shown = " ".join(theirs.text.split())
     kept = f"{ours.key}: the template also changed it: {shown}; yours is kept"

@@ -66,7 +66,13 @@ def merge_files(project: Path, base: Files, theirs: Files, strategy: Strategy) -
 
 
 def is_edited(project: Path, path: str, rendered: str) -> bool:
-    """Return whether a file differs from its rendered text; a missing file does not."""
+    """Return whether a file differs from its rendered text, apart from line endings.
+
+    Args:
+        project: the folder of the project.
+        path: the file; if it does not exist, the result is False.
+        rendered: its text as generated.
+    """
     ours = read(project, path)
     return ours is not None and ours != _with_newlines(ours, rendered)
 
@@ -74,6 +80,16 @@ def is_edited(project: Path, path: str, rendered: str) -> bool:
 def _merge_file(
     project: Path, path: str, base: str, theirs: str, strategy: Strategy, merge: Merge
 ) -> None:
+    """Merge one file into `merge`, for the arguments of `merge_files`.
+
+    Args:
+        project: the folder of the project.
+        path: the file; one that the user has deleted is not restored.
+        base: its text as rendered before.
+        theirs: its text as rendered now.
+        strategy: how to merge if both sides changed the file.
+        merge: gets the content, marks and notes.
+    """
     ours = read(project, path)
     if ours is None:
         merge.notes.append(f"{path}: you deleted it; not restored")
@@ -89,7 +105,19 @@ def _merge_file(
 
 
 def _merge_semantically(path: str, ours: bytes, base: str, theirs: str, merge: Merge) -> bool:
-    """Merge a file by its members; return False if it has no semantic merge."""
+    """Merge a file by its members into `merge`.
+
+    Args:
+        path: the file, whose suffix determines the merger.
+        ours: its content as edited.
+        base: its text as rendered before.
+        theirs: its text as rendered now.
+        merge: gets the content, marks and notes.
+
+    Returns:
+        False, with `merge` unchanged, if the file must be merged by line: for another suffix, an
+        encoding other than UTF-8, mixed line endings, or code that cannot be parsed.
+    """
     try:
         text = ours.decode("utf-8-sig")
     except ValueError:
@@ -111,5 +139,5 @@ def _merge_semantically(path: str, ours: bytes, base: str, theirs: str, merge: M
 
 
 def _with_newlines(ours: bytes, text: str) -> bytes:
-    """Return text with the line endings of a file."""
+    """Return a text with LF endings as bytes with the line endings of the file `ours`."""
     return (text.replace("\n", "\r\n") if b"\r\n" in ours else text).encode()

@@ -21,7 +21,7 @@ def fragment_names(templates: Path) -> list[str]:
 
 
 def unknown_fragment(name: str, known: Iterable[str]) -> ScaffoldError:
-    """Return the error for a name that is not one of the `known` template fragments."""
+    """Return the error, to be raised, for a name that is not one of the `known` fragments."""
     hint = "write hooks/<name>, recipes/<name> or bases/<name>"
     return unknown("template fragment", name, known, hint)
 

@@ -48,7 +48,17 @@ def reconcile(project: Path, answers: Answers) -> tuple[Answers, list[str]]:
 
 
 def _combine(same: Sequence[Component], present: Container[str], order: VersionOrder) -> Component:
-    """Return one component for all lines of one name."""
+    """Return one component for all lines of one name, with the fragments of all.
+
+    Args:
+        same: the components of that name, at least one.
+        present: names of the components that have files: of two bases, one that has none, since a
+            branch renamed it, does not count.
+        order: the order of the versions.
+
+    Raises:
+        ScaffoldError: if they differ in type, folder or base.
+    """
     bases = dict.fromkeys(component.base for component in same)
     known = [base for base in bases if base in present] or list(bases)
     if len({(each.type, each.folder) for each in same}) > 1 or len(known) > 1:
@@ -61,7 +71,13 @@ def _combine(same: Sequence[Component], present: Container[str], order: VersionO
 
 
 def _union(component: Component, same: Sequence[Component], order: VersionOrder) -> Component:
-    """Return a component with the template fragments of all and the oldest of their versions."""
+    """Return a component with the template fragments of several, and the oldest of their versions.
+
+    Args:
+        component: the component to change.
+        same: the components whose fragments and versions count.
+        order: the order of the versions.
+    """
     fragments = list(dict.fromkeys(fragment for each in same for fragment in each.fragments))
     oldest = min((each.template_version for each in same), key=order)
     return replace(component, fragments=fragments, template_version=oldest)
@@ -70,7 +86,17 @@ def _union(component: Component, same: Sequence[Component], order: VersionOrder)
 def _apply_to_renamed(
     missing: Component, components: list[Component], order: VersionOrder, notes: list[str]
 ) -> list[Component]:
-    """Return components, with one branch's changes applied to the name that the other gave."""
+    """Return components, with the fragments of one without files moved to its new name.
+
+    One branch has renamed the component, the other one has changed it under its former name.
+
+    Args:
+        missing: the component under its former name, without files.
+        components: the components with files; one of them may be its new name, if it is of the
+            same type, folder, group and base, and has no other fragments.
+        order: the order of the versions.
+        notes: gets a note about the former name.
+    """
     key = (missing.type, missing.folder, missing.group, missing.base)
     renamed = [
         each

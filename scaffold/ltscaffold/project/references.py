@@ -23,7 +23,12 @@ class Paths:
     by_former: Mapping[str, str]
 
     def renamed(self, path: str) -> str:
-        """Return the new path of a module or name; the longest former path decides."""
+        """Return the new path of a module or name, or the path itself if nothing renames it.
+
+        Args:
+            path: a dotted path, such as `tasks.mine.model.MineTransformer`; the longest former
+                path that it is or starts with decides.
+        """
         for former in sorted(self.by_former, key=len, reverse=True):
             if f"{path}.".startswith(f"{former}."):
                 return self.by_former[former] + path.removeprefix(former)
@@ -92,7 +97,12 @@ class _Module(PythonSource):
         return self.package[: len(self.package) - level + 1] if level else []
 
     def rename_dotted(self, node: cst.CSTNode, base: list[str]) -> list[str]:
-        """Rename the parts of a dotted name below a package; return its path."""
+        """Rename the parts of a dotted name in an import; return its former path as parts.
+
+        Args:
+            node: a name or an attribute.
+            base: parts of the path that it is relative to.
+        """
         if isinstance(node, cst.Attribute):
             base = self.rename_dotted(node.value, base)
             node = node.attr
@@ -102,7 +112,12 @@ class _Module(PythonSource):
         return path
 
     def rename_token(self, node: cst.Name, path: str) -> None:
-        """Rename an identifier that stands for a path."""
+        """Rename an identifier, unless it is an alias.
+
+        Args:
+            node: the identifier.
+            path: the former path of what it stands for.
+        """
         new = self.paths.renamed(path).rpartition(".")[2]
         if new != node.value == path.rpartition(".")[2]:
             self.edits[self.span(node)] = new
@@ -134,6 +149,12 @@ class _Module(PythonSource):
             self.rename_attributes(node, path)
 
     def rename_attributes(self, node: cst.CSTNode, path: str) -> None:
+        """Rename the attributes that are read from a name, such as `model` of `mine.model`.
+
+        Args:
+            node: the name.
+            path: the former path of what it stands for.
+        """
         parent = self.parents[node]
         while isinstance(parent, cst.Attribute) and parent.value is node:
             path = f"{path}.{parent.attr.value}"
@@ -141,7 +162,10 @@ class _Module(PythonSource):
             node, parent = parent, self.parents[parent]
 
     def path_of(self, assignment: BaseAssignment) -> str | None:
-        """Return the path of what a name is bound to; None for a local or a variable."""
+        """Return the dotted path of the module, class or function that a name is bound to.
+
+        None for a variable, and for a definition that is not at the top level.
+        """
         if isinstance(assignment, ImportAssignment):
             alias, statement = _alias(assignment), assignment.node
             if isinstance(statement, cst.Import):
@@ -193,7 +217,12 @@ def rename_in_yaml(text: str, folder: str, paths: Paths, option: Option) -> str:
 
 
 def _scalars(node: yaml.Node | None, key: str) -> Iterator[tuple[str, yaml.ScalarNode, bool]]:
-    """Yield each scalar with the key above it, and whether it is a key itself."""
+    """Yield each scalar below a node: the key above it, the scalar, and whether it is a key itself.
+
+    Args:
+        node: a node of a config; None yields nothing.
+        key: the key above the node.
+    """
     if isinstance(node, yaml.ScalarNode):
         yield key, node, False
     elif isinstance(node, yaml.SequenceNode):
@@ -209,6 +238,16 @@ def _scalars(node: yaml.Node | None, key: str) -> Iterator[tuple[str, yaml.Scala
 def _renamed_value(
     value: str, key: str, is_key: bool, folder: str, paths: Paths, option: Option
 ) -> str:
+    """Return a scalar of a config with a dotted path or the selection of an option renamed.
+
+    Args:
+        value: the scalar; any other text is unchanged.
+        key: the key above it.
+        is_key: whether it is a key itself.
+        folder: folder of the config below `conf`.
+        paths: the new paths of modules and classes.
+        option: the component in its config group.
+    """
     group, former = re.escape(option.group), re.escape(option.former)
     if is_key:
         return option.new if option.is_key and key == option.group and value == former else value

@@ -9,7 +9,13 @@ from ltscaffold.project.python_code import methods
 
 @dataclass(frozen=True)
 class Stub:
-    """A method with the generated body, which calls the base class: its file, line and name."""
+    """A method whose body is as generated: it only calls the base class.
+
+    Attributes:
+        path: the file, relative to the project.
+        line: line of the method, from 1.
+        name: name of the method.
+    """
 
     path: str
     line: int

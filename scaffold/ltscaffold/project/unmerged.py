@@ -52,7 +52,7 @@ def resolve(
         answers: the reconciled record of the project.
         paths: the unmerged files; those that are not generated stay unresolved.
     """
-    wanted = _only(component_files(answers, *answers.components), paths)
+    wanted = _only(component_files(project, answers, *answers.components), paths)
     commits = _commits(project)
     with tempfile.TemporaryDirectory(prefix="ltscaffold-unmerged") as folder:
         base, ours, theirs = (
@@ -82,7 +82,7 @@ def _commits(project: Path) -> list[str]:
 
 
 def _head(project: Path) -> str:
-    """Return the key of OPERATIONS for the unfinished operation, or HEAD."""
+    """Return the reference to the commit being merged, a key of `OPERATIONS`, or else HEAD."""
     exists = (
         head
         for head in OPERATIONS
@@ -92,6 +92,7 @@ def _head(project: Path) -> str:
 
 
 def _unmerged_paths(project: Path) -> list[str]:
+    """Return the files with several versions in git's index, relative to the project."""
     listed = run_git("diff", "--name-only", "--diff-filter=U", "--relative", "-z", cwd=project)
     return os.fsdecode(listed.stdout).split("\0")[:-1]
 
@@ -99,7 +100,19 @@ def _unmerged_paths(project: Path) -> list[str]:
 def _stage(
     project: Path, folder: Path, commit: str, number: int, answers: Answers, wanted: Files
 ) -> Files:
-    """Return the files of one of git's three versions, brought to the reconciled record."""
+    """Return the files of one of git's three versions, brought to the reconciled record.
+
+    Args:
+        project: the folder of the project.
+        folder: a temporary folder for this version.
+        commit: the commit of the version, for its record.
+        number: git's number of the version in the index: 1 common, 2 ours, 3 theirs.
+        answers: the reconciled record.
+        wanted: the unmerged files as rendered for the reconciled record.
+
+    Returns:
+        The files without conflicts; empty if the version has no record.
+    """
     shown = {path: _show(project, f":{number}:./{path}") for path in wanted}
     files = {path: text for path, text in shown.items() if text is not None}
     record = _show(project, f"{commit}:./{ANSWERS_FILE}")
@@ -108,7 +121,7 @@ def _stage(
     if recorded is None:
         return {}
     recorded = replace(recorded, project_fragments=answers.project_fragments)
-    before = _only(component_files(recorded, *recorded.components), files)
+    before = _only(component_files(folder, recorded, *recorded.components), files)
     merge = merge_files(folder, before, _only(wanted, before), "semantic")
     conflicts = {place.path for place in merge.conflicts}
     return {
@@ -119,7 +132,12 @@ def _stage(
 
 
 def _show(project: Path, version: str) -> str | None:
-    """Return the text of a file's version; None if it does not exist or is not UTF-8."""
+    """Return the text of a file's version; None if it does not exist or is not UTF-8.
+
+    Args:
+        project: the folder of the project.
+        version: as `git show` takes it, such as `HEAD:./a.py` or `:2:./a.py`.
+    """
     done = run_git("show", version, cwd=project)
     try:
         return None if done.returncode else done.stdout.decode()

@@ -110,11 +110,13 @@ def checked_fragments(
     for recipe in recipes:
         reason = catalog.entry("recipe", recipe).get("unsuitable", {}).get(base)
         if reason:
-            raise ScaffoldError(f"recipe '{recipe}' does not fit {base}: {reason}")
+            raise ScaffoldError(f"recipe '{recipe}' does not fit {base}: {reason}; omit it")
         conflicts = catalog.entry("recipe", recipe).get("conflicts", {})
         for other, reason in conflicts.items():
             if f"recipes/{other}" in taken:
-                raise ScaffoldError(f"recipe '{recipe}' does not combine with '{other}': {reason}")
+                raise ScaffoldError(
+                    f"recipe '{recipe}' does not combine with '{other}': {reason}; omit one"
+                )
         for other in [*ancestors, *descendants]:
             if f"recipes/{recipe}" in other.fragments:
                 relation = "inherits it from" if other in ancestors else "is the base of"

@@ -99,12 +99,21 @@ class Answers:
         return by_name[name]
 
     def with_replaced(self, component: Component, *others: Component) -> "Answers":
-        """Return these answers with a component replaced by others, or removed."""
+        """Return these answers with a component replaced, at its place in the list.
+
+        Args:
+            component: the component as recorded.
+            others: its replacements; none: it is removed.
+        """
         kept = [(others if each == component else (each,)) for each in self.components]
         return replace(self, components=[*chain.from_iterable(kept)])
 
     def ancestors(self, base: str) -> list[Component]:
-        """Return the project's tasks from a base upwards; empty for a base of the runtime."""
+        """Return the tasks of the project that a component inherits from, the nearest first.
+
+        Args:
+            base: the base of the component; of a base of the runtime, nothing is returned.
+        """
         by_name, found = self._by_name(), list[Component]()
         while base in by_name and by_name[base] not in found:
             found.append(by_name[base])
@@ -164,7 +173,12 @@ def read_answers(project: Path) -> Answers | None:
 
 
 def read_project(project: Path) -> Answers:
-    """Return the record of a project; raises ScaffoldError if it is missing or has duplicates."""
+    """Return the record of a project.
+
+    Raises:
+        ScaffoldError: if the folder or the record is missing or damaged, or a component or the
+            version is recorded twice after a merge of branches.
+    """
     answers = read_with_duplicates(project)
     check_no_duplicates(answers)
     return answers
@@ -177,18 +191,22 @@ def read_with_duplicates(project: Path) -> Answers:
         ScaffoldError: if there is no record, or it is damaged.
     """
     if not project.is_dir():
-        raise ScaffoldError(f"the folder {project} does not exist; see --project")
+        raise ScaffoldError(f"the folder {project} does not exist; give another with --project")
     answers = read_answers(project)
     if answers is None:
         raise ScaffoldError(
             f"{project.resolve()} is not a project of ltscaffold (it has no {ANSWERS_FILE}); "
-            "see --project"
+            "give the folder of one with --project"
         )
     return answers
 
 
 def check_no_duplicates(answers: Answers) -> None:
-    """Raise ScaffoldError if a component or the version is recorded twice."""
+    """Check a record after a merge of branches.
+
+    Raises:
+        ScaffoldError: if a component or the version is recorded twice.
+    """
     counts = Counter(component.name for component in answers.components)
     duplicates = ["_commit"] * (len(answers.versions) > 1)
     duplicates += sorted(name for name, count in counts.items() if count > 1)
@@ -210,7 +228,7 @@ def _parse(path: Path) -> Answers:
     if "_src_path" in recorded and "lts_items" not in recorded:
         raise ScaffoldError(
             f"{path} belongs to another template ({recorded['_src_path']}); "
-            "use another folder, see --project"
+            "give another folder with --project"
         )
     keys, records = set(recorded), recorded.get("lts_items", [])
     required = {*COMPONENT_KEYS} - {OPTIONAL_KEY}
@@ -244,7 +262,11 @@ def _parse(path: Path) -> Answers:
 
 
 def _check_texts(record: dict[str, object]) -> None:
-    """Raise ValueError for a value that is not a string; only `parts` is a list of strings."""
+    """Check the types of a record's values: strings, and a list of strings for `parts`.
+
+    Raises:
+        ValueError: for the first value of another type.
+    """
     for key, value in record.items():
         if key == "parts":
             right = isinstance(value, list) and all(isinstance(part, str) for part in value)

@@ -36,15 +36,15 @@ class ComponentType:
 
     @property
     def loop_variable(self) -> str:
-        """The variable that template paths loop over."""
+        """The variable that template paths loop over, such as `lts_tasks`."""
         return f"lts_{self.name}s"
 
     def class_name(self, name: str) -> str:
-        """Return the name of a component's class."""
+        """Return the name of a component's class: `MyTaskTransformer` for a task `my_task`."""
         return "".join(word.capitalize() for word in name.split("_")) + self.suffix
 
     def fragment(self, hook: str) -> str:
-        """Return the template fragment of a hook."""
+        """Return the template fragment of a hook, such as `data_hooks/setup`."""
         return f"{self.hooks}/{hook}"
 
 

@@ -24,11 +24,14 @@ SNAKE_CASE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
 
 def check_name(noun: str, name: str) -> None:
-    """Raise ScaffoldError unless `name` can name a module without shadowing another.
+    """Check that a name is in snake_case, and is not that of another Python module.
 
     Args:
         noun: the thing to name, for messages, such as "task" or "package".
         name: the name to check.
+
+    Raises:
+        ScaffoldError: for the first rule that the name breaks.
     """
     if len(name) > MAX_LENGTH:
         raise ScaffoldError(
@@ -57,7 +60,8 @@ def is_installed(name: str) -> bool:
 
 
 def _suggest(name: str) -> str:
+    """Return the end of the message: a name in snake_case to try, if there is one."""
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
     suggestion = re.sub(r"[^a-z0-9]+", "_", words).strip("_0123456789")
     fits = SNAKE_CASE.fullmatch(suggestion) and not keyword.iskeyword(suggestion)
-    return f"; try '{suggestion}'" if fits else ""
+    return f"; try '{suggestion}'" if fits else "; choose another"

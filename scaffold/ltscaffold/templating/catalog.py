@@ -20,7 +20,12 @@ FRAGMENT_FOLDERS = ("bases", *(each.hooks for each in COMPONENT_TYPES.values()),
 
 @dataclass(frozen=True)
 class Catalog:
-    """The template fragments in a folder of templates, or their overrides in a project."""
+    """The bases, hooks and recipes of templates.
+
+    Attributes:
+        templates: the folder of the templates, whose fragments are listed.
+        project_fragments: a folder with fragments that override those of the same name, or None.
+    """
 
     templates: Path
     project_fragments: Path | None = None

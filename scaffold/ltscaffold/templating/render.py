@@ -42,7 +42,12 @@ def environment(templates: Path, project_fragments: Path | None = None) -> Envir
 
 @cache
 def _environment(folders: tuple[Path, ...], files: tuple[Path, ...]) -> Environment:
-    """Return the environment of folders, in order of precedence; cached by the list of files."""
+    """Return the environment for templates.
+
+    Args:
+        folders: the folders of templates, in order of precedence.
+        files: the project's fragments; a new one makes a new environment in the cache.
+    """
     return Sandbox(folders)
 
 
@@ -93,7 +98,12 @@ def _check_base(templates: Path, answers: Answers, component: Component) -> None
 
 
 def render_answers(templates: Path, answers: Answers) -> str:
-    """Return the text of the record, in which each component has a version of its own."""
+    """Return the text of the record.
+
+    Args:
+        templates: the folder of the templates, which write all components at one version.
+        answers: the content, with the version of each component.
+    """
     text = _render_file(environment(templates), f"project/{ANSWERS_TEMPLATE}", answers.variables())
     for component in answers.components:
         if component.template_version != answers.version:
@@ -105,7 +115,13 @@ def render_answers(templates: Path, answers: Answers) -> str:
 def _expand_path(
     jinja: Environment, path: str, variables: Variables
 ) -> Iterator[tuple[str, Variables]]:
-    """Yield the paths that a template path renders to, each with its variables."""
+    """Yield the paths that a template path renders to, each with its variables.
+
+    Args:
+        jinja: the environment.
+        path: path of the template below `project`; a loop in it yields a path per component.
+        variables: the variables of the project, to which a loop adds its component.
+    """
     loop = LOOP.search(path)
     if loop is None:
         target = _compiled(jinja, path.removesuffix(SUFFIX)).render(variables)
@@ -125,7 +141,13 @@ def _compiled(jinja: Environment, text: str) -> Template:
 
 
 def _render_file(jinja: Environment, template: str, variables: Variables) -> str:
-    """Return the text of a file: rendered if its name ends in `.jinja`, else unchanged."""
+    """Return the text of a file: rendered if its name ends in `.jinja`, else unchanged.
+
+    Args:
+        jinja: the environment.
+        template: path of the template from the folder of the templates.
+        variables: the variables to render it with.
+    """
     if template.endswith(SUFFIX):
         with one_line_errors(template):
             return render_bounded(jinja.get_template(template), variables)

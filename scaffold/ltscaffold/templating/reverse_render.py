@@ -15,7 +15,14 @@ MIN_LITERAL_CHARS = 3
 
 @dataclass(frozen=True)
 class Hunk:
-    """An edit of `old` lines of a rendered file into `new` ones, with the lines around."""
+    """An edit of a rendered file.
+
+    Attributes:
+        before: all lines above the edit.
+        old: the lines as rendered; empty if lines were inserted.
+        new: the lines as edited; empty if lines were deleted.
+        after: all lines below the edit.
+    """
 
     before: list[str]
     old: list[str]
@@ -34,7 +41,12 @@ class Hunk:
 
 
 def hunks(rendered: str, edited: str) -> list[Hunk]:
-    """Return the differences of two texts; lines replaced one to one are a hunk each."""
+    """Return the edits that lead from one text to another.
+
+    Args:
+        rendered: the text as rendered.
+        edited: the text as edited. Lines that replace as many lines are a hunk each.
+    """
     old, new = rendered.splitlines(keepends=True), edited.splitlines(keepends=True)
     codes = SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
     found = []
@@ -51,7 +63,7 @@ def hunks(rendered: str, edited: str) -> list[Hunk]:
 
 
 def candidate_edits(template: str, hunk: Hunk, name: str) -> Iterator[tuple[int, str]]:
-    """Yield candidates: a likelihood, and a text of the template that may render the new lines.
+    """Yield candidates: a score, higher if more likely, and a new text of the template.
 
     Args:
         template: the text of the template.
@@ -68,7 +80,16 @@ def candidate_edits(template: str, hunk: Hunk, name: str) -> Iterator[tuple[int,
 
 
 def _line_candidates(lines: list[str], hunk: Hunk) -> Iterator[tuple[int, int, int, int]]:
-    """Yield matches of whole lines: likelihood, first and last line, extra indentation."""
+    """Yield the places of a template whose whole lines can render to the old lines.
+
+    Args:
+        lines: the lines of the template.
+        hunk: the edit.
+
+    Yields:
+        The score, the first line from 0, the line after the last one, and the indentation of the
+        template beyond that of the rendered lines, in characters.
+    """
     size = len(hunk.old)
     for start in range(len(lines) - size + 1):
         end = start + size
@@ -85,7 +106,13 @@ def _line_candidates(lines: list[str], hunk: Hunk) -> Iterator[tuple[int, int, i
 
 
 def _inline_candidates(template: str, hunk: Hunk, name: str) -> Iterator[tuple[int, str]]:
-    """Yield likelihood and new text for matches of the differing part of lines."""
+    """Yield score and new text for each place of the template with the part that was edited.
+
+    Args:
+        template: the text of the template.
+        hunk: the edit, of which only the differing part is looked up.
+        name: name of the component.
+    """
     old, new = "".join(hunk.old), "".join(hunk.new)
     head = len(commonprefix([old, new]))  # noqa: RUF071  # not a path
     tail = len(commonprefix([old[head:][::-1], new[head:][::-1]]))  # noqa: RUF071
@@ -105,7 +132,12 @@ def _inline_candidates(template: str, hunk: Hunk, name: str) -> Iterator[tuple[i
 
 
 def _values(lines: list[str], rendered: list[str]) -> Iterator[tuple[str, str]]:
-    """Yield the rendered text of an expression, and the expression."""
+    """Yield the rendered text of each expression, and the expression.
+
+    Args:
+        lines: the lines of the template.
+        rendered: the lines of the rendered file.
+    """
     for line in lines:
         whole = EXPRESSION.findall(line)
         for given in rendered if whole else []:
@@ -115,7 +147,17 @@ def _values(lines: list[str], rendered: list[str]) -> Iterator[tuple[str, str]]:
 
 
 def _as_template(text: str, expressions: dict[str, str], name: str) -> str | None:
-    """Return rendered text as template text; None if it is specific to the component."""
+    """Return rendered text as template text.
+
+    Args:
+        text: the rendered text.
+        expressions: expressions of the template by their rendered text; those that contain the
+            name are put in its place.
+        name: name of the component.
+
+    Returns:
+        None if the text contains Jinja syntax, or the name of the component in another place.
+    """
     if any(syntax in text for syntax in SYNTAX):
         return None
     stem = "".join(word.capitalize() for word in name.split("_"))
@@ -136,7 +178,12 @@ def _can_render(line: str, rendered: str) -> bool:
 
 
 def _matching(lines: list[str], rendered: list[str]) -> list[str]:
-    """Return the leading rendered lines that template lines can render to; empty if blank."""
+    """Return the leading rendered lines that template lines can render to; none if all are blank.
+
+    Args:
+        lines: the lines of the template.
+        rendered: the lines of the rendered file.
+    """
     pairs = takewhile(lambda pair: _can_render(*pair), zip(lines, rendered, strict=False))
     same = [given for _, given in pairs]
     return same if "".join(same).strip() else []

@@ -38,7 +38,7 @@ def recipe_samples(catalog: Catalog) -> list[Component]:
 
 
 def pairs(catalog: Catalog) -> list[Component]:
-    """Return a task per pair of base and recipe."""
+    """Return a task for each pair of a base and a recipe that fits it."""
     return [
         _sample(catalog, TASK, f"pair_{number}_{one}", base, [recipe])
         for one, base in enumerate(catalog.names("base"))
@@ -47,7 +47,7 @@ def pairs(catalog: Catalog) -> list[Component]:
 
 
 def recipe_fragments(catalog: Catalog, base: str) -> list[str]:
-    """Return the template fragments of the recipes that fit a base."""
+    """Return the recipes that fit a base, as template fragments: `recipes/<name>`."""
     return [f"recipes/{recipe}" for recipe in catalog.recipes_for(base)]
 
 
@@ -63,7 +63,12 @@ def sample_answers(url: str, chosen: list[Component], fragments: Path | None = N
 
 
 def render_each(templates: Path, answers: Answers) -> Iterator[tuple[Component, Files | str]]:
-    """Yield each component with its files, or with the error of its templates."""
+    """Yield each component with its files, or with a line about the error of its templates.
+
+    Args:
+        templates: the folder of the templates.
+        answers: the record, whose components are rendered.
+    """
     for component in answers.components:
         try:
             files = render(templates, answers, [component], skeleton=False)
@@ -86,7 +91,15 @@ def _syntax_error(files: Files) -> str:
 def _sample(
     catalog: Catalog, owner: ComponentType, name: str, base: str, fragments: list[str] | None = None
 ) -> Component:
-    """Return a component with template fragments; by default all of its hooks."""
+    """Return a sample component.
+
+    Args:
+        catalog: the catalog of the templates.
+        owner: its type.
+        name: its name.
+        base: its base.
+        fragments: its hooks and recipes; by default all hooks of its type.
+    """
     group = "" if owner is CALLBACK else str(catalog.entry("base", base)["group"])
     if fragments is None:
         fragments = [*map(owner.fragment, catalog.hook_names(owner))]

@@ -14,7 +14,11 @@ RECORD = "trusted-templates"
 
 
 def require_trust(url: str) -> None:
-    """Raise ScaffoldError with the command that trusts a source, unless the user has run it."""
+    """Check that the user has trusted a source of templates.
+
+    Raises:
+        ScaffoldError: if not, with the command that does.
+    """
     if url not in _trusted():
         raise ScaffoldError(
             f"the templates {url} are not trusted on this machine; if you know them, run "

@@ -32,7 +32,7 @@ class Change:
 
     @property
     def action(self) -> str:
-        """Either create, change or delete."""
+        """The action on the file: "create", "change" or "delete"."""
         if self.before is None:
             return "create"
         return "delete" if self.after is None else "change"
@@ -57,7 +57,13 @@ class Change:
 
 @dataclass(frozen=True)
 class SourceLocation:
-    """A line to review, numbered as after the command, and the reason."""
+    """A line that the user must look at.
+
+    Attributes:
+        path: the file, relative to the project.
+        line: number of the line from 1, in the file after the command.
+        message: why.
+    """
 
     path: str
     line: int
@@ -120,7 +126,10 @@ _CONTENTS = ContextVar[dict[Path, bytes | None] | None]("_CONTENTS", default=Non
 
 @contextmanager
 def consistent_reads() -> Iterator[None]:
-    """Let `read` return the first content of each file, so that a plan and its changes agree."""
+    """Within the context, `read` returns the content of a file at its first call.
+
+    So all parts of a plan agree, and a save by an editor in the meantime is noticed on writing.
+    """
     token = _CONTENTS.set({})
     try:
         yield
@@ -129,7 +138,15 @@ def consistent_reads() -> Iterator[None]:
 
 
 def read(project: Path, path: str) -> bytes | None:
-    """Return the content of a file or None; raises ScaffoldError if it is not readable."""
+    """Return the content of a file, or None if it does not exist.
+
+    Args:
+        project: the folder of the project.
+        path: relative to the project.
+
+    Raises:
+        ScaffoldError: if it is not readable.
+    """
     known, place = _CONTENTS.get(), (project / path).absolute()
     if known is not None and place in known:
         return known[place]
@@ -138,7 +155,9 @@ def read(project: Path, path: str) -> bytes | None:
     except (FileNotFoundError, NotADirectoryError):
         content = None
     except OSError as error:
-        raise ScaffoldError(f"cannot read {path}: {error.strerror}") from None
+        raise ScaffoldError(
+            f"cannot read {path}: {error.strerror}; change its permissions or move it"
+        ) from None
     if known is not None:
         known[place] = content
     return content
@@ -170,14 +189,27 @@ def user_folder(purpose: str, folder: Path) -> Path:
 
 
 def write_files(folder: Path, files: Mapping[str, str]) -> None:
-    """Write files outside a project, without a journal and without undo."""
+    """Write texts into a folder that is not a project: without a journal and without undo.
+
+    Args:
+        folder: an existing or a new folder.
+        files: texts by path relative to the folder.
+    """
     for path, text in files.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text, encoding="utf-8", errors="surrogateescape")
 
 
 def check_not_taken(project: Path, paths: Iterable[str]) -> None:
-    """Raise ScaffoldError if a file to create exists."""
+    """Check that the files to create do not exist.
+
+    Args:
+        project: the folder of the project.
+        paths: the files, relative to the project.
+
+    Raises:
+        ScaffoldError: naming all that exist.
+    """
     taken = sorted(
         path for path in paths if os.path.lexists(project / path) or read(project, path) is not None
     )
@@ -189,7 +221,15 @@ def check_not_taken(project: Path, paths: Iterable[str]) -> None:
 
 
 def check_path(project: Path, path: str) -> None:
-    """Raise ScaffoldError unless a path can be a regular file of the project."""
+    """Check that a path is, or can become, a regular file inside the project.
+
+    Args:
+        project: the folder of the project.
+        path: relative to the project; the file need not exist.
+
+    Raises:
+        ScaffoldError: for a folder, a link, or a path through a file or out of the project.
+    """
     for parent in Path(path).parents:
         if os.path.lexists(project / parent) and not (project / parent).is_dir():
             folder = project / parent if parent == Path() else parent
@@ -205,7 +245,12 @@ def check_path(project: Path, path: str) -> None:
 
 
 def split_lines(content: bytes | None) -> list[str]:
-    """Return lines as git counts them; a byte that is not UTF-8 becomes a surrogate."""
+    """Return the lines of a content with their ends, split at LF only, as git does.
+
+    Args:
+        content: the bytes of a file, or None for no lines. A byte that is not UTF-8 becomes a
+            surrogate.
+    """
     return re.findall(r"[^\n]*\n|[^\n]+", (content or b"").decode("utf-8", "surrogateescape"))
 
 

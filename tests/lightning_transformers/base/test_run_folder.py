@@ -322,8 +322,15 @@ def test_a_manifest_of_another_version_is_said_to_be_one(part: str, tmp_path: Pa
         read_manifest(file)
 
 
-@pytest.mark.parametrize("content", [b"a: [", b"\xff\xfe", b"- a"])
-def test_a_file_that_is_no_manifest(content: bytes, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("content", "fact"),
+    [
+        (b"a: [", r"is not valid YAML \(while parsing"),
+        (b"\xff\xfe", r"is not valid YAML \('utf-8' codec"),
+        (b"- a", "contains no keys of a manifest"),
+    ],
+)
+def test_a_file_that_is_no_manifest(content: bytes, fact: str, tmp_path: Path) -> None:
     (tmp_path / "manifest.yaml").write_bytes(content)
-    with pytest.raises(ConfigurationError, match="it is not the manifest of a run"):
+    with pytest.raises(ConfigurationError, match=fact):
         read_manifest(tmp_path / "manifest.yaml")

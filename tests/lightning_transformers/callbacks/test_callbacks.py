@@ -243,7 +243,7 @@ def test_a_compiled_model_trains_the_same_under_the_same_names(tmp_path: Path) -
     torch._dynamo.reset()
     torch._dynamo.utils.counters.clear()
     compiled, plain = task(), task()
-    ema = EMAWeights(decay=0.0)
+    ema = EMAWeights(decay=0.5)
     limits = {"limit_train_batches": 1, "limit_val_batches": 0}
     recorder = fit(compiled, tmp_path, CompileModel(backend="eager"), ema, **limits)
     assert torch._dynamo.utils.counters["stats"]["unique_graphs"] > 0
@@ -298,7 +298,8 @@ def test_an_epoch_is_timed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.mark.parametrize(
     ("option", "message"),
     [
-        ("ema_weights.decay=1.0", r"callbacks\.ema_weights\.decay=1\.0"),
+        ("ema_weights.decay=1.0", r"the decay 1\.0 of EMAWeights is not between 0 and 1: set"),
+        ("ema_weights.decay=0", r"the decay 0 of EMAWeights is not between 0 and 1: set"),
         ("pruning.amount=30", r"callbacks\.pruning\.amount=30"),
         ("gradual_unfreezing.every_n_steps=0", r"callbacks\.gradual_unfreezing\.every_n_steps=0"),
     ],

@@ -54,11 +54,18 @@ def test_hyperparameter_of_a_wrong_type(given: dict[str, object], line: str) -> 
         set_hyperparameters(Child(), Root, given)
 
 
-@pytest.mark.parametrize("content", [b"text", b"", b"PK\x03\x04 and no zip"])
-def test_file_that_is_no_checkpoint(content: bytes, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("content", "fact"),
+    [
+        (b"text", "is not a checkpoint"),
+        (b"", "is not a checkpoint"),
+        (b"PK\x03\x04 and no zip", "is incomplete"),
+    ],
+)
+def test_file_that_is_no_checkpoint(content: bytes, fact: str, tmp_path: Path) -> None:
     file = tmp_path / "a.ckpt"
     file.write_bytes(content)
-    with pytest.raises(ConfigurationError, match=r"a\.ckpt is not a checkpoint, or is incomplete"):
+    with pytest.raises(ConfigurationError, match=rf"a\.ckpt {fact}: give another"):
         read_checkpoint(str(file))
 
 

@@ -35,6 +35,10 @@ def test_commands_that_new_task_prints_run_as_printed(project: Path, run: Run) -
     change, *commands = printed.splitlines()
     assert change.split() == ["cd", "again"]
     assert [line.split()[0] for line in commands] == ["python", "pytest", "git"]
+    (project / "again/conf/local").mkdir()
+    (project / "again/conf/local/default.yaml").write_text(
+        "# @package _global_\ntrainer:\n  limit_train_batches: 4\n  limit_val_batches: 2\n"
+    )
     for line in commands:
         command = ["sh", "-c", line] if "&&" in line else shlex.split(line)
         done = warm.run(command, project / "again")
@@ -101,7 +105,10 @@ def test_train_then_predict(project: Path, run: Run) -> None:
             ("dataset.train_file=train.csv", "backbone.pretrained_model_name_or_path=no/such"),
             "cannot load the backbone 'no/such'",
         ),
-        (("dataset.train_file=train.csv", "checkpoint_path=no.ckpt"), "no checkpoint at 'no.ckpt'"),
+        (
+            ("dataset.train_file=train.csv", "checkpoint_path=no.ckpt"),
+            "checkpoint_path=no.ckpt is not a file",
+        ),
         (("dataset.train_file=train.csv", "resume=yes"), "resume=yes is not known: give resume="),
         (("dataset.train_file=train.csv", "+task.nose_std=1"), "did you mean 'noise_std'?"),
     ],
@@ -162,7 +169,7 @@ def test_mistake_in_the_users_module_is_shown(
     ("x", "message"),
     [
         ((), "give +x=<input>"),
-        (("x=a", "checkpoint_path=no.ckpt"), "no checkpoint at 'no.ckpt'"),
+        (("x=a", "checkpoint_path=no.ckpt"), "checkpoint_path=no.ckpt is not a file"),
     ],
 )
 def test_mistake_in_predict(x: tuple[str, ...], message: str, project: Path, run: Run) -> None:

@@ -308,7 +308,7 @@ def test_the_head_has_the_layers_asked_for(architecture: str) -> None:
 
 @architectures
 def test_a_head_of_tokens_is_not_replaced(architecture: str) -> None:
-    with pytest.raises(ConfigurationError, match="no replaceable output layer"):
+    with pytest.raises(ConfigurationError, match="has its token embedding as output"):
         output_layer(ARCHITECTURES[architecture]())
 
 

@@ -165,7 +165,7 @@ def test_classes_replace_the_recorded_ones(run_folder: Path) -> None:
         (".", r"'\.' has no config.yaml and manifest.yaml of a run: did you mean '.*/moved'\?"),
         ("moved/checkpoints", r"of a run: did you mean '.*/moved'\?"),
         ("moved/checkpoints/bset.ckpt", r"does not exist: did you mean '.*/moved'\?"),
-        ("moved/config.yaml", "moved/config.yaml is not a checkpoint, or is incomplete: give"),
+        ("moved/config.yaml", "moved/config.yaml is not a checkpoint: give"),
         ("empty", "'empty' has no config.yaml and manifest.yaml of a run: give a run folder or"),
     ],
 )

@@ -12,7 +12,7 @@ class MyMultipleChoiceTransformer(MultipleChoiceTransformer):
     margin: float = 1.0  # between the logits of the right choice and of any other
 
     def compute_loss(self, outputs: ModelOutput, batch: Batch, stage: str) -> Loss:
-        """Return Loss(total, count): the sum over labels and their number."""
+        """Return Loss(total, count): sum and number of the loss terms."""
         # The right choice must beat each other one by the margin; more gains nothing.
         total = multi_margin_loss(
             outputs["logits"], batch["labels"], margin=self.margin, reduction="sum"

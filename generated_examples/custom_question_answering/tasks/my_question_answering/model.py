@@ -14,7 +14,7 @@ class MyQuestionAnsweringTransformer(QuestionAnsweringTransformer):
     null_weight: float = 0.5  # weight of a window without an answer
 
     def compute_loss(self, outputs: ModelOutput, batch: Batch, stage: str) -> Loss:
-        """Return Loss(total, count): the sum over labels and their number."""
+        """Return Loss(total, count): sum and number of the loss terms."""
         start, end = batch["start_positions"], batch["end_positions"]
         losses = cross_entropy(outputs["start_logits"], start, reduction="none")
         losses = losses + cross_entropy(outputs["end_logits"], end, reduction="none")

@@ -12,7 +12,7 @@ class MySummarizationTransformer(SummarizationTransformer):
     label_smoothing: float = 0.1  # share spread over the vocabulary
 
     def compute_loss(self, outputs: ModelOutput, batch: Batch, stage: str) -> Loss:
-        """Return Loss(total, count): the sum over labels and their number."""
+        """Return Loss(total, count): sum and number of the loss terms."""
         total = cross_entropy(
             outputs["logits"].flatten(0, 1),
             batch["labels"].flatten(),

@@ -13,7 +13,7 @@ class MyTextClassificationTransformer(TextClassificationTransformer):
     focus: float = 2.0  # gamma of the paper
 
     def compute_loss(self, outputs: ModelOutput, batch: Batch, stage: str) -> Loss:
-        """Return Loss(total, count): the sum over labels and their number."""
+        """Return Loss(total, count): sum and number of the loss terms."""
         # Focal loss (Lin et al., 2017): confident predictions count less.
         log_probabilities = outputs["logits"].log_softmax(-1)
         of_label = log_probabilities.gather(-1, batch["labels"].unsqueeze(-1))

@@ -12,7 +12,7 @@ def without_environment(config: DictConfig) -> DictConfig:
     """Return a config with its interpolations resolved, except for those that depend on `oc.env`.
 
     An environment variable may hold a secret: a value that depends on one, directly or through
-    other interpolations, stays an interpolation.
+    other interpolations, stays an interpolation, such as `${oc.env:TOKEN}`.
     """
     with _variables() as read:
         return OmegaConf.create({str(key): _value(config, key, read) for key in config})

@@ -32,7 +32,12 @@ def state_before(recorded: Manifest, folder: Path, directory: Path) -> Manifest:
 
 
 def early_differences(recorded: Manifest, now: Manifest) -> Iterator[str]:
-    """Yield a line for each difference in config, versions, machine, git and code."""
+    """Yield a line for each difference in config, versions, machine, git and code.
+
+    Args:
+        recorded: the manifest of the run.
+        now: the manifest of the later state, see `state_before`.
+    """
     file = f"{CONFIG} of the run"
     yield from changed_files({file: recorded["config"]}, {file: now["config"]})
     yield from changed_values(recorded["versions"], now["versions"])
@@ -42,21 +47,31 @@ def early_differences(recorded: Manifest, now: Manifest) -> Iterator[str]:
 
 
 def late_differences(recorded: Manifest, now: Manifest) -> Iterator[str]:
-    """Yield a line for each difference in devices, inputs and data."""
+    """Yield a line for each difference in devices, inputs and data.
+
+    Args:
+        recorded: the manifest of the run.
+        now: the manifest that the rerun has written.
+    """
     yield from changed_values(recorded["training"], now["training"])
     yield from changed_files(recorded["inputs"], now["inputs"])
     yield from changed_data(recorded["data"], now["data"])
 
 
 def changed_values(recorded: Mapping[str, object], now: Mapping[str, object]) -> Iterator[str]:
-    """Yield a line for each value that differs."""
+    """Yield a line for each recorded value, by name, that differs now or is missing."""
     for name, value in recorded.items():
         if now.get(name) != value:
             yield f"{name} {_shown(value)} then, {_shown(now.get(name))} now"
 
 
 def changed_files(recorded: Mapping[str, str | None], now: Mapping[str, object]) -> Iterator[str]:
-    """Yield a line for each file whose content differs, or that is gone."""
+    """Yield a line for each file whose digest differs, or that is gone (a digest of None).
+
+    Args:
+        recorded: digests of the run, by file.
+        now: present digests; a file that is not among them was not looked for.
+    """
     for name, digest in recorded.items():
         if name in now and now[name] != digest:
             yield f"{name} {'is gone' if now[name] is None else 'has changed'}"
@@ -65,7 +80,12 @@ def changed_files(recorded: Mapping[str, str | None], now: Mapping[str, object])
 def changed_git(
     recorded: Mapping[str, str | None] | None, now: Mapping[str, str | None] | None
 ) -> Iterator[str]:
-    """Yield a line for another commit, and one for other uncommitted changes."""
+    """Yield a line for another commit, and one for other uncommitted changes.
+
+    Args:
+        recorded: `git_state` at the run; None outside of a repository.
+        now: `git_state` at present.
+    """
     if recorded is None or now is None:
         if recorded is not now:
             yield f"git: {_repository(recorded)} then, {_repository(now)} now"
@@ -81,7 +101,12 @@ def changed_git(
 def changed_data(
     recorded: Mapping[str, Mapping[str, object]], now: Mapping[str, Mapping[str, object]]
 ) -> Iterator[str]:
-    """Yield a line for each split whose rows differ."""
+    """Yield a line for each recorded split whose source, number of rows or digest differs.
+
+    Args:
+        recorded: `data_of` the run, by split.
+        now: `data_of` the rerun.
+    """
     for split, then in recorded.items():
         if split not in now:
             yield f"the {split} set ({then['source']}) is gone"

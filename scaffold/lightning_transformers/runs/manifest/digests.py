@@ -25,7 +25,12 @@ def digest_of(path: Path) -> str | None:
 
 
 def digest_of_all(folder: Path, files: Iterable[Path]) -> str:
-    """Return the SHA-256 of the contents of files and of their paths from a folder."""
+    """Return one SHA-256 of the contents of files and of their names.
+
+    Args:
+        folder: the folder from which the names start; a file outside it has its absolute name.
+        files: the files, in a fixed order.
+    """
     digest = hashlib.sha256()
     for file in files:
         name = file.relative_to(folder) if file.is_relative_to(folder) else file

@@ -43,9 +43,14 @@ def _source(data: TransformerDataModule, split: str) -> str:
 
 
 def inputs(config: DictConfig, model: TaskTransformer) -> dict[str, str | None]:
-    """Return the versions of the backbone, the tokenizer and the checkpoint by name or path.
+    """Return the versions of the backbone, the tokenizer and the checkpoint, by name or path.
 
-    That of a file or a folder is its digest, that of a model of the hub its commit.
+    Args:
+        config: the composed config, which may name a checkpoint.
+        model: the task, which has the names of backbone and tokenizer.
+
+    Returns:
+        For a file or a folder its digest, for a model on the hub its commit, else None.
     """
     backbone = model.backbone
     names = {backbone.pretrained_model_name_or_path, backbone.tokenizer_name_or_path}

@@ -29,7 +29,7 @@ class LabelledData(TransformerDataModule):
     """Names of the classes, in the order of the model's logits."""
 
     def class_names(self) -> list[str]:
-        """Return `labels`; if None, infer them once from the splits before hold-out."""
+        """Return `labels`; if None, infer them from the dataset once, and set `labels`."""
         if self.labels is None:
             self.labels = self.infer_labels(self.loaded_dataset)
             self.hparams["labels"] = self.labels
@@ -55,8 +55,9 @@ class LabelledData(TransformerDataModule):
         values = set(map(whole_number, self.label_values(distinct_values(rows, self.label_column))))
         if len(values) < 2:
             raise ConfigurationError(
-                f"the column '{self.label_column}' of the {split} set has {len(values)} class "
-                f"{sorted(map(str, values))}, at least 2 are required: set dataset.labels=[a,b]"
+                f"the column '{self.label_column}' of the {split} set has "
+                f"{'the single class ' + repr(str(*values)) if values else 'no classes'}, at least "
+                "2 are required: set dataset.labels=[a,b]"
             )
         return [str(value) for value in sorted(values, key=lambda v: (isinstance(v, str), v))]
 
@@ -69,7 +70,14 @@ class LabelledData(TransformerDataModule):
         return (value for value in values if value is not None)
 
     def label_encoder(self, split: str, rows: AnyDataset) -> "LabelEncoder | None":
-        """Return the encoder from the classes of a split to their ids."""
+        """Return the encoder from values of the label column to class ids.
+
+        None if the labels are not classes: a subclass returns it for numbers to predict.
+
+        Args:
+            split: name of the split, for the error message of the encoder.
+            rows: the rows of the split.
+        """
         place = f"column '{self.label_column}' of the {split} set"
         return LabelEncoder(self.class_names(), class_label(rows, self.label_column), place)
 

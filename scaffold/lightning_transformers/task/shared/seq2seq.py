@@ -132,9 +132,10 @@ class Seq2SeqDataModule(TextDataModule):
         return self.checked_length("max_target_length", self.max_target_length)
 
     def checked_length(self, hyperparameter: str, length: int | None) -> int:
-        """Return a length as the base class does, but unchecked for relative position embeddings.
+        """Return a length in tokens as the base class does.
 
-        The `model_max_length` of a T5 tokenizer is the pretraining length, not a limit.
+        The length of a model with relative position embeddings, such as T5, is not limited: its
+        tokenizer's `model_max_length` is the pretraining length.
         """
         if length is not None and hasattr(self.known_config(), "relative_attention_num_buckets"):
             return length
@@ -160,7 +161,12 @@ class Seq2SeqCollator(PaddingCollator):
         self.target_length = target_length or 0
 
     def stack(self, key: str, values: Sequence[Any]) -> Tensor:
-        """Return the values of a key as one tensor (batch, …), its last dimension padded."""
+        """Return the values of a key as one tensor (batch, …), its last dimension padded.
+
+        Args:
+            key: the key: `labels` are padded on the right, others as in the base class.
+            values: a list of ids, or a text, per example.
+        """
         if key != "labels":
             return super().stack(key, values)
         rows = [torch.as_tensor(value) for value in values]

@@ -27,7 +27,7 @@ def with_limit(tokenizer: PreTrainedTokenizerBase, length: int) -> PreTrainedTok
 
 
 def no_text(split: str, hyperparameter: str, column: str) -> ConfigurationError:
-    """Return the error for a split without text.
+    """Return the error, to be raised, for a column of a split in which every value is missing.
 
     Args:
         split: name of the split.

@@ -25,7 +25,16 @@ from ltscaffold.writing.plan import Plan, check_not_taken
 
 @dataclass(frozen=True)
 class NewComponent:
-    """A component to create, with its hooks and recipes."""
+    """A component to create.
+
+    Attributes:
+        type: the type of component: task, dataset or callback.
+        name: its name, in snake_case.
+        base: the task that it is based on, of the runtime or of the project; for a dataset the
+            task that it is for, for a callback `CALLBACK_BASE`.
+        hooks: names of the methods to generate as stubs.
+        recipes: names of the recipes to apply; only a task has any.
+    """
 
     type: ComponentType
     name: str
@@ -63,7 +72,12 @@ def plan_new_component(project: Path, new: NewComponent, package: str | None = N
 
 
 def next_steps(project: Path, component: Component) -> list[str]:
-    """Return the commands to train with a component, to test and to commit."""
+    """Return shell commands that train with a component, test and commit it.
+
+    Args:
+        project: the folder of the project.
+        component: the new component.
+    """
     train = f"python train.py {train_arguments(component)} experiment=smoke"
     commit = f'git add -A && git commit -m "Add {component.name}"'
     if not in_repository(project):
@@ -73,7 +87,12 @@ def next_steps(project: Path, component: Component) -> list[str]:
 
 
 def make_component(catalog: Catalog, answers: Answers, new: NewComponent) -> Component:
-    """Return the component to add.
+    """Return a new component in the form of the record.
+
+    Args:
+        catalog: the catalog of the project's templates.
+        answers: the record of the project.
+        new: the component to create.
 
     Raises:
         ScaffoldError: if the templates have no components of its type, or a name is not valid.
@@ -96,7 +115,15 @@ def make_component(catalog: Catalog, answers: Answers, new: NewComponent) -> Com
 
 
 def check_package(answers: Answers, package: str | None) -> None:
-    """Raise ScaffoldError unless a package is None or that of the project."""
+    """Check the option --package in a project that exists.
+
+    Args:
+        answers: the record of the project.
+        package: the option; None if it is not given.
+
+    Raises:
+        ScaffoldError: if it is not the package of the project.
+    """
     if package is not None and package != answers.package:
         raise ScaffoldError(
             f"this project keeps its tasks in '{answers.package}', not '{package}'; omit --package"
@@ -104,9 +131,15 @@ def check_package(answers: Answers, package: str | None) -> None:
 
 
 def check_folder(project: Path) -> None:
-    """Raise ScaffoldError unless the project is a writable folder."""
+    """Check that the project can be written.
+
+    Raises:
+        ScaffoldError: if the folder does not exist, or is not writable.
+    """
     if not project.is_dir():
-        raise ScaffoldError(f"the folder {project} does not exist; create it, or see --project")
+        raise ScaffoldError(
+            f"the folder {project} does not exist; create it, or give another with --project"
+        )
     if not os.access(project, os.W_OK | os.X_OK):
         raise ScaffoldError(
             f"the folder {project.resolve()} is not writable; change its permissions"

@@ -28,7 +28,7 @@ def plan_remove(project: Path, name: str, force: bool = False) -> Plan:
         raise ScaffoldError(
             f"cannot remove '{name}': '{heir}' is based on it; remove '{heir}' first"
         )
-    files = component_files(answers, component)
+    files = component_files(project, answers, component)
     edits = user_edits(project, files)
     if edits and not force:
         raise EditLossError(
@@ -42,7 +42,12 @@ def plan_remove(project: Path, name: str, force: bool = False) -> Plan:
 
 
 def user_edits(project: Path, files: Files) -> list[Change]:
-    """Return the edits in rendered files; a missing file is not an edit."""
+    """Return the edits of the user as changes, by path; a missing file is not an edit.
+
+    Args:
+        project: the folder of the project.
+        files: the files as rendered.
+    """
     return [
         Change(path, text.encode(), read(project, path))
         for path, text in sorted(files.items())

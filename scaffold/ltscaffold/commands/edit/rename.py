@@ -6,13 +6,19 @@ from collections.abc import Container, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path, PurePath
 
-from ltscaffold.project.components import answers_text, component_files, config_option
+from ltscaffold.errors import ScaffoldError
+from ltscaffold.project.components import (
+    answers_text,
+    component_files,
+    config_option,
+    located_files,
+)
 from ltscaffold.project.merge_files import is_edited
 from ltscaffold.project.python_code import parse_or_empty
 from ltscaffold.project.references import Option, Paths, rename_in_python, rename_in_yaml
 from ltscaffold.project.validation import check_new_name
 from ltscaffold.record.answers import ANSWERS_FILE, Answers, Component, read_project
-from ltscaffold.record.component_types import CALLBACK, COMPONENT_TYPES
+from ltscaffold.record.component_types import CALLBACK, COMPONENT_TYPES, DATASET, TASK
 from ltscaffold.templating.catalog import read_catalog
 from ltscaffold.templating.render import Files
 from ltscaffold.writing.plan import Plan, check_not_taken, compute_changes, read
@@ -22,7 +28,7 @@ def plan_rename(project: Path, name: str, new_name: str) -> Plan:
     """Plan to rename a component: its module, class, config and test; edits are kept.
 
     The user's own files in its package move along. References in other configs are renamed too;
-    other mentions of the former name are listed as notes.
+    other mentions of the former name are listed as notes, and what the rename means for runs.
 
     Args:
         project: the folder of the project.
@@ -38,11 +44,17 @@ def plan_rename(project: Path, name: str, new_name: str) -> Plan:
     renamed = replace(component, name=new_name)
     new = renamed_answers(answers, component, renamed)
     contents: dict[str, bytes | None] = {ANSWERS_FILE: answers_text(new).encode()}
-    old_files, new_files = component_files(answers, component), component_files(new, renamed)
+    old_files, moved = located_files(project, answers, component)
+    if moved:
+        raise ScaffoldError(
+            f"cannot rename '{name}': its module {moved[0].former} is now {moved[0].path} "
+            f"({moved[0].class_name}); revert that first, or rename it by hand"
+        )
+    new_files = component_files(project, new, renamed)
     renaming = Renaming(answers, component, renamed, old_files, new_files)
     for one, other in zip(answers.components, new.components, strict=True):
         if one != other:
-            files = component_files(answers, one), component_files(new, other)
+            files = component_files(project, answers, one), component_files(project, new, other)
             contents |= renamed_contents(project, *files, renaming)
     contents |= moved_contents(project, answers, component, renamed, contents, renaming)
     for path in other_files(project, "conf/**/*.yaml", contents):
@@ -53,7 +65,7 @@ def plan_rename(project: Path, name: str, new_name: str) -> Plan:
         else change
         for change in compute_changes(project, contents)
     ]
-    notes = [*stale_references(project, contents, renaming)]
+    notes = [*stale_references(project, contents, renaming), renaming.note_on_runs()]
     return Plan(f"rename {name} {new_name}", changes, notes=notes)
 
 
@@ -61,9 +73,16 @@ class Renaming:
     """The new names of a component.
 
     Attributes:
-        paths: of its modules and classes.
-        option: in its config group.
+        paths: those of its modules and classes.
+        option: that in its config group.
         origins: the former paths of existing files, by their new ones.
+
+    Args:
+        answers: the record of the project before the command.
+        component: the component as recorded.
+        renamed: the component with its new name.
+        old_files: its files as rendered before.
+        new_files: its files as rendered with the new name, in the same order.
     """
 
     def __init__(
@@ -118,6 +137,15 @@ class Renaming:
             text = rename_in_yaml(text, folder, self.paths, self.option)
         return text.encode("utf-8", "surrogateescape")
 
+    def note_on_runs(self) -> str:
+        """Return the note about earlier runs, which record the former path of the class."""
+        owner = COMPONENT_TYPES[self.component.type]
+        end = f".{owner.class_name(self.component.name)}"
+        former = next(path for path in self.paths.by_former if path.endswith(end))
+        argument = {TASK.name: "task_class", DATASET.name: "data_class"}.get(owner.name)
+        load = f", load needs {argument}=<the class>" if argument else ""
+        return f"runs so far record {former}: rerun cannot repeat them{load}"
+
     def _rename_phrases(self, text: str) -> str:
         """Rename what templates write in docstrings, and the options in a test."""
         kind, former, new = self.component.type, self.component.name, self.renamed.name
@@ -164,7 +192,18 @@ def moved_contents(
     known: Container[str],
     renaming: Renaming,
 ) -> dict[str, bytes | None]:
-    """Return the contents of the user's own files in a component's package, moved along."""
+    """Return the contents of the user's own files in a component's package, moved along.
+
+    Empty for a component without a package of its own.
+
+    Args:
+        project: the folder of the project.
+        answers: the record of the project before the command.
+        component: the component as recorded.
+        renamed: the component with its new name.
+        known: paths of generated files, which are not moved here.
+        renaming: the new names.
+    """
     folder, new_folder = (f"{answers.package}/{each.module}" for each in (component, renamed))
     contents: dict[str, bytes | None] = {}
     if not component.folder:
@@ -177,7 +216,7 @@ def moved_contents(
 
 
 def renamed_answers(answers: Answers, component: Component, renamed: Component) -> Answers:
-    """Return answers in which a component is renamed, also as the base of others."""
+    """Return answers in which a component is replaced by `renamed`, also as the base of others."""
     for other in answers.components:
         if other.base == component.name:
             answers = answers.with_replaced(other, replace(other, base=renamed.name))
@@ -185,7 +224,13 @@ def renamed_answers(answers: Answers, component: Component, renamed: Component) 
 
 
 def other_files(project: Path, glob: str, known: Container[str]) -> Iterator[str]:
-    """Yield the files of a project that match a glob, without known and hidden ones."""
+    """Yield the paths of a project's files that match a glob, sorted, without hidden ones.
+
+    Args:
+        project: the folder of the project.
+        glob: the pattern, such as `conf/**/*.yaml`.
+        known: paths to omit.
+    """
     for path in sorted(project.glob(glob)):
         relative = path.relative_to(project)
         hidden = any(part.startswith(".") or part == "__pycache__" for part in relative.parts)
@@ -196,7 +241,13 @@ def other_files(project: Path, glob: str, known: Container[str]) -> Iterator[str
 def stale_references(
     project: Path, contents: Mapping[str, bytes | None], renaming: Renaming
 ) -> Iterator[str]:
-    """Yield a note for each line of a Python file or config that has the old name."""
+    """Yield a note for each line of a Python file or config that still has the old name.
+
+    Args:
+        project: the folder of the project.
+        contents: the contents of changed files after the command.
+        renaming: the new names.
+    """
     others = {path: read(project, path) for path in other_files(project, "**/*.py", contents)}
     for path, content in sorted((others | dict(contents)).items()):
         if path.endswith((".py", ".yaml")):
@@ -211,6 +262,11 @@ def _module(path: str) -> str:
 
 
 def _definitions(path: str, code: str) -> list[str]:
-    """Return the paths of the classes in a module."""
+    """Return the dotted paths of the classes in a module, in order.
+
+    Args:
+        path: its file.
+        code: its code.
+    """
     classes = [node for node in parse_or_empty(code).body if isinstance(node, ast.ClassDef)]
     return [f"{_module(path)}.{node.name}" for node in classes]

@@ -13,7 +13,12 @@ from ltscaffold.templating.catalog import read_catalog
 
 
 def rows(project: Path, what: str) -> list[dict[str, str]]:
-    """Return the "bases", "recipes" or "components", a row of named columns each."""
+    """Return the bases, the recipes or the components, a row of named columns each.
+
+    Args:
+        project: a folder, with or without a project; for components, with one.
+        what: "bases", "recipes" or "components".
+    """
     if what == "components":
         return [
             {"name": c.name, "kind": c.type, "base": c.base, "version": c.template_version}

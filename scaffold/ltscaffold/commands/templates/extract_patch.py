@@ -23,7 +23,12 @@ MAX_CANDIDATES = 25
 
 @dataclass(frozen=True)
 class ExtractedPatch:
-    """A patch of the templates for `git apply`; empty if there are findings."""
+    """The result of `extract_patch`.
+
+    Attributes:
+        patch: of the templates, for `git apply`; empty if there are findings.
+        findings: edits that cannot be extracted, or samples that the patched templates break.
+    """
 
     patch: str
     findings: list[Finding]
@@ -61,7 +66,9 @@ def write_patch(path: Path, patch: str) -> None:
     try:
         path.write_bytes(patch.encode("utf-8", "surrogateescape"))
     except OSError as error:
-        raise ScaffoldError(f"cannot write {path}: {error.strerror}") from None
+        raise ScaffoldError(
+            f"cannot write {path}: {error.strerror}; give another --output"
+        ) from None
 
 
 def _edited(project: Path, rendered: Files) -> Files:
@@ -75,7 +82,14 @@ def _edited(project: Path, rendered: Files) -> Files:
 
 
 class _PatchSearch:
-    """Search for edits of templates that render a component's edited files."""
+    """Search for edits of templates that render a component's edited files.
+
+    Args:
+        templates: the folder of the templates.
+        answers: the record of the project.
+        owner: the component.
+        folder: a temporary folder.
+    """
 
     def __init__(self, templates: Path, answers: Answers, owner: Component, folder: Path) -> None:
         self._templates, self._answers, self._owner = templates, answers, owner
@@ -89,7 +103,13 @@ class _PatchSearch:
         }
 
     def render(self, texts: Mapping[str, str]) -> Files:
-        """Return the files that may be edited, rendered with other texts of some templates."""
+        """Return the component's files, rendered with edited templates.
+
+        Files of the skeleton are among them if the component is at the project's version.
+
+        Args:
+            texts: new texts of templates by path; the others are as released.
+        """
         answers = replace(self._answers, project_fragments=self._overlay(texts))
         whole = self._owner.template_version == answers.version
         files = render(self._templates, answers, [self._owner], skeleton=whole)
@@ -118,7 +138,18 @@ class _PatchSearch:
     def _apply(
         self, texts: dict[str, str], hunk: Hunk, given: Files, edited: Files
     ) -> tuple[dict[str, str], Files] | None:
-        """Return the templates with an edit that yields a hunk, and what they render."""
+        """Try the most likely edits of a template for a hunk.
+
+        Args:
+            texts: the templates that earlier hunks have edited, by path.
+            hunk: the edit of a rendered file.
+            given: the files that `texts` render.
+            edited: the files to reach.
+
+        Returns:
+            The edited templates and the files that they render, or None if no edit renders the
+            hunk without other differences.
+        """
         candidates = (
             (likelihood, path, text)
             for path, now in (self._sources | texts).items()

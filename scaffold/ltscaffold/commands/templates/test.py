@@ -90,14 +90,22 @@ def template_test(
 
 
 def check_tools(run: bool) -> None:
-    """Raise ScaffoldError if the linter or the test runner is not installed."""
+    """Check that the tools of `template test` are installed.
+
+    Args:
+        run: whether it runs the generated tests.
+
+    Raises:
+        ScaffoldError: if the linter, or with `run` pytest or torch, is missing.
+    """
     if find_spec("ruff") is None:
         raise ScaffoldError("cannot lint: ruff is not installed; pip install ruff")
-    if run and None in (find_spec("pytest"), find_spec("torch")):
-        raise ScaffoldError(
-            "cannot run tests: pytest or torch is not installed; pip install pytest "
-            "'ltscaffold[train]', or use --no-run"
-        )
+    for module, package in {"pytest": "pytest", "torch": "'ltscaffold[train]'"}.items():
+        if run and find_spec(module) is None:
+            raise ScaffoldError(
+                f"cannot run tests: {module} is not installed; pip install {package}, or use "
+                "--no-run"
+            )
 
 
 def lint(project: Path) -> Iterator[Finding]:
@@ -112,7 +120,12 @@ def lint(project: Path) -> Iterator[Finding]:
 
 
 def run_tests(project: Path, components: Sequence[Component]) -> Iterator[Finding]:
-    """Yield the failing tests of components."""
+    """Yield a finding per failing test, or one if no test passed.
+
+    Args:
+        project: the folder of the rendered project.
+        components: those whose tests are run.
+    """
     tests = [f"tests/test_{component.name}.py" for component in components]
     existing = [test for test in tests if (project / test).is_file()]
     printed = module_output(project, *PYTEST, *existing)
@@ -124,7 +137,13 @@ def run_tests(project: Path, components: Sequence[Component]) -> Iterator[Findin
 
 
 def compare_with_copier(templates: Path, shown: list[Component], folder: Path) -> Iterator[Finding]:
-    """Yield the files that Copier, without --trust, renders differently, one component per type."""
+    """Yield a finding for each file that Copier, without --trust, renders differently.
+
+    Args:
+        templates: the folder of the templates.
+        shown: components, of which the last of each type is rendered.
+        folder: a temporary folder, for a copy of the templates and the output.
+    """
     copy, project = folder / "templates", folder / "copied"
     shutil.copytree(templates, copy, ignore=shutil.ignore_patterns(".git", GOLDENS))
     git("init", "--quiet", cwd=copy)
@@ -148,13 +167,18 @@ def compare_with_copier(templates: Path, shown: list[Component], folder: Path) -
 
 
 def golden_text(files: Files) -> str:
-    """Return files as one text, without the record of the project."""
+    """Return the content of a golden: all files of a component in one text, with their paths."""
     shown = {path: text for path, text in files.items() if path != ANSWERS_FILE}
     return "".join(f"==> {path} <==\n{text}" for path, text in shown.items())
 
 
 def compare_goldens(templates: Path, goldens: dict[str, str]) -> Iterator[Finding]:
-    """Yield the goldens that differ from the output; none without a folder of goldens."""
+    """Yield a finding for each golden that differs from the output, or is no longer rendered.
+
+    Args:
+        templates: the folder of the templates; without `goldens` in it, nothing is compared.
+        goldens: the output by name of the component.
+    """
     folder = templates / GOLDENS
     if not folder.is_dir():
         return
@@ -172,7 +196,15 @@ def compare_goldens(templates: Path, goldens: dict[str, str]) -> Iterator[Findin
 
 
 def update_goldens(templates: Path, goldens: dict[str, str]) -> list[Finding]:
-    """Write the goldens and delete all others; return no findings."""
+    """Write the output as goldens, and delete all others.
+
+    Args:
+        templates: the folder of the templates.
+        goldens: the output by name of the component.
+
+    Returns:
+        No findings, as `compare_goldens` would.
+    """
     for path in (templates / GOLDENS).glob("*.txt"):
         path.unlink()
     write_files(templates / GOLDENS, {f"{name}.txt": text for name, text in goldens.items()})
@@ -180,6 +212,6 @@ def update_goldens(templates: Path, goldens: dict[str, str]) -> list[Finding]:
 
 
 def module_output(folder: Path, module: str, *arguments: str | Path) -> str:
-    """Run a Python module in a folder; return its standard output and error."""
+    """Run `python -m <module> <arguments>` in a folder; return its standard output and error."""
     completed = run_python(folder, "-m", module, *arguments)
     return completed.stdout + completed.stderr

@@ -108,9 +108,13 @@ def run_codemods(
 
 
 def changed_lines(before: str, after: str) -> Iterator[str]:
-    """Yield `<number>: <old> → <new>` for each changed line, with its line number in `after`.
+    """Yield `<number>: <old> → <new>` for each changed line, for the notes of a plan.
 
     A block that gains or loses lines is one item.
+
+    Args:
+        before: a text.
+        after: the text after a codemod, in which lines are numbered, from 1.
     """
     old, new = before.splitlines(), after.splitlines()
     for tag, i, end, j, new_end in difflib.SequenceMatcher(None, old, new, False).get_opcodes():

@@ -127,6 +127,10 @@ class Rewriting(PythonSource):
 
         The import of a module that became a function binds a module if every use takes a name of
         the runtime from it.
+
+        Args:
+            binding: the name that the import binds, and its uses.
+            alias: the import.
         """
         path = binding.aliases[alias]
         if isinstance(self.parents[alias], cst.Import) or not is_function(path):
@@ -135,7 +139,11 @@ class Rewriting(PythonSource):
         return used != [] and path not in used and all(map(current_path, used))
 
     def follow_dotted(self, binding: Binding) -> None:
-        """Edit `import package.module` and `package.module.name`."""
+        """Edit imports without `as`, and each use, such as `package.module.name`.
+
+        Args:
+            binding: the name of the package, which all these imports bind.
+        """
         needed: dict[str, set[str]] = {path: set() for path in binding.aliases.values()}
         for chain, path in binding.used_paths(ROOT):
             now, module = relocated(path)
@@ -147,7 +155,12 @@ class Rewriting(PythonSource):
             self.now[alias] = [("", module) for module in modules]
 
     def follow_module(self, binding: Binding, alias: cst.ImportAlias) -> None:
-        """Edit an import that binds a module to a name, and each use `name.module.attribute`."""
+        """Edit an import that binds a module to a name, and each use `name.module.attribute`.
+
+        Args:
+            binding: the name and its uses.
+            alias: the import.
+        """
         path = binding.aliases[alias]
         if is_former(path):
             home = same_module(path)
@@ -222,9 +235,13 @@ class Rewriting(PythonSource):
             self.replace(*self.span(statement), self.split(statement, groups))
 
     def comments_on(self, alias: cst.ImportAlias, statement: cst.ImportFrom) -> str:
-        """Return the comments between a name of an import and the next name.
+        """Return the comments between a name of an import and the next name, joined.
 
         Those of the first name include the ones before it.
+
+        Args:
+            alias: the imported name.
+            statement: the import.
         """
         aliases = [each for each, _ in _aliases(statement)]
         following = aliases[aliases.index(alias) + 1 :]
@@ -256,7 +273,13 @@ class Rewriting(PythonSource):
         return ("; " if line.strip() else indent).join(found)
 
     def replace(self, start: int, end: int, text: str) -> None:
-        """Record an edit, unless the code between start and end already equals the text."""
+        """Record an edit of the code, unless it changes nothing.
+
+        Args:
+            start: start of the code to replace, in characters.
+            end: its end.
+            text: the new code.
+        """
         if self.code[start:end] != text:
             self.edits[start, end] = text
 

@@ -105,19 +105,30 @@ def current_path(path: str) -> str | None:
 
 
 def module_in(path: str) -> str:
-    """Return the beginning of a path of the runtime that is a module, former or not."""
+    """Return the longest beginning of a path of the runtime that is a module, former or present.
+
+    Of `lightning_transformers.core.task.TaskTransformer.fit` it ends with `core.task`.
+    """
     while not places(path):
         path = path.rpartition(".")[0]
     return path
 
 
 def name_in(path: str) -> str:
-    """Return the beginning of a path that is a name in a module; of a module, the whole path."""
+    """Return a path without the attributes of its name; the whole path of a module.
+
+    Of `lightning_transformers.core.task.TaskTransformer.fit` it is the path of `TaskTransformer`.
+    """
     return ".".join(path.split(".")[: module_in(path).count(".") + 2])
 
 
 def places(module: str) -> list[str]:
-    """Return the present modules that have the names of a present or former one, else nothing."""
+    """Return the present modules in which the names of a module of the runtime are.
+
+    Args:
+        module: path of a module. Of a present one, itself is returned; of a former one, those with
+            its names; of any other path, nothing.
+    """
     short = _short(module)
     if module == ROOT or _file(module):
         return [module]
@@ -132,18 +143,21 @@ def is_former(module: str) -> bool:
 
 
 def is_function(path: str) -> bool:
-    """Return whether a former module has the name of a function of the package now."""
+    """Return whether a path is that of a former module whose name is a public function now.
+
+    An example is `lightning_transformers.train`.
+    """
     return path.removeprefix(f"{ROOT}.") in FUNCTIONS
 
 
 def same_module(module: str) -> str | None:
-    """Return the one module that has the names of a module, all of them unchanged, if any."""
+    """Return the present module that has all names of a module under the same names, or None."""
     found = places(module)
     return found[0] if len(found) == 1 and not has_renamed(module) else None
 
 
 def has_renamed(module: str) -> bool:
-    """Return whether names or modules in a former module have another name now."""
+    """Return whether any name or submodule of a former module has another name now."""
     return any(former.startswith(f"{_short(module)}.") for former in (*NAMES, *MODULES))
 
 
@@ -162,7 +176,10 @@ def _file(module: str) -> Path | None:
 
 @cache
 def _names(module: str) -> Mapping[str, str]:
-    """Return the names at the top level of a module, each with the path that it stands for."""
+    """Return the top-level names of a module of the runtime, each with its path.
+
+    That of an imported name is where it is imported from.
+    """
     file = _file(module)
     tree = ast.parse(file.read_bytes() if file else "")
     return {name: path or f"{module}.{name}" for name, path in _bound(tree.body)}

@@ -59,7 +59,13 @@ def plan_update(
 
 
 def _plan_resolution(command: str, project: Path, recorded: Answers) -> Plan | None:
-    """Plan to resolve git's conflicts in generated files, if there are any."""
+    """Plan to resolve git's conflicts in generated files; return None if there are none.
+
+    Args:
+        command: name of the plan.
+        project: the folder of the project.
+        recorded: the record of the project, with the lines of both branches.
+    """
     if not (files := unmerged_files(project)):
         return None
     answers, notes = reconcile(project, recorded)
@@ -75,11 +81,22 @@ def _plan_resolution(command: str, project: Path, recorded: Answers) -> Plan | N
 
 
 def target_version(answers: Answers, to: str | None) -> str:
-    """Return the version to update to; raises ScaffoldError if it is unknown or too old."""
+    """Return the version to update to.
+
+    Args:
+        answers: the record of the project.
+        to: the version that the user wants; None: the latest.
+
+    Raises:
+        ScaffoldError: if that is not a released version or earlier than one in the record, or if
+            the record has a version that is not released.
+    """
     versions = source.versions(answers.source)
     target = to or versions[-1]
     if target not in versions:
-        raise ScaffoldError(f"'{target}' is not a version of the templates: {', '.join(versions)}")
+        raise ScaffoldError(
+            f"'{target}' is not a version of the templates; choose one of {', '.join(versions)}"
+        )
     for version in answers.template_versions:
         if version not in versions:
             source.checkout(answers.source, version)  # its error names the fix

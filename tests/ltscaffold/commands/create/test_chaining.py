@@ -78,8 +78,8 @@ def test_remove_and_undo_go_back(chain: Path) -> None:
 def test_rename_reaches_the_tasks_on_it_with_their_edits(chain: Path, tmp_path: Path) -> None:
     config = chain / "conf/task/nlp/alpha.yaml"
     config.write_text(config.read_text() + "extra: 1\n")
-    plan = rename(chain, "middle", "centre")
-    assert plan.notes == []
+    (note,) = rename(chain, "middle", "centre").notes
+    assert note.startswith("runs so far record tasks.middle.model.MiddleTransformer: ")
     assert "import CentreTransformer" in (chain / "tasks/alpha/model.py").read_text()
     assert "  - /task/nlp/centre\n" in config.read_text()
     assert "extra: 1\n" in config.read_text()

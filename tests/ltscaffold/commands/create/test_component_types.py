@@ -146,7 +146,10 @@ def test_rename_of_a_callback_reaches_the_configs(components: Path, tmp_path: Pa
     )
     experiment.write_text(text.replace("NAME", "watch"))
     plan = rename(components, "watch", "observer")
-    assert plan.notes == ["conf/experiment/long.yaml:1: still has the old name"]
+    assert plan.notes == [
+        "conf/experiment/long.yaml:1: still has the old name",
+        "runs so far record tasks.callbacks.watch.Watch: rerun cannot repeat them",
+    ]
     assert experiment.read_text() == text.replace("NAME", "observer")
     assert "class Observer(Callback):" in (components / "tasks/callbacks/observer.py").read_text()
     experiment.unlink()

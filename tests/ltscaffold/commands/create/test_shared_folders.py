@@ -125,7 +125,9 @@ def test_an_edited_module_is_renamed_within_its_folder(project: Path) -> None:
     assert "print(split)" in text
     assert "dataset `lines`" in text
     assert "class LinesDataModule(" in text
-    assert plan.notes == ["own.py:1: still has the old name"]
+    assert plan.notes[0] == "own.py:1: still has the old name"
+    assert "record tasks.data_modules.rows.RowsDataModule: " in plan.notes[1]
+    assert plan.notes[1].endswith("load needs data_class=<the class>")
     assert not module.exists()
     config = (project / "conf/dataset/nlp/language_modeling/lines.yaml").read_text()
     assert "_target_: tasks.data_modules.lines.LinesDataModule" in config

@@ -158,7 +158,11 @@ def test_rename_takes_edits_and_references_along(mine: Path, tmp_path: Path) -> 
         "# nlp/mine_too, nlp/mine/x, my-nlp/mine stay\n"
         "task:\n  _target_: tasks.yours_now.model.YoursNowTransformer\n"
     )
-    assert plan.notes == ["other.py:1: still has the old name"]
+    assert plan.notes == [
+        "other.py:1: still has the old name",
+        "runs so far record tasks.mine.model.MineTransformer: rerun cannot repeat them, load needs "
+        "task_class=<the class>",
+    ]
 
 
 def test_without_edits_rename_gives_what_copier_renders(project: Path, tmp_path: Path) -> None:
@@ -199,6 +203,38 @@ def test_undo_keeps_an_edit_elsewhere_in_a_file(project: Path) -> None:
     undo(project)
     assert "def setup" not in model.read_text()
     assert "return 2 * super().training_step" in model.read_text()
+
+
+DOCSTRING = '    """Causal language model."""\n'
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "is_kept"),
+    [
+        (DOCSTRING, '    """Mine,\n\n    in more lines.\n    """\n', True),
+        (DOCSTRING, f"{DOCSTRING}\n    size = 3\n", True),
+        ("    def setup", "    # Mine.\n    def setup", False),
+        ("    def setup", "    @torch.no_grad()\n    def setup", False),
+        ("super().setup(stage)\n", "super().setup(stage)\n        self.size = 3\n", False),
+    ],
+    ids=["docstring", "field", "comment", "decorator", "statement"],
+)
+def test_undo_keeps_an_edit_directly_beside_a_member(
+    old: str, new: str, is_kept: bool, project: Path
+) -> None:
+    """An edit of the member itself is refused: without it, it would belong to the next."""
+    new_task(project, "mine", "language_modeling", ["training_step"])
+    model = project / MODEL
+    before = model.read_text()
+    add(project, "mine", ["setup"])
+    model.write_text(edited := model.read_text().replace(old, new))
+    if is_kept:
+        undo(project)
+        assert model.read_text() == before.replace(old, new)
+    else:
+        with pytest.raises(EditLossError, match="you edited"):
+            undo(project)
+        assert model.read_text() == edited
 
 
 @pytest.mark.parametrize("path", [MODEL, CONFIG])

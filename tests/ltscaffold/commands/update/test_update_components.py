@@ -101,7 +101,8 @@ def test_a_version_may_be_chosen(project: Path, monkeypatch: pytest.MonkeyPatch)
     assert set(recorded(project).values()) == {"v98.0.0"}
     assert "The model of the task" in (project / MODEL).read_text()
     with pytest.raises(
-        ScaffoldError, match=r"'v97\.0\.0' is not a version of the templates: v1\.0\.0,"
+        ScaffoldError,
+        match=r"'v97\.0\.0' is not a version of the templates; choose one of v1\.0\.0,",
     ):
         update(project, to="v97.0.0")
     update(project)

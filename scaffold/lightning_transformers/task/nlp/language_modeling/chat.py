@@ -70,9 +70,14 @@ def encode_conversations(
 def encode_prompts(
     columns: Columns, *, tokenizer: PreTrainedTokenizerBase, messages_column: str
 ) -> Columns:
-    """Return the `input_ids` of prompts for the assistant's next turn.
+    """Return the `input_ids` of prompts for the assistant's next turn, a list per row.
 
     If the assistant has the last turn, the prompt ends before it.
+
+    Args:
+        columns: the rows.
+        tokenizer: a tokenizer with a chat template.
+        messages_column: name of the column of messages.
     """
     template = ChatTemplate(tokenizer)
     texts = []
@@ -109,13 +114,17 @@ def drop_nulls(value: Any) -> Any:
 
 def check_messages(messages: Any) -> Sequence[Mapping[str, Any]]:
     """Return the messages; raises ConfigurationError if they are not a conversation."""
-    is_list = isinstance(messages, list) and messages
-    if not is_list or not all(isinstance(m, Mapping) and m.get("role") for m in messages):
+    if not isinstance(messages, list) or not messages:
         raise ConfigurationError(
             f"{repr(messages)[:PREVIEW_CHARS]} is not a conversation: give a list of "
             "{role: user, content: …} and {role: assistant, content: …}"
         )
     for message in messages:
+        if not (isinstance(message, Mapping) and message.get("role")):
+            raise ConfigurationError(
+                f"{repr(message)[:PREVIEW_CHARS]} is not a message of a conversation: give it a "
+                "role, {role: user, content: …}"
+            )
         content = message.get("content")
         parts = isinstance(content, list) and all(isinstance(part, Mapping) for part in content)
         if not (content is None or isinstance(content, str) or parts):
@@ -123,7 +132,7 @@ def check_messages(messages: Any) -> Sequence[Mapping[str, Any]]:
                 f"message content {repr(content)[:PREVIEW_CHARS]} is neither a text nor a list of "
                 "parts: if some messages have lists, write all as [{type: text, text: …}]"
             )
-    return messages  # type: ignore[no-any-return]
+    return messages
 
 
 def parse_tools(tools: Any) -> Any:

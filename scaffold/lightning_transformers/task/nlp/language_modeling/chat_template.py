@@ -147,7 +147,16 @@ class ChatTemplate:
         return found
 
     def message_start(self, chat: Conversation, number: int, text: str) -> int:
-        """Return the start of a message in the text; raises ConfigurationError if it has none."""
+        """Return the start of a message's content in the text, in characters.
+
+        Args:
+            chat: the conversation.
+            number: index of the message.
+            text: the rendered conversation.
+
+        Raises:
+            ConfigurationError: if the text does not begin with the prompt for the message.
+        """
         if number > 0:
             before = self.prompt(chat.first(number))
         else:  # no prompt precedes it: find where another content changes the text
@@ -275,5 +284,8 @@ def template_text(template: str) -> str:
         return template
     path = Path(to_absolute_path(local_path(template)))
     if not path.is_file():
-        raise ConfigurationError(f"dataset.chat_template={template}: no file at {path}")
+        raise ConfigurationError(
+            f"dataset.chat_template={template}: no file at {path}; give the path of a template, or "
+            "the template"
+        )
     return path.read_text("utf-8")

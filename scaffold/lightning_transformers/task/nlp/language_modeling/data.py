@@ -138,7 +138,7 @@ class LanguageModelingDataModule(TextDataModule):
             )
 
     def prompts(self, split: str, rows: AnyDataset) -> AnyDataset:
-        """Return the `input_ids` of texts to continue or conversations to answer."""
+        """Return a row with the `input_ids` for each text to continue or conversation to answer."""
         function: Callable[..., Columns] = encode_prompts
         column: Row = {"messages_column": self.messages_column}
         if self.messages_column is None:
@@ -220,7 +220,10 @@ class LanguageModelingDataModule(TextDataModule):
         return [prompt_row(value, column) for value in without_lines(inputs)]
 
     def predict_dataset(self, inputs: Sequence[object]) -> Dataset:
-        """Return inputs as a dataset; messages may differ in their keys and content types."""
+        """Return inputs to predict on as a dataset, see `predict_rows`.
+
+        Messages are stored as JSON, since they may differ in their keys and content types.
+        """
         if self.messages_column is None:
             return super().predict_dataset(inputs)
         rows = self.predict_rows(inputs)

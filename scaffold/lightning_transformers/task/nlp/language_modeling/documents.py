@@ -173,5 +173,5 @@ def offsets(sizes: Integers) -> Integers:
 
 
 def ranges(starts: Integers, sizes: Integers) -> Integers:
-    """Return the concatenated ranges `starts[i] … starts[i] + sizes[i] - 1`."""
+    """Return the concatenated ranges `starts[i] … starts[i] + sizes[i] - 1`, (sum of sizes,)."""
     return np.arange(sizes.sum()) + np.repeat(starts - offsets(sizes)[:-1], sizes)

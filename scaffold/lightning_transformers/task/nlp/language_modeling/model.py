@@ -39,7 +39,15 @@ class LanguageModelingTransformer(TaskTransformer):
         return model
 
     def compute_loss(self, outputs: ModelOutput, batch: Batch, stage: str) -> Loss:
-        """Return the next-token loss; computed here if the model's own does not shift labels."""
+        """Return the sum of the next-token losses and the number of predicted tokens.
+
+        It is the model's own loss, or computed here for a model whose loss does not shift labels.
+
+        Args:
+            outputs: `logits` (batch, seq, vocabulary), and `loss`, a scalar.
+            batch: `labels` (batch, seq), int64, not shifted; -100 does not count.
+            stage: `train`, `val` or `test`.
+        """
         if uses_standard_loss(self.model):
             return super().compute_loss(outputs, batch, stage)
         logits, labels = self.logits_and_labels(outputs, batch)

@@ -171,7 +171,11 @@ def check_causality(trainer: Trainer, task: Any) -> None:
         batch = move_data_to_device(CausalCollator(tokenizer)(examples), device)
         logits = task.model(**batch)["logits"]
     except Exception as error:  # the model needs other inputs, or fails on real batches, too
-        log.warning("cannot check that %s is causal (%s)", name, first_line(error))
+        log.warning(
+            "cannot check that %s is causal (%s): a model whose tokens attend to later ones learns "
+            "nothing",
+            *(name, first_line(error)),
+        )
         return
     encodes = getattr(task.model.config, "is_decoder", True) is False
     fix = "set +backbone.config.is_decoder=true" if encodes else "choose a causal model"
@@ -208,6 +212,10 @@ def check_length(model: Any, data: Any) -> None:
     """Check the row length, on which the frequencies of some models depend.
 
     The examples of the other checks are too short to find it.
+
+    Args:
+        model: the model.
+        data: the data module, with the maximum length of its rows.
 
     Raises:
         ConfigurationError: if a row is so long that the logits of its documents change.
@@ -306,7 +314,10 @@ def check_task(task: Any, trainer: Trainer, batches: Sequence[Sequence[Example]]
 
 @contextmanager
 def without_side_effects(task: LightningModule) -> Iterator[None]:
-    """Replace the task's metrics by copies, and `self.log`, which fails before the first batch."""
+    """Within the context, a step of the task updates copies of its metrics and logs nothing.
+
+    `self.log` would fail before the first batch.
+    """
     metrics = [
         (module, name, child)
         for module in task.modules()

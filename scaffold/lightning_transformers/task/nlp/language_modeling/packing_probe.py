@@ -65,7 +65,12 @@ def causality_examples(document: Tensor, one: Tensor, another: Tensor) -> list[E
 
 
 def add_missing_columns(examples: Sequence[Example], row: Example) -> list[Example]:
-    """Return the examples with the other columns of a row, which a custom collator may need."""
+    """Return the examples with the other columns of a row, which a custom collator may need.
+
+    Args:
+        examples: the result of `packing_examples`.
+        row: a row of the data; `resize_column` fits its columns to an example.
+    """
     return [
         {key: resize_column(value, row, example) for key, value in row.items()} | example
         for example in examples

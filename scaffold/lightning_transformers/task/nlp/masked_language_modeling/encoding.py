@@ -120,7 +120,16 @@ def encode_prompts(
 
 
 def as_columns(examples: Sequence[Tokens], mask: TokenMasker | None) -> Columns:
-    """Return the examples as columns, masked if `mask` is given."""
+    """Return the examples as columns, a list per example.
+
+    Args:
+        examples: token ids and word ids of each example.
+        mask: masks an example with random numbers seeded by its tokens, or None.
+
+    Returns:
+        `input_ids` and `attention_mask`; with `mask` also `labels`, else `word_ids`, by which the
+        collator masks.
+    """
     columns: dict[str, list[Any]] = {"attention_mask": [[1] * e.shape[1] for e in examples]}
     if mask is None:
         columns["word_ids"] = [words.tolist() for _, words in examples]

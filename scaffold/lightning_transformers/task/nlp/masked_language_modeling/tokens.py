@@ -63,7 +63,7 @@ def blocks(rows: Sequence[Tokens], between: Tokens, size: int) -> Iterator[Token
 
 
 def special_tokens(tokenizer: PreTrainedTokenizerBase) -> tuple[Tokens, Tokens]:
-    """Return the special tokens that the tokenizer adds before and after a text."""
+    """Return the special tokens that the tokenizer adds before and after a text; may be empty."""
     encoded = tokenizer("a", return_special_tokens_mask=True)
     added = np.array(encoded["special_tokens_mask"], dtype=bool)
     first, last = np.flatnonzero(~added)[[0, -1]]
@@ -72,11 +72,14 @@ def special_tokens(tokenizer: PreTrainedTokenizerBase) -> tuple[Tokens, Tokens]:
 
 
 def separator(tokenizer: PreTrainedTokenizerBase) -> Tokens:
-    """Return the token that separates two rows in a block, if the tokenizer has one."""
+    """Return the token that separates two rows in a block: `[SEP]`, or else end-of-sequence.
+
+    Empty if the tokenizer has neither.
+    """
     ids = [tokenizer.sep_token_id, tokenizer.eos_token_id]
     return special([token_id for token_id in ids if token_id is not None][:1])
 
 
 def special(ids: Sequence[int]) -> Tokens:
-    """Return tokens that are never masked."""
+    """Return token ids with the word id of tokens that are never masked, (2, seq)."""
     return np.array([ids, [NEVER] * len(ids)], dtype=np.int32)

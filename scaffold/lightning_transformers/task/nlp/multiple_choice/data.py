@@ -20,7 +20,8 @@ class MultipleChoiceDataModule(PaddedTextDataModule):
 
     A choice replaces the blank (`_`) of a question that has one. Truncation shortens the context
     only. Rows may differ in their number of choices. A batch has `input_ids` and `attention_mask`,
-    each (batch, choices, seq), and `labels` (batch,), int64.
+    each (batch, choices, seq), and `labels` (batch,), int64; if the numbers of choices differ, also
+    `choice_mask` (batch, choices), bool, see `ChoiceCollator`.
     """
 
     context_column: str = "context"
@@ -66,6 +67,10 @@ class MultipleChoiceDataModule(PaddedTextDataModule):
     def choices_in(self, split: str, rows: AnyDataset) -> str | list[str]:
         """Return the column of lists of choices, or the columns of single choices.
 
+        Args:
+            split: name of the split, for error messages; `predict` may have either form.
+            rows: the rows of the split.
+
         Raises:
             ConfigurationError: if the column is missing or has no lists.
         """
@@ -106,7 +111,9 @@ class MultipleChoiceDataModule(PaddedTextDataModule):
             given = value if isinstance(value, Mapping) else {}
             row = {str(names.get(key, key)): to_text(part) for key, part in given.items()}
             if not self.is_complete(row):
-                raise ConfigurationError(f"incomplete input {value}: give {EXAMPLE}")
+                raise ConfigurationError(
+                    f"input {value} lacks context, question or choices: give {EXAMPLE}"
+                )
             rows.append(row)
         return rows
 
@@ -118,7 +125,7 @@ class MultipleChoiceDataModule(PaddedTextDataModule):
         return row.keys() >= texts and (is_list or are_columns)
 
     def predicted_choices(self, inputs: Sequence[object]) -> list[list[str]]:
-        """Return the choices of each input to predict on."""
+        """Return the choices of each input to predict on, as texts; see `predict_rows`."""
         rows = self.predict_dataset(inputs)
         return choices_of(rows[:], self.choices_in("predict", rows), "the inputs")
 

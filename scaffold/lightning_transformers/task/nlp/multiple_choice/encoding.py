@@ -85,9 +85,11 @@ def choices_of(columns: Columns, choices: str | list[str], place: str) -> list[l
     for row in rows:
         while row and row[-1] in (None, ""):
             row.pop()
-        if len(row) < 2 or None in row or "" in row:
+        if len(row) < 2:
+            raise ConfigurationError(f"a row of {place} has the choices {row}: give at least 2")
+        if None in row or "" in row:
             raise ConfigurationError(
-                f"a row of {place} has the choices {row}: give at least 2, none of them empty"
+                f"a row of {place} has an empty choice before others, {row}: fill or remove it"
             )
     return [[str(choice) for choice in row] for row in rows]
 
@@ -100,6 +102,11 @@ def join_question_and_choice(question: str, choice: str) -> str:
 
 def check_room(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], max_length: int) -> None:
     """Check the length of questions with choices, which are not truncated.
+
+    Args:
+        tokenizer: the tokenizer.
+        texts: a question with a choice, for each input.
+        max_length: maximum tokens in an input, with special tokens.
 
     Raises:
         ConfigurationError: if one exceeds `max_length`.
@@ -115,7 +122,7 @@ def check_room(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], max_len
 
 
 def regroup(values: Sequence[T], groups: Sequence[Sequence[object]]) -> list[list[T]]:
-    """Return a flat list as consecutive lists with the lengths of `groups`."""
+    """Split a flat list into consecutive lists, as long as those of `groups`."""
     rest = iter(values)
     return [[next(rest) for _ in group] for group in groups]
 

@@ -98,7 +98,7 @@ class QuestionAnsweringDataModule(PaddedTextDataModule):
         return min(DEFAULT_STRIDE, max_length // 4) if self.stride is None else self.stride
 
     def column_of_answers(self, split: str, rows: AnyDataset) -> str:
-        """Return `answers_column`, or its default for the columns of a split."""
+        """Return `answers_column`; if None, `answers` or `answer_text`, whichever a split has."""
         present = column_names(rows)
         default = next((c for c in ANSWERS_COLUMNS if c in present), ANSWERS_COLUMNS[0])
         column = self.answers_column or default

@@ -87,7 +87,13 @@ def encode_windows(
 
 
 def answers_in(columns: Columns, column: str | None, count: int) -> list[list[Answer]]:
-    """Return the answers of each row; empty lists without a column of answers."""
+    """Return the answers of each row.
+
+    Args:
+        columns: the rows.
+        column: column of the answers; None: each row has none.
+        count: number of rows.
+    """
     if column is None:
         return [[]] * count
     starts = columns.get(START_COLUMN, [None] * count)

@@ -11,7 +11,14 @@ from lightning_transformers.base.types import Row
 
 
 class Span(TypedDict):
-    """A span of a context: its text, its score, and its start and end in characters."""
+    """A span of a context.
+
+    Attributes:
+        answer: its text, stripped.
+        score: the sum of its start and end logits; of a final answer, its probability.
+        start: its first character in the whole context.
+        end: the character after its last one.
+    """
 
     answer: str
     score: float
@@ -131,9 +138,13 @@ def merge_windows(windows: Iterable[Candidates]) -> list[Candidates]:
 
 
 def best_answer(question: Candidates, n_best: int) -> Span:
-    """Return the best answer, with its probability among the `n_best` candidates as score.
+    """Return the best answer, with its probability among the best candidates as score.
 
-    Its text is empty if no answer scores higher than every span.
+    Its text is empty if "no answer" scores higher than every span.
+
+    Args:
+        question: the candidates of all windows of a question, from `merge_windows`.
+        n_best: number of spans to compare; "no answer" is compared, too, if it is possible.
     """
     options = question["spans"][:n_best]
     if question["null"] is not None or not options:

@@ -94,6 +94,10 @@ def answer_span(context: str, answer: Answer) -> tuple[int, int]:
 
     Of several occurrences it is the nearest to `answer.start`, or the first without a start.
 
+    Args:
+        context: the whole context.
+        answer: the answer, whose text must occur in it.
+
     Raises:
         ConfigurationError: if the context does not contain the text.
     """

@@ -134,6 +134,12 @@ def check_room(
 ) -> None:
     """Check that each window has room for more context than it repeats.
 
+    Args:
+        tokenizer: the tokenizer.
+        questions: the questions, each whole in every window of its context.
+        max_length: maximum tokens in a window.
+        stride: tokens of context that a window repeats from the one before.
+
     Raises:
         ConfigurationError: if a question is too long.
     """

@@ -47,6 +47,10 @@ class SummarizationDataModule(Seq2SeqDataModule):
     def known_columns(self, split: str, present: list[str]) -> tuple[str, str]:
         """Return the first pair of `KNOWN_COLUMNS` that the split has and that fits a set column.
 
+        Args:
+            split: name of the split, for the error message.
+            present: its columns.
+
         Raises:
             ConfigurationError: if no pair fits.
         """

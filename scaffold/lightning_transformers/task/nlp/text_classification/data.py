@@ -73,6 +73,10 @@ class TextClassificationDataModule(LabelledData, PaddedTextDataModule):
     def inferred_columns(self, split: str, rows: AnyDataset) -> tuple[str, str | None]:
         """Return `text` and `text_pair`, or else the only one or two text columns.
 
+        Args:
+            split: name of the split, for the error message.
+            rows: its rows; the label column does not count.
+
         Raises:
             ConfigurationError: if there is no text column, or more than two.
         """
@@ -190,7 +194,15 @@ def require_values(columns: Columns, names: Iterable[str | None], place: str) ->
 
 
 def target(value: Any, labels: LabelEncoder | None) -> int | float | list[float]:
-    """Return the label for the model: a class id, a multi-hot vector, or a float for regression."""
+    """Return the label for the model.
+
+    Args:
+        value: a value of the label column: a class, a list of classes, or a number.
+        labels: encodes a class as its id; None for regression.
+
+    Returns:
+        A class id, for a list a multi-hot vector, or for regression a float.
+    """
     if labels is None:
         return float(value)
     if isinstance(value, list):

@@ -69,9 +69,19 @@ def tokenize_words(
     max_length: int,
     truncation: bool,
 ) -> dict[str, Any]:
-    """Return the columns of the tokenizer, and `word_ids`.
+    """Tokenize sentences that are lists of words.
 
     A sentence that exceeds `max_length` without `truncation` is a ConfigurationError.
+
+    Args:
+        tokenizer: a fast tokenizer.
+        sentences: the words of each sentence.
+        max_length: maximum tokens in an input.
+        truncation: truncate longer sentences.
+
+    Returns:
+        The columns of the tokenizer, and `word_ids`: the index of the word of each token, -1 for a
+        special token.
     """
     # A byte-level tokenizer (GPT-2, RoBERTa) expects a space before each word.
     is_spaced = tokenizer.tokenize("a a")[-1] != tokenizer.tokenize("a")[-1]

@@ -91,6 +91,9 @@ class TokenClassificationTransformer(TaskTransformer):
         Args:
             true: true tag ids, (batch, words), int64; -100 after the last word.
             predicted: predicted tag ids, (batch, words), int64; -1 for a truncated word.
+
+        Returns:
+            For each sentence two lists: the true and the predicted names, one per word.
         """
         names = {UNSEEN: OUTSIDE, **dict(enumerate(class_names(self.model)))}
         lengths = (true != IGNORE_INDEX).sum(1).tolist()
@@ -179,7 +182,7 @@ def entity_spans(sentence: Sentence, tagged: Sequence[tuple[int, str, float]]) -
 
 
 def word_spans(sentence: Sentence, tagged: Sequence[tuple[int, str, float]]) -> list[Row]:
-    """Return the tagged words of a sentence, with `tag` instead of `entity`, see `entity_spans`."""
+    """Return a mapping for each tagged word, with `tag` instead of `entity`; see `entity_spans`."""
     return [
         {"tag": tag, "score": score, **sentence.span(word, word)} for word, tag, score in tagged
     ]

@@ -35,18 +35,28 @@ class Sentence:
 
     @classmethod
     def in_text(cls, text: str, pattern: regex.Pattern[str] = WORDS_AND_PUNCTUATION) -> "Sentence":
-        """Return the words of a text; by default, each punctuation mark is a word."""
+        """Return the words of a text, with their positions in characters.
+
+        Args:
+            text: the text.
+            pattern: matches a word; by default, each punctuation mark is one, too.
+        """
         found = list(pattern.finditer(text))
         return cls([match[0] for match in found], [match.span() for match in found], text)
 
     @classmethod
     def of_words(cls, words: Iterable[object]) -> "Sentence":
-        """Return the sentence of a list of words."""
+        """Return the sentence of a list of words, whose positions are their indices."""
         texts = [str(word) for word in words]
         return cls(texts, [(index, index + 1) for index in range(len(texts))])
 
     def span(self, first: int, last: int) -> Row:
-        """Return `text`, `start` and `end` of the words from the first to the last."""
+        """Return `text`, `start` and `end` of several words, see `spans`.
+
+        Args:
+            first: index of the first word.
+            last: index of the last word, inclusive.
+        """
         start, end = self.spans[first][0], self.spans[last][1]
         text = " ".join(self.words[start:end]) if self.text is None else self.text[start:end]
         return {"text": text, "start": start, "end": end}
@@ -92,9 +102,11 @@ def read_lines(lines: Iterable[str], place: str) -> Iterator[tuple[list[str], li
             continue
         columns = columns or len(fields)
         if len(fields) != columns or columns < 2:
+            expected = f"the first line has {columns}" if columns > 1 else "at least 2 are required"
             raise ConfigurationError(
-                f"line {number} of {place} has {len(fields)} fields ({line.strip()[:30]}): write a "
-                "word and its tag per line, and an empty line after each sentence"
+                f"line {number} of {place} has {len(fields)} fields ({line.strip()[:30]}), "
+                f"{expected}: write a word and its tag per line, and an empty line after each "
+                "sentence"
             )
         words.append(fields[0])
         tags.append(fields[-1])

@@ -88,7 +88,7 @@ class TranslationDataModule(Seq2SeqDataModule):
         """
         ask = "set dataset.source_language=<language> dataset.target_language=<language>"
         if not self.has_source:
-            raise ConfigurationError(f"the languages are unknown: {ask}")
+            raise ConfigurationError(f"the languages are unknown without a dataset: {ask}")
         split, rows = next(iter(self.raw_dataset.items()))
         present = languages_in(split, rows)
         if len(present) != 2:
@@ -152,6 +152,11 @@ class TranslationDataModule(Seq2SeqDataModule):
             return wanted
         if len(near) == 1:
             return near[0]
+        if near:
+            raise ConfigurationError(
+                f"the tokenizer has several codes for '{wanted}' ({', '.join(sorted(near))}): set "
+                f"dataset.{hyperparameter}=<code>"
+            )
         hint = did_you_mean(wanted, (code for code in codes if code[:2] == wanted[:2]))
         raise ConfigurationError(
             f"the tokenizer has no language '{wanted}'{hint}: set dataset.{hyperparameter}=<code>"
@@ -173,7 +178,11 @@ class TranslationDataModule(Seq2SeqDataModule):
 
 
 def languages_in(split: str, rows: AnyDataset) -> list[str]:
-    """Return the languages of a dataset in order: the keys of `translation`, or the text columns.
+    """Return the languages of a split in order: the keys of `translation`, or the text columns.
+
+    Args:
+        split: name of the split, for the error message.
+        rows: its rows.
 
     Raises:
         ConfigurationError: if `translation` is not a column of mappings.

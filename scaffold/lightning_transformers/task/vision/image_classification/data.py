@@ -50,7 +50,14 @@ class ImageClassificationDataModule(LabelledData):
         )
 
     def resolve_image_paths(self, split: str, rows: AnyDataset) -> AnyDataset:
-        """Return rows with undecoded images, or with absolute paths to images that exist."""
+        """Return rows with undecoded images, or with absolute paths to images that exist.
+
+        Other columns of images, such as bytes, are unchanged.
+
+        Args:
+            split: name of the split, whose file paths are relative to.
+            rows: its raw rows.
+        """
         column, file = self.image_column, self.named_files().get(split)
         feature = (rows.features or {}).get(column)
         if isinstance(feature, Image):

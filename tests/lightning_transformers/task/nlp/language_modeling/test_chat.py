@@ -113,7 +113,7 @@ MISTAKES: dict[str, tuple[list[Any], dict[str, Any], str]] = {
     ),
     "another column": ([TWO], {"messages_column": "chat"}, "no column 'chat'"),
     "texts": (["Hi"], {}, "'Hi' is not a conversation: give a list of {role: user"),
-    "other keys": ([[{"from": "human", "value": "Hi"}]], {}, "is not a conversation"),
+    "other keys": ([[{"from": "human", "value": "Hi"}]], {}, "is not a message of a conversation"),
     "blocks": ([TWO], {"packing": "blocks"}, "set dataset.packing=documents or none"),
     "no template": ([TWO], {}, "has no chat template: set dataset.chat_template=<file>, such as"),
     "no prefix": ([TWO], {"chat_template": FORGETFUL}, "with {% generation %}"),
@@ -171,7 +171,7 @@ def test_inputs_to_predict_on_end_with_the_prompt_for_an_answer(x: Any) -> None:
 
 @pytest.mark.parametrize("x", [{"content": "Hi"}, [], "", [1]])
 def test_inputs_that_are_no_conversation(x: Any) -> None:
-    with pytest.raises(ConfigurationError, match="is not a conversation"):
+    with pytest.raises(ConfigurationError, match=r"is not a (conversation|message)"):
         list(chat().predict_batches([x], 1))
 
 

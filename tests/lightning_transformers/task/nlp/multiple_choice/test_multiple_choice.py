@@ -164,7 +164,7 @@ def test_predictions_one_by_one_and_together(values: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("value", ["text", {"context": "a", "choices": ["b", "c"]}, {"x": 1}])
 def test_input_without_choices_is_refused(value: Any) -> None:
-    with pytest.raises(ConfigurationError, match=r"incomplete input .* choices: \[one"):
+    with pytest.raises(ConfigurationError, match=r"input .* lacks context, .* choices: \[one"):
         model().predict([value], MultipleChoiceDataModule(TOKENIZER))
 
 
@@ -172,7 +172,7 @@ MISTAKES: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "text for a list": ({"choices": '["a", "b"]'}, {}, "has no lists: write one column per choice"),
     "one choice": ({"choices": ["a"]}, {}, "has the choices ['a']: give at least 2"),
     "no column": ({}, {"choices_column": "options"}, "or dataset.choice_columns=[a,b]"),
-    "gap": ({"choices": ["a", None, "c"]}, {}, "none of them empty"),
+    "gap": ({"choices": ["a", None, "c"]}, {}, "has an empty choice before others"),
     "label": ({"label": 4}, {}, "the label '4' in column 'label' of the train set is none of"),
     "no room": ({"question": "long " * 200}, {}, "and is not truncated: shorten it"),
 }

@@ -55,7 +55,7 @@ def test_a_test_set_without_labels_is_left_out_of_an_evaluation(
     data = data_module(write(tmp_path / "rows.jsonl", ROWS), test_file=secret)
     metrics = evaluate(model(data), data, trainer(tmp_path))
     assert "val/accuracy" in metrics
-    left_out = "the test set has no labels and is ignored"
+    left_out = "the test set has no labels and is ignored: metrics are of the validation set"
     assert caplog.messages.count(left_out) == 1
 
 
