@@ -227,8 +227,7 @@ class TaskTransformer(LightningModule):
         if not loss.total.requires_grad:
             raise ConfigurationError(all_frozen_message(self.model))
         every = fields(self.trainer).log_every_n_steps
-        due = every and (self.global_step + 1) % every == 0
-        if due:
+        if due := every and (self.global_step + 1) % every == 0:
             self.log("train/loss", loss.mean.detach(), prog_bar=True)
         self.unlogged_loss = None if due else loss.mean.detach()
         return loss.mean
@@ -428,8 +427,7 @@ class TaskTransformer(LightningModule):
         """Write a model repository for `from_pretrained`, with adapters merged.
 
         Args:
-            folder: folder for the weights (safetensors), the configs, with the settings that the
-                attached data determine, and the processor's files.
+            folder: for the weights (safetensors), configs with settings of the data, and processor.
             processor: the tokenizer or image processor.
         """
         values = (self.config_to_export(), self.generation_settings()) if self.data else ({}, {})
