@@ -68,7 +68,7 @@ def blamed(cls: type, names: Iterable[str] = ()) -> str:
     chosen = [name for name in names if name in hooks] or sorted(hooks)
     methods = [(name, getattr(cls, name)) for name in chosen]
     places = [f"{place(method)} ({name})" for name, method in methods if callable(method)]
-    return "".join(f"{', '.join(places)}: " for _ in places[:1])
+    return f"{', '.join(places)}: " if places else ""
 
 
 @contextmanager

@@ -99,13 +99,13 @@ def missing_values(sources: Sources, owner: ClassSource) -> Iterator[Problem]:
     for method in owner.methods():
         definitions = (each.members.get(method.name) for each in owner.ancestry if each not in own)
         base = next((each for each in definitions if isinstance(each, ast.FunctionDef)), None)
-        expected = ast.unparse(base.returns) if base and base.returns else "None"
+        expected = ast.unparse(base.returns).strip("'") if base and base.returns else "None"
         if NO_VALUE.search(expected) or (is_manual and method.name in MANUAL):
             continue
         is_abstract = any("abstract" in ast.unparse(each) for each in method.decorator_list)
         raises = any(isinstance(each, ast.Raise) for each in method.body)
         if not (is_abstract or raises or any(map(_gives_value, _own_nodes(method)))):
-            message = f"{method.name} returns nothing, and must return {expected.strip(chr(39))}"
+            message = f"{method.name} returns nothing, and must return {expected}"
             yield "missing-return", method.lineno, message
 
 
