@@ -199,7 +199,9 @@ def table(before: Path, after: Path) -> None:
         ends = " / ".join(x["outcome"] for x in said)
         rows.append(f"| {mutant['id']} | {place} | {shown(mutant)} | {hit} | {ends} |")
     equal = [f"* {x['id']}: {x['equivalent']}" for x in mutants if "equivalent" in x]
-    changed = [f"* {x['id']}: {shown(x | x['after'])}" for x in mutants if "after" in x]
+    later = [(x, x["after"]) for x in mutants if "after" in x]
+    changed = [f"* {x['id']}: {shown(x | after)}" for x, after in later if "gone" not in after]
+    gone = [f"* {x['id']}: {after['gone']}" for x, after in later if "gone" in after]
     share = [f"{n} of {len(mutants)} ({n / (len(mutants) - len(equal)):.0%})" for n in killed]
     lines = ["# Mutants that the tests kill", "", *(f"    {x}" for x in COMMANDS), ""]
     lines += [f"Seed {SEED}; at most {PER_MODULE} mutants per module. Killed before: {share[0]}"]
@@ -208,6 +210,7 @@ def table(before: Path, after: Path) -> None:
     lines += ["| | where | mutant | tests that hit it, before / after | before / after |"]
     lines += ["|---|---|---|---|---|", *rows, "", "Equivalent:", "", *equal]
     lines += ["", "The same mutant in statements that are written differently now:", "", *changed]
+    lines += ["", "Gone:", "", *gone]
     MUTANTS.with_suffix(".md").write_text("\n".join(lines) + "\n")
 
 

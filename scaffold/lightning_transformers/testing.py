@@ -39,15 +39,13 @@ SMOKE = (
     "trainer.max_epochs=1",
     "trainer.limit_train_batches=2",
     "trainer.limit_val_batches=1",
+    "+trainer.limit_test_batches=1",
+    "training.batch_size=4",
 )
 
 PACKAGES = ("lightning_transformers.", "pytorch_lightning.", "lightning_fabric.", "torch.")
 """Prefixes of modules outside a project."""
-LIMITS = (
-    "trainer.num_sanity_val_steps=1",
-    "+trainer.limit_test_batches=1",
-    "+trainer.limit_predict_batches=1",
-)
+LIMITS = ("trainer.num_sanity_val_steps=1", "+trainer.limit_predict_batches=1")
 NOT_IN_EVERY_RUN = {"on_exception", "load_state_dict", "postprocess"}
 """Hooks that only an error, a nonempty state or a prediction calls."""
 

@@ -16,7 +16,7 @@ from lightning_transformers.data.collators import CausalCollator
 from lightning_transformers.models.sharding import FullyShardedStrategy
 from tests.helpers.language_modeling import model, sample, trainer
 from tests.helpers.rendered import BASES
-from tests.helpers.weighting_runs import BATCHES, parts_of, task_and_batch, update
+from tests.helpers.weighting_runs import parts_of, task_and_batch, update
 
 TWO: dict[str, Any] = {"strategy": "ddp", "devices": 2}
 ODD = {"limit_val_samples": 5, "batch_size": 3, "block_size": 32}
@@ -26,7 +26,7 @@ ODD = {"limit_val_samples": 5, "batch_size": 3, "block_size": 32}
 def updates(
     *recipes: str,
     base: str = "language_modeling",
-    numbers: Sequence[int] = BATCHES,
+    numbers: Sequence[int],
     plain: bool = False,
     sharded: bool = False,
 ) -> dict[int, torch.Tensor]:
@@ -67,7 +67,7 @@ def validated(plain: bool = False) -> dict[str, float]:
 
 if __name__ == "__main__":
     results = {
-        "updates": updates(),
+        "updates": updates(numbers=[1, 8]),
         "recipes": updates("label_smoothing", "custom_loss", numbers=[1, 4]),
         "sharded": updates(sharded=True, numbers=[1, 4]),
         "bases": {base: updates(base=base, numbers=[2])[2] for base in BASES},

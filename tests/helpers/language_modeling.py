@@ -41,7 +41,12 @@ class Recorder(LanguageModelingTransformer):
 
 
 def sample(**hyperparameters: Any) -> LanguageModelingDataModule:
-    values = {"dataset_name": "sample", "block_size": 64, "limit_train_samples": 200}
+    values = {
+        "dataset_name": "sample",
+        "block_size": 64,
+        "limit_train_samples": 200,
+        "limit_val_samples": 40,
+    }
     return LanguageModelingDataModule(TOKENIZER, **values | hyperparameters)
 
 

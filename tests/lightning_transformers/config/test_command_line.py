@@ -35,6 +35,10 @@ def test_commands_that_new_task_prints_run_as_printed(project: Path, run: Run) -
     change, *commands = printed.splitlines()
     assert change.split() == ["cd", "again"]
     assert [line.split()[0] for line in commands] == ["python", "pytest", "git"]
+    (project / "again/conf/local").mkdir()
+    (project / "again/conf/local/default.yaml").write_text(
+        "# @package _global_\ntrainer:\n  limit_train_batches: 4\n  limit_val_batches: 2\n"
+    )
     for line in commands:
         command = ["sh", "-c", line] if "&&" in line else shlex.split(line)
         done = warm.run(command, project / "again")

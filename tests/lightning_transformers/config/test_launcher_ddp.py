@@ -26,6 +26,7 @@ TWO = (
     "trainer.max_epochs=1",
     "trainer.limit_train_batches=4",
     "trainer.limit_val_batches=2",
+    "training.batch_size=4",
 )
 PATHS = os.pathsep.join([str(ROOT / "scaffold"), str(ROOT)])
 PLAIN = """

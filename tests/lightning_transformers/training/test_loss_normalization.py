@@ -46,8 +46,18 @@ def update_of(
     return update(task, parts_of(batch, batches), precision=precision)
 
 
-@pytest.mark.parametrize("precision", BOUND)
-@pytest.mark.parametrize("base", BASES)
+@pytest.mark.parametrize(
+    ("base", "precision"),
+    [
+        *((base, "64-true") for base in BASES),
+        ("language_modeling", "32-true"),
+        *(
+            pytest.param(base, "32-true", marks=pytest.mark.slow)
+            for base in BASES
+            if base != "language_modeling"
+        ),
+    ],
+)
 def test_parts_of_a_batch_give_its_update(base: str, precision: str) -> None:
     whole = update_of(base, 1, precision)
     for batches in BATCHES:
