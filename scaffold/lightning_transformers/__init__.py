@@ -5,10 +5,13 @@ The names below are public, and so are the packages `task.nlp.<task>`, `task.vis
 first used: importing this package loads no torch.
 """
 
-from typing import TYPE_CHECKING
+from lightning_transformers.shadowing import NamedShadowing
 
-from lightning_transformers.base.lazy import lazy_exports
-from lightning_transformers.former_paths import FormerPaths
+with NamedShadowing():
+    from typing import TYPE_CHECKING
+
+    from lightning_transformers.base.lazy import lazy_exports
+    from lightning_transformers.former_paths import FormerPaths
 
 if TYPE_CHECKING:
     from lightning_transformers.base.types import Batch as Batch

@@ -5,17 +5,20 @@ Nothing of the training stack is imported before it is known to be there.
 
 from __future__ import annotations
 
-import re
 import sys
-from importlib import import_module
-from importlib.metadata import PackageNotFoundError, distribution
-from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from packaging.version import Version
-
+from lightning_transformers.shadowing import NamedShadowing
 from lightning_transformers.version import VERSION
+
+with NamedShadowing():
+    import re
+    from importlib import import_module
+    from importlib.metadata import PackageNotFoundError, distribution
+    from importlib.util import find_spec
+    from pathlib import Path
+
+    from packaging.version import Version
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -68,9 +71,10 @@ def export(script: str | None = None) -> None:
 def rerun(script: str | None = None) -> None:
     """Repeat the run whose folder the command line names; `script` as in `train`."""
     check_installation(script)
-    from lightning_transformers.runs.rerun_command import run_command
+    with NamedShadowing():
+        from lightning_transformers.runs.rerun_command import run_command
 
-    run_command(script)
+        run_command(script)
 
 
 def explain(script: str | None = None) -> None:
@@ -80,14 +84,16 @@ def explain(script: str | None = None) -> None:
 
 def _run(command: str, script: str | None, *, keeps_files: bool = True) -> None:
     check_installation(script)
-    from lightning_transformers.config.app import run_app
 
     def function(config: DictConfig) -> None:
         # Imports torch, which a mistake in the config does not need.
         module = import_module(f"lightning_transformers.runs.{command}")
         getattr(module, f"{command}_from_config")(config)
 
-    run_app(function, script, keeps_files=keeps_files, examples=EXAMPLES.get(command, ()))
+    with NamedShadowing():
+        from lightning_transformers.config.app import run_app
+
+        run_app(function, script, keeps_files=keeps_files, examples=EXAMPLES.get(command, ()))
 
 
 def check_installation(script: str | None) -> None:

@@ -17,11 +17,20 @@ import torch
 from hydra.utils import get_class
 from omegaconf import DictConfig
 from pytorch_lightning import Callback, LightningModule, Trainer
+from torch import Tensor
 from torch.optim import Optimizer
 
 from lightning_transformers.config.app import suppress_library_warnings
 from lightning_transformers.config.compose import compose
 from lightning_transformers.core import TaskTransformer, TransformerDataModule
+from lightning_transformers.faults import (
+    blamed,
+    errors_located,
+    methods_checked,
+    own_hooks,
+    place,
+    shared_state,
+)
 from lightning_transformers.runs.build import (
     build_data,
     build_model,
@@ -43,9 +52,10 @@ SMOKE = (
     "training.batch_size=4",
 )
 
-PACKAGES = ("lightning_transformers.", "pytorch_lightning.", "lightning_fabric.", "torch.")
-"""Prefixes of modules outside a project."""
 LIMITS = ("trainer.num_sanity_val_steps=1", "+trainer.limit_predict_batches=1")
+OPTIMIZATION = ("configure_optimizers", "parameter_groups", "build_optimizer", "build_scheduler")
+VALIDATION = ("on_validation_epoch_end", "validation_step", "configure_metrics", "metric_inputs")
+"""Methods that decide whether `val/loss` is logged."""
 NOT_IN_EVERY_RUN = {"on_exception", "load_state_dict", "postprocess"}
 """Hooks that only an error, a nonempty state or a prediction calls."""
 
@@ -66,14 +76,33 @@ class TaskContract:
         assert task_class(self.compose(tmp_path)) is self.task_class
 
     def test_trains(self, tmp_path: Path) -> None:
-        """Two steps change exactly the parameters with a gradient."""
-        run = train_recorded(self.compose(tmp_path))
-        assert run.changed, "no parameter changed"
+        """Two steps change exactly the parameters with a gradient, and a second run is equal.
+
+        A failure names the line of the project first.
+        """
+        cls = self.task_class
+        may_freeze = type(self).parameters_to_change is not TaskContract.parameters_to_change
+        shared = shared_state(cls)
+        with errors_located(cls), methods_checked(cls, may_freeze):
+            run = train_recorded(self.compose(tmp_path))
+            again = train_recorded(self.compose(tmp_path / "again"))
+        at = blamed(cls, OPTIMIZATION)
+        assert run.changed, f"{at}no parameter changed"
         due = self.parameters_to_change(run.steps.due)
         orphans = due & run.steps.orphans - run.changed
-        assert not orphans, f"gradient, but in no parameter group: {sorted(orphans)}"
-        assert due <= run.changed, f"gradient, but no change: {sorted(due - run.changed)}"
-        assert run.changed <= due, f"changed, but not by an optimizer: {sorted(run.changed - due)}"
+        assert not orphans, f"{at}gradient, but in no parameter group: {sorted(orphans)}"
+        at = blamed(cls)
+        assert due <= run.changed, f"{at}gradient, but no change: {sorted(due - run.changed)}"
+        extra = sorted(run.changed - due)
+        assert not extra, f"{at}changed, but not by an optimizer: {extra}"
+        changed = {key for key, text in shared_state(cls).items() if shared.get(key) != text}
+        kept = sorted(name for name, in_class in changed if in_class)
+        assert not kept, f"{kept[0]} is shared by all runs, and a run changed it"
+        is_equal = repr(run.metrics) == repr(again.metrics) and all(
+            torch.equal(weight, again.weights[name]) for name, weight in run.weights.items()
+        )
+        at = f"{min(changed)[0]}: " if changed else blamed(cls)
+        assert is_equal, f"{at}two runs with the same seed differ; state outlives the first"
 
     def parameters_to_change(self, due: set[str]) -> set[str]:
         """Return the names of exactly the parameters that training must change.
@@ -121,7 +150,8 @@ class DatasetContract:
     def test_a_batch_trains(self, tmp_path: Path) -> None:
         """One step of the task on a batch changes parameters."""
         name_stubs(self.data_class)
-        run = train_recorded(self.compose(tmp_path))
+        with errors_located(self.data_class):
+            run = train_recorded(self.compose(tmp_path))
         assert type(run.data) is self.data_class
         assert run.changed, "no parameter changed"
 
@@ -223,13 +253,6 @@ def overridden_hooks(cls: type[Callback]) -> set[str]:
     return {name for name in hooks if getattr(cls, name) is not getattr(Callback, name)}
 
 
-def own_hooks(cls: type[TaskTransformer]) -> set[str]:
-    """Return the names of the methods of `TaskTransformer` that a project's class overrides."""
-    own = [base for base in cls.__mro__ if not base.__module__.startswith(PACKAGES)]
-    names = {name for base in own for name, value in vars(base).items() if callable(value)}
-    return {name for name in names if not name.startswith("_") and hasattr(TaskTransformer, name)}
-
-
 @contextmanager
 def calls_recorded(cls: type, hooks: Iterable[str]) -> Iterator[set[str]]:
     """Yield a set that collects the names of the methods that are called within the block.
@@ -259,8 +282,9 @@ def name_stubs(cls: type) -> None:
     for name, method in vars(cls).items():
         function = getattr(method, "fget", method)
         if inspect.isfunction(function) and is_stub(function):
-            place = f"{inspect.getsourcefile(function)}:{function.__code__.co_firstlineno}"
-            warnings.warn(f"{place}: {name} only calls super(): implement it", stacklevel=2)
+            warnings.warn(
+                f"{place(function)}: {name} only calls super(): implement it", stacklevel=2
+            )
 
 
 def is_stub(function: FunctionType) -> bool:
@@ -324,11 +348,15 @@ class RecordedRun:
         data: its data module.
         changed: names of the parameters that differ after it.
         steps: the record of its optimizer steps.
+        weights: the parameters after it, by name.
+        metrics: the logged metrics, by name.
     """
 
     data: TransformerDataModule
     changed: set[str]
     steps: Steps
+    weights: dict[str, Tensor]
+    metrics: dict[str, float]
 
 
 def train_recorded(config: DictConfig) -> RecordedRun:
@@ -341,10 +369,12 @@ def train_recorded(config: DictConfig) -> RecordedRun:
     fields(trainer).callbacks.append(steps)
     before = {name: p.detach().clone() for name, p in model.named_parameters()}
     metrics = train(model, data, trainer)
-    assert torch.isfinite(torch.tensor(metrics["val/loss"]))
-    after = dict(model.named_parameters())
+    at = blamed(type(model), VALIDATION)
+    assert "val/loss" in metrics, f"{at}the validation logs no val/loss"
+    assert torch.isfinite(torch.tensor(metrics["val/loss"])), f"{at}val/loss is not finite"
+    after = {name: p.detach().clone() for name, p in model.named_parameters()}
     changed = {name for name, value in before.items() if not torch.equal(after[name], value)}
-    return RecordedRun(data, changed, steps)
+    return RecordedRun(data, changed, steps, after, metrics)
 
 
 def project_of(test: type) -> Path:

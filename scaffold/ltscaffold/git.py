@@ -3,16 +3,37 @@
 import os
 import signal
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from ltscaffold.errors import ScaffoldError
 
 TIMEOUT_S = 120
 """Limit for an operation on a remote."""
-GIT_VARIABLES = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_NAMESPACE"}
+GIT_VARIABLES = {
+    *("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_NAMESPACE"),
+    *("GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES"),
+}
 """Variables that git sets for a child, about its own repository."""
+SETTING_VARIABLES = ("GIT_TEMPLATE_DIR", "GIT_ALLOW_PROTOCOL", "GIT_PROTOCOL_FROM_USER")
+"""Variables with which a user changes what git does in any repository."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A setting of git: a key of its configuration, or a variable of the environment.
+
+    Attributes:
+        key: such as "core.hooksPath" or "GIT_TEMPLATE_DIR".
+        value: its value.
+        reset: the shell command that resets it.
+    """
+
+    key: str
+    value: str
+    reset: str
 
 
 def git(*arguments: str | Path, cwd: Path | None = None, **environment: str) -> bytes:
@@ -55,7 +76,7 @@ def run_git(
 
 def git_error(done: subprocess.CompletedProcess[bytes]) -> ScaffoldError:
     """Return the error for a failed run of git, with its command line and standard error."""
-    reason = done.stderr.decode(errors="replace").strip()
+    reason = " ".join(done.stderr.decode(errors="replace").split())
     return ScaffoldError(f"`{' '.join(done.args)}` failed: {reason}")
 
 
@@ -73,11 +94,10 @@ def git_over_network(*arguments: str | Path) -> None:
     Raises:
         ScaffoldError: if git is missing, fails, or takes longer than `TIMEOUT_S` seconds.
     """
-    inherited = {name: value for name, value in os.environ.items() if name not in GIT_VARIABLES}
     with _git_on_path():
         running = subprocess.Popen(
             ["git", *map(str, arguments)],
-            env=inherited | {"GIT_TERMINAL_PROMPT": "0"},
+            env=_user_environment() | {"GIT_TERMINAL_PROMPT": "0"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -102,8 +122,57 @@ def clean_environment() -> dict[str, str]:
         "GIT_ATTR_NOSYSTEM": "1",
         "GIT_CONFIG_GLOBAL": os.devnull,
         "GIT_CONFIG_NOSYSTEM": "1",
+        "LC_ALL": "C",  # so that errors can be recognized
         "XDG_CONFIG_HOME": os.devnull,  # git reads attributes there
     }
+
+
+def user_settings(nowhere: Path) -> list[Setting]:
+    """Return the user's settings that hold in every repository, in order of precedence.
+
+    Args:
+        nowhere: a folder outside of any repository.
+
+    Raises:
+        ScaffoldError: if git is missing, or cannot read them.
+    """
+    command = ("git", "config", "--list", "--includes", "--show-scope", "-z")
+    with _git_on_path():
+        done = subprocess.run(
+            command, cwd=nowhere, env=_user_environment(), capture_output=True, check=False
+        )
+    if done.returncode:
+        raise git_error(done)
+    words = os.fsdecode(done.stdout).split("\0")
+    settings = []
+    for scope, entry in zip(words[::2], words[1::2], strict=False):
+        key, _, value = entry.partition("\n")
+        if not key.startswith("include"):  # the listed settings are those of included files, too
+            settings.append(Setting(key, value, f"git config --{scope} --unset-all {key}"))
+    folder = Path(os.environ.get("XDG_CONFIG_HOME") or "~/.config").expanduser() / "git"
+    defaults = {
+        "core.excludesfile": folder / "ignore",
+        "core.attributesfile": folder / "attributes",
+    }
+    variables = [name for name in SETTING_VARIABLES if name in os.environ]
+    return [
+        *(Setting(key, str(path), f"edit {path}") for key, path in defaults.items()),
+        *settings,
+        *(Setting(name, os.environ[name], f"unset {name}") for name in variables),
+    ]
+
+
+def with_settings(settings: Sequence[Setting]) -> dict[str, str]:
+    """Return the variables for `git` and `run_git` with which it has settings of the user."""
+    variables = {each.key: each.value for each in settings if each.key in SETTING_VARIABLES}
+    pairs = [(each.key, each.value) for each in settings if each.key not in SETTING_VARIABLES]
+    for number, (key, value) in enumerate(pairs):
+        variables |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
+    return variables | {"GIT_CONFIG_COUNT": str(len(pairs))}
+
+
+def _user_environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name not in GIT_VARIABLES}
 
 
 def in_repository(folder: Path) -> bool:
@@ -119,9 +188,9 @@ def ignored_paths(project: Path, paths: Iterable[str]) -> list[str]:
         project: the folder of the project; outside a repository or without git, none match.
         paths: relative to the project.
     """
-    stdin = "\0".join(paths).encode()
+    stdin = os.fsencode("\0".join(paths))
     try:
         done = run_git("check-ignore", "--no-index", "-z", "--stdin", cwd=project, stdin=stdin)
     except ScaffoldError:
         return []
-    return done.stdout.decode().split("\0")[:-1]
+    return os.fsdecode(done.stdout).split("\0")[:-1]

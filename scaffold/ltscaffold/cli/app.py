@@ -1,5 +1,6 @@
 """The commands of `ltscaffold`; each imports its modules when it runs, so --help stays fast."""
 
+import io
 import signal
 import sys
 from functools import partial
@@ -58,6 +59,9 @@ def main() -> None:
     Raises:
         SystemExit: with the exit status of an error, 130 if interrupted, 143 after SIGTERM.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # not closed; a path may be in no encoding
+            stream.reconfigure(errors="backslashreplace")
     # An exception ends child processes and rolls changes back; the default action does neither.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     try:
@@ -305,6 +309,8 @@ def trust(
     url = source.resolve_source(template)
     source.trust(url)
     typer.echo(f"trusted {url}: {', '.join(source.versions(url))}")
+    for note in source.untagged_commit(url):
+        typer.echo(f"note: {note}")
 
 
 @app.command("list")

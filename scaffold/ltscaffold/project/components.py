@@ -1,32 +1,129 @@
 """The files of components, and the plan that leads from one list of components to another."""
 
+import ast
+import re
 from collections.abc import Container
+from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+
 from ltscaffold.project.merge_files import Strategy, merge_files
-from ltscaffold.record.answers import ANSWERS_FILE, Answers, Component
-from ltscaffold.record.component_types import COMPONENT_TYPES
+from ltscaffold.project.python_code import parse_or_empty
+from ltscaffold.record.answers import ANSWERS_FILE, LOADER, Answers, Component
+from ltscaffold.record.component_types import CALLBACK, COMPONENT_TYPES
 from ltscaffold.templating import source
 from ltscaffold.templating.render import Files, render, render_answers
-from ltscaffold.writing.plan import Plan, compute_changes
+from ltscaffold.writing.plan import Plan, SourceLocation, compute_changes, read
 
 SKIP_IF_EXISTS = (".gitattributes", ".gitignore")
 """Files of the skeleton that belong to the user once they exist (Copier's _skip_if_exists)."""
 
 
-def component_files(answers: Answers, *components: Component) -> Files:
-    """Return the files of components as generated, by path, without edits.
+@dataclass(frozen=True)
+class Moved:
+    """A component's module that the user moved, or whose class the user renamed.
+
+    Attributes:
+        former: the path as generated.
+        former_class: the name of the class as generated.
+        path: the path of the module now.
+        class_name: the name of the class now.
+    """
+
+    former: str
+    former_class: str
+    path: str
+    class_name: str
+
+    def applied(self, files: Files) -> Files:
+        """Return rendered files as if the templates had the new path and name."""
+        module, now = (p.removesuffix(".py").replace("/", ".") for p in (self.former, self.path))
+        new_names = {module: now, self.former_class: self.class_name}
+        names = re.compile(rf"\b({'|'.join(map(re.escape, new_names))})\b")
+        return {
+            self.path if path == self.former else path: names.sub(lambda m: new_names[m[0]], text)
+            for path, text in files.items()
+        }
+
+
+def component_files(project: Path, answers: Answers, *components: Component) -> Files:
+    """Return the files of components, as `located_files` does."""
+    return located_files(project, answers, *components)[0]
+
+
+def located_files(
+    project: Path, answers: Answers, *components: Component
+) -> tuple[Files, list[Moved]]:
+    """Return the files of components, each rendered by the templates of its version.
+
+    A module that the user moved has the path that the `_target_` of the component's config names.
 
     Args:
+        project: the folder of the project.
         answers: the record of the project.
-        components: the components; each is rendered by the templates of its version.
+        components: the components.
+
+    Returns:
+        The files, and the modules that the user moved.
     """
     files: Files = {}
     for version in sorted({component.template_version for component in components}):
         at_version = [each for each in components if each.template_version == version]
         templates = source.checkout(answers.source, version)
         files |= render(templates, answers, at_version, skeleton=False)
-    return files
+    every = [moved for each in components if (moved := find_moved(project, answers, each, files))]
+    for moved in every:
+        files = moved.applied(files)
+        package_file = f"{moved.former.rpartition('/')[0]}/__init__.py"
+        if read(project, package_file) is None:
+            files.pop(package_file, None)
+    return files, every
+
+
+def find_moved(project: Path, answers: Answers, component: Component, files: Files) -> Moved | None:
+    """Return where the user moved a component's module, or None; nothing is guessed.
+
+    Args:
+        project: the folder of the project.
+        answers: the record of the project.
+        component: the component.
+        files: its files as rendered, and those of others.
+    """
+    rendered = re.search(r"_target_: *([\w.]+)\.(\w+)", files.get(config_file(component), ""))
+    target = own_target(project, answers, component)
+    if rendered is None or target is None:
+        return None
+    former, former_class = f"{rendered[1].replace('.', '/')}.py", rendered[2]
+    path, name = target
+    if former_class in _classes(project, former) or (path != former and path in files):
+        return None
+    if path != former and read(project, former) is not None:
+        return None
+    is_same_class = former_class in _classes(project, path)
+    return Moved(former, former_class, path, former_class if is_same_class else name)
+
+
+def own_target(project: Path, answers: Answers, component: Component) -> tuple[str, str] | None:
+    """Return the path and the class that a component's config names, or None.
+
+    The class is in a file of the project, and not that of another component.
+    """
+    try:
+        config = yaml.load(read(project, config_file(component)) or b"", LOADER)
+        config = config[component.name] if component.type == CALLBACK.name else config
+        module, _, name = config["_target_"].rpartition(".")
+    except (yaml.YAMLError, ValueError, TypeError, KeyError, AttributeError):
+        return None
+    path = f"{module.replace('.', '/')}.py"
+    others = [each for each in answers.components if each.name != component.name]
+    is_taken = name in {COMPONENT_TYPES[each.type].class_name(each.name) for each in others}
+    return None if is_taken or name not in _classes(project, path) else (path, name)
+
+
+def _classes(project: Path, path: str) -> set[str]:
+    body = parse_or_empty(read(project, path)).body
+    return {node.name for node in body if isinstance(node, ast.ClassDef)}
 
 
 def skeleton_files(answers: Answers) -> Files:
@@ -36,9 +133,9 @@ def skeleton_files(answers: Answers) -> Files:
     return files
 
 
-def project_files(answers: Answers) -> Files:
+def project_files(project: Path, answers: Answers) -> Files:
     """Return all generated files of a project, without the record."""
-    return skeleton_files(answers) | component_files(answers, *answers.components)
+    return skeleton_files(answers) | component_files(project, answers, *answers.components)
 
 
 def source_files(project: Path, answers: Answers, component: Component) -> list[str]:
@@ -50,8 +147,16 @@ def source_files(project: Path, answers: Answers, component: Component) -> list[
         component: the component.
     """
     place = project / answers.package / component.module.replace(".", "/")
-    paths = [place.with_suffix(".py")] if component.folder else sorted(place.rglob("*.py"))
-    return [path.relative_to(project).as_posix() for path in paths if path.is_file()]
+    found = [place.with_suffix(".py")] if component.folder else sorted(place.rglob("*.py"))
+    paths = [path.relative_to(project).as_posix() for path in found if path.is_file()]
+    target = own_target(project, answers, component)
+    return paths if target is None or target[0] in paths else [*paths, target[0]]
+
+
+def config_file(component: Component) -> str:
+    """Return the path of a component's config."""
+    group = "callbacks" if component.type == CALLBACK.name else component.type
+    return f"conf/{group}/{config_option(component)}.yaml"
 
 
 def config_option(component: Component) -> str:
@@ -79,7 +184,8 @@ def plan_components(
     Raises:
         ScaffoldError: if a file to create exists.
     """
-    before, after = _differing_files(old, new), _differing_files(new, old)
+    before, moved = _differing_files(project, old, new)
+    after, still_moved = _differing_files(project, new, old)
     same = {path for path in before if before[path] == after.get(path)}
     kept = {path for path in SKIP_IF_EXISTS if (project / path).exists()}
     # The user may have made the folder that new components share.
@@ -92,7 +198,12 @@ def plan_components(
     merge = merge_files(project, before, after, strategy)
     contents = merge.contents | {ANSWERS_FILE: answers_text(new).encode()}
     changes = compute_changes(project, contents)
-    return Plan(command, changes, merge.conflicts, merge.reviews, merge.notes)
+    places = [
+        SourceLocation(each.path, 1, f"the module that was generated as {each.former}")
+        for each in moved
+        if each in still_moved
+    ]
+    return Plan(command, changes, merge.conflicts, [*merge.reviews, *places], merge.notes)
 
 
 def answers_text(answers: Answers) -> str:
@@ -116,15 +227,22 @@ def _is_package(project: Path, path: str, deleted: Container[str]) -> bool:
     return any(module.relative_to(project).as_posix() not in deleted for module in modules)
 
 
-def _differing_files(answers: Answers | None, other: Answers | None) -> Files:
+def _differing_files(
+    project: Path, answers: Answers | None, other: Answers | None
+) -> tuple[Files, list[Moved]]:
     """Return the generated files of a record that may differ from those of another record.
 
     Args:
+        project: the folder of the project.
         answers: the record; None has no files.
         other: the other record; components that it has, too, are omitted.
+
+    Returns:
+        The files, and the modules that the user moved.
     """
     if answers is None:
-        return {}
+        return {}, []
     known = other.components if other else []
     changed = [component for component in answers.components if component not in known]
-    return skeleton_files(answers) | component_files(answers, *changed)
+    files, moved = located_files(project, answers, *changed)
+    return skeleton_files(answers) | files, moved

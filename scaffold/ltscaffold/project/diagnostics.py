@@ -1,18 +1,14 @@
-"""Static findings in the code and the configs of a component."""
+"""Static findings in the code of a component."""
 
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
-import yaml
-
-from ltscaffold.project.python_code import defined_names, methods
+from ltscaffold.project.python_code import methods
 from ltscaffold.project.removed_hooks import removed_hooks
 from ltscaffold.record.answers import Component
 from ltscaffold.record.component_types import COMPONENT_TYPES
 from ltscaffold.templating.catalog import Catalog
-from ltscaffold.writing.plan import read
 
 IGNORED_BY_GIT = "git ignores it, so `copier update` loses its edits; remove it from .gitignore"
 
@@ -74,37 +70,3 @@ def check_signature(path: str, method: ast.FunctionDef, parameters: list[str]) -
     if not required <= given or (given > len(taken) and method.args.vararg is None):
         message = f"{method.name}({', '.join(taken)}) is called with ({', '.join(expected)})"
         yield Finding("hook-signature", path, method.lineno, message)
-
-
-def check_config(project: Path, path: str, content: bytes) -> Iterator[Finding]:
-    """Yield a YAML error, and each `_target_` in the project that does not exist.
-
-    Args:
-        project: the folder of the project.
-        path: the file, for the findings.
-        content: the YAML of the file.
-    """
-    try:
-        config = yaml.compose(content, yaml.SafeLoader)
-    except (yaml.YAMLError, ValueError) as error:
-        mark = getattr(error, "problem_mark", None)
-        message = "invalid YAML: " + " ".join(str(error).split())[:120]
-        yield Finding("yaml-error", path, mark.line + 1 if mark else 0, message)
-        return
-    for line, target in find_targets(config):
-        module, _, name = target.rpartition(".")
-        code = read(project, module.replace(".", "/") + ".py")
-        if code is None and (project / module.split(".")[0]).is_dir():
-            yield Finding("target", path, line, f"_target_ {target}: {module} does not exist")
-        elif code is not None and name not in defined_names(code):
-            yield Finding("target", path, line, f"_target_ {target}: {module} has no {name}")
-
-
-def find_targets(node: yaml.Node | None) -> Iterator[tuple[int, str]]:
-    """Yield each `_target_` in a config with its line."""
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            if key.value == "_target_" and isinstance(value, yaml.ScalarNode):
-                yield value.start_mark.line + 1, value.value
-            else:
-                yield from find_targets(value)

@@ -1,5 +1,6 @@
 """Python in a process of its own: the generator imports neither the runtime nor other tools."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +16,15 @@ def run_python(folder: Path, *arguments: str | Path) -> subprocess.CompletedProc
         arguments: the command line after `python`.
     """
     command = [sys.executable, "-P", *map(str, arguments)]  # no module of the folder shadows ours
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        command,
+        cwd=folder,
+        env=os.environ | {"PYTHONUTF8": "1"},  # Hydra reads configs in the locale's encoding
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
+    )
 
 
 def python_output(project: Path, *arguments: str) -> str:

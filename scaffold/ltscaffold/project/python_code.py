@@ -18,17 +18,3 @@ def methods(code: bytes | str | None) -> Iterator[tuple[str, ast.FunctionDef]]:
         if isinstance(node, ast.ClassDef):
             functions = (each for each in node.body if isinstance(each, ast.FunctionDef))
             yield from ((node.name, function) for function in functions)
-
-
-def defined_names(code: bytes) -> set[str]:
-    """Return the names that a module defines or imports."""
-    names = set()
-    for node in parse_or_empty(code).body:
-        match node:
-            case ast.ClassDef() | ast.FunctionDef():
-                names.add(node.name)
-            case ast.ImportFrom() | ast.Import():
-                names |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}
-            case ast.Assign():
-                names |= {target.id for target in node.targets if isinstance(target, ast.Name)}
-    return names

@@ -58,7 +58,7 @@ def status(project: Path) -> Status:
 
 
 def _status(project: Path, answers: Answers, component: Component) -> ComponentStatus:
-    files = component_files(answers, component)
+    files = component_files(project, answers, component)
     states = {path: _state(project, path, text) for path, text in files.items()}
     folder = f"{COMPONENT_TYPES[component.type].hooks}/"
     fragments = [each for each in component.fragments if each.startswith(folder)]

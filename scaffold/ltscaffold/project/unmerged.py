@@ -52,7 +52,7 @@ def resolve(
         answers: the reconciled record of the project.
         paths: the unmerged files; those that are not generated stay unresolved.
     """
-    wanted = _only(component_files(answers, *answers.components), paths)
+    wanted = _only(component_files(project, answers, *answers.components), paths)
     commits = _commits(project)
     with tempfile.TemporaryDirectory(prefix="ltscaffold-unmerged") as folder:
         base, ours, theirs = (
@@ -121,7 +121,7 @@ def _stage(
     if recorded is None:
         return {}
     recorded = replace(recorded, project_fragments=answers.project_fragments)
-    before = _only(component_files(recorded, *recorded.components), files)
+    before = _only(component_files(folder, recorded, *recorded.components), files)
     merge = merge_files(folder, before, _only(wanted, before), "semantic")
     conflicts = {place.path for place in merge.conflicts}
     return {

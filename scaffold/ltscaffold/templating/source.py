@@ -9,19 +9,15 @@ import os
 import shlex
 import shutil
 import tarfile
-import tempfile
-from collections.abc import Callable
 from contextlib import suppress
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from platformdirs import user_cache_path
-
 from ltscaffold.errors import ScaffoldError
 from ltscaffold.git import git, git_over_network
+from ltscaffold.templating.cache import cached, intact, is_damaged, renew
 from ltscaffold.templating.trust import record_trust, require_trust
-from ltscaffold.writing.plan import user_folder
 
 SOURCE_URL = "ltscaffold::templates.git"
 """The `_src_path` of records, independent of the machine; git calls `git-remote-ltscaffold`."""
@@ -77,12 +73,15 @@ def repository(url: str) -> Path:
     """
     name, origin = _cache_entry(url)
     if url == SOURCE_URL:
-        return _cached(name, partial(git, "clone", "--quiet", "--bare", "--", origin))
+        return cached(name, partial(git, "clone", "--quiet", "--bare", "--", origin))
     require_trust(url)
-    cached = _cache_root() / name
-    if not cached.is_dir():
-        raise ScaffoldError(f"the templates {url} are not on this machine; {_fetch_command(url)}")
-    return cached
+    found = intact(name)
+    if found is None:
+        state = "damaged" if is_damaged(name) else "not"
+        raise ScaffoldError(
+            f"the templates {url} are {state} on this machine; {_fetch_command(url)}"
+        )
+    return found
 
 
 def trust(url: str) -> None:
@@ -108,13 +107,17 @@ def refresh(url: str) -> None:
 
 def _fetch(url: str) -> None:
     name, origin = _cache_entry(url)
-    cached = _cache_root() / name
-    if not cached.is_dir():
-        _cached(name, partial(_from_network, url, "clone", "--quiet", "--bare", "--", origin))
-        return
-    heads_and_tags = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
-    fetch = ("--git-dir", cached, "fetch", "--quiet", "--prune", "--", origin)
-    _from_network(url, *fetch, *heads_and_tags)
+
+    def make(repo: Path) -> None:
+        found = intact(name)
+        if found is None:
+            return _from_network(url, "clone", "--quiet", "--bare", "--", origin, repo)
+        shutil.copytree(found, repo, dirs_exist_ok=True)
+        heads_and_tags = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
+        fetch = ("--git-dir", repo, "fetch", "--quiet", "--prune", "--no-auto-maintenance")
+        return _from_network(url, *fetch, "--", origin, *heads_and_tags)
+
+    renew(name, make)
 
 
 def _fetch_command(url: str) -> str:
@@ -167,7 +170,22 @@ def checkout(url: str, version: str) -> Path:
             tar.extractall(path)
         check_templates(path, f"{url} {version}")
 
-    return _cached(f"{repo.stem}/{commit}", unpack)
+    return cached(f"{_cache_entry(url)[0]}-{commit}", unpack)
+
+
+def untagged_commit(url: str) -> list[str]:
+    """Return a line if the newest commit of an organization's templates is not their version."""
+    if url == SOURCE_URL:
+        return []
+    repo, latest = repository(url), versions(url)[-1]
+    newest = _commit(repo, "HEAD")
+    if newest in ("", _commit(repo, latest)):
+        return []
+    tags = git("--git-dir", repo, "tag", "--points-at", newest).decode().split()
+    return [
+        f"the newest commit of {url} is {' and '.join(tags) or 'no version'}, so projects get "
+        f"{latest}; git tag the commit with a version after {latest}, and push the tag"
+    ]
 
 
 def check_templates(folder: Path, name: str) -> None:
@@ -206,12 +224,12 @@ def _commit(repo: Path, version: str) -> str:
 def _cache_entry(url: str) -> tuple[str, str]:
     """Return the name of a URL's cached repository, and the URL to clone it from."""
     if url != SOURCE_URL:
-        return f"templates-of-{_digest(url.encode())}.git", _clone_url(url)
+        return f"templates-of-{_digest(url.encode())}", _clone_url(url)
     bundle = bundle_path()
     if not bundle.is_file():
         fix = f"correct {BUNDLE_VARIABLE}" if BUNDLE_VARIABLE in os.environ else "reinstall it"
         raise ScaffoldError(f"the bundle {bundle} of ltscaffold does not exist; {fix}")
-    return f"templates-{_digest(bundle.read_bytes())}.git", str(bundle)
+    return f"templates-{_digest(bundle.read_bytes())}", str(bundle)
 
 
 def _clone_url(url: str) -> str:
@@ -240,31 +258,3 @@ def bundle_path() -> Path:
     """Return the bundle of the package, or the one that the environment variable names."""
     override = os.environ.get(BUNDLE_VARIABLE)
     return Path(override) if override else Path(__file__).parent / "templates.bundle"
-
-
-def _cached(name: str, make: Callable[[Path], object]) -> Path:
-    """Return a folder of the cache, which is created first if it does not exist.
-
-    Args:
-        name: its path in the cache.
-        make: fills a new folder, which is renamed when it is complete.
-    """
-    final = _cache_root() / name
-    if final.is_dir():
-        return final
-    final.parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=f"{final.name}.", dir=final.parent))
-    try:
-        make(staging)
-        staging.rename(final)
-    except OSError:
-        if not final.is_dir():  # else another process was faster
-            raise
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-    return final
-
-
-@cache
-def _cache_root() -> Path:
-    return user_folder("cache", user_cache_path("ltscaffold"))

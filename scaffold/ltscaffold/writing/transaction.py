@@ -3,40 +3,64 @@
 The journal holds the plan and is on disk before the first file changes. A file is moved away before
 its successor takes its name, and compared with what the plan was made from. Until the journal is
 renamed, an error, a save in between or a kill rolls everything back, in the next command at the
-latest. Lock, journal and history are in the user's state folder, not in the project.
+latest.
 """
 
 import errno
-import hashlib
-import json
+import fcntl
 import os
-from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import asdict, replace
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO
 
 from filelock import FileLock
-from platformdirs import user_state_path
 
 from ltscaffold.errors import EditLossError, ScaffoldError
 from ltscaffold.record.answers import ANSWERS_FILE
-from ltscaffold.writing.plan import NEW_FILE, Change, Plan, consistent_reads, read, user_folder
+from ltscaffold.writing.discarded import Discarded
+from ltscaffold.writing.plan import NEW_FILE, Change, Plan, consistent_reads, read
+from ltscaffold.writing.state import (
+    backup_of,
+    claim_state,
+    committed_in,
+    content_of,
+    find_state,
+    history_in,
+    journal_in,
+    read_plan,
+    record_location,
+    staging_of,
+    state_folder,
+    write,
+    write_plan,
+)
 
 HISTORY_LENGTH = 50
 """Number of commands that can be undone."""
-OPEN_FILES = 200
-"""Number of files that are held open at once."""
-COPY_SUFFIX = ".ltscaffold-saved"
-"""Added to the name of a file that was saved twice: of the copy with the earlier save."""
+UNCHANGED = "nothing was changed"
 
 
 @contextmanager
 def project_lock(project: Path) -> Iterator[None]:
-    """Hold the lock of a project, after recovering from an interrupted command."""
-    history = user_folder("state", state_folder(project) / "history")
-    with FileLock(history.with_name("lock")):
+    """Hold the lock of a project, after recovering from an interrupted command.
+
+    The lock on the folder keeps out all users, the one in the state folder only the same user. That
+    counts where the folder does not exist yet, or its file system does not lock folders.
+
+    Raises:
+        ScaffoldError: if the state cannot be written, or the command cannot be rolled back.
+    """
+    with ExitStack() as stack:
+        with suppress(OSError):
+            descriptor = os.open(project, os.O_RDONLY)
+            stack.callback(os.close, descriptor)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        try:
+            state = claim_state(project)
+        except OSError as error:
+            raise ScaffoldError(f"cannot write {_reason(error)}; {UNCHANGED}") from None
+        stack.enter_context(FileLock(state / "lock"))
         recover(project)
         yield
 
@@ -63,7 +87,8 @@ def finish_interrupted(project: Path) -> None:
 
 def is_interrupted(project: Path) -> bool:
     """Return whether a command has left a journal or temporary files."""
-    return _journal(project).is_file() or _committed(project).is_file()
+    state = find_state(project)
+    return state is not None and (journal_in(state).is_file() or committed_in(state).is_file())
 
 
 def apply(project: Path, make_plan: Callable[[], Plan]) -> Plan:
@@ -85,7 +110,7 @@ def commit(project: Path, plan: Plan) -> None:
     """
     plan = replace(plan, created=_missing_folders(project, plan.changes))
     try:
-        _write_journal(project, plan)
+        write_plan(_journal(project), plan)
         _replace_all(project, plan)
         os.replace(_journal(project), _committed(project))
     except OSError as error:
@@ -103,15 +128,18 @@ def recover(project: Path) -> None:
     """Roll the plan of a killed command back, or clean up after it; edits since then are kept.
 
     Raises:
+        EditLossError: if a file was saved twice; both saves are kept.
         ScaffoldError: if a file cannot be restored.
     """
     if _journal(project).is_file():
-        plan = _read_plan(_journal(project))
+        plan = read_plan(_journal(project))
         outcome = _roll_back(project, plan)
         if _journal(project).is_file():
             raise ScaffoldError(f"'{plan.command}' was interrupted; {outcome}")
+        if outcome != UNCHANGED:
+            raise EditLossError(f"'{plan.command}' was interrupted and rolled back; {outcome}", "")
     elif _committed(project).is_file():
-        plan = _read_plan(_committed(project))
+        plan = read_plan(_committed(project))
         try:
             _clean_up(project, plan)
         except OSError as error:
@@ -122,14 +150,9 @@ def recover(project: Path) -> None:
 
 def last_command(project: Path) -> tuple[str, Plan] | None:
     """Return name and plan of the newest entry of the history, or None if it is empty."""
-    entries = _history(project)
-    return (entries[-1].name, _read_plan(entries[-1])) if entries else None
-
-
-def state_folder(project: Path) -> Path:
-    """Return the folder of a project's lock, journal and history."""
-    digest = hashlib.sha256(str(project.resolve()).encode()).hexdigest()[:16]
-    return user_state_path("ltscaffold") / digest
+    state = find_state(project)
+    entries = history_in(state) if state else []
+    return (entries[-1].name, read_plan(entries[-1])) if entries else None
 
 
 def _replace_all(project: Path, plan: Plan) -> None:
@@ -140,27 +163,28 @@ def _replace_all(project: Path, plan: Plan) -> None:
     """
     for folder in plan.created or ():
         (project / folder).mkdir(exist_ok=True)
+    record_location(project)
     for change in plan.changes:
         if change.after is not None:
-            staging = _staging(project / change.path)
-            _write(staging, change.after)
+            staging = staging_of(project / change.path)
+            write(staging, change.after)
             if change.before is not None or change.mode != NEW_FILE:
                 staging.chmod(change.mode)
     for change in plan.changes:
         target = project / change.path
         if change.before is not None:
             with suppress(FileNotFoundError):  # _check_backup reports it
-                os.replace(target, _backup(target))
+                os.replace(target, backup_of(target))
             _check_backup(target, change)
-        if change.after is not None and not _give_name(_staging(target), target):
-            raise _saved_meanwhile(change, _content(target))
+        if change.after is not None and not _give_name(staging_of(target), target):
+            raise _saved_meanwhile(change, content_of(target))
     for change in plan.changes:  # again: an editor may have had the file open
         if change.before is not None:
             _check_backup(project / change.path, change)
 
 
 def _check_backup(target: Path, change: Change) -> None:
-    now = _content(_backup(target))
+    now = content_of(backup_of(target))
     if now != change.before:
         raise _saved_meanwhile(change, now)
 
@@ -177,11 +201,11 @@ def _roll_back(project: Path, plan: Plan) -> str:
     The journal stays if a file cannot be restored.
     """
     if not _journal(project).is_file():  # not begun, or committed
-        return "nothing was changed"
-    failures, saves = list[str](), list[Path]()
+        return UNCHANGED
+    failures, discarded = list[str](), Discarded()
     for change in plan.changes:
         try:
-            saves += _restore(project / change.path, change)
+            _restore(project / change.path, change, discarded)
         except OSError as error:
             failures.append(f"cannot restore {_reason(error)}")
     for folder in reversed(plan.created or []):
@@ -190,43 +214,38 @@ def _roll_back(project: Path, plan: Plan) -> str:
         except OSError as error:
             if error.errno not in (errno.ENOENT, errno.ENOTEMPTY, errno.EEXIST):
                 failures.append(f"cannot remove {_reason(error)}")
+    if not failures:
+        with suppress(OSError):  # rolled back again by the next command, without effect
+            _journal(project).unlink()
+    outcome = [f"an earlier save is in {path}" for path in discarded.close()]
     if failures:
-        return f"{failures[0]}; the next command tries again"
-    with suppress(OSError):  # rolled back again by the next command, without effect
-        _journal(project).unlink()
-    return f"an earlier save is in {saves[0]}" if saves else "nothing was changed"
+        outcome += [failures[0], "the next command tries again"]
+    return "; ".join(outcome) or UNCHANGED
 
 
-def _restore(target: Path, change: Change) -> list[Path]:
-    """Undo a change from whichever step it has reached; a save since then keeps the name.
-
-    Returns:
-        The file that holds an earlier save, if there were two.
-    """
-    staging, backup = _staging(target), _backup(target)
+def _restore(target: Path, change: Change, discarded: Discarded) -> None:
+    """Undo a change from whichever step it has reached; a save since then keeps the name."""
+    staging, backup = staging_of(target), backup_of(target)
     if change.after is not None and _is_exchanged(target, change):
         staging.unlink(missing_ok=True)  # a link to target: a rename would do nothing
         os.replace(target, staging)
-        if _content(staging) != change.after:
+        if content_of(staging) != change.after:
             _give_name(staging, target)
-    saves = []
+        discarded.discard(staging, target, change.after)
     if backup.exists():
-        if not _give_name(backup, target) and _content(backup) != change.before:
-            os.replace(backup, _copy(target))
-            saves = [_copy(target)]
-        backup.unlink(missing_ok=True)
+        _give_name(backup, target)
+        discarded.discard(backup, target, change.before)
     staging.unlink(missing_ok=True)
-    return saves
 
 
 def _is_exchanged(target: Path, change: Change) -> bool:
     """Return whether a file is the one that the plan put there, unchanged."""
-    staging = _staging(target)
-    if _content(target) != change.after:
+    staging = staging_of(target)
+    if content_of(target) != change.after:
         return False
     if staging.exists():
         return staging.samefile(target)
-    return change.before is None or _backup(target).exists()
+    return change.before is None or backup_of(target).exists()
 
 
 def _give_name(path: Path, name: Path) -> bool:
@@ -248,19 +267,14 @@ def _clean_up(project: Path, plan: Plan) -> None:
     Raises:
         EditLossError: if a file that was moved away has been saved.
     """
-    opened, saves = deque[tuple[Change, BinaryIO]](), list[Path]()
+    discarded = Discarded()
     for change in plan.changes:
         target = project / change.path
-        if change.before is not None and _backup(target).exists():
-            opened.append((change, _backup(target).open("rb")))
-            _backup(target).unlink()
-        if len(opened) > OPEN_FILES:
-            saves += _close(project, *opened.popleft())
-        _staging(target).unlink(missing_ok=True)
+        discarded.discard(backup_of(target), target, change.before)
+        staging_of(target).unlink(missing_ok=True)
     _remove_folders(project, plan)
     _move_to_history(project, plan)
-    for each in opened:
-        saves += _close(project, *each)
+    saves = discarded.close()
     if saves:
         paths = ", ".join(path.relative_to(project).as_posix() for path in saves)
         raise EditLossError(
@@ -268,22 +282,10 @@ def _clean_up(project: Path, plan: Plan) -> None:
         )
 
 
-def _close(project: Path, change: Change, moved: BinaryIO) -> list[Path]:
-    """Close a deleted file; a save in it is written to the path that is returned."""
-    with moved:
-        now = moved.read()
-    if now == change.before:
-        return []
-    copy = _copy(project / change.path)
-    copy.parent.mkdir(parents=True, exist_ok=True)
-    _write(copy, now)
-    return [copy]
-
-
 def _remove_folders(project: Path, plan: Plan) -> None:
     """Remove folders that a plan has emptied; an undo only those that the command created."""
     undone = None if plan.undoes is None else state_folder(project) / "history" / plan.undoes
-    created = _read_plan(undone).created if undone and undone.exists() else None
+    created = None if undone is None else read_plan(undone).created if undone.exists() else []
     for change in plan.changes:
         for parent in [*Path(change.path).parents][:-1] if change.after is None else ():
             if created is None or str(parent) in created:
@@ -293,7 +295,7 @@ def _remove_folders(project: Path, plan: Plan) -> None:
 
 def _move_to_history(project: Path, plan: Plan) -> None:
     """Move the journal to the history; that of an undo is deleted, with the undone entry."""
-    entries, history = _history(project), state_folder(project) / "history"
+    entries, history = history_in(state_folder(project)), state_folder(project) / "history"
     if plan.undoes is not None:
         (history / plan.undoes).unlink(missing_ok=True)
         _committed(project).unlink()
@@ -319,82 +321,15 @@ def _missing_folders(project: Path, changes: list[Change]) -> list[str]:
     return [str(parent) for parent in sorted(parents)]
 
 
-def _write_journal(project: Path, plan: Plan) -> None:
-    changes = [asdict(change) for change in plan.changes]
-    record = {
-        "command": plan.command,
-        "undoes": plan.undoes,
-        "created": plan.created,
-        "changes": changes,
-    }
-    journal = _journal(project)
-    _write(_staging(journal), json.dumps(record, default=_decode).encode())
-    os.replace(_staging(journal), journal)
-    folder = os.open(journal.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
-def _read_plan(journal: Path) -> Plan:
-    record = json.loads(journal.read_text())
-    changes = [
-        Change(**(change | {name: _encode(change[name]) for name in ("before", "after")}))
-        for change in record["changes"]
-    ]
-    return Plan(record["command"], changes, undoes=record["undoes"], created=record.get("created"))
-
-
-def _write(path: Path, content: bytes) -> None:
-    with path.open("wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-
-
-def _content(path: Path) -> bytes | None:
-    try:
-        return path.read_bytes()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-
-
 def _reason(error: OSError) -> str:
     """Return path and reason of an error."""
     reason = error.strerror or os.strerror(error.errno or 0)
     return f"{error.filename}: {reason}" if error.filename else f"a file: {reason}"
 
 
-def _decode(content: bytes) -> str:
-    return content.decode("utf-8", "surrogateescape")
-
-
-def _encode(text: str | None) -> bytes | None:
-    return None if text is None else text.encode("utf-8", "surrogateescape")
-
-
 def _journal(project: Path) -> Path:
-    """Return the journal of a plan that is rolled back unless it is committed."""
-    return state_folder(project) / "journal.json"
+    return journal_in(state_folder(project))
 
 
 def _committed(project: Path) -> Path:
-    """Return the journal of a plan of which only temporary files are left."""
-    return state_folder(project) / "committed.json"
-
-
-def _history(project: Path) -> list[Path]:
-    return sorted((state_folder(project) / "history").glob("*.json"))
-
-
-def _staging(target: Path) -> Path:
-    return target.with_name(f".{target.name}.ltscaffold-new")
-
-
-def _backup(target: Path) -> Path:
-    return target.with_name(f".{target.name}.ltscaffold-old")
-
-
-def _copy(target: Path) -> Path:
-    return target.with_name(f"{target.name}{COPY_SUFFIX}")
+    return committed_in(state_folder(project))

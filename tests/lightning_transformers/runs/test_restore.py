@@ -1,5 +1,7 @@
 """Values that a checkpoint restores, and config values that override them."""
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,8 +12,11 @@ from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.config.compose import compose
 from lightning_transformers.models.backbone import Backbone
 from lightning_transformers.runs.build import restore
+from lightning_transformers.runs.evaluate import evaluate_from_config
+from lightning_transformers.runs.export import export_from_config
 from lightning_transformers.runs.load import load
-from lightning_transformers.runs.train import train
+from lightning_transformers.runs.predict import predict_from_config
+from lightning_transformers.runs.train import train, train_from_config
 from lightning_transformers.task.nlp.question_answering import QuestionAnsweringTransformer
 from lightning_transformers.task.nlp.text_classification import (
     TextClassificationDataModule,
@@ -141,6 +146,36 @@ def changed(classifier: str, folder: Path, **hyperparameters: object) -> str:
     return f"checkpoint_path={folder / 'changed.ckpt'}"
 
 
+class Attack:
+    """An object that makes a folder when it is unpickled."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return os.mkdir, (self.folder,)
+
+
+@pytest.mark.parametrize(
+    "command", [train_from_config, evaluate_from_config, predict_from_config, export_from_config]
+)
+def test_no_command_runs_the_code_in_a_checkpoint(
+    command: Callable[[object], object],
+    classifier: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    attack = changed(classifier, tmp_path, optimizer_states=[Attack(tmp_path / "it-ran")])
+    options = ["experiment=smoke", "x=a", "export_dir=exported", "training.run_dir=run", attack]
+    config = compose(["task=nlp/text_classification", *options])
+    with pytest.raises(ConfigurationError, match="contains pickled objects and cannot be loaded"):
+        command(config)
+    assert not (tmp_path / "it-ran").exists()
+    torch.load(attack.partition("=")[2], weights_only=False)
+    assert (tmp_path / "it-ran").exists()
+
+
 def test_code_of_a_repository_is_trusted_by_the_config_alone(
     classifier: str, tmp_path: Path
 ) -> None:
@@ -160,6 +195,7 @@ def test_code_of_a_repository_is_trusted_by_the_config_alone(
     assert not mark.exists()
     restore(compose([*overrides, "backbone.trust_remote_code=true"]))
     assert mark.exists()
+    load(checkpoint.partition("=")[2], trust_remote_code=True)
 
 
 def test_an_adapter_of_a_checkpoint_calls_peft_alone(classifier: str, tmp_path: Path) -> None:

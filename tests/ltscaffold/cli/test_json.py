@@ -60,8 +60,10 @@ def keys(value: object) -> set[str]:
 
 
 def test_the_codes_of_findings_are_documented() -> None:
-    modules = ("commands/inspect/check.py", "project/diagnostics.py")
-    code = "".join((ROOT / "scaffold/ltscaffold" / module).read_text() for module in modules)
-    codes = set(re.findall(r'Finding\(\s*"([\w-]+)"', code))
-    assert len(codes) == 12
+    folder = ROOT / "scaffold/ltscaffold"
+    classes = (folder / "project/classes").glob("*.py")
+    modules = (folder / "commands/inspect/check.py", folder / "project/diagnostics.py", *classes)
+    code = "".join(module.read_text() for module in modules)
+    codes = set(re.findall(r'(?:Finding\(|yield|return)\s*"([\w-]+)"', code))
+    assert len(codes) == 18
     assert codes <= WORDS

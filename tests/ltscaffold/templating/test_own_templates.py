@@ -6,7 +6,7 @@ import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 
@@ -187,6 +187,33 @@ def test_a_url_that_is_silent_is_given_up(monkeypatch: pytest.MonkeyPatch) -> No
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/templates.git"
         with pytest.raises(ScaffoldError, match=r"git has not finished within 0\.5 seconds; check"):
             source.trust(url)
+
+
+class Locked(BaseHTTPRequestHandler):
+    """Answers each request by a demand for a password."""
+
+    def do_GET(self) -> None:
+        self.send_response(401)
+        self.send_header("WWW-Authenticate", 'Basic realm="templates"')
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+
+@pytest.mark.parametrize("helper", ["", "!printf 'username=me\\npassword=secret\\n'; true"])
+def test_git_asks_the_credential_helper_and_never_the_user(
+    helper: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a helper its password is sent, and refused."""
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
+    monkeypatch.setenv("GIT_CONFIG_KEY_0", "credential.helper")
+    monkeypatch.setenv("GIT_CONFIG_VALUE_0", helper)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Locked) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_address[1]}/templates.git"
+        reason = "Authentication failed" if helper else "terminal prompts disabled"
+        with pytest.raises(ScaffoldError, match=reason):
+            source.trust(url)
+        server.shutdown()
 
 
 def test_sigterm_ends_a_waiting_clone(project: Path) -> None:

@@ -68,6 +68,8 @@ FAILING = {
     "pop": "{{ [].pop() }}",
     "expandvars": "{{ '$HOME' | expandvars }}",
     "fileglob": "{{ '/etc/*' | fileglob }}",
+    "include": "{% include '../secret' %}",
+    "absolute": "{% include '/etc/passwd' %}",
 }
 
 
@@ -76,6 +78,7 @@ def test_a_template_that_fails_is_one_line(text: str, tmp_path: Path) -> None:
     (tmp_path / "model.jinja").write_text(text)
     (tmp_path / "hooks").mkdir()
     (tmp_path / "hooks/setup.jinja").write_text(text)
+    tmp_path.with_name("secret").write_text("secret")
     with pytest.raises(ScaffoldError, match=r"cannot render .*model\.jinja"):
         render._render_file(environment(tmp_path), "model.jinja", {})
     with pytest.raises(ScaffoldError, match=r"cannot render .*setup\.jinja"):

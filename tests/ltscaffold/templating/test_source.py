@@ -7,7 +7,7 @@ import pytest
 
 from build_tools.release_templates import BUNDLE, TEMPLATES, newest_version, release
 from ltscaffold.errors import ScaffoldError
-from ltscaffold.templating import source
+from ltscaffold.templating import cache, source
 from tests.conftest import Run
 from tests.helpers.releases import NEXT, build_release
 from tests.helpers.tree import tree
@@ -50,12 +50,12 @@ def test_a_cache_that_cannot_be_written_is_named(
 ) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    source._cache_root.cache_clear()
+    cache.cache_root.cache_clear()
     try:
         with pytest.raises(ScaffoldError, match="set XDG_CACHE_HOME"):
             source.versions(source.SOURCE_URL)
     finally:
-        source._cache_root.cache_clear()
+        cache.cache_root.cache_clear()
 
 
 def test_the_users_git_attributes_are_out_of_reach(
@@ -65,13 +65,13 @@ def test_the_users_git_attributes_are_out_of_reach(
     (tmp_path / "git/attributes").write_text("*.jinja export-ignore\n")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    source._cache_root.cache_clear()
+    cache.cache_root.cache_clear()
     try:
         assert tree(
             source.checkout(source.SOURCE_URL, source.versions(source.SOURCE_URL)[-1])
         ) == tree(TEMPLATES)
     finally:
-        source._cache_root.cache_clear()
+        cache.cache_root.cache_clear()
 
 
 def test_newest_version_is_the_templates_folder() -> None:

@@ -1,8 +1,10 @@
 """A file that is saved while a command runs keeps the save, or the command names it."""
 
 import itertools
+import os
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -11,12 +13,14 @@ from ltscaffold.errors import EditLossError
 from ltscaffold.writing.plan import Plan, compute_changes, read
 from ltscaffold.writing.transaction import apply, finish_interrupted, is_interrupted
 from tests.helpers.projects import undo
-from tests.helpers.savers import SAVERS, before_step, save_by_rename, save_in_place
+from tests.helpers.savers import SAVERS, STEPS, before_step, save_by_rename, save_in_place
 from tests.helpers.tree import tree
 
 SAVE = b"saved by the user, longer than what was there\n"
 FILES = {"changed": b"old", "folder/gone": b"old"}
 PLANNED = {"changed": b"new", "folder/gone": None, "there/new": b"new"}
+EVERY = bool(os.environ.get("LTSCAFFOLD_EVERY_KILL"))
+"""Whether to kill at each step, and not at every fourth."""
 Saver = Callable[[Path, bytes], Callable[[], None]]
 
 
@@ -81,6 +85,58 @@ def test_a_save_before_any_step_is_kept(
                 break
         check_kept(project, path, error)
     assert refused > 1
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL: from a step on, no step is carried out any more."""
+
+
+def killed_from(monkeypatch: pytest.MonkeyPatch, number: int) -> Callable[[], int]:
+    """Let each step of a command from a number on raise; return the count of steps so far."""
+    count = 0
+
+    def watched(function: Callable[..., object]) -> Callable[..., object]:
+        def call(*arguments: object, **options: object) -> object:
+            nonlocal count
+            count += not str(arguments[0]).endswith("/lock")
+            if count >= number:
+                raise Killed
+            return function(*arguments, **options)
+
+        return call
+
+    for name in STEPS:
+        monkeypatch.setattr(os, name, watched(getattr(os, name)))
+    return lambda: count
+
+
+@pytest.mark.parametrize("saver", SAVERS, ids=lambda saver: saver.__name__)
+@pytest.mark.parametrize("path", ["changed", "folder/gone", "there/new"])
+def test_a_save_before_any_step_of_the_recovery_is_kept(
+    path: str, saver: Saver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for kill in range(1, 100, 1 if EVERY else 4):
+        for number in range(1, 100):
+            project = tmp_path / f"{kill}-{number}"
+            project.mkdir()
+            write_files(project)
+            with monkeypatch.context() as patch, suppress(Killed):
+                count = killed_from(patch, kill)
+                execute(project, make_plan(project))
+            if count() < kill:
+                return
+            if not (project / path).exists() and saver.__name__ == "save_to_descriptor":
+                break  # no file to open
+            save, error = saver(project / path, SAVE), None
+            with monkeypatch.context() as patch:
+                count = before_step(patch, number, save)
+                try:
+                    finish_interrupted(project)
+                except EditLossError as caught:
+                    error = caught
+                if count() < number:
+                    break
+            check_kept(project, path, error)
 
 
 @pytest.mark.parametrize("saver", SAVERS, ids=lambda saver: saver.__name__)

@@ -45,7 +45,7 @@ def plan_new_project(
     only_here = f"others cannot read the templates in {url}; share a project with a URL instead"
     return replace(
         plan,
-        notes=[only_here] if Path(url).is_absolute() else [],
+        notes=[*([only_here] if Path(url).is_absolute() else []), *source.untagged_commit(url)],
         next_steps=[
             f"cd {shlex.quote(str(project))}",
             "ltscaffold new-task my_task --base language_modeling",

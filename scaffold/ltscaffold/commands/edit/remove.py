@@ -28,7 +28,7 @@ def plan_remove(project: Path, name: str, force: bool = False) -> Plan:
         raise ScaffoldError(
             f"cannot remove '{name}': '{heir}' is based on it; remove '{heir}' first"
         )
-    files = component_files(answers, component)
+    files = component_files(project, answers, component)
     edits = user_edits(project, files)
     if edits and not force:
         raise EditLossError(

@@ -6,7 +6,13 @@ from collections.abc import Container, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path, PurePath
 
-from ltscaffold.project.components import answers_text, component_files, config_option
+from ltscaffold.errors import ScaffoldError
+from ltscaffold.project.components import (
+    answers_text,
+    component_files,
+    config_option,
+    located_files,
+)
 from ltscaffold.project.merge_files import is_edited
 from ltscaffold.project.python_code import parse_or_empty
 from ltscaffold.project.references import Option, Paths, rename_in_python, rename_in_yaml
@@ -38,11 +44,17 @@ def plan_rename(project: Path, name: str, new_name: str) -> Plan:
     renamed = replace(component, name=new_name)
     new = renamed_answers(answers, component, renamed)
     contents: dict[str, bytes | None] = {ANSWERS_FILE: answers_text(new).encode()}
-    old_files, new_files = component_files(answers, component), component_files(new, renamed)
+    old_files, moved = located_files(project, answers, component)
+    if moved:
+        raise ScaffoldError(
+            f"cannot rename '{name}': its module {moved[0].former} is now {moved[0].path} "
+            f"({moved[0].class_name}); revert that first, or rename it by hand"
+        )
+    new_files = component_files(project, new, renamed)
     renaming = Renaming(answers, component, renamed, old_files, new_files)
     for one, other in zip(answers.components, new.components, strict=True):
         if one != other:
-            files = component_files(answers, one), component_files(new, other)
+            files = component_files(project, answers, one), component_files(project, new, other)
             contents |= renamed_contents(project, *files, renaming)
     contents |= moved_contents(project, answers, component, renamed, contents, renaming)
     for path in other_files(project, "conf/**/*.yaml", contents):

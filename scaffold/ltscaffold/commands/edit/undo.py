@@ -1,10 +1,12 @@
 """`ltscaffold undo`: undo the last command."""
 
+import ast
 from dataclasses import replace
 from pathlib import Path
 
 from ltscaffold.errors import EditLossError, ScaffoldError
-from ltscaffold.merge.lines import merge_lines
+from ltscaffold.merge.lines import merge_lines, merge_touching
+from ltscaffold.merge.python import merge_python
 from ltscaffold.writing.plan import Change, Plan, compute_changes, read
 from ltscaffold.writing.transaction import last_command
 
@@ -59,4 +61,21 @@ def revert(ours: bytes | None, change: Change) -> tuple[bytes | None, bool]:
         return change.before, False
     if ours is None or change.before is None or change.after is None:
         return ours, True
-    return merge_lines(ours, change.after, change.before)
+    merged, conflict = merge_lines(ours, change.after, change.before)
+    if conflict and change.path.endswith(".py"):
+        touching = _revert_member(ours, change.after, change.before)
+        return touching or ours, touching is None
+    return merged, conflict
+
+
+def _revert_member(ours: bytes, after: bytes, before: bytes) -> bytes | None:
+    """Return a module without a change that touches an edit, if merges by line and member agree."""
+    merged = merge_touching(ours, after, before)
+    try:
+        by_member = merge_python(*(text.decode() for text in (ours, after, before)))
+        if merged is None or by_member is None or by_member.marks:
+            return None
+        same = ast.dump(ast.parse(merged)) == ast.dump(ast.parse(by_member.text))
+    except (SyntaxError, ValueError):
+        return None
+    return merged if same else None

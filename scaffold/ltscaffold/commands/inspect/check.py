@@ -6,10 +6,14 @@ from collections.abc import Iterator
 from importlib.metadata import distributions
 from pathlib import Path
 
+from lightning_transformers.shadowing import shadowing_modules
 from ltscaffold.errors import ScaffoldError
 from ltscaffold.git import ignored_paths
-from ltscaffold.project.components import project_files, train_arguments
-from ltscaffold.project.diagnostics import IGNORED_BY_GIT, Finding, check_code, check_config
+from ltscaffold.project.classes.checks import check_class
+from ltscaffold.project.classes.configs import check_config
+from ltscaffold.project.classes.source import Sources
+from ltscaffold.project.components import project_files, source_files, train_arguments
+from ltscaffold.project.diagnostics import IGNORED_BY_GIT, Finding, check_code
 from ltscaffold.project.interpreter import python_output
 from ltscaffold.project.project_fragments import (
     ejected_fragments,
@@ -26,6 +30,7 @@ from ltscaffold.record.answers import (
 )
 from ltscaffold.templating import source
 from ltscaffold.templating.catalog import Catalog, read_catalog
+from ltscaffold.templating.copier_rehearsal import unfit_settings
 from ltscaffold.templating.render import SUFFIX
 from ltscaffold.templating.samples import render_each, sample_answers, samples
 from ltscaffold.writing.plan import read
@@ -52,9 +57,13 @@ def check(project: Path, name: str | None = None, smoke: bool = False) -> list[F
     if any(finding.code == "template-error" for finding in findings):
         return findings  # so the project's files cannot be rendered and compared
     findings += check_ignored(project, answers)
+    findings += check_shadowing(project)
+    findings += check_git_settings(project, answers)
+    sources = Sources(project)
     for entry in status(project).components:
         if chosen in (None, entry.component):
             findings += check_component(project, catalog, entry)
+            findings += check_classes(sources, answers, entry)
             findings += check_run(project, entry.component) if smoke else []
     return findings
 
@@ -91,8 +100,17 @@ def check_component(project: Path, catalog: Catalog, entry: ComponentStatus) -> 
         content = read(project, path)
         if content is not None and path.endswith(".py"):
             yield from check_code(path, content, entry.component, catalog)
+
+
+def check_classes(sources: Sources, answers: Answers, entry: ComponentStatus) -> Iterator[Finding]:
+    """Yield the findings in the config of a component, and in the classes of its modules."""
+    for path in source_files(sources.project, answers, entry.component):
+        for each in sources.classes(path):
+            yield from check_class(sources, path, each)
+    for path in entry.files:
+        content = read(sources.project, path)
         if content is not None and path.endswith(".yaml"):
-            yield from check_config(project, path, content)
+            yield from check_config(sources, path, content)
 
 
 def check_run(project: Path, component: Component) -> Iterator[Finding]:
@@ -109,8 +127,27 @@ def check_run(project: Path, component: Component) -> Iterator[Finding]:
 def check_ignored(project: Path, answers: Answers) -> Iterator[Finding]:
     """Yield a finding for each generated file that git ignores."""
     fragments = [f"{PROJECT_FRAGMENTS}/{name}{SUFFIX}" for name in ejected_fragments(project)]
-    for path in ignored_paths(project, [*project_files(answers), *fragments, ANSWERS_FILE]):
+    for path in ignored_paths(
+        project, [*project_files(project, answers), *fragments, ANSWERS_FILE]
+    ):
         yield Finding("ignored-file", path, 0, IGNORED_BY_GIT)
+
+
+def check_shadowing(project: Path) -> Iterator[Finding]:
+    """Yield a finding for each module beside `train.py` that hides an installed one."""
+    for path, name in shadowing_modules(str(project)).items():
+        message = f"it hides the installed module {name} from libraries; rename it"
+        yield Finding("shadowing-module", path, 0, message)
+
+
+def check_git_settings(project: Path, answers: Answers) -> Iterator[Finding]:
+    """Yield a finding for each of the user's git settings with which `copier update` goes wrong."""
+    for setting, problem in unfit_settings(project_files(project, answers), source.SOURCE_URL):
+        message = (
+            f"`copier update` {problem} with your git setting {setting.key}={setting.value}; "
+            f"use `ltscaffold update`, or reset it: {setting.reset}"
+        )
+        yield Finding("git-setting", "", 0, message)
 
 
 def check_legacy_distribution() -> Iterator[Finding]:

@@ -39,13 +39,14 @@ def with_remarks(
     codemods = [codemod for codemod in CODEMODS if codemod.version in versions[:until]]
     if codemods:
         chosen = [new.component(name) for name in names] or new.components
-        others = component_files(new, *chosen) if names else sources(project)
+        others = component_files(project, new, *chosen) if names else sources(project)
         paths = {*python_files(project, new, chosen), *others}
         plan = run_codemods(project, plan, paths, codemods)
     files = python_files(project, new, moved)
     hidden = ignored_paths(project, [change.path for change in plan.changes])
     notes = [
         *plan.notes,
+        *source.untagged_commit(new.source),
         *(f"{path}: {IGNORED_BY_GIT}" for path in hidden),
         *ejected_changes(project, new, old.version, new.version),
         *release_notes(source.checkout(new.source, passed[-1] if passed else new.version), passed),

@@ -205,6 +205,38 @@ def test_undo_keeps_an_edit_elsewhere_in_a_file(project: Path) -> None:
     assert "return 2 * super().training_step" in model.read_text()
 
 
+DOCSTRING = '    """Causal language model."""\n'
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "is_kept"),
+    [
+        (DOCSTRING, '    """Mine,\n\n    in more lines.\n    """\n', True),
+        (DOCSTRING, f"{DOCSTRING}\n    size = 3\n", True),
+        ("    def setup", "    # Mine.\n    def setup", False),
+        ("    def setup", "    @torch.no_grad()\n    def setup", False),
+        ("super().setup(stage)\n", "super().setup(stage)\n        self.size = 3\n", False),
+    ],
+    ids=["docstring", "field", "comment", "decorator", "statement"],
+)
+def test_undo_keeps_an_edit_directly_beside_a_member(
+    old: str, new: str, is_kept: bool, project: Path
+) -> None:
+    """An edit of the member itself is refused: without it, it would belong to the next."""
+    new_task(project, "mine", "language_modeling", ["training_step"])
+    model = project / MODEL
+    before = model.read_text()
+    add(project, "mine", ["setup"])
+    model.write_text(edited := model.read_text().replace(old, new))
+    if is_kept:
+        undo(project)
+        assert model.read_text() == before.replace(old, new)
+    else:
+        with pytest.raises(EditLossError, match="you edited"):
+            undo(project)
+        assert model.read_text() == edited
+
+
 @pytest.mark.parametrize("path", [MODEL, CONFIG])
 def test_undo_refuses_to_lose_an_edit(path: str, mine: Path) -> None:
     before = tree(mine)

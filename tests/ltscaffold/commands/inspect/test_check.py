@@ -34,6 +34,11 @@ def damaged(path: str, old: str, new: str) -> Callable[[Path], None]:
     return damage
 
 
+HOOK = """\
+    def on_train_epoch_ends(self) -> None:
+        super().on_train_epoch_end()
+
+    def configure_callbacks"""
 DAMAGES: dict[str, tuple[Callable[[Path], None], str, str, int]] = {
     "missing": (lambda project: (project / TEST).unlink(), "missing-file", TEST, 0),
     "syntax": (damaged(MODEL, "class Mine", "class 1Mine"), "syntax-error", MODEL, 10),
@@ -45,6 +50,27 @@ DAMAGES: dict[str, tuple[Callable[[Path], None], str, str, int]] = {
         "hook-signature",
         MODEL,
         15,
+    ),
+    "hook": (
+        damaged(MODEL, "    def configure_callbacks", HOOK),
+        "unknown-hook",
+        MODEL,
+        15,
+    ),
+    "return": (damaged(MODEL, "return callbacks", "..."), "missing-return", MODEL, 15),
+    "super": (
+        damaged(MODEL, "super().configure_callbacks()", "[]"),
+        "missing-super",
+        MODEL,
+        15,
+    ),
+    "key": (damaged(CONFIG, "noise_std:", "noise:"), "unknown-key", CONFIG, 6),
+    "annotation": (damaged(MODEL, "noise_std: float", "noise_std"), "hyperparameter", MODEL, 13),
+    "default": (
+        damaged(MODEL, "0.01  #", "0.01\n    seen: list[int] = []  #"),
+        "mutable-default",
+        MODEL,
+        14,
     ),
 }
 
@@ -84,6 +110,11 @@ def test_a_file_that_git_ignores(mine: Path, run: Run) -> None:
     assert check(mine) == []
     (mine / ".gitignore").write_text("tests/\n")
     assert [(f.code, f.path) for f in check(mine)] == [("ignored-file", TEST)]
+
+
+def test_a_file_that_hides_an_installed_module(mine: Path) -> None:
+    (mine / "yaml.py").touch()
+    assert [(f.code, f.path) for f in check(mine)] == [("shadowing-module", "yaml.py")]
 
 
 def test_the_legacy_distribution(mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:

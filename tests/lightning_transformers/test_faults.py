@@ -1,0 +1,174 @@
+"""The generated test of a task reports a fault that shows in a run, at the line of the code."""
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+import torch
+from omegaconf import DictConfig
+from torch import Tensor
+
+from lightning_transformers.base.types import Batch, Loss
+from lightning_transformers.config.compose import compose
+from lightning_transformers.task.nlp.text_classification import TextClassificationTransformer
+from lightning_transformers.testing import SMOKE, TaskContract
+
+Plain = TextClassificationTransformer
+
+
+class DetachesLoss(Plain):
+    def compute_loss(self, outputs: Any, batch: Batch, stage: str) -> Loss:  # here
+        loss = super().compute_loss(outputs, batch, stage)
+        return Loss(loss.total.detach(), loss.count)
+
+
+class DetachesStep(Plain):
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:  # here
+        return super().training_step(batch, batch_idx).detach()
+
+
+class DetachesLogits(Plain):
+    def forward(self, batch: Batch) -> Any:  # here
+        with torch.no_grad():
+            outputs = super().forward(batch)
+        return type(outputs)(loss=outputs.loss, logits=outputs.logits)
+
+
+class FreezesAll(Plain):
+    def setup(self, stage: str) -> None:  # here
+        self.requires_grad_(False)
+
+
+class FreezesHead(Plain):
+    def build_model(self) -> Any:  # here
+        model = super().build_model()
+        for name, parameter in model.named_parameters():
+            parameter.requires_grad = not name.startswith(("classifier", "pre_classifier"))
+        return model
+
+
+class LossPerExample(Plain):
+    def compute_loss(self, outputs: Any, batch: Batch, stage: str) -> Loss:  # here
+        terms = torch.nn.functional.cross_entropy(
+            *self.logits_and_labels(outputs, batch), reduction="none"
+        )
+        return Loss(terms, self.count_targets(batch))
+
+
+class LossOfOneElement(Plain):
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:  # here
+        return super().training_step(batch, batch_idx)[None]
+
+
+class WrongShape(Plain):
+    def compute_loss(self, outputs: Any, batch: Batch, stage: str) -> Loss:
+        logits, labels = self.logits_and_labels(outputs, batch)
+        total = torch.nn.functional.cross_entropy(logits[1:], labels)  # here
+        return Loss(total, self.count_targets(batch))
+
+
+class ChangesBatch(Plain):
+    def shared_step(self, batch: Batch, stage: str) -> Any:  # here
+        batch["input_ids"][:, 0] = 0
+        return super().shared_step(batch, stage)
+
+
+class TakesLabels(Plain):
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:  # here
+        loss = super().training_step(batch, batch_idx)
+        batch.pop("labels")
+        return loss
+
+
+class KeepsLosses(Plain):
+    losses: ClassVar[list[float]] = []  # here
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        loss = super().training_step(batch, batch_idx)
+        self.losses.append(loss.item())
+        return loss
+
+
+STEPS = [0]  # here: KeepsCount
+
+
+class KeepsCount(Plain):
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        STEPS[0] += 1
+        return super().training_step(batch, batch_idx) * STEPS[0]
+
+
+class DropsMetrics(Plain):
+    def configure_metrics(self, stage: str) -> dict[str, Any]:  # here
+        return {}
+
+
+FAULTS: dict[type[Plain], str] = {
+    DetachesLoss: "compute_loss returns a value without a gradient",
+    DetachesStep: "training_step returns a value without a gradient",
+    DetachesLogits: "forward returns a value without a gradient",
+    FreezesAll: "setup freezes every parameter",
+    FreezesHead: "build_model freezes the head",
+    LossPerExample: "compute_loss returns a loss of shape",
+    LossOfOneElement: "training_step returns a loss of shape (1,)",
+    WrongShape: "ValueError: Expected input batch_size",
+    ChangesBatch: "shared_step changes its batch",
+    TakesLabels: "training_step changes its batch",
+    KeepsLosses: "losses is shared by all runs",
+    KeepsCount: "two runs with the same seed differ",
+    DropsMetrics: "(configure_metrics): the validation logs no val/loss",
+}
+
+
+def line_of(cls: type) -> int:
+    """Return the line that is marked as the one at fault."""
+    lines = Path(__file__).read_text().splitlines()
+    marked = [n for n, line in enumerate(lines, 1) if line.endswith(f"# here: {cls.__name__}")]
+    start = lines.index(f"class {cls.__name__}(Plain):")
+    return [
+        *marked,
+        *(n for n, line in enumerate(lines, 1) if n > start and line.endswith("# here")),
+    ][0]
+
+
+def contract(cls: type[Plain]) -> TaskContract:
+    """Return the test of a task; as a local class, it is not collected by pytest."""
+
+    class Contract(TaskContract):
+        task_class = cls
+
+        def compose(self, run_dir: Path) -> DictConfig:
+            target = f"task._target_={cls.__module__}.{cls.__name__}"
+            chosen = ("task=nlp/text_classification", target, f"training.run_dir={run_dir}")
+            return compose([*SMOKE, *chosen])
+
+    return Contract()
+
+
+@pytest.mark.parametrize("cls", FAULTS)
+def test_fault_is_reported_at_its_line(cls: type[Plain], tmp_path: Path) -> None:
+    with pytest.raises(AssertionError) as failed:
+        contract(cls).test_trains(tmp_path)
+    message = str(failed.value)
+    assert message.startswith(f"{__file__}:{line_of(cls)}")
+    assert FAULTS[cls] in message
+
+
+def test_head_may_be_frozen_on_purpose(tmp_path: Path) -> None:
+    test = contract(FreezesHead)
+    kept = lambda self, due: {name for name in due if "classifier" not in name}  # noqa: E731
+    type(test).parameters_to_change = kept  # type: ignore[method-assign]
+    test.test_trains(tmp_path)
+
+
+class Copies(Plain):
+    """What a user may do: change a copy of the batch, and keep state in the instance."""
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        self.seen = [*getattr(self, "seen", []), batch_idx]
+        batch = {**batch, "input_ids": batch["input_ids"].roll(1, -1)}
+        return super().training_step(batch, batch_idx)
+
+
+def test_copied_batch_and_state_of_an_instance_are_no_fault(tmp_path: Path) -> None:
+    contract(Copies).test_trains(tmp_path)
