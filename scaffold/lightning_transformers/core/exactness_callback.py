@@ -134,7 +134,7 @@ class ExactnessCallback(Callback):
             )
 
     def on_after_backward(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Remove the weight, in case the loss is used again."""
+        """Remove the hook that weights the gradient, since the loss may be used again."""
         if self.weight is not None:
             self.weight.remove()
             self.weight = None
