@@ -90,7 +90,7 @@ def errors_located(cls: type) -> Iterator[None]:
 def methods_checked(cls: type[TaskTransformer], may_freeze: bool = False) -> Iterator[None]:
     """Raise AssertionError if a method of a project is at fault in a run inside the block.
 
-    It must not change its batch in place, detach the loss, return a loss that is no scalar, or
+    It must not change its batch in place, detach the loss, return a loss that is not a scalar, or
     freeze every parameter or all of a new head.
 
     Args:

@@ -7,7 +7,7 @@ import os
 import sys
 
 SCRIPTS = {"evaluate", "export", "predict", "rerun", "train"}
-"""The scripts of a project; a library that imports `evaluate` is none of ours."""
+"""The generated scripts; the libraries of the runtime do not import the package `evaluate`."""
 NEVER_IMPORTED = {"test", "tests"}
 """Names of installed tests, which no library imports."""
 

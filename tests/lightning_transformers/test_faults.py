@@ -162,7 +162,7 @@ def test_head_may_be_frozen_on_purpose(tmp_path: Path) -> None:
 
 
 class Copies(Plain):
-    """What a user may do: change a copy of the batch, and keep state in the instance."""
+    """Legitimate code: it changes a copy of the batch, and keeps state in the instance."""
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         self.seen = [*getattr(self, "seen", []), batch_idx]

@@ -43,7 +43,7 @@ def unfit_settings(files: Mapping[str, str], url: str) -> Iterator[tuple[Setting
 
 
 def _rehearse(files: Mapping[str, str], url: str, settings: Sequence[Setting]) -> str:
-    """Return what goes wrong when Copier fetches templates and applies edits; empty: nothing."""
+    """Return the problem with which Copier fetches templates and applies edits, or nothing."""
     environment = with_settings(settings) | AUTHOR
     edited = {path: text + EDIT for path, text in files.items()}
     with tempfile.TemporaryDirectory(prefix="ltscaffold-rehearsal") as folder:

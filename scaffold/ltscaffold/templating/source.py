@@ -9,15 +9,20 @@ import os
 import shlex
 import shutil
 import tarfile
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ltscaffold.errors import ScaffoldError
 from ltscaffold.git import git, git_over_network
 from ltscaffold.templating.cache import cached, intact, is_damaged, renew
 from ltscaffold.templating.trust import record_trust, require_trust
+
+if TYPE_CHECKING:
+    from packaging.version import Version
 
 SOURCE_URL = "ltscaffold::templates.git"
 """The `_src_path` of records, independent of the machine; git calls `git-remote-ltscaffold`."""
@@ -130,12 +135,7 @@ def versions(url: str) -> list[str]:
     Raises:
         ScaffoldError: if the repository has no version.
     """
-    from packaging.version import InvalidVersion, Version
-
-    found = {}
-    for tag in git("--git-dir", repository(url), "tag", "--list").decode().split():
-        with suppress(InvalidVersion):
-            found[tag] = Version(tag)
+    found = _as_versions(git("--git-dir", repository(url), "tag", "--list").decode().split())
     released = [tag for tag, version in found.items() if not version.is_prerelease]
     if not released:
         raise ScaffoldError(f"{url} has no version; git tag v1.0.0 there, and push the tag")
@@ -173,6 +173,16 @@ def checkout(url: str, version: str) -> Path:
     return cached(f"{_cache_entry(url)[0]}-{commit}", unpack)
 
 
+def _as_versions(tags: Iterable[str]) -> "dict[str, Version]":
+    from packaging.version import InvalidVersion, Version
+
+    found = {}
+    for tag in tags:
+        with suppress(InvalidVersion):
+            found[tag] = Version(tag)
+    return found
+
+
 def untagged_commit(url: str) -> list[str]:
     """Return a line if the newest commit of an organization's templates is not their version."""
     if url == SOURCE_URL:
@@ -182,6 +192,8 @@ def untagged_commit(url: str) -> list[str]:
     if newest in ("", _commit(repo, latest)):
         return []
     tags = git("--git-dir", repo, "tag", "--points-at", newest).decode().split()
+    if any(version.is_prerelease for version in _as_versions(tags).values()):
+        return []
     return [
         f"the newest commit of {url} is {' and '.join(tags) or 'no version'}, so projects get "
         f"{latest}; git tag the commit with a version after {latest}, and push the tag"

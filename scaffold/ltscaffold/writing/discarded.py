@@ -43,7 +43,7 @@ class Discarded:
             self._close()
 
     def close(self) -> list[Path]:
-        """Compare the files once more, and return the copies."""
+        """Compare the files again, and return the copies."""
         while self._opened:
             self._close()
         return self._copies

@@ -66,7 +66,8 @@ def test_rows_of_several_loaders_count_as_one_set(
 
     task, run = model(cls), trainer(tmp_path, limit_val_batches=1)
     once = evaluate(task, sample(), run, verbose=False)
-    data = Two(sample().processor, dataset_name="sample", block_size=64)
+    limits = {"block_size": 64, "limit_val_samples": 40}
+    data = Two(sample().processor, dataset_name="sample", **limits)
     assert evaluate(task, data, run, verbose=False) == pytest.approx(once)
 
 

@@ -41,7 +41,7 @@ def test_list_in_a_pipe_has_a_tab_separated_line_per_hook(run: Run) -> None:
     assert "closure computes gradients" in summary
 
 
-@pytest.mark.parametrize("width", [80, 200])
+@pytest.mark.parametrize("width", [60, 80, 200])
 def test_a_terminal_shows_the_names_of_hooks_whole(project: Path, width: int) -> None:
     hooks = hook_rows(project, "task")
     shown = in_terminal(["ltscaffold", "list", "hooks"], width)

@@ -114,6 +114,19 @@ def test_a_copy_does_not_undo_the_work_of_the_original(mine: Path) -> None:
     assert tree(mine) == {}
 
 
+def test_a_copy_of_a_half_changed_project_leaves_the_recovery_to_it(mine: Path) -> None:
+    """Killed while the answers file has its temporary name."""
+    before = tree(mine)
+    run_and_die(["add", "mine", "--hook", "setup"], mine, 11)
+    assert not (mine / ANSWERS_FILE).exists()
+    copy = mine.with_name("copy")
+    shutil.copytree(mine, copy)
+    finish_interrupted(copy)
+    assert is_interrupted(mine)
+    finish_interrupted(mine)
+    assert tree(mine) == before
+
+
 def test_the_next_project_at_a_path_has_a_history_of_its_own(mine: Path) -> None:
     before = tree(mine)
     add(mine, "mine", ["setup"])

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from ltscaffold.errors import ScaffoldError
+from ltscaffold.git import in_repository
 from ltscaffold.project.project_fragments import fragment_names, unknown_fragment
 from ltscaffold.record.answers import PROJECT_FRAGMENTS, read_project
 from ltscaffold.templating import source
@@ -30,5 +31,5 @@ def plan_eject(project: Path, name: str) -> Plan:
         raise ScaffoldError(f"the project already overrides '{name}'; edit {path}, or delete it")
     check_not_taken(project, [path])
     contents: dict[str, bytes | None] = {path: (templates / f"{name}{SUFFIX}").read_bytes()}
-    steps = ["ltscaffold check", f"git add {path}"]
+    steps = ["ltscaffold check", *([f"git add {path}"] if in_repository(project) else [])]
     return Plan(f"template eject {name}", compute_changes(project, contents), next_steps=steps)

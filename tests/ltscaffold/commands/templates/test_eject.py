@@ -219,3 +219,12 @@ def test_the_shell_completes_fragments(project: Path, run: Run) -> None:
     done = run("ltscaffold", COMP_WORDS=words, COMP_CWORD="3", _LTSCAFFOLD_COMPLETE="complete_bash")
     expected = [name for name in fragment_names(checkout(SOURCE_URL, NEWEST)) if "s/l" in name]
     assert [name for name in expected if name.startswith("recipes/l")] == done.stdout.split()
+
+
+def test_the_commands_to_run_next_work_with_and_without_git(project: Path, run: Run) -> None:
+    new_task(project, "mine", "language_modeling")
+    assert eject(project, "hooks/setup").next_steps == ["ltscaffold check"]
+    commit_all(run)
+    check_it, add_it = eject(project, "hooks/training_step").next_steps
+    assert check_it == "ltscaffold check"
+    assert run(*add_it.split()).returncode == 0

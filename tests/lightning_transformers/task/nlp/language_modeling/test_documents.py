@@ -211,7 +211,7 @@ def test_long_rows_are_full() -> None:
 
 @pytest.mark.parametrize(("packing", "low", "high"), [("documents", 0.97, 1), ("none", 0, 0.8)])
 def test_rows_of_the_sample_are_full(packing: str, low: float, high: float) -> None:
-    data = sample(packing=packing, limit_train_samples=None)
+    data = sample(packing=packing, limit_train_samples=None, limit_val_samples=None)
     data.setup("fit")
     assert data.dataset is not None
     for split_ in ("train", "validation"):
