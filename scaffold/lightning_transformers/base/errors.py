@@ -5,7 +5,7 @@ from difflib import get_close_matches
 from textwrap import shorten
 
 NO_DATASET = (
-    "no dataset: give dataset.train_file=<csv, json, jsonl, parquet or txt> and "
+    "no dataset: give dataset.train_file=<csv, tsv, json, jsonl, parquet, txt or conll> and "
     "dataset.validation_file=<file> (to evaluate, that or dataset.test_file alone), or "
     "dataset.dataset_name=<id on the hub>, or dataset.dataset_name=sample (needs no network)"
 )

@@ -25,6 +25,7 @@ from lightning_transformers.base.types import Batch, Checkpoint, Loss, Settings
 from lightning_transformers.core.data import TransformerDataModule
 from lightning_transformers.core.pipelines import build_pipeline
 from lightning_transformers.core.wrapped_methods import WRAPPED_METHODS, attach_first
+from lightning_transformers.data.cleaning import usable_inputs
 from lightning_transformers.data.collators import IGNORE_INDEX
 from lightning_transformers.models.adapters import (
     add_adapter,
@@ -368,27 +369,28 @@ class TaskTransformer(LightningModule):
     def predict(
         self, inputs: Sequence[object] | Settings, data: TransformerDataModule, batch_size: int = 16
     ) -> list[Any]:
-        """Return a prediction per raw input, in order.
+        """Return a prediction per raw input, in order; `{"error": reason}` if it cannot have one.
 
         Args:
-            inputs: texts, images, or mappings from columns to values; a single text or mapping
-                is one input.
+            inputs: texts, images, or mappings from columns to values; or a single text or mapping.
             data: the data module that processes them as in training; it needs no files.
             batch_size: examples per batch.
 
         Raises:
-            ConfigurationError: for an invalid input.
+            ConfigurationError: if no input can have a prediction, with the reason of the first.
         """
         inputs = [inputs] if isinstance(inputs, str | Mapping) else inputs
         self.attach_data(data)
+        usable, reasons = usable_inputs(inputs, data.clean_input, data.predict_rows)
         with torch.no_grad(), evaluation_mode(self):
-            batches = data.predict_batches(inputs, batch_size)
-            steps = [
-                self.predict_step(move_data_to_device(batch, self.device), index)
-                for index, batch in enumerate(batches)
-            ]
-            whole = self.merge_predictions([prediction for step in steps for prediction in step])
-            return [self.postprocess(p) for p in self.finish_predictions(whole, inputs)]
+            predictions: list[Any] = []
+            for index, batch in enumerate(data.predict_batches(usable, batch_size)):
+                predictions += self.predict_step(move_data_to_device(batch, self.device), index)
+            whole = self.finish_predictions(self.merge_predictions(predictions), usable)
+            found = [self.postprocess(prediction) for prediction in whole]
+        for index, reason in reasons.items():  # ascending
+            found.insert(index, {"error": reason})
+        return found
 
     def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> list[Any]:
         """Return a prediction per example; a subclass must define it.
@@ -416,7 +418,7 @@ class TaskTransformer(LightningModule):
 
         Args:
             predictions: one per input, from `merge_predictions`.
-            inputs: the inputs of `predict`, in the same order.
+            inputs: the usable inputs of `predict`, cleaned, in the same order.
         """
         return predictions
 

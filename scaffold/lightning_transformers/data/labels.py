@@ -1,16 +1,21 @@
 """Class labels of datasets and models."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Container, Iterable, Sequence
 from typing import Any
 
-from datasets import ClassLabel, Dataset, LargeList, List
+from datasets import ClassLabel, Dataset, Json, LargeList, List
 from torch import Tensor
 from transformers import PreTrainedModel
 
 from lightning_transformers.base.errors import ConfigurationError, did_you_mean
 from lightning_transformers.base.types import Row
 from lightning_transformers.data.loading import AnyDataset
+from lightning_transformers.data.texts import NUMBER, STREAM_SAMPLE
 
+LIST_AS_TEXT = re.compile(r"\[\s*(['\"\d]|\])")
+"""The beginning of a list that was written as text."""
+WHOLE = re.compile(r"-?(0|[1-9]\d*)(\.0+)?")
 UNLABELLED = -1
 """Placeholder in the hub's test sets without public labels."""
 
@@ -38,6 +43,8 @@ class LabelEncoder:
         if str(value) not in self.numbers:
             value = whole_number(value)
         name = str(value)
+        if isinstance(value, str) and name not in self.numbers:
+            name = former_spelling(value, self.numbers)
         if type(value) is int and 0 <= value < len(self.declared):
             name = self.declared[value]
         if value is None or name not in self.numbers:
@@ -80,18 +87,64 @@ def class_label(rows: AnyDataset, column: str) -> ClassLabel | None:
 
 
 def distinct_values(rows: Dataset, column: str) -> list[Any]:
-    """Return the distinct values of a column; of a column of lists all values, with repetitions."""
-    if isinstance(rows.features[column], List | LargeList):  # Arrow cannot compare lists
+    """Return the distinct values of a column; of a column of lists all, with repetitions.
+
+    Raises:
+        ConfigurationError: for a column of objects.
+    """
+    feature = rows.features[column]
+    if isinstance(feature, dict | Json):
+        raise ConfigurationError(
+            f"column '{column}' has objects, or values with and without parts, not labels (such as "
+            f"{rows[0][column]}): correct it, or set dataset.label_column=<column>"
+        )
+    if isinstance(feature, List | LargeList):  # Arrow cannot compare lists
         return list(rows[column])
     return list(rows.unique(column))
 
 
-def whole_number(value: object) -> object:
-    """Convert a float such as 2.0 to int; return any other value unchanged.
+def first_values(rows: AnyDataset, column: str) -> list[Any]:
+    """Return the distinct values of a column, of a stream those of its first rows."""
+    if isinstance(rows, Dataset):
+        return distinct_values(rows, column)
+    return [row.get(column) for row in rows.take(STREAM_SAMPLE)]
 
-    An empty cell turns a column of integers into floats.
-    """
+
+def whole_number(value: object) -> object:
+    """Convert an integral float, and a text such as `1` or `1.0`, to int; `01` remains a text."""
+    if isinstance(value, str) and WHOLE.fullmatch(value):
+        return int(value.partition(".")[0])
     return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def require_no_list(value: str, fix: str) -> None:
+    """Check that a text contains no list, as pandas writes one to a csv.
+
+    Args:
+        value: the text.
+        fix: what to do instead, for the error message.
+
+    Raises:
+        ConfigurationError: for a text such as "['a', 'b']".
+    """
+    if LIST_AS_TEXT.match(value):
+        raise ConfigurationError(f"found a list as text ({value[:30]}): use jsonl, {fix}")
+
+
+def have_fractions(values: Iterable[Any]) -> bool:
+    """Return whether all values, apart from missing ones, are numbers, and some not whole."""
+    present = [value for value in values if value is not None]
+    numbers = [float(v) for v in present if isinstance(v, float) or NUMBER.fullmatch(str(v))]
+    return len(numbers) == len(present) and any(number % 1 > 0 for number in numbers)
+
+
+def former_spelling(label: str, known: Container[str]) -> str:
+    """Return a label as versions before 0.2 read it from a csv, if a checkpoint knows that one.
+
+    They read `01` as 1 and `true` as True.
+    """
+    former = str(int(label)) if label.isdecimal() else label.capitalize()
+    return former if former in known else label
 
 
 def is_unlabelled(rows: AnyDataset, column: str) -> bool:
@@ -103,4 +156,6 @@ def is_unlabelled(rows: AnyDataset, column: str) -> bool:
     """
     if column not in (rows.column_names or [column]):
         return True
-    return isinstance(rows, Dataset) and distinct_values(rows, column) in ([UNLABELLED], [None])
+    if not isinstance(rows, Dataset):
+        return False
+    return list(map(whole_number, distinct_values(rows, column))) in ([UNLABELLED], [None])

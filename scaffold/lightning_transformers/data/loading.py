@@ -1,32 +1,37 @@
 """Loading raw datasets from local files, the package's samples, and the hub."""
 
 import errno
-import glob
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import datasets
-from datasets import Dataset, DatasetDict, IterableDataset
-from datasets.exceptions import DatasetGenerationError
-from hydra.utils import to_absolute_path
+from datasets import (
+    Dataset,
+    DatasetDict,
+    DownloadConfig,
+    DownloadManager,
+    IterableDataset,
+)
 
 from lightning_transformers.base.errors import ConfigurationError, first_line, joined
 from lightning_transformers.base.hub import prepare_hub_access
-from lightning_transformers.base.package_data import local_path
-from lightning_transformers.base.types import Settings
+from lightning_transformers.data.reading.dialect import ReadOptions
+from lightning_transformers.data.reading.images import (
+    image_folder,
+    images_in,
+    read_images,
+    read_metadata,
+)
+from lightning_transformers.data.reading.reader import read_dataset, read_stream
+from lightning_transformers.data.reading.sources import FileNames, Source, find_sources, is_url
 
 AnyDataset: TypeAlias = "Dataset | IterableDataset"
 """A dataset in memory or on disk, or a stream of rows."""
 
 SPLITS = ("train", "validation", "test", "predict")
-BUILDERS = {".csv": "csv", ".json": "json", ".jsonl": "json", ".parquet": "parquet", ".txt": "text"}
-OPTIONS: dict[str, Settings] = {"csv": {"keep_default_na": False, "na_values": [""]}}
-"""Arguments of builders; in a csv only empty cells are missing values, not `None` or `NA`."""
-PANDAS_INDEX = "__index_level_0__"  # column that pandas makes of fields without a header
-NO_ROWS = "corresponds to no data"  # message of datasets for a csv without rows
 UNKNOWN_CONFIG = re.compile(
     r"(?:Config name is missing|BuilderConfig .* not found).*?\[(.*?)\]", re.S
 )
@@ -69,6 +74,11 @@ class DatasetReader:
             *arguments, cache_dir=self.cache_dir, streaming=self.streaming, **kwargs
         )
 
+    def download(self, url: str) -> str:
+        """Return the path of a downloaded file; it is downloaded again when it changes."""
+        config = DownloadConfig(cache_dir=str(self.folder / "downloads"), disable_tqdm=True)
+        return str(DownloadManager(download_config=config).download(url))
+
     def cache_file(self, name: str) -> str:
         """Return the path of the cache file of processed rows, for a source only in memory.
 
@@ -96,19 +106,34 @@ class DatasetReader:
             ) from error
 
 
-def load_files(files: Mapping[str, str], reader: DatasetReader) -> DatasetDict:
-    """Load one file or folder per split.
+def load_files(
+    files: Mapping[str, FileNames],
+    reader: DatasetReader,
+    options: Callable[[str], ReadOptions] = lambda _: ReadOptions(),
+) -> DatasetDict:
+    """Load the files of each split.
 
     Args:
-        files: by split, a csv, json, jsonl, parquet or txt file, or a folder of images with a
-            subfolder per class (optional for `predict`); relative to the folder in which the
-            command was run.
+        files: by split, files, folders, globs and URLs, see `reading.sources`; or a folder of
+            images with a subfolder per class (optional for `predict`). They are relative to the
+            folder in which the command was run.
         reader: cache folder and streaming mode.
+        options: how to read the files of a split.
 
     Raises:
         ConfigurationError: for a file that is missing, empty, malformed or of an unknown type.
     """
-    return DatasetDict({split: _load_file(split, file, reader) for split, file in files.items()})
+    return DatasetDict(
+        {split: _load(split, names, reader, options(split)) for split, names in files.items()}
+    )
+
+
+def local_files(split: str, names: FileNames, prefers_images: bool) -> list[str]:
+    """Return the paths of the local files of a split, of an archive or a folder of images once."""
+    if folder := image_folder(names, prefers_images):
+        return [str(folder)]
+    paths = dict.fromkeys(source.path for source in find_sources(split, names))
+    return [path for path in paths if not is_url(path)]
 
 
 def load_from_hub(
@@ -149,54 +174,19 @@ def column_names(rows: AnyDataset) -> list[str]:
     return rows.column_names or list(next(iter(rows), {}))
 
 
-def _load_file(split: str, file: str, reader: DatasetReader) -> AnyDataset:
-    path = Path(to_absolute_path(local_path(file)))
-    if path.is_dir():
-        return _load_folder(split, file, path, reader)
-    if not path.is_file():
-        raise ConfigurationError(f"the {split} file '{file}' does not exist (looked for {path})")
-    if path.suffix.lower() not in BUILDERS:
-        known = ", ".join(BUILDERS)
-        raise ConfigurationError(
-            f"the {split} file '{file}' has the unknown extension '{path.suffix}' (known: {known})"
-        )
-    if path.stat().st_size == 0:
-        raise ConfigurationError(f"the {split} file '{file}' is empty")
-    try:
-        name, builder = glob.escape(str(path)), BUILDERS[path.suffix.lower()]
-        options = OPTIONS.get(builder, {})
-        loaded = reader.load(builder, data_files=name, split="train", **options)
-    except (DatasetGenerationError, ValueError, OSError) as error:
-        reader.raise_if_unwritable(error)
-        reason = first_line(error.__cause__ or error)
-        if NO_ROWS in reason:
-            raise ConfigurationError(f"the {split} file '{file}' has no rows") from error
-        raise ConfigurationError(f"cannot read the {split} file '{file}': {reason}") from error
-    columns = column_names(loaded)
-    if not columns:
-        raise ConfigurationError(f"the {split} file '{file}' has no rows")
-    if PANDAS_INDEX in columns:
-        raise ConfigurationError(
-            f"the rows of the {split} file '{file}' have more fields than its header: "
-            "quote texts that contain commas"
-        )
-    return loaded
+def _load(split: str, names: FileNames, reader: DatasetReader, options: ReadOptions) -> AnyDataset:
+    def read(sources: Sequence[Source]) -> Dataset:
+        return read_dataset(sources, options, reader.folder)
 
-
-def _load_folder(split: str, folder: str, path: Path, reader: DatasetReader) -> AnyDataset:
-    # Given the folder, the builder would treat a class named `train` or `test` as a split.
-    images = str(Path(glob.escape(str(path))) / "**")
     try:
-        rows = reader.load("imagefolder", data_files=images, split="train")
-    except (DatasetGenerationError, ValueError, OSError) as error:
+        if folder := image_folder(names, options.prefers_images):
+            rows = read_metadata(folder, read) or read_images(split, images_in(folder))
+            return rows.to_iterable_dataset() if reader.streaming else rows
+        sources = find_sources(split, names, None if reader.streaming else reader.download)
+        return read_stream(sources, options) if reader.streaming else read(sources)
+    except OSError as error:
         reader.raise_if_unwritable(error)
-        raise ConfigurationError(f"the {split} folder '{folder}' contains no images") from error
-    if split != "predict" and "label" not in rows.features:
-        raise ConfigurationError(
-            f"the {split} folder '{folder}' must consist of a subfolder of images per class, of at "
-            "least 2 classes"
-        )
-    return rows
+        raise
 
 
 def named_splits(dataset: DatasetDict, chosen: Mapping[str, str | None]) -> DatasetDict:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import asdict
+from glob import glob
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -83,6 +84,7 @@ def processing(
 
     sources = declared_hyperparameters(TransformerDataModule, TransformerDataModule) - HELD_OUT
     own = declared_hyperparameters(cls, TransformerDataModule) - sources
+    own = {name for name in own if not name.endswith("_file")}
     return {
         name: recorded[name]
         for name in own & recorded.keys()
@@ -221,17 +223,21 @@ def absolute_paths(values: Mapping[str, Any], directory: Path) -> dict[str, Any]
     """Return settings with relative paths joined to a directory, where the result exists.
 
     Args:
-        values: settings by name; only names that end as in `PATHS` may hold a path.
+        values: settings by name; only names that end as in `PATHS` may hold a path, a glob or
+            a list of these.
         directory: the folder from which the relative paths start.
     """
     from lightning_transformers.core.data import SAMPLE
 
+    def absolute(value: Any) -> Any:
+        if isinstance(value, list):
+            return [absolute(part) for part in value]
+        joined = str(directory / value) if isinstance(value, str) else ""
+        return joined if os.path.exists(joined) or glob(joined) else value
+
     return {
-        name: str(directory / value)
-        if name.endswith(PATHS)
-        and isinstance(value, str)
-        and (name, value) != ("dataset_name", SAMPLE)
-        and os.path.exists(directory / value)
+        name: absolute(value)
+        if name.endswith(PATHS) and (name, value) != ("dataset_name", SAMPLE)
         else value
         for name, value in values.items()
     }

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from lightning_transformers.base.types import Settings
     from lightning_transformers.core import TaskTransformer, TransformerDataModule
 
+TRAINING_FILES = ("train_file", "validation_file", "test_file", "source_file", "target_file")
+
 
 def predict(
     model: TaskTransformer,
@@ -39,16 +41,18 @@ def predict(
             is one input. By default the rows of the data's `predict_file`.
 
     Returns:
-        A prediction for each input; `docs/tasks.md` shows those of each task.
+        A prediction for each input, or `{"error": reason}` if it cannot have one; `docs/tasks.md`
+        shows those of each task.
 
     Raises:
-        ConfigurationError: without inputs and without a `predict_file`, or for an input that lacks
-            a column.
+        ConfigurationError: without inputs and without a `predict_file`, or if no input can have a
+            prediction.
     """
     if inputs is None:
         source = copy(data)
         if data.predict_file:  # the files of the training may be gone
-            source.train_file = source.validation_file = source.test_file = None
+            for name in TRAINING_FILES:
+                setattr(source, name, None)
         rows = source.load_dataset()
         if "predict" not in rows:
             raise ConfigurationError("nothing to predict on: give inputs or a predict_file")

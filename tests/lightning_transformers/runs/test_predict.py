@@ -1,6 +1,7 @@
 """Prediction uses the device, batch size and seed of the config."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -40,3 +41,15 @@ def test_new_weights_follow_from_the_seed() -> None:
         for seed in (0, 0, 1)
     ]
     assert scores[0] == scores[1] != scores[2]
+
+
+def test_each_row_of_a_file_has_a_prediction(project: Path) -> None:
+    (project / "rows.txt").write_text("one line\n\nthree\n")
+    config = compose([*CLASSIFIER[:-1], "dataset.predict_file=rows.txt"])
+    first, blank, third = predict.predict_from_config(config)
+    assert "score" in first
+    assert "score" in third
+    assert blank == {"error": "input {'text': ''} has no text in 'text'"}
+    (project / "rows.csv").write_text("text\n1\n2\n")
+    config = compose([*CLASSIFIER[:-1], "dataset.predict_file=rows.csv"])
+    assert all("score" in prediction for prediction in predict.predict_from_config(config))

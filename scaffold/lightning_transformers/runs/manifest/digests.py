@@ -7,6 +7,8 @@ from pathlib import Path
 
 from datasets import Dataset
 
+from lightning_transformers.data.reading.sources import digest_of_file
+
 ROWS = 1000
 """Rows read at a time."""
 
@@ -20,8 +22,7 @@ def digest_of(path: Path) -> str | None:
         return digest_of_all(path, sorted(file for file in path.rglob("*") if file.is_file()))
     if not path.is_file():
         return None
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    return digest_of_file(path)
 
 
 def digest_of_all(folder: Path, files: Iterable[Path]) -> str:

@@ -1,6 +1,8 @@
 """The inputs of a run: data, pretrained files, a checkpoint."""
 
+import os
 from pathlib import Path
+from typing import Any
 
 from datasets import Dataset
 from hydra.utils import to_absolute_path
@@ -8,11 +10,12 @@ from omegaconf import DictConfig
 
 from lightning_transformers.base.package_data import local_path
 from lightning_transformers.core import TaskTransformer, TransformerDataModule
+from lightning_transformers.data.reading.sources import names_in
 from lightning_transformers.runs.manifest.digests import digest_of, digest_of_all, digest_of_rows
 
 
-def data_of(data: TransformerDataModule) -> dict[str, dict[str, str | int | None]]:
-    """Return `source`, `rows` and `digest` of each split of a data module that is set up.
+def data_of(data: TransformerDataModule) -> dict[str, dict[str, Any]]:
+    """Return `source`, `rows`, `digest` and several `files` of each split that is set up.
 
     The digest is that of the files of the split, or without files that of its processed rows; a
     stream without files has none. A split that is not in `data.dataset` is left out.
@@ -20,7 +23,7 @@ def data_of(data: TransformerDataModule) -> dict[str, dict[str, str | int | None
     return {split: _split(data, split, rows) for split, rows in (data.dataset or {}).items()}
 
 
-def _split(data: TransformerDataModule, split: str, rows: object) -> dict[str, str | int | None]:
+def _split(data: TransformerDataModule, split: str, rows: object) -> dict[str, Any]:
     files = [Path(to_absolute_path(file)) for file in data.files_of(split)]
     if len(files) == 1:
         digest = digest_of(files[0])
@@ -28,16 +31,21 @@ def _split(data: TransformerDataModule, split: str, rows: object) -> dict[str, s
         digest = digest_of_all(files[0].parent, files)
     else:
         digest = digest_of_rows(rows) if isinstance(rows, Dataset) else None
-    return {
+    entry: dict[str, Any] = {
         "source": _source(data, split),
         "rows": len(rows) if isinstance(rows, Dataset) else None,
         "digest": digest,
     }
+    named = TransformerDataModule.files_of(data, split)  # without the images that rows refer to
+    if len(named) > 1:
+        folder = os.path.commonpath(named)
+        entry["files"] = {os.path.relpath(file, folder): digest_of(Path(file)) for file in named}
+    return entry
 
 
 def _source(data: TransformerDataModule, split: str) -> str:
     if files := data.named_files():
-        return files.get(split, "held out")
+        return ", ".join(names_in(files.get(split, "held out")))
     hub = [data.dataset_name, data.dataset_config_name, data.revision]
     return ":".join(filter(None, hub)) or type(data).__name__
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, Literal, TypeAlias
 
 import torch
-from datasets import Dataset
+from datasets import Dataset, DatasetDict
 from pydantic import PositiveInt
 from torch import Tensor
 from torch.nn.functional import pad
@@ -18,7 +18,9 @@ from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.types import Batch, Columns, Loss
 from lightning_transformers.core.task import TaskTransformer
 from lightning_transformers.data.collators import IGNORE_INDEX, PaddingCollator
-from lightning_transformers.data.loading import AnyDataset
+from lightning_transformers.data.loading import AnyDataset, DatasetReader
+from lightning_transformers.data.parallel import load_pairs
+from lightning_transformers.data.reading.sources import absolute
 from lightning_transformers.data.texts import decode_texts, tokenize
 from lightning_transformers.models.backbone import generate
 from lightning_transformers.task.shared.text import TextDataModule
@@ -42,6 +44,10 @@ class Seq2SeqDataModule(TextDataModule):
     uint8.
     """
 
+    source_file: str | None = None
+    """Text file with a source per line to train on, in place of `train_file`."""
+    target_file: str | None = None
+    """Text file with the targets of `source_file`."""
     prefix: str | None = None
     """Text before every source; None: T5's prefix of the task for a T5 model, else no prefix."""
     max_source_length: PositiveInt | None = None
@@ -52,6 +58,39 @@ class Seq2SeqDataModule(TextDataModule):
     """Truncate longer texts; if False, they are an error."""
     padding: Literal["longest", "max_length"] = "longest"
     """Pad to the longest text of the batch, or to `max_source_length` and `max_target_length`."""
+
+    def load_dataset(self) -> DatasetDict:
+        """Return the raw splits, with the pairs of `source_file` and `target_file` as `train`.
+
+        Raises:
+            ConfigurationError: if only one of the files is set, or they differ in length.
+        """
+        files = (self.source_file, self.target_file)
+        if files == (None, None):
+            return super().load_dataset()
+        reader = DatasetReader(self.cache_dir, self.streaming)
+        pairs = load_pairs(files, self.pair_columns(), reader, self.encoding)
+        others = super().load_dataset() if super().has_source else {}
+        return DatasetDict({**others, "train": pairs})
+
+    @property
+    def has_source(self) -> bool:
+        """Whether files or a dataset are configured."""
+        return bool(self.source_file) or super().has_source
+
+    def files_of(self, split: str) -> list[str]:
+        """Return all local files that a split is read from, for the run's manifest."""
+        if split == "train" and self.source_file and self.target_file:
+            return [str(absolute(file)) for file in (self.source_file, self.target_file)]
+        return super().files_of(split)
+
+    def pair_columns(self) -> tuple[str, str]:
+        """Return the columns for the texts of `source_file` and `target_file`.
+
+        Raises:
+            NotImplementedError: in a subclass that does not define it.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define pair_columns")
 
     def fields(self, split: str, rows: AnyDataset) -> tuple[Field, Field | None]:
         """Return the locations of the source and the target text.
@@ -92,7 +131,10 @@ class Seq2SeqDataModule(TextDataModule):
             truncation=self.truncation,
             references=split != "train",
         )
+        self.notices.truncated(split, examples, self.longest_source(), "max_source_length")
         if target is not None:
+            longest = self.longest_target()
+            self.notices.truncated(split, examples, longest, "max_target_length", "labels")
             report_dropped_pairs(split, rows, examples, source, target)
         return examples
 

@@ -1,6 +1,6 @@
 """Base classes of data modules for text: tokenizer, lengths, column checks, padding."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 from datasets import Dataset
@@ -12,7 +12,7 @@ from lightning_transformers.base.types import Row
 from lightning_transformers.core.data import TransformerDataModule
 from lightning_transformers.data.collators import PaddingCollator, padding_token_id
 from lightning_transformers.data.loading import AnyDataset
-from lightning_transformers.data.texts import LINE, TEXT_TYPES, without_lines
+from lightning_transformers.data.texts import LINE, TEXT_TYPES, input_text, is_line
 
 UNKNOWN_LENGTH = int(1e20)
 """`model_max_length` of a tokenizer without a limit is larger than this."""
@@ -85,25 +85,35 @@ class TextDataModule(TransformerDataModule):
         """Return inputs to predict on as rows.
 
         Args:
-            inputs: each a text, or a mapping with the key `input_column()`. A row of a txt file,
+            inputs: each a text, or a mapping with the keys `input_columns()`. A row of a txt file,
                 `{"text": …}`, counts as a text whatever that column is.
 
         Returns:
-            The mappings, and `{input_column(): text}` for each text.
+            The mappings, and `{input_column(): text}` for each text; numbers in place of texts are
+            converted.
 
         Raises:
-            ConfigurationError: for an input whose `input_column()` is missing or empty.
+            ConfigurationError: for an input without text in one of `input_columns()`.
         """
-        column = self.input_column()
-        values = without_lines(inputs)
-        rows = [value if isinstance(value, dict) else {column: value} for value in values]
-        for row in rows:
-            if not row.get(column):
-                raise ConfigurationError(
-                    f"input {row} has no text in '{column}': give +x=\"some text\", or a mapping "
-                    f"with '{column}'"
-                )
-        return rows
+        columns = self.input_columns()
+        return [
+            {**row, **{column: input_text(row, column, columns) for column in columns}}
+            for row in map(self.input_row, inputs)
+        ]
+
+    def input_row(self, value: Any) -> Row:
+        """Return an input to predict on as a row: a text, or any other value, as `input_column()`.
+
+        Args:
+            value: a text or a mapping.
+        """
+        if is_line(value):
+            value = value[LINE]
+        return dict(value) if isinstance(value, Mapping) else {self.input_column(): value}
+
+    def input_columns(self) -> Sequence[str]:
+        """Return `input_column()` only, unless a subclass has several."""
+        return [self.input_column()]
 
     def input_column(self) -> str:
         """Return the column of a text to predict on: `text_column`, or `text` if it is None."""
@@ -159,6 +169,10 @@ class PaddedTextDataModule(TextDataModule):
     def model_data_kwargs(self) -> dict[str, Any]:
         """Return also `pad_token_id`, which the config of GPT-2 lacks."""
         return {**super().model_data_kwargs, "pad_token_id": padding_token_id(self.tokenizer)}
+
+    def report_truncated(self, split: str, examples: AnyDataset) -> None:
+        """Log the share of examples that `max_length` cuts."""
+        self.notices.truncated(split, examples, self.longest_input(), "max_length")
 
     def longest_input(self) -> int:
         """Return `max_length`; if None, the model's maximum input length."""

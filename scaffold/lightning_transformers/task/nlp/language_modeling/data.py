@@ -2,27 +2,34 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from datasets import Dataset, Features, Json
 from pytorch_lightning import Callback
 from transformers import PreTrainedTokenizerBase
 
-from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.base.errors import ConfigurationError, joined
 from lightning_transformers.base.types import Columns, Row
 from lightning_transformers.data.collators import CausalCollator
-from lightning_transformers.data.loading import AnyDataset, shipped_files
+from lightning_transformers.data.loading import AnyDataset, column_names, shipped_files
 from lightning_transformers.data.packing import tokenize, tokenize_and_pack
-from lightning_transformers.data.texts import without_lines
+from lightning_transformers.data.texts import is_line
 from lightning_transformers.task.nlp.language_modeling.chat import (
+    conversations,
     encode_conversations,
     encode_prompts,
+    message_row,
     prompt_row,
     report_dropped,
 )
 from lightning_transformers.task.nlp.language_modeling.chat_template import (
     require_template,
     template_text,
+)
+from lightning_transformers.task.nlp.language_modeling.conversation_formats import (
+    MESSAGES,
+    all_columns,
+    conversation_columns,
 )
 from lightning_transformers.task.nlp.language_modeling.documents import (
     pack_batch_size,
@@ -54,7 +61,7 @@ class LanguageModelingDataModule(TextDataModule):
     concatenate all texts and cut them into examples; `none`: one document per example."""
     messages_column: str | None = None
     """Column of conversations, instead of texts; only the assistant's turns contribute to the
-    loss."""
+    loss. None: conversations in a known format (`conversation_formats`) if there is no text."""
     chat_template: str | None = None
     """A Jinja template or the path of one; None: the tokenizer's template."""
 
@@ -107,10 +114,14 @@ class LanguageModelingDataModule(TextDataModule):
             ConfigurationError: for a missing column, `packing=blocks` with conversations, or a
                 tokenizer without a chat template or without character offsets.
         """
+        self.recognize_conversations(split, rows)
         if self.messages_column is None:
             self.require_text(split, rows, text_column=self.text_column)
             return
-        self.require_columns(split, rows, messages_column=self.messages_column)
+        prompts = {"instruction", "prompt"} if split == "predict" else set()
+        present = column_names(rows)
+        if not conversation_columns(present, self.messages_column) and not prompts & {*present}:
+            self.require_columns(split, rows, messages_column=self.messages_column)
         if self.packing == "blocks":
             raise ConfigurationError(
                 "dataset.packing=blocks splits conversations: set dataset.packing=documents or none"
@@ -121,6 +132,18 @@ class LanguageModelingDataModule(TextDataModule):
                 f"{type(self.tokenizer).__name__} gives no character offsets, which are needed to "
                 "find the assistant's turns: use a fast tokenizer (PreTrainedTokenizerFast)"
             )
+
+    def recognize_conversations(self, split: str, rows: AnyDataset) -> None:
+        """Set `messages_column` if the rows have no text, but conversations in a known format."""
+        present = column_names(rows)
+        is_default = self.text_column == LanguageModelingDataModule.text_column
+        if self.messages_column or self.text_column in present or not is_default:
+            return
+        if found := conversation_columns(present, None):
+            column = found[0] if len(found) == 1 else MESSAGES
+            self.messages_column = self.hparams["messages_column"] = column
+            reason = f"the {split} set has conversations in {joined(found)}"
+            self.notices.inferred(reason, messages_column=column)
 
     def prompts(self, split: str, rows: AnyDataset) -> AnyDataset:
         """Return a row with the `input_ids` for each text to continue or conversation to answer."""
@@ -147,6 +170,8 @@ class LanguageModelingDataModule(TextDataModule):
         tokenize_rows = self.texts if self.messages_column is None else self.conversations
         documents = tokenize_rows(split, rows.with_format("arrow"))
         length = self.longest_block()
+        if self.messages_column is None:
+            self.notices.truncated(split, documents, length + 1, "block_size")
         return self.map_rows(
             split,
             documents,
@@ -196,7 +221,22 @@ class LanguageModelingDataModule(TextDataModule):
         column = self.messages_column
         if column is None:
             return super().predict_rows(inputs)
-        return [prompt_row(value, column) for value in without_lines(inputs)]
+        rows = [prompt_row(self.input_row(value), column) for value in inputs]
+        for row in rows:
+            conversations({key: [value] for key, value in row.items()}, column)
+        return rows
+
+    def input_row(self, value: Any) -> Row:
+        """Return an input to predict on as a row; a text or messages as `messages_column`."""
+        if self.messages_column is None:
+            return super().input_row(value)
+        return message_row(value["text"] if is_line(value) else value, self.messages_column)
+
+    def input_columns(self) -> Sequence[str]:
+        """Return the column of the texts, or the columns of conversations in any format."""
+        if self.messages_column is None:
+            return super().input_columns()
+        return all_columns(self.messages_column)
 
     def predict_dataset(self, inputs: Sequence[object]) -> Dataset:
         """Return inputs to predict on as a dataset, see `predict_rows`.

@@ -67,7 +67,7 @@ def encode_choices(
     return {**grouped, "labels": [choice_index(value, row, where) for value, row in labels]}
 
 
-def choices_of(columns: Columns, choices: str | list[str], place: str) -> list[list[str]]:
+def choices_of(columns: Columns, choices: str | Sequence[str], place: str) -> list[list[str]]:
     """Return the choices of each row without empty ones at its end.
 
     Args:

@@ -27,7 +27,7 @@ def flatten(columns: Columns) -> Columns:
     """Flatten SQuAD's original json, for `Dataset.map(batched=True)`.
 
     Args:
-        columns: the column `data`, lists of articles with `paragraphs`, or of rows.
+        columns: the articles of SQuAD, with `paragraphs`.
 
     Returns:
         The columns `id`, `context`, `question` and `answers`.
@@ -36,18 +36,18 @@ def flatten(columns: Columns) -> Columns:
         ConfigurationError: for another structure.
     """
     try:
-        rows = [row for file in columns["data"] for article in file for row in _rows(article)]
+        rows = [row for paragraphs in columns["paragraphs"] for row in _rows(paragraphs)]
     except (AttributeError, KeyError, TypeError) as error:
         raise ConfigurationError(
-            f"'data' of the json file is not in SQuAD's format ({error!r}): give a jsonl file with "
+            f"'paragraphs' of the json file is not in SQuAD's format ({error!r}): give jsonl with "
             "context, question and answers on each line"
         ) from error
     return {key: [row[key] for row in rows] for key in ("id", "context", "question", "answers")}
 
 
-def _rows(article: Row) -> Iterator[Row]:
-    for paragraph in article.get("paragraphs", [article]):
-        for question in paragraph.get("qas", [paragraph]):
+def _rows(paragraphs: list[Row]) -> Iterator[Row]:
+    for paragraph in paragraphs:
+        for question in paragraph["qas"]:
             answers = answers_of(question.get("answers"))
             yield {
                 "id": str(question.get("id")),

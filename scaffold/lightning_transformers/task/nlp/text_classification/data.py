@@ -1,17 +1,19 @@
 """Data module of text classification: texts or pairs of texts with labels."""
 
 import reprlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from itertools import chain
+from math import isfinite
 from typing import Any, ClassVar, Literal
 
 from transformers import PreTrainedTokenizerBase
 
-from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.base.errors import ConfigurationError, joined
 from lightning_transformers.base.types import Columns
-from lightning_transformers.data.labels import LabelEncoder
+from lightning_transformers.data.labels import LabelEncoder, first_values, have_fractions
 from lightning_transformers.data.loading import AnyDataset, column_names, shipped_files
-from lightning_transformers.data.texts import TEXT_TYPES, tokenize
+from lightning_transformers.data.texts import as_list, text_columns, tokenize
 from lightning_transformers.task.shared.labels import LabelledData
 from lightning_transformers.task.shared.text import PaddedTextDataModule
 
@@ -31,8 +33,8 @@ class TextClassificationDataModule(LabelledData, PaddedTextDataModule):
     text_pair_column: str | None = None
     """Column of the second text of a pair; None: `text_pair`, if it exists."""
     problem_type: ProblemType | None = None
-    """Type of the labels; None: multi-label classification for lists, regression for floats unless
-    `labels` is set, else single-label classification."""
+    """Type of the labels; None: multi-label classification for lists, regression for numbers, some
+    of them not whole, unless `labels` is set, else single-label classification."""
 
     sample_files: ClassVar[dict[str, str]] = shipped_files("text_classification", "csv")
 
@@ -43,7 +45,7 @@ class TextClassificationDataModule(LabelledData, PaddedTextDataModule):
         labelled = split != "predict"
         if labelled:
             self.require_columns(split, rows, label_column=self.label_column)
-        return self.map_rows(
+        examples = self.map_rows(
             split,
             rows,
             encode_texts_with_labels,
@@ -56,6 +58,13 @@ class TextClassificationDataModule(LabelledData, PaddedTextDataModule):
             labels=self.label_encoder(split, rows) if labelled else None,
             place=f"the {split} set",
         )
+        self.report_truncated(split, examples)
+        return examples
+
+    def input_columns(self) -> Sequence[str]:
+        """Return the columns of the text and, if set, of its pair."""
+        pair = self.text_pair_column
+        return [self.input_column()] if pair is None else [self.input_column(), pair]
 
     def text_columns(self, split: str, rows: AnyDataset) -> tuple[str, str | None]:
         """Return the columns of the text and of its pair, or None without a pair.
@@ -66,6 +75,8 @@ class TextClassificationDataModule(LabelledData, PaddedTextDataModule):
             return self.text_column, self.text_pair_column
         text, pair = self.inferred_columns(split, rows)
         if split != "predict":
+            reason = f"the columns of the {split} set are {joined(column_names(rows))}"
+            self.notices.inferred(reason, text_column=text, text_pair_column=pair)
             self.text_column = self.hparams["text_column"] = text
             self.text_pair_column = self.hparams["text_pair_column"] = pair
         return text, pair
@@ -83,9 +94,7 @@ class TextClassificationDataModule(LabelledData, PaddedTextDataModule):
         columns, pair = column_names(rows), self.text_pair_column
         if "text" in columns:
             return "text", pair or ("text_pair" if "text_pair" in columns else None)
-        features = rows.features or {}
-        texts = [c for c in columns if getattr(features.get(c), "dtype", "") in TEXT_TYPES]
-        texts = [column for column in texts if column not in (self.label_column, pair)]
+        texts = text_columns(rows, self.label_column, pair)
         if len(texts) not in ((1,) if pair else (1, 2)):
             raise ConfigurationError(
                 f"the {split} set has {len(texts)} text columns (its columns: "
@@ -98,15 +107,20 @@ class TextClassificationDataModule(LabelledData, PaddedTextDataModule):
         if self.problem_type is None:
             split, rows = next(iter(self.loaded_dataset.items()))
             self.require_columns(split, rows, label_column=self.label_column)
-            feature = (rows.features or {}).get(self.label_column)
-            self.problem_type = problem_type_of(feature, has_classes=self.labels is not None)
+            values = first_values(rows, self.label_column)
+            self.problem_type = problem_type_of(values, has_classes=self.labels is not None)
             self.hparams["problem_type"] = self.problem_type
+            kind = "are lists" if self.problem_type.startswith("multi") else "are classes"
+            if self.problem_type == "regression":
+                kind = "are numbers, not all of them whole"
+            reason = f"the labels in '{self.label_column}' of the {split} set {kind}"
+            self.notices.inferred(reason, problem_type=self.problem_type)
         return self.problem_type
 
     def label_values(self, values: Iterable[Any]) -> Iterable[Any]:
         """Return the classes in the values of the label column, which may be lists."""
         if self.kind_of_labels() == "multi_label_classification":
-            values = chain.from_iterable(value or () for value in values)
+            values = chain.from_iterable(as_list(value) or () for value in values)
         return super().label_values(values)
 
     def label_encoder(self, split: str, rows: AnyDataset) -> LabelEncoder | None:
@@ -125,17 +139,18 @@ class TextClassificationDataModule(LabelledData, PaddedTextDataModule):
         return {**super().model_data_kwargs, "problem_type": kind}
 
 
-def problem_type_of(feature: object, has_classes: bool) -> ProblemType:
-    """Return the problem type of a label feature.
+def problem_type_of(values: Sequence[Any], has_classes: bool) -> ProblemType:
+    """Return the problem type of labels.
 
     Args:
-        feature: the feature of the label column.
-        has_classes: whether `labels` is set, so that a float is a class id.
+        values: the labels; lists, also as text, are several classes.
+        has_classes: whether `labels` is set, so that a number is a class.
     """
-    if hasattr(feature, "feature"):
+    present = [as_list(value) for value in values if value is not None]
+    if present and all(isinstance(value, list) for value in present):
         return "multi_label_classification"
-    is_number = "float" in str(getattr(feature, "dtype", "")) and not has_classes
-    return "regression" if is_number else "single_label_classification"
+    is_regression = not has_classes and have_fractions(present)
+    return "regression" if is_regression else "single_label_classification"
 
 
 def encode_texts_with_labels(
@@ -167,7 +182,7 @@ def encode_texts_with_labels(
     pairs = columns[pair] if pair else None
     encoded = tokenize(tokenizer, columns[text], pairs, max_length, truncation)
     if label is not None:
-        encoded["labels"] = [target(value, labels) for value in columns[label]]
+        encoded["labels"] = [target(value, labels, place) for value in columns[label]]
     return encoded
 
 
@@ -193,19 +208,35 @@ def require_values(columns: Columns, names: Iterable[str | None], place: str) ->
         )
 
 
-def target(value: Any, labels: LabelEncoder | None) -> int | float | list[float]:
+def target(value: Any, labels: LabelEncoder | None, place: str) -> int | float | list[float]:
     """Return the label for the model.
 
     Args:
         value: a value of the label column: a class, a list of classes, or a number.
         labels: encodes a class as its id; None for regression.
+        place: name of the split, for the error message.
 
     Returns:
         A class id, for a list a multi-hot vector, or for regression a float.
+
+    Raises:
+        ConfigurationError: for an unknown class, or in a regression no finite number.
     """
     if labels is None:
-        return float(value)
+        return number(value, place)
+    value = as_list(value)
     if isinstance(value, list):
         present = {labels(part) for part in value}
         return [float(number in present) for number in range(len(labels.names))]
     return labels(value)
+
+
+def number(value: Any, place: str) -> float:
+    """Return a label of a regression; raises ConfigurationError unless it is a finite number."""
+    with suppress(TypeError, ValueError):
+        if isfinite(found := float(value)):
+            return found
+    raise ConfigurationError(
+        f"the label '{value}' of {place} is not a finite number: correct it, or set "
+        "dataset.problem_type=single_label_classification"
+    )

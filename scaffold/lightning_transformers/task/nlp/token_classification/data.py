@@ -1,21 +1,23 @@
 """Data module of token classification: sentences with a tag for each word."""
 
+import reprlib
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
-from datasets import Dataset, DatasetDict
+from datasets import Dataset
 from transformers import PreTrainedTokenizerBase
 
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.types import Row
 from lightning_transformers.data.collators import IGNORE_INDEX, PaddingCollator
 from lightning_transformers.data.loading import AnyDataset, column_names, shipped_files
+from lightning_transformers.data.reading.dialect import ReadOptions
 from lightning_transformers.data.texts import TEXT_TYPES
 from lightning_transformers.task.nlp.token_classification.encoding import NO_WORD, encode_words
 from lightning_transformers.task.nlp.token_classification.sentences import (
     WHITESPACE_WORDS,
     Sentence,
-    read_lines,
     split_words,
 )
 from lightning_transformers.task.shared.labels import LabelledData
@@ -40,20 +42,11 @@ class TokenClassificationDataModule(LabelledData, PaddedTextDataModule):
 
     sample_files: ClassVar[dict[str, str]] = shipped_files("token_classification")
 
-    def load_dataset(self) -> DatasetDict:
-        """Return the raw splits, with txt files parsed into sentences with tags."""
-        loaded = super().load_dataset()
-        return DatasetDict({split: self.sentences(split, rows) for split, rows in loaded.items()})
-
-    def sentences(self, split: str, rows: AnyDataset) -> AnyDataset:
-        """Return the lines of a txt file as sentences with tags, and other rows unchanged."""
-        file = self.named_files().get(split, "")
-        if split == "predict" or not file.lower().endswith(".txt"):
-            return rows
-        read = read_lines((row["text"] for row in rows), f"the {split} file '{file}'")
-        return Dataset.from_list(
-            [{self.tokens_column: words, self.label_column: tags} for words, tags in read]
-        )
+    def read_options(self, split: str) -> ReadOptions:
+        """Return how to read files: a txt file has a word with its tag per line, as CoNLL-2003."""
+        unit = self.text_unit if split == "predict" else "sentence"
+        columns = (self.tokens_column, self.label_column)
+        return replace(super().read_options(split), text_unit=unit, word_columns=columns)
 
     def process_split(self, split: str, rows: AnyDataset) -> AnyDataset:
         """Return tokenized sentences with `word_ids`, and except for `predict` with labels.
@@ -79,6 +72,7 @@ class TokenClassificationDataModule(LabelledData, PaddedTextDataModule):
         )
         if isinstance(encoded, Dataset) and len(encoded) == 0:
             raise no_text(split, "tokens_column", self.tokens_column)
+        self.report_truncated(split, encoded)
         return encoded
 
     def require_words(self, split: str, rows: AnyDataset) -> None:
@@ -122,6 +116,10 @@ class TokenClassificationDataModule(LabelledData, PaddedTextDataModule):
         """Return texts, and mappings with words or a `text`, as rows of words."""
         return [{self.tokens_column: self.sentence(value).words} for value in inputs]
 
+    def input_columns(self) -> Sequence[str]:
+        """Return the column of the words."""
+        return [self.tokens_column]
+
     def sentence(self, value: Any) -> Sentence:
         """Return the words of an input to predict on.
 
@@ -138,10 +136,10 @@ class TokenClassificationDataModule(LabelledData, PaddedTextDataModule):
         elif words is not None:
             found = Sentence.of_words(words)
         else:
-            found = Sentence.in_text(text if isinstance(text, str) else "")
+            found = Sentence.in_text("" if text is None else str(text))
         if not found.words:
             raise ConfigurationError(
-                f'input {value!r} has no words: give +x="some text", or a mapping with '
+                f"input {reprlib.repr(value)} has no words: give a text, or a mapping with "
                 f"'{self.tokens_column}'"
             )
         return found

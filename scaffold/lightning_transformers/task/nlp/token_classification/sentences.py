@@ -1,13 +1,14 @@
 """Split a text, a column value or the lines of a file into words."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import regex
 
-from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.types import Row
+from lightning_transformers.data.labels import require_no_list
+from lightning_transformers.data.texts import as_list
 
 WORDS_AND_PUNCTUATION = regex.compile(
     r"(?:\b[^\W\d_]\.)+|\b(?:Mr|Mrs|Ms|Dr|St)\.|\w+|[^\w\s]\p{M}*"
@@ -15,8 +16,6 @@ WORDS_AND_PUNCTUATION = regex.compile(
 """Words, initials and titles with their periods, and single punctuation marks; a combining mark,
 such as a vowel sign of Hindi, stays with its letter."""
 WHITESPACE_WORDS = regex.compile(r"\S+")
-DOCUMENT_START = "-DOCSTART-"
-"""First field of a line that separates documents in CoNLL-2003."""
 
 
 @dataclass(frozen=True)
@@ -68,47 +67,8 @@ def split_words(value: Any) -> list[Any]:
     Raises:
         ConfigurationError: for a text that contains a list, such as "['a', 'b']".
     """
+    value = as_list(value)
     if not isinstance(value, str):
         return list(value or [])
-    if regex.match(r"\[['\"\d]", value):
-        raise ConfigurationError(
-            f"expected words, found a list as text ({value[:30]} …): use jsonl, which supports "
-            "lists, or separate words and tags by spaces"
-        )
+    require_no_list(value, "or separate words and tags by spaces")
     return value.split()
-
-
-def read_lines(lines: Iterable[str], place: str) -> Iterator[tuple[list[str], list[str]]]:
-    """Yield the words and the tags of each sentence in CoNLL-2003 format.
-
-    A line begins with a word and ends with its tag; an empty line ends the sentence.
-
-    Args:
-        lines: the lines.
-        place: the file, for the error message.
-
-    Raises:
-        ConfigurationError: for a line with one field, or another number than the first line.
-    """
-    words: list[str] = []
-    tags: list[str] = []
-    columns = 0
-    for number, line in enumerate(lines, start=1):
-        fields = line.split()
-        if not fields or fields[0] == DOCUMENT_START:
-            if words:
-                yield words, tags
-            words, tags = [], []
-            continue
-        columns = columns or len(fields)
-        if len(fields) != columns or columns < 2:
-            expected = f"the first line has {columns}" if columns > 1 else "at least 2 are required"
-            raise ConfigurationError(
-                f"line {number} of {place} has {len(fields)} fields ({line.strip()[:30]}), "
-                f"{expected}: write a word and its tag per line, and an empty line after each "
-                "sentence"
-            )
-        words.append(fields[0])
-        tags.append(fields[-1])
-    if words:
-        yield words, tags

@@ -1,6 +1,8 @@
 """Data module of image classification: images with labels."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -13,12 +15,12 @@ from PIL.Image import Image as PILImage
 from transformers import BaseImageProcessor
 
 from lightning_transformers.base.errors import ConfigurationError
-from lightning_transformers.base.package_data import local_path
 from lightning_transformers.base.types import Batch, Columns, Row
 from lightning_transformers.core.data import TransformerDataModule
 from lightning_transformers.data.cache import fingerprint
 from lightning_transformers.data.labels import LabelEncoder, distinct_values
 from lightning_transformers.data.loading import AnyDataset, shipped_files
+from lightning_transformers.data.reading.dialect import ReadOptions
 from lightning_transformers.data.texts import TEXT_TYPES
 from lightning_transformers.task.shared.labels import LabelledData
 from lightning_transformers.task.vision.image_classification.reading import (
@@ -42,6 +44,10 @@ class ImageClassificationDataModule(LabelledData):
 
     sample_files: ClassVar[dict[str, str]] = shipped_files("image_classification", "parquet")
 
+    def read_options(self, split: str) -> ReadOptions:
+        """Return how to read files: the images of a folder, even if it has other files."""
+        return replace(super().read_options(split), prefers_images=True)
+
     def load_dataset(self) -> DatasetDict:
         """Return the raw splits, with images undecoded and paths absolute."""
         loaded = super().load_dataset()
@@ -57,15 +63,23 @@ class ImageClassificationDataModule(LabelledData):
         Args:
             split: name of the split, whose file paths are relative to.
             rows: its raw rows.
+
+        Raises:
+            ConfigurationError: for an image that does not exist, or files in several folders.
         """
-        column, file = self.image_column, self.named_files().get(split)
+        column, files = self.image_column, super().files_of(split)
         feature = (rows.features or {}).get(column)
         if isinstance(feature, Image):
             return rows.cast_column(column, Image(decode=False))
-        if file is None or getattr(feature, "dtype", "string") not in TEXT_TYPES:
+        if not files or getattr(feature, "dtype", "string") not in TEXT_TYPES:
             return rows
         self.require_columns(split, rows, image_column=column)
-        base = str(Path(to_absolute_path(local_path(file))).parent)
+        base, *others = {os.path.dirname(file) for file in files}
+        if others:
+            raise ConfigurationError(
+                f"the files of the {split} set are in several folders, and paths of images are "
+                "relative to the folder of their file: put the files into one folder"
+            )
         arguments = {"column": column, "base": base}
         common: dict[str, Any] = {"batched": True, "fn_kwargs": arguments}
         if isinstance(rows, Dataset):
@@ -111,7 +125,19 @@ class ImageClassificationDataModule(LabelledData):
             inputs: images, paths relative to the working directory, or mappings with
                 `image_column`.
         """
-        return [{self.image_column: image_row(value, self.image_column)} for value in inputs]
+        column = self.image_column
+        return [{column: readable_image(self.input_row(value)[column])} for value in inputs]
+
+    def input_row(self, value: Any) -> Row:
+        """Return an input to predict on as a row with `image_column`."""
+        is_row = isinstance(value, Mapping) and self.image_column in value
+        return dict(value) if is_row else {self.image_column: value}
+
+    def predict_dataset(self, inputs: Sequence[object]) -> Dataset:
+        """Return inputs as a dataset of images as `datasets` stores them: `bytes` and `path`."""
+        rows = self.predict_rows(inputs)
+        encode = Image().encode_example
+        return Dataset.from_list([{c: encode(value) for c, value in row.items()} for row in rows])
 
 
 def encode_images(
@@ -153,25 +179,19 @@ def collate(examples: Sequence[Row], processor: BaseImageProcessor) -> Batch:
     return batch
 
 
-def image_row(value: object, column: str) -> Row:
-    """Return an input to predict on as `datasets` stores an image: with `bytes` and `path`.
+def readable_image(value: object) -> object:
+    """Return an input to predict on as an image, an absolute path, or `{bytes, path}`.
 
     Args:
-        value: an image, a path, a mapping with `bytes` or `path`, or a row.
-        column: column of the images.
+        value: an image, a path, or a mapping with `bytes` or `path`.
 
     Raises:
         ConfigurationError: for another input.
     """
-    if isinstance(value, Mapping) and column in value:
-        value = value[column]
     if isinstance(value, str | Path) and str(value):
-        value = to_absolute_path(str(value))
-    elif isinstance(value, PILImage):
-        value = value.copy()  # without its file, which may have other content
-    elif not (isinstance(value, Mapping) and {"bytes", "path"} & value.keys()):
-        raise ConfigurationError(
-            f"no image in input {value!r}: give +x=<path of an image>, or a mapping with '{column}'"
-        )
-    row: Row = Image().encode_example(value)
-    return row
+        return to_absolute_path(str(value))
+    if isinstance(value, PILImage):
+        return value.copy()  # without its file, which may have other content
+    if isinstance(value, Mapping) and {"bytes", "path"} & value.keys():
+        return value
+    raise ConfigurationError(f"no image in input {value!r}: give the path of an image")

@@ -118,9 +118,9 @@ MISTAKES: dict[str, tuple[str, str, dict[str, Any], str]] = {
     ),
     "other json": (
         "a.json",
-        json.dumps({"data": [{"a": 1}]}),
+        json.dumps({"data": [{"paragraphs": [{"a": 1}]}]}),
         {},
-        "'data' of the json file is not in SQuAD's format",
+        "'paragraphs' of the json file is not in SQuAD's format",
     ),
     "question": (
         "a.jsonl",

@@ -13,6 +13,7 @@ from lightning_transformers.task.nlp.text_classification import (
     TextClassificationDataModule,
     TextClassificationTransformer,
 )
+from lightning_transformers.task.nlp.text_classification.data import target
 from tests.helpers.language_modeling import TINY, trainer
 
 TOKENIZER = Backbone(f"{TINY}/bert").load_tokenizer()
@@ -99,7 +100,7 @@ def test_a_line_of_a_txt_file_is_the_text_whatever_its_column_was_called(tmp_pat
 HOLES: dict[str, tuple[str, str]] = {
     "csv without a text": (
         "text,label\na text,0\n,1\n",
-        "'text' (its other columns: {'label': 1})",
+        "'text' (its other columns: {'label': '1'})",
     ),
     "csv of integers and a blank": (
         "text,label\na text,0\nanother,\nthird,1\n",
@@ -144,4 +145,120 @@ def test_given_classes_make_numbers_those_of_classes(tmp_path: Path) -> None:
     data.setup("fit")
     assert data.kind_of_labels() == "single_label_classification"
     assert list((data.dataset or {})["train"]["labels"]) == [0, 1, 0, 1]
-    assert data_module(file).kind_of_labels() == "regression"
+    assert data_module(file).kind_of_labels() == "single_label_classification"
+
+
+@pytest.mark.parametrize(
+    ("labels", "kind", "classes"),
+    [
+        ([0.0, 1.0], "single_label_classification", ["0", "1"]),
+        ([0.5, 1.0, None], "regression", None),
+        (["0.5", "1"], "regression", None),
+        (["1E3", "2E3"], "single_label_classification", ["1E3", "2E3"]),
+        ([1.0, 2.0, None], "single_label_classification", ["1", "2"]),
+        (["01", "02", "10"], "single_label_classification", ["10", "01", "02"]),
+        (["10", "9", "none", "inf"], "single_label_classification", ["9", "10", "inf", "none"]),
+    ],
+)
+def test_only_numbers_that_are_not_whole_are_a_regression(
+    labels: list[Any], kind: str, classes: list[str] | None, tmp_path: Path
+) -> None:
+    rows = [{"text": "a", "label": label} for label in labels]
+    data = data_module(write(tmp_path / "rows.jsonl", rows))
+    assert data.kind_of_labels() == kind
+    assert classes is None or data.class_names() == classes
+
+
+def test_what_is_inferred_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    rows = [{"id": f"tr-{n}", "says": "a b", "label": ["pos", "Pos"][n % 2]} for n in range(4)]
+    data = data_module(write(tmp_path / "rows.jsonl", rows), max_length=4)
+    data.prepare_data()
+    data.setup("fit")
+    seen = "train set are id, says, label"
+    for line in (
+        f"inferred dataset.text_column=says: the columns of the {seen}",
+        "inferred dataset.problem_type=single_label_classification: the labels in 'label' of the "
+        "train set are classes",
+        "inferred dataset.labels=[Pos, pos]: the values of 'label' in the train set",
+    ):
+        assert caplog.messages.count(line) == 1
+    assert "differ in spelling only: 'Pos' and 'pos'" in caplog.text
+    assert "4 of 4 rows of the validation set are also in the training set" in caplog.text
+    assert "4 of 4 inputs of the train set (100.0%) reach 4 tokens" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["id", "guid", "other"])
+def test_an_id_is_not_a_text(name: str, tmp_path: Path) -> None:
+    values = ["a", "b"] if name != "other" else ["x1", "2020-01-01"]
+    rows = [{name: value, "says": "a text", "label": value} for value in values]
+    data = data_module(write(tmp_path / "rows.jsonl", rows))
+    data.setup("fit")
+    assert (data.text_column, data.text_pair_column) == ("says", None)
+
+
+@pytest.mark.parametrize("label", ["['a' 'b']", "[0 1]"])
+def test_lists_as_text_are_refused(label: str, tmp_path: Path) -> None:
+    rows = [{"text": "a", "label": value} for value in (label, "['b' 'c']")]
+    with pytest.raises(ConfigurationError, match="found a list as text"):
+        data_module(write(tmp_path / "rows.jsonl", rows)).class_names()
+
+
+@pytest.mark.parametrize("value", ["inf", float("nan"), "much", None])
+def test_an_infinite_target_is_refused(value: object) -> None:
+    with pytest.raises(ConfigurationError, match="of the train set is not a finite number"):
+        target(value, None, "the train set")
+
+
+def test_each_input_has_a_prediction_or_a_reason(tmp_path: Path) -> None:
+    data = data_module(write(tmp_path / "rows.jsonl", ROWS))
+    task = model(data)
+    inputs = [{"text": 5, "id": 1}, "", {"text": None}, {"text": "a", "id": "b"}]
+    inputs += [{"text": float("nan")}, {"x": 1}]
+    found = task.predict(inputs, data)
+    assert [*found[0], *found[3]] == ["label", "score"] * 2
+    assert all("has no text in 'text'" in found[index]["error"] for index in (1, 2, 4, 5))
+    with pytest.raises(ConfigurationError, match=r"input \{.text.: ..\} has no text"):
+        task.predict([""], data)
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes"),
+    [
+        (["0", "1", "10", "2"], ["0", "1", "2", "10"]),
+        (["01", "02"], ["01", "02"]),
+        (["true", "false"], ["false", "true"]),
+        (["0.0", "1.0"], ["0", "1"]),
+        (["1E3", "2E3"], ["1E3", "2E3"]),
+        (["1", "inf"], ["1", "inf"]),
+        (["['x', 'y']", "['x']"], ["x", "y"]),
+        (["0.5", "1"], None),
+    ],
+)
+def test_labels_of_a_csv(labels: list[str], classes: list[str] | None, tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    rows = "".join(f'{n},some words,"{label}"\n' for n, label in enumerate(labels))
+    path.write_text("id,sentence,label\n" + rows)
+    data = data_module(str(path))
+    data.setup("fit")
+    assert data.text_column == "sentence", "numbers are no text"
+    assert data.labels == classes
+    assert (data.problem_type == "regression") == (classes is None)
+
+
+def test_classes_of_a_checkpoint_that_read_numbers(tmp_path: Path) -> None:
+    """Versions before 0.2 read `01` as 1 and `true` as True."""
+    path = tmp_path / "rows.csv"
+    path.write_text("text,label\na,01\nb,true\n")
+    data = data_module(str(path), labels=["True", "1"])
+    data.setup("fit")
+    assert list((data.dataset or {})["train"]["labels"]) == [1, 0]
+
+
+def test_a_label_that_is_no_number(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("text,label\na,1.5\nb,high\n")
+    with pytest.raises(
+        ConfigurationError, match="the label 'high' of the train set is not a finite num"
+    ):
+        data_module(str(path), problem_type="regression").setup("fit")

@@ -1,0 +1,4 @@
+"""From names of files to rows as Arrow tables: sources, dialects, a module per format.
+
+Cells are text as written; a task converts them where it needs a type. Imports `base` only.
+"""

@@ -1,0 +1,190 @@
+"""Read csv and tsv files: all cells are text, an empty one is missing."""
+
+import csv
+import sys
+from collections.abc import Iterator
+from itertools import chain, islice
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv as arrow_csv
+
+from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.data.reading.dialect import (
+    UTF8,
+    ReadOptions,
+    guess_delimiter,
+    open_text,
+)
+from lightning_transformers.data.reading.report import Report
+from lightning_transformers.data.reading.rows import (
+    BLOCK_CHARS,
+    BLOCK_ROWS,
+    LINE,
+    text_table,
+)
+from lightning_transformers.data.reading.sources import Source
+
+END = "\0end"
+"""An additional last line: within another row, it shows a quote that is not closed."""
+Cells = list[str]
+Dialect = dict[str, Any]
+"""Arguments of `csv.reader`."""
+
+
+def read_delimited(source: Source, options: ReadOptions, report: Report) -> Iterator[pa.Table]:
+    """Yield the rows of a file with a header as tables of texts.
+
+    Blank lines are skipped; fields that a row lacks at its end are empty.
+
+    Args:
+        source: a csv or tsv file.
+        options: its encoding and delimiter, where known.
+        report: notes guesses, and rows with more fields than the header.
+
+    Raises:
+        ConfigurationError: for a quote that is not closed.
+    """
+    dialect = guess_delimiter(source, options, report)
+    done, ends_in_break = 0, False
+    try:
+        for table in regular_tables(source, options, report, dialect):
+            yield table
+            done += len(table)
+            ends_in_break = "\n" in (table.column(table.num_columns - 2)[-1].as_py() or "")
+        if done and not ends_in_break:  # Arrow closes a quote at the end of the file
+            return
+    except (pa.ArrowInvalid, UnicodeDecodeError, LookupError):
+        pass
+    for table in irregular_tables(source, options, report, dialect):
+        if done < len(table):
+            yield table.slice(done)
+        done = max(0, done - len(table))
+
+
+def regular_tables(
+    source: Source, options: ReadOptions, report: Report, dialect: Dialect
+) -> Iterator[pa.Table]:
+    """Yield rows by the parser of Arrow, which is fast; ArrowInvalid for a row of another width.
+
+    Their lines do not count blank lines between them.
+    """
+    with open_text(source, options, report, newline="") as stream:
+        reader = csv.reader(stream, **dialect)
+        names = column_names(next((row for row in reader if not is_blank(row)), []))
+        encoding, line = stream.encoding, reader.line_num
+    if not names:
+        return
+    quotes = dialect.get("quoting") != csv.QUOTE_NONE
+    with source.open() as content:
+        batches = arrow_csv.open_csv(
+            content,
+            arrow_csv.ReadOptions(
+                block_size=BLOCK_CHARS,
+                skip_rows=line,
+                column_names=names,
+                encoding="utf8" if encoding == UTF8 else encoding,
+            ),
+            arrow_csv.ParseOptions(
+                delimiter=dialect["delimiter"],
+                quote_char='"' if quotes else False,
+                newlines_in_values=quotes,
+            ),
+            arrow_csv.ConvertOptions(
+                column_types=dict.fromkeys(names, pa.string()),
+                null_values=[""],
+                strings_can_be_null=True,
+            ),
+        )
+        for batch in batches:
+            table = pa.Table.from_batches([batch])
+            if len(names) == 1 and pc.any(pc.utf8_is_space(table.column(0))).as_py():
+                raise pa.ArrowInvalid("a blank line, which is no row")
+            if len(table):
+                breaks = (pc.count_substring(column, "\n").fill_null(0) for column in table)
+                heights = 1 + sum(column.to_numpy() for column in breaks)
+                starts = line + 1 + heights.cumsum() - heights
+                line += int(heights.sum())
+                yield table.append_column(LINE, pa.array(starts, pa.int64()))
+
+
+def irregular_tables(
+    source: Source, options: ReadOptions, report: Report, dialect: Dialect
+) -> Iterator[pa.Table]:
+    """Yield rows by the parser of Python, which tells the line of each row."""
+    csv.field_size_limit(sys.maxsize)  # the default fails on texts of more than 131,072 characters
+    with open_text(source, options, report, newline="") as stream:
+        reader = csv.reader(chain(stream, [END]), **dialect)
+        header = next(row for row in reader if not is_blank(row))
+        names = column_names(header)
+        before, last = reader.line_num, header
+        while last != [END]:
+            rows, lines = [], []
+            for row in islice(reader, BLOCK_ROWS):
+                rows.append(row)
+                lines.append(before + 1)
+                before = reader.line_num
+            if not rows:
+                text = last[-1].removesuffix(END)
+                raise ConfigurationError(
+                    f"'{source.name}' has a quote that is not closed ({text[:30]!r} …): close it, "
+                    "or double each quote within a text"
+                )
+            last = rows[-1]
+            if last == [END]:
+                rows.pop()
+                lines.pop()
+            rows, lines = fitting(rows, lines, len(names), report)
+            if rows:
+                table = text_table(dict(zip(names, zip(*rows, strict=True), strict=True)), lines)
+                yield with_missing(table)
+
+
+def fitting(
+    rows: list[Cells], lines: list[int], width: int, report: Report
+) -> tuple[list[Cells], list[int]]:
+    """Return rows of a width and their lines, without blank rows and without bad ones."""
+    if set(map(len, rows)) == {width}:
+        return rows, lines
+    kept, places = [], []
+    for row, line in zip(rows, lines, strict=True):
+        if is_blank(row):
+            continue
+        if any(row[width:]):
+            report.reject(
+                line,
+                f"has {len(row)} fields, more fields than its header ({width}): quote texts that "
+                "contain commas",
+            )
+            if report.on_bad_row != "fill":
+                continue
+            row = []
+        kept.append((row + [""] * width)[:width])
+        places.append(line)
+    return kept, places
+
+
+def is_blank(row: Cells) -> bool:
+    """Return whether a row is a line without text; one empty cell in quotes is a row."""
+    return not row or (len(row) == 1 and row[0].isspace())
+
+
+def column_names(header: Cells) -> list[str]:
+    """Return unique names of the columns, numbered as pandas does where there is none."""
+    names: list[str] = []
+    for number, cell in enumerate(header):
+        name = cell.strip() or f"Unnamed: {number}"
+        repeated = (f"{name}.{count}" for count in range(1, len(header)))
+        names.append(name if name not in names else next(n for n in repeated if n not in names))
+    return names
+
+
+def with_missing(table: pa.Table) -> pa.Table:
+    """Return a table in which empty texts are missing values."""
+    for number, name in enumerate(table.column_names):
+        if name != LINE:
+            column = table.column(number)
+            column = pc.if_else(pc.equal(column, ""), None, column)
+            table = table.set_column(number, name, column)
+    return table

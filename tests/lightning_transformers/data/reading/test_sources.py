@@ -1,0 +1,93 @@
+"""Names of files: home folder, splits in a folder, images in folders."""
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.config.compose import normalize_overrides
+from lightning_transformers.data.loading import DatasetReader, load_files, local_files
+from lightning_transformers.data.reading.dialect import ReadOptions
+from lightning_transformers.data.reading.sources import split_folders
+
+
+def images(_: str) -> ReadOptions:
+    return ReadOptions(prefers_images=True)
+
+
+def touch(*names: str) -> None:
+    for name in names:
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_text("text\nx\n")
+
+
+def paint(*names: str) -> None:
+    for number, name in enumerate(names):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (2, 2), (number, 0, 0)).save(name)
+
+
+@pytest.mark.parametrize(
+    ("files", "splits"),
+    [
+        (("train/a.csv", "val/a.csv", "test/a.csv"), {"train", "validation", "test"}),
+        (("train/a.csv", "dev/a.csv", "notes.md"), {"train", "validation"}),
+        (("train.csv", "valid.csv"), {"train", "validation"}),
+        (("train-00000-of-00002.csv", "train-00001-of-00002.csv"), {"train"}),
+        (("train/a.csv", "other/a.csv"), set()),
+        (("test/a.csv", "val/a.csv"), set()),
+        (("train/cat/a.png", "test/cat/a.png"), {"train", "test"}),
+        (("train/a.png", "test/a.png"), set()),
+    ],
+)
+def test_splits_of_a_folder(files: tuple[str, ...], splits: set[str], project: Path) -> None:
+    touch(*(f"corpus/{file}" for file in files))
+    found = split_folders({"train": "corpus"})
+    assert set(found) == (splits or {"train"})
+    assert (found["train"] == "corpus") == (not splits)
+
+
+def test_a_split_that_is_named_wins(project: Path) -> None:
+    touch("corpus/train/a.csv", "corpus/val/a.csv", "own.csv")
+    found = split_folders({"train": "corpus/", "validation": "own.csv"})
+    assert found == {"train": "corpus/train", "validation": "own.csv"}
+    assert split_folders({"validation": "corpus"}) == {"validation": "corpus/val"}
+    assert split_folders({"predict": "corpus"}) == {"predict": "corpus"}
+    with pytest.raises(ConfigurationError, match=r"'corpus' has no test split \(it has: train, v"):
+        split_folders({"test": "corpus"})
+
+
+def test_the_home_folder(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(project))
+    touch("a.csv")
+    assert local_files("train", ["~/a.csv", "a.csv"], False) == [str(project.resolve() / "a.csv")]
+    assert normalize_overrides(["dataset.train_file=~/a.csv", "dataset.test_file=[~/a,b]"]) == [
+        "dataset.train_file='~/a.csv'",
+        "dataset.test_file=['~/a',b]",
+    ]
+
+
+def test_images_in_a_folder(project: Path) -> None:
+    paint("images/b/1.png", "images/train/2.png", "images/b/.hidden.png")
+    touch("images/labels.csv")
+
+    def read() -> tuple[list[int], str]:
+        rows = load_files({"train": "images"}, DatasetReader("cache"), images)["train"]
+        assert rows.features["label"].names == ["b", "train"]
+        return rows["label"], rows._fingerprint
+
+    labels, before = read()
+    assert labels == [0, 1]
+    assert read()[1] == before
+    paint("images/b/1.png")
+    assert read()[1] != before
+    assert local_files("train", "images", True) == [str(project.resolve() / "images")]
+
+
+def test_images_with_metadata(project: Path) -> None:
+    paint("images/1.png", "images/2.png")
+    Path("images/metadata.csv").write_text("file_name,label\n2.png,x\n1.png,y\n")
+    rows = load_files({"train": "images"}, DatasetReader("cache"), images)["train"]
+    assert rows["label"] == ["x", "y"]
+    assert rows[0]["image"].getpixel((0, 0)) == (1, 0, 0)
