@@ -32,6 +32,7 @@ from lightning_transformers.data.reading.dialect import ReadOptions, TextUnit
 from lightning_transformers.data.reading.report import OnBadRow
 from lightning_transformers.data.reading.sources import FileNames, split_folders
 from lightning_transformers.former_paths import warn_of_former_methods
+from lightning_transformers.training.formulas import FORMULAS
 
 log = logging.getLogger(__name__)
 
@@ -118,6 +119,8 @@ class TransformerDataModule(DataLoaders):
         self.processor = processor
         self.model_config: Any = None
         """Config of the model, set by `TaskTransformer.attach_data`."""
+        self.formulas = FORMULAS
+        """Version of the run's formulas, likewise."""
         self.dataset: DatasetDict | None = None
         self.notices = Notices()
 
@@ -169,6 +172,11 @@ class TransformerDataModule(DataLoaders):
             return load_files(files, reader, self.read_options)
         if self.dataset_name is None:
             raise ConfigurationError(NO_DATASET)
+        if self.dataset_config_name:
+            log.info(
+                "reading %s of %s: dataset.dataset_config_name=<name> selects another subset",
+                *(self.dataset_config_name, self.dataset_name),
+            )
         loaded = load_from_hub(self.dataset_name, self.dataset_config_name, self.revision, reader)
         chosen = {split: getattr(self, f"{split}_subset_name") for split in SPLITS}
         return named_splits(loaded, chosen)
@@ -294,6 +302,10 @@ class TransformerDataModule(DataLoaders):
     def model_data_kwargs(self) -> dict[str, Any]:
         """Values that the data determines, such as `num_labels`, for the argument of a task."""
         return {}
+
+    def processor_to_export(self) -> Any:
+        """Return the processor with which plain transformers computes what `predict` does."""
+        return self.processor
 
     def known_config(self) -> Any:
         """Return the config of the model, or None before a task is attached.

@@ -23,9 +23,11 @@ from lightning_transformers.data.parallel import load_pairs
 from lightning_transformers.data.reading.sources import absolute
 from lightning_transformers.data.texts import decode_texts, tokenize
 from lightning_transformers.models.backbone import generate
-from lightning_transformers.task.shared.text import TextDataModule
+from lightning_transformers.task.shared.text import TextDataModule, with_limit
 from lightning_transformers.training.metrics import MetricInputs, TextMetric
 
+SOURCE_KEYS = ("input_ids", "attention_mask")
+"""Keys of a batch with the inputs of `generate`."""
 REFERENCES = "references"
 """Key of a batch: the target texts, encoded by `encode_texts`, for the text metrics."""
 T5_PRETRAINING_LENGTH = 512
@@ -141,9 +143,11 @@ class Seq2SeqDataModule(TextDataModule):
     @property
     def collate_fn(self) -> "Seq2SeqCollator":
         """Return the collator, see `Seq2SeqCollator`."""
-        if self.padding == "max_length":
-            return Seq2SeqCollator(self.tokenizer, self.longest_source(), self.longest_target())
-        return Seq2SeqCollator(self.tokenizer)
+        is_fixed = self.padding == "max_length"
+        lengths = (self.longest_source(), self.longest_target()) if is_fixed else (None, None)
+        collator = Seq2SeqCollator(self.tokenizer, *lengths)
+        collator.left = self.pads_left()
+        return collator
 
     def source_prefix(self) -> str:
         """Return `prefix`; if None, T5's prefix for a T5 model, else ""."""
@@ -151,6 +155,13 @@ class Seq2SeqDataModule(TextDataModule):
             return self.prefix
         is_t5 = getattr(self.known_config(), "model_type", None) == "t5"
         return self.t5_prefix() if is_t5 else ""
+
+    def processor_to_export(self) -> PreTrainedTokenizerBase:
+        """Return the tokenizer with `longest_source` as its limit, and without `token_type_ids`."""
+        exported = with_limit(self.tokenizer, self.longest_source())
+        names = [*SOURCE_KEYS]
+        exported.model_input_names = exported.init_kwargs["model_input_names"] = names
+        return exported
 
     def longest_source(self) -> int:
         """Return `max_source_length`; if None, the model's maximum input length."""
@@ -174,10 +185,10 @@ class Seq2SeqDataModule(TextDataModule):
 
 
 class Seq2SeqCollator(PaddingCollator):
-    """Pad sources on the tokenizer's padding side, and labels with -100 on the right.
+    """Pad sources, and labels with -100 on the right.
 
     Args:
-        tokenizer: gives the padding token and side.
+        tokenizer: gives the padding token.
         source_length: length in tokens to pad sources to; None: the longest of the batch.
         target_length: length in tokens to pad labels to; None: the longest of the batch.
     """
@@ -273,15 +284,26 @@ class Seq2SeqTransformer(TaskTransformer):
             Token ids (batch, 1 + generated), int64, with the decoder start token first; generated
             is at most `max_new_tokens`.
         """
-        beams = {} if self.num_beams is None else {"num_beams": self.num_beams}
-        return generate(
-            self.model,
-            input_ids=batch["input_ids"],
-            attention_mask=batch["attention_mask"],
-            max_new_tokens=self.max_new_tokens or self.data.longest_target(),
-            max_length=None,  # overrides the one in the model's generation config
-            **beams,
-        )
+        inputs = {key: batch[key] for key in SOURCE_KEYS}
+        return generate(self.model, **inputs, **self.generation_settings())
+
+    def generation_settings(self) -> dict[str, Any]:
+        """Return the number of beams, if set, and the maximum length."""
+        return {
+            **({} if self.num_beams is None else {"num_beams": self.num_beams}),
+            "max_new_tokens": self.max_new_tokens or self.data.longest_target(),
+            "max_length": None,  # overrides the one in the model's generation config
+        }
+
+    def config_to_export(self) -> dict[str, Any]:
+        """Return the prefix of a source, also as transformers' parameters of the task."""
+        prefix = {"prefix": self.data.source_prefix()}
+        settings = {k: v for k, v in self.generation_settings().items() if v is not None}
+        return {**prefix, "task_specific_params": {self.parameters_key(): prefix | settings}}
+
+    def parameters_key(self) -> str:
+        """Return the name of the task in transformers' `task_specific_params`."""
+        return "text2text-generation"
 
 
 def encode_pairs(

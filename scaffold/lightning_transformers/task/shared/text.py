@@ -1,5 +1,6 @@
 """Base classes of data modules for text: tokenizer, lengths, column checks, padding."""
 
+import copy
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
@@ -16,6 +17,13 @@ from lightning_transformers.data.texts import LINE, TEXT_TYPES, input_text, is_l
 
 UNKNOWN_LENGTH = int(1e20)
 """`model_max_length` of a tokenizer without a limit is larger than this."""
+
+
+def with_limit(tokenizer: PreTrainedTokenizerBase, length: int) -> PreTrainedTokenizerBase:
+    """Return a copy of a tokenizer that truncates inputs at a length in tokens."""
+    copied = copy.deepcopy(tokenizer)
+    copied.model_max_length = length
+    return copied
 
 
 def no_text(split: str, hyperparameter: str, column: str) -> ConfigurationError:
@@ -47,6 +55,17 @@ class TextDataModule(TransformerDataModule):
     def model_data_kwargs(self) -> dict[str, Any]:
         """Return `vocab_size`, the minimum size of the model's vocabulary."""
         return {**super().model_data_kwargs, "vocab_size": len(self.tokenizer)}
+
+    def pads_left(self) -> bool:
+        """Return whether to pad on the left: only if the classification token comes last (XLNet).
+
+        On the left, padding shifts the positions of GPT-2 and BERT; a tokenizer pads there for
+        generation.
+        """
+        if self.formulas < 2:
+            return self.tokenizer.padding_side == "left"
+        cls = self.tokenizer.cls_token_id
+        return cls is not None and self.tokenizer("a")["input_ids"][-1] == cls
 
     def max_positions(self) -> int | None:
         """Return the maximum input length in tokens, or None if it is unknown.
@@ -163,7 +182,9 @@ class PaddedTextDataModule(TextDataModule):
     def collate_fn(self) -> PaddingCollator:
         """Return the collator, which pads inputs with the padding token and labels with -100."""
         length = self.longest_input() if self.padding == "max_length" else None
-        return self.collator_type(self.tokenizer, length)
+        collator = self.collator_type(self.tokenizer, length)
+        collator.left = self.pads_left()
+        return collator
 
     @property
     def model_data_kwargs(self) -> dict[str, Any]:
@@ -173,6 +194,10 @@ class PaddedTextDataModule(TextDataModule):
     def report_truncated(self, split: str, examples: AnyDataset) -> None:
         """Log the share of examples that `max_length` cuts."""
         self.notices.truncated(split, examples, self.longest_input(), "max_length")
+
+    def processor_to_export(self) -> PreTrainedTokenizerBase:
+        """Return the tokenizer with `longest_input` as its limit."""
+        return with_limit(self.tokenizer, self.longest_input())
 
     def longest_input(self) -> int:
         """Return `max_length`; if None, the model's maximum input length."""

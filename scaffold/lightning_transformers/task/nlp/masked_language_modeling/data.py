@@ -110,4 +110,6 @@ class MaskedLanguageModelingDataModule(PaddedTextDataModule):
     def collate_fn(self) -> MaskingCollator:
         """Return the collator, which masks training examples."""
         length = self.longest_input() if self.padding == "max_length" else None
-        return MaskingCollator(self.tokenizer, length, self.token_masker())
+        collator = MaskingCollator(self.tokenizer, length, self.token_masker())
+        collator.left = self.pads_left()
+        return collator

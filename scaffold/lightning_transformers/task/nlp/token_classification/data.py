@@ -3,6 +3,7 @@
 import reprlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, ClassVar
 
 from datasets import Dataset
@@ -11,17 +12,19 @@ from transformers import PreTrainedTokenizerBase
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.types import Row
 from lightning_transformers.data.collators import IGNORE_INDEX, PaddingCollator
+from lightning_transformers.data.exported_tokenizer import edited_tokenizer, split_words_first
 from lightning_transformers.data.loading import AnyDataset, column_names, shipped_files
 from lightning_transformers.data.reading.dialect import ReadOptions
 from lightning_transformers.data.texts import TEXT_TYPES
 from lightning_transformers.task.nlp.token_classification.encoding import NO_WORD, encode_words
 from lightning_transformers.task.nlp.token_classification.sentences import (
     WHITESPACE_WORDS,
+    WORDS_AND_PUNCTUATION,
     Sentence,
     split_words,
 )
 from lightning_transformers.task.shared.labels import LabelledData
-from lightning_transformers.task.shared.text import PaddedTextDataModule, no_text
+from lightning_transformers.task.shared.text import PaddedTextDataModule, no_text, with_limit
 
 
 class TokenClassificationDataModule(LabelledData, PaddedTextDataModule):
@@ -99,6 +102,12 @@ class TokenClassificationDataModule(LabelledData, PaddedTextDataModule):
                 "or choose another backbone"
             )
         return self.tokenizer
+
+    def processor_to_export(self) -> PreTrainedTokenizerBase:
+        """Return a tokenizer that splits a text into the words that `predict` finds in it."""
+        limited = with_limit(self.word_tokenizer(), self.longest_input())
+        pattern = WORDS_AND_PUNCTUATION.pattern
+        return edited_tokenizer(limited, partial(split_words_first, pattern=pattern))
 
     def label_values(self, values: Iterable[Any]) -> Iterable[Any]:
         """Return the tags in the values of the label column, which are lists or texts."""

@@ -1,19 +1,26 @@
 """Text classification: classes, columns and labels of users' files."""
 
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
 import pytest
+from datasets import Dataset, DatasetDict
+from sklearn.metrics import f1_score, precision_score, recall_score
 
 from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.config.compose import compose
+from lightning_transformers.core import data as core_data
 from lightning_transformers.models.backbone import Backbone
+from lightning_transformers.runs.build import build_data
 from lightning_transformers.runs.evaluate import evaluate
 from lightning_transformers.task.nlp.text_classification import (
     TextClassificationDataModule,
     TextClassificationTransformer,
 )
 from lightning_transformers.task.nlp.text_classification.data import target
+from tests.helpers.documented import documented_metrics
 from tests.helpers.language_modeling import TINY, trainer
 
 TOKENIZER = Backbone(f"{TINY}/bert").load_tokenizer()
@@ -51,6 +58,67 @@ def test_a_test_set_without_labels_is_left_out_of_an_evaluation(
     assert "val/accuracy" in metrics
     left_out = "the test set has no labels and is ignored: metrics are of the validation set"
     assert caplog.messages.count(left_out) == 1
+
+
+@pytest.mark.parametrize("formulas", [1, 2])
+def test_gpt2_classifies_in_a_batch_as_one_by_one(formulas: int) -> None:
+    """Also with a tokenizer that pads on the left, for generation."""
+    tokenizer = Backbone(f"{TINY}/gpt2").load_tokenizer()
+    tokenizer.padding_side = "left"
+    data = TextClassificationDataModule(tokenizer, labels=["a", "b"])
+    backbone = {"pretrained_model_name_or_path": f"{TINY}/gpt2", "random_weights": True}
+    task = TextClassificationTransformer(backbone, model_data_kwargs=data.model_data_kwargs)
+    for parameter in task.model.parameters():
+        parameter.data.normal_(std=0.2)
+    task.formulas = formulas
+    texts = ["a", "a longer text than the first", "a text of another length"]
+    together = [p["score"] for p in task.predict(texts, data)]
+    alone = [p["score"] for p in task.predict(texts, data, batch_size=1)]
+    assert (together == pytest.approx(alone, rel=1e-4)) == (formulas == 2)
+
+
+def test_scores_of_labels_are_those_of_scikit_learn(tmp_path: Path) -> None:
+    rows = [{"text": f"t {n}", "label": ["abc"[n % 3], "abc"[n % 2]]} for n in range(9)]
+    data = data_module(write(tmp_path / "rows.jsonl", rows))
+    task = model(data)
+    (logged,) = trainer(tmp_path, limit_val_batches=1.0).validate(task, data, verbose=False)
+    names = data.labels or []
+    true = [[name in row["label"] for name in names] for row in rows]
+    found = task.predict([row["text"] for row in rows], data)
+    predicted = [[name in labels for name in names] for labels in found]
+    keys: dict[str, Any] = {"zero_division": 0, "y_true": true, "y_pred": predicted}
+    expected = {f"f1_{a}": f1_score(average=a, **keys) for a in ("micro", "macro", "weighted")}
+    expected["precision"] = precision_score(average="macro", **keys)
+    expected["recall"] = recall_score(average="macro", **keys)
+    scores = {name.removeprefix("val/"): value for name, value in logged.items()}
+    assert set(scores) == documented_metrics("`nlp/text_classification`, several labels")
+    del scores["loss"]
+    assert scores == pytest.approx(expected)
+
+
+def test_a_number_and_two_classes_have_the_documented_metrics(tmp_path: Path) -> None:
+    for row, labels in {
+        "`nlp/text_classification`, a number": [0.5, 1.5],
+        "`nlp/text_classification`, two classes": ["a", "b"],
+    }.items():
+        rows = [{"text": f"t {n}", "label": labels[n % 2]} for n in range(6)]
+        data = data_module(write(tmp_path / f"{labels[0]}.jsonl", rows))
+        (logged,) = trainer(tmp_path).validate(model(data), data, verbose=False)
+        assert set(logged) == {f"val/{name}" for name in documented_metrics(row)}
+
+
+def test_the_subset_of_a_dataset_is_logged(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that `dataset=…/glue` without a subset says that it reads mrpc."""
+    dataset = DatasetDict({"train": Dataset.from_list(ROWS)})
+    monkeypatch.setattr(core_data, "load_from_hub", lambda *_: dataset)
+    config = compose(["task=nlp/text_classification", "dataset=nlp/text_classification/glue"])
+    with caplog.at_level(logging.INFO):
+        build_data(config, TOKENIZER).load_dataset()
+    assert caplog.messages == [
+        "reading mrpc of nyu-mll/glue: dataset.dataset_config_name=<name> selects another subset"
+    ]
 
 
 def test_a_class_of_a_single_row_is_known_wherever_the_row_goes(tmp_path: Path) -> None:
