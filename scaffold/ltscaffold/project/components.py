@@ -144,6 +144,8 @@ def project_files(project: Path, answers: Answers) -> Files:
 def source_files(project: Path, answers: Answers, component: Component) -> list[str]:
     """Return the Python files in a component's module or package, including those of the user.
 
+    The paths are relative to the project.
+
     Args:
         project: the folder of the project.
         answers: the record of the project.

@@ -231,10 +231,10 @@ def renamed_answers(answers: Answers, component: Component, renamed: Component) 
 
 
 def other_files(project: Path, glob: str, known: Container[str]) -> Iterator[str]:
-    """Yield the paths of a project's files that match a glob, sorted, without hidden ones.
+    """Yield the files of a project that match a glob, sorted, without hidden ones.
 
     Args:
-        project: the folder of the project.
+        project: the folder of the project; the paths are relative to it.
         glob: the pattern, such as `conf/**/*.yaml`.
         known: paths to omit.
     """
