@@ -63,15 +63,3 @@ def test_modules_of_the_decisions_exist() -> None:
     for name in set(re.findall(r"`([\w./-]+\.(?:py|yaml))`", DESIGN)):
         known = [*places, language_modeling, config] if Path(name).name == name else places
         assert [place for place in known if (place / name).exists()], name
-
-
-@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "docs/design.md"])
-def test_links_lead_somewhere(page: str) -> None:
-    file = ROOT / page
-    text = file.read_text("utf-8")
-    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
-    anchors = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
-    for target in re.findall(r"\]\(([^)]+)\)", text):
-        path, _, anchor = target.partition("#")
-        assert (file.parent / path).exists(), target
-        assert not anchor or anchor in anchors, target

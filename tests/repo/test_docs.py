@@ -103,12 +103,20 @@ def test_recipe_in_the_contract_is_the_real_one() -> None:
 
 @pytest.mark.parametrize(
     "page",
-    ["README.md", "docs/commands.md", "docs/python.md", "docs/tasks.md", "docs/templates.md"],
+    [
+        *("README.md", "CONTRIBUTING.md", "docs/commands.md", "docs/design.md"),
+        *("docs/python.md", "docs/tasks.md", "docs/templates.md"),
+    ],
 )
 def test_links_lead_somewhere(page: str) -> None:
     file = ROOT / page
     for target in re.findall(r"\]\(([^)]+)\)", file.read_text()):
-        assert (file.parent / target).exists(), target
+        path, _, anchor = target.partition("#")
+        linked = file.parent / path if path else file
+        assert linked.exists(), target
+        titles = re.findall(r"^#+ (.+)", linked.read_text() if anchor else "", re.MULTILINE)
+        anchors = {re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in titles}
+        assert not anchor or anchor in anchors, target
 
 
 def test_every_command_is_documented() -> None:
