@@ -1,5 +1,6 @@
 """Data module of multiple choice: questions with choices, one of them correct."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
@@ -8,6 +9,7 @@ from lightning_transformers.base.types import Row
 from lightning_transformers.data.collators import PaddingCollator
 from lightning_transformers.data.labels import is_unlabelled
 from lightning_transformers.data.loading import AnyDataset, column_names, shipped_files
+from lightning_transformers.data.texts import text_columns
 from lightning_transformers.task.nlp.multiple_choice.collate import ChoiceCollator
 from lightning_transformers.task.nlp.multiple_choice.encoding import choices_of, encode_choices
 from lightning_transformers.task.shared.text import PaddedTextDataModule
@@ -61,8 +63,14 @@ class MultipleChoiceDataModule(PaddedTextDataModule):
             max_length=self.longest_input(),
             truncation=self.truncation,
             label=label,
+            numbered=self.has_numbers(split, rows),
             place=f"the {split} set",
         )
+
+    def has_numbers(self, split: str, rows: AnyDataset) -> bool:
+        """Return whether the labels are from a csv, in which numbers are texts, and all numbers."""
+        is_csv = any(re.search(r"\.[ct]sv\b", file.lower()) for file in self.files_of(split))
+        return is_csv and self.label_column not in text_columns(rows)
 
     def choices_in(self, split: str, rows: AnyDataset) -> str | list[str]:
         """Return the column of lists of choices, or the columns of single choices.

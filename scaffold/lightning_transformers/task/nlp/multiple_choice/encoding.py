@@ -28,6 +28,7 @@ def encode_choices(
     truncation: bool,
     label: str | None,
     place: str,
+    numbered: bool = False,
 ) -> Columns:
     """Tokenize rows, for `Dataset.map(batched=True)`.
 
@@ -41,6 +42,7 @@ def encode_choices(
         truncation: truncate the context of longer inputs.
         label: column of the labels; None for rows without labels.
         place: name of the split, for error messages.
+        numbered: whether a text such as `1` is an index even if a choice has that text.
 
     Returns:
         The columns of the tokenizer, with one list per choice in each value, and with `label` the
@@ -64,7 +66,10 @@ def encode_choices(
         return grouped
     labels = zip(columns[label], options, strict=True)
     where = f"column '{label}' of {place}"
-    return {**grouped, "labels": [choice_index(value, row, where) for value, row in labels]}
+    return {
+        **grouped,
+        "labels": [choice_index(value, row, where, numbered) for value, row in labels],
+    }
 
 
 def choices_of(columns: Columns, choices: str | list[str], place: str) -> list[list[str]]:
@@ -127,20 +132,21 @@ def regroup(values: Sequence[T], groups: Sequence[Sequence[object]]) -> list[lis
     return [[next(rest) for _ in group] for group in groups]
 
 
-def choice_index(value: object, choices: Sequence[str], place: str) -> int:
+def choice_index(value: object, choices: Sequence[str], place: str, numbered: bool = False) -> int:
     """Return the index of the choice that a label refers to.
 
     Args:
         value: the text of a choice, a letter from A, or an index from 0, as number or text.
         choices: the choices of the row.
         place: column and split, for the error message.
+        numbered: whether a text such as `1` is an index even if a choice has that text.
 
     Raises:
         ConfigurationError: for any other label.
     """
     text = str(value).strip()
     known = [choice.strip() for choice in choices]
-    if isinstance(value, str) and text in known:
+    if isinstance(value, str) and text in known and not numbered:
         return known.index(text)
     if re.fullmatch(r"\d+(\.0)?", text):
         number = int(float(text))

@@ -203,3 +203,10 @@ def test_exported_model_gives_the_same_logits(tmp_path: Path) -> None:
     task.save_hf_checkpoint(tmp_path / "hf", TOKENIZER)
     exported = AutoModelForMultipleChoice.from_pretrained(tmp_path / "hf")
     assert torch.equal(exported(**batch).logits, task.eval()(batch)["logits"])
+
+
+def test_numbers_in_a_csv_are_indices(project: Path) -> None:
+    Path("a.csv").write_text("context,question,a,b,c,label\nx,y,1,2,3,2\nx,y,1,2,3,0\n")
+    data = data_module("a.csv", choice_columns=["a", "b", "c"])
+    data.setup("fit")
+    assert list((data.dataset or {})["train"]["labels"]) == [2, 0]
