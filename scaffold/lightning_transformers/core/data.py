@@ -92,7 +92,7 @@ class TransformerDataModule(LightningDataModule):
     encoding: str | None = None
     """Encoding of text files; None: UTF-8, or inferred from each file."""
     text_unit: TextUnit = "line"
-    """What a row of a txt file is."""
+    """Unit of a txt file that is a row."""
     on_bad_row: OnBadRow = "error"
     """Whether a row that cannot be read is an error, dropped, or filled with missing values."""
     train_subset_name: str | None = None

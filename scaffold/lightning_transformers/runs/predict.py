@@ -40,7 +40,7 @@ def predict(
 
     Returns:
         A prediction for each input; `docs/tasks.md` shows those of each task. For a row of
-        `predict_file` that is no valid input, it is `{"error": <reason>}`.
+        `predict_file` that is not valid, it is `{"error": <reason>}`.
 
     Raises:
         ConfigurationError: without inputs and without a `predict_file`, or for an input that lacks
@@ -74,7 +74,7 @@ def predict_valid(
 
 
 def error_of(row: object, data: TransformerDataModule) -> str | None:
-    """Return why a row is no valid input, without the advice for the command line, or None."""
+    """Return why a row is not valid, without the advice for the command line, or None."""
     try:
         data.predict_rows([row])
     except ConfigurationError as error:

@@ -69,6 +69,9 @@ def regular_tables(
     """Yield rows by the parser of Arrow, which is fast; ArrowInvalid for a row of another width.
 
     Their lines do not count blank lines between them.
+
+    Raises:
+        ArrowInvalid: also for a blank line of one column.
     """
     with open_text(source, options, report, newline="") as stream:
         reader = csv.reader(stream, **dialect)
@@ -100,7 +103,7 @@ def regular_tables(
         for batch in batches:
             table = pa.Table.from_batches([batch])
             if len(names) == 1 and pc.any(pc.utf8_is_space(table.column(0))).as_py():
-                raise pa.ArrowInvalid("a blank line, which is no row")
+                raise pa.ArrowInvalid("a blank line")
             if len(table):
                 breaks = (pc.count_substring(column, "\n").fill_null(0) for column in table)
                 heights = 1 + sum(column.to_numpy() for column in breaks)
@@ -112,7 +115,11 @@ def regular_tables(
 def irregular_tables(
     source: Source, options: ReadOptions, report: Report, dialect: Dialect
 ) -> Iterator[pa.Table]:
-    """Yield rows by the parser of Python, which tells the line of each row."""
+    """Yield rows by the parser of Python, which tells the line of each row.
+
+    Raises:
+        ConfigurationError: for a quote that is not closed.
+    """
     csv.field_size_limit(sys.maxsize)  # the default fails on texts of more than 131,072 characters
     with open_text(source, options, report, newline="") as stream:
         reader = csv.reader(chain(stream, [END]), **dialect)

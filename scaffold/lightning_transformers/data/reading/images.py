@@ -24,7 +24,7 @@ METADATA = ImageFolder.METADATA_FILENAMES
 
 
 def image_folder(names: FileNames, prefers_images: bool) -> Path | None:
-    """Return the folder that a name stands for, if its images are to be read.
+    """Return the folder that a name stands for, if its images are read.
 
     Args:
         names: see `FileNames`.

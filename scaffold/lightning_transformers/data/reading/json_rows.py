@@ -89,7 +89,7 @@ def table_of(values: Any, number: int, report: Report) -> pa.Table:
     Args:
         values: rows, texts, errors or None.
         number: line or number of the first.
-        report: notes values that are no rows.
+        report: notes other values.
     """
     rows: list[Row] = []
     lines = []

@@ -83,6 +83,9 @@ def read_stream(sources: Sequence[Source], options: ReadOptions) -> IterableData
     """Return the rows of files as a stream, which can be resumed; each file is a shard.
 
     Columns and types are those of the first table of the first file.
+
+    Raises:
+        ConfigurationError: for a first file that has no rows or cannot be read.
     """
     report = Report([source.name for source in sources], options.on_bad_row)
     first = next(read(sources[0], options, report), None)
@@ -98,7 +101,11 @@ def read_stream(sources: Sequence[Source], options: ReadOptions) -> IterableData
 def stream_tables(
     sources: Sequence[Source], options: ReadOptions, schema: pa.Schema
 ) -> Iterator[tuple[int, pa.Table]]:
-    """Yield the rows of files as numbered tables with the columns and types of a schema."""
+    """Yield the rows of files as numbered tables with the columns and types of a schema.
+
+    Raises:
+        ConfigurationError: for values that do not fit the schema.
+    """
     for source in sources:
         report = Report([source.name], options.on_bad_row)
         for number, table in enumerate(read(source, options, report)):
@@ -134,7 +141,11 @@ def read(source: Source, options: ReadOptions, report: Report) -> Iterator[pa.Ta
 
 
 def write(sources: Sequence[Source], options: ReadOptions, report: Report, folder: Path) -> None:
-    """Write the rows of files and the report about them into a folder."""
+    """Write the rows of files and the report about them into a folder.
+
+    Raises:
+        ConfigurationError: without rows, or for rows that cannot be read.
+    """
     unfinished = folder.with_name(f"{folder.name}-{uuid4().hex}")
     unfinished.mkdir(parents=True)
     try:

@@ -1,4 +1,4 @@
-"""What is told about files after reading them: guessed dialects, rows that cannot be read."""
+"""Notes on files, for the log and for errors: guessed dialects, rows that cannot be read."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -64,7 +64,7 @@ class Source:
 
     @property
     def identity(self) -> list[str | None]:
-        """What the rows depend on: format, and content of the file, wherever it is."""
+        """Format and content of the file, which determine its rows, wherever it is."""
         return [self.suffix, self.codec, self.member, digest_of_file(self.path)]
 
 

@@ -63,6 +63,9 @@ class ImageClassificationDataModule(LabelledData):
         Args:
             split: name of the split, whose file paths are relative to.
             rows: its raw rows.
+
+        Raises:
+            ConfigurationError: for files in several folders, or a missing image.
         """
         column, files = self.image_column, super().files_of(split)
         feature = (rows.features or {}).get(column)
