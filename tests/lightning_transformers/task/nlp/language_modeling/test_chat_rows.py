@@ -129,7 +129,10 @@ def test_inputs_to_predict_on_may_be_of_two_kinds() -> None:
     ("rows", "expected"),
     [
         ([[{"role": "user", "content": parts("Hi")}, *TWO[1:]]], "rejects the conversation"),
-        ([[{"role": "user", "content": 5}, *TWO[1:]]], "message content 5 is neither"),
+        (
+            [[{"role": "user", "content": {"x": 1}}, *TWO[1:]]],
+            "message content {'x': 1} is neither",
+        ),
         (["Two\nlines"], "'Two\\nlines' is not a conversation"),
     ],
 )

@@ -88,10 +88,10 @@ MISTAKES: dict[str, tuple[str, str]] = {
     "unknown class": ("image,label\nok.png,trian\n", "(did you mean 'train'?)"),
     "no label": ("image,label\nok.png,\n", "the label 'None' in column 'label'"),
     "other column": ("img,label\nok.png,train\n", "no column 'image' (its columns: img, label)"),
-    "numbers": ("image,label\n1,train\n", "1 is not an image or a path"),
+    "numbers": ("image,label\n1,train\n", "image '{folder}/1' does not exist"),
     "broken image": ("image,label\nbad.png,train\n", "cannot read the image '{folder}/bad.png': "),
 }
-WHEN_READ = ("numbers", "broken image")
+WHEN_READ = ("broken image",)
 """Errors that appear only when the images are read."""
 
 
