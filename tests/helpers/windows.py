@@ -36,10 +36,14 @@ def f1(predicted: str, right: str) -> float:
 
 
 def expected(pairs: Sequence[tuple[str, list[str]]]) -> dict[str, float]:
-    """Return SQuAD's scores of predictions against right answers, written a second time."""
+    """Return the scores of SQuAD 2's official script, written a second time."""
+
+    def best(predicted: str, right: list[str], score: Any) -> float:
+        gold = [answer for answer in right if normalized(answer)] or [""]
+        return max(score(predicted, answer) for answer in gold)
 
     def mean(pairs: Sequence[tuple[str, list[str]]], score: Any) -> float:
-        return sum(max(score(p, right) for right in r or [""]) for p, r in pairs) / len(pairs)
+        return sum(best(predicted, right, score) for predicted, right in pairs) / len(pairs)
 
     def exact(predicted: str, right: str) -> float:
         return 100.0 * (normalized(predicted) == normalized(right))

@@ -8,6 +8,7 @@ from pytorch_lightning import Callback, LightningDataModule, LightningModule
 from pytorch_lightning.core.hooks import CheckpointHooks, DataHooks, ModelHooks
 
 from lightning_transformers.core import TransformerDataModule
+from lightning_transformers.core.loaders import DataLoaders
 from tests.helpers.hook_catalogue import call_shape, load_catalogue
 
 CORE = "lightning_transformers.core"
@@ -69,7 +70,10 @@ CATALOGUE = load_catalogue("hooks")
 DATA_HOOKS = load_catalogue("data_hooks")
 CALLBACK_HOOKS = load_catalogue("callback_hooks")
 EXCLUDED_OF_DATA = {
+    "clean_input": "follows from clean_row",
     "files_of": "follows from the hyperparameters",
+    "input_columns": "follows from the hyperparameters",
+    "input_row": "follows from predict_rows",
     "has_source": "follows from the hyperparameters",
     "is_unlabelled": "follows from the column of the labels",
     "known_config": "for subclasses to call",
@@ -144,7 +148,7 @@ def test_data_hook_is_that_of_the_base_class(name: str) -> None:
 def test_every_method_of_a_data_module_is_offered_or_excluded_for_a_reason() -> None:
     own = {
         name
-        for name, value in vars(TransformerDataModule).items()
+        for name, value in (vars(DataLoaders) | vars(TransformerDataModule)).items()
         if not name.startswith("_") and (inspect.isfunction(value) or isinstance(value, property))
     }
     lightning = functions(LightningDataModule) | functions(DataHooks)

@@ -24,7 +24,7 @@ from lightning_transformers.config.legacy import legacy_hint
 from lightning_transformers.config.provenance import in_file
 from lightning_transformers.config.targets import PACKAGE, ArgumentError
 
-DATASET_SOURCES = ("train_file", "validation_file", "test_file", "dataset_name")
+DATASET_SOURCES = ("train_file", "source_file", "validation_file", "test_file", "dataset_name")
 GROUPS = ("training", "trainer", "backbone", "tokenizer", "dataset", "callbacks", "logger")
 """Groups that every command reads, besides the task."""
 GLOBAL_GROUPS = ("experiment", "debug", "local")

@@ -13,8 +13,10 @@ from omegaconf import DictConfig
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.config.config_tree import PACKAGED_CONFIGS, keys_in_file
 
-QUOTED_OR_NESTED = re.compile(r"\"(\\.|[^\"\\])*\"|'(\\.|[^'\\])*'|\{.*\}|\[.*\]|", re.DOTALL)
-"""A value that needs no quotes: Hydra parses it as a string, mapping or list."""
+QUOTED_OR_NESTED = re.compile(
+    r"\"(\\.|[^\"\\])*\"|'(\\.|[^'\\])*'|\{[^}]*:.*\}|\[\s*\{.*\}\s*\]|\$\{[^{}]*\}|", re.DOTALL
+)
+"""A value that needs no quotes: a quoted string, a mapping, a list of these, an interpolation."""
 
 HOME_PATH = re.compile(r"(?<![^\[,])~[^,\]]*")
 """A path in the home folder, alone or in a list: the grammar of Hydra has no `~`."""
@@ -37,8 +39,8 @@ def _normalized(override: str) -> str:
     if name not in keys_in_file("config.yaml") or not equals:
         return override
     if name == "x" and not QUOTED_OR_NESTED.fullmatch(value):
-        # Inside Hydra's quotes a backslash escapes only a quote and the end of the string.
-        escaped = re.sub(r'(\\*)"', r'\1\1\\"', value)
+        # Inside Hydra's quotes a backslash escapes only a quote, `${` and the end of the string.
+        escaped = re.sub(r'(\\*)("|\$\{)', r"\1\1\\\2", value)
         doubled = value[len(value.rstrip("\\")) :]
         value = f'"{escaped}{doubled}"'
     # The config.yaml of a project may be older than the key `resume`.

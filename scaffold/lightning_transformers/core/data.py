@@ -1,32 +1,22 @@
 """The base class of data modules: from files or the hub to shuffled, padded batches."""
 
 import logging
+import reprlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, ClassVar
 
-import torch
 from datasets import Dataset, DatasetDict, IterableDataset
 from pydantic import NonNegativeInt, PositiveInt
-from pytorch_lightning import Callback, LightningDataModule
-from pytorch_lightning.overrides.distributed import UnrepeatedDistributedSampler
+from pytorch_lightning import Callback
 from torch.utils.data import DataLoader
 
 from lightning_transformers.base.errors import NO_DATASET, ConfigurationError
 from lightning_transformers.base.hyperparameters import hyperparameters_of, set_hyperparameters
 from lightning_transformers.base.types import Batch, Row
+from lightning_transformers.core.loaders import DataLoaders
 from lightning_transformers.data.cache import fingerprint
-from lightning_transformers.data.dataloaders import (
-    EpochSampler,
-    InOrderSampler,
-    ResumableLoader,
-    SeededCollate,
-    SeededDataset,
-    StreamLoader,
-    batches_per_process,
-    even_batch_size,
-    require_single_process,
-)
+from lightning_transformers.data.cleaning import clean_columns
 from lightning_transformers.data.loading import (
     SPLITS,
     AnyDataset,
@@ -37,27 +27,25 @@ from lightning_transformers.data.loading import (
     local_files,
     named_splits,
 )
+from lightning_transformers.data.notices import Notices
 from lightning_transformers.data.reading.dialect import ReadOptions, TextUnit
 from lightning_transformers.data.reading.report import OnBadRow
 from lightning_transformers.data.reading.sources import FileNames, split_folders
 from lightning_transformers.former_paths import warn_of_former_methods
-from lightning_transformers.training.resume import batches_done, epochs_done
-from lightning_transformers.training.trainer_fields import fields
+from lightning_transformers.training.formulas import FORMULAS
 
 log = logging.getLogger(__name__)
 
 SAMPLE = "sample"
-SHUFFLE_BUFFER = 1000
-"""Size of the shuffle buffer of a stream, in rows."""
 
 
-class TransformerDataModule(LightningDataModule):
+class TransformerDataModule(DataLoaders):
     """Data of a task, with a method to override for each step.
 
-    The steps are `load_dataset`, `split_dataset`, `select_samples`, `process_data` with
-    `process_split`, and `collate_fn`. A subclass declares its hyperparameters as annotated class
-    attributes, set by keyword arguments or YAML keys and recorded in checkpoints. `batch_size` and
-    `num_workers` are per rank, `limit_*_samples` numbers of rows.
+    The steps are `load_dataset`, `clean_row`, `split_dataset`, `select_samples`, `process_data`
+    with `process_split`, and `collate_fn`. A subclass declares its hyperparameters as annotated
+    class attributes, set by keyword arguments or YAML keys and recorded in checkpoints.
+    `batch_size` and `num_workers` are per rank, `limit_*_samples` numbers of rows.
 
         from lightning_transformers import Backbone
         from lightning_transformers.task.nlp.text_classification import (
@@ -92,7 +80,7 @@ class TransformerDataModule(LightningDataModule):
     encoding: str | None = None
     """Encoding of text files; None: UTF-8, or inferred from each file."""
     text_unit: TextUnit = "line"
-    """Unit of a txt file that is a row."""
+    """The unit of text that is a row of a txt file."""
     on_bad_row: OnBadRow = "error"
     """Whether a row that cannot be read is an error, dropped, or filled with missing values."""
     train_subset_name: str | None = None
@@ -131,7 +119,10 @@ class TransformerDataModule(LightningDataModule):
         self.processor = processor
         self.model_config: Any = None
         """Config of the model, set by `TaskTransformer.attach_data`."""
+        self.formulas = FORMULAS
+        """Version of the run's formulas, likewise."""
         self.dataset: DatasetDict | None = None
+        self.notices = Notices()
 
     # -- from raw rows to examples
 
@@ -146,7 +137,11 @@ class TransformerDataModule(LightningDataModule):
 
     def build_dataset(self) -> DatasetDict:
         """Return the processed splits, as far as they exist: train, validation, test, predict."""
-        return self.process_data(self.select_samples(self.raw_dataset))
+        raw = self.select_samples(self.raw_dataset)
+        processed = self.process_data(raw)
+        if {"train", "validation"} <= raw.keys():
+            self.notices.shared_rows(raw["train"], raw["validation"], self.input_columns())
+        return processed
 
     @cached_property
     def raw_dataset(self) -> DatasetDict:
@@ -159,8 +154,11 @@ class TransformerDataModule(LightningDataModule):
 
     @cached_property
     def loaded_dataset(self) -> DatasetDict:
-        """The result of `load_dataset`, loaded once."""
-        return self.load_dataset()
+        """The result of `load_dataset`, loaded once and cleaned by `clean_row`."""
+        loaded = self.load_dataset()
+        if not self._cleans:
+            return loaded
+        return DatasetDict({split: self._cleaned(split, rows) for split, rows in loaded.items()})
 
     def load_dataset(self) -> DatasetDict:
         """Load the raw splits from the user's files, the bundled sample or the hub, in this order.
@@ -174,9 +172,25 @@ class TransformerDataModule(LightningDataModule):
             return load_files(files, reader, self.read_options)
         if self.dataset_name is None:
             raise ConfigurationError(NO_DATASET)
+        if self.dataset_config_name:
+            log.info(
+                "reading %s of %s: dataset.dataset_config_name=<name> selects another subset",
+                *(self.dataset_config_name, self.dataset_name),
+            )
         loaded = load_from_hub(self.dataset_name, self.dataset_config_name, self.revision, reader)
         chosen = {split: getattr(self, f"{split}_subset_name") for split in SPLITS}
         return named_splits(loaded, chosen)
+
+    def clean_row(self, row: Row) -> Row | None:
+        """Return a cleaned raw row, or None to drop it; by default the row itself.
+
+        It cleans the rows of all splits and the inputs of `predict`, before classes and columns are
+        inferred.
+
+        Args:
+            row: values by column; a row to predict on may have no label.
+        """
+        return row
 
     def samples(self) -> Mapping[str, str]:
         """Return the files of the bundled sample, as `pkg://…`, by split."""
@@ -285,20 +299,13 @@ class TransformerDataModule(LightningDataModule):
         raise NotImplementedError(f"{type(self).__name__} must define process_split")
 
     @property
-    def collate_fn(self) -> Callable[[Sequence[Row]], Batch]:
-        """The function that collates a list of examples to a batch; a subclass must define it.
-
-        It returns tensors by name, batch dimension first: `(batch, …)`.
-
-        Raises:
-            NotImplementedError: in this base class.
-        """
-        raise NotImplementedError(f"{type(self).__name__} must define collate_fn")
-
-    @property
     def model_data_kwargs(self) -> dict[str, Any]:
         """Values that the data determines, such as `num_labels`, for the argument of a task."""
         return {}
+
+    def processor_to_export(self) -> Any:
+        """Return the processor with which plain transformers computes what `predict` does."""
+        return self.processor
 
     def known_config(self) -> Any:
         """Return the config of the model, or None before a task is attached.
@@ -307,48 +314,23 @@ class TransformerDataModule(LightningDataModule):
         """
         return self.model_config
 
-    # -- loaders
-
-    def train_dataloader(self) -> DataLoader[Any]:
-        """Return shuffled batches, in an order determined by `seed` and the epoch."""
-        rows = self._split("train")
-        if isinstance(rows, IterableDataset):
-            shuffled = rows.shuffle(self.seed, buffer_size=SHUFFLE_BUFFER)
-            return self._dataloader(shuffled, done=self._batches_done)
-        if self.trainer and fields(self.trainer).overfit_batches:
-            return self._dataloader(
-                rows, sampler=InOrderSampler(rows, self.batch_size, self._batches_done)
-            )
-        replicas = (self.trainer and self.trainer.distributed_sampler_kwargs) or {}
-        sampler = EpochSampler(
-            rows, self.batch_size, self.seed, self._epoch, self._batches_done, **replicas
-        )
-        collate_rows = SeededCollate(self.collate_fn)
-        return self._dataloader(SeededDataset(rows), sampler=sampler, collate_fn=collate_rows)
-
-    def val_dataloader(self) -> DataLoader[Any]:
-        """Return the batches of the validation set, in order."""
-        return self._evaluation_loader(self._split("validation"))
-
-    def test_dataloader(self) -> DataLoader[Any]:
-        """Return the batches of the test set, in order."""
-        return self._evaluation_loader(self._split("test"))
-
-    def predict_dataloader(self) -> DataLoader[Any]:
-        """Return the batches of the split `predict`, in order; Lightning's `predict` uses them."""
-        return self._dataloader(self._split("predict"))
-
-    def num_train_batches(self) -> int | None:
-        """Return the number of batches per epoch on each rank, or None if it is unknown."""
-        assert self.trainer is not None
-        rows = self._split("train")
-        limit = self.trainer.limit_train_batches
-        if isinstance(rows, IterableDataset):
-            return limit if isinstance(limit, int) else None
-        batches = batches_per_process(len(rows), self.trainer.world_size, self.batch_size)
-        return min(batches, limit) if isinstance(limit, int) else int(batches * (limit or 1.0))
-
     # -- prediction
+
+    def input_columns(self) -> Sequence[str]:
+        """Return the columns of a model's input; rows that are equal in all are duplicates."""
+        return ()
+
+    def input_row(self, value: Any) -> Any:
+        """Return a raw input to predict on as a row for `clean_row`; by default unchanged."""
+        return value
+
+    def clean_input(self, value: Any) -> Any:
+        """Return a raw input cleaned; raises ConfigurationError if `clean_row` drops it."""
+        if not self._cleans:
+            return value
+        if (cleaned := self.clean_row(self.input_row(value))) is None:
+            raise ConfigurationError(f"clean_row drops the input {reprlib.repr(value)}")
+        return cleaned
 
     def predict_rows(self, inputs: Sequence[Any]) -> list[Row]:
         """Convert raw inputs to rows as in the files, without labels.
@@ -356,12 +338,15 @@ class TransformerDataModule(LightningDataModule):
         Args:
             inputs: mappings from columns to values; a subclass may accept other types, such as
                 texts.
+
+        Raises:
+            ConfigurationError: for an input that cannot have a prediction.
         """
         return [dict(value) for value in inputs]
 
     def predict_dataset(self, inputs: Sequence[object]) -> Dataset:
-        """Convert raw inputs to a dataset, see `predict_rows`."""
-        return Dataset.from_list(self.predict_rows(inputs))
+        """Convert raw inputs to a dataset, see `predict_rows`; values of a column may be mixed."""
+        return Dataset.from_list(self.predict_rows(inputs), on_mixed_types="use_json")
 
     def predict_batches(self, inputs: Sequence[object], batch_size: int) -> Iterator[Batch]:
         """Yield batches of raw inputs for `TaskTransformer.predict_step`, in order.
@@ -387,6 +372,7 @@ class TransformerDataModule(LightningDataModule):
         rows: AnyDataset,
         function: Callable[..., object],
         rows_at_once: int = 1000,
+        keep_columns: bool = False,
         **arguments: object,
     ) -> AnyDataset:
         """Replace batches of rows by the result of a function, with caching.
@@ -398,12 +384,13 @@ class TransformerDataModule(LightningDataModule):
                 cache key contains its code and that of first-party imports; for a method also
                 hyperparameters, plain attributes and the model's config (`data.cache`).
             rows_at_once: maximal number of rows per call.
+            keep_columns: keep the columns that the function omits, and all types except a stream's.
             arguments: keyword arguments of the function, part of the cache key.
         """
         common = {
             "batched": True,
             "batch_size": rows_at_once,
-            "remove_columns": column_names(rows),
+            "remove_columns": [] if keep_columns else column_names(rows),
             "fn_kwargs": arguments,
         }
         if isinstance(rows, IterableDataset):
@@ -449,44 +436,17 @@ class TransformerDataModule(LightningDataModule):
                     f"{', '.join(present)}): set dataset.{hyperparameter}=<column>"
                 )
 
-    def _evaluation_loader(self, rows: AnyDataset) -> ResumableLoader:
-        """Return the batches in order; with several ranks, each row is on exactly one."""
-        replicas = self.trainer and self.trainer.distributed_sampler_kwargs
-        if not replicas or isinstance(rows, IterableDataset):
-            return self._dataloader(rows)
-        # Lightning's default sampler repeats rows, which metrics would count twice.
-        sampler = UnrepeatedDistributedSampler(rows, shuffle=False, **replicas)
-        size = even_batch_size(len(rows), replicas["num_replicas"], self.batch_size)
-        return self._dataloader(rows, sampler=sampler, batch_size=size)
+    @property
+    def _cleans(self) -> bool:
+        return type(self).clean_row is not TransformerDataModule.clean_row
 
-    def _dataloader(self, rows: Any, **kwargs: Any) -> ResumableLoader:
-        loader: type[ResumableLoader] = ResumableLoader
-        if isinstance(rows, IterableDataset):
-            require_single_process(self.trainer)
-            own = {"seed": self.seed, "epoch": self._epoch}
-            loader, kwargs = StreamLoader, own | kwargs
-        common: dict[str, Any] = {
-            "batch_size": self.batch_size,
-            "num_workers": self.num_workers,
-            "persistent_workers": self.num_workers > 0,
-            "collate_fn": self.collate_fn,
-            # An iterator draws a seed, which would advance the global random state.
-            "generator": torch.Generator().manual_seed(self.seed),
-        }
-        return loader(rows, **common | kwargs)
-
-    def _epoch(self) -> int:
-        return epochs_done(self.trainer)
-
-    def _batches_done(self) -> int:
-        return batches_done(self.trainer)
-
-    def _split(self, name: str) -> AnyDataset:
-        assert self.dataset is not None, "setup comes first"
-        if name not in self.dataset:
-            has = ", ".join(self.dataset)
-            raise ConfigurationError(
-                f"the dataset has no {name} split (it has: {has}): set dataset.{name}_file=<file>, "
-                f"or, for a dataset on the hub, dataset.{name}_subset_name=<split>"
-            )
-        return self.dataset[name]
+    def _cleaned(self, split: str, rows: AnyDataset) -> AnyDataset:
+        cleaned = self.map_rows(
+            split, rows, clean_columns, keep_columns=True, clean_row=self.clean_row
+        )
+        if isinstance(rows, IterableDataset):  # whose types are lost
+            known = rows.features or {}
+            return cleaned.cast(known) if {*known} == {*column_names(cleaned)} else cleaned
+        if dropped := len(rows) - len(cleaned):
+            self.notices.dropped(split, dropped, len(rows))
+        return cleaned

@@ -12,6 +12,7 @@ from lightning_transformers.models.backbone import embedding_rows
 from lightning_transformers.models.freezing import trainable
 from lightning_transformers.training import resume
 from lightning_transformers.training.checkpoint_io import SafeCheckpointIO
+from lightning_transformers.training.formulas import KEY, recorded_formulas
 from lightning_transformers.training.lightning_internals import (
     advance_progress,
     end_restart,
@@ -146,7 +147,8 @@ class ExactnessCallback(Callback):
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: Checkpoint
     ) -> None:
-        """Add the state that Lightning's checkpoints lack."""
+        """Add the version of the formulas, and in a fit the state that Lightning lacks."""
+        checkpoint[KEY] = self.task.formulas
         if trainer.state.fn == TrainerFn.FITTING:
             advance_progress(trainer, checkpoint["loops"])
             checkpoint[resume.KEY] = resume.capture_state(self.task)
@@ -154,8 +156,22 @@ class ExactnessCallback(Callback):
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: Checkpoint
     ) -> None:
-        """Keep the state of `capture_state` until training starts; update moved paths."""
+        """Take over the formulas; keep the state until training starts; update moved paths.
+
+        Raises:
+            ConfigurationError: for formulas of an earlier version, if the strategy has built the
+                optimizer before it loads the checkpoint.
+        """
         if trainer.state.fn == TrainerFn.FITTING:
+            formulas = recorded_formulas(checkpoint)
+            if trainer.strategy.restore_checkpoint_after_setup and formulas != self.task.formulas:
+                raise ConfigurationError(
+                    f"{type(trainer.strategy).__name__} cannot resume a run of formulas {formulas} "
+                    f"(now {self.task.formulas}): resume it with the version that has started it"
+                )
+            self.task.formulas = formulas
+            if self.task.data is not None:
+                self.task.attach_data(self.task.data)
             self.resumed = checkpoint.get(resume.KEY)
             if self.resumed is not None:  # some strategies load after on_fit_start
                 resume.restore_results(self.task, self.resumed)

@@ -25,25 +25,23 @@ from lightning_transformers.base.types import Batch, Checkpoint, Loss, Settings
 from lightning_transformers.core.data import TransformerDataModule
 from lightning_transformers.core.pipelines import build_pipeline
 from lightning_transformers.core.wrapped_methods import WRAPPED_METHODS, attach_first
+from lightning_transformers.data.cleaning import usable_inputs
 from lightning_transformers.data.collators import IGNORE_INDEX
-from lightning_transformers.models.adapters import (
-    add_adapter,
-    has_adapter,
-    merge_adapters,
-    trained_state,
-)
+from lightning_transformers.models.adapters import add_adapter, has_adapter, trained_state
 from lightning_transformers.models.backbone import Backbone
 from lightning_transformers.models.eval_mode import evaluation_mode
 from lightning_transformers.models.freezing import all_frozen_message
-from lightning_transformers.models.layers import ParameterGroup
-from lightning_transformers.models.output_head import warn_replaced_layer
+from lightning_transformers.models.layers import ParameterGroup, decay_groups
+from lightning_transformers.models.repository import save_model
 from lightning_transformers.training.checkpoint_identity import record_task
+from lightning_transformers.training.formulas import FORMULAS
 from lightning_transformers.training.loss import unmasked
 from lightning_transformers.training.loss_normalization import TokenWeighting, records_loss_count
 from lightning_transformers.training.metrics import MeanLoss, MetricInputs, StageMetrics
 from lightning_transformers.training.schedules import schedule_arguments, training_steps
 from lightning_transformers.training.trainer_fields import fields
 
+BAR_METRICS = 4  # of a stage, in the progress bar
 ADAMW = {"_target_": "torch.optim.AdamW", "lr": 5e-5, "weight_decay": 0.01}
 
 
@@ -127,6 +125,7 @@ class TaskTransformer(LightningModule):
         self.unlogged_loss: Tensor | None = None
         self.current_batch: Batch = {}
         self.weighting = TokenWeighting()
+        self.formulas = FORMULAS  # in a resumed fit, those of the checkpoint
         self.model = self.build_model()
         if peft:
             add_adapter(self.model, peft)
@@ -228,8 +227,7 @@ class TaskTransformer(LightningModule):
         if not loss.total.requires_grad:
             raise ConfigurationError(all_frozen_message(self.model))
         every = fields(self.trainer).log_every_n_steps
-        due = every and (self.global_step + 1) % every == 0
-        if due:
+        if due := every and (self.global_step + 1) % every == 0:
             self.log("train/loss", loss.mean.detach(), prog_bar=True)
         self.unlogged_loss = None if due else loss.mean.detach()
         return loss.mean
@@ -287,7 +285,8 @@ class TaskTransformer(LightningModule):
 
     def _log_metrics(self, stage: str) -> None:
         metrics = self._stage_metrics(stage)
-        self.log_dict(metrics.compute(), prog_bar=True)
+        for number, (name, value) in enumerate(metrics.compute().items()):
+            self.log(name, value, prog_bar=number < BAR_METRICS)
         metrics.reset()
 
     def _stage_metrics(self, stage: str) -> MetricCollection:
@@ -298,14 +297,9 @@ class TaskTransformer(LightningModule):
     def parameter_groups(self) -> list[ParameterGroup]:
         """Return the trainable parameters as one or two groups for the optimizer.
 
-        Matrices have the optimizer's weight decay, vectors (biases, norms) have none.
+        Matrices have the optimizer's weight decay, biases and vectors (norms) have none.
         """
-        trainable = [p for p in self.parameters() if p.requires_grad]
-        groups: list[ParameterGroup] = [
-            {"params": [p for p in trainable if p.ndim >= 2]},
-            {"params": [p for p in trainable if p.ndim < 2], "weight_decay": 0.0},
-        ]
-        return [group for group in groups if group["params"]]
+        return decay_groups(self.named_parameters(), decay_biases=self.formulas < 2)
 
     def build_optimizer(self, groups: list[ParameterGroup]) -> Optimizer:
         """Return the optimizer, built from `optimizer_config`.
@@ -323,7 +317,7 @@ class TaskTransformer(LightningModule):
         """Return the schedule, which steps after the optimizer, or None for a constant rate."""
         if not self.scheduler_config:
             return None
-        config = schedule_arguments(self.scheduler_config, self.num_training_steps)
+        config = schedule_arguments(self.scheduler_config, self.num_training_steps, self.formulas)
         scheduler: LRScheduler = instantiate(config, optimizer)
         return scheduler
 
@@ -357,38 +351,39 @@ class TaskTransformer(LightningModule):
         return {**super().__getstate__(), "data": None}
 
     def attach_data(self, data: TransformerDataModule) -> None:
-        """Set the task's data module, and the data module's model config.
+        """Set the task's data module, and the data module's model config and formulas.
 
-        `configure_callbacks` and `predict` call this before any row is processed.
+        `configure_callbacks`, `predict` and `export` call this before any row is processed.
         """
-        self.data, data.model_config = data, self.model.config
+        self.data, data.model_config, data.formulas = data, self.model.config, self.formulas
 
     # -- prediction and export
 
     def predict(
         self, inputs: Sequence[object] | Settings, data: TransformerDataModule, batch_size: int = 16
     ) -> list[Any]:
-        """Return a prediction per raw input, in order.
+        """Return a prediction per raw input, in order; `{"error": reason}` if it cannot have one.
 
         Args:
-            inputs: texts, images, or mappings from columns to values; a single text or mapping
-                is one input.
+            inputs: texts, images, or mappings from columns to values; or a single text or mapping.
             data: the data module that processes them as in training; it needs no files.
             batch_size: examples per batch.
 
         Raises:
-            ConfigurationError: for an invalid input.
+            ConfigurationError: if no input can have a prediction, with the reason of the first.
         """
         inputs = [inputs] if isinstance(inputs, str | Mapping) else inputs
         self.attach_data(data)
+        usable, reasons = usable_inputs(inputs, data.clean_input, data.predict_rows)
         with torch.no_grad(), evaluation_mode(self):
-            batches = data.predict_batches(inputs, batch_size)
-            steps = [
-                self.predict_step(move_data_to_device(batch, self.device), index)
-                for index, batch in enumerate(batches)
-            ]
-            whole = self.merge_predictions([prediction for step in steps for prediction in step])
-            return [self.postprocess(p) for p in self.finish_predictions(whole, inputs)]
+            predictions: list[Any] = []
+            for index, batch in enumerate(data.predict_batches(usable, batch_size)):
+                predictions += self.predict_step(move_data_to_device(batch, self.device), index)
+            whole = self.finish_predictions(self.merge_predictions(predictions), usable)
+            found = [self.postprocess(prediction) for prediction in whole]
+        for index, reason in reasons.items():  # ascending
+            found.insert(index, {"error": reason})
+        return found
 
     def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> list[Any]:
         """Return a prediction per example; a subclass must define it.
@@ -416,7 +411,7 @@ class TaskTransformer(LightningModule):
 
         Args:
             predictions: one per input, from `merge_predictions`.
-            inputs: the inputs of `predict`, in the same order.
+            inputs: the usable inputs of `predict`, cleaned, in the same order.
         """
         return predictions
 
@@ -432,12 +427,20 @@ class TaskTransformer(LightningModule):
         """Write a model repository for `from_pretrained`, with adapters merged.
 
         Args:
-            folder: folder for the weights (safetensors), the config and the processor's files.
+            folder: for the weights (safetensors), configs with settings of the data, and processor.
             processor: the tokenizer or image processor.
         """
-        warn_replaced_layer(self.model)
-        merge_adapters(self.model).save_pretrained(folder)
+        values = (self.config_to_export(), self.generation_settings()) if self.data else ({}, {})
+        save_model(self.model, folder, *values)
         processor.save_pretrained(folder)
+
+    def generation_settings(self) -> dict[str, Any]:
+        """Return the arguments of `generate` in `predict`, which an export records."""
+        return {}
+
+    def config_to_export(self) -> dict[str, Any]:
+        """Return values of the exported config that the data module determines."""
+        return {}
 
     def load_processor(self) -> Any:
         """Load the tokenizer of the backbone; an image task loads the image processor."""
@@ -450,8 +453,7 @@ class TaskTransformer(LightningModule):
             raise ConfigurationError(
                 f"transformers has no pipeline for {type(self).__name__}: use predict(inputs, data)"
             )
-        # The data module's processor may differ, for example in its chat template.
-        processor = getattr(self.data, "processor", None) or self.load_processor()
+        processor = self.data.processor_to_export() if self.data else self.load_processor()
         arguments = self.hf_pipeline_kwargs or {}
         return build_pipeline(self.model, self.hf_pipeline_task, processor, arguments)
 

@@ -21,13 +21,15 @@ class PaddingCollator:
     Padding is the tokenizer's for `input_ids`, -100 for `labels` and 0 for other keys.
 
     Args:
-        tokenizer: determines the padding token and side.
+        tokenizer: determines the padding token.
         length: minimal length in tokens to pad to.
     """
 
+    left = False
+    """Whether to pad on the left, where a model with absolute positions counts the padding."""
+
     def __init__(self, tokenizer: PreTrainedTokenizerBase, length: int | None = None) -> None:
         self.padding = {"input_ids": padding_token_id(tokenizer), "labels": IGNORE_INDEX}
-        self.left = tokenizer.padding_side == "left"
         self.length = length
 
     def __call__(self, examples: Sequence[Row]) -> Batch:

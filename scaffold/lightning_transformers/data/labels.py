@@ -13,6 +13,8 @@ from lightning_transformers.base.types import Row
 from lightning_transformers.data.loading import AnyDataset
 from lightning_transformers.data.texts import NUMBER, STREAM_SAMPLE
 
+LIST_AS_TEXT = re.compile(r"\[\s*(['\"\d]|\])")
+"""The beginning of a list that was written as text."""
 WHOLE = re.compile(r"-?(0|[1-9]\d*)(\.0+)?")
 UNLABELLED = -1
 """Placeholder in the hub's test sets without public labels."""
@@ -115,11 +117,25 @@ def whole_number(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
+def require_no_list(value: str, fix: str) -> None:
+    """Check that a text contains no list, as pandas writes one to a csv.
+
+    Args:
+        value: the text.
+        fix: what to do instead, for the error message.
+
+    Raises:
+        ConfigurationError: for a text such as "['a', 'b']".
+    """
+    if LIST_AS_TEXT.match(value):
+        raise ConfigurationError(f"found a list as text ({value[:30]}): use jsonl, {fix}")
+
+
 def have_fractions(values: Iterable[Any]) -> bool:
     """Return whether all values, apart from missing ones, are numbers, and some not whole."""
     present = [value for value in values if value is not None]
     numbers = [float(v) for v in present if isinstance(v, float) or NUMBER.fullmatch(str(v))]
-    return len(numbers) == len(present) and not all(number.is_integer() for number in numbers)
+    return len(numbers) == len(present) and any(number % 1 > 0 for number in numbers)
 
 
 def former_spelling(label: str, known: Container[str]) -> str:

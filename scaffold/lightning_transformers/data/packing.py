@@ -1,13 +1,14 @@
 """Tokenization and packing into blocks, on Arrow buffers."""
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 from transformers import PreTrainedTokenizerBase
 
-from lightning_transformers.base.types import Columns
+from lightning_transformers.data.collators import IGNORE_INDEX
 
 
 def tokenize_and_pack(
@@ -17,6 +18,7 @@ def tokenize_and_pack(
     text_column: str,
     block_size: int,
     append_eos: bool,
+    stride: int | None = None,
 ) -> pa.Table:
     """Concatenate the tokens of all rows and split them into blocks.
 
@@ -29,12 +31,16 @@ def tokenize_and_pack(
         text_column: name of that column.
         block_size: tokens per block; the last block of a table may be shorter.
         append_eos: append the end-of-sequence token to each non-empty row.
+        stride: tokens from the start of a block to that of the next, see `sliding_windows`; None:
+            blocks do not overlap.
 
     Returns:
-        A table with the column `input_ids`, a list of int32 per block.
+        A table with the column `input_ids`, a list of int32 per block, with `stride` also `labels`.
     """
     rows = text_tokens(table, tokenizer, text_column, append_eos)
     tokens = pa.array(itertools.chain.from_iterable(rows), type=pa.int32())
+    if stride is not None:
+        return sliding_windows(tokens, block_size, stride)
     return pa.table({"input_ids": pack(tokens, block_size)})
 
 
@@ -54,19 +60,6 @@ def text_tokens(
     return ([*ids, *end] for ids in token_ids(tokenizer, texts))
 
 
-def tokenize(
-    columns: Mapping[str, list[str]], *, tokenizer: PreTrainedTokenizerBase, text_column: str
-) -> Columns:
-    """Return `input_ids`, a list per text with special tokens, for `Dataset.map(batched=True)`.
-
-    Args:
-        columns: the rows, with a column of texts.
-        tokenizer: the tokenizer.
-        text_column: name of the column of texts.
-    """
-    return {"input_ids": tokenizer(columns[text_column], verbose=False)["input_ids"]}
-
-
 def pack(tokens: pa.Array, block_size: int) -> pa.ListArray:
     """Split tokens into blocks; the last one may be shorter.
 
@@ -79,6 +72,33 @@ def pack(tokens: pa.Array, block_size: int) -> pa.ListArray:
     end = len(tokens) - (len(tokens) % block_size == 1)
     offsets = [*range(0, end, block_size), end]
     return pa.ListArray.from_arrays(pa.array(offsets, type=pa.int32()), tokens)
+
+
+def sliding_windows(tokens: pa.Array, block_size: int, stride: int) -> pa.Table:
+    """Return overlapping blocks of tokens, in which each token is a label once.
+
+    As in the documentation of transformers on the perplexity of models with a fixed length: all
+    tokens of the first block are labels, and of each further block those that none before has.
+
+    Args:
+        tokens: the tokens, int32.
+        block_size: tokens per block; the last may be shorter.
+        stride: tokens from the start of a block to that of the next, at most `block_size`.
+
+    Returns:
+        A table with the columns `input_ids` and `labels`, lists of int32; other labels are -100.
+    """
+    ids = tokens.to_numpy()
+    blocks, labels, seen = [], [], 0
+    for start in range(0, len(ids), stride):
+        block = ids[start : start + block_size]
+        blocks.append(block)
+        labels.append(np.where(np.arange(len(block)) < seen - start, IGNORE_INDEX, block))
+        seen = start + len(block)
+        if seen == len(ids):
+            break
+    columns = {"input_ids": blocks, "labels": labels}
+    return pa.table({name: pa.array(rows, pa.list_(pa.int32())) for name, rows in columns.items()})
 
 
 def token_ids(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> Sequence[list[int]]:

@@ -3,7 +3,8 @@
 import ast
 import json
 import re
-from collections.abc import Sequence
+import reprlib
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -20,6 +21,10 @@ from lightning_transformers.data.loading import AnyDataset
 
 TEXT_TYPES = ("string", "large_string")
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+CODE = re.compile(r"\S*\d\S*")
+"""A text with a digit and without a space, such as an id, a date or a file name."""
+ID_NAME = re.compile(r"(.*_)?(id|idx|index|uid|guid|uuid|key)", re.IGNORECASE)
+"""Names of columns of ids."""
 STREAM_SAMPLE = 100
 """Rows of a stream from which the content of a column is inferred."""
 LINE = "text"
@@ -69,26 +74,43 @@ def require_length(encoded: Columns, max_length: int) -> None:
         )
 
 
-def text_columns(rows: AnyDataset) -> list[str]:
+def text_columns(rows: AnyDataset, *others: str | None) -> list[str]:
     """Return the columns of text, without those of numbers: all cells of a csv are texts.
+
+    Columns of ids or codes are omitted, too, if another column has text.
 
     Args:
         rows: the rows; of a stream, the first ones decide.
+        others: columns to omit.
     """
+    texts = {
+        name: column
+        for name, column in string_columns(rows).items()
+        if name not in others and has_other_than(NUMBER, column)
+    }
+    prose = [
+        name
+        for name, column in texts.items()
+        if has_other_than(CODE, column) and not ID_NAME.fullmatch(name)
+    ]
+    return prose or list(texts)
+
+
+def string_columns(rows: AnyDataset) -> dict[str, pa.ChunkedArray]:
+    """Return the columns of strings; of a stream, their first values."""
     features = rows.features or {}
     names = [name for name, kind in features.items() if getattr(kind, "dtype", "") in TEXT_TYPES]
     if isinstance(rows, Dataset):
-        return [name for name in names if any(map(has_words, rows.data.column(name).chunks))]
+        return {name: rows.data.column(name) for name in names}
     first = list(rows.take(STREAM_SAMPLE))
-    return [name for name in names if has_words(pa.array([row[name] for row in first]))]
+    return {name: pa.chunked_array([[row[name] for row in first]], pa.string()) for name in names}
 
 
-def has_words(column: pa.Array) -> bool:
-    """Return whether a value of a column of texts is not a number."""
-    if pa.types.is_null(column.type):
-        return False
-    is_number = pc.match_substring_regex(column, f"^({NUMBER.pattern})$")
-    return pc.any(pc.invert(is_number)).as_py() or False
+def has_other_than(pattern: re.Pattern[str], column: pa.ChunkedArray) -> bool:
+    """Return whether a string of a column does not match a pattern as a whole."""
+    expression = f"^({pattern.pattern})$"
+    matches = (pc.match_substring_regex(chunk, expression) for chunk in column.chunks)
+    return any(pc.any(pc.invert(found)).as_py() for found in matches)
 
 
 def as_list(value: Any) -> Any:
@@ -119,11 +141,29 @@ def decode_texts(encoded: Tensor) -> list[str]:
     return [row.tobytes().rstrip(b"\0").decode() for row in encoded.cpu().numpy()]
 
 
+def input_text(row: Mapping[str, Any], column: str, columns: Sequence[str]) -> str:
+    """Return the text of a prediction input; a number becomes a text.
+
+    Args:
+        row: the input.
+        column: the column of the text.
+        columns: all columns of texts, for the error message.
+
+    Raises:
+        ConfigurationError: if it has no text in the column.
+    """
+    value = row.get(column)
+    if isinstance(value, int | float) and value == value:  # pandas has NaN for a missing text
+        value = str(value)
+    if not isinstance(value, str) or not value.strip():
+        given = " and ".join(map(repr, columns))
+        raise ConfigurationError(
+            f"input {reprlib.repr(dict(row))} has no text in '{column}': give "
+            f"{'a text, or ' if len(columns) == 1 else ''}a mapping with {given}"
+        )
+    return value
+
+
 def is_line(value: object) -> bool:
     """Return whether a prediction input is a row of a txt file: a dict with only `text`."""
     return isinstance(value, dict) and set(value) == {LINE}
-
-
-def without_lines(inputs: Sequence[Any]) -> list[Any]:
-    """Replace the rows of txt files among prediction inputs by their texts; keep other inputs."""
-    return [value[LINE] if is_line(value) else value for value in inputs]

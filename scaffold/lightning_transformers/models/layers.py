@@ -1,6 +1,7 @@
 """The transformer layers of a model, and parameters by depth."""
 
 from collections import defaultdict
+from collections.abc import Iterable
 from typing import Any
 
 from torch import nn
@@ -10,6 +11,25 @@ from lightning_transformers.base.errors import ConfigurationError
 
 ParameterGroup = dict[str, Any]
 """Parameters under `params`, and optimizer arguments for them, such as `lr`."""
+
+
+def decay_groups(
+    named: Iterable[tuple[str, nn.Parameter]], decay_biases: bool
+) -> list[ParameterGroup]:
+    """Return trainable parameters that decay, and others with `weight_decay` 0, if there are any.
+
+    Vectors do not decay, nor do matrices of biases, such as T5's relative position biases.
+
+    Args:
+        named: parameters (any shape) with their names.
+        decay_biases: whether matrices of biases decay.
+    """
+    groups: list[ParameterGroup] = [{"params": []}, {"params": [], "weight_decay": 0.0}]
+    for name, parameter in named:
+        if parameter.requires_grad:
+            is_kept = parameter.ndim < 2 or ("bias" in name and not decay_biases)
+            groups[is_kept]["params"].append(parameter)
+    return [group for group in groups if group["params"]]
 
 
 def transformer_layers(model: nn.Module) -> list[nn.Module]:

@@ -84,6 +84,7 @@ def processing(
 
     sources = declared_hyperparameters(TransformerDataModule, TransformerDataModule) - HELD_OUT
     own = declared_hyperparameters(cls, TransformerDataModule) - sources
+    own = {name for name in own if not name.endswith("_file")}
     return {
         name: recorded[name]
         for name in own & recorded.keys()

@@ -39,7 +39,8 @@ def export(
         ConfigurationError: if the folder exists and is not empty.
     """
     folder = require_empty(folder)
-    model.save_hf_checkpoint(folder, data.processor)
+    model.attach_data(data)
+    model.save_hf_checkpoint(folder, data.processor_to_export())
     return folder
 
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from lightning_transformers.base.types import Settings
     from lightning_transformers.core import TaskTransformer, TransformerDataModule
 
+TRAINING_FILES = ("train_file", "validation_file", "test_file", "source_file", "target_file")
+
 
 def predict(
     model: TaskTransformer,
@@ -39,47 +41,23 @@ def predict(
             is one input. By default the rows of the data's `predict_file`.
 
     Returns:
-        A prediction for each input; `docs/tasks.md` shows those of each task. For a row of
-        `predict_file` that is not valid, it is `{"error": <reason>}`.
+        A prediction for each input, or `{"error": reason}` if it cannot have one; `docs/tasks.md`
+        shows those of each task.
 
     Raises:
-        ConfigurationError: without inputs and without a `predict_file`, or for an input that lacks
-            a column.
+        ConfigurationError: without inputs and without a `predict_file`, or if no input can have a
+            prediction.
     """
     if inputs is None:
         source = copy(data)
         if data.predict_file:  # the files of the training may be gone
-            source.train_file = source.validation_file = source.test_file = None
+            for name in TRAINING_FILES:
+                setattr(source, name, None)
         rows = source.load_dataset()
         if "predict" not in rows:
             raise ConfigurationError("nothing to predict on: give inputs or a predict_file")
-        return predict_valid(model, data, list(rows["predict"]))
+        inputs = list(rows["predict"])
     return model.predict(inputs, data, batch_size=data.batch_size)
-
-
-def predict_valid(
-    model: TaskTransformer, data: TransformerDataModule, rows: Sequence[object]
-) -> list[Any]:
-    """Return a prediction for each row, or the reason why there is none.
-
-    Raises:
-        ConfigurationError: if no row is valid.
-    """
-    errors = [error_of(row, data) for row in rows]
-    valid = [row for row, error in zip(rows, errors, strict=True) if error is None]
-    if not valid and errors:
-        data.predict_rows(rows[:1])
-    predictions = iter(model.predict(valid, data, batch_size=data.batch_size))
-    return [next(predictions) if error is None else {"error": error} for error in errors]
-
-
-def error_of(row: object, data: TransformerDataModule) -> str | None:
-    """Return why a row is not valid, without the advice for the command line, or None."""
-    try:
-        data.predict_rows([row])
-    except ConfigurationError as error:
-        return str(error).partition(": give ")[0]
-    return None
 
 
 def predict_from_config(config: DictConfig) -> list[Any]:

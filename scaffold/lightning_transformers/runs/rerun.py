@@ -29,6 +29,7 @@ from lightning_transformers.runs.manifest.differences import (
     state_before,
 )
 from lightning_transformers.runs.train import train_and_record
+from lightning_transformers.training.formulas import recorded_formulas
 
 READ = {"backbone", "checkpoint_path", "dataset", "tokenizer"}
 """Keys of the inputs of a run: their paths stay as they are."""
@@ -66,7 +67,11 @@ def rerun(folder: Path, into: Path) -> list[Difference]:
     config = config_of(folder, into)
     # The other checks refuse keys that only interpolations, resolved by now, have used.
     check_targets(resolve(config))
-    metrics = train_and_record(config, lambda now: print_rank_zero(late_differences(manifest, now)))
+    metrics = train_and_record(
+        config,
+        lambda now: print_rank_zero(late_differences(manifest, now)),
+        recorded_formulas(manifest["training"]),
+    )
     if not is_rank_zero():
         return []
     found = compare(expected, logged(into, metrics))

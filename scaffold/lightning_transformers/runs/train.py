@@ -31,7 +31,12 @@ from lightning_transformers.runs.build import (
 )
 from lightning_transformers.runs.evaluate import evaluate
 from lightning_transformers.runs.manifest.config import without_environment
-from lightning_transformers.training.checkpoint import check_resumable, newest_checkpoint
+from lightning_transformers.training.checkpoint import (
+    check_resumable,
+    newest_checkpoint,
+    read_training_state,
+)
+from lightning_transformers.training.formulas import recorded_formulas
 
 log = logging.getLogger(__name__)
 
@@ -117,13 +122,16 @@ def train_from_config(config: DictConfig) -> dict[str, float]:
 
 
 def train_and_record(
-    config: DictConfig, announce: Callable[[Manifest], None] | None = None
+    config: DictConfig,
+    announce: Callable[[Manifest], None] | None = None,
+    formulas: int | None = None,
 ) -> dict[str, float]:
     """Train with a checked config, and record the run in `training.run_dir`.
 
     Args:
         config: the config.
         announce: called on rank 0 with the manifest of the run, before the first step.
+        formulas: version of the formulas; None: that of the checkpoint, or the newest.
 
     Returns:
         As `train_from_config`.
@@ -137,6 +145,8 @@ def train_and_record(
     seed_everything(config.training.seed)
     data = build_data(config)
     model = build_model(config, data)
+    if formulas is not None or checkpoint:
+        model.formulas = formulas or recorded_formulas(read_training_state(str(checkpoint)))
     recorder = Recorder(config, model, data, announce)
     trainer = build_trainer(config, recorder)
     if trainer.is_global_zero:

@@ -88,9 +88,68 @@ class F1Score(SkipEmptyBatches, MulticlassF1Score):
     """F1 score of classes; batches without labels are skipped."""
 
 
+class ClassScores(Metric):
+    """Scores of predicted classes by the names that papers use, over all batches and ranks.
+
+    Classes that neither a label nor a prediction names are excluded from unweighted means.
+
+    Args:
+        classes: number of classes.
+    """
+
+    full_state_update = False
+    hits: Tensor
+    predicted: Tensor
+    labelled: Tensor
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        for name in ("hits", "predicted", "labelled"):
+            self.add_state(name, torch.zeros(classes, dtype=torch.int64), dist_reduce_fx="sum")
+
+    def update(self, preds: Tensor, target: Tensor) -> None:
+        """Add predictions `(labels,)` or logits `(labels, classes)`, and labels `(labels,)`."""
+        found = preds.argmax(-1) if preds.ndim > 1 else preds
+        counted = {"hits": target[found == target], "predicted": found, "labelled": target}
+        for name, values in counted.items():
+            state = getattr(self, name)
+            setattr(self, name, state + values.bincount(minlength=len(state)))
+
+    def compute(self) -> dict[str, Tensor]:
+        """Return the scores by name, each a scalar.
+
+        `f1_macro`, `precision` and `recall` are unweighted means over classes, `f1_weighted` is
+        weighted by the labels, `f1_micro` equals the accuracy. `matthews` is the correlation
+        coefficient of Gorodkin (2004), for two classes that of Matthews (1975). With two classes
+        also `f1_positive`, the F1 of the second.
+        """
+        hits, predicted, labelled = (
+            count.cpu().double()  # Apple's GPUs have no float64
+            for count in (self.hits, self.predicted, self.labelled)
+        )
+        total, correct = labelled.sum(), hits.sum()
+        f1 = 2 * hits / (predicted + labelled).clamp(min=1)
+        seen = predicted + labelled > 0
+        spread = (total**2 - predicted @ predicted) * (total**2 - labelled @ labelled)
+        covariance = correct * total - predicted @ labelled
+        scores = {
+            "f1_macro": f1[seen].mean(),
+            "f1_micro": correct / total,
+            "f1_weighted": (f1 * labelled).sum() / total,
+            "precision": (hits / predicted.clamp(min=1))[seen].mean(),
+            "recall": (hits / labelled.clamp(min=1))[seen].mean(),
+            "matthews": covariance / spread.where(spread > 0, 1).sqrt(),
+        }
+        return scores | ({"f1_positive": f1[1]} if len(f1) == 2 else {})
+
+
 def class_metrics(classes: int) -> dict[str, Metric]:
-    """Return `accuracy` and macro-averaged `f1` for a number of classes."""
-    return {"accuracy": Accuracy(classes, average="micro"), "f1": F1Score(classes, average="macro")}
+    """Return `accuracy`, macro-averaged `f1` and `ClassScores` for a number of classes."""
+    return {
+        "accuracy": Accuracy(classes, average="micro"),
+        "f1": F1Score(classes, average="macro"),
+        "class_scores": ClassScores(classes),
+    }
 
 
 class TextMetric(Metric):

@@ -35,6 +35,10 @@ class ExactTask(Protocol):
     metrics: nn.ModuleDict
     """Metrics by stage, `val` and `test`, that the evaluation steps update."""
     weighting: TokenWeighting
+    formulas: int
+    """Version of the formulas, see `training.formulas`."""
+    data: Any
+    """The data module, None without one."""
     current_batch: Batch
     """The training batch, set before `training_step`."""
     unlogged_loss: Tensor | None
@@ -43,6 +47,9 @@ class ExactTask(Protocol):
     @property
     def trainer(self) -> Trainer:
         """The trainer of the task."""
+
+    def attach_data(self, data: Any) -> None:
+        """Hand the model's config and the formulas to the data module."""
 
     @property
     def device(self) -> torch.device:

@@ -7,6 +7,7 @@ from pytorch_lightning import Trainer
 
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.types import Settings
+from lightning_transformers.training.formulas import FORMULAS
 from lightning_transformers.training.trainer_fields import fields
 
 
@@ -41,21 +42,24 @@ def training_steps(trainer: Trainer) -> int:
     return min(limits)
 
 
-def schedule_arguments(config: Settings, steps: Callable[[], int]) -> Settings:
+def schedule_arguments(
+    config: Settings, steps: Callable[[], int], formulas: int = FORMULAS
+) -> Settings:
     """Return the config of a schedule with all lengths in optimizer steps.
 
     Args:
         config: the schedule's config. `num_training_steps: -1` means all steps of the fit; a
             float below 1.0 for `num_warmup_steps` is a fraction of `num_training_steps`, or of all
-            steps of the fit for a schedule without it.
+            steps of the fit for a schedule without it, rounded up as in transformers.
         steps: returns the number of steps of the fit; called only if needed.
+        formulas: version of the run's formulas.
     """
     arguments = dict(config)
     if arguments.get("num_training_steps") == -1:
         arguments["num_training_steps"] = steps()
     warmup = arguments.get("num_warmup_steps")
     if isinstance(warmup, float) and warmup < 1:
-        arguments["num_warmup_steps"] = round(
-            warmup * (arguments.get("num_training_steps") or steps())
-        )
+        whole = (formulas >= 2 and arguments.get("num_training_steps")) or steps()
+        rounded = math.ceil if formulas >= 2 else round
+        arguments["num_warmup_steps"] = rounded(warmup * whole)
     return arguments

@@ -107,6 +107,12 @@ def test_spelling(typed: str, meant: str) -> None:
         "ends with two \\\\",
         'a \\" b',
         '"Hello," she said, "bye"',
+        "[brackets]",
+        "[CLS] a [MASK]",
+        "{braces}",
+        "[]",
+        "null",
+        "echo ${HOME} \\\\${a}",
     ],
 )
 def test_text_to_predict_on_needs_no_quotes_of_hydra(text: str) -> None:
@@ -116,6 +122,8 @@ def test_text_to_predict_on_needs_no_quotes_of_hydra(text: str) -> None:
 def test_quoted_text_and_mappings_are_read_as_hydra_reads_them() -> None:
     assert compose(["x='a, b'"]).x == "a, b"
     assert compose(['+x={context: "a, b", question: "c?"}']).x.question == "c?"
+    assert compose(["+x=[{role: user, content: hi}]"]).x[0].content == "hi"
+    assert compose(["+x=${training.seed}"]).x == compose([]).training.seed
 
 
 @pytest.mark.parametrize(

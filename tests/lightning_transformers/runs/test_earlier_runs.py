@@ -12,6 +12,7 @@ from subprocess import CompletedProcess
 import pytest
 from transformers import AutoModelForCausalLM
 
+from lightning_transformers.base.run_folder import MANIFEST, read_manifest
 from tests.conftest import Run
 
 FIXTURE = Path(__file__).parents[2] / "fixtures" / "project-0.1"
@@ -42,6 +43,11 @@ def last_row(run: Path, name: str) -> float:
         return [float(row[name]) for row in csv.DictReader(stream) if row[name]][-1]
 
 
+def formulas(run: Path) -> int:
+    """Return the version of the formulas in the manifest of a run, which must be recorded."""
+    return int(read_manifest(run / MANIFEST)["training"]["formulas"])
+
+
 def printed(done: CompletedProcess[str]) -> str:
     """Return the output of a command, which must succeed."""
     assert done.returncode == 0, done.stderr
@@ -53,6 +59,7 @@ def test_an_interrupted_run_resumes(earlier: Path, run: Run) -> None:
     resume = ("trainer.max_epochs=2", f"hydra.run.dir={folder}", "resume=auto")
     printed(run("python", "train.py", *TASK, *SETTINGS, *resume))
     assert (folder / "metrics-1.csv").is_file(), "a new run would archive it"
+    assert formulas(folder) == 1, "those of the first part"
     assert ",7," not in (folder / "metrics.csv").read_text(), "the first epoch is not repeated"
     for name in ("train/loss", "val/loss"):
         expected = last_row(FIXTURE / "runs/finished", name)
@@ -71,6 +78,7 @@ def test_a_finished_run_is_evaluated_and_exported(earlier: Path, run: Run) -> No
 def test_a_finished_run_reruns(earlier: Path, run: Run) -> None:
     done = run("python", "rerun.py", "runs/finished", "--into", "again")
     assert done.returncode in (0, 1), done.stderr  # 1: another processor, other last digits
+    assert formulas(earlier / "again") == 1
     for name in ("train/loss", "val/loss"):
         expected = last_row(FIXTURE / "runs/finished", name)
         assert last_row(earlier / "again", name) == pytest.approx(expected, rel=CLOSE)

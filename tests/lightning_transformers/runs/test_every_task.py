@@ -23,6 +23,7 @@ from lightning_transformers.runs.evaluate import evaluate_from_config
 from lightning_transformers.runs.export import export_from_config
 from lightning_transformers.runs.predict import predict_from_config
 from lightning_transformers.runs.train import train_from_config
+from tests.helpers.documented import documented_metrics
 
 Row = dict[str, Any]
 SHORT_OUTPUTS = "task.max_new_tokens=16"
@@ -195,6 +196,8 @@ def test_it_learns_what_shuffled_labels_do_not_teach(trained: Any) -> None:
     task, run_dir, after = trained
     case = CASES[task]
     assert gain(case, first_metrics(run_dir), after) > case.shuffled + case.margin
+    logged = {name.removeprefix("val/") for name in after if name.startswith("val/")}
+    assert logged == documented_metrics(f"`{task}`")
 
 
 @pytest.mark.slow

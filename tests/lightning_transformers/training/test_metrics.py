@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
+from sklearn.metrics import f1_score, matthews_corrcoef, precision_score, recall_score
 from torch import Tensor
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, one_hot
 from torch.utils.data import DataLoader
 from torchmetrics import MeanSquaredError, Metric, MetricCollection
 from transformers.utils.generic import ModelOutput
@@ -16,7 +17,7 @@ from lightning_transformers.core import Batch, Loss
 from lightning_transformers.task.nlp.masked_language_modeling import (
     MaskedLanguageModelingTransformer,
 )
-from lightning_transformers.training.metrics import MeanLoss, StageMetrics
+from lightning_transformers.training.metrics import ClassScores, MeanLoss, StageMetrics
 from tests.helpers.language_modeling import TINY, Recorder, model, sample, trainer
 
 
@@ -80,6 +81,27 @@ def test_sums_keep_their_precision_when_the_model_is_cast() -> None:
             metrics.update(**values, total=torch.tensor(1.0), count=torch.tensor(1))
     assert ours.compute() == {"val/mse": 1.0, "val/loss": 1.0}
     assert theirs["mse"].sum_squared_error < 1000
+
+
+@pytest.mark.parametrize("classes", [2, 5])
+def test_scores_of_classes_are_those_of_scikit_learn(classes: int) -> None:
+    """Over all batches, also one without labels, and without the last of five classes."""
+    draw = torch.Generator().manual_seed(0)
+    seen = min(classes, 4)
+    true, found = (torch.randint(seen, (60,), generator=draw) for _ in range(2))
+    scores = ClassScores(classes)
+    for part in (slice(0, 20), slice(20, 20), slice(20, 60)):
+        scores.update(one_hot(found[part], classes).float(), true[part])
+    y = {"y_true": true, "y_pred": found}
+    expected = {f"f1_{a}": f1_score(average=a, **y) for a in ("macro", "micro", "weighted")}
+    expected["precision"] = precision_score(average="macro", **y)
+    expected["recall"] = recall_score(average="macro", **y)
+    expected["matthews"] = matthews_corrcoef(**y)
+    if classes == 2:
+        expected["f1_positive"] = f1_score(**y)
+    assert {name: float(value) for name, value in scores.compute().items()} == pytest.approx(
+        expected
+    )
 
 
 class BreakOff(Callback):

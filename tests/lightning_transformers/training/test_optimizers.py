@@ -1,9 +1,11 @@
 """Every optimizer and schedule steps with every task."""
 
+import copy
 import io
 import math
 from collections.abc import Callable
 from functools import cache
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,12 +13,17 @@ import torch
 from omegaconf import OmegaConf
 from torch import nn
 from torch.optim import LBFGS, Optimizer
+from transformers import TrainingArguments
+from transformers.trainer_pt_utils import get_parameter_names
 
 from lightning_transformers.config.compose import compose
 from lightning_transformers.config.config_tree import PACKAGED_CONFIGS
 from lightning_transformers.core import TaskTransformer
 from lightning_transformers.runs.build import build_data, build_model, seed_everything
+from lightning_transformers.training.schedules import schedule_arguments
 
+NOT_DECAYED = [r"bias", r"layernorm", r"rmsnorm", r"(?:^|\.)norm(?:$|\.)", r"_norm(?:$|\.)"]
+"""Names that transformers' Trainer exempts from weight decay."""
 STEPS = 20
 WARMUP = 2
 
@@ -131,13 +138,22 @@ def test_matrices_decay_and_biases_and_norms_do_not(
     if isinstance(optimizer, LBFGS):
         return
     weight_decay = option_of("optimizer", optimizer_name).get("weight_decay")
-    modules = list(task.modules())
-    kept = [m.bias for m in modules if getattr(m, "bias", None) is not None]
-    kept += [m.weight for m in modules if "Norm" in type(m).__name__]
-    assert kept
-    assert all(decay[id(p)] == 0 for p in kept)
-    matrices = [m.weight for m in modules if isinstance(m, nn.Linear | nn.Embedding)]
-    assert all(decay[id(p)] == weight_decay for p in matrices)
+    named = dict(task.model.named_parameters())  # tied ones once
+    decayed = {name for name, parameter in named.items() if decay[id(parameter)] == weight_decay}
+    theirs = get_parameter_names(task.model, [nn.LayerNorm], NOT_DECAYED)
+    assert decayed == named.keys() & theirs
+
+
+def test_relative_position_biases_decay_in_the_former_formula(
+    example: Callable[[str], TaskTransformer],
+) -> None:
+    task = copy.copy(example("nlp/summarization"))
+    sizes = {}
+    for task.formulas in (1, 2):
+        matrices, vectors = task.parameter_groups()
+        assert vectors["weight_decay"] == 0.0
+        sizes[task.formulas] = len(matrices["params"])
+    assert sizes[1] - sizes[2] == 2, "one of the encoder and one of the decoder"
 
 
 def warmed_up(step: int) -> float:
@@ -204,9 +220,13 @@ def test_hard_restarts_and_power(example: Callable[[str], TaskTransformer]) -> N
     assert scheduler.get_last_lr()[0] == pytest.approx(base * (0.9 * 0.5**2 + 0.1))
 
 
-@pytest.mark.parametrize(("typed", "steps"), [(0, 0), (0.25, 5), (7, 7), (7.0, 7), (0.0, 0)])
+@pytest.mark.parametrize(
+    ("typed", "steps"), [(0, 0), (0.25, 5), (0.11, 3), (7, 7), (7.0, 7), (0.0, 0)]
+)
 def test_warm_up(typed: float, steps: int, example: Callable[[str], TaskTransformer]) -> None:
-    """A number below 1 is a fraction of the steps, any other a number of steps."""
+    """A number below 1 is a fraction of the steps, as in transformers, any other a number."""
+    counted: Any = TrainingArguments.get_warmup_steps
+    assert counted(SimpleNamespace(warmup_steps=typed), STEPS) == steps
     task = example("nlp/language_modeling")
     optimizer, _ = configured(task, "sgd", "none")
     schedule = option_of("scheduler", "constant_schedule_with_warmup")
@@ -218,3 +238,8 @@ def test_warm_up(typed: float, steps: int, example: Callable[[str], TaskTransfor
         assert scheduler.get_last_lr()[0] < base
         scheduler.step()
     assert scheduler.get_last_lr()[0] == base
+
+
+def test_a_share_of_warm_up_is_rounded_in_the_former_formula() -> None:
+    schedule = {"num_warmup_steps": 0.11}
+    assert schedule_arguments(schedule, lambda: STEPS, formulas=1)["num_warmup_steps"] == 2

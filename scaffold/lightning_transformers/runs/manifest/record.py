@@ -21,6 +21,7 @@ from lightning_transformers.runs.manifest.digests import digest_of
 from lightning_transformers.runs.manifest.environment import machine, training, versions
 from lightning_transformers.runs.manifest.git import git_state
 from lightning_transformers.runs.manifest.sources import data_of, inputs
+from lightning_transformers.training.formulas import KEY
 
 
 class Recorder(Callback):
@@ -80,7 +81,7 @@ def describe(
         "seeds": {"training": config.training.seed, "dataset": data.seed},
         "versions": versions(),
         "machine": machine(),
-        "training": training(trainer),
+        "training": {**training(trainer), KEY: model.formulas},
         "git": git_state(directory),
         "code": code(directory),
         "inputs": inputs(config, model),

@@ -12,6 +12,7 @@ from lightning_transformers.data.labels import (
     class_label,
     distinct_values,
     is_unlabelled,
+    require_no_list,
     whole_number,
 )
 from lightning_transformers.data.loading import AnyDataset
@@ -33,6 +34,7 @@ class LabelledData(TransformerDataModule):
         if self.labels is None:
             self.labels = self.infer_labels(self.loaded_dataset)
             self.hparams["labels"] = self.labels
+            self.notices.similar_classes(self.labels)
         return self.labels
 
     def infer_labels(self, dataset: DatasetDict) -> list[str]:
@@ -53,13 +55,19 @@ class LabelledData(TransformerDataModule):
                 "cannot infer the classes of a streaming dataset: set dataset.labels=[a,b]"
             )
         values = set(map(whole_number, self.label_values(distinct_values(rows, self.label_column))))
+        for value in values:
+            require_no_list(str(value), "or one column of single classes")
         if len(values) < 2:
             raise ConfigurationError(
                 f"the column '{self.label_column}' of the {split} set has "
                 f"{'the single class ' + repr(str(*values)) if values else 'no classes'}, at least "
                 "2 are required: set dataset.labels=[a,b]"
             )
-        return [str(value) for value in sorted(values, key=lambda v: (isinstance(v, str), v))]
+        names = [str(value) for value in sorted(values, key=lambda v: (isinstance(v, str), v))]
+        self.notices.inferred(
+            f"the values of '{self.label_column}' in the {split} set", labels=names
+        )
+        return names
 
     def label_values(self, values: Iterable[Any]) -> Iterable[Any]:
         """Return the classes in the values of the label column; override if a value holds a list.

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, Literal, TypeAlias
 
 import torch
-from datasets import Dataset
+from datasets import Dataset, DatasetDict
 from pydantic import PositiveInt
 from torch import Tensor
 from torch.nn.functional import pad
@@ -18,12 +18,16 @@ from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.types import Batch, Columns, Loss
 from lightning_transformers.core.task import TaskTransformer
 from lightning_transformers.data.collators import IGNORE_INDEX, PaddingCollator
-from lightning_transformers.data.loading import AnyDataset
+from lightning_transformers.data.loading import AnyDataset, DatasetReader
+from lightning_transformers.data.parallel import load_pairs
+from lightning_transformers.data.reading.sources import absolute
 from lightning_transformers.data.texts import decode_texts, tokenize
 from lightning_transformers.models.backbone import generate
-from lightning_transformers.task.shared.text import TextDataModule
+from lightning_transformers.task.shared.text import TextDataModule, with_limit
 from lightning_transformers.training.metrics import MetricInputs, TextMetric
 
+SOURCE_KEYS = ("input_ids", "attention_mask")
+"""Keys of a batch with the inputs of `generate`."""
 REFERENCES = "references"
 """Key of a batch: the target texts, encoded by `encode_texts`, for the text metrics."""
 T5_PRETRAINING_LENGTH = 512
@@ -42,6 +46,10 @@ class Seq2SeqDataModule(TextDataModule):
     uint8.
     """
 
+    source_file: str | None = None
+    """Text file with a source per line to train on, in place of `train_file`."""
+    target_file: str | None = None
+    """Text file with the targets of `source_file`."""
     prefix: str | None = None
     """Text before every source; None: T5's prefix of the task for a T5 model, else no prefix."""
     max_source_length: PositiveInt | None = None
@@ -52,6 +60,39 @@ class Seq2SeqDataModule(TextDataModule):
     """Truncate longer texts; if False, they are an error."""
     padding: Literal["longest", "max_length"] = "longest"
     """Pad to the longest text of the batch, or to `max_source_length` and `max_target_length`."""
+
+    def load_dataset(self) -> DatasetDict:
+        """Return the raw splits, with the pairs of `source_file` and `target_file` as `train`.
+
+        Raises:
+            ConfigurationError: if only one of the files is set, or they differ in length.
+        """
+        files = (self.source_file, self.target_file)
+        if files == (None, None):
+            return super().load_dataset()
+        reader = DatasetReader(self.cache_dir, self.streaming)
+        pairs = load_pairs(files, self.pair_columns(), reader, self.encoding)
+        others = super().load_dataset() if super().has_source else {}
+        return DatasetDict({**others, "train": pairs})
+
+    @property
+    def has_source(self) -> bool:
+        """Whether files or a dataset are configured."""
+        return bool(self.source_file) or super().has_source
+
+    def files_of(self, split: str) -> list[str]:
+        """Return all local files that a split is read from, for the run's manifest."""
+        if split == "train" and self.source_file and self.target_file:
+            return [str(absolute(file)) for file in (self.source_file, self.target_file)]
+        return super().files_of(split)
+
+    def pair_columns(self) -> tuple[str, str]:
+        """Return the columns for the texts of `source_file` and `target_file`.
+
+        Raises:
+            NotImplementedError: in a subclass that does not define it.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define pair_columns")
 
     def fields(self, split: str, rows: AnyDataset) -> tuple[Field, Field | None]:
         """Return the locations of the source and the target text.
@@ -92,16 +133,21 @@ class Seq2SeqDataModule(TextDataModule):
             truncation=self.truncation,
             references=split != "train",
         )
+        self.notices.truncated(split, examples, self.longest_source(), "max_source_length")
         if target is not None:
+            longest = self.longest_target()
+            self.notices.truncated(split, examples, longest, "max_target_length", "labels")
             report_dropped_pairs(split, rows, examples, source, target)
         return examples
 
     @property
     def collate_fn(self) -> "Seq2SeqCollator":
         """Return the collator, see `Seq2SeqCollator`."""
-        if self.padding == "max_length":
-            return Seq2SeqCollator(self.tokenizer, self.longest_source(), self.longest_target())
-        return Seq2SeqCollator(self.tokenizer)
+        is_fixed = self.padding == "max_length"
+        lengths = (self.longest_source(), self.longest_target()) if is_fixed else (None, None)
+        collator = Seq2SeqCollator(self.tokenizer, *lengths)
+        collator.left = self.pads_left()
+        return collator
 
     def source_prefix(self) -> str:
         """Return `prefix`; if None, T5's prefix for a T5 model, else ""."""
@@ -109,6 +155,13 @@ class Seq2SeqDataModule(TextDataModule):
             return self.prefix
         is_t5 = getattr(self.known_config(), "model_type", None) == "t5"
         return self.t5_prefix() if is_t5 else ""
+
+    def processor_to_export(self) -> PreTrainedTokenizerBase:
+        """Return the tokenizer with `longest_source` as its limit, and without `token_type_ids`."""
+        exported = with_limit(self.tokenizer, self.longest_source())
+        names = [*SOURCE_KEYS]
+        exported.model_input_names = exported.init_kwargs["model_input_names"] = names
+        return exported
 
     def longest_source(self) -> int:
         """Return `max_source_length`; if None, the model's maximum input length."""
@@ -132,10 +185,10 @@ class Seq2SeqDataModule(TextDataModule):
 
 
 class Seq2SeqCollator(PaddingCollator):
-    """Pad sources on the tokenizer's padding side, and labels with -100 on the right.
+    """Pad sources, and labels with -100 on the right.
 
     Args:
-        tokenizer: gives the padding token and side.
+        tokenizer: gives the padding token.
         source_length: length in tokens to pad sources to; None: the longest of the batch.
         target_length: length in tokens to pad labels to; None: the longest of the batch.
     """
@@ -231,15 +284,26 @@ class Seq2SeqTransformer(TaskTransformer):
             Token ids (batch, 1 + generated), int64, with the decoder start token first; generated
             is at most `max_new_tokens`.
         """
-        beams = {} if self.num_beams is None else {"num_beams": self.num_beams}
-        return generate(
-            self.model,
-            input_ids=batch["input_ids"],
-            attention_mask=batch["attention_mask"],
-            max_new_tokens=self.max_new_tokens or self.data.longest_target(),
-            max_length=None,  # overrides the one in the model's generation config
-            **beams,
-        )
+        inputs = {key: batch[key] for key in SOURCE_KEYS}
+        return generate(self.model, **inputs, **self.generation_settings())
+
+    def generation_settings(self) -> dict[str, Any]:
+        """Return the number of beams, if set, and the maximum length."""
+        return {
+            **({} if self.num_beams is None else {"num_beams": self.num_beams}),
+            "max_new_tokens": self.max_new_tokens or self.data.longest_target(),
+            "max_length": None,  # overrides the one in the model's generation config
+        }
+
+    def config_to_export(self) -> dict[str, Any]:
+        """Return the prefix of a source, also as transformers' parameters of the task."""
+        prefix = {"prefix": self.data.source_prefix()}
+        settings = {k: v for k, v in self.generation_settings().items() if v is not None}
+        return {**prefix, "task_specific_params": {self.parameters_key(): prefix | settings}}
+
+    def parameters_key(self) -> str:
+        """Return the name of the task in transformers' `task_specific_params`."""
+        return "text2text-generation"
 
 
 def encode_pairs(

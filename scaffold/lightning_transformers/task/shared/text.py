@@ -1,6 +1,7 @@
 """Base classes of data modules for text: tokenizer, lengths, column checks, padding."""
 
-from collections.abc import Sequence
+import copy
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 from datasets import Dataset
@@ -12,10 +13,17 @@ from lightning_transformers.base.types import Row
 from lightning_transformers.core.data import TransformerDataModule
 from lightning_transformers.data.collators import PaddingCollator, padding_token_id
 from lightning_transformers.data.loading import AnyDataset
-from lightning_transformers.data.texts import LINE, TEXT_TYPES, without_lines
+from lightning_transformers.data.texts import LINE, TEXT_TYPES, input_text, is_line
 
 UNKNOWN_LENGTH = int(1e20)
 """`model_max_length` of a tokenizer without a limit is larger than this."""
+
+
+def with_limit(tokenizer: PreTrainedTokenizerBase, length: int) -> PreTrainedTokenizerBase:
+    """Return a copy of a tokenizer that truncates inputs at a length in tokens."""
+    copied = copy.deepcopy(tokenizer)
+    copied.model_max_length = length
+    return copied
 
 
 def no_text(split: str, hyperparameter: str, column: str) -> ConfigurationError:
@@ -47,6 +55,17 @@ class TextDataModule(TransformerDataModule):
     def model_data_kwargs(self) -> dict[str, Any]:
         """Return `vocab_size`, the minimum size of the model's vocabulary."""
         return {**super().model_data_kwargs, "vocab_size": len(self.tokenizer)}
+
+    def pads_left(self) -> bool:
+        """Return whether to pad on the left: only if the classification token comes last (XLNet).
+
+        On the left, padding shifts the positions of GPT-2 and BERT; a tokenizer pads there for
+        generation.
+        """
+        if self.formulas < 2:
+            return self.tokenizer.padding_side == "left"
+        cls = self.tokenizer.cls_token_id
+        return cls is not None and self.tokenizer("a")["input_ids"][-1] == cls
 
     def max_positions(self) -> int | None:
         """Return the maximum input length in tokens, or None if it is unknown.
@@ -85,26 +104,35 @@ class TextDataModule(TransformerDataModule):
         """Return inputs to predict on as rows.
 
         Args:
-            inputs: each a text, or a mapping with the key `input_column()`. A row of a txt file,
+            inputs: each a text, or a mapping with the keys `input_columns()`. A row of a txt file,
                 `{"text": …}`, counts as a text whatever that column is.
 
         Returns:
-            The mappings, and `{input_column(): text}` for each text.
+            The mappings, and `{input_column(): text}` for each text; numbers in place of texts are
+            converted.
 
         Raises:
-            ConfigurationError: for an input whose `input_column()` is missing or empty.
+            ConfigurationError: for an input without text in one of `input_columns()`.
         """
-        column = self.input_column()
-        values = without_lines(inputs)
-        rows = [value if isinstance(value, dict) else {column: value} for value in values]
-        for row in rows:
-            if row.get(column) in (None, ""):
-                raise ConfigurationError(
-                    f"input {row} has no text in '{column}': give +x=\"some text\", or a mapping "
-                    f"with '{column}'"
-                )
-        numbers = (int, float)
-        return [r | {column: str(r[column])} if isinstance(r[column], numbers) else r for r in rows]
+        columns = self.input_columns()
+        return [
+            {**row, **{column: input_text(row, column, columns) for column in columns}}
+            for row in map(self.input_row, inputs)
+        ]
+
+    def input_row(self, value: Any) -> Row:
+        """Return an input to predict on as a row: a text, or any other value, as `input_column()`.
+
+        Args:
+            value: a text or a mapping.
+        """
+        if is_line(value):
+            value = value[LINE]
+        return dict(value) if isinstance(value, Mapping) else {self.input_column(): value}
+
+    def input_columns(self) -> Sequence[str]:
+        """Return `input_column()` only, unless a subclass has several."""
+        return [self.input_column()]
 
     def input_column(self) -> str:
         """Return the column of a text to predict on: `text_column`, or `text` if it is None."""
@@ -154,12 +182,22 @@ class PaddedTextDataModule(TextDataModule):
     def collate_fn(self) -> PaddingCollator:
         """Return the collator, which pads inputs with the padding token and labels with -100."""
         length = self.longest_input() if self.padding == "max_length" else None
-        return self.collator_type(self.tokenizer, length)
+        collator = self.collator_type(self.tokenizer, length)
+        collator.left = self.pads_left()
+        return collator
 
     @property
     def model_data_kwargs(self) -> dict[str, Any]:
         """Return also `pad_token_id`, which the config of GPT-2 lacks."""
         return {**super().model_data_kwargs, "pad_token_id": padding_token_id(self.tokenizer)}
+
+    def report_truncated(self, split: str, examples: AnyDataset) -> None:
+        """Log the share of examples that `max_length` cuts."""
+        self.notices.truncated(split, examples, self.longest_input(), "max_length")
+
+    def processor_to_export(self) -> PreTrainedTokenizerBase:
+        """Return the tokenizer with `longest_input` as its limit."""
+        return with_limit(self.tokenizer, self.longest_input())
 
     def longest_input(self) -> int:
         """Return `max_length`; if None, the model's maximum input length."""

@@ -51,7 +51,7 @@ def test_loss_is_the_mean_over_the_tokens_of_the_targets(tmp_path: Path) -> None
     assert list(logged) == ["val/loss"]
 
 
-def test_labels_are_padded_on_the_right_and_references_whole(tmp_path: Path) -> None:
+def test_texts_are_padded_on_the_right_and_references_whole(tmp_path: Path) -> None:
     tokenizer = Backbone(**BACKBONE).load_tokenizer()
     tokenizer.padding_side = "left"
     values = {"max_target_length": 16, "padding": "max_length", "max_source_length": 20}
@@ -61,7 +61,7 @@ def test_labels_are_padded_on_the_right_and_references_whole(tmp_path: Path) -> 
     labels = torch.cat([batch["labels"] for batch in batches])
     assert labels.shape == (7, 16)
     assert batches[0]["input_ids"].shape == (1, 20)
-    assert batches[0]["attention_mask"].diff().min() == 0, "sources are padded on the left"
+    assert batches[0]["attention_mask"].diff().max() == 0, "positions count from the left"
     for row, kept in zip(labels, labels != IGNORE_INDEX, strict=True):
         assert kept.int().diff().max() <= 0, "no token after the padding"
         assert row[kept][-1] == tokenizer.eos_token_id, "the end survives the cut"
@@ -94,7 +94,9 @@ def test_predictions_are_the_same_one_by_one(beams: int | None) -> None:
 def test_scores_are_of_generated_texts(tmp_path: Path) -> None:
     task, data = model(), data_module(**files(tmp_path, ROWS))
     logged = trainer(tmp_path).validate(task, data, verbose=False)[0]
-    assert set(logged) == {f"val/{name}" for name in ("loss", "rouge1", "rouge2", "rougeL")}
+    assert set(logged) == {
+        f"val/{name}" for name in ("loss", "rouge1", "rouge2", "rougeL", "rougeLsum")
+    }
     texts = [row["text"] for row in ROWS]
     records = list(zip(task.predict(texts, data), [r["summary"] for r in ROWS], strict=True))
     for name, value in Rouge().score(records).items():

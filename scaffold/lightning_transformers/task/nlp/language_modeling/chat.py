@@ -3,7 +3,6 @@
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -22,6 +21,10 @@ from lightning_transformers.task.nlp.language_modeling.chat_template import (
     ChatTemplate,
     Conversation,
 )
+from lightning_transformers.task.nlp.language_modeling.conversation_formats import (
+    all_columns,
+    messages_in,
+)
 from lightning_transformers.task.nlp.language_modeling.documents import TOKENS
 
 log = logging.getLogger(__name__)
@@ -36,7 +39,7 @@ def encode_conversations(
     """Tokenize conversations, for `Dataset.map(batched=True)` on a dataset in Arrow format.
 
     Args:
-        table: rows with a column of messages, each `{role: …, content: …}`.
+        table: rows in one of the formats of `conversation_formats`.
         tokenizer: a fast tokenizer with a chat template.
         messages_column: name of the column of messages.
         max_length: maximum tokens in a conversation; longer ones are truncated.
@@ -50,7 +53,8 @@ def encode_conversations(
         ConfigurationError: for a row that is not a conversation, or that the template rejects.
     """
     # Arrow stores messages of mixed types as JSON, which a Dataset decodes.
-    used = [name for name in (messages_column, TOOLS) if name in table.column_names]
+    known = [*all_columns(messages_column), TOOLS]
+    used = [name for name in known if name in table.column_names]
     chats = conversations(Dataset(table.select(used))[:], messages_column)
     found = [
         (ids[:max_length], np.where(learned, ids, IGNORE_INDEX)[:max_length], len(ids) > max_length)
@@ -94,11 +98,17 @@ def conversations(columns: Columns, messages_column: str) -> list[Conversation]:
         columns: the rows.
         messages_column: name of the column of messages.
     """
-    tools = columns[TOOLS] if TOOLS in columns else repeat(None)
-    rows = zip(columns[messages_column], tools, strict=False)
+    known = [*all_columns(messages_column), TOOLS]
+    present = {name: columns[name] for name in known if name in columns}
+    rows = [
+        dict(zip(present, values, strict=True)) for values in zip(*present.values(), strict=True)
+    ]
     return [
-        Conversation(drop_nulls(check_messages(messages)), parse_tools(of_all))
-        for messages, of_all in rows
+        Conversation(
+            drop_nulls(check_messages(messages_in(row, messages_column))),
+            parse_tools(row.get(TOOLS)),
+        )
+        for row in rows
     ]
 
 
@@ -195,14 +205,19 @@ def prompt_row(value: Any, column: str) -> Row:
         value: the user's message as a text, one message, a list of messages, or a row.
         column: name of the column of messages.
     """
-    tools = None
-    if isinstance(value, str) and value:
+    row = message_row(value, column)
+    return {column: messages_in(row, column), TOOLS: row.get(TOOLS)}
+
+
+def message_row(value: Any, column: str) -> Row:
+    """Return an input to predict on as a row of its format: rows unchanged, others in `column`."""
+    if isinstance(value, str) and value.strip():
         value = [{"role": "user", "content": value}]
-    elif isinstance(value, Mapping) and column in value:
-        value, tools = value[column], value.get(TOOLS)
-    elif isinstance(value, Mapping) and "role" in value:
+    elif isinstance(value, Mapping) and "role" not in value:
+        return dict(value)
+    elif isinstance(value, Mapping):
         value = [value]
-    return {column: value, TOOLS: tools}
+    return {column: value}
 
 
 def report_dropped(split: str, rows: Dataset, kept: Dataset, length: int) -> None:

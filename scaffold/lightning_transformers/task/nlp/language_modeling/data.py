@@ -2,21 +2,26 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar, Literal
+from functools import partial
+from typing import Any, ClassVar, Literal
 
 from datasets import Dataset, Features, Json
+from pydantic import PositiveInt
 from pytorch_lightning import Callback
 from transformers import PreTrainedTokenizerBase
 
-from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.base.errors import ConfigurationError, joined
 from lightning_transformers.base.types import Columns, Row
 from lightning_transformers.data.collators import CausalCollator
-from lightning_transformers.data.loading import AnyDataset, shipped_files
-from lightning_transformers.data.packing import tokenize, tokenize_and_pack
-from lightning_transformers.data.texts import without_lines
+from lightning_transformers.data.exported_tokenizer import edited_tokenizer, start_only
+from lightning_transformers.data.loading import AnyDataset, column_names, shipped_files
+from lightning_transformers.data.packing import tokenize_and_pack
+from lightning_transformers.data.texts import is_line
 from lightning_transformers.task.nlp.language_modeling.chat import (
+    conversations,
     encode_conversations,
     encode_prompts,
+    message_row,
     prompt_row,
     report_dropped,
 )
@@ -24,10 +29,17 @@ from lightning_transformers.task.nlp.language_modeling.chat_template import (
     require_template,
     template_text,
 )
+from lightning_transformers.task.nlp.language_modeling.conversation_formats import (
+    MESSAGES,
+    all_columns,
+    conversation_columns,
+)
 from lightning_transformers.task.nlp.language_modeling.documents import (
+    document_start,
     pack_batch_size,
     pack_documents,
     tokenize_documents,
+    tokenize_prompts,
 )
 from lightning_transformers.task.nlp.language_modeling.packing_check import PackingCheck
 from lightning_transformers.task.shared.text import TextDataModule, no_text
@@ -52,9 +64,13 @@ class LanguageModelingDataModule(TextDataModule):
     packing: Literal["documents", "blocks", "none"] = "documents"
     """`documents`: pack whole documents into an example, without attention between them; `blocks`:
     concatenate all texts and cut them into examples; `none`: one document per example."""
+    stride: PositiveInt | None = None
+    """With `packing=blocks`, tokens from the start of an evaluated block to that of the next; each
+    token is scored once, with at least `block_size - stride` tokens before it. None: blocks do not
+    overlap."""
     messages_column: str | None = None
     """Column of conversations, instead of texts; only the assistant's turns contribute to the
-    loss."""
+    loss. None: conversations in a known format (`conversation_formats`) if there is no text."""
     chat_template: str | None = None
     """A Jinja template or the path of one; None: the tokenizer's template."""
 
@@ -105,12 +121,22 @@ class LanguageModelingDataModule(TextDataModule):
 
         Raises:
             ConfigurationError: for a missing column, `packing=blocks` with conversations, or a
-                tokenizer without a chat template or without character offsets.
+                tokenizer without a chat template or without character offsets; for a `stride`
+                beyond `block_size`, or without `packing=blocks`.
         """
+        if self.stride and (self.packing != "blocks" or self.stride > self.longest_block()):
+            raise ConfigurationError(
+                f"dataset.stride={self.stride} needs dataset.packing=blocks and a "
+                "dataset.block_size of at least as many tokens: set them, or remove stride"
+            )
+        self.recognize_conversations(split, rows)
         if self.messages_column is None:
             self.require_text(split, rows, text_column=self.text_column)
             return
-        self.require_columns(split, rows, messages_column=self.messages_column)
+        prompts = {"instruction", "prompt"} if split == "predict" else set()
+        present = column_names(rows)
+        if not conversation_columns(present, self.messages_column) and not prompts & {*present}:
+            self.require_columns(split, rows, messages_column=self.messages_column)
         if self.packing == "blocks":
             raise ConfigurationError(
                 "dataset.packing=blocks splits conversations: set dataset.packing=documents or none"
@@ -122,24 +148,40 @@ class LanguageModelingDataModule(TextDataModule):
                 "find the assistant's turns: use a fast tokenizer (PreTrainedTokenizerFast)"
             )
 
+    def recognize_conversations(self, split: str, rows: AnyDataset) -> None:
+        """Set `messages_column` if the rows have no text, but conversations in a known format."""
+        present = column_names(rows)
+        is_default = self.text_column == LanguageModelingDataModule.text_column
+        if self.messages_column or self.text_column in present or not is_default:
+            return
+        if found := conversation_columns(present, None):
+            column = found[0] if len(found) == 1 else MESSAGES
+            self.messages_column = self.hparams["messages_column"] = column
+            reason = f"the {split} set has conversations in {joined(found)}"
+            self.notices.inferred(reason, messages_column=column)
+
     def prompts(self, split: str, rows: AnyDataset) -> AnyDataset:
         """Return a row with the `input_ids` for each text to continue or conversation to answer."""
         function: Callable[..., Columns] = encode_prompts
         column: Row = {"messages_column": self.messages_column}
         if self.messages_column is None:
-            function, column = tokenize, {"text_column": self.text_column}
+            function, column = tokenize_prompts, {"text_column": self.text_column}
         return self.map_rows(split, rows, function, tokenizer=self.tokenizer, **column)
 
     def blocks(self, split: str, rows: AnyDataset) -> AnyDataset:
         """Return the concatenated texts, cut into blocks of `block_size` tokens."""
+        stride = self.stride if split != "train" else None
         return self.map_rows(
             split,
             rows.with_format("arrow"),
             tokenize_and_pack,
+            # Windows slide over the whole text.
+            rows_at_once=len(rows) if stride and isinstance(rows, Dataset) else 1000,
             tokenizer=self.tokenizer,
             text_column=self.text_column,
             block_size=self.longest_block(),
             append_eos=self.append_eos,
+            stride=stride,
         )
 
     def document_rows(self, split: str, rows: AnyDataset) -> AnyDataset:
@@ -147,6 +189,8 @@ class LanguageModelingDataModule(TextDataModule):
         tokenize_rows = self.texts if self.messages_column is None else self.conversations
         documents = tokenize_rows(split, rows.with_format("arrow"))
         length = self.longest_block()
+        if self.messages_column is None:
+            self.notices.truncated(split, documents, length + 1, "block_size")
         return self.map_rows(
             split,
             documents,
@@ -185,7 +229,9 @@ class LanguageModelingDataModule(TextDataModule):
     @property
     def collate_fn(self) -> CausalCollator:
         """Return the collator, which pads with the padding or the end-of-sequence token."""
-        return CausalCollator(self.tokenizer)
+        collator = CausalCollator(self.tokenizer)
+        collator.left = self.pads_left()
+        return collator
 
     def predict_rows(self, inputs: Sequence[object]) -> list[Row]:
         """Return inputs to predict on as rows.
@@ -196,7 +242,22 @@ class LanguageModelingDataModule(TextDataModule):
         column = self.messages_column
         if column is None:
             return super().predict_rows(inputs)
-        return [prompt_row(value, column) for value in without_lines(inputs)]
+        rows = [prompt_row(self.input_row(value), column) for value in inputs]
+        for row in rows:
+            conversations({key: [value] for key, value in row.items()}, column)
+        return rows
+
+    def input_row(self, value: Any) -> Row:
+        """Return an input to predict on as a row; a text or messages as `messages_column`."""
+        if self.messages_column is None:
+            return super().input_row(value)
+        return message_row(value["text"] if is_line(value) else value, self.messages_column)
+
+    def input_columns(self) -> Sequence[str]:
+        """Return the column of the texts, or the columns of conversations in any format."""
+        if self.messages_column is None:
+            return super().input_columns()
+        return all_columns(self.messages_column)
 
     def predict_dataset(self, inputs: Sequence[object]) -> Dataset:
         """Return inputs to predict on as a dataset, see `predict_rows`.
@@ -209,6 +270,15 @@ class LanguageModelingDataModule(TextDataModule):
         return Dataset.from_list(
             rows, features=Features(dict.fromkeys(next(iter(rows), ()), Json()))
         )
+
+    def processor_to_export(self) -> PreTrainedTokenizerBase:
+        """Return the tokenizer, without special tokens that `predict` does not add to a prompt."""
+        tokenizer, start = self.tokenizer, document_start(self.tokenizer)
+        plain = [*start, *tokenizer("a", add_special_tokens=False)["input_ids"]]
+        if tokenizer("a")["input_ids"] == plain or not tokenizer.is_fast:
+            return tokenizer
+        token = str(tokenizer.bos_token) if start else None
+        return edited_tokenizer(tokenizer, partial(start_only, start=token))
 
     def longest_block(self) -> int:
         """Return `block_size`; if None, the model's maximum input length.

@@ -10,8 +10,9 @@ from datasets import Dataset
 from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
+from lightning_transformers.base.types import Columns
 from lightning_transformers.data.loading import AnyDataset
-from lightning_transformers.data.packing import text_tokens
+from lightning_transformers.data.packing import text_tokens, token_ids
 
 Integers = NDArray[np.int64]
 TOKENS = pa.list_(pa.int32())
@@ -38,12 +39,33 @@ def tokenize_documents(
     Returns:
         A table with the column `input_ids`, lists of int32.
     """
-    # Only the beginning-of-sequence token, as in a prompt; other special tokens belong to encoders.
-    start = tokenizer("a")["input_ids"][:1]
-    start = start if start == [tokenizer.bos_token_id] else []
+    start = document_start(tokenizer)
     tokens = text_tokens(table, tokenizer, text_column, append_eos)
     documents = [[*start, *ids] for ids in tokens]
     return pa.table({"input_ids": pa.array(documents, type=TOKENS)})
+
+
+def document_start(tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    """Return the beginning-of-sequence token if the tokenizer begins a text with it, else nothing.
+
+    Other special tokens, such as `[CLS]` and `[SEP]`, belong to encoders.
+    """
+    first = tokenizer("a")["input_ids"][:1]
+    return first if first == [tokenizer.bos_token_id] else []
+
+
+def tokenize_prompts(
+    columns: Columns, *, tokenizer: PreTrainedTokenizerBase, text_column: str
+) -> Columns:
+    """Return `input_ids` of texts to continue, which begin as a document does, and do not end.
+
+    Args:
+        columns: the rows, with a column of texts.
+        tokenizer: the tokenizer.
+        text_column: name of the column of texts.
+    """
+    start = document_start(tokenizer)
+    return {"input_ids": [[*start, *ids] for ids in token_ids(tokenizer, columns[text_column])]}
 
 
 def pack_batch_size(documents: AnyDataset, block_size: int) -> int:

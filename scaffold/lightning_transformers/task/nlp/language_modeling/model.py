@@ -1,7 +1,7 @@
 """Task of causal language modeling."""
 
 from inspect import unwrap
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from pydantic import PositiveInt
@@ -109,10 +109,16 @@ class LanguageModelingTransformer(TaskTransformer):
             self.model,
             input_ids=ids,
             attention_mask=mask,
-            pad_token_id=padding_token_id(self.data.tokenizer),
-            max_new_tokens=self.max_new_tokens,
+            **self.generation_settings(),
         )
         return output[:, ids.shape[1] :]
+
+    def generation_settings(self) -> dict[str, Any]:
+        """Return the padding token and the maximum length."""
+        return {
+            "pad_token_id": padding_token_id(self.data.tokenizer),
+            "max_new_tokens": self.max_new_tokens,
+        }
 
 
 def uses_standard_loss(model: PreTrainedModel) -> bool:

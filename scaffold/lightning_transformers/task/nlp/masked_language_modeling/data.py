@@ -1,5 +1,6 @@
 """Data module of masked language modeling: rows of text, or blocks of all rows."""
 
+from collections.abc import Sequence
 from typing import Annotated, ClassVar
 
 from datasets import Dataset
@@ -7,10 +8,12 @@ from pydantic import Field
 from transformers import PreTrainedTokenizerBase
 
 from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.base.types import Row
 from lightning_transformers.data.loading import AnyDataset, shipped_files
 from lightning_transformers.task.nlp.masked_language_modeling.encoding import (
     encode_blocks,
     encode_prompts,
+    with_mask_tokens,
 )
 from lightning_transformers.task.nlp.masked_language_modeling.masking import (
     MaskingCollator,
@@ -84,7 +87,20 @@ class MaskedLanguageModelingDataModule(PaddedTextDataModule):
         )
         if isinstance(examples, Dataset) and len(examples) == 0:
             raise no_text(split, "text_column", self.text_column)
+        if self.line_by_line:
+            self.report_truncated(split, examples)
         return examples
+
+    def predict_rows(self, inputs: Sequence[object]) -> list[Row]:
+        """Return texts and mappings as rows, see `TextDataModule.predict_rows`.
+
+        Raises:
+            ConfigurationError: for an input without text or without a mask token.
+        """
+        rows = super().predict_rows(inputs)
+        for row in rows:
+            with_mask_tokens(row[self.text_column], self.tokenizer)
+        return rows
 
     def token_masker(self) -> TokenMasker:
         """Return the function that masks the tokens of an example; override to mask differently."""
@@ -94,4 +110,6 @@ class MaskedLanguageModelingDataModule(PaddedTextDataModule):
     def collate_fn(self) -> MaskingCollator:
         """Return the collator, which masks training examples."""
         length = self.longest_input() if self.padding == "max_length" else None
-        return MaskingCollator(self.tokenizer, length, self.token_masker())
+        collator = MaskingCollator(self.tokenizer, length, self.token_masker())
+        collator.left = self.pads_left()
+        return collator

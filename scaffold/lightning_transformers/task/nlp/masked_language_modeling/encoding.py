@@ -102,21 +102,31 @@ def encode_prompts(
         ConfigurationError: for a text without a mask token, or one that truncation removes.
     """
     mask_token = str(tokenizer.mask_token)
-    texts = [text or "" for text in columns[text_column]]
-    for mask in MASKS:
-        texts = [text.replace(mask, mask_token) for text in texts]
+    texts = [with_mask_tokens(text or "", tokenizer) for text in columns[text_column]]
     encoded = tokenize(tokenizer, texts, None, max_length, truncation)
     for text, ids in zip(texts, encoded["input_ids"], strict=True):
-        if mask_token not in text:
-            raise ConfigurationError(
-                f"'{text}' has no mask token: insert {mask_token} for each token to predict"
-            )
         if ids.count(tokenizer.mask_token_id) < text.count(mask_token):
             raise ConfigurationError(
                 f"the text '{text[:40]}…' has a {mask_token} after its first {max_length} tokens: "
                 "shorten the text"
             )
     return encoded
+
+
+def with_mask_tokens(text: str, tokenizer: PreTrainedTokenizerBase) -> str:
+    """Return a text with each spelling in `MASKS` replaced by the tokenizer's mask token.
+
+    Raises:
+        ConfigurationError: if the text has no mask token.
+    """
+    mask_token = str(tokenizer.mask_token)
+    for mask in MASKS:
+        text = text.replace(mask, mask_token)
+    if mask_token not in text:
+        raise ConfigurationError(
+            f"'{text}' has no mask token: insert {mask_token} for each token to predict"
+        )
+    return text
 
 
 def as_columns(examples: Sequence[Tokens], mask: TokenMasker | None) -> Columns:

@@ -65,7 +65,7 @@ class MaskingCollator(PaddingCollator):
     """Pad examples, and mask those with `word_ids`.
 
     Args:
-        tokenizer: gives the padding token and side.
+        tokenizer: gives the padding token.
         length: length in tokens to pad to; None: the longest of the batch.
         mask: masks an example, differently on each call.
     """

@@ -52,7 +52,7 @@ class MultipleChoiceDataModule(PaddedTextDataModule):
         )
         choices = self.choices_in(split, rows)
         self.require_columns(split, rows, label_column=label)
-        return self.map_rows(
+        examples = self.map_rows(
             split,
             rows,
             encode_choices,
@@ -66,6 +66,13 @@ class MultipleChoiceDataModule(PaddedTextDataModule):
             numbered=self.has_numbers(split, rows),
             place=f"the {split} set",
         )
+        self.report_truncated(split, examples)
+        return examples
+
+    def has_numbers(self, split: str, rows: AnyDataset) -> bool:
+        """Return whether the labels are from a csv, in which numbers are texts, and all numbers."""
+        is_csv = any(re.search(r"\.[ct]sv\b", file.lower()) for file in self.files_of(split))
+        return is_csv and self.label_column not in text_columns(rows)
 
     def has_numbers(self, split: str, rows: AnyDataset) -> bool:
         """Return whether the labels are from a csv, in which numbers are texts, and all numbers."""
@@ -111,26 +118,38 @@ class MultipleChoiceDataModule(PaddedTextDataModule):
         Raises:
             ConfigurationError: for an input without context, question or choices.
         """
-        names = {"context": self.context_column, "choices": self.choices_column}
-        if self.question_column is not None:
-            names["question"] = self.question_column
-        rows = []
-        for value in inputs:
-            given = value if isinstance(value, Mapping) else {}
-            row = {str(names.get(key, key)): to_text(part) for key, part in given.items()}
+        rows = [
+            {key: to_text(part) for key, part in self.input_row(value).items()} for value in inputs
+        ]
+        for row, value in zip(rows, inputs, strict=True):
             if not self.is_complete(row):
                 raise ConfigurationError(
                     f"input {value} lacks context, question or choices: give {EXAMPLE}"
                 )
-            rows.append(row)
+            in_list = self.choices_column in row
+            names = self.choices_column if in_list else self.choice_columns or ()
+            choices_of({key: [part] for key, part in row.items()}, names, "the inputs")
         return rows
+
+    def input_row(self, value: object) -> Row:
+        """Return an input to predict on with the dataset's columns, {} unless it is a mapping."""
+        names = {"context": self.context_column, "choices": self.choices_column}
+        if self.question_column is not None:
+            names["question"] = self.question_column
+        given = value if isinstance(value, Mapping) else {}
+        return {str(names.get(key, key)): part for key, part in given.items()}
+
+    def input_columns(self) -> Sequence[str]:
+        """Return the columns of context, question and choices."""
+        question = [] if self.question_column is None else [self.question_column]
+        return [self.context_column, *question, *(self.choice_columns or [self.choices_column])]
 
     def is_complete(self, row: Row) -> bool:
         """Return whether a row to predict on has context, question and choices."""
-        texts = {self.context_column, self.question_column} - {None}
+        texts = [c for c in (self.context_column, self.question_column) if c is not None]
         is_list = isinstance(row.get(self.choices_column), list)
         are_columns = self.choice_columns is not None and row.keys() >= set(self.choice_columns)
-        return row.keys() >= texts and (is_list or are_columns)
+        return all(row.get(column) for column in texts) and (is_list or are_columns)
 
     def predicted_choices(self, inputs: Sequence[object]) -> list[list[str]]:
         """Return the choices of each input to predict on, as texts; see `predict_rows`."""

@@ -72,7 +72,7 @@ def encode_choices(
     }
 
 
-def choices_of(columns: Columns, choices: str | list[str], place: str) -> list[list[str]]:
+def choices_of(columns: Columns, choices: str | Sequence[str], place: str) -> list[list[str]]:
     """Return the choices of each row without empty ones at its end.
 
     Args:

@@ -1,7 +1,6 @@
 """Data module of question answering: questions, contexts and answers."""
 
-import reprlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from datasets import Dataset, DatasetDict
@@ -71,6 +70,11 @@ class QuestionAnsweringDataModule(PaddedTextDataModule):
         if self.version_2_with_negative is None and set(dataset) != {"predict"}:
             self.version_2_with_negative = self.has_unanswerable(self.raw_dataset)
             self.hparams["version_2_with_negative"] = self.version_2_with_negative
+            self.notices.inferred(
+                f"{'some' if self.version_2_with_negative else 'all'} questions have "
+                f"{'no answer' if self.version_2_with_negative else 'an answer'}",
+                version_2_with_negative=self.version_2_with_negative,
+            )
         return super().process_data(dataset)
 
     def process_split(self, split: str, rows: AnyDataset) -> AnyDataset:
@@ -146,14 +150,13 @@ class QuestionAnsweringDataModule(PaddedTextDataModule):
         Raises:
             ConfigurationError: for an input without both.
         """
-        columns = (self.context_column, self.question_column)
-        for value in inputs:
-            if not isinstance(value, Mapping) or not all(value.get(c) for c in columns):
-                raise ConfigurationError(
-                    f"input {reprlib.repr(value)} lacks '{columns[0]}' or '{columns[1]}': give "
-                    f'+x=\'{{{columns[0]}: "some text", {columns[1]}: "a question"}}\''
-                )
+        rows = super().predict_rows(inputs)
+        columns = self.input_columns()
         return [
-            {ID_COLUMN: str(number), **{column: str(value[column]) for column in columns}}
-            for number, value in enumerate(inputs)
+            {ID_COLUMN: str(number), **{column: row[column] for column in columns}}
+            for number, row in enumerate(rows)
         ]
+
+    def input_columns(self) -> Sequence[str]:
+        """Return the columns of context and question."""
+        return [self.context_column, self.question_column]

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor
+from torch.nn.functional import cross_entropy
 from torchmetrics import Metric
 from transformers.utils.generic import ModelOutput
 
@@ -34,6 +35,17 @@ class QuestionAnsweringTransformer(TaskTransformer):
         """Run the model on a batch without `window`."""
         return super().forward({key: value for key, value in batch.items() if key != "window"})
 
+    def compute_loss(self, outputs: ModelOutput, batch: Batch, stage: str) -> Loss:
+        """Return the mean loss of the start and the end of each window, summed over the windows.
+
+        It is the model's own loss on each window alone, without padding.
+        """
+        if self.formulas < 2:
+            return super().compute_loss(outputs, batch, stage)
+        logits, positions = self.logits_and_labels(outputs, batch)
+        total = cross_entropy(logits, positions, reduction="sum") / 2
+        return Loss(total, self.count_targets(batch))
+
     def count_targets(self, batch: Batch) -> Tensor:
         """Return the number of windows in the batch, a scalar: the loss is their mean."""
         return torch.tensor(len(batch["start_positions"]), device=self.device)
@@ -46,10 +58,13 @@ class QuestionAnsweringTransformer(TaskTransformer):
             batch: `start_positions` and `end_positions`, each (batch,), int64.
 
         Returns:
-            Logits (labels, seq), float32 or wider, and positions (labels,), int64: all starts, then
-            all ends. labels is 2 * batch, less the masked positions.
+            Logits (labels, seq), float32 or wider, -inf for padding, and positions (labels,),
+            int64: all starts, then all ends. labels is 2 * batch, less the masked positions.
         """
         logits = torch.cat([outputs["start_logits"], outputs["end_logits"]])
+        if self.formulas >= 2 and "attention_mask" in batch:
+            padding = batch["attention_mask"].repeat(2, 1) == 0
+            logits = logits.masked_fill(padding, float("-inf"))
         labels = torch.cat([batch["start_positions"], batch["end_positions"]])
         # The model's loss also ignores positions beyond the window.
         return unmasked(logits, labels.masked_fill(labels >= logits.shape[1], IGNORE_INDEX))

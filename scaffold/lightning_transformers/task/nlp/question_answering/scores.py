@@ -1,5 +1,6 @@
 """The SQuAD metrics."""
 
+import string
 from collections.abc import Sequence
 
 from torchmetrics.functional.text import squad
@@ -10,6 +11,9 @@ from lightning_transformers.task.nlp.question_answering.spans import (
     merge_windows,
 )
 from lightning_transformers.training.metrics import TextMetric
+
+PUNCTUATION = str.maketrans("", "", string.punctuation)
+ARTICLES = {"a", "an", "the"}
 
 
 class SquadScores(TextMetric):
@@ -47,6 +51,19 @@ def squad_scores(questions: Sequence[Candidates]) -> dict[str, float]:
             {"id": q["key"], "prediction_text": best_answer(q, n_best=1)["answer"]}
             for q in questions
         ],
-        [{"id": q["key"], "answers": {"text": q["answers"] or [""]}} for q in questions],
+        [{"id": q["key"], "answers": {"text": right_answers(q)}} for q in questions],
     )
     return {name: float(value) for name, value in scores.items()}
+
+
+def right_answers(question: Candidates) -> list[str]:
+    """Return the answers to compare with, the empty text if there is none.
+
+    If questions may have no answer, those that SQuAD's normalization leaves nothing of, such as
+    "the", are excluded, as in the official script of SQuAD 2.
+    """
+    answers = question["answers"]
+    if question["null"] is not None:
+        bare = {answer: answer.lower().translate(PUNCTUATION).split() for answer in answers}
+        answers = [answer for answer, words in bare.items() if not ARTICLES.issuperset(words)]
+    return answers or [""]

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.base.errors import ConfigurationError, joined
 from lightning_transformers.data.loading import AnyDataset, column_names, shipped_files
 from lightning_transformers.task.shared.seq2seq import Field, Seq2SeqDataModule
 
@@ -42,6 +42,8 @@ class SummarizationDataModule(Seq2SeqDataModule):
             text, summary = self.known_columns(split, column_names(rows))
             self.text_column = self.hparams["text_column"] = text
             self.summary_column = self.hparams["summary_column"] = summary
+            reason = f"the columns of the {split} set are {joined(column_names(rows))}"
+            self.notices.inferred(reason, text_column=text, summary_column=summary)
         return self.text_column, self.summary_column
 
     def known_columns(self, split: str, present: list[str]) -> tuple[str, str]:
@@ -65,6 +67,10 @@ class SummarizationDataModule(Seq2SeqDataModule):
             f"{', '.join(present)}): set "
             + " ".join(f"dataset.{hyperparameter}=<column>" for hyperparameter in missing)
         )
+
+    def pair_columns(self) -> tuple[str, str]:
+        """Return the columns of text and summary."""
+        return self.text_column or "text", self.summary_column or "summary"
 
     def t5_prefix(self) -> str:
         """Return T5's prefix (Raffel et al., 2020, appendix D)."""

@@ -1,24 +1,21 @@
 """Data module of text classification: texts or pairs of texts with labels."""
 
-import logging
 import reprlib
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from itertools import chain
+from math import isfinite
 from typing import Any, ClassVar, Literal
 
 from transformers import PreTrainedTokenizerBase
 
-from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.base.errors import ConfigurationError, joined
 from lightning_transformers.base.types import Columns
 from lightning_transformers.data.labels import LabelEncoder, first_values, have_fractions
 from lightning_transformers.data.loading import AnyDataset, column_names, shipped_files
 from lightning_transformers.data.texts import as_list, text_columns, tokenize
 from lightning_transformers.task.shared.labels import LabelledData
 from lightning_transformers.task.shared.text import PaddedTextDataModule
-
-log = logging.getLogger(__name__)
-
-REASON = "the numbers in column '%s' %s (or else set dataset.problem_type=%s)"
 
 ProblemType = Literal["single_label_classification", "multi_label_classification", "regression"]
 
@@ -48,7 +45,7 @@ class TextClassificationDataModule(LabelledData, PaddedTextDataModule):
         labelled = split != "predict"
         if labelled:
             self.require_columns(split, rows, label_column=self.label_column)
-        return self.map_rows(
+        examples = self.map_rows(
             split,
             rows,
             encode_texts_with_labels,
@@ -61,6 +58,13 @@ class TextClassificationDataModule(LabelledData, PaddedTextDataModule):
             labels=self.label_encoder(split, rows) if labelled else None,
             place=f"the {split} set",
         )
+        self.report_truncated(split, examples)
+        return examples
+
+    def input_columns(self) -> Sequence[str]:
+        """Return the columns of the text and, if set, of its pair."""
+        pair = self.text_pair_column
+        return [self.input_column()] if pair is None else [self.input_column(), pair]
 
     def text_columns(self, split: str, rows: AnyDataset) -> tuple[str, str | None]:
         """Return the columns of the text and of its pair, or None without a pair.
@@ -71,6 +75,8 @@ class TextClassificationDataModule(LabelledData, PaddedTextDataModule):
             return self.text_column, self.text_pair_column
         text, pair = self.inferred_columns(split, rows)
         if split != "predict":
+            reason = f"the columns of the {split} set are {joined(column_names(rows))}"
+            self.notices.inferred(reason, text_column=text, text_pair_column=pair)
             self.text_column = self.hparams["text_column"] = text
             self.text_pair_column = self.hparams["text_pair_column"] = pair
         return text, pair
@@ -88,7 +94,7 @@ class TextClassificationDataModule(LabelledData, PaddedTextDataModule):
         columns, pair = column_names(rows), self.text_pair_column
         if "text" in columns:
             return "text", pair or ("text_pair" if "text_pair" in columns else None)
-        texts = [c for c in text_columns(rows) if c not in (self.label_column, pair)]
+        texts = text_columns(rows, self.label_column, pair)
         if len(texts) not in ((1,) if pair else (1, 2)):
             raise ConfigurationError(
                 f"the {split} set has {len(texts)} text columns (its columns: "
@@ -104,11 +110,11 @@ class TextClassificationDataModule(LabelledData, PaddedTextDataModule):
             values = first_values(rows, self.label_column)
             self.problem_type = problem_type_of(values, has_classes=self.labels is not None)
             self.hparams["problem_type"] = self.problem_type
+            kind = "are lists" if self.problem_type.startswith("multi") else "are classes"
             if self.problem_type == "regression":
-                fact, other = "are not whole: a regression", "single_label_classification"
-                log.info(REASON, self.label_column, fact, other)
-            elif any(isinstance(v, float) or str(v).endswith(".0") for v in values):
-                log.info(REASON, self.label_column, "are whole: classes", "regression")
+                kind = "are numbers, not all of them whole"
+            reason = f"the labels in '{self.label_column}' of the {split} set {kind}"
+            self.notices.inferred(reason, problem_type=self.problem_type)
         return self.problem_type
 
     def label_values(self, values: Iterable[Any]) -> Iterable[Any]:
@@ -212,6 +218,9 @@ def target(value: Any, labels: LabelEncoder | None, place: str) -> int | float |
 
     Returns:
         A class id, for a list a multi-hot vector, or for regression a float.
+
+    Raises:
+        ConfigurationError: for an unknown class, or in a regression no finite number.
     """
     if labels is None:
         return number(value, place)
@@ -223,11 +232,11 @@ def target(value: Any, labels: LabelEncoder | None, place: str) -> int | float |
 
 
 def number(value: Any, place: str) -> float:
-    """Return a label of a regression; raises ConfigurationError if it is not a number."""
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        raise ConfigurationError(
-            f"the label '{value}' of {place} is not a number: correct it, or set "
-            "dataset.problem_type=single_label_classification"
-        ) from None
+    """Return a label of a regression; raises ConfigurationError unless it is a finite number."""
+    with suppress(TypeError, ValueError):
+        if isfinite(found := float(value)):
+            return found
+    raise ConfigurationError(
+        f"the label '{value}' of {place} is not a finite number: correct it, or set "
+        "dataset.problem_type=single_label_classification"
+    )

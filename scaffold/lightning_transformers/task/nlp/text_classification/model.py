@@ -1,11 +1,15 @@
 """Task of text classification."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
 from torchmetrics import MeanSquaredError, Metric, PearsonCorrCoef, SpearmanCorrCoef
-from torchmetrics.classification import MultilabelF1Score
+from torchmetrics.classification import (
+    MultilabelF1Score,
+    MultilabelPrecision,
+    MultilabelRecall,
+)
 from transformers.utils.generic import ModelOutput
 
 from lightning_transformers.base.errors import ConfigurationError
@@ -14,12 +18,16 @@ from lightning_transformers.core import TaskTransformer
 from lightning_transformers.data.labels import class_names, likely_classes
 from lightning_transformers.training.metrics import MetricInputs, class_metrics
 
+AVERAGES: tuple[Literal["micro", "macro", "weighted"], ...] = ("micro", "macro", "weighted")
+"""Averages of F1 over the labels."""
+
 
 class TextClassificationTransformer(TaskTransformer):
     """Classifies a text or a pair of texts, or predicts a number.
 
-    Logs the loss and, by problem type: accuracy and macro F1; micro and macro F1 for multi-label
-    classification; mean squared error, Pearson's and Spearman's correlation for regression.
+    Logs the loss and, by problem type: accuracy, F1 and `ClassScores`; F1, precision and recall for
+    multi-label classification; mean squared error, Pearson's and Spearman's correlation for
+    regression.
     """
 
     default_model_type: ClassVar[str] = "transformers.AutoModelForSequenceClassification"
@@ -63,8 +71,9 @@ class TextClassificationTransformer(TaskTransformer):
             }
         if self.problem_type == "multi_label_classification":
             return {
-                "f1_micro": MultilabelF1Score(classes, average="micro"),
-                "f1_macro": MultilabelF1Score(classes, average="macro"),
+                **{f"f1_{mean}": MultilabelF1Score(classes, average=mean) for mean in AVERAGES},
+                "precision": MultilabelPrecision(classes, average="macro"),
+                "recall": MultilabelRecall(classes, average="macro"),
             }
         return class_metrics(classes)
 

@@ -1,7 +1,9 @@
 """Data module of token classification: sentences with a tag for each word."""
 
+import reprlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, ClassVar
 
 from datasets import Dataset
@@ -10,17 +12,19 @@ from transformers import PreTrainedTokenizerBase
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.types import Row
 from lightning_transformers.data.collators import IGNORE_INDEX, PaddingCollator
+from lightning_transformers.data.exported_tokenizer import edited_tokenizer, split_words_first
 from lightning_transformers.data.loading import AnyDataset, column_names, shipped_files
 from lightning_transformers.data.reading.dialect import ReadOptions
 from lightning_transformers.data.texts import TEXT_TYPES
 from lightning_transformers.task.nlp.token_classification.encoding import NO_WORD, encode_words
 from lightning_transformers.task.nlp.token_classification.sentences import (
     WHITESPACE_WORDS,
+    WORDS_AND_PUNCTUATION,
     Sentence,
     split_words,
 )
 from lightning_transformers.task.shared.labels import LabelledData
-from lightning_transformers.task.shared.text import PaddedTextDataModule, no_text
+from lightning_transformers.task.shared.text import PaddedTextDataModule, no_text, with_limit
 
 
 class TokenClassificationDataModule(LabelledData, PaddedTextDataModule):
@@ -71,6 +75,7 @@ class TokenClassificationDataModule(LabelledData, PaddedTextDataModule):
         )
         if isinstance(encoded, Dataset) and len(encoded) == 0:
             raise no_text(split, "tokens_column", self.tokens_column)
+        self.report_truncated(split, encoded)
         return encoded
 
     def require_words(self, split: str, rows: AnyDataset) -> None:
@@ -98,6 +103,12 @@ class TokenClassificationDataModule(LabelledData, PaddedTextDataModule):
             )
         return self.tokenizer
 
+    def processor_to_export(self) -> PreTrainedTokenizerBase:
+        """Return a tokenizer that splits a text into the words that `predict` finds in it."""
+        limited = with_limit(self.word_tokenizer(), self.longest_input())
+        pattern = WORDS_AND_PUNCTUATION.pattern
+        return edited_tokenizer(limited, partial(split_words_first, pattern=pattern))
+
     def label_values(self, values: Iterable[Any]) -> Iterable[Any]:
         """Return the tags in the values of the label column, which are lists or texts."""
         return (tag for value in values for tag in split_words(value) if tag is not None)
@@ -113,6 +124,10 @@ class TokenClassificationDataModule(LabelledData, PaddedTextDataModule):
     def predict_rows(self, inputs: Sequence[object]) -> list[Row]:
         """Return texts, and mappings with words or a `text`, as rows of words."""
         return [{self.tokens_column: self.sentence(value).words} for value in inputs]
+
+    def input_columns(self) -> Sequence[str]:
+        """Return the column of the words."""
+        return [self.tokens_column]
 
     def sentence(self, value: Any) -> Sentence:
         """Return the words of an input to predict on.
@@ -130,10 +145,10 @@ class TokenClassificationDataModule(LabelledData, PaddedTextDataModule):
         elif words is not None:
             found = Sentence.of_words(words)
         else:
-            found = Sentence.in_text(text if isinstance(text, str) else "")
+            found = Sentence.in_text("" if text is None else str(text))
         if not found.words:
             raise ConfigurationError(
-                f'input {value!r} has no words: give +x="some text", or a mapping with '
+                f"input {reprlib.repr(value)} has no words: give a text, or a mapping with "
                 f"'{self.tokens_column}'"
             )
         return found

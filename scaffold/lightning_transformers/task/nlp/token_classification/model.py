@@ -26,23 +26,30 @@ UNSEEN = -1
 
 
 class EntityScores(TextMetric):
-    """Micro-averaged precision, recall and F1 of entities, matched by type, start and end.
+    """Precision, recall and F1 of entities, matched by type, start and end; `f1` is micro-averaged.
 
     As in the CoNLL-2003 shared task (Tjong Kim Sang and De Meulder, 2003).
     """
 
     def score(self, records: list[list[list[str]]]) -> dict[str, float]:
-        """Return `precision`, `recall` and `f1`; a record is the true and the predicted tags."""
-        true, predicted = [record[0] for record in records], [record[1] for record in records]
+        """Return `precision`, `recall`, `f1` and F1 averaged over types of entities.
+
+        Args:
+            records: the true and the predicted tags of each sentence.
+        """
+        tags = [record[0] for record in records], [record[1] for record in records]
         scores = {"precision": precision_score, "recall": recall_score, "f1": f1_score}
-        return {name: float(s(true, predicted, zero_division=0)) for name, s in scores.items()}
+        return {name: float(score(*tags, zero_division=0)) for name, score in scores.items()} | {
+            f"f1_{mean}": float(f1_score(*tags, average=mean, zero_division=0))
+            for mean in ("micro", "macro", "weighted")
+        }
 
 
 class TokenClassificationTransformer(TaskTransformer):
     """Tags each word with the prediction for its first token.
 
     Logs the accuracy over words, and the precision, recall and F1 of entities for tags `B-…` and
-    `I-…`, or the macro F1 over words for other tags, such as parts of speech. A truncated word is
+    `I-…`, or `ClassScores` over words for other tags, such as parts of speech. A truncated word is
     predicted as outside any entity, and excluded from the metrics over words.
     """
 
@@ -60,10 +67,10 @@ class TokenClassificationTransformer(TaskTransformer):
         return super().forward({k: v for k, v in batch.items() if not k.startswith("word_")})
 
     def configure_metrics(self, stage: str) -> dict[str, Metric]:
-        """Return the loss, the accuracy, and `entities` or the macro F1."""
+        """Return the loss, the accuracy, and `entities` or F1 and `ClassScores`."""
         metrics = super().configure_metrics(stage) | class_metrics(len(class_names(self.model)))
         if self.tags_entities:
-            del metrics["f1"]
+            del metrics["f1"], metrics["class_scores"]
             metrics["entities"] = EntityScores()
         return metrics
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import regex
 
-from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.types import Row
+from lightning_transformers.data.labels import require_no_list
 from lightning_transformers.data.texts import as_list
 
 WORDS_AND_PUNCTUATION = regex.compile(
@@ -70,9 +70,5 @@ def split_words(value: Any) -> list[Any]:
     value = as_list(value)
     if not isinstance(value, str):
         return list(value or [])
-    if regex.match(r"\[['\"\d]", value):
-        raise ConfigurationError(
-            f"expected words, found a list as text ({value[:30]} …): use jsonl, which supports "
-            "lists, or separate words and tags by spaces"
-        )
+    require_no_list(value, "or separate words and tags by spaces")
     return value.split()

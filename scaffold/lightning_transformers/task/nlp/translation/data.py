@@ -1,7 +1,8 @@
 """Data module of translation: pairs of texts in two languages."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 from transformers import PreTrainedTokenizerBase
@@ -15,6 +16,7 @@ from lightning_transformers.task.shared.seq2seq import Field, Seq2SeqDataModule
 TRANSLATION = "translation"
 """Column of mappings from language to text, as in datasets on the hub."""
 T5_LANGUAGES = {"de": "German", "en": "English", "fr": "French", "ro": "Romanian"}
+LANGUAGE = re.compile(r"(?!txt)[a-z]{2,3}([-_][A-Za-z]+)*")
 LANGUAGE_CODE = re.compile(r"[a-z]{2,3}_[A-Za-z]{2,4}")
 
 
@@ -98,7 +100,21 @@ class TranslationDataModule(Seq2SeqDataModule):
         first, second = present
         if self.source_language == second or self.target_language == first:
             first, second = second, first
-        return self.source_language or first, self.target_language or second
+        source, target = self.source_language or first, self.target_language or second
+        reason = f"the languages of the {split} set in their order"
+        self.notices.inferred(reason, source_language=source, target_language=target)
+        return source, target
+
+    def input_columns(self) -> Sequence[str]:
+        """Return the source language."""
+        return [self.input_column()]
+
+    def pair_columns(self) -> tuple[str, str]:
+        """Return the languages; if unset, the endings of the files, as in `train.en`."""
+        endings = [Path(str(file)).suffix[1:] for file in (self.source_file, self.target_file)]
+        named = all(LANGUAGE.fullmatch(ending) for ending in endings) and len({*endings}) == 2
+        source, target = endings if named else ("source", "target")
+        return self.source_language or source, self.target_language or target
 
     def t5_prefix(self) -> str:
         """Return T5's prefix (Raffel et al., 2020, appendix D), or "" for other languages."""
@@ -171,6 +187,11 @@ class TranslationDataModule(Seq2SeqDataModule):
         return super().predict_rows(
             [text.get(TRANSLATION, text) if isinstance(text, dict) else text for text in inputs]
         )
+
+    def input_row(self, value: Any) -> Row:
+        """Return an input to predict on as a row, a text as the source language."""
+        is_row = isinstance(value, Mapping) and TRANSLATION in value
+        return dict(value) if is_row else super().input_row(value)
 
     def input_column(self) -> str:
         """Return the source language."""

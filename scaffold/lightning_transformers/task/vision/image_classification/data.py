@@ -65,7 +65,7 @@ class ImageClassificationDataModule(LabelledData):
             rows: its raw rows.
 
         Raises:
-            ConfigurationError: for files in several folders, or a missing image.
+            ConfigurationError: for an image that does not exist, or files in several folders.
         """
         column, files = self.image_column, super().files_of(split)
         feature = (rows.features or {}).get(column)
@@ -125,7 +125,19 @@ class ImageClassificationDataModule(LabelledData):
             inputs: images, paths relative to the working directory, or mappings with
                 `image_column`.
         """
-        return [{self.image_column: image_row(value, self.image_column)} for value in inputs]
+        column = self.image_column
+        return [{column: readable_image(self.input_row(value)[column])} for value in inputs]
+
+    def input_row(self, value: Any) -> Row:
+        """Return an input to predict on as a row with `image_column`."""
+        is_row = isinstance(value, Mapping) and self.image_column in value
+        return dict(value) if is_row else {self.image_column: value}
+
+    def predict_dataset(self, inputs: Sequence[object]) -> Dataset:
+        """Return inputs as a dataset of images as `datasets` stores them: `bytes` and `path`."""
+        rows = self.predict_rows(inputs)
+        encode = Image().encode_example
+        return Dataset.from_list([{c: encode(value) for c, value in row.items()} for row in rows])
 
 
 def encode_images(
@@ -167,25 +179,19 @@ def collate(examples: Sequence[Row], processor: BaseImageProcessor) -> Batch:
     return batch
 
 
-def image_row(value: object, column: str) -> Row:
-    """Return an input to predict on as `datasets` stores an image: with `bytes` and `path`.
+def readable_image(value: object) -> object:
+    """Return an input to predict on as an image, an absolute path, or `{bytes, path}`.
 
     Args:
-        value: an image, a path, a mapping with `bytes` or `path`, or a row.
-        column: column of the images.
+        value: an image, a path, or a mapping with `bytes` or `path`.
 
     Raises:
         ConfigurationError: for another input.
     """
-    if isinstance(value, Mapping) and column in value:
-        value = value[column]
     if isinstance(value, str | Path) and str(value):
-        value = to_absolute_path(str(value))
-    elif isinstance(value, PILImage):
-        value = value.copy()  # without its file, which may have other content
-    elif not (isinstance(value, Mapping) and {"bytes", "path"} & value.keys()):
-        raise ConfigurationError(
-            f"no image in input {value!r}: give +x=<path of an image>, or a mapping with '{column}'"
-        )
-    row: Row = Image().encode_example(value)
-    return row
+        return to_absolute_path(str(value))
+    if isinstance(value, PILImage):
+        return value.copy()  # without its file, which may have other content
+    if isinstance(value, Mapping) and {"bytes", "path"} & value.keys():
+        return value
+    raise ConfigurationError(f"no image in input {value!r}: give the path of an image")

@@ -13,14 +13,14 @@ from lightning_transformers.training.metrics import MetricInputs, class_metrics
 
 
 class ImageClassificationTransformer(TaskTransformer):
-    """Classifies an image; logs the loss, accuracy and macro F1."""
+    """Classifies an image; logs the loss, accuracy, F1 and `ClassScores`."""
 
     default_model_type: ClassVar[str] = "transformers.AutoModelForImageClassification"
     data_module_type: ClassVar[str] = f"{__package__}.ImageClassificationDataModule"
     hf_pipeline_task: ClassVar[str | None] = "image-classification"
 
     def configure_metrics(self, stage: str) -> dict[str, Metric]:
-        """Return the loss, the accuracy and the macro F1."""
+        """Return the loss, the accuracy, F1 and `ClassScores`."""
         return {**super().configure_metrics(stage), **class_metrics(len(class_names(self.model)))}
 
     def metric_inputs(self, loss: Loss, outputs: ModelOutput, batch: Batch) -> MetricInputs:

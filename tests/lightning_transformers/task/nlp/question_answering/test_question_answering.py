@@ -1,12 +1,12 @@
 """Question answering: logged metrics, prediction and export."""
 
+import copy
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from torch.nn.functional import cross_entropy
 from transformers import AutoModelForQuestionAnswering, CanineTokenizer
 
 from lightning_transformers.base.errors import ConfigurationError
@@ -46,20 +46,47 @@ def test_logged_scores_are_those_of_the_predictions(threshold: float, tmp_path: 
     assert all((p["answer"] == "") == (threshold < 0) for p in predicted if threshold)
 
 
-def test_validation_loss_is_the_mean_over_windows(tmp_path: Path) -> None:
-    model, data = task(), sample(batch_size=9)
+def own_losses(model: QuestionAnsweringTransformer, rows: Any) -> torch.Tensor:
+    """Return transformers' loss on each window alone, without padding."""
+    keys = ("input_ids", "attention_mask", "token_type_ids", "start_positions", "end_positions")
+    alone = [{key: torch.tensor([row[key]]) for key in keys} for row in rows]
+    return torch.stack([model.model(**inputs).loss for inputs in alone])
+
+
+@pytest.mark.parametrize(
+    "values", [{"batch_size": 9}, {"batch_size": 1}, {"batch_size": 4, "padding": "max_length"}]
+)
+def test_validation_loss_is_that_of_each_window_alone(
+    values: dict[str, Any], tmp_path: Path
+) -> None:
+    model, data = task(), sample(**values)
     (logged,) = trainer(tmp_path).validate(model, data, verbose=False)
-    losses, sizes = [], set()
-    for batch in data.val_dataloader():
-        sizes.add(len(batch["window"]))
-        with torch.no_grad():
-            outputs = model.eval()(batch)
-        for side in ("start", "end"):
-            losses += cross_entropy(
-                outputs[f"{side}_logits"], batch[f"{side}_positions"], reduction="none"
-            ).tolist()
-    assert len(sizes) > 1, "the last batch is smaller"
-    assert logged["val/loss"] == pytest.approx(sum(losses) / len(losses), rel=1e-5)
+    assert data.dataset is not None
+    with torch.no_grad():
+        expected = float(own_losses(model.eval(), data.dataset["validation"]).mean())
+    assert logged["val/loss"] == pytest.approx(expected, rel=1e-5)
+    model.formulas = 1
+    (former,) = trainer(tmp_path).validate(model, data, verbose=False)
+    is_padded = values["batch_size"] > 1
+    assert (former["val/loss"] != pytest.approx(expected, rel=1e-3)) == is_padded
+
+
+def test_a_step_over_several_batches_is_that_of_the_windows_alone(tmp_path: Path) -> None:
+    model, data = task(), sample(batch_size=3, limit_train_samples=7)
+    model.optimizer_config = {"_target_": "torch.optim.SGD", "lr": 0.1}
+    for module in model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+    data.setup("fit")
+    assert data.dataset is not None
+    reference = copy.deepcopy(model)
+    own_losses(reference, data.dataset["train"]).mean().backward()  # type: ignore[no-untyped-call]
+    run = trainer(tmp_path, accumulate_grad_batches=99, limit_val_batches=0)
+    run.fit(model, datamodule=data)
+    assert run.global_step == 1
+    for trained, start in zip(model.parameters(), reference.parameters(), strict=True):
+        if start.grad is not None:
+            torch.testing.assert_close(trained, start - 0.1 * start.grad, atol=1e-6, rtol=1e-4)
 
 
 def test_predictions_in_a_batch_are_those_one_by_one() -> None:
@@ -105,7 +132,7 @@ def test_exported_model_gives_the_same_logits(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("value", ["text", {"context": "a"}, {"context": "", "question": "b"}])
 def test_nothing_to_predict_on(value: Any) -> None:
-    with pytest.raises(ConfigurationError, match=r"input .* lacks .* give \+x='\{context"):
+    with pytest.raises(ConfigurationError, match=r"has no text in .* give a mapping with"):
         task().predict([value], QuestionAnsweringDataModule(TOKENIZER))
 
 

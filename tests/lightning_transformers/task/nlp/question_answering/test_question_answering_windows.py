@@ -136,3 +136,12 @@ def test_scores_agree_with_another_implementation(unanswerable: float) -> None:
     metric.update(records[:50])
     metric.update(records[50:])
     assert {k: float(v) for k, v in metric.compute().items()} == pytest.approx(expected(pairs))
+
+
+def test_an_answer_that_normalizes_to_nothing_counts_in_squad_1_only() -> None:
+    """SQuAD 2's script drops it, as it stands for no answer there."""
+    record = part("1", None, "the", "cat", a=1.0) | {"spans": []}
+    for null, score in ((None, 100.0), (1.0, 0.0)):
+        metric = SquadScores()
+        metric.update([{**record, "null": null}])
+        assert metric.compute()["exact_match"] == score

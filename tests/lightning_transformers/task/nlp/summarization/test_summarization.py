@@ -1,6 +1,7 @@
 """Summarization: ROUGE, and the columns of users' files."""
 
 from collections import Counter
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,50 @@ def test_rouge_as_defined(summary: list[str], reference: list[str]) -> None:
         assert scores[f"rouge{size}"] == pytest.approx(50 * (expected + of_same), abs=1e-4)
     expected = f1(longest(ours, theirs), len(ours), len(theirs))
     assert scores["rougeL"] == pytest.approx(50 * (expected + 1), abs=1e-4)
+
+
+SENTENCES = st.lists(
+    st.lists(st.sampled_from(["cat", "sat", "dog", "ran", "mat"]), min_size=1, max_size=5),
+    min_size=1,
+    max_size=3,
+)
+
+
+def matched(reference: list[str], summary: list[str]) -> set[int]:
+    """Return places in a reference of a longest common subsequence, as Google's script does."""
+    table = [[0] * (len(summary) + 1) for _ in range(len(reference) + 1)]
+    for i, word in enumerate(reference, 1):
+        for j, other in enumerate(summary, 1):
+            best = max(table[i - 1][j], table[i][j - 1])
+            table[i][j] = table[i - 1][j - 1] + 1 if word == other else best
+    places, i, j = set(), len(reference), len(summary)
+    while i and j:
+        if reference[i - 1] == summary[j - 1]:
+            i, j = i - 1, j - 1
+            places.add(i)
+        elif table[i][j - 1] > table[i - 1][j]:
+            j -= 1
+        else:
+            i -= 1
+    return places
+
+
+@given(SENTENCES, SENTENCES, st.sampled_from(["\n", ". "]))
+def test_rouge_lsum_as_defined(
+    summary: list[list[str]], reference: list[list[str]], end: str
+) -> None:
+    """The union of the matches of each reference sentence with all sentences of the summary."""
+    texts = [end.join(map(" ".join, sentences)) for sentences in (summary, reference)]
+    left = [Counter(chain(*sentences)) for sentences in (summary, reference)]
+    hits = 0
+    for sentence in reference:
+        for place in sorted(set().union(*(matched(sentence, other) for other in summary))):
+            if all(counts[sentence[place]] > 0 for counts in left):
+                hits += 1
+                for counts in left:
+                    counts[sentence[place]] -= 1
+    sizes = sum(map(len, summary)) + sum(map(len, reference))
+    assert Rouge().score([texts])["rougeLsum"] == pytest.approx(200 * hits / sizes, abs=1e-4)
 
 
 def test_words_keep_their_marks() -> None:

@@ -1,18 +1,26 @@
 """Text classification: classes, columns and labels of users' files."""
 
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
 import pytest
+from datasets import Dataset, DatasetDict
+from sklearn.metrics import f1_score, precision_score, recall_score
 
 from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.config.compose import compose
+from lightning_transformers.core import data as core_data
 from lightning_transformers.models.backbone import Backbone
+from lightning_transformers.runs.build import build_data
 from lightning_transformers.runs.evaluate import evaluate
 from lightning_transformers.task.nlp.text_classification import (
     TextClassificationDataModule,
     TextClassificationTransformer,
 )
+from lightning_transformers.task.nlp.text_classification.data import target
+from tests.helpers.documented import documented_metrics
 from tests.helpers.language_modeling import TINY, trainer
 
 TOKENIZER = Backbone(f"{TINY}/bert").load_tokenizer()
@@ -50,6 +58,67 @@ def test_a_test_set_without_labels_is_left_out_of_an_evaluation(
     assert "val/accuracy" in metrics
     left_out = "the test set has no labels and is ignored: metrics are of the validation set"
     assert caplog.messages.count(left_out) == 1
+
+
+@pytest.mark.parametrize("formulas", [1, 2])
+def test_gpt2_classifies_in_a_batch_as_one_by_one(formulas: int) -> None:
+    """Also with a tokenizer that pads on the left, for generation."""
+    tokenizer = Backbone(f"{TINY}/gpt2").load_tokenizer()
+    tokenizer.padding_side = "left"
+    data = TextClassificationDataModule(tokenizer, labels=["a", "b"])
+    backbone = {"pretrained_model_name_or_path": f"{TINY}/gpt2", "random_weights": True}
+    task = TextClassificationTransformer(backbone, model_data_kwargs=data.model_data_kwargs)
+    for parameter in task.model.parameters():
+        parameter.data.normal_(std=0.2)
+    task.formulas = formulas
+    texts = ["a", "a longer text than the first", "a text of another length"]
+    together = [p["score"] for p in task.predict(texts, data)]
+    alone = [p["score"] for p in task.predict(texts, data, batch_size=1)]
+    assert (together == pytest.approx(alone, rel=1e-4)) == (formulas == 2)
+
+
+def test_scores_of_labels_are_those_of_scikit_learn(tmp_path: Path) -> None:
+    rows = [{"text": f"t {n}", "label": ["abc"[n % 3], "abc"[n % 2]]} for n in range(9)]
+    data = data_module(write(tmp_path / "rows.jsonl", rows))
+    task = model(data)
+    (logged,) = trainer(tmp_path, limit_val_batches=1.0).validate(task, data, verbose=False)
+    names = data.labels or []
+    true = [[name in row["label"] for name in names] for row in rows]
+    found = task.predict([row["text"] for row in rows], data)
+    predicted = [[name in labels for name in names] for labels in found]
+    keys: dict[str, Any] = {"zero_division": 0, "y_true": true, "y_pred": predicted}
+    expected = {f"f1_{a}": f1_score(average=a, **keys) for a in ("micro", "macro", "weighted")}
+    expected["precision"] = precision_score(average="macro", **keys)
+    expected["recall"] = recall_score(average="macro", **keys)
+    scores = {name.removeprefix("val/"): value for name, value in logged.items()}
+    assert set(scores) == documented_metrics("`nlp/text_classification`, several labels")
+    del scores["loss"]
+    assert scores == pytest.approx(expected)
+
+
+def test_a_number_and_two_classes_have_the_documented_metrics(tmp_path: Path) -> None:
+    for row, labels in {
+        "`nlp/text_classification`, a number": [0.5, 1.5],
+        "`nlp/text_classification`, two classes": ["a", "b"],
+    }.items():
+        rows = [{"text": f"t {n}", "label": labels[n % 2]} for n in range(6)]
+        data = data_module(write(tmp_path / f"{labels[0]}.jsonl", rows))
+        (logged,) = trainer(tmp_path).validate(model(data), data, verbose=False)
+        assert set(logged) == {f"val/{name}" for name in documented_metrics(row)}
+
+
+def test_the_subset_of_a_dataset_is_logged(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that `dataset=…/glue` without a subset says that it reads mrpc."""
+    dataset = DatasetDict({"train": Dataset.from_list(ROWS)})
+    monkeypatch.setattr(core_data, "load_from_hub", lambda *_: dataset)
+    config = compose(["task=nlp/text_classification", "dataset=nlp/text_classification/glue"])
+    with caplog.at_level(logging.INFO):
+        build_data(config, TOKENIZER).load_dataset()
+    assert caplog.messages == [
+        "reading mrpc of nyu-mll/glue: dataset.dataset_config_name=<name> selects another subset"
+    ]
 
 
 def test_a_class_of_a_single_row_is_known_wherever_the_row_goes(tmp_path: Path) -> None:
@@ -144,6 +213,81 @@ def test_given_classes_make_numbers_those_of_classes(tmp_path: Path) -> None:
     data.setup("fit")
     assert data.kind_of_labels() == "single_label_classification"
     assert list((data.dataset or {})["train"]["labels"]) == [0, 1, 0, 1]
+    assert data_module(file).kind_of_labels() == "single_label_classification"
+
+
+@pytest.mark.parametrize(
+    ("labels", "kind", "classes"),
+    [
+        ([0.0, 1.0], "single_label_classification", ["0", "1"]),
+        ([0.5, 1.0, None], "regression", None),
+        (["0.5", "1"], "regression", None),
+        (["1E3", "2E3"], "single_label_classification", ["1E3", "2E3"]),
+        ([1.0, 2.0, None], "single_label_classification", ["1", "2"]),
+        (["01", "02", "10"], "single_label_classification", ["10", "01", "02"]),
+        (["10", "9", "none", "inf"], "single_label_classification", ["9", "10", "inf", "none"]),
+    ],
+)
+def test_only_numbers_that_are_not_whole_are_a_regression(
+    labels: list[Any], kind: str, classes: list[str] | None, tmp_path: Path
+) -> None:
+    rows = [{"text": "a", "label": label} for label in labels]
+    data = data_module(write(tmp_path / "rows.jsonl", rows))
+    assert data.kind_of_labels() == kind
+    assert classes is None or data.class_names() == classes
+
+
+def test_what_is_inferred_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    rows = [{"id": f"tr-{n}", "says": "a b", "label": ["pos", "Pos"][n % 2]} for n in range(4)]
+    data = data_module(write(tmp_path / "rows.jsonl", rows), max_length=4)
+    data.prepare_data()
+    data.setup("fit")
+    seen = "train set are id, says, label"
+    for line in (
+        f"inferred dataset.text_column=says: the columns of the {seen}",
+        "inferred dataset.problem_type=single_label_classification: the labels in 'label' of the "
+        "train set are classes",
+        "inferred dataset.labels=[Pos, pos]: the values of 'label' in the train set",
+    ):
+        assert caplog.messages.count(line) == 1
+    assert "differ in spelling only: 'Pos' and 'pos'" in caplog.text
+    assert "4 of 4 rows of the validation set are also in the training set" in caplog.text
+    assert "4 of 4 inputs of the train set (100.0%) reach 4 tokens" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["id", "guid", "other"])
+def test_an_id_is_not_a_text(name: str, tmp_path: Path) -> None:
+    values = ["a", "b"] if name != "other" else ["x1", "2020-01-01"]
+    rows = [{name: value, "says": "a text", "label": value} for value in values]
+    data = data_module(write(tmp_path / "rows.jsonl", rows))
+    data.setup("fit")
+    assert (data.text_column, data.text_pair_column) == ("says", None)
+
+
+@pytest.mark.parametrize("label", ["['a' 'b']", "[0 1]"])
+def test_lists_as_text_are_refused(label: str, tmp_path: Path) -> None:
+    rows = [{"text": "a", "label": value} for value in (label, "['b' 'c']")]
+    with pytest.raises(ConfigurationError, match="found a list as text"):
+        data_module(write(tmp_path / "rows.jsonl", rows)).class_names()
+
+
+@pytest.mark.parametrize("value", ["inf", float("nan"), "much", None])
+def test_an_infinite_target_is_refused(value: object) -> None:
+    with pytest.raises(ConfigurationError, match="of the train set is not a finite number"):
+        target(value, None, "the train set")
+
+
+def test_each_input_has_a_prediction_or_a_reason(tmp_path: Path) -> None:
+    data = data_module(write(tmp_path / "rows.jsonl", ROWS))
+    task = model(data)
+    inputs = [{"text": 5, "id": 1}, "", {"text": None}, {"text": "a", "id": "b"}]
+    inputs += [{"text": float("nan")}, {"x": 1}]
+    found = task.predict(inputs, data)
+    assert [*found[0], *found[3]] == ["label", "score"] * 2
+    assert all("has no text in 'text'" in found[index]["error"] for index in (1, 2, 4, 5))
+    with pytest.raises(ConfigurationError, match=r"input \{.text.: ..\} has no text"):
+        task.predict([""], data)
 
 
 @pytest.mark.parametrize(
@@ -159,10 +303,7 @@ def test_given_classes_make_numbers_those_of_classes(tmp_path: Path) -> None:
         (["0.5", "1"], None),
     ],
 )
-def test_labels_of_a_csv(
-    labels: list[str], classes: list[str] | None, tmp_path: Path, caplog: Any
-) -> None:
-    caplog.set_level("INFO")
+def test_labels_of_a_csv(labels: list[str], classes: list[str] | None, tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     rows = "".join(f'{n},some words,"{label}"\n' for n, label in enumerate(labels))
     path.write_text("id,sentence,label\n" + rows)
@@ -171,8 +312,6 @@ def test_labels_of_a_csv(
     assert data.text_column == "sentence", "numbers are no text"
     assert data.labels == classes
     assert (data.problem_type == "regression") == (classes is None)
-    is_told = any("set dataset.problem_type=" in message for message in caplog.messages)
-    assert is_told == (labels[0] in ("0.0", "0.5"))
 
 
 def test_classes_of_a_checkpoint_that_read_numbers(tmp_path: Path) -> None:
@@ -187,5 +326,7 @@ def test_classes_of_a_checkpoint_that_read_numbers(tmp_path: Path) -> None:
 def test_a_label_that_is_no_number(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     path.write_text("text,label\na,1.5\nb,high\n")
-    with pytest.raises(ConfigurationError, match="the label 'high' of the train set is not a num"):
+    with pytest.raises(
+        ConfigurationError, match="the label 'high' of the train set is not a finite num"
+    ):
         data_module(str(path), problem_type="regression").setup("fit")

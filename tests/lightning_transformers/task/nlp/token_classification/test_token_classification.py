@@ -19,6 +19,7 @@ from lightning_transformers.task.nlp.token_classification import (
 from lightning_transformers.task.nlp.token_classification.encoding import tokenize_words
 from lightning_transformers.task.nlp.token_classification.model import entity_spans
 from lightning_transformers.task.nlp.token_classification.sentences import Sentence
+from tests.helpers.documented import documented_metrics
 from tests.helpers.tags import BERT, TOKENIZER, data_module, wordpiece
 
 SAMPLE_TAGS = ["O", "B-LOC", "B-PER", "I-LOC", "I-PER"]
@@ -119,7 +120,8 @@ def test_other_tags_are_scored_word_by_word(tmp_path: Path) -> None:
     task.model.classifier.weight.data.zero_()
     task.model.classifier.bias.data.copy_(torch.tensor([0.0, 0.0, 1.0]))
     logged = validated(task, data, tmp_path)
-    assert set(logged) == {"val/loss", "val/accuracy", "val/f1"}
+    names = documented_metrics("`nlp/token_classification`, other tags")
+    assert set(logged) == {f"val/{name}" for name in names}
     assert logged["val/accuracy"] == 0.5
     assert logged["val/f1"] == pytest.approx((0 + 0 + 2 / 3) / 3)
     (words,) = task.predict(["Hi, you"], data)

@@ -1,5 +1,6 @@
 """Translation: languages, their codes in multilingual models, BLEU and chrF."""
 
+import logging
 import math
 import sys
 from collections import Counter
@@ -7,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from sacrebleu import corpus_bleu
 from transformers import (
+    AutoModelForSeq2SeqLM,
     AutoTokenizer,
-    GenerationConfig,
     M2M100Config,
     MBart50Tokenizer,
     MBartConfig,
@@ -21,6 +24,7 @@ from transformers import (
 )
 
 from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.runs.export import export
 from lightning_transformers.task.nlp.translation import (
     TranslationDataModule,
     TranslationTransformer,
@@ -161,9 +165,10 @@ def test_multilingual_models(
     start = 0 if isinstance(tokenizer, MBartTokenizer) else 1
     language = next(token for token in target if token != "</s>")
     assert to_tokens(task.generate(batch)[0])[start] == language
-    task.save_hf_checkpoint(tmp_path / "exported", tokenizer)
-    saved = GenerationConfig.from_pretrained(tmp_path / "exported").to_dict()
-    assert tokenizer.convert_tokens_to_ids(language) in saved.values()
+    folder = export(task, data, tmp_path / "exported")
+    plain, model = (c.from_pretrained(folder) for c in (AutoTokenizer, AutoModelForSeq2SeqLM))
+    inputs = plain(["Die Katze."], return_tensors="pt")
+    assert torch.equal(model.generate(**inputs), task.eval().generate(batch))
 
 
 def test_language_that_the_tokenizer_does_not_know() -> None:
@@ -222,3 +227,26 @@ def test_bleu_of_chinese() -> None:
     pair = ["我们今天去公园玩", "我们今天去公园看"]
     assert TranslationScores("13a").score([pair])["bleu"] == 0.0
     assert TranslationScores("zh").score([pair])["bleu"] > 50.0
+
+
+@pytest.mark.parametrize(
+    ("language", "tokenizer"),
+    [("zh", "zh"), ("zho_Hans", "zh"), ("zh-CN", "zh"), ("ja_XX", "char"), ("tha_Thai", "char"),
+     ("de", "13a"), ("German", "13a")],
+)  # fmt: skip
+def test_bleu_splits_the_target_language(
+    language: str, tokenizer: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "MeCab", None)
+    data = data_module(source_language="en", target_language=language)
+    task = TranslationTransformer(BACKBONE)
+    task.attach_data(data)
+    metric = task.text_metric()
+    pair = ["我们今天去公园玩", "我们今天去公园看"]
+    with caplog.at_level(logging.INFO):
+        bleu = [metric.score([pair])["bleu"] for _ in range(2)]
+    expected = corpus_bleu(pair[:1], [pair[1:]], tokenize=tokenizer, force=True).score
+    assert bleu == [pytest.approx(expected)] * 2
+    (message,) = [m for m in caplog.messages if m.startswith("BLEU of")]
+    assert f"'{language}': task.bleu_tokenizer={tokenizer}" in message
+    assert ('pip install "sacrebleu[ja]"' in message) == (language == "ja_XX")

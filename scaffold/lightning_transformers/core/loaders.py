@@ -1,0 +1,131 @@
+"""The dataloaders of a data module: shuffled, resumable, each row on one rank."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from datasets import DatasetDict, IterableDataset
+from pytorch_lightning import LightningDataModule
+from pytorch_lightning.overrides.distributed import UnrepeatedDistributedSampler
+from torch.utils.data import DataLoader
+
+from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.base.types import Batch, Row
+from lightning_transformers.data.dataloaders import (
+    EpochSampler,
+    InOrderSampler,
+    ResumableLoader,
+    SeededCollate,
+    SeededDataset,
+    StreamLoader,
+    batches_per_process,
+    even_batch_size,
+    require_single_process,
+)
+from lightning_transformers.data.loading import AnyDataset
+from lightning_transformers.training.resume import batches_done, epochs_done
+from lightning_transformers.training.trainer_fields import fields
+
+SHUFFLE_BUFFER = 1000
+"""Size of the shuffle buffer of a stream, in rows."""
+
+
+class DataLoaders(LightningDataModule):
+    """The dataloaders of `TransformerDataModule`, over the splits in `dataset`."""
+
+    batch_size: int
+    num_workers: int
+    seed: int
+    dataset: DatasetDict | None
+
+    @property
+    def collate_fn(self) -> Callable[[Sequence[Row]], Batch]:
+        """The function that collates a list of examples to a batch; a subclass must define it.
+
+        It returns tensors by name, batch dimension first: `(batch, …)`.
+
+        Raises:
+            NotImplementedError: in this base class.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define collate_fn")
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        """Return shuffled batches, in an order determined by `seed` and the epoch."""
+        rows = self._split("train")
+        if isinstance(rows, IterableDataset):
+            shuffled = rows.shuffle(self.seed, buffer_size=SHUFFLE_BUFFER)
+            return self._dataloader(shuffled, done=self._batches_done)
+        if self.trainer and fields(self.trainer).overfit_batches:
+            return self._dataloader(
+                rows, sampler=InOrderSampler(rows, self.batch_size, self._batches_done)
+            )
+        replicas = (self.trainer and self.trainer.distributed_sampler_kwargs) or {}
+        sampler = EpochSampler(
+            rows, self.batch_size, self.seed, self._epoch, self._batches_done, **replicas
+        )
+        collate_rows = SeededCollate(self.collate_fn)
+        return self._dataloader(SeededDataset(rows), sampler=sampler, collate_fn=collate_rows)
+
+    def val_dataloader(self) -> DataLoader[Any]:
+        """Return the batches of the validation set, in order."""
+        return self._evaluation_loader(self._split("validation"))
+
+    def test_dataloader(self) -> DataLoader[Any]:
+        """Return the batches of the test set, in order."""
+        return self._evaluation_loader(self._split("test"))
+
+    def predict_dataloader(self) -> DataLoader[Any]:
+        """Return the batches of the split `predict`, in order; Lightning's `predict` uses them."""
+        return self._dataloader(self._split("predict"))
+
+    def num_train_batches(self) -> int | None:
+        """Return the number of batches per epoch on each rank, or None if it is unknown."""
+        assert self.trainer is not None
+        rows = self._split("train")
+        limit = self.trainer.limit_train_batches
+        if isinstance(rows, IterableDataset):
+            return limit if isinstance(limit, int) else None
+        batches = batches_per_process(len(rows), self.trainer.world_size, self.batch_size)
+        return min(batches, limit) if isinstance(limit, int) else int(batches * (limit or 1.0))
+
+    def _evaluation_loader(self, rows: AnyDataset) -> ResumableLoader:
+        """Return the batches in order; with several ranks, each row is on exactly one."""
+        replicas = self.trainer and self.trainer.distributed_sampler_kwargs
+        if not replicas or isinstance(rows, IterableDataset):
+            return self._dataloader(rows)
+        # Lightning's default sampler repeats rows, which metrics would count twice.
+        sampler = UnrepeatedDistributedSampler(rows, shuffle=False, **replicas)
+        size = even_batch_size(len(rows), replicas["num_replicas"], self.batch_size)
+        return self._dataloader(rows, sampler=sampler, batch_size=size)
+
+    def _dataloader(self, rows: Any, **kwargs: Any) -> ResumableLoader:
+        loader: type[ResumableLoader] = ResumableLoader
+        if isinstance(rows, IterableDataset):
+            require_single_process(self.trainer)
+            own = {"seed": self.seed, "epoch": self._epoch}
+            loader, kwargs = StreamLoader, own | kwargs
+        common: dict[str, Any] = {
+            "batch_size": self.batch_size,
+            "num_workers": self.num_workers,
+            "persistent_workers": self.num_workers > 0,
+            "collate_fn": self.collate_fn,
+            # An iterator draws a seed, which would advance the global random state.
+            "generator": torch.Generator().manual_seed(self.seed),
+        }
+        return loader(rows, **common | kwargs)
+
+    def _epoch(self) -> int:
+        return epochs_done(self.trainer)
+
+    def _batches_done(self) -> int:
+        return batches_done(self.trainer)
+
+    def _split(self, name: str) -> AnyDataset:
+        assert self.dataset is not None, "setup comes first"
+        if name not in self.dataset:
+            has = ", ".join(self.dataset)
+            raise ConfigurationError(
+                f"the dataset has no {name} split (it has: {has}): set dataset.{name}_file=<file>, "
+                f"or, for a dataset on the hub, dataset.{name}_subset_name=<split>"
+            )
+        return self.dataset[name]

@@ -1,0 +1,55 @@
+"""Clean raw rows and prediction inputs one by one."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.base.types import Columns, Row
+
+
+def clean_columns(columns: Columns, *, clean_row: Callable[[Row], Row | None]) -> Columns:
+    """Return cleaned rows, for `Dataset.map(batched=True)`.
+
+    Args:
+        columns: the rows.
+        clean_row: takes a row, and returns it cleaned, or None to drop it.
+
+    Returns:
+        All columns of the rows before and after; a value that `clean_row` removes is None.
+    """
+    given = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    rows = [row for row in map(clean_row, given) if row is not None]
+    names = dict.fromkeys([*columns, *(name for row in rows for name in row)])
+    return {name: [row.get(name) for row in rows] for name in names}
+
+
+def usable_inputs(
+    inputs: Iterable[Any], clean: Callable[[Any], Any], accept: Callable[[list[Any]], object]
+) -> tuple[list[Any], dict[int, str]]:
+    """Clean prediction inputs, and tell apart those that cannot have a prediction.
+
+    Args:
+        inputs: the raw inputs.
+        clean: returns an input cleaned; raises ConfigurationError to drop it.
+        accept: takes a list of cleaned inputs; raises ConfigurationError for an unusable one.
+
+    Returns:
+        The usable inputs, cleaned, and for each other index the reason.
+
+    Raises:
+        ConfigurationError: if there are inputs, but no usable one, with the first reason.
+    """
+    usable: list[Any] = []
+    reasons: dict[int, str] = {}
+    for index, value in enumerate(inputs):
+        try:
+            cleaned = clean(value)
+            accept([cleaned])
+            usable.append(cleaned)
+        except ConfigurationError as error:
+            if not reasons:
+                first = error
+            reasons[index] = str(error).partition(": give ")[0]  # without advice
+    if reasons and not usable:
+        raise first
+    return usable, reasons

@@ -1,0 +1,142 @@
+"""Log lines about the rows of a run: inferred values, and rows that are cut or repeated."""
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from datasets import Dataset
+from pytorch_lightning.utilities import rank_zero_only
+
+from lightning_transformers.base.errors import ConfigurationError, joined
+from lightning_transformers.data.loading import AnyDataset
+
+log = logging.getLogger(__name__)
+
+COMPARED_ROWS = 1_000_000
+"""Rows of each split that are compared at most: a hash takes about 60 bytes and a microsecond."""
+HASHED_AT_ONCE = 10_000
+
+
+class Notices:
+    """Logs each line once per data module, on rank 0."""
+
+    def __init__(self) -> None:
+        self._logged: set[str] = set()
+        self._compared = False
+
+    def inferred(self, reason: str, **values: object) -> None:
+        """Log inferred hyperparameters as the overrides that would set them.
+
+        Args:
+            reason: what they were inferred from.
+            values: the values by hyperparameter; None is not logged.
+        """
+        given = [f"dataset.{key}={to_override(v)}" for key, v in values.items() if v is not None]
+        self._log_once(logging.INFO, f"inferred {' '.join(given)}: {reason}")
+
+    def dropped(self, split: str, number: int, total: int) -> None:
+        """Log how many rows of a split `clean_row` drops.
+
+        Raises:
+            ConfigurationError: if it drops all.
+        """
+        if number == total:
+            raise ConfigurationError(f"clean_row drops all {total} rows of the {split} set")
+        self._log_once(logging.INFO, f"clean_row drops {number} of {total} rows of the {split} set")
+
+    def similar_classes(self, names: Sequence[str]) -> None:
+        """Warn of classes that differ in spelling only, such as `pos` and `Pos `, `1` and `1.0`."""
+        groups: dict[str, list[str]] = {}
+        for name in names:
+            groups.setdefault(plain_spelling(name), []).append(repr(name))
+        if similar := [" and ".join(group) for group in groups.values() if len(group) > 1]:
+            self._log_once(
+                logging.WARNING,
+                f"classes that differ in spelling only: {joined(similar, '; ')}; merge them "
+                "in the data or in clean_row, or list the classes in dataset.labels=[a,b]",
+            )
+
+    def truncated(
+        self, split: str, rows: AnyDataset, length: int, key: str, column: str = "input_ids"
+    ) -> None:
+        """Log the share of inputs that are cut to a length in tokens.
+
+        An input of exactly that length counts too: telling them apart would take another
+        tokenization.
+
+        Args:
+            split: name of the split.
+            rows: tokenized rows; a stream is ignored.
+            length: maximum tokens in an input.
+            key: the hyperparameter that sets it.
+            column: the column of the tokens, a list or a list of lists per row.
+        """
+        if not isinstance(rows, Dataset) or column not in rows.column_names:
+            return
+        tokens = rows.data.column(column)
+        while pa.types.is_nested(tokens.type.value_type):  # several inputs per row
+            tokens = pc.list_flatten(tokens)
+        if cut := pc.sum(pc.greater_equal(pc.list_value_length(tokens), length)).as_py():
+            self._log_once(
+                logging.INFO,
+                f"{cut} of {len(tokens)} inputs of the {split} set ({cut / len(tokens):.1%}) reach "
+                f"{length} tokens, where longer ones are cut: dataset.{key} sets the length",
+            )
+
+    @rank_zero_only
+    def shared_rows(
+        self, train: AnyDataset, validation: AnyDataset, columns: Iterable[str]
+    ) -> None:
+        """Warn of validation rows that are also in the training set.
+
+        Args:
+            train: the raw rows to train on.
+            validation: the raw rows to validate on.
+            columns: the columns to compare; those that a split lacks are ignored.
+        """
+        if not (isinstance(train, Dataset) and isinstance(validation, Dataset)):
+            return
+        both = {*train.column_names} & {*validation.column_names}
+        names = [column for column in columns if column in both]
+        if not names or self._compared:
+            return
+        self._compared = True
+        compared = list(hashes(validation, names))
+        wanted = set(compared)
+        seen = {number for number in hashes(train, names) if number in wanted}
+        if shared := sum(number in seen for number in compared):
+            self._log_once(
+                logging.WARNING,
+                f"{shared} of {len(compared)} rows of the validation set are also in the training "
+                f"set (equal in {joined(names)}), so its metrics are too good: remove them in the "
+                "data, or set dataset.validation_file=<file>",
+            )
+
+    @rank_zero_only
+    def _log_once(self, level: int, line: str) -> None:
+        if line not in self._logged:
+            self._logged.add(line)
+            log.log(level, line)
+
+
+def hashes(rows: Dataset, columns: Sequence[str]) -> Iterator[int]:
+    """Yield a hash of each of the first `COMPARED_ROWS` rows, equal for equal values in columns."""
+    first = rows.take(min(COMPARED_ROWS, len(rows))).select_columns(list(columns))
+    for table in first.with_format("arrow").iter(HASHED_AT_ONCE):
+        values = [column.to_pylist() for column in table.columns]
+        yield from (hash(str(row)) for row in zip(*values, strict=True))
+
+
+def plain_spelling(name: str) -> str:
+    """Return a class name in lower case, without additional spaces; a number in one format."""
+    text = " ".join(name.split()).casefold()
+    try:
+        return str(float(text))
+    except ValueError:
+        return text
+
+
+def to_override(value: object) -> str:
+    """Return a value as the command line would give it, a list cut to one line."""
+    return f"[{joined(map(str, value))}]" if isinstance(value, list) else str(value)

@@ -1,0 +1,25 @@
+"""Version of the formulas of a run, so that a run of an earlier version resumes as it began.
+
+A change that alters the losses, steps or batches of a run raises `FORMULAS`, and keeps the former
+formula under the former number. A task records its number in each checkpoint; a fit that resumes
+takes over the recorded one, and a new fit has the newest.
+
+1. Before 0.2: positions of padding are classes of question answering's loss; a share of warm-up is
+   one of the steps of the fit, rounded; T5's relative position biases decay; texts are padded on
+   the tokenizer's side.
+2. Padding does not belong to these classes; a share of warm-up is one of the schedule's steps,
+   rounded up; no bias decays; texts are padded on the right, except for XLNet.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+FORMULAS = 2
+"""The newest version."""
+KEY = "formulas"
+"""Key of a checkpoint, and of a manifest: the version, 1 if there is none."""
+
+
+def recorded_formulas(record: Mapping[str, Any]) -> int:
+    """Return the version in a checkpoint or a manifest's `training`."""
+    return int(record.get(KEY, 1))
