@@ -74,11 +74,6 @@ class MultipleChoiceDataModule(PaddedTextDataModule):
         is_csv = any(re.search(r"\.[ct]sv\b", file.lower()) for file in self.files_of(split))
         return is_csv and self.label_column not in text_columns(rows)
 
-    def has_numbers(self, split: str, rows: AnyDataset) -> bool:
-        """Return whether the labels are from a csv, in which numbers are texts, and all numbers."""
-        is_csv = any(re.search(r"\.[ct]sv\b", file.lower()) for file in self.files_of(split))
-        return is_csv and self.label_column not in text_columns(rows)
-
     def choices_in(self, split: str, rows: AnyDataset) -> str | list[str]:
         """Return the column of lists of choices, or the columns of single choices.
 
