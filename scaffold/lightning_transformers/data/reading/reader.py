@@ -79,6 +79,17 @@ def read_dataset(sources: Sequence[Source], options: ReadOptions, folder: Path) 
     return Dataset(table.select(visible(table.schema)), fingerprint=key)
 
 
+def places_of(rows: Dataset, indices: Sequence[int]) -> list[tuple[int, int]] | None:
+    """Return file and line of rows of `read_dataset`, also of processed ones; None if unknown."""
+    files = [Path(file["filename"]).with_name(ROWS) for file in rows.cache_files]
+    if len(files) != 1 or not files[0].is_file():
+        return None
+    places = MemoryMappedTable.from_file(str(files[0])).select([FILE, LINE])
+    if len(places) != len(rows):
+        return None
+    return [tuple(row.values()) for row in places.fast_gather(list(indices)).to_pylist()]
+
+
 def read_stream(sources: Sequence[Source], options: ReadOptions) -> IterableDataset:
     """Return the rows of files as a stream, which can be resumed; each file is a shard.
 
