@@ -30,7 +30,7 @@ from lightning_transformers.data.loading import (
 )
 from lightning_transformers.data.notices import Notices
 from lightning_transformers.data.reading.dialect import ReadOptions, TextUnit
-from lightning_transformers.data.reading.reader import places_of
+from lightning_transformers.data.reading.reader import dialect_of, places_of
 from lightning_transformers.data.reading.report import OnBadRow, Report
 from lightning_transformers.data.reading.sources import FileNames, find_sources, split_folders
 from lightning_transformers.former_paths import warn_of_former_methods
@@ -443,11 +443,13 @@ class TransformerDataModule(DataLoaders):
             ConfigurationError: for the first missing column.
         """
         present = column_names(rows)
+        facts = dict.fromkeys(dialect_of(rows) if isinstance(rows, Dataset) else ())
+        taken = f"; read with {', '.join(facts)}" if facts else ""
         for hyperparameter, column in columns.items():
             if column is not None and column not in present:
                 raise ConfigurationError(
                     f"the {split} set has no column '{column}' (its columns: "
-                    f"{', '.join(present)}): set dataset.{hyperparameter}=<column>"
+                    f"{', '.join(present)}{taken}): set dataset.{hyperparameter}=<column>"
                 )
 
     @property

@@ -34,6 +34,8 @@ def read_json(source: Source, options: ReadOptions, report: Report) -> Iterator[
     """
     with open_text(source, options, report) as stream:
         first = list(islice((line for line in stream if not line.isspace()), 2))
+    if not first:
+        return
     has_lines = len(first) == 2 and not first[0].lstrip().startswith("[")
     if has_lines and source.suffix == ".json":  # or else a document, with line breaks
         has_lines = any(map(is_object, first))

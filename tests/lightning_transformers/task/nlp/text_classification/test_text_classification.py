@@ -220,6 +220,13 @@ def test_rows_without_a_text_are_dropped_or_filled(tmp_path: Path, caplog: Any) 
         data.setup("fit")
 
 
+def test_a_missing_column_is_named_with_the_delimiter(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("text;class\na, b;0\nc;1\n")
+    data = data_module(str(tmp_path / "rows.csv"))
+    with pytest.raises(ConfigurationError, match=r"no column 'label' .*; read with delimiter ';'"):
+        data.setup("fit")
+
+
 def test_classes_that_are_called_none_in_a_csv(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     path.write_text("text,label\na,None\nb,NA\nnull,US\n")
