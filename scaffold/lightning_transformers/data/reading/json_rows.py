@@ -80,7 +80,12 @@ def decoded(line: str) -> Any:
     text = line.strip()
     try:
         value, end = DECODER.raw_decode(text)
-        return value if end == len(text) else DECODER.decode(text)
+        value = value if end == len(text) else DECODER.decode(text)
+        if "\\u" in text:
+            json.dumps(value, ensure_ascii=False).encode()
+        return value
+    except UnicodeEncodeError:  # a text that was cut within an emoji
+        return json.JSONDecodeError("half of a surrogate pair", text, 0)
     except json.JSONDecodeError as error:
         return error if text else None
 

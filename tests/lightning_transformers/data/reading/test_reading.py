@@ -258,6 +258,10 @@ def test_a_replaced_file_is_read_again(project: Path) -> None:
 BAD = {
     "a.csv": ("text,label\na,1\nb,c,d\n\ne,0\n", "'a.csv' line 3 has 3 fields, more fields"),
     "a.jsonl": ('{"text": "a"}\n{"text": \n\n[1]\n{"text": "e"}\n', "'a.jsonl' line 2 is not JSON"),
+    "b.jsonl": (
+        '{"text": "a"}\n{"text": "\\ud83d"}\n7\n{"text": "e"}\n',
+        "'b.jsonl' line 2 is not JSON (half of a surrogate pair)",
+    ),
     "a.conll": ("a O\n\nb\n\ne O\n", "'a.conll' line 3 has 1 fields"),
 }
 
