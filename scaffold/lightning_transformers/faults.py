@@ -42,7 +42,10 @@ def own_bases(cls: type) -> list[type]:
 def own_hooks(cls: type) -> set[str]:
     """Return the names of the methods of `TaskTransformer` that a project's class overrides."""
     names = {
-        name for base in own_bases(cls) for name, value in vars(base).items() if callable(value)
+        name
+        for base in own_bases(cls)
+        for name, value in vars(base).items()
+        if inspect.isfunction(value)  # a static method gets no task
     }
     return {name for name in names if not name.startswith("_") and hasattr(TaskTransformer, name)}
 

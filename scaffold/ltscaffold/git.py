@@ -59,13 +59,16 @@ def run_git(
     stdin: bytes = b"",
     environment: Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run git as `git` does; return its exit status and output.
+    """Run git without the user's settings; return its exit status, also of a failure, and output.
 
     Args:
         arguments: the command line after `git`.
         cwd: the working directory.
         stdin: the standard input.
         environment: variables to add.
+
+    Raises:
+        ScaffoldError: if git is missing.
     """
     command, env = ["git", *map(str, arguments)], {**clean_environment(), **(environment or {})}
     with _git_on_path():

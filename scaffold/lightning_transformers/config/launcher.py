@@ -125,7 +125,9 @@ def launch_scope() -> Iterator[None]:
         yield
         for rank, status in enumerate(end_processes(TIMEOUT_S), 1):
             if status != 0:
-                raise RuntimeError(f"process {rank} of the run ended with status {status}")
+                raise RuntimeError(
+                    f"process {rank} of the run ended with status {status}: see its output above"
+                )
     except BaseException as error:
         # After SIGTERM the other ranks exit by themselves.
         end_processes(TIMEOUT_S if isinstance(error, SystemExit) else 0)

@@ -135,7 +135,7 @@ class ExactnessCallback(Callback):
             )
 
     def on_after_backward(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Remove the weight, in case the loss is used again."""
+        """Remove the hook that weights the gradient, since the loss may be used again."""
         if self.weight is not None:
             self.weight.remove()
             self.weight = None
@@ -166,8 +166,9 @@ class ExactnessCallback(Callback):
             formulas = recorded_formulas(checkpoint)
             if trainer.strategy.restore_checkpoint_after_setup and formulas != self.task.formulas:
                 raise ConfigurationError(
-                    f"{type(trainer.strategy).__name__} cannot resume a run of formulas {formulas} "
-                    f"(now {self.task.formulas}): resume it with the version that has started it"
+                    f"{type(trainer.strategy).__name__} cannot resume a run with formulas of "
+                    f"version {formulas} (now {self.task.formulas}): install the version of this "
+                    "package that started the run"
                 )
             self.task.formulas = formulas
             if self.task.data is not None:

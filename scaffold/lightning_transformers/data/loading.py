@@ -87,7 +87,11 @@ class DatasetReader:
         return str(DownloadManager(download_config=config).download(url))
 
     def cache_file(self, name: str) -> str:
-        """Return the cache file of processed rows whose source dataset is only in memory."""
+        """Return the path of the cache file of processed rows, for a source only in memory.
+
+        Args:
+            name: the cache key of the rows.
+        """
         return str(self.folder / "in_memory" / f"cache-{name}.arrow")
 
     def raise_if_unwritable(self, error: Exception) -> None:

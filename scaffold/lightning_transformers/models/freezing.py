@@ -55,8 +55,8 @@ def freeze_backbone(model: PreTrainedModel, tied: TiedEmbeddings = "error") -> N
         model.base_model.eval()
     if not any(parameter.requires_grad for parameter in model.parameters()):
         raise ConfigurationError(
-            f"{type(model).__name__} has no head, so nothing is left to train: choose a model "
-            "with a head"
+            f"{type(model).__name__} has no head, so freezing the backbone leaves nothing to "
+            "train: choose a model with a head"
         )
 
 

@@ -54,8 +54,9 @@ def _output_layer(model: PreTrainedModel) -> tuple[str, nn.Linear]:
         for name, module in model.named_modules()
         if isinstance(module, nn.Linear) and module not in backbone
     ]
-    if not layers or model.get_output_embeddings() is not None:
-        reason = "no linear layer in its head" if not layers else "its token embedding as output"
+    embeds = model.get_output_embeddings() is not None
+    if not layers or embeds:
+        reason = "its token embedding as output" if embeds else "no linear layer in its head"
         raise ConfigurationError(
             f"{type(model).__name__} has {reason}, so the output layer cannot be replaced: choose "
             "a model with a classification head, or keep the head"

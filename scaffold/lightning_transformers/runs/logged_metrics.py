@@ -39,10 +39,10 @@ class Difference:
 
 
 def logged(folder: Path, last: Mapping[str, float]) -> Logged:
-    """Return the distinct values of each metric in `metrics.csv` and its archived parts.
+    """Return the distinct values of each metric at each step, as `metrics.csv` has them.
 
-    The parts of a resumed run may overlap in steps. Metrics of time and memory (`MEASURED`) are
-    omitted.
+    Its archived parts are read, too; those of a resumed run may overlap in steps. Metrics of time
+    and memory (`MEASURED`) are omitted.
 
     Args:
         folder: the run folder.

@@ -70,7 +70,7 @@ def require_loadable(checkpoint: Checkpoint, cause: Exception | None = None) -> 
     for key, value in unloadable_parts(checkpoint, "checkpoint"):
         raise ConfigurationError(
             f"the checkpoint would not load safely: {key} is a {type(value).__name__}; keep "
-            "tensors and plain Python values in hyperparameters and states"
+            "only tensors and plain Python values in hyperparameters and states"
         ) from cause
 
 

@@ -1,9 +1,8 @@
 """Three-way merges of texts: `(ours, base, theirs)` in, a merged text out.
 
 `merge_python` and `merge_yaml` return a `Draft`: its text, its marks and its notes; or None where
-only a merge by line is possible, which `lines.merge_lines` makes with `git merge-file`. `rehearsal`
-finds git settings with which Copier merges texts wrong. Not here: projects, templates. `project`
-and `commands` import them.
+only a merge by line is possible, which `lines.merge_lines` makes with `git merge-file`. Not here:
+paths, projects, templates. `project` and `commands` import them.
 """
 
 from ltscaffold.merge.python import merge_python

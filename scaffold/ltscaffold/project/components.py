@@ -82,13 +82,16 @@ def located_files(
 
 
 def find_moved(project: Path, answers: Answers, component: Component, files: Files) -> Moved | None:
-    """Return where the user moved a component's module, or None; nothing is guessed.
+    """Return a component's module that the user moved, or whose class the user renamed, or None.
+
+    The `_target_` of the component's config locates it; None if the project has no such class, it
+    is that of another component, or the generated module or class is still in place.
 
     Args:
         project: the folder of the project.
         answers: the record of the project.
         component: the component.
-        files: its files as rendered, and those of others.
+        files: the rendered files of this and other components.
     """
     rendered = re.search(r"_target_: *([\w.]+)\.(\w+)", files.get(config_file(component), ""))
     target = own_target(project, answers, component)
@@ -140,6 +143,8 @@ def project_files(project: Path, answers: Answers) -> Files:
 
 def source_files(project: Path, answers: Answers, component: Component) -> list[str]:
     """Return the Python files in a component's module or package, including those of the user.
+
+    The paths are relative to the project.
 
     Args:
         project: the folder of the project.

@@ -20,7 +20,7 @@ OPERATIONS = {"MERGE_HEAD": "merge", "REBASE_HEAD": "rebase", "CHERRY_PICK_HEAD"
 
 
 def unmerged_files(project: Path) -> list[str]:
-    """Return the files of a project in which git left conflict markers."""
+    """Return the files with conflict markers of git, as paths relative to the project."""
     paths = _unmerged_paths(project) if in_repository(project) else []
     return [path for path in paths if MARKER in (read(project, path) or b"")]
 

@@ -50,8 +50,8 @@ def check_version(answers: Answers, since: str, feature: str) -> None:
     """
     if answers.source == SOURCE_URL and _numbers(answers.version) < _numbers(since):
         raise ScaffoldError(
-            f"{feature} needs templates {since}, the project has {answers.version}; commit, run "
-            "copier update, and try again"
+            f"{feature} needs templates {since}, the project has {answers.version}; run "
+            "`ltscaffold update` first"
         )
 
 

@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from filelock import FileLock
 from platformdirs import user_cache_path
 
 from ltscaffold.errors import ScaffoldError
@@ -58,11 +59,12 @@ def renew(
             (made / CONTENT).mkdir(parents=True)
             make(made / CONTENT)
             (made / DIGEST).write_text(_digest(made / CONTENT))
-            if found := keep(name):
-                return found
-            if place.exists():
-                place.rename(Path(folder) / "old")
-            made.rename(place)
+            with FileLock(cache_root() / "lock"):
+                if found := keep(name):
+                    return found
+                if place.exists():
+                    place.rename(Path(folder) / "old")
+                made.rename(place)
     except (OSError, ScaffoldError) as error:
         reason = next((each for each in map(os.strerror, DISK_ERRORS) if each in str(error)), "")
         if not reason:

@@ -284,8 +284,10 @@ def _clean_up(project: Path, plan: Plan) -> None:
 
 def _remove_folders(project: Path, plan: Plan) -> None:
     """Remove folders that a plan has emptied; an undo only those that the command created."""
-    undone = None if plan.undoes is None else state_folder(project) / "history" / plan.undoes
-    created = None if undone is None else read_plan(undone).created if undone.exists() else []
+    created = None
+    if plan.undoes is not None:
+        undone = state_folder(project) / "history" / plan.undoes
+        created = read_plan(undone).created if undone.exists() else []
     for change in plan.changes:
         for parent in [*Path(change.path).parents][:-1] if change.after is None else ():
             if created is None or str(parent) in created:

@@ -93,7 +93,7 @@ def test_auxiliary_loss_is_that_of_the_formula(architecture: str) -> None:
     torch.testing.assert_close(train_loss(task, batch), expected)
 
 
-@pytest.mark.parametrize("recipes", itertools.permutations(ADDED), ids="-".join)
+@pytest.mark.parametrize("recipes", list(itertools.permutations(ADDED)), ids="-".join)
 def test_what_recipes_add_adds_up_in_any_order(recipes: tuple[str, ...]) -> None:
     (batch,) = batches(1)
     plain, *single = (

@@ -1,6 +1,8 @@
 """A damaged, foreign or full cache is repaired, or named in one line; nothing renders from it."""
 
 import os
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -89,6 +91,17 @@ def test_another_failure_is_reported_as_it_is(
     with pytest.raises(ScaffoldError, match="unknown option"):
         cache.cached("x", lambda folder: git("--unknown-option", cwd=folder))
     assert not list(tmp_path.iterdir())
+
+
+def test_processes_that_fill_it_at_once_agree(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache, "cache_root", lambda: tmp_path)
+    exists = Path.exists
+    monkeypatch.setattr(Path, "exists", lambda path: (exists(path), time.sleep(0.02))[0])
+    with ThreadPoolExecutor(4) as pool:
+        made = {*pool.map(lambda _: cache.renew("x", lambda folder: None), range(4))}
+    assert made == {cache.intact("x")}
 
 
 def test_the_cache_of_another_user_is_not_used(

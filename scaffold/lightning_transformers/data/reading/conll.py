@@ -30,7 +30,7 @@ class Line(NamedTuple):
 
 
 def read_conll(source: Source, options: ReadOptions, report: Report) -> Iterator[pa.Table]:
-    """Yield the sentences of a file as tables with a column of words and one of tags.
+    """Yield the sentences of a file as tables with columns of words, of tags and `LINE`.
 
     A line begins with a word and ends with its tag; in CoNLL-U, with ten fields, the word is the
     second and the tag the fourth. An empty line ends the sentence. Comments in front of a sentence

@@ -34,9 +34,9 @@ Dialect = dict[str, Any]
 
 
 def read_delimited(source: Source, options: ReadOptions, report: Report) -> Iterator[pa.Table]:
-    """Yield the rows of a file with a header as tables of texts.
+    """Yield the rows of a file with a header as tables of texts and `LINE`.
 
-    Blank lines are skipped; fields that a row lacks at its end are empty.
+    Blank lines are skipped; empty fields and those that a row lacks at its end are null.
 
     Args:
         source: a csv or tsv file.
@@ -66,12 +66,13 @@ def read_delimited(source: Source, options: ReadOptions, report: Report) -> Iter
 def regular_tables(
     source: Source, options: ReadOptions, report: Report, dialect: Dialect
 ) -> Iterator[pa.Table]:
-    """Yield rows by the parser of Arrow, which is fast; ArrowInvalid for a row of another width.
+    """Yield rows by the parser of Arrow, which is fast.
 
-    Their lines do not count blank lines between them.
+    `LINE` does not count blank lines between rows.
 
     Raises:
-        ArrowInvalid: also for a blank line of one column.
+        ArrowInvalid: for a row with more or fewer fields than the header, or a blank line in a file
+            of one column.
     """
     with open_text(source, options, report, newline="") as stream:
         reader = csv.reader(stream, **dialect)
@@ -115,7 +116,7 @@ def regular_tables(
 def irregular_tables(
     source: Source, options: ReadOptions, report: Report, dialect: Dialect
 ) -> Iterator[pa.Table]:
-    """Yield rows by the parser of Python, which tells the line of each row.
+    """Yield rows by the parser of Python, with the exact line of each row in `LINE`.
 
     Raises:
         ConfigurationError: for a quote that is not closed.

@@ -22,7 +22,7 @@ DECODER = json.JSONDecoder(parse_constant=lambda _: None)
 
 
 def read_json(source: Source, options: ReadOptions, report: Report) -> Iterator[pa.Table]:
-    """Yield the rows of a file as tables.
+    """Yield the rows of a file as tables, with their lines or numbers in `LINE`.
 
     Args:
         source: a json, jsonl or ndjson file.
@@ -49,7 +49,7 @@ def read_json(source: Source, options: ReadOptions, report: Report) -> Iterator[
 
 
 def lines_of(stream: TextIO, report: Report) -> Iterator[pa.Table]:
-    """Yield the objects on the lines of a file as tables."""
+    """Yield the objects on the lines of a file as tables with `LINE`."""
     number, schema = 1, pa.schema([])
     while lines := stream.readlines(BLOCK_CHARS):
         table = regular_table(lines, schema, number)

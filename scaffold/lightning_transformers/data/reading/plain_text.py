@@ -15,7 +15,7 @@ TEXT = "text"
 
 
 def read_text(source: Source, options: ReadOptions, report: Report) -> Iterator[pa.Table]:
-    """Yield the texts of a file as tables with the column `text`.
+    """Yield the texts of a file as tables with the columns `text` and `LINE`.
 
     Args:
         source: a txt file.

@@ -142,7 +142,7 @@ def stream_tables(
 
 
 def read(source: Source, options: ReadOptions, report: Report) -> Iterator[pa.Table]:
-    """Yield the rows of a file as tables.
+    """Yield the rows of a file as tables with `LINE`.
 
     Raises:
         ConfigurationError: for a file that cannot be read.

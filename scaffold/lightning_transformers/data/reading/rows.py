@@ -21,7 +21,7 @@ MISFITS = (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, Over
 
 
 def text_table(columns: Mapping[str, Sequence[str | None]], lines: Sequence[int]) -> pa.Table:
-    """Return a table of texts.
+    """Return a table of texts, with `LINE`.
 
     Args:
         columns: texts by column.
@@ -32,7 +32,7 @@ def text_table(columns: Mapping[str, Sequence[str | None]], lines: Sequence[int]
 
 
 def typed_table(rows: Sequence[Mapping[str, Any]], lines: Sequence[int]) -> pa.Table:
-    """Return a table of values as JSON has them: texts remain texts.
+    """Return a table of values as JSON has them, with `LINE`: texts remain texts.
 
     Values of different types in a column become texts, see `merged`.
 

@@ -36,7 +36,8 @@ def plan_rename(project: Path, name: str, new_name: str) -> Plan:
         new_name: its new name.
 
     Raises:
-        ScaffoldError: if the component does not exist, or the new name is not valid.
+        ScaffoldError: if the component does not exist or the user moved its module, or the new name
+            is not valid or taken.
     """
     answers = read_project(project)
     component = answers.component(name)
@@ -160,7 +161,7 @@ class Renaming:
 def renamed_contents(
     project: Path, old_files: Files, new_files: Files, renaming: Renaming
 ) -> dict[str, bytes | None]:
-    """Return the contents of a component's files under new names and paths.
+    """Return the contents of a component's files by new path, and None by each old path.
 
     An edited file keeps its lines; only the references in them are renamed.
 
@@ -168,7 +169,10 @@ def renamed_contents(
         project: the folder of the project.
         old_files: the rendered files with the old name.
         new_files: the rendered files with the new name, in the same order.
-        renaming: the new names.
+        renaming: the new names, to which the old path of each file is added.
+
+    Raises:
+        ScaffoldError: if a file exists at a new path.
     """
     check_not_taken(project, new_files.keys() - old_files.keys())
     contents: dict[str, bytes | None] = {}
@@ -192,9 +196,9 @@ def moved_contents(
     known: Container[str],
     renaming: Renaming,
 ) -> dict[str, bytes | None]:
-    """Return the contents of the user's own files in a component's package, moved along.
+    """Return the user's own files in a component's package as contents by path, moved along.
 
-    Empty for a component without a package of its own.
+    The content of an old path is None. Empty for a component without a package of its own.
 
     Args:
         project: the folder of the project.
@@ -202,7 +206,10 @@ def moved_contents(
         component: the component as recorded.
         renamed: the component with its new name.
         known: paths of generated files, which are not moved here.
-        renaming: the new names.
+        renaming: the new names, to which the old path of each file is added.
+
+    Raises:
+        ScaffoldError: if a file exists at a new path.
     """
     folder, new_folder = (f"{answers.package}/{each.module}" for each in (component, renamed))
     contents: dict[str, bytes | None] = {}
@@ -224,10 +231,10 @@ def renamed_answers(answers: Answers, component: Component, renamed: Component) 
 
 
 def other_files(project: Path, glob: str, known: Container[str]) -> Iterator[str]:
-    """Yield the paths of a project's files that match a glob, sorted, without hidden ones.
+    """Yield the files of a project that match a glob, sorted, without hidden ones.
 
     Args:
-        project: the folder of the project.
+        project: the folder of the project; the paths are relative to it.
         glob: the pattern, such as `conf/**/*.yaml`.
         known: paths to omit.
     """

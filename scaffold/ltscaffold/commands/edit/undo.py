@@ -64,7 +64,7 @@ def revert(ours: bytes | None, change: Change) -> tuple[bytes | None, bool]:
     merged, conflict = merge_lines(ours, change.after, change.before)
     if conflict and change.path.endswith(".py"):
         touching = _revert_member(ours, change.after, change.before)
-        return touching or ours, touching is None
+        return (ours, True) if touching is None else (touching, False)
     return merged, conflict
 
 

@@ -13,7 +13,9 @@ from ltscaffold.templating.catalog import read_catalog
 
 
 def rows(project: Path, what: str) -> list[dict[str, str]]:
-    """Return the bases, the recipes or the components, a row of named columns each.
+    """Return the bases or recipes, with `name` and `summary`, or the components.
+
+    A component has `name`, `kind` (its type), `base` and `version` (of its templates).
 
     Args:
         project: a folder, with or without a project; for components, with one.
@@ -32,7 +34,9 @@ def rows(project: Path, what: str) -> list[dict[str, str]]:
 
 
 def hook_rows(project: Path, type_name: str, base: str | None = None) -> list[dict[str, str]]:
-    """Return the hooks of a component type, sorted by stage, a row of named columns each.
+    """Return the hooks of a component type, sorted by stage.
+
+    A hook has `stage`, `name`, `signature`, `when` (it is called, or "") and `summary`.
 
     Args:
         project: a folder, with or without a project.

@@ -126,7 +126,10 @@ def changed_lines(before: str, after: str) -> Iterator[str]:
 
 
 def sources(project: Path) -> list[str]:
-    """Return the text files of a project, sorted, without ignored ones, environments and runs."""
+    """Return the paths of code and configs in a project, relative to it, sorted.
+
+    Files that git ignores, large files, environments and runs are omitted.
+    """
     found = []
     for folder, folders, names in os.walk(project):
         if Path(folder) != project and ("pyvenv.cfg" in names or set(names) >= RUN):

@@ -101,7 +101,8 @@ def target_version(answers: Answers, to: str | None) -> str:
         if version not in versions:
             source.checkout(answers.source, version)  # its error names the fix
             raise ScaffoldError(
-                f"{version} is not a release of {answers.source}; use copier update"
+                f"the project records {version}, which is not a release of {answers.source}; run "
+                "`copier update` to move to a release"
             )
         if versions.index(version) > versions.index(target):
             raise ScaffoldError(

@@ -137,21 +137,17 @@ def missing_super_calls(sources: Sources, owner: ClassSource) -> Iterator[Proble
 
 def mutable_defaults(owner: ClassSource) -> Iterator[Problem]:
     """Yield the containers that all instances of a class would share."""
-    code = ast.unparse(owner.node)
-    init = owner.members.get("__init__")
-    own = _assigned(init) if init else set()
+    code, own = ast.unparse(owner.node), set[str]()
+    if isinstance(init := owner.members.get("__init__"), ast.FunctionDef):
+        own = _assigned(init)
+        for default in (*init.args.defaults, *init.args.kw_defaults):
+            if default and _is_mutable(default):
+                yield _shared(ast.unparse(default), default.lineno, "an argument of __init__")
     for name, member in owner.members.items():
-        if isinstance(member, ast.FunctionDef):
-            defaults = [*member.args.defaults, *filter(None, member.args.kw_defaults)]
-            for default in defaults if name == "__init__" else []:
-                if _is_mutable(default):
-                    yield _shared(ast.unparse(default), default.lineno, "an argument of __init__")
+        value = member.value if isinstance(member, ast.Assign | ast.AnnAssign) else None
+        if not (value and _is_mutable(value)):
             continue
-        value = getattr(member, "value", None)
-        assert isinstance(value, ast.expr | None)
         if name.isupper() or name in own or _is_constant(owner, name):
-            continue
-        if value is None or not _is_mutable(value):
             continue
         is_state = _is_empty(value) or re.search(MUTATED.replace("{name}", name), code)
         if isinstance(member, ast.AnnAssign) or is_state:

@@ -34,13 +34,13 @@ def check_config(sources: Sources, path: str, content: bytes) -> Iterator[Findin
         if not (sources.project / target.partition(".")[0]).is_dir():
             continue
         module, found = sources.module(module_name), sources.find(target)
-        if module is None:
-            fact = f"{module_name} does not exist"
-            yield Finding("target", path, line, f"_target_ {target}: {fact}")
-        elif not (found or name in module.names):
-            yield Finding("target", path, line, f"_target_ {target}: {module_name} has no {name}")
         if found:
             yield from check_keys(sources, path, node, found)
+        elif module is None and not sources.find(module_name):  # a class, for one of its methods
+            fact = f"{module_name} does not exist"
+            yield Finding("target", path, line, f"_target_ {target}: {fact}")
+        elif module and not (module.star_imports or name in module.names):
+            yield Finding("target", path, line, f"_target_ {target}: {module_name} has no {name}")
 
 
 def find_targets(node: yaml.Node | None) -> Iterator[tuple[yaml.MappingNode, int, str]]:
@@ -64,20 +64,20 @@ def check_keys(
         mapping: the `_target_` and its arguments.
         owner: the class that it names; one of no component yields nothing.
     """
-    arguments = arguments_of(sources, owner)
+    arguments, is_callback = arguments_of(sources, owner), owner.component_type == CALLBACK.name
     if arguments is None:
         return
     for node, _ in mapping.value:
         key, line = node.value, node.start_mark.line + 1
-        if key in arguments or key == "defaults" or re.fullmatch(r"_\w+_", key):
+        if key in arguments or re.fullmatch(r"_\w+_|defaults|<<", key):
             continue
-        holder = next((each for each in owner.ancestry if key in each.members), None)
-        if holder and sources.is_own(holder) and isinstance(holder.members[key], ast.Assign):
+        holder = next((each for each in owner.ancestry if key in each.members), owner)
+        member = holder.members.get(key)
+        if isinstance(member, ast.Assign) and sources.is_own(holder) and not is_callback:
             place = holder.module.path.relative_to(sources.project).as_posix()
             message = f"{key} has no annotation, so {path}:{line} cannot set it; annotate it"
-            yield Finding("hyperparameter", place, holder.members[key].lineno, message)
+            yield Finding("hyperparameter", place, member.lineno, message)
             continue
-        is_callback = owner.component_type == CALLBACK.name
         how = "an argument of __init__" if is_callback else "an annotated attribute"
         noun = f"key of {owner.node.name}"
         error = unknown(noun, key, arguments, f"remove it, or declare {how}")
@@ -86,8 +86,8 @@ def check_keys(
 
 def arguments_of(sources: Sources, owner: ClassSource) -> set[str] | None:
     """Return the keyword arguments of a class with its hyperparameters; None: any or unknown."""
-    if owner.component_type is None or not owner.is_complete:
-        return None
+    if owner.component_type is None or not owner.is_complete or owner.node.decorator_list:
+        return None  # such as the decorator of a dataclass
     names, is_open = set[str](), False
     for each in owner.ancestry:
         init = each.members.get("__init__")

@@ -45,7 +45,7 @@ def rows_of(name: str, content: str | bytes, **options: Any) -> list[dict[str, A
         ("a.csv", CSV.replace(",", ";")),
         ("a.csv", CSV.replace(",", "|")),
         ("a.tsv", CSV.replace(",", "\t")),
-        ("a.csv.gz", gzip.compress(CSV.encode())),
+        ("a.csv.gz", gzip.compress(CSV.encode(), mtime=0)),
         ("a.csv.zst", pa.compress(CSV.encode(), "zstd", asbytes=True)),
         ("a.csv.bz2", bz2.compress(CSV.encode())),
         ("a.jsonl", "\n\n".join(map(json.dumps, ROWS))),
@@ -296,7 +296,7 @@ def test_an_error_lists_up_to_five_rows(project: Path) -> None:
     [
         ("a.csv", 'text,label\nx,"a\ny,b\n', "quote that is not closed"),
         ("a.csv.gz", b"no gzip", "cannot read 'a.csv.gz'"),
-        ("a.csv.gz", gzip.compress(CSV.encode() * 99)[:-20], "cannot read 'a.csv.gz'"),
+        ("a.csv.gz", gzip.compress(CSV.encode() * 99, mtime=0)[:-20], "cannot read 'a.csv.gz'"),
         ("a.zip", b"no zip", "cannot read"),
         ("a.parquet", b"no parquet", "cannot read 'a.parquet'"),
         ("a.json", "{", "cannot read 'a.json'"),

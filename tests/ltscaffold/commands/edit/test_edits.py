@@ -5,9 +5,11 @@ from pathlib import Path
 import copier
 import pytest
 
+from ltscaffold.commands.edit.undo import revert
 from ltscaffold.errors import EditLossError, ScaffoldError
 from ltscaffold.record.answers import read_project
 from ltscaffold.templating.source import SOURCE_URL
+from ltscaffold.writing.plan import Change
 from tests.conftest import Run
 from tests.helpers.projects import add, new_project, new_task, remove, rename, undo
 from tests.helpers.tree import tree
@@ -235,6 +237,11 @@ def test_undo_keeps_an_edit_directly_beside_a_member(
         with pytest.raises(EditLossError, match="you edited"):
             undo(project)
         assert model.read_text() == edited
+
+
+def test_undo_of_a_line_beside_deleted_ones_leaves_an_empty_module() -> None:
+    change = Change("a.py", b"a = 1\n", b"a = 1\nb = 2\n")
+    assert revert(b"b = 2\n", change) == (b"", False)
 
 
 @pytest.mark.parametrize("path", [MODEL, CONFIG])

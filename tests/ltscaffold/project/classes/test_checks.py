@@ -104,6 +104,12 @@ KEYS: dict[tuple[str, str, str], tuple[str, str, int]] = {
     (TASK, "noise_std = 0.1", "noise_std: 1"): ("hyperparameter", f"so {CONFIG}:2 cannot", 16),
     (TASK, "noise_std: ClassVar = 0.1", "noise_std: 1"): ("unknown-key", "noise_std", 2),
     (DATA, "block: int = 1", "batch_size: 1\nblok: 2"): ("unknown-key", "mean 'block'?", 3),
+    (TASK, "noise: int = 1", "noise: {_target_: tasks.mine.Nine.create}"): (
+        "target",
+        "tasks.mine.Nine does not exist",
+        2,
+    ),
+    (CALLBACK, "every = 1", "every: 2"): ("unknown-key", "an argument of __init__", 2),
     (CALLBACK, "every: int = 1", "every: 2"): ("unknown-key", "an argument of __init__", 2),
     (CALLBACK, "def __init__(self, every): ...", "evry: 2"): ("unknown-key", "mean 'every'?", 2),
 }
@@ -157,6 +163,21 @@ LEGITIMATE: dict[str, tuple[str, str]] = {
 @pytest.mark.parametrize("body", LEGITIMATE)
 def test_legitimate_code_has_no_finding(body: str, tmp_path: Path) -> None:
     assert not findings(tmp_path, LEGITIMATE[body][0], body, LEGITIMATE[body][1])
+
+
+@pytest.mark.parametrize(
+    ("base", "config", "more"),
+    [
+        (TASK, "<<: {noise: 2.0}", ""),
+        (TASK, "noise: {_target_: tasks.mine.Mine.create}", ""),
+        (TASK, "noise: {_target_: tasks.mine.create}", "from tasks.other import *"),
+        (CALLBACK, "noise: 2.0", "@dataclass"),
+    ],
+)
+def test_legitimate_config_has_no_finding(
+    base: str, config: str, more: str, tmp_path: Path
+) -> None:
+    assert not findings(tmp_path, base, "noise: float = 0.1", config, more)
 
 
 def test_base_that_is_not_found_leaves_its_part_open(tmp_path: Path) -> None:

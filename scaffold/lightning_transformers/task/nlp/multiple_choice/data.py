@@ -160,7 +160,10 @@ class MultipleChoiceDataModule(PaddedTextDataModule):
 
 
 def to_text(value: object) -> object:
-    """Return a value or the items of a list as text: the command line parses `1` as a number."""
+    """Return a value as text, a list with its items as texts, and None unchanged.
+
+    The command line parses the text `1` as a number.
+    """
     if isinstance(value, list):
         return [to_text(part) for part in value]
     return None if value is None else str(value)

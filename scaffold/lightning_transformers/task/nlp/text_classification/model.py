@@ -88,7 +88,12 @@ class TextClassificationTransformer(TaskTransformer):
         return super().metric_inputs(loss, outputs, batch) | compared
 
     def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> list[Any]:
-        """Return the class with its probability, the classes above 0.5, or a float, per text."""
+        """Return a prediction per text.
+
+        Returns:
+            `label`, the most probable class, and `score`, its probability; for several labels per
+            text the probability by class, of those above 0.5; for a regression the number.
+        """
         logits = self(batch)["logits"].float()
         if self.problem_type == "regression":
             return [float(value) for value in logits.squeeze(-1)]

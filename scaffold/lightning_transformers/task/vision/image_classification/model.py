@@ -29,7 +29,7 @@ class ImageClassificationTransformer(TaskTransformer):
         return super().metric_inputs(loss, outputs, batch) | compared
 
     def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> list[Any]:
-        """Return the class of each image with its probability."""
+        """Return `label`, the most probable class, and `score`, its probability, per image."""
         return likely_classes(self.model, self(batch)["logits"])
 
     def load_processor(self) -> BaseImageProcessor:
