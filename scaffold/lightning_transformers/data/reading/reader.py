@@ -83,7 +83,7 @@ def read_dataset(sources: Sequence[Source], options: ReadOptions, folder: Path) 
 
 
 def dialect_of(rows: Dataset) -> list[str]:
-    """Return what was guessed about the files of `read_dataset`, such as `delimiter ';'`."""
+    """Return the guesses about the files of `read_dataset`, such as `delimiter ';'`."""
     for file in rows.cache_files:
         if (summary := Path(file["filename"]).with_name(SUMMARY)).is_file():
             return [fact for _, fact in json.loads(summary.read_text("utf-8"))["dialects"]]
