@@ -17,6 +17,7 @@ from lightning_transformers.base.types import Batch, Row
 from lightning_transformers.core.loaders import DataLoaders
 from lightning_transformers.data.cache import fingerprint
 from lightning_transformers.data.cleaning import clean_columns
+from lightning_transformers.data.complete import Check, bad_rows, complete_rows
 from lightning_transformers.data.loading import (
     SPLITS,
     AnyDataset,
@@ -29,8 +30,9 @@ from lightning_transformers.data.loading import (
 )
 from lightning_transformers.data.notices import Notices
 from lightning_transformers.data.reading.dialect import ReadOptions, TextUnit
-from lightning_transformers.data.reading.report import OnBadRow
-from lightning_transformers.data.reading.sources import FileNames, split_folders
+from lightning_transformers.data.reading.reader import dialect_of, places_of
+from lightning_transformers.data.reading.report import OnBadRow, Report
+from lightning_transformers.data.reading.sources import FileNames, find_sources, split_folders
 from lightning_transformers.former_paths import warn_of_former_methods
 from lightning_transformers.training.formulas import FORMULAS
 
@@ -82,7 +84,8 @@ class TransformerDataModule(DataLoaders):
     text_unit: TextUnit = "line"
     """The unit of text that is a row of a txt file."""
     on_bad_row: OnBadRow = "error"
-    """Whether a row that cannot be read is an error, dropped, or filled with missing values."""
+    """Whether a row that cannot be read, or lacks a text or a label, is an error, dropped, or
+    filled with empty texts."""
     train_subset_name: str | None = None
     """Name on the hub of the split to train on, if it is not `train`."""
     validation_subset_name: str | None = None
@@ -156,9 +159,20 @@ class TransformerDataModule(DataLoaders):
     def loaded_dataset(self) -> DatasetDict:
         """The result of `load_dataset`, loaded once and cleaned by `clean_row`."""
         loaded = self.load_dataset()
-        if not self._cleans:
-            return loaded
-        return DatasetDict({split: self._cleaned(split, rows) for split, rows in loaded.items()})
+        if self._cleans:
+            loaded = DatasetDict({split: self._cleaned(split, r) for split, r in loaded.items()})
+        return DatasetDict({split: self._complete(split, rows) for split, rows in loaded.items()})
+
+    def required_columns(self, split: str, rows: AnyDataset) -> Mapping[str, Check]:
+        """Return the columns in which each row must have a text or a label, with their checks.
+
+        The checks are those of `data.complete`; `on_bad_row` applies to rows that fail one.
+
+        Args:
+            split: `train`, `validation` or `test`.
+            rows: its raw rows.
+        """
+        return {}
 
     def load_dataset(self) -> DatasetDict:
         """Load the raw splits from the user's files, the bundled sample or the hub, in this order.
@@ -429,16 +443,31 @@ class TransformerDataModule(DataLoaders):
             ConfigurationError: for the first missing column.
         """
         present = column_names(rows)
+        facts = dict.fromkeys(dialect_of(rows) if isinstance(rows, Dataset) else ())
+        taken = f"; read with {', '.join(facts)}" if facts else ""
         for hyperparameter, column in columns.items():
             if column is not None and column not in present:
                 raise ConfigurationError(
                     f"the {split} set has no column '{column}' (its columns: "
-                    f"{', '.join(present)}): set dataset.{hyperparameter}=<column>"
+                    f"{', '.join(present)}{taken}): set dataset.{hyperparameter}=<column>"
                 )
 
     @property
     def _cleans(self) -> bool:
         return type(self).clean_row is not TransformerDataModule.clean_row
+
+    def _complete(self, split: str, rows: AnyDataset) -> AnyDataset:
+        if split == "predict" or not isinstance(rows, Dataset):
+            return rows
+        checks = self.required_columns(split, rows)
+        if not (bad := [*bad_rows(rows, checks)]):
+            return rows
+        report = Report([f"{split} set"], self.on_bad_row, "row")
+        places = [(0, number + 1) for number in bad]
+        if self.named_files() and (known := places_of(rows, bad)):
+            sources = find_sources(split, self.named_files()[split])
+            report, places = Report([s.name for s in sources], self.on_bad_row), known
+        return complete_rows(rows, checks, report, dict(zip(bad, places, strict=True)))
 
     def _cleaned(self, split: str, rows: AnyDataset) -> AnyDataset:
         cleaned = self.map_rows(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import datasets
+import fsspec
 from datasets import (
     Dataset,
     DatasetDict,
@@ -76,7 +77,13 @@ class DatasetReader:
 
     def download(self, url: str) -> str:
         """Return the path of a downloaded file; it is downloaded again when it changes."""
-        config = DownloadConfig(cache_dir=str(self.folder / "downloads"), disable_tqdm=True)
+        system, path = fsspec.url_to_fs(url)
+        has_version = not {"ETag", "etag"}.isdisjoint(system.info(path))
+        config = DownloadConfig(
+            cache_dir=str(self.folder / "downloads"),
+            disable_tqdm=True,
+            force_download=not has_version,  # `datasets` knows a file without one by its URL only
+        )
         return str(DownloadManager(download_config=config).download(url))
 
     def cache_file(self, name: str) -> str:

@@ -110,7 +110,8 @@ def guess_encoding(source: Source) -> str:
         except UnicodeDecodeError as error:
             reason = first_line(error)
         # Lines of ASCII would hide the few others.
-        lines = [line for line in block.splitlines(keepends=True) if not line.isascii()] or [block]
+        lines = [line for line in block.splitlines(keepends=True) if not line.isascii()]
+        lines = [block] if b"\0" in block or not lines else lines
         found = from_bytes(b"".join(lines)[:SAMPLE_BYTES], cp_isolation=list(CANDIDATES))
     best = found.best()
     if best is None:
@@ -132,9 +133,18 @@ def guess_delimiter(source: Source, options: ReadOptions, report: Report) -> dic
         source: the file.
         options: its delimiter, if known.
         report: notes a guessed delimiter that is not the default of its format.
+
+    Raises:
+        ConfigurationError: for a delimiter that is not one character.
     """
     if options.delimiter is not None:
-        return {"delimiter": options.delimiter}
+        delimiter = options.delimiter.replace("\\t", "\t")  # a shell passes it as two characters
+        if len(delimiter) != 1 or delimiter in '"\r\n':
+            raise ConfigurationError(
+                f"dataset.delimiter={options.delimiter} is not a delimiter: set one character, "
+                "such as ';', or '\\t' for a tab"
+            )
+        return {"delimiter": delimiter}
     is_tsv = source.suffix == ".tsv"
     known = [d for d in DELIMITERS if d["delimiter"] == "\t"] if is_tsv else DELIMITERS
     with open_text(source, options, report, newline="") as stream:

@@ -34,6 +34,8 @@ def read_json(source: Source, options: ReadOptions, report: Report) -> Iterator[
     """
     with open_text(source, options, report) as stream:
         first = list(islice((line for line in stream if not line.isspace()), 2))
+    if not first:
+        return
     has_lines = len(first) == 2 and not first[0].lstrip().startswith("[")
     if has_lines and source.suffix == ".json":  # or else a document, with line breaks
         has_lines = any(map(is_object, first))
@@ -78,7 +80,12 @@ def decoded(line: str) -> Any:
     text = line.strip()
     try:
         value, end = DECODER.raw_decode(text)
-        return value if end == len(text) else DECODER.decode(text)
+        value = value if end == len(text) else DECODER.decode(text)
+        if "\\u" in text:
+            json.dumps(value, ensure_ascii=False).encode()
+        return value
+    except UnicodeEncodeError:  # a text that was cut within an emoji
+        return json.JSONDecodeError("half of a surrogate pair", text, 0)
     except json.JSONDecodeError as error:
         return error if text else None
 

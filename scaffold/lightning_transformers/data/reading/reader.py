@@ -51,7 +51,10 @@ READERS: dict[str, Reader] = {
     ".conllu": read_conll,
 }
 """Function that reads a format, by the ending of a file name."""
-MALFORMED = (OSError, EOFError, ValueError, csv.Error, zipfile.BadZipFile, pa.ArrowException)
+MALFORMED = (
+    *(OSError, EOFError, ValueError, RecursionError),
+    *(csv.Error, zipfile.BadZipFile, pa.ArrowException),
+)
 
 
 def read_dataset(sources: Sequence[Source], options: ReadOptions, folder: Path) -> Dataset:
@@ -77,6 +80,25 @@ def read_dataset(sources: Sequence[Source], options: ReadOptions, folder: Path) 
         log.info("%s", line)
     table = MemoryMappedTable.from_file(str(cached / ROWS))
     return Dataset(table.select(visible(table.schema)), fingerprint=key)
+
+
+def dialect_of(rows: Dataset) -> list[str]:
+    """Return the guesses about the files of `read_dataset`, such as `delimiter ';'`."""
+    for file in rows.cache_files:
+        if (summary := Path(file["filename"]).with_name(SUMMARY)).is_file():
+            return [fact for _, fact in json.loads(summary.read_text("utf-8"))["dialects"]]
+    return []
+
+
+def places_of(rows: Dataset, indices: Sequence[int]) -> list[tuple[int, int]] | None:
+    """Return file and line of rows of `read_dataset`, also of processed ones; None if unknown."""
+    files = [Path(file["filename"]).with_name(ROWS) for file in rows.cache_files]
+    if len(files) != 1 or not files[0].is_file():
+        return None
+    places = MemoryMappedTable.from_file(str(files[0])).select([FILE, LINE])
+    if len(places) != len(rows):
+        return None
+    return [tuple(row.values()) for row in places.fast_gather(list(indices)).to_pylist()]
 
 
 def read_stream(sources: Sequence[Source], options: ReadOptions) -> IterableDataset:

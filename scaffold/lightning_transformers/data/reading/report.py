@@ -17,6 +17,7 @@ class Report:
 
     Attributes:
         names: names of the files.
+        unit: what is numbered in them.
         on_bad_row: whether a bad row is an error, dropped, or filled with missing values.
         file: index of the file that is being read.
         dialects: guesses that differ from the default, such as `delimiter ';'`, with their file.
@@ -26,6 +27,7 @@ class Report:
 
     names: Sequence[str]
     on_bad_row: OnBadRow = "error"
+    unit: str = "line"
     file: int = 0
     dialects: list[tuple[int, str]] = field(default_factory=list)
     rejected: int = 0
@@ -54,7 +56,7 @@ class Report:
     def places(self) -> str:
         """Return the file, line and reason of the first bad rows, in one line."""
         return "; ".join(
-            f"'{self.names[f]}' line {line} {reason}" for f, line, reason in self.first
+            f"'{self.names[f]}' {self.unit} {line} {reason}" for f, line, reason in self.first
         )
 
     def summary(self) -> list[str]:
@@ -65,5 +67,5 @@ class Report:
             lines.append(f"read '{self.names[file]}' with {facts}")
         if self.rejected:
             verb = "dropped" if self.on_bad_row == "drop" else "left empty"
-            lines.append(f"{verb} {self.rejected} rows that cannot be read: {self.places()}")
+            lines.append(f"{verb} {self.rejected} bad rows: {self.places()}")
         return lines

@@ -123,7 +123,10 @@ def _find(split: str, name: str, download: Callable[[str], str] | None) -> list[
     found: list[Source] = []
     for path in paths:
         shown = name if paths == [path] else path if is_url(path) else os.path.relpath(path)
-        copy = download(path) if download and is_url(path) else path
+        try:
+            copy = download(path) if download and is_url(path) else path
+        except Exception as error:  # of any file system, or of `datasets` offline
+            raise unreadable(split, name, error) from error
         is_archive = path.lower().endswith(ZIP)
         found += _members(copy, shown) if is_archive else [Source(copy, shown, *format_of(path))]
     if not found:
@@ -158,7 +161,7 @@ def _members(path: str, name: str) -> Iterator[Source]:
     try:
         with fsspec.open(path, "rb") as stream, ZipFile(stream) as archive:
             members = sorted(one.filename for one in archive.infolist() if not one.is_dir())
-    except BadZipFile as error:
+    except (BadZipFile, OSError, ValueError) as error:  # a server may not read parts of a file
         raise ConfigurationError(f"cannot read '{name}': {error}") from error
     for member in members:
         if not is_hidden(PurePosixPath(member)):
@@ -189,9 +192,12 @@ def _remote_paths(split: str, name: str) -> Iterator[str]:
             found = [path]
         yield from (system.unstrip_protocol(file) for file in found)
     except Exception as error:  # of any file system, or its missing package
-        raise ConfigurationError(
-            f"cannot read the {split} file '{name}': {first_line(error)}"
-        ) from error
+        raise unreadable(split, name, error) from error
+
+
+def unreadable(split: str, name: str, error: Exception) -> ConfigurationError:
+    """Return the error, to be raised, for a URL that cannot be read."""
+    return ConfigurationError(f"cannot read the {split} file '{name}': {first_line(error)}")
 
 
 def is_data(path: str) -> bool:

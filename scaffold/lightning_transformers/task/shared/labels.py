@@ -1,12 +1,13 @@
 """Class labels of a data module: their names and ids."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from datasets import Dataset, DatasetDict
 
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.core.data import TransformerDataModule
+from lightning_transformers.data.complete import Check, missing_value
 from lightning_transformers.data.labels import (
     LabelEncoder,
     class_label,
@@ -88,6 +89,10 @@ class LabelledData(TransformerDataModule):
         """
         place = f"column '{self.label_column}' of the {split} set"
         return LabelEncoder(self.class_names(), class_label(rows, self.label_column), place)
+
+    def required_columns(self, split: str, rows: AnyDataset) -> Mapping[str, Check]:
+        """Return the column of the labels."""
+        return {self.label_column: missing_value}
 
     def is_unlabelled(self, rows: AnyDataset) -> bool:
         """Return whether all labels of a split are missing."""

@@ -1,7 +1,7 @@
 """Base classes of sequence-to-sequence tasks: data module, collator, generation and metrics."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal, TypeAlias
 
 import torch
@@ -18,6 +18,7 @@ from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.types import Batch, Columns, Loss
 from lightning_transformers.core.task import TaskTransformer
 from lightning_transformers.data.collators import IGNORE_INDEX, PaddingCollator
+from lightning_transformers.data.complete import Check, not_a_text
 from lightning_transformers.data.loading import AnyDataset, DatasetReader
 from lightning_transformers.data.parallel import load_pairs
 from lightning_transformers.data.reading.sources import absolute
@@ -74,6 +75,10 @@ class Seq2SeqDataModule(TextDataModule):
         pairs = load_pairs(files, self.pair_columns(), reader, self.encoding)
         others = super().load_dataset() if super().has_source else {}
         return DatasetDict({**others, "train": pairs})
+
+    def required_columns(self, split: str, rows: AnyDataset) -> Mapping[str, Check]:
+        """Return the columns of the pairs, of which those without text are dropped."""
+        return dict.fromkeys(self.pair_columns(), not_a_text)
 
     @property
     def has_source(self) -> bool:

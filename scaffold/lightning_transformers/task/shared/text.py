@@ -12,6 +12,7 @@ from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.types import Row
 from lightning_transformers.core.data import TransformerDataModule
 from lightning_transformers.data.collators import PaddingCollator, padding_token_id
+from lightning_transformers.data.complete import Check, not_a_text
 from lightning_transformers.data.loading import AnyDataset
 from lightning_transformers.data.texts import LINE, TEXT_TYPES, input_text, is_line
 
@@ -99,6 +100,10 @@ class TextDataModule(TransformerDataModule):
                 f"tokenizer, {longest} tokens: set dataset.{hyperparameter}={longest} or less"
             )
         return length or longest or 0
+
+    def required_columns(self, split: str, rows: AnyDataset) -> Mapping[str, Check]:
+        """Return `input_columns()`; by default a text may be missing."""
+        return dict.fromkeys(self.input_columns(), not_a_text)
 
     def predict_rows(self, inputs: Sequence[object]) -> list[Row]:
         """Return inputs to predict on as rows.

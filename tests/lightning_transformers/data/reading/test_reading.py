@@ -9,6 +9,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -168,6 +169,7 @@ def test_parquet_of_pandas(project: Path) -> None:
         ("cp1251", "Привет мир, как дела, хорошо"),
         ("gb18030", "今天天气很好，明天也会是晴天。"),
         ("utf-16", "Un café"),
+        ("utf_16_le", "Un café"),
         ("utf-8-sig", "Un café"),
     ],
 )
@@ -256,6 +258,10 @@ def test_a_replaced_file_is_read_again(project: Path) -> None:
 BAD = {
     "a.csv": ("text,label\na,1\nb,c,d\n\ne,0\n", "'a.csv' line 3 has 3 fields, more fields"),
     "a.jsonl": ('{"text": "a"}\n{"text": \n\n[1]\n{"text": "e"}\n', "'a.jsonl' line 2 is not JSON"),
+    "b.jsonl": (
+        '{"text": "a"}\n{"text": "\\ud83d"}\n7\n{"text": "e"}\n',
+        "'b.jsonl' line 2 is not JSON (half of a surrogate pair)",
+    ),
     "a.conll": ("a O\n\nb\n\ne O\n", "'a.conll' line 3 has 1 fields"),
 }
 
@@ -294,6 +300,9 @@ def test_an_error_lists_up_to_five_rows(project: Path) -> None:
         ("a.zip", b"no zip", "cannot read"),
         ("a.parquet", b"no parquet", "cannot read 'a.parquet'"),
         ("a.json", "{", "cannot read 'a.json'"),
+        ("a.jsonl", "", "'a.jsonl' has no rows"),
+        ("a.json", "[" * 9999, "cannot read 'a.json'"),
+        ("memory://none.csv", b"", "cannot read the train file 'memory://none.csv'"),
         ("s3://bucket/a.csv", b"", "cannot read the train file 's3://bucket/a.csv'"),
     ],
 )
@@ -304,6 +313,23 @@ def test_files_that_cannot_be_read(
         _ = load(name) if "://" in name else rows_of(name, content)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("delimiter", [";;", "tab", ""])
+def test_a_delimiter_is_one_character(delimiter: str, project: Path) -> None:
+    assert rows_of("a.csv", CSV.replace(",", "\t"), delimiter="\\t") == ROWS
+    with pytest.raises(ConfigurationError, match=f"dataset.delimiter={delimiter} is not"):
+        load("a.csv", delimiter=delimiter)
+
+
+def test_a_url_that_has_no_version_is_read_again(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("datasets.config.HF_HUB_OFFLINE", False)
+    for text in ("old", "new"):
+        with fsspec.open("memory://read-again.csv", "w") as stream:
+            stream.write(f"text\n{text}\n")
+        assert load("memory://read-again.csv")[0] == {"text": text}
 
 
 def test_a_url(project: Path) -> None:

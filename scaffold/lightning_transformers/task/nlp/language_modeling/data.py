@@ -13,6 +13,7 @@ from transformers import PreTrainedTokenizerBase
 from lightning_transformers.base.errors import ConfigurationError, joined
 from lightning_transformers.base.types import Columns, Row
 from lightning_transformers.data.collators import CausalCollator
+from lightning_transformers.data.complete import Check
 from lightning_transformers.data.exported_tokenizer import edited_tokenizer, start_only
 from lightning_transformers.data.loading import AnyDataset, column_names, shipped_files
 from lightning_transformers.data.packing import tokenize_and_pack
@@ -100,6 +101,10 @@ class LanguageModelingDataModule(TextDataModule):
                 "dataset.append_eos=false: each row is a document, but the model does not learn "
                 "where it ends; if the rows are lines of one text, set dataset.packing=blocks"
             )
+
+    def required_columns(self, split: str, rows: AnyDataset) -> Mapping[str, Check]:
+        """Return the column of the texts, unless those of conversations are read."""
+        return super().required_columns(split, rows) if self.messages_column is None else {}
 
     def process_split(self, split: str, rows: AnyDataset) -> AnyDataset:
         """Return tokenized examples, for `predict` one prompt per row.

@@ -7,6 +7,7 @@ from typing import ClassVar
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.types import Row
 from lightning_transformers.data.collators import PaddingCollator
+from lightning_transformers.data.complete import Check, missing_value, not_a_text
 from lightning_transformers.data.labels import is_unlabelled
 from lightning_transformers.data.loading import AnyDataset, column_names, shipped_files
 from lightning_transformers.data.texts import text_columns
@@ -43,6 +44,12 @@ class MultipleChoiceDataModule(PaddedTextDataModule):
     def is_unlabelled(self, rows: AnyDataset) -> bool:
         """Return whether all labels of a split are missing."""
         return is_unlabelled(rows, self.label_column)
+
+    def required_columns(self, split: str, rows: AnyDataset) -> Mapping[str, Check]:
+        """Return the columns of context and question, which may be empty, of choices and label."""
+        texts = [self.context_column, *([self.question_column] if self.question_column else [])]
+        values = [*(self.choice_columns or ())[:2], self.label_column]
+        return dict.fromkeys(texts, not_a_text) | dict.fromkeys(values, missing_value)
 
     def process_split(self, split: str, rows: AnyDataset) -> AnyDataset:
         """Return tokenized rows, with one input per choice, and `labels` except for `predict`."""

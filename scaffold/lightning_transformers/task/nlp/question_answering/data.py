@@ -1,6 +1,6 @@
 """Data module of question answering: questions, contexts and answers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from datasets import Dataset, DatasetDict
@@ -9,6 +9,7 @@ from pydantic import NonNegativeInt, PositiveInt
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.types import Row
 from lightning_transformers.data.collators import PaddingCollator
+from lightning_transformers.data.complete import Check, missing_value
 from lightning_transformers.data.loading import AnyDataset, column_names, shipped_files
 from lightning_transformers.task.nlp.question_answering.examples import ID_COLUMN, encode_windows
 from lightning_transformers.task.nlp.question_answering.squad import answers_of, flatten
@@ -57,6 +58,10 @@ class QuestionAnsweringDataModule(PaddedTextDataModule):
         return DatasetDict(
             {split: self.one_row_per_question(split, rows) for split, rows in loaded.items()}
         )
+
+    def required_columns(self, split: str, rows: AnyDataset) -> Mapping[str, Check]:
+        """Return the columns of context and question; an answer may be missing."""
+        return dict.fromkeys(self.input_columns(), missing_value)
 
     def one_row_per_question(self, split: str, rows: AnyDataset) -> AnyDataset:
         """Return one row per question, flattening SQuAD's original json."""

@@ -1,7 +1,7 @@
 """Data module of text classification: texts or pairs of texts with labels."""
 
 import reprlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from itertools import chain
 from math import isfinite
@@ -11,6 +11,7 @@ from transformers import PreTrainedTokenizerBase
 
 from lightning_transformers.base.errors import ConfigurationError, joined
 from lightning_transformers.base.types import Columns
+from lightning_transformers.data.complete import Check, missing_text, missing_value
 from lightning_transformers.data.labels import LabelEncoder, first_values, have_fractions
 from lightning_transformers.data.loading import AnyDataset, column_names, shipped_files
 from lightning_transformers.data.texts import as_list, text_columns, tokenize
@@ -60,6 +61,13 @@ class TextClassificationDataModule(LabelledData, PaddedTextDataModule):
         )
         self.report_truncated(split, examples)
         return examples
+
+    def required_columns(self, split: str, rows: AnyDataset) -> Mapping[str, Check]:
+        """Return the columns of text, pair and label; those of the text if it can be inferred."""
+        found: dict[str, Check] = {self.label_column: missing_value}
+        with suppress(ConfigurationError):
+            found |= {c: missing_text for c in self.text_columns(split, rows) if c is not None}
+        return found
 
     def input_columns(self) -> Sequence[str]:
         """Return the columns of the text and, if set, of its pair."""

@@ -6,12 +6,13 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
 
-from datasets import Dataset
+from datasets import Dataset, Json
 from transformers import PreTrainedTokenizerBase
 
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.types import Row
 from lightning_transformers.data.collators import IGNORE_INDEX, PaddingCollator
+from lightning_transformers.data.complete import Check
 from lightning_transformers.data.exported_tokenizer import edited_tokenizer, split_words_first
 from lightning_transformers.data.loading import AnyDataset, column_names, shipped_files
 from lightning_transformers.data.reading.dialect import ReadOptions
@@ -77,6 +78,11 @@ class TokenClassificationDataModule(LabelledData, PaddedTextDataModule):
             raise no_text(split, "tokens_column", self.tokens_column)
         self.report_truncated(split, encoded)
         return encoded
+
+    def required_columns(self, split: str, rows: AnyDataset) -> Mapping[str, Check]:
+        """Return the column of the tags, unless it has lists and texts."""
+        is_mixed = isinstance((rows.features or {}).get(self.label_column), Json)
+        return {} if is_mixed else super().required_columns(split, rows)
 
     def require_words(self, split: str, rows: AnyDataset) -> None:
         """Check that a split has columns of words and, except for `predict`, of tags.

@@ -18,6 +18,7 @@ from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.types import Batch, Columns, Row
 from lightning_transformers.core.data import TransformerDataModule
 from lightning_transformers.data.cache import fingerprint
+from lightning_transformers.data.complete import Check
 from lightning_transformers.data.labels import LabelEncoder, distinct_values
 from lightning_transformers.data.loading import AnyDataset, shipped_files
 from lightning_transformers.data.reading.dialect import ReadOptions
@@ -25,7 +26,9 @@ from lightning_transformers.data.texts import TEXT_TYPES
 from lightning_transformers.task.shared.labels import LabelledData
 from lightning_transformers.task.vision.image_classification.reading import (
     absolute_paths,
+    missing_image,
     read_image,
+    unreadable_image,
 )
 
 
@@ -55,8 +58,13 @@ class ImageClassificationDataModule(LabelledData):
             {split: self.resolve_image_paths(split, rows) for split, rows in loaded.items()}
         )
 
+    def required_columns(self, split: str, rows: AnyDataset) -> Mapping[str, Check]:
+        """Return the columns of images and labels; to drop broken images, all are read."""
+        check = unreadable_image if self.on_bad_row == "drop" else missing_image
+        return {self.image_column: check, **super().required_columns(split, rows)}
+
     def resolve_image_paths(self, split: str, rows: AnyDataset) -> AnyDataset:
-        """Return rows with undecoded images, or with absolute paths to images that exist.
+        """Return rows with undecoded images, or with absolute paths.
 
         Other columns of images, such as bytes, are unchanged.
 
@@ -65,7 +73,7 @@ class ImageClassificationDataModule(LabelledData):
             rows: its raw rows.
 
         Raises:
-            ConfigurationError: for an image that does not exist, or files in several folders.
+            ConfigurationError: for files in several folders.
         """
         column, files = self.image_column, super().files_of(split)
         feature = (rows.features or {}).get(column)
@@ -117,6 +125,13 @@ class ImageClassificationDataModule(LabelledData):
     def collate_fn(self) -> Callable[[Sequence[Row]], Batch]:
         """Return the function that collates examples, see `collate`."""
         return partial(collate, processor=self.processor)
+
+    def clean_input(self, value: Any) -> Any:
+        """Return an input cleaned; raises ConfigurationError for an image that cannot be read."""
+        cleaned = super().clean_input(value)
+        for row in self.predict_rows([cleaned]):
+            read_image(row[self.image_column])
+        return cleaned
 
     def predict_rows(self, inputs: Sequence[object]) -> list[Row]:
         """Return inputs to predict on as rows.

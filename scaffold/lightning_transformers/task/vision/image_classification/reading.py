@@ -14,15 +14,13 @@ from lightning_transformers.base.types import Columns
 def absolute_paths(columns: Columns, *, column: str, base: str) -> Columns:
     """Return a column of paths made absolute, for `Dataset.map(batched=True)`.
 
-    A path without a file is a ConfigurationError.
-
     Args:
         columns: the rows.
         column: column of the paths; other values than texts are unchanged.
         base: the folder to which the paths are relative.
     """
     values = columns[column]
-    return {column: [require_file(Path(base, v)) if isinstance(v, str) else v for v in values]}
+    return {column: [str(Path(base, v)) if isinstance(v, str) else v for v in values]}
 
 
 def read_image(value: Any) -> Image.Image:
@@ -55,6 +53,23 @@ def read_image(value: Any) -> Image.Image:
         raise ConfigurationError(
             f"cannot read the image {name}: {first_line(error)} (replace it, or remove its row)"
         ) from error
+
+
+def missing_image(value: Any) -> str | None:
+    """Return the fault of an image or a path that shows without reading it, if any."""
+    path = value.get("path") if isinstance(value, Mapping) and not value.get("bytes") else value
+    if isinstance(path, str) and not Path(path).is_file():
+        return f"an image that does not exist, '{path}',"
+    return "no image" if value is None else None
+
+
+def unreadable_image(value: Any) -> str | None:
+    """Return the fault of an image or a path, if it cannot be read."""
+    try:
+        read_image(value)
+    except ConfigurationError as error:
+        return missing_image(value) or f"an unreadable image ({error})"
+    return None
 
 
 def to_rgb(image: Image.Image) -> Image.Image:

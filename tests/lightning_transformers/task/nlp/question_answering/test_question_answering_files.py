@@ -96,7 +96,12 @@ MISTAKES: dict[str, tuple[str, str, dict[str, Any], str]] = {
         {},
         "set dataset.context_column=<column>",
     ),
-    "empty": ("a.csv", "context,question,answers\na,b,a\n,b,\n", {}, "no text in column 'context'"),
+    "empty": (
+        "a.csv",
+        "context,question,answers\na,b,a\n,b,\n",
+        {},
+        "line 3 has no value in column 'context'",
+    ),
     "elsewhere": ("a.jsonl", jsonl(row(None, answers="Oslo")), {}, "'Oslo' is not in its context"),
     "unequal": (
         "a.jsonl",

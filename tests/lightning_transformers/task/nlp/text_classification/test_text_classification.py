@@ -166,22 +166,27 @@ def test_a_line_of_a_txt_file_is_the_text_whatever_its_column_was_called(tmp_pat
 
 
 HOLES: dict[str, tuple[str, str]] = {
-    "csv without a text": (
-        "text,label\na text,0\n,1\n",
-        "'text' (its other columns: {'label': '1'})",
-    ),
+    "csv without a text": ("text,label\na text,0\n,1\n", "line 3 has no text in column 'text'"),
     "csv of integers and a blank": (
         "text,label\na text,0\nanother,\nthird,1\n",
-        "'label' (its other columns: {'text': 'another'})",
+        "line 3 has no value in column 'label'",
     ),
     "lists and null": (
         '{"text": "a", "label": ["x", "y"]}\n{"text": "b", "label": null}\n',
-        "'label' (its other columns: {'text': 'b'})",
+        "line 2 has no value in column 'label'",
     ),
     "half a pair": (
         '{"text": "a", "text_pair": null, "label": 0.5}\n'
         '{"text": "b", "text_pair": "c", "label": 1}\n',
-        "'text_pair' (its other columns: {'label': 0.5, 'text': 'a'})",
+        "line 1 has no text in column 'text_pair'",
+    ),
+    "a list for a text": (
+        '{"text": ["a"], "label": 0}\n{"text": "b", "label": 1}\n',
+        "line 1 has a structure, not text, in column 'text'",
+    ),
+    "a list for a label": (
+        '{"text": "a", "label": "x"}\n{"text": "b", "label": ["y"]}\n',
+        "line 2 has a structure, not a single value, in column 'label'",
     ),
 }
 
@@ -194,8 +199,32 @@ def test_a_row_without_a_value_is_shown(hole: str, tmp_path: Path) -> None:
     data = data_module(str(path))
     with pytest.raises(ConfigurationError) as caught:
         data.setup("fit")
-    assert f"a row of the train set has no value in column {message}" in str(caught.value)
+    assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_rows_without_a_text_are_dropped_or_filled(tmp_path: Path, caplog: Any) -> None:
+    caplog.set_level("INFO")
+    path = tmp_path / "rows.jsonl"
+    values = [("a", "x"), (None, "x"), (["b"], "y"), (3, "y")]
+    write(path, [{"text": text, "label": label} for text, label in values])
+    for choice, kept in {"drop": ["a", "3"], "fill": ["a", "", "", "3"]}.items():
+        data = data_module(str(path), on_bad_row=choice)
+        data.setup("fit")
+        assert data.raw_dataset["train"]["text"] == kept
+        assert "2 bad rows: " in caplog.text
+        assert "rows.jsonl' line 3 has a structure" in caplog.text
+    write(path, [{"text": "a", "label": label} for label in ("x", "y", None)])
+    data = data_module(str(path), on_bad_row="fill")
+    with pytest.raises(ConfigurationError, match="line 3 has no value in column 'label'"):
+        data.setup("fit")
+
+
+def test_a_missing_column_is_named_with_the_delimiter(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("text;class\na, b;0\nc;1\n")
+    data = data_module(str(tmp_path / "rows.csv"))
+    with pytest.raises(ConfigurationError, match=r"no column 'label' .*; read with delimiter ';'"):
+        data.setup("fit")
 
 
 def test_classes_that_are_called_none_in_a_csv(tmp_path: Path) -> None:
@@ -232,7 +261,7 @@ def test_only_numbers_that_are_not_whole_are_a_regression(
     labels: list[Any], kind: str, classes: list[str] | None, tmp_path: Path
 ) -> None:
     rows = [{"text": "a", "label": label} for label in labels]
-    data = data_module(write(tmp_path / "rows.jsonl", rows))
+    data = data_module(write(tmp_path / "rows.jsonl", rows), on_bad_row="drop")
     assert data.kind_of_labels() == kind
     assert classes is None or data.class_names() == classes
 

@@ -84,11 +84,14 @@ def test_every_kind_of_image_becomes_rgb(tmp_path: Path) -> None:
 
 
 MISTAKES: dict[str, tuple[str, str]] = {
-    "missing image": ("image,label\nno.png,train\n", "image '{folder}/no.png' does not exist"),
+    "missing image": (
+        "image,label\nno.png,train\n",
+        "line 2 has an image that does not exist, '{folder}/no.png',",
+    ),
     "unknown class": ("image,label\nok.png,trian\n", "(did you mean 'train'?)"),
     "no label": ("image,label\nok.png,\n", "the label 'None' in column 'label'"),
     "other column": ("img,label\nok.png,train\n", "no column 'image' (its columns: img, label)"),
-    "numbers": ("image,label\n1,train\n", "image '{folder}/1' does not exist"),
+    "numbers": ("image,label\n1,train\n", "an image that does not exist, '{folder}/1',"),
     "broken image": ("image,label\nbad.png,train\n", "cannot read the image '{folder}/bad.png': "),
 }
 WHEN_READ = ("broken image",)
@@ -108,6 +111,20 @@ def test_mistake(mistake: str, project: Path) -> None:
         validation_batches(data) if mistake in WHEN_READ else data.setup("fit")
     assert message.format(folder=folder) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_rows_with_broken_images_are_dropped(
+    project: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    photos = write_photos(project)
+    file = Path(write("csv", photos))
+    (photos / "bus" / "00.png").write_bytes(b"no image")
+    file.write_text(file.read_text() + "no.png,bus\n")
+    data = data_module(train_file=str(file), validation_file=str(file), on_bad_row="drop")
+    assert sum(len(batch["labels"]) for batch in validation_batches(data)) == 29
+    assert "own.csv' line 2 has an unreadable image (cannot read" in caplog.text
+    assert "own.csv' line 32 has an image that does not exist" in caplog.text
 
 
 def test_mistake_of_folders(project: Path) -> None:
