@@ -248,7 +248,7 @@ def test_mistake_in_an_experiment_names_the_file(
         ("task.nose=1", "task.nose: LanguageModelingTransformer has no argument 'nose'"),
         ("task.downstream_model_type=transformers.AutoModl", "no class 'AutoModl' (did you mean"),
         ("dataset.train_fil=x", "has no argument 'train_fil' (did you mean 'train_file'?)"),
-        ("dataset.train_file=[a,b]", "dataset.train_file=['a', 'b']: Input should be a valid str"),
+        ("dataset.revision=[a,b]", "dataset.revision=['a', 'b']: Input should be a valid str"),
         ("training.batch_size=0", "dataset.batch_size=0: Input should be greater than 0"),
     ],
 )
