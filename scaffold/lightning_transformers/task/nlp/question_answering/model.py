@@ -43,8 +43,9 @@ class QuestionAnsweringTransformer(TaskTransformer):
         if self.formulas < 2:
             return super().compute_loss(outputs, batch, stage)
         logits, positions = self.logits_and_labels(outputs, batch)
-        total = cross_entropy(logits, positions, reduction="sum") / 2
-        return Loss(total, self.count_targets(batch))
+        count = self.count_targets(batch)
+        total = cross_entropy(logits, positions, reduction="sum")
+        return Loss(total * count / max(len(positions), 1), count)
 
     def count_targets(self, batch: Batch) -> Tensor:
         """Return the number of windows in the batch, a scalar: the loss is their mean."""
