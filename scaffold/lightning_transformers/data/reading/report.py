@@ -67,5 +67,6 @@ class Report:
             lines.append(f"read '{self.names[file]}' with {facts}")
         if self.rejected:
             verb = "dropped" if self.on_bad_row == "drop" else "left empty"
-            lines.append(f"{verb} {self.rejected} bad rows: {self.places()}")
+            rows = "row" if self.rejected == 1 else "rows"
+            lines.append(f"{verb} {self.rejected} bad {rows}: {self.places()}")
         return lines
