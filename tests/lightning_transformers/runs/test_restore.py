@@ -134,7 +134,8 @@ def test_a_checkpoint_that_does_not_say_its_task_is_tried(classifier: str, tmp_p
 def test_a_checkpoint_in_a_run_folder_is_suggested(typed: str, hint: str, project: Path) -> None:
     Path("run/checkpoints").mkdir(parents=True)
     Path("run/checkpoints/last.ckpt").touch()
-    with pytest.raises(ConfigurationError, match=rf"at '{typed}' \(did you mean .*{hint}"):
+    suggestion = rf"{typed} is not a file \(did you mean .*{hint}"
+    with pytest.raises(ConfigurationError, match=suggestion):
         restore(compose(["task=nlp/text_classification", f"checkpoint_path={typed}"]))
 
 

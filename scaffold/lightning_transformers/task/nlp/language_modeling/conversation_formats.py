@@ -29,9 +29,9 @@ def conversation_columns(present: Collection[str], messages_column: str | None) 
 
     Args:
         present: the columns of the dataset.
-        messages_column: a column of messages, which precedes other formats; None: no such column.
+        messages_column: the column of messages; None or `messages`: that of any format.
     """
-    formats = ((messages_column,), *FORMATS) if messages_column else FORMATS
+    formats = FORMATS if messages_column in (None, MESSAGES) else ((messages_column,),)
     return next((columns for columns in formats if {*columns} <= {*present}), ())
 
 

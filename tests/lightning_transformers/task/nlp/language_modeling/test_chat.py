@@ -113,7 +113,11 @@ MISTAKES: dict[str, tuple[list[Any], dict[str, Any], str]] = {
     ),
     "another column": ([TWO], {"messages_column": "chat"}, "no column 'chat'"),
     "texts": (["Hi"], {}, "'Hi' is not a conversation: give a list of {role: user"),
-    "other keys": ([[{"from": "human", "value": "Hi"}]], {}, "is not a message of a conversation"),
+    "other keys": (
+        [[{"speaker": "human", "text": "Hi"}]],
+        {},
+        "is not a message of a conversation",
+    ),
     "blocks": ([TWO], {"packing": "blocks"}, "set dataset.packing=documents or none"),
     "no template": ([TWO], {}, "has no chat template: set dataset.chat_template=<file>, such as"),
     "no prefix": ([TWO], {"chat_template": FORGETFUL}, "with {% generation %}"),
