@@ -116,7 +116,9 @@ def test_prediction_needs_the_languages_and_no_files() -> None:
     (batch,) = data.predict_batches(["A cat."], 1)
     source = TOKENIZER.decode(batch["input_ids"][0], skip_special_tokens=True)
     assert source == "translate English to German: A cat."
-    with pytest.raises(ConfigurationError, match=r"unknown without a dataset: set dataset\.source_language="):
+    with pytest.raises(
+        ConfigurationError, match=r"unknown without a dataset: set dataset\.source_language="
+    ):
         task.predict(["A cat."], data_module())
     with pytest.raises(ConfigurationError, match="a mapping with 'en'"):
         task.predict([{"de": "Eine Katze."}], data)
