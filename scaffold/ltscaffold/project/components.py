@@ -120,8 +120,11 @@ def own_target(project: Path, answers: Answers, component: Component) -> tuple[s
         return None
     path = f"{module.replace('.', '/')}.py"
     others = [each for each in answers.components if each.name != component.name]
-    is_taken = name in {COMPONENT_TYPES[each.type].class_name(each.name) for each in others}
-    return None if is_taken or name not in _classes(project, path) else (path, name)
+    taken = {COMPONENT_TYPES[each.type].class_name(each.name) for each in others}
+    # Branches may have made two components of one name, each in its layout.
+    layouts = [each for each in answers.components if each.folder != component.folder]
+    taken |= {f"{answers.package}/{each.module.replace('.', '/')}.py" for each in layouts}
+    return None if taken & {name, path} or name not in _classes(project, path) else (path, name)
 
 
 def _classes(project: Path, path: str) -> set[str]:

@@ -29,7 +29,7 @@ def test_all_of_several_are_found_among_others(
 ) -> None:
     keys = ["core.excludesfile", "init.templatedir"]
     use(monkeypatch, tmp_path, HARMLESS + "".join(UNFIT[key] for key in keys))
-    assert sorted(found()) == keys
+    assert sorted(found(SOURCE_URL)) == keys
 
 
 def test_the_problem_and_the_way_out_are_named(
