@@ -158,7 +158,8 @@ class DatasetContract:
     def compose(self, run_dir: Path) -> DictConfig:
         """Return the config of a short run."""
         chosen = (f"task={self.task}", f"dataset={self.task}/{self.dataset}", *self.rows)
-        return smoke_config(type(self), run_dir, *chosen)
+        steps = ("trainer.limit_train_batches=1", "trainer.max_epochs=2")
+        return smoke_config(type(self), run_dir, *chosen, *steps)
 
 
 class CallbackContract:

@@ -27,7 +27,7 @@ def test_each_setting_is_found_and_named(
 def test_all_of_several_are_found_among_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keys = ["core.excludesfile", "init.templatedir"]
+    keys = ["core.excludesfile", "protocol.ltscaffold.allow"]
     use(monkeypatch, tmp_path, HARMLESS + "".join(UNFIT[key] for key in keys))
     assert sorted(found(SOURCE_URL)) == keys
 
