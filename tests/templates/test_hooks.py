@@ -81,6 +81,9 @@ EXCLUDED_OF_DATA = {
     "samples": "follows from the hyperparameters",
     "map_rows": "for subclasses to call",
     "predict_dataset": "follows from predict_rows",
+    "processor_to_export": "follows from the hyperparameters",
+    "read_options": "follows from the hyperparameters",
+    "required_columns": "follows from the hyperparameters",
     "require_columns": "for subclasses to call",
 }
 

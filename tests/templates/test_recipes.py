@@ -60,7 +60,7 @@ def build(base: str, *recipes: str) -> TaskTransformer:
 def trainer(limit_val_batches: int = 0) -> Trainer:
     return Trainer(
         accelerator="cpu",
-        max_steps=1,
+        max_steps=2,  # the first warms up
         limit_val_batches=limit_val_batches,
         logger=False,
         enable_checkpointing=False,
