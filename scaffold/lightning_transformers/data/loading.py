@@ -22,7 +22,6 @@ from lightning_transformers.base.hub import prepare_hub_access
 from lightning_transformers.data.reading.dialect import ReadOptions
 from lightning_transformers.data.reading.images import (
     image_folder,
-    images_in,
     read_images,
     read_metadata,
 )
@@ -137,8 +136,8 @@ def load_files(
 
 def local_files(split: str, names: FileNames, prefers_images: bool) -> list[str]:
     """Return the paths of the local files of a split, of an archive or a folder of images once."""
-    if folder := image_folder(names, prefers_images):
-        return [str(folder)]
+    if found := image_folder(names, prefers_images):
+        return [str(found[0])]
     paths = dict.fromkeys(source.path for source in find_sources(split, names))
     return [path for path in paths if not is_url(path)]
 
@@ -186,8 +185,9 @@ def _load(split: str, names: FileNames, reader: DatasetReader, options: ReadOpti
         return read_dataset(sources, options, reader.folder)
 
     try:
-        if folder := image_folder(names, options.prefers_images):
-            rows = read_metadata(folder, read) or read_images(split, images_in(folder))
+        if found := image_folder(names, options.prefers_images):
+            folder, images = found
+            rows = read_metadata(folder, read) or read_images(split, images)
             return rows.to_iterable_dataset() if reader.streaming else rows
         sources = find_sources(split, names, None if reader.streaming else reader.download)
         return read_stream(sources, options) if reader.streaming else read(sources)

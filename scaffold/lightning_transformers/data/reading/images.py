@@ -1,7 +1,5 @@
 """Folders of images: a subfolder per class, images only, or images with a metadata file."""
 
-import hashlib
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -9,6 +7,7 @@ from datasets import ClassLabel, Dataset, Features, Image
 from datasets.packaged_modules.imagefolder.imagefolder import ImageFolder
 
 from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.data.cache import digest_of
 from lightning_transformers.data.reading.sources import (
     FORMATS,
     FileNames,
@@ -19,12 +18,13 @@ from lightning_transformers.data.reading.sources import (
     state_of,
 )
 
+IMAGE_ENDINGS = set(ImageFolder.EXTENSIONS)
 METADATA = ImageFolder.METADATA_FILENAMES
 """Names of a file with columns of the images, of which `file_name` is the path."""
 
 
-def image_folder(names: FileNames, prefers_images: bool) -> Path | None:
-    """Return the folder that a name stands for, if its images are read.
+def image_folder(names: FileNames, prefers_images: bool) -> tuple[Path, list[Path]] | None:
+    """Return the folder that a name stands for, if its images are read, and these, sorted.
 
     Args:
         names: see `FileNames`.
@@ -32,14 +32,10 @@ def image_folder(names: FileNames, prefers_images: bool) -> Path | None:
     """
     if not isinstance(names, str) or is_url(names) or not (folder := absolute(names)).is_dir():
         return None
-    has_rows = not prefers_images and any(file.suffix in FORMATS for file in files_below(folder))
-    return folder if images_in(folder) and not has_rows else None
-
-
-def images_in(folder: Path) -> list[Path]:
-    """Return the images in a folder and its subfolders, sorted."""
-    endings = set(ImageFolder.EXTENSIONS)
-    return [file for file in files_below(folder) if file.suffix.lower() in endings]
+    files = files_below(folder)
+    images = [file for file in files if file.suffix.lower() in IMAGE_ENDINGS]
+    has_rows = not prefers_images and any(file.suffix in FORMATS for file in files)
+    return (folder, images) if images and not has_rows else None
 
 
 def read_images(split: str, images: Sequence[Path]) -> Dataset:
@@ -87,5 +83,4 @@ def read_metadata(folder: Path, read: Callable[[Sequence[Source]], Dataset]) -> 
 def digest_of_images(rows: Dataset, images: Sequence[Path]) -> str:
     """Return a cache key of rows that changes with each replaced image."""
     states = [(str(image), state_of(image)) for image in images if image.is_file()]
-    text = repr((rows._fingerprint, states))
-    return hashlib.blake2b(os.fsencode(text), digest_size=16).hexdigest()
+    return digest_of([rows._fingerprint, states])

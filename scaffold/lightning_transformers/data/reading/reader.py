@@ -1,7 +1,6 @@
 """Read files of rows as a dataset, cached by content, or as a stream."""
 
 import csv
-import hashlib
 import json
 import logging
 import shutil
@@ -18,6 +17,7 @@ from datasets.iterable_dataset import ArrowExamplesIterable
 from datasets.table import MemoryMappedTable
 
 from lightning_transformers.base.errors import ConfigurationError, first_line
+from lightning_transformers.data.cache import digest_of
 from lightning_transformers.data.reading.conll import read_conll
 from lightning_transformers.data.reading.delimited import read_delimited
 from lightning_transformers.data.reading.dialect import ReadOptions
@@ -69,7 +69,7 @@ def read_dataset(sources: Sequence[Source], options: ReadOptions, folder: Path) 
         ConfigurationError: for a file that cannot be read.
     """
     description = [VERSION, asdict(options), [source.identity for source in sources]]
-    key = hashlib.blake2b(json.dumps(description).encode(), digest_size=16).hexdigest()
+    key = digest_of(description)
     cached = folder / "files" / key
     report = Report([source.name for source in sources], options.on_bad_row)
     if cached.is_dir():

@@ -1,15 +1,17 @@
 """Task of summarization."""
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import regex
-from nltk.stem.porter import PorterStemmer
 from torchmetrics.functional.text import rouge_score
 from torchmetrics.functional.text.rouge import _normalize_and_tokenize_text, _rouge_lsum_score
 
 from lightning_transformers.task.shared.seq2seq import Seq2SeqTransformer
 from lightning_transformers.training.metrics import TextMetric
+
+if TYPE_CHECKING:
+    from nltk.stem.porter import PorterStemmer
 
 WORD = regex.compile(r"[^\W_\p{M}][^\W_]*")
 """A word with its combining marks, such as the vowel signs of Hindi, at which `re` splits."""
@@ -48,17 +50,21 @@ class Rouge(TextMetric):
         scores = rouge_score(
             summaries, references, use_stemmer=True, normalizer=words, rouge_keys=ROUGE
         )
-        lsum = [_rouge_lsum_score(*map(sentences, pair))["fmeasure"] for pair in records]
+        from nltk.stem.porter import PorterStemmer  # takes a second, and only scores need it
+
+        stemmer = PorterStemmer()
+        split = [[sentences(text, stemmer) for text in pair] for pair in records]
+        lsum = [_rouge_lsum_score(*pair)["fmeasure"] for pair in split]
         return {
             **{name: 100 * float(scores[f"{name}_fmeasure"]) for name in ROUGE},
             "rougeLsum": 100 * float(sum(lsum)) / len(lsum),
         }
 
 
-def sentences(text: str) -> list[Sequence[str]]:
-    """Return the stemmed words of each sentence."""
+def sentences(text: str, stemmer: "PorterStemmer") -> list[Sequence[str]]:
+    """Return the words of each sentence, stemmed by `stemmer`."""
     parts = SENTENCE_END.split(text)
-    return [_normalize_and_tokenize_text(part, PorterStemmer(), words) for part in parts]
+    return [_normalize_and_tokenize_text(part, stemmer, words) for part in parts]
 
 
 def words(text: str) -> str:
