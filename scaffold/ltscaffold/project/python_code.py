@@ -1,7 +1,21 @@
-"""The definitions of a Python file; none if the file has a syntax error."""
+"""The code of a project: its files, and the definitions of a Python file."""
 
 import ast
+import os
+import stat
 from collections.abc import Iterator
+from pathlib import Path, PurePath
+
+from ltscaffold.git import ignored_paths
+
+NOT_SOURCES = {"__pycache__", "node_modules", "outputs"}
+"""Folders with files that a project has not written, besides environments and recorded runs."""
+SOURCES = {".cfg", ".ini", ".py", ".sh", ".toml", ".yaml", ".yml"}
+"""Suffixes of the files that codemods read."""
+MAX_BYTES = 1_000_000
+"""A larger file is data."""
+RUN = {"config.yaml", "manifest.yaml"}
+"""The files by which a folder is a recorded run."""
 
 
 def parse_or_empty(code: bytes | str | None) -> ast.Module:
@@ -18,3 +32,25 @@ def methods(code: bytes | str | None) -> Iterator[tuple[str, ast.FunctionDef]]:
         if isinstance(node, ast.ClassDef):
             functions = (each for each in node.body if isinstance(each, ast.FunctionDef))
             yield from ((node.name, function) for function in functions)
+
+
+def sources(project: Path) -> list[str]:
+    """Return the paths of code and configs in a project, relative to it, sorted.
+
+    Files that git ignores, large files, environments and runs are omitted.
+    """
+    found = []
+    for folder, folders, names in os.walk(project):
+        if Path(folder) != project and ("pyvenv.cfg" in names or set(names) >= RUN):
+            folders.clear()
+            continue
+        folders[:] = [name for name in folders if not (name.startswith(".") or name in NOT_SOURCES)]
+        paths = (Path(folder, name) for name in names if PurePath(name).suffix in SOURCES)
+        found += [p.relative_to(project).as_posix() for p in paths if is_small_file(p)]
+    return sorted(set(found) - set(ignored_paths(project, found)))
+
+
+def is_small_file(path: Path) -> bool:
+    """Return whether a path is a regular file, no link, of at most `MAX_BYTES`."""
+    status = path.lstat()
+    return stat.S_ISREG(status.st_mode) and status.st_size <= MAX_BYTES

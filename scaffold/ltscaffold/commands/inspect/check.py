@@ -31,7 +31,7 @@ from ltscaffold.record.answers import (
 from ltscaffold.templating import source
 from ltscaffold.templating.catalog import Catalog, read_catalog
 from ltscaffold.templating.copier_rehearsal import unfit_settings
-from ltscaffold.templating.render import SUFFIX
+from ltscaffold.templating.render import SUFFIX, Files
 from ltscaffold.templating.samples import render_each, sample_answers, samples
 from ltscaffold.writing.plan import read
 
@@ -56,9 +56,10 @@ def check(project: Path, name: str | None = None, smoke: bool = False) -> list[F
     findings = [*check_legacy_distribution(), *check_ejected(project, answers)]
     if any(finding.code == "template-error" for finding in findings):
         return findings  # so the project's files cannot be rendered and compared
-    findings += check_ignored(project, answers)
+    files = project_files(project, answers)
+    findings += check_ignored(project, files)
     findings += check_shadowing(project)
-    findings += check_git_settings(project, answers)
+    findings += check_git_settings(files)
     sources = Sources(project)
     for entry in status(project).components:
         if chosen in (None, entry.component):
@@ -124,12 +125,10 @@ def check_run(project: Path, component: Component) -> Iterator[Finding]:
             yield Finding("run", "train.py", 0, f"{error} (`python {' '.join(command)}`)")
 
 
-def check_ignored(project: Path, answers: Answers) -> Iterator[Finding]:
+def check_ignored(project: Path, files: Files) -> Iterator[Finding]:
     """Yield a finding for each generated file that git ignores."""
     fragments = [f"{PROJECT_FRAGMENTS}/{name}{SUFFIX}" for name in ejected_fragments(project)]
-    for path in ignored_paths(
-        project, [*project_files(project, answers), *fragments, ANSWERS_FILE]
-    ):
+    for path in ignored_paths(project, [*files, *fragments, ANSWERS_FILE]):
         yield Finding("ignored-file", path, 0, IGNORED_BY_GIT)
 
 
@@ -140,9 +139,9 @@ def check_shadowing(project: Path) -> Iterator[Finding]:
         yield Finding("shadowing-module", path, 0, message)
 
 
-def check_git_settings(project: Path, answers: Answers) -> Iterator[Finding]:
+def check_git_settings(files: Files) -> Iterator[Finding]:
     """Yield a finding for each of the user's git settings with which `copier update` goes wrong."""
-    for setting, problem in unfit_settings(project_files(project, answers), source.SOURCE_URL):
+    for setting, problem in unfit_settings(files, source.SOURCE_URL):
         message = (
             f"`copier update` {problem} with your git setting {setting.key}={setting.value}; "
             f"use `ltscaffold update`, or reset it: {setting.reset}"

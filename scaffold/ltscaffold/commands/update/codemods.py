@@ -4,8 +4,6 @@ They ship with the package, not the templates, so that Copier asks for no trust 
 """
 
 import difflib
-import os
-import stat
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from io import BytesIO
@@ -19,17 +17,7 @@ from ltscaffold.commands.update.runtime_names import (
     has_current_imports,
 )
 from ltscaffold.errors import ScaffoldError
-from ltscaffold.git import ignored_paths
 from ltscaffold.writing.plan import Plan, SourceLocation, compute_changes, read
-
-NOT_SOURCES = {"__pycache__", "node_modules", "outputs"}
-"""Folders with files that a project has not written, besides environments and recorded runs."""
-SOURCES = {".cfg", ".ini", ".py", ".sh", ".toml", ".yaml", ".yml"}
-"""Suffixes of the files that codemods read."""
-MAX_BYTES = 1_000_000
-"""A larger file is data."""
-RUN = {"config.yaml", "manifest.yaml"}
-"""The files by which a folder is a recorded run."""
 
 
 @dataclass(frozen=True)
@@ -123,25 +111,3 @@ def changed_lines(before: str, after: str) -> Iterator[str]:
             replaced = [[" ".join(lines)] for lines in replaced]
         for line, texts in enumerate(zip(*replaced, strict=True) if tag != "equal" else (), j + 1):
             yield f"{line}: {' → '.join(' '.join(text.split()) for text in texts)}"
-
-
-def sources(project: Path) -> list[str]:
-    """Return the paths of code and configs in a project, relative to it, sorted.
-
-    Files that git ignores, large files, environments and runs are omitted.
-    """
-    found = []
-    for folder, folders, names in os.walk(project):
-        if Path(folder) != project and ("pyvenv.cfg" in names or set(names) >= RUN):
-            folders.clear()
-            continue
-        folders[:] = [name for name in folders if not (name.startswith(".") or name in NOT_SOURCES)]
-        paths = (Path(folder, name) for name in names if PurePath(name).suffix in SOURCES)
-        found += [p.relative_to(project).as_posix() for p in paths if is_small_file(p)]
-    return sorted(set(found) - set(ignored_paths(project, found)))
-
-
-def is_small_file(path: Path) -> bool:
-    """Return whether a path is a regular file, no link, of at most `MAX_BYTES`."""
-    status = path.lstat()
-    return stat.S_ISREG(status.st_mode) and status.st_size <= MAX_BYTES

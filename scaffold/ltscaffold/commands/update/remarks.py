@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ltscaffold.commands.update.codemods import CODEMODS, run_codemods, sources
+from ltscaffold.commands.update.codemods import CODEMODS, run_codemods
 from ltscaffold.git import ignored_paths
 from ltscaffold.project.components import component_files, source_files
 from ltscaffold.project.diagnostics import IGNORED_BY_GIT
 from ltscaffold.project.project_fragments import ejected_changes
+from ltscaffold.project.python_code import sources
 from ltscaffold.project.removed_hooks import removed_hooks
 from ltscaffold.record.answers import Answers, Component
 from ltscaffold.record.component_types import COMPONENT_TYPES

@@ -2,7 +2,6 @@
 
 import ast
 import builtins
-import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +9,7 @@ from functools import cache, cached_property
 from importlib.util import find_spec
 from pathlib import Path
 
-from ltscaffold.project.python_code import parse_or_empty
+from ltscaffold.project.python_code import parse_or_empty, sources
 from ltscaffold.record.component_types import CALLBACK, DATASET, TASK
 
 ROOTS = {"LightningModule": TASK, "LightningDataModule": DATASET, "Callback": CALLBACK}
@@ -121,14 +120,9 @@ class Sources:
 
     @cached_property
     def _texts(self) -> list[str]:
-        """The Python files of the project, without environments and hidden folders."""
-        texts = []
-        for folder, folders, names in os.walk(self.project):
-            is_environment = "pyvenv.cfg" in names
-            folders[:] = [each for each in folders if each[0] != "." and not is_environment]
-            paths = [Path(folder, each) for each in names if each.endswith(".py")]
-            texts += [path.read_text(encoding="utf-8", errors="replace") for path in paths]
-        return texts
+        """The Python files of the project."""
+        paths = [self.project / path for path in sources(self.project) if path.endswith(".py")]
+        return [path.read_text(encoding="utf-8", errors="replace") for path in paths]
 
     def classes(self, path: str) -> list[ClassSource]:
         """Return the classes that a Python file of the project defines."""

@@ -9,9 +9,10 @@ import pytorch_lightning as pl
 
 from ltscaffold.commands.inspect.check import check
 from ltscaffold.commands.update import codemods, remarks
-from ltscaffold.commands.update.codemods import Codemod, sources
+from ltscaffold.commands.update.codemods import Codemod
 from ltscaffold.commands.update.update import plan_update
 from ltscaffold.errors import ScaffoldError
+from ltscaffold.project.python_code import sources
 from ltscaffold.project.removed_hooks import REMOVED_HOOKS
 from ltscaffold.project.status import status
 from ltscaffold.record.answers import ANSWERS_FILE, Answers, Component, read_project
