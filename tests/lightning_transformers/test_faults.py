@@ -5,14 +5,13 @@ from typing import Any, ClassVar
 
 import pytest
 import torch
-from omegaconf import DictConfig
 from torch import Tensor
 
 from lightning_transformers.base.types import Batch, Loss
-from lightning_transformers.config.compose import compose
 from lightning_transformers.task.nlp.text_classification import TextClassificationTransformer
-from lightning_transformers.testing import SMOKE, TaskContract
+from tests.helpers.contracts import contract
 
+TASK = "nlp/text_classification"
 Plain = TextClassificationTransformer
 
 
@@ -131,31 +130,17 @@ def line_of(cls: type) -> int:
     ][0]
 
 
-def contract(cls: type[Plain]) -> TaskContract:
-    """Return the test of a task; as a local class, it is not collected by pytest."""
-
-    class Contract(TaskContract):
-        task_class = cls
-
-        def compose(self, run_dir: Path) -> DictConfig:
-            target = f"task._target_={cls.__module__}.{cls.__name__}"
-            chosen = ("task=nlp/text_classification", target, f"training.run_dir={run_dir}")
-            return compose([*SMOKE, *chosen])
-
-    return Contract()
-
-
 @pytest.mark.parametrize("cls", FAULTS)
 def test_fault_is_reported_at_its_line(cls: type[Plain], tmp_path: Path) -> None:
     with pytest.raises(AssertionError) as failed:
-        contract(cls).test_trains(tmp_path)
+        contract(cls, TASK).test_trains(tmp_path)
     message = str(failed.value)
     assert message.startswith(f"{__file__}:{line_of(cls)}")
     assert FAULTS[cls] in message
 
 
 def test_head_may_be_frozen_on_purpose(tmp_path: Path) -> None:
-    test = contract(FreezesHead)
+    test = contract(FreezesHead, TASK)
     kept = lambda self, due: {name for name in due if "classifier" not in name}  # noqa: E731
     type(test).parameters_to_change = kept  # type: ignore[method-assign]
     test.test_trains(tmp_path)
@@ -175,4 +160,4 @@ class Copies(Plain):
 
 
 def test_legitimate_code_is_no_fault(tmp_path: Path) -> None:
-    contract(Copies).test_trains(tmp_path)
+    contract(Copies, TASK).test_trains(tmp_path)

@@ -6,12 +6,11 @@ from typing import Any
 
 import pytest
 import torch
-from omegaconf import DictConfig
 
-from lightning_transformers.config.compose import compose
 from lightning_transformers.task.nlp.language_modeling import LanguageModelingTransformer
-from lightning_transformers.testing import SMOKE, TaskContract
+from tests.helpers.contracts import contract
 
+TASK = "nlp/language_modeling"
 NORM = "model.transformer.ln_f.weight"
 
 
@@ -56,22 +55,8 @@ class StandsStill(LeavesOut):
         return [*super().parameter_groups(), {"params": [self.named()], "lr": 0.0}]
 
 
-def contract(cls: type[Plain]) -> TaskContract:
-    """Return the test of a task; as a local class, it is not collected by pytest."""
-
-    class Contract(TaskContract):
-        task_class = cls
-
-        def compose(self, run_dir: Path) -> DictConfig:
-            target = f"task._target_={cls.__module__}.{cls.__name__}"
-            overrides = ("task=nlp/language_modeling", target, f"training.run_dir={run_dir}")
-            return compose([*SMOKE, *overrides])
-
-    return Contract()
-
-
 def test_task_passes(tmp_path: Path) -> None:
-    contract(Plain).test_trains(tmp_path)
+    contract(Plain, TASK).test_trains(tmp_path)
 
 
 FAULTS = {
@@ -84,7 +69,7 @@ FAULTS = {
 @pytest.mark.parametrize("cls", FAULTS)
 def test_fault_is_named(cls: type[Plain], tmp_path: Path) -> None:
     with pytest.raises(AssertionError) as failed:
-        contract(cls).test_trains(tmp_path)
+        contract(cls, TASK).test_trains(tmp_path)
     assert f"{FAULTS[cls]}: ['{NORM}']" in str(failed.value)
 
 
@@ -97,11 +82,11 @@ MEANT: dict[type[Plain], Callable[[set[str]], set[str]]] = {
 
 @pytest.mark.parametrize("cls", MEANT)
 def test_task_may_mean_it(cls: type[Plain], tmp_path: Path, monkeypatch: Any) -> None:
-    test = contract(cls)
+    test = contract(cls, TASK)
     monkeypatch.setattr(test, "parameters_to_change", MEANT[cls])
     test.test_trains(tmp_path)
 
 
 @pytest.mark.parametrize("cls", [StandsStill, Frozen])
 def test_fixed_parameters_are_not_reported(cls: type[Plain], tmp_path: Path) -> None:
-    contract(cls).test_trains(tmp_path)
+    contract(cls, TASK).test_trains(tmp_path)

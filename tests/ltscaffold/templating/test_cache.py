@@ -104,18 +104,15 @@ def test_processes_that_fill_it_at_once_agree(
     assert made == {cache.intact("x")}
 
 
+@pytest.mark.usefixtures("cache_of_the_test")
 def test_the_cache_of_another_user_is_not_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "ltscaffold").mkdir()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
-    cache.cache_root.cache_clear()
-    try:
-        with pytest.raises(ScaffoldError, match="another user owns it"):
-            source.versions(source.SOURCE_URL)
-    finally:
-        cache.cache_root.cache_clear()
+    with pytest.raises(ScaffoldError, match="another user owns it"):
+        source.versions(source.SOURCE_URL)
 
 
 def test_a_newest_commit_that_is_not_the_latest_version_is_named(

@@ -7,7 +7,7 @@ import pytest
 
 from build_tools.release_templates import BUNDLE, TEMPLATES, newest_version, release
 from ltscaffold.errors import ScaffoldError
-from ltscaffold.templating import cache, source
+from ltscaffold.templating import source
 from tests.conftest import Run
 from tests.helpers.releases import NEXT, build_release
 from tests.helpers.tree import tree
@@ -45,19 +45,17 @@ def test_without_git_the_error_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
         source.versions(source.SOURCE_URL)
 
 
+@pytest.mark.usefixtures("cache_of_the_test")
 def test_a_cache_that_cannot_be_written_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    cache.cache_root.cache_clear()
-    try:
-        with pytest.raises(ScaffoldError, match="set XDG_CACHE_HOME"):
-            source.versions(source.SOURCE_URL)
-    finally:
-        cache.cache_root.cache_clear()
+    with pytest.raises(ScaffoldError, match="set XDG_CACHE_HOME"):
+        source.versions(source.SOURCE_URL)
 
 
+@pytest.mark.usefixtures("cache_of_the_test")
 def test_the_users_git_attributes_are_out_of_reach(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -65,13 +63,9 @@ def test_the_users_git_attributes_are_out_of_reach(
     (tmp_path / "git/attributes").write_text("*.jinja export-ignore\n")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    cache.cache_root.cache_clear()
-    try:
-        assert tree(
-            source.checkout(source.SOURCE_URL, source.versions(source.SOURCE_URL)[-1])
-        ) == tree(TEMPLATES)
-    finally:
-        cache.cache_root.cache_clear()
+    assert tree(source.checkout(source.SOURCE_URL, source.versions(source.SOURCE_URL)[-1])) == tree(
+        TEMPLATES
+    )
 
 
 def test_newest_version_is_the_templates_folder() -> None:
