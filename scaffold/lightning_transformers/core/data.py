@@ -4,16 +4,17 @@ import logging
 import reprlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from datasets import Dataset, DatasetDict, IterableDataset
-from pydantic import NonNegativeInt, PositiveInt
+from pydantic import Field, PositiveInt
 from pytorch_lightning import Callback
 from torch.utils.data import DataLoader
 
 from lightning_transformers.base.errors import NO_DATASET, ConfigurationError
 from lightning_transformers.base.hyperparameters import hyperparameters_of, set_hyperparameters
 from lightning_transformers.base.types import Batch, Row
+from lightning_transformers.base.value_types import Seed, Workers
 from lightning_transformers.core.loaders import DataLoaders
 from lightning_transformers.data.cache import fingerprint
 from lightning_transformers.data.cleaning import clean_columns
@@ -91,7 +92,7 @@ class TransformerDataModule(DataLoaders):
     validation_subset_name: str | None = None
     test_subset_name: str | None = None
     predict_subset_name: str | None = None
-    train_val_split: float = 0.1
+    train_val_split: Annotated[float, Field(ge=0, lt=1)] = 0.1
     """Fraction of the training set to hold out if there is no validation set."""
     limit_train_samples: PositiveInt | None = None
     limit_val_samples: PositiveInt | None = None
@@ -99,11 +100,11 @@ class TransformerDataModule(DataLoaders):
     streaming: bool = False
     """Read and process rows on demand instead of beforehand."""
     batch_size: PositiveInt = 16
-    num_workers: NonNegativeInt = 0
-    preprocessing_num_workers: PositiveInt | None = None
+    num_workers: Workers = 0
+    preprocessing_num_workers: Annotated[int, Field(gt=0, le=256)] | None = None
     load_from_cache_file: bool = True
     cache_dir: str | None = None
-    seed: int = 0
+    seed: Seed = 0
     """Seed of the held-out split and of shuffling."""
 
     sample_files: ClassVar[dict[str, str]]

@@ -7,7 +7,6 @@ from textwrap import shorten
 from typing import Any, ClassVar, cast
 
 import torch
-from hydra.utils import instantiate
 from lightning_fabric.utilities import move_data_to_device
 from pytorch_lightning import Callback, LightningModule
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
@@ -20,6 +19,7 @@ from transformers.utils.generic import ModelOutput
 
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.hyperparameters import set_hyperparameters, to_plain
+from lightning_transformers.base.instantiation import instantiate
 from lightning_transformers.base.seeding import keyed_generator
 from lightning_transformers.base.types import Batch, Checkpoint, Loss, Settings
 from lightning_transformers.core.data import TransformerDataModule
@@ -309,8 +309,7 @@ class TaskTransformer(LightningModule):
         """
         if self.optimizer_config["_target_"] == "torch.optim.LBFGS":  # supports one group only
             groups = [{"params": [p for group in groups for p in group["params"]]}]
-        # A checkpoint with OmegaConf's lists, such as betas, would not load.
-        optimizer: Optimizer = instantiate(self.optimizer_config, groups, _convert_="all")
+        optimizer: Optimizer = instantiate("optimizer", self.optimizer_config, groups)
         return optimizer
 
     def build_scheduler(self, optimizer: Optimizer) -> LRScheduler | None:
@@ -318,7 +317,7 @@ class TaskTransformer(LightningModule):
         if not self.scheduler_config:
             return None
         config = schedule_arguments(self.scheduler_config, self.num_training_steps, self.formulas)
-        scheduler: LRScheduler = instantiate(config, optimizer)
+        scheduler: LRScheduler = instantiate("scheduler", config, optimizer)
         return scheduler
 
     def configure_optimizers(self) -> OptimizerLRScheduler:

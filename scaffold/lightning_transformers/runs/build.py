@@ -9,10 +9,12 @@ from glob import glob
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hydra.utils import get_class, instantiate, to_absolute_path
+import hydra
+from hydra.utils import get_class, to_absolute_path
 from omegaconf import DictConfig, OmegaConf
 
 from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.base.instantiation import instantiate
 from lightning_transformers.config.config_tree import to_dict
 from lightning_transformers.config.targets import locate
 from lightning_transformers.training.checkpoint import read_checkpoint
@@ -58,7 +60,7 @@ def build_data(
     keys.pop("_target_", None)
     if recorded is not None:
         keys |= processing(cls, recorded, keys)
-    return cls(processor or instantiate(config.tokenizer), **keys)
+    return cls(processor or instantiate("tokenizer", config.tokenizer), **keys)
 
 
 def processing(
@@ -103,7 +105,9 @@ def build_model(config: DictConfig, data: TransformerDataModule) -> TaskTransfor
         ConfigurationError: for an unknown hyperparameter, or a backbone that cannot be loaded.
     """
     task_class(config)
-    model: TaskTransformer = instantiate(config.task, model_data_kwargs=data.model_data_kwargs)
+    # Not `instantiate`: an error may be one of the task's code, which needs its traceback.
+    kwargs = data.model_data_kwargs
+    model: TaskTransformer = hydra.utils.instantiate(config.task, model_data_kwargs=kwargs)
     return model
 
 
@@ -118,14 +122,15 @@ def build_trainer(config: DictConfig, *first: Callback) -> Trainer:
 
     from lightning_transformers.callbacks import ParameterTable
 
-    callbacks = [*first, *(instantiate(callback) for callback in config.callbacks.values())]
-    loggers = [instantiate(logger) for logger in config.logger.values()]
+    callbacks = [*first, *instances("callbacks", config.callbacks)]
+    loggers = instances("logger", config.logger)
     # Lightning would add a table and a checkpoint callback of its own.
     summarizes = any(isinstance(callback, ModelSummary) for callback in callbacks)
     if config.trainer.get("enable_model_summary", True) and not summarizes:
         callbacks.append(ParameterTable())
     saves = any(isinstance(callback, Checkpoint) for callback in callbacks)
     trainer: Trainer = instantiate(
+        "trainer",
         config.trainer,
         callbacks=callbacks,
         logger=loggers or False,
@@ -134,10 +139,16 @@ def build_trainer(config: DictConfig, *first: Callback) -> Trainer:
     return trainer
 
 
+def instances(group: str, config: DictConfig) -> list[Any]:
+    """Return an instance of each entry of a group, such as `callbacks`, in their order."""
+    return [instantiate(f"{group}.{name!s}", each) for name, each in config.items()]
+
+
 def first_device(config: DictConfig) -> torch.device:
     """Return the first of the trainer's devices, for a command that runs in one process."""
     devices = config.trainer.get("devices")
     trainer: Trainer = instantiate(
+        "trainer",
         config.trainer,
         devices=list(devices[:1]) if OmegaConf.is_list(devices) else 1,
         num_nodes=1,
@@ -166,7 +177,7 @@ def restore(config: DictConfig) -> tuple[TaskTransformer, TransformerDataModule]
     trusted = bool(config.backbone.get("trust_remote_code"))
     attention = config.backbone.get("attn_implementation")
     model = load_checkpoint(cls, path, trusted, attention, **stated_hyperparameters(cls, config))
-    processor = instantiate(config.tokenizer, backbone=asdict(model.backbone))
+    processor = instantiate("tokenizer", config.tokenizer, backbone=asdict(model.backbone))
     return model, build_data(config, processor, recorded_hyperparameters(path))
 
 
