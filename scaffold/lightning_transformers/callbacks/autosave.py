@@ -61,7 +61,7 @@ class Autosave(Checkpoint):
         self.signals.postpone()
 
     def on_validation_batch_end(self, trainer: Trainer, *_: object) -> None:
-        """Exit after a SIGTERM, except in the validation of a fit."""
+        """Exit after a SIGTERM, except in the validation of a fit and with several ranks."""
         if trainer.state.fn != TrainerFn.FITTING:
             self._agree_if_alone(trainer)
 
@@ -75,7 +75,7 @@ class Autosave(Checkpoint):
         self.signals.agree()
 
     def on_test_batch_end(self, trainer: Trainer, *_: object) -> None:
-        """Exit after a SIGTERM."""
+        """Exit after a SIGTERM, except with several ranks."""
         self._agree_if_alone(trainer)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -41,7 +41,7 @@ PERMISSION_ERRORS = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 def shipped_files(folder: str, suffix: str = "jsonl") -> dict[str, str]:
-    """Return the files of a bundled sample, as `pkg://…`, by split.
+    """Return `train` and `validation` of a bundled sample: the path of the file, as `pkg://…`.
 
     Args:
         folder: name of its folder in `assets`.

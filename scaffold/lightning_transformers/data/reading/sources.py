@@ -143,9 +143,10 @@ def _find(split: str, name: str, download: Callable[[str], str] | None) -> list[
             f"{', '.join(FORMATS)}, also with {', '.join([*CODECS, ZIP])})"
         )
     if len(kinds) > 1:
+        advice = "extract the archives and name" if any(x.member for x in known) else "name"
         raise ConfigurationError(
             f"the {split} file '{name}' stands for files of several types ({', '.join(kinds)}): "
-            f"name one of them, such as '{name.rstrip('/')}/*{kinds[0]}'"
+            f"{advice} files of one type, such as '{known[0].name}'"
         )
     return known
 

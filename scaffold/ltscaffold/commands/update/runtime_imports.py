@@ -111,7 +111,12 @@ class Rewriting(PythonSource):
         return list(found.values())
 
     def chain(self, node: cst.CSTNode) -> Chain:
-        """Return the chain of a name and its attributes; empty for a name in a string."""
+        """Return the expressions `name`, `name.a` … of a use, the longest last.
+
+        Args:
+            node: the name, or one of the expressions; for another node, such as a string
+                annotation, the result is empty.
+        """
         while isinstance(node, cst.Attribute):
             node = node.value
         found: Chain = [node] if isinstance(node, cst.Name) else []
