@@ -78,8 +78,9 @@ class SeededIndex(int):
 class EpochSampler(DistributedSampler[SeededIndex]):
     """Samples the rows of one rank, shuffled by seed and epoch.
 
-    All ranks have the same number of batches: surplus rows, different ones in each epoch, are
-    dropped, and none is repeated.
+    All ranks have the same number of batches; the last one may be a row smaller on some ranks. Rows
+    that would give only some ranks another batch, different ones in each epoch, are dropped, and
+    none is repeated.
 
     Args:
         rows: the dataset.

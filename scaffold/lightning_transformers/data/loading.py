@@ -126,8 +126,12 @@ def load_files(
         reader: cache folder and streaming mode.
         options: how to read the files of a split.
 
+    Returns:
+        The rows by split, each a stream if the reader streams.
+
     Raises:
-        ConfigurationError: for a file that is missing, empty, malformed or of an unknown type.
+        ConfigurationError: for a file that is missing, empty, malformed or of an unknown type, or
+            a cache folder that is not writable.
     """
     return DatasetDict(
         {split: _load(split, names, reader, options(split)) for split, names in files.items()}

@@ -43,10 +43,10 @@ UNCHANGED = "nothing was changed"
 
 @contextmanager
 def project_lock(project: Path) -> Iterator[None]:
-    """Hold the lock of a project, after recovering from an interrupted command.
+    """Wait for the lock of a project, recover from an interrupted command, and hold the lock.
 
-    The lock on the folder keeps out all users, the one in the state folder only the same user. That
-    counts where the folder does not exist yet, or its file system does not lock folders.
+    A lock on the folder excludes all users. Where the folder does not exist yet or its file system
+    does not lock folders, a lock in the state folder excludes other commands of the same user.
 
     Raises:
         ScaffoldError: if the state cannot be written, or the command cannot be rolled back.

@@ -117,7 +117,14 @@ class _PatchSearch:
         return {path: text for path, text in files.items() if path not in excluded}
 
     def run(self, edited: Files) -> tuple[dict[str, str], list[Finding]]:
-        """Return templates that render the edited files, and findings for what they cannot."""
+        """Return templates that render the edited files, and findings for edits that none renders.
+
+        Args:
+            edited: the texts of the component's files by path.
+
+        Returns:
+            The new texts of the changed templates by path, and a finding per other edit.
+        """
         texts: dict[str, str] = {}
         findings: list[Finding] = []
         given, skipped = self.render(texts), list[tuple[str, list[str], list[str]]]()

@@ -45,10 +45,11 @@ class TranslationDataModule(Seq2SeqDataModule):
             self.set_language_codes()
 
     def fields(self, split: str, rows: AnyDataset) -> tuple[Field, Field | None]:
-        """Return the locations of the texts in the two languages.
+        """Return the locations of the texts in the two languages, and set the tokenizer's codes.
 
         Raises:
-            ConfigurationError: if the split lacks one of the languages.
+            ConfigurationError: if the split lacks one of the languages, or they are unset and
+                cannot be inferred.
         """
         source, target = self.languages()
         self.set_language_codes()
