@@ -49,7 +49,7 @@ class Autosave(Checkpoint):
     ) -> None:
         """Save if due, and exit after a SIGTERM, but not while gradients accumulate.
 
-        A checkpoint does not contain gradients.
+        The checkpoint then needs no gradients.
         """
         if is_within_step(trainer):
             return
@@ -61,7 +61,7 @@ class Autosave(Checkpoint):
         self.signals.postpone()
 
     def on_validation_batch_end(self, trainer: Trainer, *_: object) -> None:
-        """Exit after a SIGTERM, except in the validation of a fit and with several ranks."""
+        """Exit after a SIGTERM, except in the validation of a fit or with several ranks."""
         if trainer.state.fn != TrainerFn.FITTING:
             self._agree_if_alone(trainer)
 

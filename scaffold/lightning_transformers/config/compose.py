@@ -23,10 +23,11 @@ HOME_PATH = re.compile(r"(?<![^\[,])~[^,\]]*")
 
 
 def normalize_overrides(overrides: Sequence[str]) -> list[str]:
-    """Return the overrides with `+task=` rewritten to `task=` and the value of `x` quoted.
+    """Return the overrides in a form that Hydra's grammar accepts.
 
-    Hydra rejects the plus for a group in the defaults list; both spellings are documented, so both
-    work. Quotes protect the commas and apostrophes of a text to predict on.
+    The `+` before a key of `config.yaml`, as in `+task=`, is removed: Hydra rejects it for a group
+    in the defaults list, and both spellings are documented. The value of `x` is quoted, to protect
+    the commas and apostrophes of a text to predict on, and so is a path `~/…` of a `*_file`.
     """
     return [_normalized(override) for override in overrides]
 
@@ -66,10 +67,13 @@ def parse_flags(arguments: Sequence[str]) -> Namespace:
 
 
 def find_config_dir(script: str | None) -> Path:
-    """Return the folder of `config.yaml` and add the project root to `sys.path`.
+    """Return the folder of `config.yaml`, and append the root of its project to `sys.path`.
 
     Args:
         script: path of the calling script; None: look in the working directory.
+
+    Returns:
+        `conf` in that folder; if it has no `config.yaml`, the configs of the package.
     """
     project = Path(script).resolve().parent if script else Path.cwd()
     if not (project / "conf" / "config.yaml").is_file():

@@ -157,7 +157,7 @@ class TransformerDataModule(DataLoaders):
 
     @cached_property
     def loaded_dataset(self) -> DatasetDict:
-        """The result of `load_dataset`, loaded once and cleaned by `clean_row`."""
+        """The result of `load_dataset`, loaded once, with `clean_row` and `on_bad_row` applied."""
         loaded = self.load_dataset()
         if self._cleans:
             loaded = DatasetDict({split: self._cleaned(split, r) for split, r in loaded.items()})
@@ -343,7 +343,9 @@ class TransformerDataModule(DataLoaders):
         if not self._cleans:
             return value
         if (cleaned := self.clean_row(self.input_row(value))) is None:
-            raise ConfigurationError(f"clean_row drops the input {reprlib.repr(value)}")
+            raise ConfigurationError(
+                f"clean_row drops the input {reprlib.repr(value)}: give another, or keep it there"
+            )
         return cleaned
 
     def predict_rows(self, inputs: Sequence[Any]) -> list[Row]:
@@ -400,6 +402,12 @@ class TransformerDataModule(DataLoaders):
             rows_at_once: maximal number of rows per call.
             keep_columns: keep the columns that the function omits, and all types except a stream's.
             arguments: keyword arguments of the function, part of the cache key.
+
+        Returns:
+            The new rows, a stream if `rows` is one.
+
+        Raises:
+            ConfigurationError: if the cache folder is not writable.
         """
         common = {
             "batched": True,

@@ -104,7 +104,15 @@ def distinct_values(rows: Dataset, column: str) -> list[Any]:
 
 
 def first_values(rows: AnyDataset, column: str) -> list[Any]:
-    """Return the distinct values of a column, of a stream those of its first rows."""
+    """Return the distinct values of a column; of a stream, all values in its first rows.
+
+    Args:
+        rows: the rows; of a stream, the first `STREAM_SAMPLE` are read.
+        column: the column.
+
+    Raises:
+        ConfigurationError: for a column of objects.
+    """
     if isinstance(rows, Dataset):
         return distinct_values(rows, column)
     return [row.get(column) for row in rows.take(STREAM_SAMPLE)]
@@ -139,9 +147,11 @@ def have_fractions(values: Iterable[Any]) -> bool:
 
 
 def former_spelling(label: str, known: Container[str]) -> str:
-    """Return a label as versions before 0.2 read it from a csv, if a checkpoint knows that one.
+    """Return a label as versions before 0.2 read it from a csv: `01` as 1, and `true` as True.
 
-    They read `01` as 1 and `true` as True.
+    Args:
+        label: the label as it is in the file.
+        known: the classes of a checkpoint; without the former spelling, the label is unchanged.
     """
     former = str(int(label)) if label.isdecimal() else label.capitalize()
     return former if former in known else label

@@ -139,7 +139,13 @@ def load_files(
 
 
 def local_files(split: str, names: FileNames, prefers_images: bool) -> list[str]:
-    """Return the paths of the local files of a split, of an archive or a folder of images once."""
+    """Return the local files that a split is read from; an archive or a folder of images is one.
+
+    Args:
+        split: the split, for error messages.
+        names: see `FileNames`.
+        prefers_images: read images of a folder even if it has other files of rows.
+    """
     if found := image_folder(names, prefers_images):
         return [str(found[0])]
     paths = dict.fromkeys(source.path for source in find_sources(split, names))
@@ -158,8 +164,9 @@ def load_from_hub(
         reader: cache folder and streaming mode.
 
     Raises:
-        ConfigurationError: if the dataset does not exist or cannot be downloaded, or has several
-            configurations and none of them is chosen.
+        ConfigurationError: if the dataset does not exist or cannot be downloaded, it lacks the
+            chosen configuration or has several and none is chosen, or the cache folder is not
+            writable.
     """
     prepare_hub_access()
     try:
@@ -219,8 +226,8 @@ def named_splits(dataset: DatasetDict, chosen: Mapping[str, str | None]) -> Data
             splits[split] = dataset[name or split]
         elif name:
             raise ConfigurationError(
-                f"dataset.{split}_subset_name={name} is not a split of the dataset (it has: "
-                f"{', '.join(dataset)})"
+                f"dataset.{split}_subset_name={name} is not a split of the dataset: set one of "
+                f"{', '.join(dataset)}"
             )
     if not splits:
         raise ConfigurationError(

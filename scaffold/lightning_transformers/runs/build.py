@@ -156,7 +156,7 @@ def restore(config: DictConfig) -> tuple[TaskTransformer, TransformerDataModule]
     rows, `trust_remote_code` and, if set, `attn_implementation` are those of the config.
 
     Raises:
-        ConfigurationError: if the file is missing, no checkpoint, or one of another task.
+        ConfigurationError: if the file is missing, is not a checkpoint, or is one of another task.
     """
     path = checkpoint_path(config)
     if path is None:
@@ -207,7 +207,8 @@ def load_checkpoint(
         hyperparameters: replace the recorded ones.
 
     Raises:
-        ConfigurationError: if the weights do not fit the class.
+        ConfigurationError: if the file is not a checkpoint, the backbone cannot be loaded, or the
+            weights do not fit the class.
     """
     backbone = read_checkpoint(path).get(cls.CHECKPOINT_HYPER_PARAMS_KEY, {}).get("backbone")
     if backbone is not None:
@@ -265,7 +266,7 @@ def checkpoint_path(config: DictConfig) -> str | None:
     A relative path starts from the folder in which the command was typed.
 
     Raises:
-        ConfigurationError: if the file is missing, no checkpoint, or one of another task.
+        ConfigurationError: if the file is missing, is not a checkpoint, or is one of another task.
     """
     if config.checkpoint_path is None:
         return None

@@ -86,6 +86,9 @@ def execute(project: Path, make_plan: MakePlan, dry_run: bool, diff: bool, as_js
         diff: only print a patch.
         as_json: print JSON instead of text.
 
+    Returns:
+        The plan, if it has no conflicts.
+
     Raises:
         ScaffoldError: if both `diff` and `as_json` are set.
     """

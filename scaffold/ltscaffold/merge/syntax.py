@@ -61,13 +61,13 @@ class Source:
         return number_duplicates(units + split_comments(self.lines[following - 1 : last], None))
 
     def start(self, node: ast.stmt) -> int:
-        """Return the first line of a statement, decorators included."""
+        """Return the first line of a statement, from 1, decorators included."""
         decorators = node.decorator_list if isinstance(node, Definition) else ()
         first: int = min([node.lineno, *(decorator.lineno for decorator in decorators)])
         return first
 
     def end(self, node: ast.stmt) -> int:
-        """Return the last line of a statement, comments at the end of its body included."""
+        """Return the last line of a statement, from 1, comments at the end of its body included."""
         assert node.end_lineno is not None
         last = node.end_lineno
         if not isinstance(node, Definition):

@@ -53,7 +53,7 @@ class Names:
         return {name.bound: name.origin for name in bindings(self.tree.body)} | defined
 
     def line(self, name: str) -> int:
-        """Return the line of the first statement of the module that binds a name."""
+        """Return the line of the first statement of the module that binds a name, else 1."""
         for node in self.tree.body:
             if name in {*_defined(node), *(each.bound for each in bindings([node]))}:
                 return node.lineno

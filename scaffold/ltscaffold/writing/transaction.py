@@ -144,7 +144,8 @@ def recover(project: Path) -> None:
             _clean_up(project, plan)
         except OSError as error:
             raise ScaffoldError(
-                f"cannot clean up after '{plan.command}': {_reason(error)}"
+                f"cannot clean up after '{plan.command}': {_reason(error)}; "
+                "the next command tries again"
             ) from None
 
 

@@ -24,11 +24,15 @@ METADATA = ImageFolder.METADATA_FILENAMES
 
 
 def image_folder(names: FileNames, prefers_images: bool) -> tuple[Path, list[Path]] | None:
-    """Return the folder that a name stands for, if its images are read, and these, sorted.
+    """Return the folder of images that a name stands for, and its images.
 
     Args:
         names: see `FileNames`.
         prefers_images: read images even if the folder has other files of rows.
+
+    Returns:
+        The folder and the sorted paths of its images; None for any other name, and for a folder
+        without images or with files of rows that are read instead.
     """
     if not isinstance(names, str) or is_url(names) or not (folder := absolute(names)).is_dir():
         return None

@@ -61,7 +61,13 @@ def lines_of(stream: TextIO, report: Report) -> Iterator[pa.Table]:
 
 
 def regular_table(lines: list[str], schema: pa.Schema, number: int) -> pa.Table | None:
-    """Return objects by the parser of Arrow, which is fast; None unless all fit a schema."""
+    """Return objects by the parser of Arrow, which is fast, or None unless all fit a schema.
+
+    Args:
+        lines: an object each.
+        schema: the columns and types; an empty one fits none.
+        number: number of the first line, for `LINE`.
+    """
     text = "".join(lines)
     if not schema or "NaN" in text or "Infinity" in text:
         return None

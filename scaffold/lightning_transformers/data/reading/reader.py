@@ -91,7 +91,12 @@ def dialect_of(rows: Dataset) -> list[str]:
 
 
 def places_of(rows: Dataset, indices: Sequence[int]) -> list[tuple[int, int]] | None:
-    """Return file and line of rows of `read_dataset`, also of processed ones; None if unknown."""
+    """Return index of the file and line of rows, or None if they are unknown.
+
+    Args:
+        rows: the result of `read_dataset`, also with processed columns.
+        indices: the indices of the rows.
+    """
     files = [Path(file["filename"]).with_name(ROWS) for file in rows.cache_files]
     if len(files) != 1 or not files[0].is_file():
         return None
@@ -112,7 +117,7 @@ def read_stream(sources: Sequence[Source], options: ReadOptions) -> IterableData
     report = Report([source.name for source in sources], options.on_bad_row)
     first = next(read(sources[0], options, report), None)
     if first is None:
-        raise ConfigurationError(f"'{sources[0].name}' has no rows")
+        raise ConfigurationError(f"'{sources[0].name}' has no rows: give another file")
     schema = first.select(visible(first.schema)).schema
     # `from_generator` would build tables from Python objects, which may differ in their types.
     arguments = {"sources": list(sources), "options": options, "schema": schema}
@@ -179,7 +184,9 @@ def write(sources: Sequence[Source], options: ReadOptions, report: Report, folde
                     writer.write(table.append_column(FILE, files))
         report.raise_if_rejected()
         if writer.schema is None:
-            raise ConfigurationError(f"{', '.join(map(repr, report.names))} has no rows")
+            raise ConfigurationError(
+                f"{', '.join(map(repr, report.names))} has no rows: give another file"
+            )
         found = {name: getattr(report, name) for name in ("dialects", "rejected", "first")}
         (unfinished / SUMMARY).write_text(json.dumps(found), "utf-8")
         with suppress(OSError):  # another process was faster

@@ -86,7 +86,12 @@ class TableWriter:
 
 
 def conformed(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    """Return a table with the columns and types of a schema that `merged` its own."""
+    """Return a table with the columns and types of a schema.
+
+    Args:
+        table: the table; a column that it lacks is null.
+        schema: the result of `merged_schema` for its own schema and others.
+    """
     if table.schema.equals(schema):
         return table
     columns = []

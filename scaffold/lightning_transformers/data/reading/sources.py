@@ -112,8 +112,8 @@ def find_sources(
         download: returns the path of a local copy of a URL; None: read URLs directly.
 
     Raises:
-        ConfigurationError: for a name without files, a file of an unknown type, or a folder with
-            files of several types.
+        ConfigurationError: for a name without files, a file of an unknown type, a folder, glob or
+            archive with files of several types, or a URL or archive that cannot be read.
     """
     return [source for name in names_in(names) for source in _find(split, name, download)]
 
@@ -152,7 +152,11 @@ def _find(split: str, name: str, download: Callable[[str], str] | None) -> list[
 
 
 def format_of(path: str) -> tuple[str, str | None]:
-    """Return the ending of a file name without that of its compression, and the compression."""
+    """Return the ending of a file name in lower case, and the codec of its compression.
+
+    The ending is that of the decompressed file: `.csv` and `gzip` for `a.csv.gz`. The codec is None
+    for a file that is not compressed.
+    """
     name = PurePosixPath(path.lower().partition("?")[0] if is_url(path) else path.lower())
     codec = CODECS.get(name.suffix)
     return (name.with_suffix("") if codec else name).suffix, codec

@@ -42,8 +42,8 @@ class LabelledData(TransformerDataModule):
         """Return the class names that the dataset declares or contains.
 
         Raises:
-            ConfigurationError: if the label column is missing, has fewer than two classes, or
-                belongs to a stream that declares none.
+            ConfigurationError: if the label column is missing, has fewer than two classes, has
+                lists as texts, or belongs to a stream that declares no classes.
         """
         split = "train" if "train" in dataset else next(iter(dataset))
         rows = dataset[split]

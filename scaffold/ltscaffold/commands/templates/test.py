@@ -203,7 +203,7 @@ def update_goldens(templates: Path, goldens: dict[str, str]) -> list[Finding]:
         goldens: the output by name of the component.
 
     Returns:
-        No findings, as `compare_goldens` would.
+        An empty list of findings, since the goldens now equal the output.
     """
     for path in (templates / GOLDENS).glob("*.txt"):
         path.unlink()

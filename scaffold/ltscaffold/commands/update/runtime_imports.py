@@ -30,11 +30,11 @@ Chain = list[cst.BaseExpression]
 
 
 def follow_imports(code: str) -> str:
-    """Replace former paths of the runtime in the imports of Python code.
+    """Return Python code with former paths of the runtime replaced in its imports.
 
-    An import binds the same name as before, since other files and strings may refer to it: that of
-    a renamed name gets `as`, and that of a former module whose names are elsewhere now, or others,
-    keeps its path.
+    An import binds the same name as before, since other files and strings may refer to it: the
+    import of a renamed name gets `as`. The import of a former module keeps its path if several
+    modules have its names now, or if they were renamed.
 
     Raises:
         libcst.ParserSyntaxError: if the code is not valid Python.

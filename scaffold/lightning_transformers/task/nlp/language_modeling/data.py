@@ -150,7 +150,7 @@ class LanguageModelingDataModule(TextDataModule):
         if split != "predict" and not self.tokenizer.is_fast:
             raise ConfigurationError(
                 f"{type(self.tokenizer).__name__} gives no character offsets, which are needed to "
-                "find the assistant's turns: use a fast tokenizer (PreTrainedTokenizerFast)"
+                "find the assistant's turns: set tokenizer.use_fast=true or choose another backbone"
             )
 
     def recognize_conversations(self, split: str, rows: AnyDataset) -> None:

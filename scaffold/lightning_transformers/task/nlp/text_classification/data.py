@@ -185,6 +185,9 @@ def encode_texts_with_labels(
         label: column of the labels; None for rows without labels.
         labels: encodes a class as its id; None for regression.
         place: name of the split, for error messages.
+
+    Returns:
+        The columns of the tokenizer, and with `label` the results of `target` as `labels`.
     """
     require_values(columns, (text, pair, label), place)
     pairs = columns[pair] if pair else None
