@@ -41,7 +41,10 @@ def even_batch_size(rows: int, processes: int, wanted: int) -> int:
     Args:
         rows: number of rows, each on one rank.
         processes: number of ranks.
-        wanted: configured batch size; the result is the nearest possible one, preferably below.
+        wanted: configured batch size.
+
+    Returns:
+        The largest such size up to `wanted`; if there is none, the smallest above it.
 
     Raises:
         ConfigurationError: if there are fewer rows than ranks.

@@ -100,9 +100,10 @@ def table_of(values: Any, number: int, report: Report) -> pa.Table:
     """Return rows as a table; a text is a row with the column `text`.
 
     Args:
-        values: rows, texts, errors or None.
+        values: rows, texts, the errors of malformed lines, and None for blank lines, which are
+            skipped.
         number: line or number of the first.
-        report: notes other values.
+        report: notes errors and other values; they are dropped, or empty rows to fill.
     """
     rows: list[Row] = []
     lines = []

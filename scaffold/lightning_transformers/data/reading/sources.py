@@ -131,16 +131,16 @@ def _find(split: str, name: str, download: Callable[[str], str] | None) -> list[
         found += _members(copy, shown) if is_archive else [Source(copy, shown, *format_of(path))]
     if not found:
         raise ConfigurationError(
-            f"the {split} folder '{name}' contains no images and no files of rows (known: "
-            f"{', '.join(FORMATS)})"
+            f"the {split} folder '{name}' contains no images and no files of rows: put files with "
+            f"{', '.join(FORMATS)} into it"
         )
     known = [source for source in found if source.suffix in FORMATS]
     kinds = sorted({source.suffix for source in known})
     if not known:
         ending = next((source.suffix for source in found), "")
         raise ConfigurationError(
-            f"the {split} file '{name}' has the unknown extension '{ending}' (known: "
-            f"{', '.join(FORMATS)}, also with {', '.join([*CODECS, ZIP])})"
+            f"the {split} file '{name}' has the unknown extension '{ending}': give one with "
+            f"{', '.join(FORMATS)}, also compressed as {', '.join([*CODECS, ZIP])}"
         )
     if len(kinds) > 1:
         advice = "extract the archives and name" if any(x.member for x in known) else "name"

@@ -38,7 +38,8 @@ def plan_undo(project: Path) -> Plan:
     if lost:
         paths = ", ".join(edit.path for edit in lost)
         raise EditLossError(
-            f"cannot undo '{undone.command}': you edited {paths} since; revert or move the file",
+            f"cannot undo '{undone.command}': you edited {paths} since; "
+            "revert these edits, or move each file away",
             "".join(edit.diff() for edit in lost),
         )
     modes = {change.path: change.mode for change in undone.changes}
