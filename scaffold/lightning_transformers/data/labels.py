@@ -136,7 +136,7 @@ def require_no_list(value: str, fix: str) -> None:
         ConfigurationError: for a text such as "['a', 'b']".
     """
     if LIST_AS_TEXT.match(value):
-        raise ConfigurationError(f"found a list as text ({value[:30]}): use jsonl, {fix}")
+        raise ConfigurationError(f"{value[:30]!r} is a list written as text: use jsonl, {fix}")
 
 
 def have_fractions(values: Iterable[Any]) -> bool:

@@ -54,6 +54,8 @@ def lines_of(file: str, reader: DatasetReader, encoding: str | None) -> Dataset:
     """Return all lines of a text file; raises ConfigurationError if it is missing."""
     path = absolute(file)
     if not path.is_file():
-        raise ConfigurationError(f"the file '{file}' does not exist (looked for {path})")
+        raise ConfigurationError(
+            f"the file '{file}' does not exist (looked for {path}): correct the path"
+        )
     source = Source(str(path), file, ".txt", CODECS.get(path.suffix))
     return read_dataset([source], ReadOptions(encoding=encoding), reader.folder)

@@ -193,7 +193,9 @@ def _check_backup(target: Path, change: Change) -> None:
 def _saved_meanwhile(change: Change, now: bytes | None) -> EditLossError:
     edit = Change(change.path, change.before, now)
     verb = "deleted" if now is None else "saved"
-    return EditLossError(f"{change.path} was {verb} while the command ran", edit.diff())
+    return EditLossError(
+        f"{change.path} was {verb} while the command ran, run it again", edit.diff()
+    )
 
 
 def _roll_back(project: Path, plan: Plan) -> str:

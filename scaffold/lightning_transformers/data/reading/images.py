@@ -60,8 +60,8 @@ def read_images(split: str, images: Sequence[Path]) -> Dataset:
         labels, features = {}, Features({"image": Image()})
     else:
         raise ConfigurationError(
-            f"the {split} folder must consist of a subfolder of images per class, of at least 2 "
-            f"classes; it has {', '.join(classes)}"
+            f"the {split} folder has images in {', '.join(classes)}: put them into a subfolder per "
+            "class, at least 2, on one level"
         )
     rows = Dataset.from_dict({"image": list(map(str, images)), **labels}, features)
     return Dataset(rows.data, rows.info, fingerprint=digest_of_images(rows, images))

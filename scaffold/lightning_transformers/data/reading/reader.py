@@ -164,7 +164,9 @@ def read(source: Source, options: ReadOptions, report: Report) -> Iterator[pa.Ta
             f"cannot read '{source.name}': {first_line(error)}: set dataset.encoding"
         ) from error
     except MALFORMED as error:
-        raise ConfigurationError(f"cannot read '{source.name}': {first_line(error)}") from error
+        raise ConfigurationError(
+            f"cannot read '{source.name}': {first_line(error)}: correct or replace the file"
+        ) from error
 
 
 def write(sources: Sequence[Source], options: ReadOptions, report: Report, folder: Path) -> None:

@@ -167,7 +167,9 @@ def _members(path: str, name: str) -> Iterator[Source]:
         with fsspec.open(path, "rb") as stream, ZipFile(stream) as archive:
             members = sorted(one.filename for one in archive.infolist() if not one.is_dir())
     except (BadZipFile, OSError, ValueError) as error:  # a server may not read parts of a file
-        raise ConfigurationError(f"cannot read '{name}': {error}") from error
+        raise ConfigurationError(
+            f"cannot read '{name}': {error}: replace the archive, or extract it"
+        ) from error
     for member in members:
         if not is_hidden(PurePosixPath(member)):
             yield Source(path, f"{name}/{member}", *format_of(member), member)
@@ -183,7 +185,9 @@ def _local_paths(split: str, name: str) -> Iterator[str]:
     elif found := sorted(filter(os.path.isfile, glob.glob(str(path), recursive=True))):
         yield from found
     else:
-        raise ConfigurationError(f"the {split} file '{name}' does not exist (looked for {path})")
+        raise ConfigurationError(
+            f"the {split} file '{name}' does not exist (looked for {path}): correct the path"
+        )
 
 
 def _remote_paths(split: str, name: str) -> Iterator[str]:
@@ -202,7 +206,10 @@ def _remote_paths(split: str, name: str) -> Iterator[str]:
 
 def unreadable(split: str, name: str, error: Exception) -> ConfigurationError:
     """Return the error, to be raised, for a URL that cannot be read."""
-    return ConfigurationError(f"cannot read the {split} file '{name}': {first_line(error)}")
+    return ConfigurationError(
+        f"cannot read the {split} file '{name}': {first_line(error)}: correct the URL, or give a "
+        "local file"
+    )
 
 
 def is_data(path: str) -> bool:

@@ -36,7 +36,8 @@ def former_mentions(text: str) -> Iterator[tuple[int, str]]:
     """Yield each former path of the runtime in a text, as the number of its line and a message.
 
     Args:
-        text: Python code or YAML; lines are numbered from 1. The message names the present path.
+        text: Python code or YAML, whose comments are skipped; lines are numbered from 1. The
+            message names the present path.
     """
     for line, code in enumerate(text.split("\n"), 1):
         for path in PATH.findall(code.partition("#")[0]):

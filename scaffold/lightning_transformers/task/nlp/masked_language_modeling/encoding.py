@@ -98,6 +98,9 @@ def encode_prompts(
         max_length: maximum tokens in an input.
         truncation: truncate longer texts.
 
+    Returns:
+        The columns of the tokenizer, such as `input_ids` and `attention_mask`.
+
     Raises:
         ConfigurationError: for a text without a mask token, or one that truncation removes.
     """
