@@ -223,7 +223,11 @@ class TransformerDataModule(DataLoaders):
     def named_files(self) -> Mapping[str, FileNames]:
         """Return the configured files by split, or those of the sample if it is chosen.
 
-        Empty for a dataset on the hub.
+        A folder that consists of splits is replaced by its parts, see `split_folders`. Empty for a
+        dataset on the hub.
+
+        Raises:
+            ConfigurationError: for a folder of splits without the one that is named.
         """
         named = {split: getattr(self, f"{split}_file") for split in SPLITS}
         files = {split: names for split, names in named.items() if names}

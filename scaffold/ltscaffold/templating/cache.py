@@ -22,7 +22,9 @@ _checked: set[Path] = set()
 
 
 def cached(name: str, make: Callable[[Path], object]) -> Path:
-    """Return the content of the cached folder `name`; where it is missing or damaged, it is made.
+    """Return the cached folder `name`; where it is missing or damaged, it is made.
+
+    A damaged one is reported on stderr.
 
     Args:
         name: its name in the cache.
@@ -81,7 +83,7 @@ def renew(
 
 
 def intact(name: str) -> Path | None:
-    """Return the content of a cached folder if it is as it was made, else None."""
+    """Return a cached folder if it exists with the content that it was made with, else None."""
     place = cache_root() / name
     if not (place / DIGEST).is_file():
         return None

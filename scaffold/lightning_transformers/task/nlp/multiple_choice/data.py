@@ -118,7 +118,8 @@ class MultipleChoiceDataModule(PaddedTextDataModule):
                 of the dataset.
 
         Raises:
-            ConfigurationError: for an input without context, question or choices.
+            ConfigurationError: for an input without context or question, or with fewer than two
+                choices.
         """
         rows = [
             {key: to_text(part) for key, part in self.input_row(value).items()} for value in inputs
