@@ -93,7 +93,10 @@ class Autosave(Checkpoint):
                 print(f"ended by SIGTERM, saved {self.file}: continue with resume=auto")
 
     def save(self, trainer: Trainer) -> None:
-        """Save on all ranks together, unless with `fast_dev_run`, and schedule the next checkpoint."""
+        """Save the checkpoint, on all ranks together, and schedule the next one.
+
+        With `fast_dev_run`, nothing is saved.
+        """
         if not fields(trainer).fast_dev_run:
             trainer.save_checkpoint(self.file, weights_only=False)
         self.due_at = time.monotonic() + self.seconds

@@ -42,7 +42,7 @@ class GradualUnfreezing(Callback):
         self.units: list[list[nn.Parameter]] = []
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Reject a strategy that manages gradients itself."""
+        """Raise ConfigurationError for a strategy that manages gradients itself."""
         strategies = (DeepSpeedStrategy, FSDPStrategy)
         refuse_strategies(trainer, "the callback or recipe gradual_unfreezing", strategies)
 

@@ -86,7 +86,8 @@ def find_config_dir(script: str | None) -> Path:
 def compose(overrides: Sequence[str], config_dir: Path = PACKAGED_CONFIGS) -> DictConfig:
     """Return the config of a command line without running it.
 
-    `hydra:` interpolations have no value outside a run: override `training.run_dir`.
+    `hydra:` interpolations have no value outside a run: override `training.run_dir`. Errors of
+    Hydra, such as that for an unknown key, propagate.
 
     Args:
         overrides: as on the command line, such as `task=nlp/translation`.

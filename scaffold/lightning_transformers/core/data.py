@@ -313,6 +313,7 @@ class TransformerDataModule(DataLoaders):
 
         Raises:
             NotImplementedError: in this base class.
+            ConfigurationError: in a subclass, for rows that it cannot process.
         """
         raise NotImplementedError(f"{type(self).__name__} must define process_split")
 

@@ -145,6 +145,9 @@ def local_files(split: str, names: FileNames, prefers_images: bool) -> list[str]
         split: the split, for error messages.
         names: see `FileNames`.
         prefers_images: read images of a folder even if it has other files of rows.
+
+    Raises:
+        ConfigurationError: as `find_sources` does.
     """
     if found := image_folder(names, prefers_images):
         return [str(found[0])]

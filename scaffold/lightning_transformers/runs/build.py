@@ -245,7 +245,11 @@ def absolute_paths(values: Mapping[str, Any], directory: Path) -> dict[str, Any]
 
 
 def recorded_hyperparameters(path: str) -> dict[str, object]:
-    """Return the hyperparameters of the data module that a checkpoint records, or an empty dict."""
+    """Return the hyperparameters of the data module that a checkpoint records, or an empty dict.
+
+    Raises:
+        ConfigurationError: if the file is not a checkpoint.
+    """
     from pytorch_lightning import LightningDataModule
 
     return dict(read_checkpoint(path).get(LightningDataModule.CHECKPOINT_HYPER_PARAMS_KEY, {}))

@@ -193,6 +193,9 @@ def enter_project(folder: Path) -> tuple[Path, Path]:
 
     Returns:
         The project, and the folder from which the relative paths of the run start.
+
+    Raises:
+        ConfigurationError: if the manifest is malformed.
     """
     manifest = read_manifest(folder / MANIFEST)
     directory, program = Path(manifest["directory"]), manifest["command"][:1]

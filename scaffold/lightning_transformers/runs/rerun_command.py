@@ -106,6 +106,9 @@ def repeat(folder: Path, into: Path, directory: Path, script: str | None) -> int
 
     Returns:
         The exit status: 0 for equal metrics, 1 for different ones.
+
+    Raises:
+        ConfigurationError: as `rerun` does.
     """
     if not directory.is_dir():
         here = Path(script).parent if script else Path.cwd()

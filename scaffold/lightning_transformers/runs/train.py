@@ -135,6 +135,10 @@ def train_and_record(
 
     Returns:
         As `train_from_config`.
+
+    Raises:
+        ConfigurationError: for a value that the task or the data rejects, or a checkpoint that
+            training cannot resume from.
     """
     from lightning_transformers.runs.manifest.record import Recorder  # imports torch
 

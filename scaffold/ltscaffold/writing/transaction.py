@@ -79,7 +79,7 @@ def preview(project: Path, make_plan: Callable[[], Plan]) -> Plan:
 
 
 def finish_interrupted(project: Path) -> None:
-    """Recover from an interrupted command, if any."""
+    """Recover from an interrupted command, if any; raises the errors of `recover`."""
     if is_interrupted(project):
         with project_lock(project):
             pass
@@ -92,7 +92,7 @@ def is_interrupted(project: Path) -> bool:
 
 
 def apply(project: Path, make_plan: Callable[[], Plan]) -> Plan:
-    """Make a plan under the lock, execute it and return it."""
+    """Make a plan under the lock, execute it and return it; raises the errors of `commit`."""
     with project_lock(project), consistent_reads():
         read(project, ANSWERS_FILE)  # before the record is parsed
         plan = make_plan()

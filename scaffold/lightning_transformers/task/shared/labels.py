@@ -31,7 +31,11 @@ class LabelledData(TransformerDataModule):
     """Names of the classes, in the order of the model's logits."""
 
     def class_names(self) -> list[str]:
-        """Return `labels`; if None, infer them from the dataset once, and set `labels`."""
+        """Return `labels`; if None, infer them from the dataset once, and set `labels`.
+
+        Raises:
+            ConfigurationError: if they cannot be inferred.
+        """
         if self.labels is None:
             self.labels = self.infer_labels(self.loaded_dataset)
             self.hparams["labels"] = self.labels

@@ -111,6 +111,7 @@ class Seq2SeqDataModule(TextDataModule):
 
         Raises:
             NotImplementedError: in a subclass that does not define it.
+            ConfigurationError: in a subclass, for a split without these texts.
         """
         raise NotImplementedError(f"{type(self).__name__} must define the method fields")
 
@@ -169,13 +170,21 @@ class Seq2SeqDataModule(TextDataModule):
         return exported
 
     def longest_source(self) -> int:
-        """Return `max_source_length`; if None, the model's maximum input length."""
+        """Return `max_source_length`; if None, the model's maximum input length.
+
+        Raises:
+            ConfigurationError: if it exceeds the model's maximum.
+        """
         if self.max_source_length is None and self.max_positions() is None:
             return T5_PRETRAINING_LENGTH
         return self.checked_length("max_source_length", self.max_source_length)
 
     def longest_target(self) -> int:
-        """Return `max_target_length`, checked against the model's maximum."""
+        """Return `max_target_length`.
+
+        Raises:
+            ConfigurationError: if it exceeds the model's maximum.
+        """
         return self.checked_length("max_target_length", self.max_target_length)
 
     def checked_length(self, hyperparameter: str, length: int | None) -> int:
@@ -341,6 +350,9 @@ def encode_pairs(
     Returns:
         The columns `input_ids` and `attention_mask`, with a target also `labels`, and with
         `references` also the texts.
+
+    Raises:
+        ConfigurationError: for a text that is too long and not truncated.
     """
     sources = field_values(columns, source)
     if target is None:

@@ -205,5 +205,9 @@ class PaddedTextDataModule(TextDataModule):
         return with_limit(self.tokenizer, self.longest_input())
 
     def longest_input(self) -> int:
-        """Return `max_length`; if None, the model's maximum input length."""
+        """Return `max_length`; if None, the model's maximum input length.
+
+        Raises:
+            ConfigurationError: if it exceeds the model's maximum, or neither is known.
+        """
         return self.checked_length("max_length", self.max_length)

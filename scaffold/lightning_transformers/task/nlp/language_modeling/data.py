@@ -217,7 +217,11 @@ class LanguageModelingDataModule(TextDataModule):
         )
 
     def conversations(self, split: str, rows: AnyDataset) -> AnyDataset:
-        """Return `input_ids` and `labels` of each conversation; log dropped and truncated ones."""
+        """Return `input_ids` and `labels` of each conversation; log dropped and truncated ones.
+
+        Raises:
+            ConfigurationError: if all are dropped.
+        """
         length = self.longest_block()
         kept = self.map_rows(
             split,
@@ -243,6 +247,9 @@ class LanguageModelingDataModule(TextDataModule):
 
         Args:
             inputs: texts or rows; with `messages_column` also messages or lists of messages.
+
+        Raises:
+            ConfigurationError: for an input without text, or one that is not a conversation.
         """
         column = self.messages_column
         if column is None:

@@ -128,7 +128,11 @@ class TokenClassificationDataModule(LabelledData, PaddedTextDataModule):
         return collator
 
     def predict_rows(self, inputs: Sequence[object]) -> list[Row]:
-        """Return texts, and mappings with words or a `text`, as rows of words."""
+        """Return texts, and mappings with words or a `text`, as rows of words.
+
+        Raises:
+            ConfigurationError: for an input without words.
+        """
         return [{self.tokens_column: self.sentence(value).words} for value in inputs]
 
     def input_columns(self) -> Sequence[str]:

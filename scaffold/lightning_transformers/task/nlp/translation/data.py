@@ -141,7 +141,11 @@ class TranslationDataModule(Seq2SeqDataModule):
         return hasattr(self.tokenizer, "set_src_lang_special_tokens")
 
     def set_language_codes(self) -> None:
-        """Set the languages of a multilingual tokenizer."""
+        """Set the languages of a multilingual tokenizer; any other tokenizer is unchanged.
+
+        Raises:
+            ConfigurationError: if the languages cannot be inferred, or the tokenizer lacks one.
+        """
         if not self.is_multilingual:
             return
         source, target = self.languages()
