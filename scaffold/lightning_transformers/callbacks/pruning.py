@@ -32,7 +32,7 @@ class MagnitudePruning(Callback):
     def __init__(self, amount: float = 0.5) -> None:
         if not 0 < amount < 1:
             raise ConfigurationError(
-                f"callbacks.pruning.amount={amount} is invalid: set 0 < amount < 1"
+                f"callbacks.pruning.amount={amount} is not between 0 and 1: set a fraction"
             )
         self.amount = amount
         self.kept: list[tuple[nn.Parameter, Tensor]] = []

@@ -140,7 +140,11 @@ def require_no_list(value: str, fix: str) -> None:
 
 
 def have_fractions(values: Iterable[Any]) -> bool:
-    """Return whether all values, apart from missing ones, are numbers, and some not whole."""
+    """Return whether all present values are numbers, some of them not whole.
+
+    Args:
+        values: numbers, texts such as `1.5`, and None for missing values.
+    """
     present = [value for value in values if value is not None]
     numbers = [float(v) for v in present if isinstance(v, float) or NUMBER.fullmatch(str(v))]
     return len(numbers) == len(present) and any(number % 1 > 0 for number in numbers)

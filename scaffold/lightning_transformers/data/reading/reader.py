@@ -186,8 +186,9 @@ def write(sources: Sequence[Source], options: ReadOptions, report: Report, folde
                     writer.write(table.append_column(FILE, files))
         report.raise_if_rejected()
         if writer.schema is None:
+            verb = "have" if report.names[1:] else "has"
             raise ConfigurationError(
-                f"{', '.join(map(repr, report.names))} has no rows: give another file"
+                f"{', '.join(map(repr, report.names))} {verb} no rows: give another file"
             )
         found = {name: getattr(report, name) for name in ("dialects", "rejected", "first")}
         (unfinished / SUMMARY).write_text(json.dumps(found), "utf-8")
