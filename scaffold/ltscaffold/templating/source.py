@@ -267,6 +267,6 @@ def _digest(content: bytes) -> str:
 
 
 def bundle_path() -> Path:
-    """Return the bundle of the package, or the one that the environment variable names."""
+    """Return the path of the bundle: that in `BUNDLE_VARIABLE`, or else that of the package."""
     override = os.environ.get(BUNDLE_VARIABLE)
     return Path(override) if override else Path(__file__).parent / "templates.bundle"

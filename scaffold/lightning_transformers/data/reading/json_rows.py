@@ -27,7 +27,7 @@ def read_json(source: Source, options: ReadOptions, report: Report) -> Iterator[
     Args:
         source: a json, jsonl or ndjson file.
         options: its encoding, if known.
-        report: notes rows that are not an object.
+        report: notes lines that are malformed, or neither an object nor a text.
 
     Raises:
         JSONDecodeError: for a malformed document.

@@ -128,10 +128,12 @@ def read_stream(sources: Sequence[Source], options: ReadOptions) -> IterableData
 def stream_tables(
     sources: Sequence[Source], options: ReadOptions, schema: pa.Schema
 ) -> Iterator[tuple[int, pa.Table]]:
-    """Yield the rows of files as numbered tables with the columns and types of a schema.
+    """Yield the rows of files as tables with the columns and types of a schema.
+
+    Each table has its number in its file, from 0.
 
     Raises:
-        ConfigurationError: for values that do not fit the schema.
+        ConfigurationError: for values that do not fit the schema, or a file that cannot be read.
     """
     for source in sources:
         report = Report([source.name], options.on_bad_row)

@@ -302,7 +302,7 @@ class Seq2SeqTransformer(TaskTransformer):
         return generate(self.model, **inputs, **self.generation_settings())
 
     def generation_settings(self) -> dict[str, Any]:
-        """Return the number of beams, if set, and the maximum length."""
+        """Return `num_beams`, if it is set, `max_new_tokens`, and None as `max_length`."""
         return {
             **({} if self.num_beams is None else {"num_beams": self.num_beams}),
             "max_new_tokens": self.max_new_tokens or self.data.longest_target(),
@@ -310,7 +310,11 @@ class Seq2SeqTransformer(TaskTransformer):
         }
 
     def config_to_export(self) -> dict[str, Any]:
-        """Return the prefix of a source, also as transformers' parameters of the task."""
+        """Return `prefix`, the text before each source, and `task_specific_params`.
+
+        The latter has the prefix and the generation settings under `parameters_key()`, where pipelines
+        of transformers look them up.
+        """
         prefix = {"prefix": self.data.source_prefix()}
         settings = {k: v for k, v in self.generation_settings().items() if v is not None}
         return {**prefix, "task_specific_params": {self.parameters_key(): prefix | settings}}

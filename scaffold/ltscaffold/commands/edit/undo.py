@@ -57,6 +57,9 @@ def revert(ours: bytes | None, change: Change) -> tuple[bytes | None, bool]:
     Args:
         ours: the present content; None: the file does not exist.
         change: the change of the command. Later edits elsewhere in the file are kept.
+
+    Returns:
+        The content, None for no file; it is not to be written if an edit would be lost.
     """
     if ours == change.after:
         return change.before, False

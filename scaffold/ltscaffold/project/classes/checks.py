@@ -61,7 +61,7 @@ Problem = tuple[str, int, str]
 
 
 def unknown_hooks(sources: Sources, owner: ClassSource) -> Iterator[Problem]:
-    """Yield the methods that nothing calls, with names like those of hooks."""
+    """Yield a problem for each method that nothing calls, with a name like that of a hook."""
     inherited = {
         name: (each, member)
         for each in reversed(owner.ancestry[1:])
@@ -93,7 +93,7 @@ def unknown_hooks(sources: Sources, owner: ClassSource) -> Iterator[Problem]:
 
 
 def missing_values(sources: Sources, owner: ClassSource) -> Iterator[Problem]:
-    """Yield the methods that return nothing where the base class returns a value."""
+    """Yield a problem for each method that returns nothing where the base class returns a value."""
     own = [each for each in owner.ancestry if sources.is_own(each)]
     is_manual = any("automatic_optimization" in ast.unparse(each.node) for each in own)
     for method in owner.methods():
@@ -110,7 +110,7 @@ def missing_values(sources: Sources, owner: ClassSource) -> Iterator[Problem]:
 
 
 def missing_super_calls(sources: Sources, owner: ClassSource) -> Iterator[Problem]:
-    """Yield the methods that drop what the runtime's base class does in them."""
+    """Yield a problem for each method that drops what the runtime's base class does in it."""
     own = [each for each in owner.ancestry if sources.is_own(each)]
     replaced = {
         name
@@ -136,7 +136,7 @@ def missing_super_calls(sources: Sources, owner: ClassSource) -> Iterator[Proble
 
 
 def mutable_defaults(owner: ClassSource) -> Iterator[Problem]:
-    """Yield the containers that all instances of a class would share."""
+    """Yield a problem for each container that all instances of a class would share."""
     code, own = ast.unparse(owner.node), set[str]()
     if isinstance(init := owner.members.get("__init__"), ast.FunctionDef):
         own = _assigned(init)
