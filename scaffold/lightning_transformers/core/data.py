@@ -349,7 +349,7 @@ class TransformerDataModule(DataLoaders):
             return value
         if (cleaned := self.clean_row(self.input_row(value))) is None:
             raise ConfigurationError(
-                f"clean_row drops the input {reprlib.repr(value)}: give another, or keep it there"
+                f"clean_row drops the input {reprlib.repr(value)}: give one that it keeps"
             )
         return cleaned
 

@@ -97,7 +97,10 @@ class Names:
 
 
 def defects(ours: Names, base: Names, theirs: Names, result: Names) -> Iterator[Mark]:
-    """Yield a mark for each name that a merge leaves unbound or gives another meaning.
+    """Yield a mark for each name that a merge leaves unbound or with another meaning.
+
+    A name has another meaning if the template removed it and ours keeps it, changed its signature
+    while code of ours uses it, or added one that ours defines otherwise.
 
     Args:
         ours: the module as edited.

@@ -312,8 +312,8 @@ class Seq2SeqTransformer(TaskTransformer):
     def config_to_export(self) -> dict[str, Any]:
         """Return `prefix`, the text before each source, and `task_specific_params`.
 
-        The latter has the prefix and the generation settings under `parameters_key()`, where pipelines
-        of transformers look them up.
+        The latter has the prefix and the generation settings under `parameters_key()`, where the
+        pipelines of transformers look them up.
         """
         prefix = {"prefix": self.data.source_prefix()}
         settings = {k: v for k, v in self.generation_settings().items() if v is not None}
