@@ -188,7 +188,8 @@ def finished_run(folder: Path) -> Manifest:
     """Return the manifest of a finished run.
 
     Raises:
-        ConfigurationError: if the folder is not a run folder, or the run has not finished.
+        ConfigurationError: if the folder is not a run folder, its manifest is malformed, or the run
+            has not finished.
     """
     require_run(folder)
     manifest = read_manifest(folder / MANIFEST)

@@ -148,7 +148,7 @@ class TextDataModule(TransformerDataModule):
 
         Args:
             split: name of the split, for the error message.
-            rows: the rows.
+            rows: the rows; of a stream, only the existence of the columns is checked.
             columns: column by the hyperparameter that names it; None is not checked.
 
         Raises:

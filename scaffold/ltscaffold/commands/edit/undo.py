@@ -39,7 +39,7 @@ def plan_undo(project: Path) -> Plan:
         paths = ", ".join(edit.path for edit in lost)
         raise EditLossError(
             f"cannot undo '{undone.command}': you edited {paths} since; "
-            "revert these edits, or move each file away",
+            "revert these edits, which the patch shows",
             "".join(edit.diff() for edit in lost),
         )
     modes = {change.path: change.mode for change in undone.changes}
