@@ -205,7 +205,10 @@ def in_one_line(metrics: Mapping[str, float]) -> str:
 
 
 def record_config(config: DictConfig, checkpoint: str | None, resumes: bool) -> None:
-    """Write the config into the run folder, and archive the records of an earlier run in it.
+    """Write the config into the run folder, and archive an earlier run in it.
+
+    Of a run that is resumed, the metrics and the manifest are renamed; of another one, all files
+    are moved, see `archive_former_run`.
 
     Args:
         config: the config.
