@@ -117,7 +117,10 @@ def load_by_class(
     data_class: type[TransformerDataModule] | None = None,
     trust_remote_code: bool = False,
 ) -> tuple[TaskTransformer, TransformerDataModule]:
-    """Call `load` with the arguments of version 0.1; the next minor version removes this."""
+    """Call `load` with the arguments of version 0.1, with a FutureWarning.
+
+    The next minor version removes this function.
+    """
     warnings.warn(
         "load(<class>, <path>) is now lightning_transformers.load(<path>, task_class=<class>); the "
         "next minor version removes the former arguments",

@@ -163,7 +163,7 @@ class Seq2SeqDataModule(TextDataModule):
         return self.t5_prefix() if is_t5 else ""
 
     def processor_to_export(self) -> PreTrainedTokenizerBase:
-        """Return the tokenizer with `longest_source` as its limit, and without `token_type_ids`."""
+        """Return a copy of the tokenizer, cut at `longest_source` and without `token_type_ids`."""
         exported = with_limit(self.tokenizer, self.longest_source())
         names = [*SOURCE_KEYS]
         exported.model_input_names = exported.init_kwargs["model_input_names"] = names

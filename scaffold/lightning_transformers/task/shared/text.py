@@ -201,7 +201,7 @@ class PaddedTextDataModule(TextDataModule):
         self.notices.truncated(split, examples, self.longest_input(), "max_length")
 
     def processor_to_export(self) -> PreTrainedTokenizerBase:
-        """Return the tokenizer with `longest_input` as its limit."""
+        """Return a copy of the tokenizer with `longest_input` as its limit."""
         return with_limit(self.tokenizer, self.longest_input())
 
     def longest_input(self) -> int:

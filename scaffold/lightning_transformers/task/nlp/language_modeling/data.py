@@ -284,7 +284,10 @@ class LanguageModelingDataModule(TextDataModule):
         )
 
     def processor_to_export(self) -> PreTrainedTokenizerBase:
-        """Return the tokenizer, without special tokens that `predict` does not add to a prompt."""
+        """Return the tokenizer, without special tokens that `predict` does not add to a prompt.
+
+        If it adds such tokens, the result is a copy.
+        """
         tokenizer, start = self.tokenizer, document_start(self.tokenizer)
         plain = [*start, *tokenizer("a", add_special_tokens=False)["input_ids"]]
         if tokenizer("a")["input_ids"] == plain or not tokenizer.is_fast:

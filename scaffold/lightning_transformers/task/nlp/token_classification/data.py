@@ -110,7 +110,11 @@ class TokenClassificationDataModule(LabelledData, PaddedTextDataModule):
         return self.tokenizer
 
     def processor_to_export(self) -> PreTrainedTokenizerBase:
-        """Return a tokenizer that splits a text into the words that `predict` finds in it."""
+        """Return a copy of the tokenizer that splits texts into words as `predict` does.
+
+        Raises:
+            ConfigurationError: if the tokenizer is not a fast one.
+        """
         limited = with_limit(self.word_tokenizer(), self.longest_input())
         pattern = WORDS_AND_PUNCTUATION.pattern
         return edited_tokenizer(limited, partial(split_words_first, pattern=pattern))
