@@ -34,7 +34,7 @@ def text_table(columns: Mapping[str, Sequence[str | None]], lines: Sequence[int]
 def typed_table(rows: Sequence[Mapping[str, Any]], lines: Sequence[int]) -> pa.Table:
     """Return a table of values as JSON has them, with `LINE`: texts remain texts.
 
-    Values of different types in a column become texts, see `merged`.
+    Values of different types in a column get a type for all of them, see `merged`.
 
     Args:
         rows: values by column; a column may be missing in some of them.
@@ -120,7 +120,8 @@ def merged_schema(one: pa.Schema, other: pa.Schema) -> pa.Schema:
 def merged(one: pa.DataType, other: pa.DataType) -> pa.DataType:
     """Return a type for the values of two types.
 
-    Text for numbers and texts; JSON, which a `Dataset` decodes, if one has parts.
+    It is float64 for integers and floats, text for numbers and texts, and JSON, which a `Dataset`
+    decodes, if only one of them has parts.
     """
     match one, other:
         case _ if one == other or pa.types.is_null(other):
