@@ -79,6 +79,8 @@ def complete_rows(
 ) -> Dataset:
     """Return rows without bad ones, or with empty texts in these, and log the bad rows.
 
+    Columns of several types then have texts only, see `with_texts`.
+
     Args:
         rows: the rows.
         checks: check by column, see `bad_rows`.

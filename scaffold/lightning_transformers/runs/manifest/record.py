@@ -65,7 +65,7 @@ class Recorder(Callback):
 def describe(
     config: DictConfig, model: TaskTransformer, data: TransformerDataModule, trainer: Trainer
 ) -> Manifest:
-    """Return the provenance of a run as plain values, none of environment variables.
+    """Return the provenance of a run as plain values, without those of environment variables.
 
     Args:
         config: the composed config.

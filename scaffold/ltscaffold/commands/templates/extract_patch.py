@@ -105,7 +105,8 @@ class _PatchSearch:
     def render(self, texts: Mapping[str, str]) -> Files:
         """Return the component's files, rendered with edited templates.
 
-        Files of the skeleton are among them if the component is at the project's version.
+        If the component is at the project's version, files of the skeleton are among them, except
+        the record and those that belong to the user once they exist.
 
         Args:
             texts: new texts of templates by path; the others are as released.
