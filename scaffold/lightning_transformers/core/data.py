@@ -139,7 +139,10 @@ class TransformerDataModule(DataLoaders):
             self.dataset = self.build_dataset()
 
     def build_dataset(self) -> DatasetDict:
-        """Return the processed splits, as far as they exist: train, validation, test, predict."""
+        """Return the processed splits, as far as they exist: train, validation, test, predict.
+
+        Logs a warning if rows of the validation set are also in the training set.
+        """
         raw = self.select_samples(self.raw_dataset)
         processed = self.process_data(raw)
         if {"train", "validation"} <= raw.keys():
@@ -148,7 +151,7 @@ class TransformerDataModule(DataLoaders):
 
     @cached_property
     def raw_dataset(self) -> DatasetDict:
-        """The splits before processing, without a test set that has no labels."""
+        """The splits before processing, without a test set that has no labels, which is logged."""
         dataset = self.split_dataset(self.loaded_dataset)
         if "test" not in dataset or not self.is_unlabelled(dataset["test"]):
             return dataset

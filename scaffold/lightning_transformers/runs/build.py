@@ -156,7 +156,8 @@ def restore(config: DictConfig) -> tuple[TaskTransformer, TransformerDataModule]
     rows, `trust_remote_code` and, if set, `attn_implementation` are those of the config.
 
     Raises:
-        ConfigurationError: if the file is missing, is not a checkpoint, or is one of another task.
+        ConfigurationError: if the file is missing, is not a checkpoint, is one of another task, or
+            its weights do not fit; for a hyperparameter as `build_data` and `build_model`.
     """
     path = checkpoint_path(config)
     if path is None:

@@ -133,8 +133,8 @@ def load_by_class(
 def find_checkpoint(path: Path) -> tuple[str, Path | None]:
     """Return the checkpoint that a path stands for, and its run folder.
 
-    A run folder stands for its `checkpoints/best.ckpt`, or for `last.ckpt` if it has no best; a
-    file stands for itself.
+    A run folder stands for its `checkpoints/best.ckpt`, or, with a warning, for `last.ckpt` if it
+    has no best; a file stands for itself.
 
     Args:
         path: a run folder or a checkpoint.

@@ -126,7 +126,7 @@ def train_and_record(
     announce: Callable[[Manifest], None] | None = None,
     formulas: int | None = None,
 ) -> dict[str, float]:
-    """Train with a checked config, and record the run in `training.run_dir`.
+    """Train with a checked config, record the run in `training.run_dir`, and print its metrics.
 
     Args:
         config: the config.

@@ -36,7 +36,7 @@ class Source:
         return "".join(self.lines[first - 1 : last])
 
     def units(self) -> list[Unit]:
-        """Return the statements of the module."""
+        """Return the statements of the module as units, and comments that precede none."""
         return self.block(self.tree.body, 1, len(self.lines))
 
     def members(self, node: Definition) -> list[Unit]:

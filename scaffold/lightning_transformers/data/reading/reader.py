@@ -60,6 +60,8 @@ MALFORMED = (
 def read_dataset(sources: Sequence[Source], options: ReadOptions, folder: Path) -> Dataset:
     """Return the rows of files, memory-mapped from a cache that their content identifies.
 
+    Logs guesses about the files, and bad rows that are dropped or filled.
+
     Args:
         sources: the files, in the order of the rows.
         options: how to read them.

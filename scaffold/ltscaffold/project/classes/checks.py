@@ -110,7 +110,10 @@ def missing_values(sources: Sources, owner: ClassSource) -> Iterator[Problem]:
 
 
 def missing_super_calls(sources: Sources, owner: ClassSource) -> Iterator[Problem]:
-    """Yield a problem for each method that drops what the runtime's base class does in it."""
+    """Yield a problem for each method that does not call `super()` and drops work of a base class.
+
+    The work counts in methods of the runtime's classes, and in any `__init__`.
+    """
     own = [each for each in owner.ancestry if sources.is_own(each)]
     replaced = {
         name
