@@ -131,7 +131,7 @@ def clean_environment() -> dict[str, str]:
 
 
 def user_settings(nowhere: Path) -> list[Setting]:
-    """Return the user's settings that hold in every repository, in order of precedence.
+    """Return the user's settings that hold in every repository; later ones override earlier ones.
 
     Args:
         nowhere: a folder outside of any repository.

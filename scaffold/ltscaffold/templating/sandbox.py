@@ -21,7 +21,7 @@ class Sandbox(SandboxedEnvironment):
     """Copier's environment without access to the user's environment and files.
 
     Args:
-        folders: the folders of templates, in order of precedence.
+        folders: the folders of templates; a file of an earlier one overrides those of later ones.
     """
 
     intercepted_binops = frozenset({"*", "**"})

@@ -146,12 +146,22 @@ def merged(one: pa.DataType, other: pa.DataType) -> pa.DataType:
 
 
 def typed_array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
-    """Return values as an array of a type that `merged` theirs."""
+    """Return values as an array of a type.
+
+    Args:
+        values: values of JSON's types.
+        kind: a type that `merged` theirs.
+    """
     return with_json(pa.array([fitted(value, kind) for value in values], storage(kind)), kind)
 
 
 def fitted(value: Any, kind: pa.DataType) -> Any:
-    """Return a value as `storage(kind)` has it."""
+    """Return a value converted to a type, so that Arrow can build an array of `storage(kind)` from it.
+
+    Args:
+        value: a value of JSON's types.
+        kind: a type that `merged` the value's own.
+    """
     if value is None or pa.types.is_null(kind):
         return None
     if kind == JSON:
@@ -168,7 +178,12 @@ def fitted(value: Any, kind: pa.DataType) -> Any:
 
 
 def decoded(value: Any, kind: pa.DataType) -> Any:
-    """Return a value of an array of a type, with JSON decoded."""
+    """Return a value of an array with the JSON in it decoded.
+
+    Args:
+        value: the value as `to_pylist` gives it.
+        kind: the type of the array.
+    """
     if value is None or kind == JSON:
         return value if value is None else json.loads(value)
     match kind:

@@ -87,7 +87,12 @@ def _digest(path: str, state: tuple[int, ...]) -> str:
 
 
 def absolute(name: str) -> Path:
-    """Return the local path of a name, relative to the folder in which the command was run."""
+    """Return the absolute path of a local name.
+
+    Args:
+        name: a path, which may be relative to the folder in which the command was run or start with
+            `~`, or `pkg://…`.
+    """
     return Path(to_absolute_path(os.path.expanduser(local_path(name))))
 
 
