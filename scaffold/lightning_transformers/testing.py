@@ -221,7 +221,7 @@ def assert_called(cls: type, hooks: set[str], config: DictConfig, *, predicts: b
     Args:
         cls: a task or a callback.
         hooks: names of its hooks; those of `NOT_IN_EVERY_RUN` are ignored.
-        config: the config of a short run.
+        config: the config of a short run; its documents are no longer packed.
         predicts: run a prediction, too.
     """
     if "packing" in config.dataset:

@@ -178,7 +178,8 @@ def checkpoint_to_resume(config: DictConfig) -> str | None:
     """Return the newest checkpoint of the run folder if `resume=auto` is set, else None.
 
     Raises:
-        ConfigurationError: for another value of `resume`, or a checkpoint of another task.
+        ConfigurationError: for another value of `resume`, or if training with the config cannot
+            resume from the checkpoint, see `check_checkpoint` and `check_resumable`.
     """
     resume = config.get("resume")
     if resume is None:

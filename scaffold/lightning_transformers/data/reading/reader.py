@@ -93,7 +93,7 @@ def dialect_of(rows: Dataset) -> list[str]:
 
 
 def places_of(rows: Dataset, indices: Sequence[int]) -> list[tuple[int, int]] | None:
-    """Return index of the file and line of rows, or None if they are unknown.
+    """Return the index of its file and the line of each row, or None if they are unknown.
 
     Args:
         rows: the result of `read_dataset`, also with processed columns.

@@ -156,7 +156,7 @@ def typed_array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
 
 
 def fitted(value: Any, kind: pa.DataType) -> Any:
-    """Return a value converted to a type, so that Arrow can build an array of `storage(kind)` from it.
+    """Return a value in the form from which Arrow builds an array of `storage(kind)`.
 
     Args:
         value: a value of JSON's types.
