@@ -139,6 +139,8 @@ def run_tests(project: Path, components: Sequence[Component]) -> Iterator[Findin
 def compare_with_copier(templates: Path, shown: list[Component], folder: Path) -> Iterator[Finding]:
     """Yield a finding for each file that Copier, without --trust, renders differently.
 
+    If Copier fails, that is the only finding.
+
     Args:
         templates: the folder of the templates.
         shown: components, of which the last of each type is rendered.

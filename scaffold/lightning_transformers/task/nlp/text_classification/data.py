@@ -144,7 +144,10 @@ class TextClassificationDataModule(LabelledData, PaddedTextDataModule):
 
     @property
     def model_data_kwargs(self) -> dict[str, Any]:
-        """Return also `problem_type`, unless there is no data to infer it from."""
+        """Return also `problem_type`, unless there is no data to infer it from.
+
+        A regression has `num_labels`, 1, in place of classes.
+        """
         if self.problem_type is None and not self.has_source:
             return super().model_data_kwargs
         kind = self.kind_of_labels()
