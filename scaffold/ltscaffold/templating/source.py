@@ -100,7 +100,7 @@ def trust(url: str) -> None:
 
 
 def refresh(url: str) -> None:
-    """Fetch the cached repository of a URL.
+    """Fetch the cached repository of a URL; that of the package needs no fetch.
 
     Raises:
         ScaffoldError: if the URL is not trusted or cannot be reached.

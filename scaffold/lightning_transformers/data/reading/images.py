@@ -43,7 +43,7 @@ def image_folder(names: FileNames, prefers_images: bool) -> tuple[Path, list[Pat
 
 
 def read_images(split: str, images: Sequence[Path]) -> Dataset:
-    """Return images, with the name of their folder as `label` if these are classes.
+    """Return images as `image`, with the name of their folder as `label` if these are classes.
 
     Args:
         split: the split; images of `predict` need no classes.
@@ -68,11 +68,14 @@ def read_images(split: str, images: Sequence[Path]) -> Dataset:
 
 
 def read_metadata(folder: Path, read: Callable[[Sequence[Source]], Dataset]) -> Dataset | None:
-    """Return the images of a folder that its metadata file lists, or None without such a file.
+    """Return the rows of a folder's metadata file, with the images that they list as `image`.
 
     Args:
         folder: the folder.
         read: reads the metadata file.
+
+    Returns:
+        The rows, or None without such a file or without `file_name` in it.
     """
     file = next((folder / name for name in METADATA if (folder / name).is_file()), None)
     rows = file and read([Source(str(file), str(file), file.suffix)])
