@@ -78,7 +78,10 @@ class Job:
 
 
 def interrupt_message(run_dir: Path) -> str:
-    """Return the message for a run that Ctrl-C ended, with the command that resumes it."""
+    """Return the message for a run that Ctrl-C ended.
+
+    It names the run folder, and the overrides that resume the run if it has a checkpoint.
+    """
     if not run_dir.is_dir():
         return "interrupted"
     name = os.path.relpath(run_dir)
