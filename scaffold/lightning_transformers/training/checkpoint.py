@@ -76,8 +76,8 @@ def check_resumable(path: str, config: DictConfig) -> None:
         config: the composed config.
 
     Raises:
-        ConfigurationError: if the file cannot be read, was trained with another optimizer or
-            adapter, or is beyond `max_epochs` or `max_steps`.
+        ConfigurationError: if the file cannot be read, was trained with another optimizer,
+            adapter or freezing, or is beyond `max_epochs` or `max_steps`.
     """
     content = read_training_state(path)
     recorded = content.get("hyper_parameters", {})
@@ -87,6 +87,13 @@ def check_resumable(path: str, config: DictConfig) -> None:
             raise ConfigurationError(
                 f"checkpoint_path={path} was trained with {name} {then}, not with {now}: restore "
                 f"{name}, or start a new run in another hydra.run.dir"
+            )
+    for name in ("freeze", "freeze_epochs", "head_learning_rate"):
+        then, now = recorded.get(name), config.task.get(name)
+        if then != now:
+            raise ConfigurationError(
+                f"checkpoint_path={path} was trained with task.{name}={then}, not with {now}: set "
+                f"it again, or start a new run in another hydra.run.dir"
             )
     loop = content.get("loops", {}).get("fit_loop", {})
     epochs = loop.get("epoch_progress", {}).get("current", {}).get("ready", 0)
