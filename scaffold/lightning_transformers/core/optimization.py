@@ -9,7 +9,7 @@ from transformers import PreTrainedModel
 
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.types import Settings
-from lightning_transformers.core.freezing import Freezing
+from lightning_transformers.core.freeze_keys import Freezing
 from lightning_transformers.models.freezing import all_frozen_message
 from lightning_transformers.models.layers import ParameterGroup, decay_groups
 from lightning_transformers.training.schedules import schedule_arguments, training_steps

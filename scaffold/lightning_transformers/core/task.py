@@ -24,12 +24,17 @@ from lightning_transformers.base.hyperparameters import (
 from lightning_transformers.base.seeding import keyed_generator
 from lightning_transformers.base.types import Batch, Checkpoint, Loss, Settings
 from lightning_transformers.core.data import TransformerDataModule
-from lightning_transformers.core.freezing import Freezing, LearningRate, Part
+from lightning_transformers.core.former_forms import (
+    refuse_former_arguments,
+    refuse_former_methods,
+)
+from lightning_transformers.core.freeze_keys import Freezing, LearningRate, Part
 from lightning_transformers.core.optimization import OptimizedModule
 from lightning_transformers.core.pipelines import build_pipeline
 from lightning_transformers.core.wrapped_methods import WRAPPED_METHODS, attach_first
 from lightning_transformers.data.cleaning import usable_inputs
 from lightning_transformers.data.collators import IGNORE_INDEX
+from lightning_transformers.former_paths import warn_of_former_methods
 from lightning_transformers.models.adapters import add_adapter, has_adapter, trained_state
 from lightning_transformers.models.backbone import Backbone
 from lightning_transformers.models.eval_mode import evaluation_mode
@@ -92,8 +97,8 @@ class TaskTransformer(OptimizedModule):
         hyperparameters: values of the declared hyperparameters.
 
     Raises:
-        ConfigurationError: for an unknown, missing or invalid hyperparameter, or a backbone that
-            cannot be loaded.
+        ConfigurationError: for an unknown, missing or invalid argument or hyperparameter, a method
+            in the form of lightning-transformers, or a backbone that cannot be loaded.
     """
 
     default_model_type: ClassVar[str]
@@ -107,7 +112,7 @@ class TaskTransformer(OptimizedModule):
 
     def __init__(
         self,
-        backbone: str | Settings | Backbone,
+        backbone: str | Settings | Backbone = "",
         downstream_model_type: str | None = None,
         optimizer: Settings | None = None,
         scheduler: Settings | None = None,
@@ -119,11 +124,14 @@ class TaskTransformer(OptimizedModule):
         **hyperparameters: object,
     ) -> None:
         super().__init__()
+        declared = declared_hyperparameters(type(self), TaskTransformer)
+        refuse_former_arguments(type(self), backbone, hyperparameters, declared)
+        refuse_former_methods(self)
         backbone = asdict(backbone) if isinstance(backbone, Backbone) else to_plain(backbone)
         peft = to_plain(peft)
         optimizer, scheduler = to_plain(optimizer), to_plain(scheduler)
         keys = dict(zip(KEYS, (freeze, freeze_epochs, head_learning_rate), strict=True))
-        own = declared_hyperparameters(type(self), TaskTransformer) & keys.keys()
+        own = declared & keys.keys()
         hyperparameters |= {name: keys[name] for name in own if keys[name] is not None}
         self.freezing = Freezing(**{name: v for name, v in keys.items() if name not in own})
         hyperparameters = {name: to_plain(value) for name, value in hyperparameters.items()}
@@ -157,6 +165,7 @@ class TaskTransformer(OptimizedModule):
 
     def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
+        warn_of_former_methods(cls)
         for name, wrap in WRAPPED_METHODS.items():
             method = getattr(cls, name)  # also a mixin's
             if not getattr(method, "is_wrapped", False):

@@ -9,6 +9,7 @@ from glob import glob
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hydra.errors import InstantiationException
 from hydra.utils import get_class, instantiate, to_absolute_path
 from omegaconf import DictConfig, OmegaConf
 
@@ -103,7 +104,15 @@ def build_model(config: DictConfig, data: TransformerDataModule) -> TaskTransfor
         ConfigurationError: for an unknown hyperparameter, or a backbone that cannot be loaded.
     """
     task_class(config)
-    model: TaskTransformer = instantiate(config.task, model_data_kwargs=data.model_data_kwargs)
+    try:
+        model: TaskTransformer = instantiate(config.task, model_data_kwargs=data.model_data_kwargs)
+    except InstantiationException as error:
+        if "multiple values for argument 'backbone'" not in str(error.__cause__):
+            raise
+        raise ConfigurationError(
+            f"{config.task._target_}.__init__ passes the model type first, as in "
+            "lightning-transformers: remove __init__ and set the class attribute default_model_type"
+        ) from error
     return model
 
 
