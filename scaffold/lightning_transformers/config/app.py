@@ -77,7 +77,7 @@ def _compose_and_run(
     overrides: list[str] = []
     try:
         flags = parse_flags(sys.argv[1:])
-        flags.overrides = overrides = normalize_overrides(flags.overrides)
+        flags.overrides = overrides = normalize_overrides(flags.overrides, config_dir)
         if flags.help:
             print_help(config_dir, script, examples)
         else:

@@ -19,7 +19,12 @@ from lightning_transformers.base.errors import (
     first_line,
 )
 from lightning_transformers.config.arguments import check_targets
-from lightning_transformers.config.config_tree import BASE_OPTION, keys_in_file, to_dict
+from lightning_transformers.config.config_tree import (
+    BASE_OPTION,
+    PACKAGED_CONFIGS,
+    keys_in_file,
+    to_dict,
+)
 from lightning_transformers.config.former_keys import check_former_keys
 from lightning_transformers.config.legacy import former_key
 from lightning_transformers.config.provenance import in_file
@@ -109,8 +114,8 @@ def check_known_keys(config: DictConfig) -> None:
             where = in_file(group) or f"{group}: "
             raise ConfigurationError(f"{where}add `# @package _global_` as the first line")
     # backbone=tiny sets `tiny`; an override of the model path may leave it unused.
-    top = {*keys_in_file("config.yaml"), *chosen_options(config), "tiny"}
-    training = keys_in_file("training/default.yaml")
+    top = {*keys_in_file(PACKAGED_CONFIGS / "config.yaml"), *chosen_options(config), "tiny"}
+    training = keys_in_file(PACKAGED_CONFIGS / "training/default.yaml")
     for prefix, node, known in (("", config, top), ("training.", config.training, training)):
         for name in map(str, node):
             if name not in known and name not in read:

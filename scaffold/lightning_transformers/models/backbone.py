@@ -193,6 +193,29 @@ def set_attention(model: PreTrainedModel, name: str) -> None:
         )
 
 
+def load_state(model: PreTrainedModel, weights: dict[str, Tensor]) -> str | None:
+    """Load the weights of an earlier version of transformers into a model.
+
+    Args:
+        model: the model, changed in place.
+        weights: tensors (any shape) by name.
+
+    Returns:
+        The name of a parameter that the weights do not have in its shape, or None.
+    """
+    loaded, report = type(model).from_pretrained(
+        None,
+        config=model.config,
+        state_dict=weights,
+        dtype=DTYPE,
+        ignore_mismatched_sizes=True,
+        output_loading_info=True,
+    )
+    misfits = [*report["missing_keys"], *(name for name, *_ in report["mismatched_keys"])]
+    model.load_state_dict(loaded.state_dict())
+    return min(misfits, default=None)
+
+
 def mark_new(parameter: Tensor) -> None:
     """Mark a parameter (any shape) as newly initialized, at least in part.
 
