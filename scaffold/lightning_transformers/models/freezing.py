@@ -143,8 +143,8 @@ def all_frozen_message(model: PreTrainedModel) -> str:
     """
     if is_tied(model):
         return (
-            f"every parameter is frozen ({TIED_EMBEDDINGS}): call "
-            "lightning_transformers.models.freezing.freeze_backbone(model, tied='untie')"
+            f"every parameter is frozen ({TIED_EMBEDDINGS}): set task.freeze=backbone, which gives "
+            "the head a copy"
         )
     return "every parameter is frozen: set requires_grad=True for those to train"
 

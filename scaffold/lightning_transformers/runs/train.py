@@ -136,6 +136,7 @@ def train_and_record(
     Returns:
         As `train_from_config`.
     """
+    from lightning_transformers.data.loading import SPLITS
     from lightning_transformers.runs.manifest.record import Recorder  # imports torch
 
     resumed = checkpoint_to_resume(config)
@@ -144,6 +145,8 @@ def train_and_record(
         check_resumable(checkpoint, config)
     seed_everything(config.training.seed)
     data = build_data(config)
+    for split in SPLITS:
+        data.files_of(split)  # a missing file is an error before the model is loaded
     model = build_model(config, data)
     if formulas is not None or checkpoint:
         model.formulas = formulas or recorded_formulas(read_training_state(str(checkpoint)))

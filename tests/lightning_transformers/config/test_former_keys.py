@@ -127,3 +127,14 @@ def test_a_key_that_is_read_today_is_none_of_them(typed: str) -> None:
 
 class Own:
     cfg: dict[str, int]
+
+
+def test_the_plain_form_of_a_default_dataset_names_the_right_one(
+    project: Path, line_of: Callable[..., str]
+) -> None:
+    text = "# @package task\ndefaults:\n  - /task/nlp/text_classification\n  - override /dataset"
+    write(project, "conf/task/nlp/mine.yaml", f"{text}: nlp/text_classification/emotion\n")
+    assert "mine.yaml: write `override /dataset@_global_.dataset: " in line_of("task=nlp/mine")
+    write(project, "conf/task/nlp/mine.yaml", f"{text}@_global_.dataset: nlp/translation/wmt16\n")
+    config = compose(["task=nlp/mine"], project / "conf")
+    assert config.dataset.source_language == "en"
