@@ -59,7 +59,7 @@ class TensorPickle:
 
     @staticmethod
     def load(*args: object, **kwargs: object) -> object:
-        """Refuse the format before torch 1.6, which has no archive."""
+        """Raise UnpicklingError: the format before torch 1.6 has no archive."""
         raise pickle.UnpicklingError("a checkpoint of torch 1.5 or older")
 
 

@@ -1,4 +1,4 @@
-"""What the hub or the disk refuses is one line with what to do."""
+"""A refusal of the hub or the disk is one line with what to do."""
 
 from errno import ENOSPC
 from pathlib import Path

@@ -142,7 +142,7 @@ def test_tied_embeddings_are_named_with_what_to_do(
 def test_the_default_backbone_is_one_line_that_works_when_it_is_typed(
     example: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first form has a BERT, which is no decoder, and GPT-2 has a tied head."""
+    """The first form has a BERT, an encoder, and GPT-2 has a tied head."""
     monkeypatch.syspath_prepend(str(example))
     bert = "backbone.pretrained_model_name_or_path=pkg://lightning_transformers/assets/tiny/bert"
     overrides = ["task=nlp/my_language_modeling", *DATA, *QUICK, f"training.run_dir={tmp_path}"]

@@ -192,7 +192,8 @@ def check_causality(trainer: Trainer, task: Any) -> None:
 
 def freezes(cls: type) -> bool:
     """Return whether methods of a task, outside of the runtime, mention `requires_grad`."""
-    own = takewhile(lambda base: not base.__module__.startswith("lightning_transformers."), cls.__mro__)
+    package = "lightning_transformers."
+    own = takewhile(lambda base: not base.__module__.startswith(package), cls.__mro__)
     functions = (inspect.unwrap(f) for base in own for f in vars(base).values() if isfunction(f))
     return any("requires_grad" in function.__code__.co_names for function in functions)
 
