@@ -1,6 +1,6 @@
 """The error for mistakes that the user can correct, and helpers for its message."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from textwrap import shorten
 
@@ -19,6 +19,13 @@ LIST_CHARS = 90
 
 class ConfigurationError(ValueError):
     """A mistake of the user; the message states the fact, the value and the fix in one line."""
+
+
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error and, one after the other, the errors that led to it."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

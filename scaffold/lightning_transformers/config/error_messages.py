@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Sequence
+from errno import ENOSPC
 from pathlib import Path
 from traceback import walk_tb
 from typing import TypeGuard
@@ -19,6 +20,7 @@ from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBase
 
 from lightning_transformers.base.errors import (
     ConfigurationError,
+    causes,
     did_you_mean,
     first_line,
     suggestion,
@@ -41,6 +43,10 @@ REWRITES = (
         r"\1 is already in the config: remove the plus",
     ),
     (r"Could not delete from config\. '(.*?)' does not exist.*", r"~\1: the config has no key \1"),
+    (
+        r"Could not override '(\w+)@task\.\w+'.*",
+        r"write `override /\1@_global_.\1: <option>`, since a task's file has the package task",
+    ),
     (r"Could not delete '(.*?)'\. No match.*", r"~\1: \1 is not chosen"),
     (
         r"Multiple values for (\S+)\. .*",
@@ -72,6 +78,12 @@ def user_error(error: BaseException | None) -> ConfigurationError | None:
         where = re.search(r"full_key: (.+)", str(error)) or re.search(r"'(.+)'", str(error))
         if where and not where[1].startswith("task"):
             return ConfigurationError(f"{where[1]}: {first_line(error.__cause__)}")
+    for each in causes(error):
+        if isinstance(each, OSError) and each.errno == ENOSPC:
+            return ConfigurationError(
+                f"the disk is full: {first_line(each)}; free space, or move the caches: "
+                "HF_HOME=<folder>, dataset.cache_dir=<folder>"
+            )
     return None
 
 

@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader
 from lightning_transformers.base.errors import NO_DATASET, ConfigurationError
 from lightning_transformers.base.hyperparameters import hyperparameters_of, set_hyperparameters
 from lightning_transformers.base.types import Batch, Row
+from lightning_transformers.core.former_forms import accepts_stage, warn_of_former_process_data
 from lightning_transformers.core.loaders import DataLoaders
 from lightning_transformers.data.cache import fingerprint
 from lightning_transformers.data.cleaning import clean_columns
@@ -114,6 +115,7 @@ class TransformerDataModule(DataLoaders):
     def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
         warn_of_former_methods(cls)
+        warn_of_former_process_data(cls)
 
     def __init__(self, processor: Any, **hyperparameters: object) -> None:
         super().__init__()
@@ -298,6 +300,7 @@ class TransformerDataModule(DataLoaders):
             }
         )
 
+    @accepts_stage
     def process_data(self, dataset: DatasetDict) -> DatasetDict:
         """Return the splits processed by `process_split`."""
         return DatasetDict(

@@ -18,7 +18,7 @@ from datasets import (
 )
 
 from lightning_transformers.base.errors import ConfigurationError, first_line, joined
-from lightning_transformers.base.hub import prepare_hub_access
+from lightning_transformers.base.hub import prepare_hub_access, refusal
 from lightning_transformers.data.reading.dialect import ReadOptions
 from lightning_transformers.data.reading.images import (
     image_folder,
@@ -183,9 +183,10 @@ def load_from_hub(
                 f"the dataset '{name}' has {fact}: set dataset.dataset_config_name to one of "
                 f"{known}"
             ) from error
+        advice = "offline? dataset.dataset_name=sample needs no network"
+        reason, advice = refusal(error, f"datasets/{name}") or (first_line(error), advice)
         raise ConfigurationError(
-            f"cannot load the dataset '{name}': {first_line(error)} "
-            "(offline? dataset.dataset_name=sample needs no network)"
+            f"cannot load the dataset '{name}': {reason} ({advice})"
         ) from error
 
 

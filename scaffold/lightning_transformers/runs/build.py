@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -9,6 +10,8 @@ from glob import glob
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import InstantiationException
 from hydra.utils import get_class, instantiate, to_absolute_path
 from omegaconf import DictConfig, OmegaConf
 
@@ -103,7 +106,15 @@ def build_model(config: DictConfig, data: TransformerDataModule) -> TaskTransfor
         ConfigurationError: for an unknown hyperparameter, or a backbone that cannot be loaded.
     """
     task_class(config)
-    model: TaskTransformer = instantiate(config.task, model_data_kwargs=data.model_data_kwargs)
+    try:
+        model: TaskTransformer = instantiate(config.task, model_data_kwargs=data.model_data_kwargs)
+    except InstantiationException as error:
+        if "multiple values for argument 'backbone'" not in str(error.__cause__):
+            raise
+        raise ConfigurationError(
+            f"{config.task._target_}.__init__ passes the model type first, as in "
+            "lightning-transformers: remove __init__ and set the class attribute default_model_type"
+        ) from error
     return model
 
 
@@ -163,12 +174,60 @@ def restore(config: DictConfig) -> tuple[TaskTransformer, TransformerDataModule]
     if path is None:
         data = build_data(config)
         return build_model(config, data), data
+    from lightning_transformers.training.former_checkpoint import is_former
+
+    if is_former(path):
+        return restore_former(config, path)
     cls = task_class(config)
     trusted = bool(config.backbone.get("trust_remote_code"))
     attention = config.backbone.get("attn_implementation")
     model = load_checkpoint(cls, path, trusted, attention, **stated_hyperparameters(cls, config))
     processor = instantiate(config.tokenizer, backbone=asdict(model.backbone))
     return model, build_data(config, processor, recorded_hyperparameters(path))
+
+
+def restore_former(config: DictConfig, path: str) -> tuple[TaskTransformer, TransformerDataModule]:
+    """Return the task and the data of a config, with weights that lightning-transformers trained.
+
+    Only tensors are read from the checkpoint, and its backbone's name if the command line sets
+    none. Numbers of labels and tokens are those of the weights.
+
+    Args:
+        config: the composed config.
+        path: a checkpoint for which `is_former` holds.
+
+    Raises:
+        ConfigurationError: if the file has no weights, or they do not fit the backbone.
+    """
+    from lightning_transformers.models.backbone import load_state
+    from lightning_transformers.training.former_checkpoint import read_weights, recorded_name
+
+    weights, config = read_weights(path), copy.deepcopy(config)
+    typed = HydraConfig.get().overrides.task if HydraConfig.initialized() else []
+    named = any(word.lstrip("+").startswith("backbone") for word in typed)
+    values: dict[str, object] = {"random_weights": True}
+    if not named and (name := recorded_name(path)):
+        values |= {"pretrained_model_name_or_path": name}
+    for key, value in values.items():
+        OmegaConf.update(config, f"backbone.{key}", value, force_add=True)
+    data = build_data(config)
+    model = build_model(config, data).model
+    now = model.state_dict()
+    rows = {n: len(w) for n, w in weights.items() if n in now and w.shape != now[n].shape}
+    for name, number in rows.items():
+        is_head = not name.startswith(f"{model.base_model_prefix}.")
+        is_label = is_head and model.get_output_embeddings() is None
+        key = "num_labels" if is_label else "vocab_size"
+        if key not in data.model_data_kwargs:
+            OmegaConf.update(config, f"backbone.config.{key}", number, force_add=True)
+    task = build_model(config, data)
+    misfit = load_state(task.model, weights)
+    if misfit:
+        raise ConfigurationError(
+            f"the weights of {path} do not fit '{task.backbone.pretrained_model_name_or_path}': "
+            f"{misfit}; give backbone.pretrained_model_name_or_path=<that of the run>"
+        )
+    return task, data
 
 
 def stated_hyperparameters(cls: type[TaskTransformer], config: DictConfig) -> dict[str, Any]:
@@ -282,7 +341,10 @@ def checkpoint_path(config: DictConfig) -> str | None:
         raise ConfigurationError(
             f"checkpoint_path={config.checkpoint_path} is not a file{hint}: give a checkpoint"
         )
-    check_checkpoint(task_class(config), path)
+    from lightning_transformers.training.former_checkpoint import is_former
+
+    if not is_former(path):
+        check_checkpoint(task_class(config), path)
     return path
 
 

@@ -140,6 +140,7 @@ def train_and_record(
         ConfigurationError: for a value that the task or the data rejects, or a checkpoint that
             training cannot resume from.
     """
+    from lightning_transformers.data.loading import SPLITS
     from lightning_transformers.runs.manifest.record import Recorder  # imports torch
 
     resumed = checkpoint_to_resume(config)
@@ -148,6 +149,8 @@ def train_and_record(
         check_resumable(checkpoint, config)
     seed_everything(config.training.seed)
     data = build_data(config)
+    for split in SPLITS:
+        data.files_of(split)  # a missing file is an error before the model is loaded
     model = build_model(config, data)
     if formulas is not None or checkpoint:
         model.formulas = formulas or recorded_formulas(read_training_state(str(checkpoint)))

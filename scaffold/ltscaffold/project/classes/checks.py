@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 from operator import itemgetter
 
+from lightning_transformers.predecessor import DATA_METHODS, TASK_METHODS
 from ltscaffold.project.classes.source import ClassSource, Sources
 from ltscaffold.project.diagnostics import Finding
 from ltscaffold.project.removed_hooks import REMOVED_HOOKS
+from ltscaffold.record.component_types import DATASET, TASK
 
 SIMILARITY = 0.8
 """Of a method's name to that of a method that the base classes have."""
@@ -28,6 +30,7 @@ SERVES = {
 STATEFUL = {"defaultdict", "Counter", "deque"}
 MUTABLE = {"list", "dict", "set", "bytearray", "OrderedDict", *STATEFUL}
 """Callables that return a new mutable container."""
+FORMER_METHODS = {TASK.name: TASK_METHODS, DATASET.name: DATA_METHODS}
 MUTATED = (
     r"[\w()]+\.{name}"
     r"(\[[^]]*\] [-+*/|&]?= |\[[^]]*\] = | [-+*|&]= |\.(append\w*|extend\w*|insert|add|update"
@@ -47,6 +50,7 @@ def check_class(sources: Sources, path: str, owner: ClassSource) -> Iterator[Fin
     if owner.component_type is None:
         return
     problems = (
+        *former_methods(sources, owner),
         *unknown_hooks(sources, owner),
         *missing_values(sources, owner),
         *missing_super_calls(sources, owner),
@@ -58,6 +62,25 @@ def check_class(sources: Sources, path: str, owner: ClassSource) -> Iterator[Fin
 
 Problem = tuple[str, int, str]
 """The code, the line and the message of a finding."""
+
+
+def former_methods(sources: Sources, owner: ClassSource) -> Iterator[Problem]:
+    """Yield the methods that only lightning-transformers called, or called otherwise."""
+    inherited = {name for each in owner.ancestry[1:] for name in each.members}
+    former = FORMER_METHODS.get(owner.component_type or "", {})
+    if not any(each.is_in("lightning_transformers") for each in owner.ancestry):
+        return
+    for method in owner.methods():
+        name, arguments = method.name, [each.arg for each in method.args.args]
+        if name in former and name not in inherited and not sources.uses(name):
+            message = f"nothing calls {name} any more; override {former[name]}"
+            yield "former-method", method.lineno, message
+        if name == "process_data" and "stage" in arguments:
+            message = "process_data gets no stage any more; define process_data(self, dataset)"
+            yield "former-method", method.lineno, message
+        if name == "__init__" and "super().__init__(downstream_model_type" in ast.unparse(method):
+            message = "__init__ passes the model type first; remove it, and set default_model_type"
+            yield "former-method", method.lineno, message
 
 
 def unknown_hooks(sources: Sources, owner: ClassSource) -> Iterator[Problem]:
@@ -73,6 +96,7 @@ def unknown_hooks(sources: Sources, owner: ClassSource) -> Iterator[Problem]:
         if isinstance(member, ast.FunctionDef) and not (each.is_in("torch") or name[0] == "_")
     }
     known = inherited.keys() | REMOVED_HOOKS[owner.component_type or ""].keys()
+    known |= FORMER_METHODS.get(owner.component_type or "", {}).keys()
     for method in owner.methods() if owner.is_complete else ():
         name = method.name
         if name in known or name[0] == "_" or sources.mentions(name):
