@@ -18,6 +18,8 @@ QUOTED_OR_NESTED = re.compile(
 )
 """A value that needs no quotes: a quoted string, a mapping, a list of these, an interpolation."""
 
+NEW_KEYS = ("resume", "output_file")
+"""Keys that the config.yaml of an older project does not have."""
 HOME_PATH = re.compile(r"(?<![^\[,])~[^,\]]*")
 """A path in the home folder, alone or in a list: the grammar of Hydra has no `~`."""
 
@@ -35,7 +37,8 @@ def _normalized(override: str) -> str:
     key, equals, value = override.partition("=")
     name = key.lstrip("+")
     if name.endswith("_file"):
-        return key + equals + HOME_PATH.sub(r"'\g<0>'", value)
+        value = HOME_PATH.sub(r"'\g<0>'", value)
+        override = key + equals + value
     if name not in keys_in_file("config.yaml") or not equals:
         return override
     if name == "x" and not QUOTED_OR_NESTED.fullmatch(value):
@@ -43,8 +46,7 @@ def _normalized(override: str) -> str:
         escaped = re.sub(r'(\\*)("|\$\{)', r"\1\1\\\2", value)
         doubled = value[len(value.rstrip("\\")) :]
         value = f'"{escaped}{doubled}"'
-    # The config.yaml of a project may be older than the key `resume`.
-    return f"++{name}={value}" if name == "resume" else f"{name}={value}"
+    return f"{'++' if name in NEW_KEYS else ''}{name}={value}"
 
 
 def parse_flags(arguments: Sequence[str]) -> Namespace:

@@ -137,6 +137,8 @@ def train_and_record(
         As `train_from_config`.
     """
     from lightning_transformers.runs.manifest.record import Recorder  # imports torch
+    from lightning_transformers.runs.results.recorder import ROWS_IN_TRAINING, PredictionRecorder
+    from lightning_transformers.runs.results.report import report_run
 
     resumed = checkpoint_to_resume(config)
     checkpoint = resumed or checkpoint_path(config)
@@ -148,7 +150,8 @@ def train_and_record(
     if formulas is not None or checkpoint:
         model.formulas = formulas or recorded_formulas(read_training_state(str(checkpoint)))
     recorder = Recorder(config, model, data, announce)
-    trainer = build_trainer(config, recorder)
+    predictions = PredictionRecorder(Path(config.training.run_dir), limit=ROWS_IN_TRAINING)
+    trainer = build_trainer(config, recorder, predictions)
     if trainer.is_global_zero:
         record_config(config, checkpoint, resumes=resumed is not None)
     metrics = train(
@@ -161,6 +164,7 @@ def train_and_record(
     tested = evaluate_best(model, data, trainer) if config.training.run_test_after_fit else {}
     if trainer.is_global_zero:
         recorder.finish(metrics | tested)
+        report_run(config, data, metrics | tested)
         validated = {name: value for name, value in metrics.items() if name.startswith("val/")}
         if validated:
             print(f"Last validation: {in_one_line(validated)}")
