@@ -78,6 +78,15 @@ def rerun(script: str | None = None) -> None:
         run_command(script)
 
 
+def compare() -> None:
+    """Compare the runs whose folders the command line names."""
+    check_installation(None)
+    with NamedShadowing():
+        from lightning_transformers.reports.compare_command import run_command
+
+        run_command()
+
+
 def explain(script: str | None = None) -> None:
     """Print which file or override sets each key of the config; `script` as in `train`."""
     _run("explain", script, keeps_files=False)

@@ -19,6 +19,8 @@ CHECKPOINTS = "checkpoints"
 CONFIG = "config.yaml"
 MANIFEST = "manifest.yaml"
 METRICS = "metrics.csv"
+PREDICTIONS = "predictions.parquet"
+REPORT = "report.html"
 INITIAL_FILES = {".hydra", CONFIG, MANIFEST}
 RUNNING, FINISHED, STOPPED, INTERRUPTED, FAILED, KILLED = STATUSES = (
     *("running", "finished", "stopped early", "interrupted", "failed", "killed"),
@@ -96,7 +98,7 @@ def archive_former_run(folder: Path, start: str | None = None) -> None:
         return
     former = free_name(folder / "former")
     (former / CHECKPOINTS).mkdir(parents=True)
-    for path in (*found, folder / CONFIG):
+    for path in (*found, *(folder / name for name in (CONFIG, PREDICTIONS, REPORT))):
         place = former / path.relative_to(folder)
         if start and Path(start).resolve().is_relative_to(path.resolve()):
             (shutil.copytree if path.is_dir() else shutil.copy2)(path, place)

@@ -51,7 +51,8 @@ def _normalized(override: str, known: frozenset[str], own: frozenset[str]) -> st
     key, equals, value = override.partition("=")
     name = key.lstrip("+")
     if name.endswith("_file"):
-        return key + equals + HOME_PATH.sub(r"'\g<0>'", value)
+        value = HOME_PATH.sub(r"'\g<0>'", value)
+        override = key + equals + value
     if name not in known or not equals:
         return override
     if name == "x" and not QUOTED_OR_NESTED.fullmatch(value):

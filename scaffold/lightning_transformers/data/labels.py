@@ -61,22 +61,29 @@ def class_names(model: PreTrainedModel) -> list[str]:
     return [names[number] for number in range(len(names))]
 
 
-def likely_classes(model: PreTrainedModel, logits: Tensor) -> list[Row]:
+def likely_classes(
+    model: PreTrainedModel, logits: Tensor, all_probabilities: bool = False
+) -> list[Row]:
     """Return the most probable class of each example.
 
     Args:
         model: the model, whose config has the class names.
         logits: `(batch, classes)`.
+        all_probabilities: add `probabilities`, by class.
 
     Returns:
         `label` and `score`, its probability, for each example.
     """
-    names = class_names(model)
-    scores, numbers = logits.float().softmax(-1).max(-1)
-    return [
-        {"label": names[int(number)], "score": float(score)}
-        for number, score in zip(numbers, scores, strict=True)
+    names, probabilities = class_names(model), logits.float().softmax(-1)
+    scores, numbers = probabilities.max(-1)
+    found: list[Row] = [
+        {"label": names[number], "score": score}
+        for number, score in zip(numbers.tolist(), scores.tolist(), strict=True)
     ]
+    if all_probabilities:
+        for row, values in zip(found, probabilities.tolist(), strict=True):
+            row["probabilities"] = dict(zip(names, values, strict=True))
+    return found
 
 
 def class_label(rows: AnyDataset, column: str) -> ClassLabel | None:

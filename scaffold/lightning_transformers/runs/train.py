@@ -175,6 +175,8 @@ def _train_and_record(
     from lightning_transformers.data.loading import SPLITS
     from lightning_transformers.runs.curve import Curve, CurveState
     from lightning_transformers.runs.manifest.record import Recorder  # imports torch
+    from lightning_transformers.runs.results.recorder import ROWS_IN_TRAINING, PredictionRecorder
+    from lightning_transformers.runs.results.report import report_run
 
     log_detail("start: %s (process %d on %s)", shlex.join(sys.argv), os.getpid(), gethostname())
     if resumed:
@@ -192,9 +194,10 @@ def _train_and_record(
     if formulas is not None or checkpoint:
         model.formulas = formulas or recorded_formulas(state)
     recorder, kept = Recorder(config, model, data, announce), CurveState()
+    predictions = PredictionRecorder(folder, limit=ROWS_IN_TRAINING)
     curve = Curve.of(state, loggers_of(folder)) if resumed else None
     loggers = curve.continue_loggers(config.logger) if curve else config.logger
-    trainer = build_trainer(config, recorder, kept, loggers=loggers)
+    trainer = build_trainer(config, recorder, kept, predictions, loggers=loggers)
     try:
         if trainer.is_global_zero:
             record_config(config, checkpoint, resumes=resumed is not None)
@@ -218,6 +221,8 @@ def _train_and_record(
             with suppress(OSError):  # of a full disk; the error of the run counts
                 end(recorder, folder, {}, **outcome, **best_of(trainer, folder))
         raise
+    if trainer.is_global_zero:
+        report_run(config, data, metrics | tested)
     return metrics | tested
 
 

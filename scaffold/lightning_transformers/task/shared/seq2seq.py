@@ -146,6 +146,13 @@ class Seq2SeqDataModule(TextDataModule):
             report_dropped_pairs(split, rows, examples, source, target)
         return examples
 
+    def rows_of_examples(self, split: str, rows: Dataset) -> Sequence[int] | None:
+        """Return the indices of the pairs in which no text is missing or blank."""
+        source, target = self.fields(split, rows)
+        texts = [field_values(rows[:], field) for field in (source, target) if field is not None]
+        pairs = enumerate(zip(*texts, strict=True))
+        return [number for number, pair in pairs if all(map(has_text, pair))]
+
     @property
     def collate_fn(self) -> "Seq2SeqCollator":
         """Return the collator, see `Seq2SeqCollator`."""
@@ -274,6 +281,14 @@ class Seq2SeqTransformer(TaskTransformer):
             )
         return inputs
 
+    def evaluated_columns(
+        self, outputs: ModelOutput, batch: Batch, inputs: Mapping[str, Any]
+    ) -> dict[str, list[Any]]:
+        """Return the reference, and if texts are generated, the generated text."""
+        texts = inputs.get("records")
+        generated = {"prediction": [text for text, _ in texts]} if texts else {}
+        return {"label": decode_texts(batch[REFERENCES]), **generated}
+
     def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> list[str]:
         """Return the generated text of each source."""
         return self.generated_texts(batch)
@@ -365,7 +380,7 @@ def encode_pairs(
     pairs = [
         pair
         for pair in zip(sources, field_values(columns, target), strict=True)
-        if all(text and not text.isspace() for text in pair)
+        if all(map(has_text, pair))
     ]
     if not pairs:
         return {"labels": []}
@@ -418,6 +433,11 @@ def field_values(columns: Columns, field: Field) -> list[Any]:
     column, *key = field
     values = columns[column]
     return [value and value.get(key[0]) for value in values] if key else values
+
+
+def has_text(value: str | None) -> bool:
+    """Return whether a value is a text that is not blank."""
+    return bool(value) and not str(value).isspace()
 
 
 def report_dropped_pairs(

@@ -235,6 +235,10 @@ class LanguageModelingDataModule(TextDataModule):
             report_dropped(split, rows, kept, length)
         return kept
 
+    def rows_of_examples(self, split: str, rows: Dataset) -> Sequence[int] | None:
+        """Return None: an example has tokens of several rows, or of a part of one."""
+        return None
+
     @property
     def collate_fn(self) -> CausalCollator:
         """Return the collator, which pads with the padding or the end-of-sequence token."""

@@ -79,6 +79,11 @@ class TokenClassificationDataModule(LabelledData, PaddedTextDataModule):
         self.report_truncated(split, encoded)
         return encoded
 
+    def rows_of_examples(self, split: str, rows: Dataset) -> Sequence[int] | None:
+        """Return the indices of the sentences with words."""
+        words = enumerate(rows[self.tokens_column])
+        return [number for number, value in words if split_words(value)]
+
     def required_columns(self, split: str, rows: AnyDataset) -> Mapping[str, Check]:
         """Return the column of the tags, unless it has lists and texts."""
         is_mixed = isinstance((rows.features or {}).get(self.label_column), Json)
