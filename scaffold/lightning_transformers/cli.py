@@ -82,6 +82,7 @@ def rerun(script: str | None = None) -> None:
 
 def compare() -> None:
     """Compare the runs whose folders the command line names."""
+    use_utf8()
     check_installation(None)
     with NamedShadowing():
         from lightning_transformers.reports.compare_command import run_command

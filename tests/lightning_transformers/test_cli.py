@@ -12,10 +12,9 @@ from lightning_transformers import __main__
 ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 CODE = """
 import sys
-from pathlib import Path
 from lightning_transformers import cli
 cli.check_installation = lambda script: sys.exit(f"{sys.flags.utf8_mode} {sys.argv[1:]} \\u2022")
-cli.COMMAND(__file__)
+cli.COMMAND()
 """
 
 
