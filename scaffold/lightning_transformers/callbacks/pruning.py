@@ -34,12 +34,12 @@ class MagnitudePruning(Callback):
         self.kept: list[tuple[nn.Parameter, Tensor]] = []
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Reject a strategy that shards the weights, and an adapter.
+        """Check the strategy and the model.
 
         Half of an adapter's weights are zero initially, and would remain zero.
 
         Raises:
-            ConfigurationError: for a model with an adapter.
+            ConfigurationError: for a strategy that shards the weights, or a model with an adapter.
         """
         refuse_strategies(trainer, "callbacks=pruning")
         if has_adapter(model_of(pl_module)):

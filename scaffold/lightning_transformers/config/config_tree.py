@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -51,14 +50,9 @@ def value_at(config: DictConfig, key: str) -> object:
     return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
 
 
-@cache
-def keys_in_file(file: str) -> frozenset[str]:
-    """Return the top-level keys of a packaged config file and the groups of its defaults list.
-
-    Args:
-        file: path below the packaged `conf`, such as `training/default.yaml`.
-    """
-    config = OmegaConf.load(PACKAGED_CONFIGS / file)
+def keys_in_file(file: Path) -> frozenset[str]:
+    """Return the top-level keys of a config file and the groups of its defaults list."""
+    config = OmegaConf.load(file)
     assert isinstance(config, DictConfig)
     chosen = [name for entry in config.pop("defaults", []) if entry != "_self_" for name in entry]
     return frozenset({*map(str, config), *(name.removeprefix("optional ") for name in chosen)})
@@ -92,7 +86,7 @@ def in_file_with(text: str, folder: Path, typed: Sequence[str]) -> str:
         folder: the folder of `config.yaml`.
         typed: the overrides; a file that they choose takes precedence.
     """
-    files = [file for file in folder.rglob("*.yaml") if text in file.read_text()]
+    files = [file for file in folder.rglob("*.yaml") if text in file.read_text(encoding="utf-8")]
     names = {file: file.relative_to(folder).with_suffix("").as_posix() for file in files}
     chosen = [file for file in files if names[file].replace("/", "=", 1) in typed]
     one = chosen[:1] or (files if len(files) == 1 else [])

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Sequence
+from errno import ENOSPC
 from pathlib import Path
 
 import yaml
@@ -18,7 +19,9 @@ from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBase
 
 from lightning_transformers.base.errors import (
     ConfigurationError,
+    causes,
     did_you_mean,
+    disk_full,
     first_line,
     suggestion,
 )
@@ -27,13 +30,15 @@ from lightning_transformers.config.legacy import legacy_hint
 
 IN_FILE = re.compile(r"In '(?P<file>[^']+)': (?P<rest>.*)", re.DOTALL)
 """How Hydra names the file with a mistake."""
+NO_METRIC = "Early stopping conditioned on metric"
+"""Start of Lightning's message about an unknown metric."""
 
 
 def user_error(error: BaseException | None) -> ConfigurationError | None:
     """Return the user error that caused an exception, or None for any other cause.
 
-    A user error is a `ConfigurationError` anywhere in the chain of causes, or a
-    MisconfigurationException of Lightning.
+    A user error is a `ConfigurationError` anywhere in the chain of causes, a
+    MisconfigurationException of Lightning, an unknown metric of early stopping, or a full disk.
     """
     cause = error
     while cause is not None and not isinstance(cause, ConfigurationError):
@@ -41,9 +46,18 @@ def user_error(error: BaseException | None) -> ConfigurationError | None:
     if cause is not None:
         # A dataloader worker prepends its traceback to the message.
         return ConfigurationError(str(cause).rpartition("ConfigurationError: ")[2].strip())
-    if type(error).__name__ == "MisconfigurationException":  # importing Lightning is slow
+    if isinstance(error, Exception) and (line := disk_full(error)):
+        return ConfigurationError(line)
+    # By name, since importing Lightning is slow.
+    if type(error).__name__ == "MisconfigurationException" or str(error).startswith(NO_METRIC):
         assert error is not None
         return ConfigurationError(first_line(error))
+    for each in causes(error):
+        if isinstance(each, OSError) and each.errno == ENOSPC:
+            return ConfigurationError(
+                f"the disk is full: {first_line(each)}; free space, or move the caches: "
+                "HF_HOME=<folder>, dataset.cache_dir=<folder>"
+            )
     return None
 
 
@@ -199,6 +213,12 @@ def one_line(message: str, config_dir: Path) -> str:
         file = config_dir / f"{inside['file']}.yaml"
         where = f"{os.path.relpath(file)}: " if file.is_file() else ""
         message = inside["rest"]
+    if of_task := re.search(r"'(\w+)@task\.\w+'", message):
+        override = f"/{of_task[1]}@_global_.{of_task[1]}"
+        return (
+            f"{where}write `override {override}: <option>`, since a task's file has the package "
+            "task"
+        )
     fact = " ".join(message.partition("See http")[0].partition("\n\n")[0].split())
     names = set(re.findall(r"'(\w+)'", fact)) - {*group_names()}
     return where + fact + "".join(did_you_mean(name, group_names()) for name in [*names][:1])

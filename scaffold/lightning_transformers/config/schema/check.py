@@ -60,7 +60,7 @@ def described(target: str, key: str) -> Target:
 
 
 def description_at(config: DictConfig, key: str) -> tuple[str, Target] | None:
-    """Return what takes the keys of a mapping in a config: its import path and description.
+    """Return the import path and description of the class that takes the keys of a mapping.
 
     Args:
         config: the composed config.

@@ -18,6 +18,8 @@ class TopLevel:
     """Whether to resume from the newest checkpoint in the run folder."""
     x: Any = None
     """Text, image or mapping to predict on."""
+    output_file: str | None = None
+    """File for the predictions on `dataset.predict_file`: csv, jsonl or parquet."""
     export_dir: str = "exported"
     """Folder to export to."""
 

@@ -13,7 +13,10 @@ from build_tools.build_schema import REFERENCE, reference_text, schema_text
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.config.checks import check_config
 from lightning_transformers.config.compose import compose
+from lightning_transformers.config.config_tree import PACKAGED_CONFIGS, keys_in_file
 from lightning_transformers.config.schema.check import SHIPPED
+from lightning_transformers.config.schema.keys import TopLevel, Training
+from lightning_transformers.config.schema.signatures import describe
 from tests.helpers.random_overrides import run_two_steps, vectors, wrong
 
 VECTORS = int(os.environ.get("LTSCAFFOLD_VALUES", "60"))
@@ -25,6 +28,14 @@ STEPS = VECTORS // 50
 def composed() -> DictConfig:
     options = ("optimizer=adamw", "callbacks=[default,pruning]", "experiment=smoke")
     return compose(["task=nlp/text_classification", *options, "training.run_dir=run"])
+
+
+def test_keys_that_no_class_takes_are_those_of_the_config_files() -> None:
+    top = keys_in_file(PACKAGED_CONFIGS / "config.yaml") - {"hydra", "local"}
+    groups = {folder.name for folder in PACKAGED_CONFIGS.iterdir()}
+    assert describe(TopLevel).arguments.keys() == top - groups
+    training = keys_in_file(PACKAGED_CONFIGS / "training/default.yaml")
+    assert describe(Training).arguments.keys() == training
 
 
 def test_the_shipped_schema_and_the_reference_are_those_of_the_installed_classes() -> None:
