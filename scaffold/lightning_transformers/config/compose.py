@@ -26,11 +26,11 @@ PLAIN = re.compile(r"null|[\w./~:+-]*|(\"|\').*|\$\{.*", re.DOTALL)
 
 
 def normalize_overrides(overrides: Sequence[str], config_dir: Path = PACKAGED_CONFIGS) -> list[str]:
-    """Return the overrides with `+task=` rewritten to `task=` and the value of `x` quoted.
+    """Return the overrides in a form that Hydra's grammar accepts.
 
-    Hydra rejects the plus for a group in the defaults list; both spellings are documented, so both
-    work. Quotes protect the commas and apostrophes of a text to predict on, and spaces and equal
-    signs of paths.
+    The `+` before a key of `config.yaml`, as in `+task=`, is removed: Hydra rejects it for a group
+    in the defaults list, and both spellings are documented. Quotes protect the commas and
+    apostrophes of a text to predict on, and spaces, equal signs and `~` of paths.
 
     Args:
         overrides: as typed.
@@ -51,7 +51,8 @@ def _normalized(override: str, known: frozenset[str], own: frozenset[str]) -> st
     key, equals, value = override.partition("=")
     name = key.lstrip("+")
     if name.endswith("_file"):
-        return key + equals + HOME_PATH.sub(r"'\g<0>'", value)
+        value = HOME_PATH.sub(r"'\g<0>'", value)
+        override = key + equals + value
     if name not in known or not equals:
         return override
     if name == "x" and not QUOTED_OR_NESTED.fullmatch(value):
@@ -91,10 +92,13 @@ def parse_flags(arguments: Sequence[str]) -> Namespace:
 
 
 def find_config_dir(script: str | None) -> Path:
-    """Return the folder of `config.yaml` and add the project root to `sys.path`.
+    """Return the folder of `config.yaml`, and append the root of its project to `sys.path`.
 
     Args:
         script: path of the calling script; None: look in the working directory.
+
+    Returns:
+        `conf` in that folder; if it has no `config.yaml`, the configs of the package.
     """
     project = Path(script).resolve().parent if script else Path.cwd()
     if not (project / "conf" / "config.yaml").is_file():
@@ -107,7 +111,8 @@ def find_config_dir(script: str | None) -> Path:
 def compose(overrides: Sequence[str], config_dir: Path = PACKAGED_CONFIGS) -> DictConfig:
     """Return the config of a command line without running it.
 
-    `hydra:` interpolations have no value outside a run: override `training.run_dir`.
+    `hydra:` interpolations have no value outside a run: override `training.run_dir`. Errors of
+    Hydra, such as that for an unknown key, propagate.
 
     Args:
         overrides: as on the command line, such as `task=nlp/translation`.

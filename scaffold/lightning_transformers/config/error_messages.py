@@ -22,6 +22,7 @@ from lightning_transformers.base.errors import (
     ConfigurationError,
     causes,
     did_you_mean,
+    disk_full,
     first_line,
     suggestion,
 )
@@ -54,6 +55,8 @@ REWRITES = (
     ),
 )
 """Patterns of Hydra's messages, and their replacements."""
+NO_METRIC = "Early stopping conditioned on metric"
+"""Start of Lightning's message about an unknown metric."""
 NON_STRING_OPTION = re.compile(r"[\w/]+=(null|true|false|[\d.e+-]+)", re.IGNORECASE)
 """Override of a group with a value that YAML parses as null, a boolean or a number."""
 
@@ -62,8 +65,8 @@ def user_error(error: BaseException | None) -> ConfigurationError | None:
     """Return the user error that caused an exception, or None for any other cause.
 
     A user error is a `ConfigurationError` anywhere in the chain of causes, a
-    MisconfigurationException of Lightning, or an error that a library raises for the arguments of
-    a `_target_` other than the task.
+    MisconfigurationException of Lightning, an unknown metric of early stopping, a full disk, or an
+    error that a library raises for the arguments of a `_target_` other than the task.
     """
     cause = error
     while cause is not None and not isinstance(cause, ConfigurationError):
@@ -71,7 +74,10 @@ def user_error(error: BaseException | None) -> ConfigurationError | None:
     if cause is not None:
         # A dataloader worker prepends its traceback to the message.
         return ConfigurationError(str(cause).rpartition("ConfigurationError: ")[2].strip())
-    if type(error).__name__ == "MisconfigurationException":  # importing Lightning is slow
+    if isinstance(error, Exception) and (line := disk_full(error)):
+        return ConfigurationError(line)
+    # By name, since importing Lightning is slow.
+    if type(error).__name__ == "MisconfigurationException" or str(error).startswith(NO_METRIC):
         assert error is not None
         return ConfigurationError(first_line(error))
     if isinstance(error, InstantiationException) and _is_raised_by_library(error.__cause__):

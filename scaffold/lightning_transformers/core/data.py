@@ -141,7 +141,10 @@ class TransformerDataModule(DataLoaders):
             self.dataset = self.build_dataset()
 
     def build_dataset(self) -> DatasetDict:
-        """Return the processed splits, as far as they exist: train, validation, test, predict."""
+        """Return the processed splits, as far as they exist: train, validation, test, predict.
+
+        Logs a warning if rows of the validation set are also in the training set.
+        """
         raw = self.select_samples(self.raw_dataset)
         processed = self.process_data(raw)
         if {"train", "validation"} <= raw.keys():
@@ -150,7 +153,7 @@ class TransformerDataModule(DataLoaders):
 
     @cached_property
     def raw_dataset(self) -> DatasetDict:
-        """The splits before processing, without a test set that has no labels."""
+        """The splits before processing, without a test set that has no labels, which is logged."""
         dataset = self.split_dataset(self.loaded_dataset)
         if "test" not in dataset or not self.is_unlabelled(dataset["test"]):
             return dataset
@@ -159,7 +162,7 @@ class TransformerDataModule(DataLoaders):
 
     @cached_property
     def loaded_dataset(self) -> DatasetDict:
-        """The result of `load_dataset`, loaded once and cleaned by `clean_row`."""
+        """The result of `load_dataset`, loaded once, with `clean_row` and `on_bad_row` applied."""
         loaded = self.load_dataset()
         if self._cleans:
             loaded = DatasetDict({split: self._cleaned(split, r) for split, r in loaded.items()})
@@ -225,7 +228,11 @@ class TransformerDataModule(DataLoaders):
     def named_files(self) -> Mapping[str, FileNames]:
         """Return the configured files by split, or those of the sample if it is chosen.
 
-        Empty for a dataset on the hub.
+        A folder that consists of splits is replaced by its parts, see `split_folders`. Empty for a
+        dataset on the hub.
+
+        Raises:
+            ConfigurationError: for a folder of splits without the one that is named.
         """
         named = {split: getattr(self, f"{split}_file") for split in SPLITS}
         files = {split: names for split, names in named.items() if names}
@@ -312,6 +319,7 @@ class TransformerDataModule(DataLoaders):
 
         Raises:
             NotImplementedError: in this base class.
+            ConfigurationError: in a subclass, for rows that it cannot process.
         """
         raise NotImplementedError(f"{type(self).__name__} must define process_split")
 
@@ -333,6 +341,15 @@ class TransformerDataModule(DataLoaders):
 
     # -- prediction
 
+    def rows_of_examples(self, split: str, rows: Dataset) -> Sequence[int] | None:
+        """Return the index of the raw row of each evaluated example, or None if it has no such row.
+
+        Args:
+            split: `validation` or `test`.
+            rows: its raw rows.
+        """
+        return range(len(rows))
+
     def input_columns(self) -> Sequence[str]:
         """Return the columns of a model's input; rows that are equal in all are duplicates."""
         return ()
@@ -346,7 +363,9 @@ class TransformerDataModule(DataLoaders):
         if not self._cleans:
             return value
         if (cleaned := self.clean_row(self.input_row(value))) is None:
-            raise ConfigurationError(f"clean_row drops the input {reprlib.repr(value)}")
+            raise ConfigurationError(
+                f"clean_row drops the input {reprlib.repr(value)}: give one that it keeps"
+            )
         return cleaned
 
     def predict_rows(self, inputs: Sequence[Any]) -> list[Row]:
@@ -403,6 +422,12 @@ class TransformerDataModule(DataLoaders):
             rows_at_once: maximal number of rows per call.
             keep_columns: keep the columns that the function omits, and all types except a stream's.
             arguments: keyword arguments of the function, part of the cache key.
+
+        Returns:
+            The new rows, a stream if `rows` is one.
+
+        Raises:
+            ConfigurationError: if the cache folder is not writable.
         """
         common = {
             "batched": True,

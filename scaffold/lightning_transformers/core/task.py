@@ -7,10 +7,10 @@ from textwrap import shorten
 from typing import Any, ClassVar, cast
 
 import torch
-from lightning_fabric.utilities import move_data_to_device
 from pydantic import PositiveInt
 from pytorch_lightning import Callback
 from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
 from torchmetrics import Metric, MetricCollection
 from transformers import Pipeline, PreTrainedModel
 from transformers.utils.generic import ModelOutput
@@ -31,13 +31,12 @@ from lightning_transformers.core.former_forms import (
 from lightning_transformers.core.freeze_keys import Freezing, LearningRate, Part
 from lightning_transformers.core.optimization import OptimizedModule
 from lightning_transformers.core.pipelines import build_pipeline
+from lightning_transformers.core.prediction import EvaluatedColumns, predict_inputs
 from lightning_transformers.core.wrapped_methods import WRAPPED_METHODS, attach_first
-from lightning_transformers.data.cleaning import usable_inputs
 from lightning_transformers.data.collators import IGNORE_INDEX
 from lightning_transformers.former_paths import warn_of_former_methods
 from lightning_transformers.models.adapters import add_adapter, has_adapter, trained_state
 from lightning_transformers.models.backbone import Backbone
-from lightning_transformers.models.eval_mode import evaluation_mode
 from lightning_transformers.models.freezing import all_frozen_message
 from lightning_transformers.models.repository import save_model
 from lightning_transformers.training.checkpoint_identity import record_task
@@ -53,7 +52,7 @@ KEYS = ("freeze", "freeze_epochs", "head_learning_rate")
 ADAMW = {"_target_": "torch.optim.AdamW", "lr": 5e-5, "weight_decay": 0.01}
 
 
-class TaskTransformer(OptimizedModule):
+class TaskTransformer(EvaluatedColumns, OptimizedModule):
     """A Hugging Face model with the steps of its training, each a method to override.
 
     A subclass declares hyperparameters as annotated class attributes, set by keyword or YAML:
@@ -236,6 +235,10 @@ class TaskTransformer(OptimizedModule):
         """
         return unmasked(outputs["logits"], batch["labels"])
 
+    def example_loss(self, outputs: ModelOutput, batch: Batch) -> Tensor:
+        """Return the model's own loss of one example, a scalar; each tensor is `(1, …)`."""
+        return cross_entropy(*self.logits_and_labels(outputs, batch))
+
     # -- Lightning's steps
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
@@ -306,7 +309,10 @@ class TaskTransformer(OptimizedModule):
 
     def update_metrics(self, loss: Loss, outputs: ModelOutput, batch: Batch, stage: str) -> None:
         """Update each metric with the `metric_inputs` that it takes; each tensor `(batch, …)`."""
-        self._stage_metrics(stage).update(**self.metric_inputs(loss, outputs, batch))
+        inputs = self.metric_inputs(loss, outputs, batch)
+        self._stage_metrics(stage).update(**inputs)
+        if self.recording is not None:
+            self.recording.add(self, outputs, batch, inputs, stage)
 
     def _log_metrics(self, stage: str) -> None:
         metrics = self._stage_metrics(stage)
@@ -351,17 +357,7 @@ class TaskTransformer(OptimizedModule):
             ConfigurationError: if no input can have a prediction, with the reason of the first.
         """
         inputs = [inputs] if isinstance(inputs, str | Mapping) else inputs
-        self.attach_data(data)
-        usable, reasons = usable_inputs(inputs, data.clean_input, data.predict_rows)
-        with torch.no_grad(), evaluation_mode(self):
-            predictions: list[Any] = []
-            for index, batch in enumerate(data.predict_batches(usable, batch_size)):
-                predictions += self.predict_step(move_data_to_device(batch, self.device), index)
-            whole = self.finish_predictions(self.merge_predictions(predictions), usable)
-            found = [self.postprocess(prediction) for prediction in whole]
-        for index, reason in reasons.items():  # ascending
-            found.insert(index, {"error": reason})
-        return found
+        return predict_inputs(self, inputs, data, batch_size)
 
     def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> list[Any]:
         """Return a prediction per example; a subclass must define it.

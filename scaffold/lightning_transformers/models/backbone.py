@@ -64,8 +64,8 @@ class Backbone:
                 embedding is resized, and config values such as `num_labels`.
 
         Raises:
-            ConfigurationError: if the model is not found, cannot be downloaded, or does not
-                support the attention implementation.
+            ConfigurationError: if the model is not found or cannot be downloaded, its weights do
+                not fit `config`, or it does not support the attention implementation.
         """
         values = dict(model_data_kwargs)
         vocab_size = values.pop("vocab_size", 0)
@@ -157,7 +157,7 @@ class Backbone:
 
 
 def load_tokenizer(backbone: Settings, use_fast: bool = True) -> PreTrainedTokenizerBase:
-    """Load the tokenizer of a backbone.
+    """Load the tokenizer of a backbone; raises ConfigurationError as `Backbone.load_model` does.
 
     Args:
         backbone: fields of `Backbone` by name, as in the config.
@@ -167,7 +167,11 @@ def load_tokenizer(backbone: Settings, use_fast: bool = True) -> PreTrainedToken
 
 
 def load_image_processor(backbone: Settings) -> BaseImageProcessor:
-    """Load the image processor of a backbone, given as the fields of `Backbone` by name."""
+    """Load the image processor; raises ConfigurationError as `Backbone.load_model` does.
+
+    Args:
+        backbone: fields of `Backbone` by name, as in the config.
+    """
     return Backbone(**backbone).load_image_processor()
 
 

@@ -18,6 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.config.config_tree import to_dict
 from lightning_transformers.config.targets import locate
+from lightning_transformers.runs.monitors import with_modes
 from lightning_transformers.training.checkpoint import read_checkpoint
 
 if TYPE_CHECKING:
@@ -118,19 +119,27 @@ def build_model(config: DictConfig, data: TransformerDataModule) -> TaskTransfor
     return model
 
 
-def build_trainer(config: DictConfig, *first: Callback) -> Trainer:
+def build_trainer(
+    config: DictConfig, *first: Callback, loggers: DictConfig | None = None
+) -> Trainer:
     """Return the trainer of a composed config, with its loggers and callbacks.
 
     Args:
         config: the composed config.
         first: callbacks that precede those of the config.
+        loggers: replaces the config group `logger`.
+
+    Raises:
+        ConfigurationError: if the mode of a monitored metric is unknown.
     """
     from pytorch_lightning.callbacks import Checkpoint, ModelSummary
 
     from lightning_transformers.callbacks import ParameterTable
 
-    callbacks = [*first, *(instantiate(callback) for callback in config.callbacks.values())]
-    loggers = [instantiate(logger) for logger in config.logger.values()]
+    chosen = with_modes(config.callbacks).values()
+    callbacks = [*first, *(instantiate(callback) for callback in chosen)]
+    group = config.logger if loggers is None else loggers
+    built = [instantiate(logger) for logger in group.values()]
     # Lightning would add a table and a checkpoint callback of its own.
     summarizes = any(isinstance(callback, ModelSummary) for callback in callbacks)
     if config.trainer.get("enable_model_summary", True) and not summarizes:
@@ -139,7 +148,7 @@ def build_trainer(config: DictConfig, *first: Callback) -> Trainer:
     trainer: Trainer = instantiate(
         config.trainer,
         callbacks=callbacks,
-        logger=loggers or False,
+        logger=built or False,
         enable_checkpointing=config.trainer.get("enable_checkpointing", saves),
     )
     return trainer
@@ -167,7 +176,8 @@ def restore(config: DictConfig) -> tuple[TaskTransformer, TransformerDataModule]
     rows, `trust_remote_code` and, if set, `attn_implementation` are those of the config.
 
     Raises:
-        ConfigurationError: if the file is missing, no checkpoint, or one of another task.
+        ConfigurationError: if the file is missing, is not a checkpoint, is one of another task, or
+            its weights do not fit; for a hyperparameter as `build_data` and `build_model`.
     """
     path = checkpoint_path(config)
     if path is None:
@@ -266,7 +276,8 @@ def load_checkpoint(
         hyperparameters: replace the recorded ones.
 
     Raises:
-        ConfigurationError: if the weights do not fit the class.
+        ConfigurationError: if the file is not a checkpoint, the backbone cannot be loaded, or the
+            weights do not fit the class.
     """
     backbone = read_checkpoint(path).get(cls.CHECKPOINT_HYPER_PARAMS_KEY, {}).get("backbone")
     if backbone is not None:
@@ -303,7 +314,11 @@ def absolute_paths(values: Mapping[str, Any], directory: Path) -> dict[str, Any]
 
 
 def recorded_hyperparameters(path: str) -> dict[str, object]:
-    """Return the hyperparameters of the data module that a checkpoint records, or an empty dict."""
+    """Return the hyperparameters of the data module that a checkpoint records, or an empty dict.
+
+    Raises:
+        ConfigurationError: if the file is not a checkpoint.
+    """
     from pytorch_lightning import LightningDataModule
 
     return dict(read_checkpoint(path).get(LightningDataModule.CHECKPOINT_HYPER_PARAMS_KEY, {}))
@@ -324,7 +339,7 @@ def checkpoint_path(config: DictConfig) -> str | None:
     A relative path starts from the folder in which the command was typed.
 
     Raises:
-        ConfigurationError: if the file is missing, no checkpoint, or one of another task.
+        ConfigurationError: if the file is missing, is not a checkpoint, or is one of another task.
     """
     if config.checkpoint_path is None:
         return None

@@ -148,7 +148,7 @@ def check_run(project: Path, component: Component) -> Iterator[Finding]:
 
 
 def check_ignored(project: Path, files: Files) -> Iterator[Finding]:
-    """Yield a finding for each generated file that git ignores."""
+    """Yield a finding for each generated file, ejected fragment or record that git ignores."""
     fragments = [f"{PROJECT_FRAGMENTS}/{name}{SUFFIX}" for name in ejected_fragments(project)]
     for path in ignored_paths(project, [*files, *fragments, ANSWERS_FILE]):
         yield Finding("ignored-file", path, 0, IGNORED_BY_GIT)

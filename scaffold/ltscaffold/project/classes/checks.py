@@ -84,7 +84,7 @@ def former_methods(sources: Sources, owner: ClassSource) -> Iterator[Problem]:
 
 
 def unknown_hooks(sources: Sources, owner: ClassSource) -> Iterator[Problem]:
-    """Yield the methods that nothing calls, with names like those of hooks."""
+    """Yield a problem for each method that nothing calls, with a name like that of a hook."""
     inherited = {
         name: (each, member)
         for each in reversed(owner.ancestry[1:])
@@ -101,11 +101,9 @@ def unknown_hooks(sources: Sources, owner: ClassSource) -> Iterator[Problem]:
         name = method.name
         if name in known or name[0] == "_" or sources.mentions(name):
             continue
-        near = [
-            each
-            for each in get_close_matches(name, hooks, cutoff=SIMILARITY)
-            if _takes(method, hooks[each])
-        ]
+        alike = [h for h in hooks if _abbreviates(name, h) or _abbreviates(f"on_{name}", h)]
+        alike += get_close_matches(name, hooks, cutoff=SIMILARITY)
+        near = [each for each in alike if _takes(method, hooks[each])]
         is_hook = name.startswith("on_") and not method.decorator_list
         if is_hook and not near:
             near = get_close_matches(name, hooks, n=1)
@@ -117,7 +115,7 @@ def unknown_hooks(sources: Sources, owner: ClassSource) -> Iterator[Problem]:
 
 
 def missing_values(sources: Sources, owner: ClassSource) -> Iterator[Problem]:
-    """Yield the methods that return nothing where the base class returns a value."""
+    """Yield a problem for each method that returns nothing where the base class returns a value."""
     own = [each for each in owner.ancestry if sources.is_own(each)]
     is_manual = any("automatic_optimization" in ast.unparse(each.node) for each in own)
     for method in owner.methods():
@@ -134,7 +132,10 @@ def missing_values(sources: Sources, owner: ClassSource) -> Iterator[Problem]:
 
 
 def missing_super_calls(sources: Sources, owner: ClassSource) -> Iterator[Problem]:
-    """Yield the methods that drop what the runtime's base class does in them."""
+    """Yield a problem for each method that does not call `super()` and drops work of a base class.
+
+    The work counts in methods of the runtime's classes, and in any `__init__`.
+    """
     own = [each for each in owner.ancestry if sources.is_own(each)]
     replaced = {
         name
@@ -160,7 +161,7 @@ def missing_super_calls(sources: Sources, owner: ClassSource) -> Iterator[Proble
 
 
 def mutable_defaults(owner: ClassSource) -> Iterator[Problem]:
-    """Yield the containers that all instances of a class would share."""
+    """Yield a problem for each container that all instances of a class would share."""
     code, own = ast.unparse(owner.node), set[str]()
     if isinstance(init := owner.members.get("__init__"), ast.FunctionDef):
         own = _assigned(init)
@@ -183,6 +184,15 @@ def _shared(what: str, line: int, place: str) -> Problem:
         f"{what} in {place} is shared by all instances; set it in __init__, or use a tuple or None"
     )
     return "mutable-default", line, message
+
+
+def _abbreviates(name: str, hook: str) -> bool:
+    """Return whether two names differ in abbreviated words, as `val_step` and `validation_step`."""
+    words = re.sub(r"(?<![a-z])eval[a-z]*", "validation", name).split("_")
+    pairs = [sorted(pair, key=len) for pair in zip(words, hook.split("_"), strict=False)]
+    return len(pairs) == len(words) == hook.count("_") + 1 > 1 and all(
+        long.startswith(short) and (len(short) > 2 or short == long) for short, long in pairs
+    )
 
 
 def _takes(method: ast.FunctionDef, hook: ast.FunctionDef) -> bool:

@@ -114,7 +114,11 @@ class Sources:
         return None
 
     def mentions(self, name: str) -> bool:
-        """Return whether the project's code names an attribute, as in `uses`, or a string does."""
+        """Return whether the project's code has an attribute or a string of a name.
+
+        Args:
+            name: the name; as an attribute of `super()` it does not count.
+        """
         use = re.compile(rf"(?<!super\(\))\.{name}\b|['\"]{name}['\"]")
         return any(map(use.search, self._texts))
 

@@ -160,6 +160,8 @@ def run_checks(trainer: Trainer, task: Any) -> bool:
 def check_causality(trainer: Trainer, task: Any) -> None:
     """Check that a token does not attend to later ones, as in encoders such as BERT.
 
+    A model that fails on the examples is not checked, with a warning.
+
     Args:
         trainer: the trainer, with its data module.
         task: the task.
