@@ -26,6 +26,7 @@ def write_report(
     metrics: Mapping[str, float],
     changed: Changed = (),
     thumbnail: Thumbnails | None = None,
+    environment: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write the report of a run from the files in its folder.
 
@@ -34,11 +35,12 @@ def write_report(
         metrics: the last values.
         changed: settings that differ from the defaults.
         thumbnail: returns a small picture of an evaluated row by its index.
+        environment: some keys of a manifest, for a folder without one.
 
     Returns:
         The file.
     """
-    run = RunFiles(folder)
+    run = RunFiles(folder, environment or {})
     found = run.evaluation
     sections = [
         Section("Metrics", metric_parts(run, metrics)),
