@@ -23,6 +23,7 @@ with NamedShadowing():
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
+__path__: list[str] = []  # lets `former_paths` answer imports of cli.train and cli.predict
 EXAMPLES = {
     "train": (
         "+task=nlp/text_classification experiment=smoke",

@@ -63,13 +63,15 @@ NOT_IN_EVERY_RUN = {"on_exception", "load_state_dict", "postprocess"}
 class TaskContract:
     """Tests of a task: its config composes with its class, it trains, and its hooks are called.
 
-    Subclass it in a test module of the project and set the two attributes. Training uses the
-    packaged sample of the task and the tiny backbone, and needs no network.
+    Subclass it in a test module of the project and set the attributes. Training uses the tiny
+    backbone, and the packaged sample of the task unless `rows` is set.
     """
 
     task: ClassVar[str]
     """The option of the config group `task`, such as `nlp/my_language_modeling`."""
     task_class: ClassVar[type[TaskTransformer]]
+    rows: ClassVar[Sequence[str]] = ()
+    """Overrides that select other rows, such as `dataset.train_file=tests/rows.csv`."""
 
     def test_config_names_the_class(self, tmp_path: Path) -> None:
         """The `_target_` of the composed config is the class of this test."""
@@ -125,7 +127,7 @@ class TaskContract:
 
     def compose(self, run_dir: Path) -> DictConfig:
         """Return the config of a short run."""
-        return smoke_config(type(self), run_dir, f"task={self.task}")
+        return smoke_config(type(self), run_dir, f"task={self.task}", *self.rows)
 
 
 class DatasetContract:
@@ -221,7 +223,7 @@ def assert_called(cls: type, hooks: set[str], config: DictConfig, *, predicts: b
     Args:
         cls: a task or a callback.
         hooks: names of its hooks; those of `NOT_IN_EVERY_RUN` are ignored.
-        config: the config of a short run.
+        config: the config of a short run; its documents are no longer packed.
         predicts: run a prediction, too.
     """
     if "packing" in config.dataset:

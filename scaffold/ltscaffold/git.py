@@ -131,7 +131,7 @@ def clean_environment() -> dict[str, str]:
 
 
 def user_settings(nowhere: Path) -> list[Setting]:
-    """Return the user's settings that hold in every repository, in order of precedence.
+    """Return the user's settings that hold in every repository; later ones override earlier ones.
 
     Args:
         nowhere: a folder outside of any repository.
@@ -166,7 +166,11 @@ def user_settings(nowhere: Path) -> list[Setting]:
 
 
 def with_settings(settings: Sequence[Setting]) -> dict[str, str]:
-    """Return the variables for `git` and `run_git` with which it has settings of the user."""
+    """Return the environment variables with which `git` and `run_git` have settings of the user.
+
+    Args:
+        settings: the settings, such as the result of `user_settings`.
+    """
     variables = {each.key: each.value for each in settings if each.key in SETTING_VARIABLES}
     pairs = [(each.key, each.value) for each in settings if each.key not in SETTING_VARIABLES]
     for number, (key, value) in enumerate(pairs):

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -33,14 +32,9 @@ def to_dict(
     return {str(key): value for key, value in values.items()}
 
 
-@cache
-def keys_in_file(file: str) -> frozenset[str]:
-    """Return the top-level keys of a packaged config file and the groups of its defaults list.
-
-    Args:
-        file: path below the packaged `conf`, such as `training/default.yaml`.
-    """
-    config = OmegaConf.load(PACKAGED_CONFIGS / file)
+def keys_in_file(file: Path) -> frozenset[str]:
+    """Return the top-level keys of a config file and the groups of its defaults list."""
+    config = OmegaConf.load(file)
     assert isinstance(config, DictConfig)
     chosen = [name for entry in config.pop("defaults", []) if entry != "_self_" for name in entry]
     return frozenset({*map(str, config), *(name.removeprefix("optional ") for name in chosen)})

@@ -23,17 +23,17 @@ log = logging.getLogger(__name__)
 
 
 def not_a_text(value: Any) -> str | None:
-    """Return the fault of a value other than a text or none, if it has one."""
+    """Return the fault of a list or a mapping, else None; a missing text has no fault."""
     return "a structure, not text," if isinstance(value, list | dict) else None
 
 
 def missing_text(value: Any) -> str | None:
-    """Return the fault of a value other than a text, if it has one."""
+    """Return the fault of a missing text, a list or a mapping, else None."""
     return "no text" if value is None else not_a_text(value)
 
 
 def missing_value(value: Any) -> str | None:
-    """Return the fault of a value that is missing or has parts, if it has one."""
+    """Return the fault of a missing value, a list or a mapping, else None."""
     if value is None:
         return "no value"
     return "a structure, not a single value," if isinstance(value, list | dict) else None
@@ -77,12 +77,15 @@ def may_fail(rows: Dataset, name: str, check: Check) -> bool:
 def complete_rows(
     rows: Dataset, checks: Mapping[str, Check], report: Report, places: Mapping[int, Place]
 ) -> Dataset:
-    """Return rows without bad ones, or with empty texts in these, which are logged.
+    """Return rows without bad ones, or with empty texts in these, and log the bad rows.
+
+    Columns of several types then have texts only, see `with_texts`.
 
     Args:
         rows: the rows.
         checks: check by column, see `bad_rows`.
-        report: notes bad rows; to fill other columns than those of `TEXT_CHECKS` is an error.
+        report: notes bad rows; its `on_bad_row` decides what happens to them. To fill other columns
+            than those of `TEXT_CHECKS` is an error.
         places: file and line of each bad row by its index.
 
     Raises:

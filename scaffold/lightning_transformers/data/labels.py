@@ -111,7 +111,15 @@ def distinct_values(rows: Dataset, column: str) -> list[Any]:
 
 
 def first_values(rows: AnyDataset, column: str) -> list[Any]:
-    """Return the distinct values of a column, of a stream those of its first rows."""
+    """Return the distinct values of a column; of a stream, all values in its first rows.
+
+    Args:
+        rows: the rows; of a stream, the first `STREAM_SAMPLE` are read.
+        column: the column.
+
+    Raises:
+        ConfigurationError: for a column of objects.
+    """
     if isinstance(rows, Dataset):
         return distinct_values(rows, column)
     return [row.get(column) for row in rows.take(STREAM_SAMPLE)]
@@ -135,20 +143,26 @@ def require_no_list(value: str, fix: str) -> None:
         ConfigurationError: for a text such as "['a', 'b']".
     """
     if LIST_AS_TEXT.match(value):
-        raise ConfigurationError(f"found a list as text ({value[:30]}): use jsonl, {fix}")
+        raise ConfigurationError(f"{value[:30]!r} is a list written as text: use jsonl, {fix}")
 
 
 def have_fractions(values: Iterable[Any]) -> bool:
-    """Return whether all values, apart from missing ones, are numbers, and some not whole."""
+    """Return whether all present values are numbers, some of them not whole.
+
+    Args:
+        values: numbers, texts such as `1.5`, and None for missing values.
+    """
     present = [value for value in values if value is not None]
     numbers = [float(v) for v in present if isinstance(v, float) or NUMBER.fullmatch(str(v))]
     return len(numbers) == len(present) and any(number % 1 > 0 for number in numbers)
 
 
 def former_spelling(label: str, known: Container[str]) -> str:
-    """Return a label as versions before 0.2 read it from a csv, if a checkpoint knows that one.
+    """Return a label as versions before 0.2 read it from a csv: `01` as 1, and `true` as True.
 
-    They read `01` as 1 and `true` as True.
+    Args:
+        label: the label as it is in the file.
+        known: the classes of a checkpoint; without the former spelling, the label is unchanged.
     """
     former = str(int(label)) if label.isdecimal() else label.capitalize()
     return former if former in known else label

@@ -74,7 +74,8 @@ def new_folder(options: Namespace) -> Path:
     run = absolute(options.run_folder)
     folder = absolute(options.into or free_name(run.with_name(f"{run.name}-rerun")))
     if is_rank_zero() and (folder.is_file() or (folder.is_dir() and any(folder.iterdir()))):
-        raise ConfigurationError(f"'{options.into}' is not empty: give another folder with --into")
+        fact = "is a file" if folder.is_file() else "is not empty"
+        raise ConfigurationError(f"'{options.into}' {fact}: give another folder with --into")
     return folder
 
 
@@ -95,6 +96,9 @@ def repeat(folder: Path, into: Path, directory: Path, script: str | None) -> int
 
     Returns:
         The exit status: 0 for equal metrics, 1 for different ones.
+
+    Raises:
+        ConfigurationError: as `rerun` does.
     """
     if not directory.is_dir():
         here = Path(script).parent if script else Path.cwd()

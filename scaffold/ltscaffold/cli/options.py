@@ -86,6 +86,9 @@ def execute(project: Path, make_plan: MakePlan, dry_run: bool, diff: bool, as_js
         diff: only print a patch.
         as_json: print JSON instead of text.
 
+    Returns:
+        The plan, if it has no conflicts.
+
     Raises:
         ScaffoldError: if both `diff` and `as_json` are set.
     """
@@ -93,7 +96,9 @@ def execute(project: Path, make_plan: MakePlan, dry_run: bool, diff: bool, as_js
     from ltscaffold.writing.transaction import apply, preview
 
     if diff and as_json:
-        raise ScaffoldError("--diff and --json exclude each other; --json includes the patches")
+        raise ScaffoldError(
+            "--diff and --json exclude each other; omit --diff, --json includes the patches"
+        )
     dry_run = dry_run or diff
     plan = (preview if dry_run else apply)(project, make_plan)
     if diff:

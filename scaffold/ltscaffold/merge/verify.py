@@ -53,7 +53,7 @@ class Names:
         return {name.bound: name.origin for name in bindings(self.tree.body)} | defined
 
     def line(self, name: str) -> int:
-        """Return the line of the first statement of the module that binds a name."""
+        """Return the line of the first statement of the module that binds a name, else 1."""
         for node in self.tree.body:
             if name in {*_defined(node), *(each.bound for each in bindings([node]))}:
                 return node.lineno
@@ -97,7 +97,10 @@ class Names:
 
 
 def defects(ours: Names, base: Names, theirs: Names, result: Names) -> Iterator[Mark]:
-    """Yield a mark for each name that a merge leaves unbound or gives another meaning.
+    """Yield a mark for each name that a merge leaves unbound or with another meaning.
+
+    A name has another meaning if the template removed it and ours keeps it, changed its signature
+    while code of ours uses it, or added one that ours defines otherwise.
 
     Args:
         ours: the module as edited.

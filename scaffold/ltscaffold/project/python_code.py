@@ -50,6 +50,11 @@ def sources(project: Path) -> list[str]:
     return sorted(set(found) - set(ignored_paths(project, found)))
 
 
+def python_files(project: Path) -> list[str]:
+    """Return the paths of the Python files among `sources`."""
+    return [path for path in sources(project) if path.endswith(".py")]
+
+
 def is_small_file(path: Path) -> bool:
     """Return whether a path is a regular file, no link, of at most `MAX_BYTES`."""
     status = path.lstat()

@@ -53,7 +53,7 @@ class Option:
 
 
 def rename_in_python(code: str, module: str, paths: Paths) -> str:
-    """Rename the names in Python code that refer to a path; strings are unchanged.
+    """Return Python code with the names that refer to a path renamed; strings are unchanged.
 
     Args:
         code: of a module; returned as it is if it is not valid Python.

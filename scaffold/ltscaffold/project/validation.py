@@ -17,7 +17,9 @@ from ltscaffold.templating.source import SOURCE_URL
 
 
 def config_group(catalog: Catalog, answers: Answers, new: ComponentType, base: str) -> str:
-    """Return the config group of a base: a task of the runtime, or of the project.
+    """Return the config group of a base, a task of the runtime or of the project.
+
+    It is empty for a callback.
 
     Args:
         catalog: the catalog of the project's templates.

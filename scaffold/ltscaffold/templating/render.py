@@ -45,7 +45,7 @@ def _environment(folders: tuple[Path, ...], files: tuple[Path, ...]) -> Environm
     """Return the environment for templates.
 
     Args:
-        folders: the folders of templates, in order of precedence.
+        folders: the folders of templates; a file of an earlier one overrides those of later ones.
         files: the project's fragments; a new one makes a new environment in the cache.
     """
     return Sandbox(folders)

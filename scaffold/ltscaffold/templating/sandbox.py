@@ -21,7 +21,7 @@ class Sandbox(SandboxedEnvironment):
     """Copier's environment without access to the user's environment and files.
 
     Args:
-        folders: the folders of templates, in order of precedence.
+        folders: the folders of templates; a file of an earlier one overrides those of later ones.
     """
 
     intercepted_binops = frozenset({"*", "**"})
@@ -39,7 +39,12 @@ class Sandbox(SandboxedEnvironment):
             del self.filters[name]
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
-        """Return a product or a power; raises ValueError if it is too large."""
+        """Return a product or a power.
+
+        Raises:
+            ValueError: for an exponent above `MAX_EXPONENT`, or a text or list repeated to more
+                than `MAX_CHARS`.
+        """
         if operator == "**":
             too_large = abs(right) > MAX_EXPONENT
         else:

@@ -100,7 +100,7 @@ def trust(url: str) -> None:
 
 
 def refresh(url: str) -> None:
-    """Fetch the cached repository of a URL.
+    """Fetch the cached repository of a URL; that of the package needs no fetch.
 
     Raises:
         ScaffoldError: if the URL is not trusted or cannot be reached.
@@ -267,6 +267,6 @@ def _digest(content: bytes) -> str:
 
 
 def bundle_path() -> Path:
-    """Return the bundle of the package, or the one that the environment variable names."""
+    """Return the path of the bundle: that in `BUNDLE_VARIABLE`, or else that of the package."""
     override = os.environ.get(BUNDLE_VARIABLE)
     return Path(override) if override else Path(__file__).parent / "templates.bundle"

@@ -43,10 +43,10 @@ UNCHANGED = "nothing was changed"
 
 @contextmanager
 def project_lock(project: Path) -> Iterator[None]:
-    """Hold the lock of a project, after recovering from an interrupted command.
+    """Wait for the lock of a project, recover from an interrupted command, and hold the lock.
 
-    The lock on the folder keeps out all users, the one in the state folder only the same user. That
-    counts where the folder does not exist yet, or its file system does not lock folders.
+    A lock on the folder excludes all users. Where the folder does not exist yet or its file system
+    does not lock folders, a lock in the state folder excludes other commands of the same user.
 
     Raises:
         ScaffoldError: if the state cannot be written, or the command cannot be rolled back.
@@ -79,7 +79,7 @@ def preview(project: Path, make_plan: Callable[[], Plan]) -> Plan:
 
 
 def finish_interrupted(project: Path) -> None:
-    """Recover from an interrupted command, if any."""
+    """Recover from an interrupted command, if any; raises the errors of `recover`."""
     if is_interrupted(project):
         with project_lock(project):
             pass
@@ -92,7 +92,7 @@ def is_interrupted(project: Path) -> bool:
 
 
 def apply(project: Path, make_plan: Callable[[], Plan]) -> Plan:
-    """Make a plan under the lock, execute it and return it."""
+    """Make a plan under the lock, execute it and return it; raises the errors of `commit`."""
     with project_lock(project), consistent_reads():
         read(project, ANSWERS_FILE)  # before the record is parsed
         plan = make_plan()
@@ -144,7 +144,8 @@ def recover(project: Path) -> None:
             _clean_up(project, plan)
         except OSError as error:
             raise ScaffoldError(
-                f"cannot clean up after '{plan.command}': {_reason(error)}"
+                f"cannot clean up after '{plan.command}': {_reason(error)}; "
+                "the next command tries again"
             ) from None
 
 
@@ -192,7 +193,9 @@ def _check_backup(target: Path, change: Change) -> None:
 def _saved_meanwhile(change: Change, now: bytes | None) -> EditLossError:
     edit = Change(change.path, change.before, now)
     verb = "deleted" if now is None else "saved"
-    return EditLossError(f"{change.path} was {verb} while the command ran", edit.diff())
+    return EditLossError(
+        f"{change.path} was {verb} while the command ran, run it again", edit.diff()
+    )
 
 
 def _roll_back(project: Path, plan: Plan) -> str:

@@ -60,6 +60,8 @@ MALFORMED = (
 def read_dataset(sources: Sequence[Source], options: ReadOptions, folder: Path) -> Dataset:
     """Return the rows of files, memory-mapped from a cache that their content identifies.
 
+    Logs guesses about the files, and bad rows that are dropped or filled.
+
     Args:
         sources: the files, in the order of the rows.
         options: how to read them.
@@ -91,7 +93,12 @@ def dialect_of(rows: Dataset) -> list[str]:
 
 
 def places_of(rows: Dataset, indices: Sequence[int]) -> list[tuple[int, int]] | None:
-    """Return file and line of rows of `read_dataset`, also of processed ones; None if unknown."""
+    """Return the index of its file and the line of each row, or None if they are unknown.
+
+    Args:
+        rows: the result of `read_dataset`, also with processed columns.
+        indices: the indices of the rows.
+    """
     files = [Path(file["filename"]).with_name(ROWS) for file in rows.cache_files]
     if len(files) != 1 or not files[0].is_file():
         return None
@@ -112,7 +119,7 @@ def read_stream(sources: Sequence[Source], options: ReadOptions) -> IterableData
     report = Report([source.name for source in sources], options.on_bad_row)
     first = next(read(sources[0], options, report), None)
     if first is None:
-        raise ConfigurationError(f"'{sources[0].name}' has no rows")
+        raise ConfigurationError(f"'{sources[0].name}' has no rows: give another file")
     schema = first.select(visible(first.schema)).schema
     # `from_generator` would build tables from Python objects, which may differ in their types.
     arguments = {"sources": list(sources), "options": options, "schema": schema}
@@ -123,10 +130,12 @@ def read_stream(sources: Sequence[Source], options: ReadOptions) -> IterableData
 def stream_tables(
     sources: Sequence[Source], options: ReadOptions, schema: pa.Schema
 ) -> Iterator[tuple[int, pa.Table]]:
-    """Yield the rows of files as numbered tables with the columns and types of a schema.
+    """Yield the rows of files as tables with the columns and types of a schema.
+
+    Each table has its number in its file, from 0.
 
     Raises:
-        ConfigurationError: for values that do not fit the schema.
+        ConfigurationError: for values that do not fit the schema, or a file that cannot be read.
     """
     for source in sources:
         report = Report([source.name], options.on_bad_row)
@@ -159,7 +168,9 @@ def read(source: Source, options: ReadOptions, report: Report) -> Iterator[pa.Ta
             f"cannot read '{source.name}': {first_line(error)}: set dataset.encoding"
         ) from error
     except MALFORMED as error:
-        raise ConfigurationError(f"cannot read '{source.name}': {first_line(error)}") from error
+        raise ConfigurationError(
+            f"cannot read '{source.name}': {first_line(error)}: correct or replace the file"
+        ) from error
 
 
 def write(sources: Sequence[Source], options: ReadOptions, report: Report, folder: Path) -> None:
@@ -179,7 +190,10 @@ def write(sources: Sequence[Source], options: ReadOptions, report: Report, folde
                     writer.write(table.append_column(FILE, files))
         report.raise_if_rejected()
         if writer.schema is None:
-            raise ConfigurationError(f"{', '.join(map(repr, report.names))} has no rows")
+            verb = "have" if report.names[1:] else "has"
+            raise ConfigurationError(
+                f"{', '.join(map(repr, report.names))} {verb} no rows: give another file"
+            )
         found = {name: getattr(report, name) for name in ("dialects", "rejected", "first")}
         (unfinished / SUMMARY).write_text(json.dumps(found), "utf-8")
         with suppress(OSError):  # another process was faster

@@ -87,7 +87,12 @@ def _digest(path: str, state: tuple[int, ...]) -> str:
 
 
 def absolute(name: str) -> Path:
-    """Return the local path of a name, relative to the folder in which the command was run."""
+    """Return the absolute path of a local name.
+
+    Args:
+        name: a path, which may be relative to the folder in which the command was run or start with
+            `~`, or `pkg://…`.
+    """
     return Path(to_absolute_path(os.path.expanduser(local_path(name))))
 
 
@@ -112,8 +117,8 @@ def find_sources(
         download: returns the path of a local copy of a URL; None: read URLs directly.
 
     Raises:
-        ConfigurationError: for a name without files, a file of an unknown type, or a folder with
-            files of several types.
+        ConfigurationError: for a name without files, a file of an unknown type, a folder, glob or
+            archive with files of several types, or a URL or archive that cannot be read.
     """
     return [source for name in names_in(names) for source in _find(split, name, download)]
 
@@ -131,27 +136,32 @@ def _find(split: str, name: str, download: Callable[[str], str] | None) -> list[
         found += _members(copy, shown) if is_archive else [Source(copy, shown, *format_of(path))]
     if not found:
         raise ConfigurationError(
-            f"the {split} folder '{name}' contains no images and no files of rows (known: "
-            f"{', '.join(FORMATS)})"
+            f"the {split} folder '{name}' contains no images and no files of rows: put files with "
+            f"{', '.join(FORMATS)} into it"
         )
     known = [source for source in found if source.suffix in FORMATS]
     kinds = sorted({source.suffix for source in known})
     if not known:
         ending = next((source.suffix for source in found), "")
         raise ConfigurationError(
-            f"the {split} file '{name}' has the unknown extension '{ending}' (known: "
-            f"{', '.join(FORMATS)}, also with {', '.join([*CODECS, ZIP])})"
+            f"the {split} file '{name}' has the unknown extension '{ending}': give one with "
+            f"{', '.join(FORMATS)}, also compressed as {', '.join([*CODECS, ZIP])}"
         )
     if len(kinds) > 1:
+        advice = "extract the archives and name" if any(x.member for x in known) else "name"
         raise ConfigurationError(
             f"the {split} file '{name}' stands for files of several types ({', '.join(kinds)}): "
-            f"name one of them, such as '{name.rstrip('/')}/*{kinds[0]}'"
+            f"{advice} files of one type, such as '{known[0].name}'"
         )
     return known
 
 
 def format_of(path: str) -> tuple[str, str | None]:
-    """Return the ending of a file name without that of its compression, and the compression."""
+    """Return the ending of a file name in lower case, and the codec of its compression.
+
+    The ending is that of the decompressed file: `.csv` and `gzip` for `a.csv.gz`. The codec is None
+    for a file that is not compressed.
+    """
     name = PurePosixPath(path.lower().partition("?")[0] if is_url(path) else path.lower())
     codec = CODECS.get(name.suffix)
     return (name.with_suffix("") if codec else name).suffix, codec
@@ -162,7 +172,9 @@ def _members(path: str, name: str) -> Iterator[Source]:
         with fsspec.open(path, "rb") as stream, ZipFile(stream) as archive:
             members = sorted(one.filename for one in archive.infolist() if not one.is_dir())
     except (BadZipFile, OSError, ValueError) as error:  # a server may not read parts of a file
-        raise ConfigurationError(f"cannot read '{name}': {error}") from error
+        raise ConfigurationError(
+            f"cannot read '{name}': {error}: replace the archive, or extract it"
+        ) from error
     for member in members:
         if not is_hidden(PurePosixPath(member)):
             yield Source(path, f"{name}/{member}", *format_of(member), member)
@@ -178,7 +190,9 @@ def _local_paths(split: str, name: str) -> Iterator[str]:
     elif found := sorted(filter(os.path.isfile, glob.glob(str(path), recursive=True))):
         yield from found
     else:
-        raise ConfigurationError(f"the {split} file '{name}' does not exist (looked for {path})")
+        raise ConfigurationError(
+            f"the {split} file '{name}' does not exist (looked for {path}): correct the path"
+        )
 
 
 def _remote_paths(split: str, name: str) -> Iterator[str]:
@@ -197,7 +211,10 @@ def _remote_paths(split: str, name: str) -> Iterator[str]:
 
 def unreadable(split: str, name: str, error: Exception) -> ConfigurationError:
     """Return the error, to be raised, for a URL that cannot be read."""
-    return ConfigurationError(f"cannot read the {split} file '{name}': {first_line(error)}")
+    return ConfigurationError(
+        f"cannot read the {split} file '{name}': {first_line(error)}: correct the URL, or give a "
+        "local file"
+    )
 
 
 def is_data(path: str) -> bool:

@@ -79,6 +79,15 @@ FAULTS: dict[str, tuple[str, str, str, str]] = {
     "def setup(self, stage): self.words = 1": (DATA, "missing-super", "def", "setup"),
     "def on_validation_epoch_end(self, trainer, pl_module): ...\ncount = 0": (
         "EMAWeights", "missing-super", "def", "drops EMAWeights.on_validation_epoch_end"),
+    "def common_step(self, prefix, batch): return self(batch).loss": (
+        TASK, "former-method", "def", "nothing calls common_step any more; override shared_step"),
+    "@staticmethod\ndef convert_to_features(rows, **kwargs): return rows": (
+        DATA, "former-method", "def", "override process_split"),
+    "def process_data(self, dataset, stage=None): return super().process_data(dataset)": (
+        DATA, "former-method", "def", "define process_data(self, dataset)"),
+    "def __init__(self, *args, downstream_model_type='x', **kwargs):\n"
+    "    super().__init__(downstream_model_type, *args, **kwargs)": (
+        TASK, "former-method", "def", "set default_model_type"),
     "words: list[str] = ['a']": (TASK, "mutable-default", "words", "words = ['a'] in the class"),
     "seen = {}": (DATA, "mutable-default", "seen", "seen = {}"),
     "counts = defaultdict(int)": (CALLBACK, "mutable-default", "counts", "shared by all"),

@@ -151,7 +151,7 @@ class LanguageModelingTransformer(TaskTransformer):
         return output[:, ids.shape[1] :]
 
     def generation_settings(self) -> dict[str, Any]:
-        """Return the padding token and the maximum length."""
+        """Return `pad_token_id` and `max_new_tokens`."""
         return {
             "pad_token_id": padding_token_id(self.data.tokenizer),
             "max_new_tokens": self.max_new_tokens,

@@ -115,7 +115,11 @@ class TokenClassificationDataModule(LabelledData, PaddedTextDataModule):
         return self.tokenizer
 
     def processor_to_export(self) -> PreTrainedTokenizerBase:
-        """Return a tokenizer that splits a text into the words that `predict` finds in it."""
+        """Return a copy of the tokenizer that splits texts into words as `predict` does.
+
+        Raises:
+            ConfigurationError: if the tokenizer is not a fast one.
+        """
         limited = with_limit(self.word_tokenizer(), self.longest_input())
         pattern = WORDS_AND_PUNCTUATION.pattern
         return edited_tokenizer(limited, partial(split_words_first, pattern=pattern))
@@ -133,7 +137,11 @@ class TokenClassificationDataModule(LabelledData, PaddedTextDataModule):
         return collator
 
     def predict_rows(self, inputs: Sequence[object]) -> list[Row]:
-        """Return texts, and mappings with words or a `text`, as rows of words."""
+        """Return texts, and mappings with words or a `text`, as rows of words.
+
+        Raises:
+            ConfigurationError: for an input without words.
+        """
         return [{self.tokens_column: self.sentence(value).words} for value in inputs]
 
     def input_columns(self) -> Sequence[str]:
