@@ -22,6 +22,8 @@ METRICS = "metrics.csv"
 PREDICTIONS = "predictions.parquet"
 REPORT = "report.html"
 PICTURES = "report_pictures"
+PROBABILITY = "probability_"
+"""Start of the name of a column with the probability of a class."""
 INITIAL_FILES = {".hydra", CONFIG, MANIFEST}
 RUNNING, FINISHED, STOPPED, INTERRUPTED, FAILED, KILLED = STATUSES = (
     *("running", "finished", "stopped early", "interrupted", "failed", "killed"),

@@ -18,6 +18,7 @@ from lightning_transformers.base.run_folder import (
     MANIFEST,
     METRICS,
     PREDICTIONS,
+    PROBABILITY,
     archived,
     read_manifest,
 )
@@ -36,8 +37,6 @@ VERSIONS = (
     "peft",
 )
 """Packages whose versions a report shows."""
-PROBABILITY = "probability_"
-"""Start of the name of the column with the probability of a class."""
 OWN = ("label", "prediction", "score", "loss", "exact_match", "f1", "targets", "prompt")
 """Columns that an evaluation adds to those of the data."""
 

@@ -25,6 +25,7 @@ def write_report(
     folder: Path,
     metrics: Mapping[str, float],
     changed: Changed = (),
+    summary: Sequence[str] = (),
     thumbnail: Thumbnails | None = None,
     environment: Mapping[str, Any] | None = None,
 ) -> Path:
@@ -34,6 +35,7 @@ def write_report(
         folder: the run folder.
         metrics: the last values.
         changed: settings that differ from the defaults.
+        summary: lines about the data.
         thumbnail: returns a small picture of an evaluated row by its index.
         environment: some keys of a manifest, for a folder without one.
 
@@ -45,7 +47,7 @@ def write_report(
     sections = [
         Section("Metrics", metric_parts(run, metrics)),
         *(evaluation_sections(found, thumbnail) if found else []),
-        Section("Data", data_parts(run)),
+        Section("Data", [*summary, *data_parts(run)]),
         Section("Settings", setting_parts(run, changed)),
         Section("Environment", environment_parts(run)),
     ]
@@ -98,7 +100,7 @@ def grouped_curves(found: Mapping[str, list[Point]]) -> Iterable[Any]:
 
 
 def data_parts(run: RunFiles) -> list[Part]:
-    """Return the rows of each split, and the evaluated rows by label."""
+    """Return the source and the rows of each split."""
     parts: list[Part] = []
     if splits := run.manifest.get("data"):
         rows = [

@@ -14,6 +14,7 @@ from omegaconf import DictConfig
 
 from lightning_transformers.base.errors import first_line
 from lightning_transformers.config.provenance import changed_settings
+from lightning_transformers.data.summary import summary
 from lightning_transformers.reports.parts import Thumbnail
 from lightning_transformers.reports.run_files import RunFiles
 from lightning_transformers.reports.run_report import write_report
@@ -47,7 +48,8 @@ def report_run(
     try:
         has_images = hasattr(data, "image_column")
         pictured = thumbnails(data, RunFiles(folder)) if has_images else None
-        write_report(folder, metrics, changed_settings(config), pictured, environment)
+        lines = [*summary(data.dataset or {}, getattr(data, "labels", None))]
+        write_report(folder, metrics, changed_settings(config), lines, pictured, environment)
     except Exception as error:
         log.warning("no report: %s", first_line(error) or repr(error), exc_info=True)
 

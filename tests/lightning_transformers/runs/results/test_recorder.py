@@ -49,6 +49,7 @@ def test_rows_have_their_columns_label_prediction_probabilities_and_loss(project
     report = Page(Path("run/report.html"))
     assert report.facts["accuracy"] == f"{metrics['val/accuracy']:.3f}"
     assert report.facts["device"] == "cpu"
+    assert "<p>validation set: 5 rows;" in report.text
 
 
 def test_rows_that_are_dropped_do_not_shift_the_others(project: Path) -> None:
