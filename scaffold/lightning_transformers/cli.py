@@ -5,6 +5,7 @@ Nothing of the training stack is imported before it is known to be there.
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
@@ -71,6 +72,7 @@ def export(script: str | None = None) -> None:
 
 def rerun(script: str | None = None) -> None:
     """Repeat the run whose folder the command line names; `script` as in `train`."""
+    use_utf8()
     check_installation(script)
     with NamedShadowing():
         from lightning_transformers.runs.rerun_command import run_command
@@ -80,6 +82,7 @@ def rerun(script: str | None = None) -> None:
 
 def compare() -> None:
     """Compare the runs whose folders the command line names."""
+    use_utf8()
     check_installation(None)
     with NamedShadowing():
         from lightning_transformers.reports.compare_command import run_command
@@ -93,6 +96,7 @@ def explain(script: str | None = None) -> None:
 
 
 def _run(command: str, script: str | None, *, keeps_files: bool = True) -> None:
+    use_utf8()
     check_installation(script)
 
     def function(config: DictConfig) -> None:
@@ -104,6 +108,16 @@ def _run(command: str, script: str | None, *, keeps_files: bool = True) -> None:
         from lightning_transformers.config.app import run_app
 
         run_app(function, script, keeps_files=keeps_files, examples=EXAMPLES.get(command, ()))
+
+
+def use_utf8() -> None:
+    """Start Python again in its UTF-8 mode if the locale has ASCII only.
+
+    Configs, datasets, texts on the command line and the progress bar have other characters.
+    """
+    if sys.getfilesystemencoding() == "ascii" and os.environ.get("PYTHONUTF8") != "1":
+        os.environ["PYTHONUTF8"] = "1"
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 
 def check_installation(script: str | None) -> None:

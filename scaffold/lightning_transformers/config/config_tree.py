@@ -68,7 +68,7 @@ def in_file_with(text: str, folder: Path, typed: Sequence[str]) -> str:
         folder: the folder of `config.yaml`.
         typed: the overrides; a file that they choose takes precedence.
     """
-    files = [file for file in folder.rglob("*.yaml") if text in file.read_text()]
+    files = [file for file in folder.rglob("*.yaml") if text in file.read_text(encoding="utf-8")]
     names = {file: file.relative_to(folder).with_suffix("").as_posix() for file in files}
     chosen = [file for file in files if names[file].replace("/", "=", 1) in typed]
     one = chosen[:1] or (files if len(files) == 1 else [])

@@ -103,7 +103,7 @@ def _files_of_the_run() -> Iterator[tuple[Path, list[str]]]:
 
 
 def _keys_in(file: Path, package: str) -> Iterator[str]:
-    content = yaml.safe_load(file.read_text()) or {}
+    content = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
     content.pop("defaults", None)
     for key, _ in leaves(content):
         yield f"{package}.{key}" if package else key

@@ -254,7 +254,7 @@ def _renamed_value(
     if DOTTED.fullmatch(value):
         return paths.renamed(value)
     # `override /task@package`, `optional task`
-    if re.fullmatch(rf"((override|optional)\s+)*/?{group}(@\S+)?", key):
+    if re.fullmatch(rf"((override|optional)\s+|\+)*/?{group}(@\S+)?", key):
         return re.sub(rf"(^|,)(\s*){former}(?=\s*(,|$))", rf"\g<1>\g<2>{option.new}", value)
     if key == "defaults":
         found = re.fullmatch(r"((?:(?:override|optional)\s+)*)([^@\s]+)(@\S+)?", value)

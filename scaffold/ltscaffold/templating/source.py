@@ -188,7 +188,9 @@ def untagged_commit(url: str) -> list[str]:
     if url == SOURCE_URL:
         return []
     repo, latest = repository(url), versions(url)[-1]
-    newest = _commit(repo, "HEAD")
+    by_time = ("--sort=-committerdate", "--count=1", "--format=%(objectname)", "refs/heads")
+    newest = _commit(repo, "HEAD")  # which may name a branch that was never pushed
+    newest = newest or git("--git-dir", repo, "for-each-ref", *by_time).decode().strip()
     if newest in ("", _commit(repo, latest)):
         return []
     tags = git("--git-dir", repo, "tag", "--points-at", newest).decode().split()

@@ -80,7 +80,7 @@ class Plan:
         conflicts: lines with conflict markers.
         reviews: lines where an edit is kept that the template changed too.
         notes: further remarks for the user.
-        next_steps: shell commands to run next.
+        next_steps: shell commands to run next, in the folder of the project.
         undoes: the entry of the history that the plan reverts and removes.
         created: the folders that it creates, outer ones first; None until it is executed.
     """

@@ -101,11 +101,9 @@ def unknown_hooks(sources: Sources, owner: ClassSource) -> Iterator[Problem]:
         name = method.name
         if name in known or name[0] == "_" or sources.mentions(name):
             continue
-        near = [
-            each
-            for each in get_close_matches(name, hooks, cutoff=SIMILARITY)
-            if _takes(method, hooks[each])
-        ]
+        alike = [h for h in hooks if _abbreviates(name, h) or _abbreviates(f"on_{name}", h)]
+        alike += get_close_matches(name, hooks, cutoff=SIMILARITY)
+        near = [each for each in alike if _takes(method, hooks[each])]
         is_hook = name.startswith("on_") and not method.decorator_list
         if is_hook and not near:
             near = get_close_matches(name, hooks, n=1)
@@ -186,6 +184,15 @@ def _shared(what: str, line: int, place: str) -> Problem:
         f"{what} in {place} is shared by all instances; set it in __init__, or use a tuple or None"
     )
     return "mutable-default", line, message
+
+
+def _abbreviates(name: str, hook: str) -> bool:
+    """Return whether two names differ in abbreviated words, as `val_step` and `validation_step`."""
+    words = re.sub(r"(?<![a-z])eval[a-z]*", "validation", name).split("_")
+    pairs = [sorted(pair, key=len) for pair in zip(words, hook.split("_"), strict=False)]
+    return len(pairs) == len(words) == hook.count("_") + 1 > 1 and all(
+        long.startswith(short) and (len(short) > 2 or short == long) for short, long in pairs
+    )
 
 
 def _takes(method: ast.FunctionDef, hook: ast.FunctionDef) -> bool:
