@@ -25,6 +25,7 @@ from lightning_transformers.data.loading import (
     AnyDataset,
     DatasetReader,
     column_names,
+    hold_out,
     load_files,
     load_from_hub,
     local_files,
@@ -269,23 +270,7 @@ class TransformerDataModule(DataLoaders):
         """
         if "validation" in dataset or "train" not in dataset:
             return dataset
-        if self.streaming:
-            raise ConfigurationError(
-                "a stream cannot be split: set dataset.validation_file=<file>, or "
-                "dataset.validation_subset_name=<split>"
-            )
-        if not 0 < self.train_val_split < 1:
-            raise ConfigurationError(
-                f"dataset.train_val_split={self.train_val_split} is not between 0 and 1: set a "
-                "fraction, or dataset.validation_file=<file>"
-            )
-        if len(dataset["train"]) < 2:
-            raise ConfigurationError(
-                "the training set has fewer than 2 examples and cannot be split: set "
-                "dataset.validation_file=<file>"
-            )
-        parts = dataset["train"].train_test_split(self.train_val_split, seed=self.seed)
-        return DatasetDict({**dataset, "train": parts["train"], "validation": parts["test"]})
+        return hold_out(dataset, self.train_val_split, self.seed)
 
     def select_samples(self, dataset: DatasetDict) -> DatasetDict:
         """Return the first `limit_*_samples` rows of each split, all rows if it is None."""
