@@ -3,7 +3,6 @@
 import os
 import re
 from collections.abc import Sequence
-from errno import ENOSPC
 from pathlib import Path
 
 import yaml
@@ -19,7 +18,6 @@ from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBase
 
 from lightning_transformers.base.errors import (
     ConfigurationError,
-    causes,
     did_you_mean,
     disk_full,
     first_line,
@@ -52,12 +50,6 @@ def user_error(error: BaseException | None) -> ConfigurationError | None:
     if type(error).__name__ == "MisconfigurationException" or str(error).startswith(NO_METRIC):
         assert error is not None
         return ConfigurationError(first_line(error))
-    for each in causes(error):
-        if isinstance(each, OSError) and each.errno == ENOSPC:
-            return ConfigurationError(
-                f"the disk is full: {first_line(each)}; free space, or move the caches: "
-                "HF_HOME=<folder>, dataset.cache_dir=<folder>"
-            )
     return None
 
 
