@@ -95,7 +95,6 @@ def test_a_value_that_fits_gets_the_type_that_it_should_have(composed: DictConfi
     assert repr(config.trainer.val_check_interval) == "1.0", "each epoch; 1 is each batch"
 
 
-@pytest.mark.xdist_group("random overrides")
 def test_random_overrides_are_a_line_or_build_what_they_say(
     project: Path,
 ) -> None:

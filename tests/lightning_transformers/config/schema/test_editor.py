@@ -77,15 +77,17 @@ def test_the_schema_describes_the_classes_of_the_project(described: Path, run: R
 def test_an_editor_completes_explains_and_checks(described: Path, server: LanguageServer) -> None:
     task = described / "conf/task/nlp/mine.yaml"
     assert server.open(task) == []
-    hover = server.at("hover", task, 7)["contents"]["value"]
+    lines = task.read_text("utf-8").splitlines()
+    (number,) = (n for n, line in enumerate(lines, 1) if line.startswith("noise_std"))
+    hover = server.at("hover", task, number)["contents"]["value"]
     assert hover.startswith("standard deviation of the noise")
-    labels = [each["label"] for each in server.at("completion", task, 9)["items"]]
+    labels = [each["label"] for each in server.at("completion", task, len(lines) + 1)["items"]]
     assert "max_new_tokens" in labels
     wrong = described / "conf/task/nlp/wrong.yaml"
     wrong.write_text(f"{task.read_text('utf-8')}nose: 1\nmax_new_tokens: 0\n")
     assert server.open(wrong) == [
-        (9, "Property nose is not allowed."),
-        (10, "Value is below the exclusive minimum of 0."),
+        (len(lines) + 1, "Property nose is not allowed."),
+        (len(lines) + 2, "Value is below the exclusive minimum of 0."),
     ]
     dataset = described / "conf/dataset/nlp/text_classification/rows.yaml"
     dataset.write_text(f"{dataset.read_text('utf-8')}max_length: ${{n}}\npadding: foo\n")
