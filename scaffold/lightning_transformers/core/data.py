@@ -327,15 +327,6 @@ class TransformerDataModule(DataLoaders):
 
     # -- prediction
 
-    def rows_of_examples(self, split: str, rows: Dataset) -> Sequence[int] | None:
-        """Return the index of the raw row of each evaluated example, or None if it has no such row.
-
-        Args:
-            split: `validation` or `test`.
-            rows: its raw rows.
-        """
-        return range(len(rows))
-
     def input_columns(self) -> Sequence[str]:
         """Return the columns of a model's input; rows that are equal in all are duplicates."""
         return ()
