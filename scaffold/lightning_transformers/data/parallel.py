@@ -54,5 +54,5 @@ def lines_of(file: str, reader: DatasetReader, encoding: str | None) -> Dataset:
     path = absolute(file)
     if not path.is_file():
         raise ConfigurationError(f"the file '{file}' does not exist (looked for {path})")
-    source = Source(str(path), file, ".txt", CODECS.get(path.suffix))
+    source = Source(str(path), file, ".txt", CODECS.get(path.suffix), str(path))
     return read_dataset([source], ReadOptions(encoding=encoding), reader.folder)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from copy import copy
 from typing import TYPE_CHECKING, Any
 
-from datasets import disable_progress_bars
+from datasets import Dataset, disable_progress_bars
 from omegaconf import DictConfig
 
 from lightning_transformers.base.errors import ConfigurationError
@@ -48,16 +48,25 @@ def predict(
         ConfigurationError: without inputs and without a `predict_file`, or if no input can have a
             prediction.
     """
+    faults: dict[int, str] = {}
     if inputs is None:
         source = copy(data)
         if data.predict_file:  # the files of the training may be gone
             for name in TRAINING_FILES:
                 setattr(source, name, None)
+            source.streaming = False
         rows = source.load_dataset()
         if "predict" not in rows:
             raise ConfigurationError("nothing to predict on: give inputs or a predict_file")
         inputs = list(rows["predict"])
-    return model.predict(inputs, data, batch_size=data.batch_size)
+        from lightning_transformers.data.reading.reader import faults_of  # imports transformers
+
+        if isinstance(rows["predict"], Dataset):
+            faults = faults_of(rows["predict"])
+    predictions = model.predict(inputs, data, batch_size=data.batch_size)
+    for index, reason in faults.items():
+        predictions[index] = {"error": reason}
+    return predictions
 
 
 def predict_from_config(config: DictConfig) -> list[Any]:

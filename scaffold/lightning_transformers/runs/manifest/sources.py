@@ -10,15 +10,17 @@ from omegaconf import DictConfig
 
 from lightning_transformers.base.package_data import local_path
 from lightning_transformers.core import TaskTransformer, TransformerDataModule
+from lightning_transformers.data.reading.copies import version_of
 from lightning_transformers.data.reading.sources import names_in
 from lightning_transformers.runs.manifest.digests import digest_of, digest_of_all, digest_of_rows
 
 
 def data_of(data: TransformerDataModule) -> dict[str, dict[str, Any]]:
-    """Return `source`, `rows`, `digest` and several `files` of each split that is set up.
+    """Return `source`, `rows`, `digest`, several `files` and `urls` of each split that is set up.
 
     The digest is that of the files of the split, or without files that of its processed rows; a
-    stream without files has none. A split that is not in `data.dataset` is left out.
+    stream without files has none. A URL has its version, such as an ETag, or None. A split that is
+    not in `data.dataset` is left out.
     """
     return {split: _split(data, split, rows) for split, rows in (data.dataset or {}).items()}
 
@@ -40,6 +42,8 @@ def _split(data: TransformerDataModule, split: str, rows: object) -> dict[str, A
     if len(named) > 1:
         folder = os.path.commonpath(named)
         entry["files"] = {os.path.relpath(file, folder): digest_of(Path(file)) for file in named}
+    if urls := data.urls_of(split):
+        entry["urls"] = {url: version_of(url) for url in urls}
     return entry
 
 

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.data.complete import complete_stream
 from lightning_transformers.data.loading import AnyDataset, DatasetReader, load_files
 from lightning_transformers.data.reading.dialect import ReadOptions
 
@@ -25,7 +26,8 @@ CSV = "text,label\n" + "".join(f"{row['text']},{row['label']}\n" for row in ROWS
 def load(names: Any, streaming: bool = False, **options: Any) -> AnyDataset:
     """Return the rows of files in the working directory."""
     reader = DatasetReader("cache", streaming)
-    return load_files({"train": names}, reader, lambda _: ReadOptions(**options))["train"]
+    rows = load_files({"train": names}, reader, lambda _: ReadOptions(**options))["train"]
+    return complete_stream("train", rows, {}, "error") if streaming else rows
 
 
 def rows_of(name: str, content: str | bytes, **options: Any) -> list[dict[str, Any]]:

@@ -7,9 +7,12 @@ from PIL import Image
 
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.config.compose import normalize_overrides
-from lightning_transformers.data.loading import DatasetReader, load_files, local_files
+from lightning_transformers.data.loading import DatasetReader, load_files, origins
+from lightning_transformers.data.reading.copies import Copies
 from lightning_transformers.data.reading.dialect import ReadOptions
 from lightning_transformers.data.reading.sources import split_folders
+
+COPIES = Copies(Path("cache"))
 
 
 def images(_: str) -> ReadOptions:
@@ -43,25 +46,27 @@ def paint(*names: str) -> None:
 )
 def test_splits_of_a_folder(files: tuple[str, ...], splits: set[str], project: Path) -> None:
     touch(*(f"corpus/{file}" for file in files))
-    found = split_folders({"train": "corpus"})
+    found = split_folders({"train": "corpus"}, COPIES)
     assert set(found) == (splits or {"train"})
     assert (found["train"] == "corpus") == (not splits)
 
 
 def test_a_split_that_is_named_wins(project: Path) -> None:
     touch("corpus/train/a.csv", "corpus/val/a.csv", "own.csv")
-    found = split_folders({"train": "corpus/", "validation": "own.csv"})
+    found = split_folders({"train": "corpus/", "validation": "own.csv"}, COPIES)
     assert found == {"train": "corpus/train", "validation": "own.csv"}
-    assert split_folders({"validation": "corpus"}) == {"validation": "corpus/val"}
-    assert split_folders({"predict": "corpus"}) == {"predict": "corpus"}
+    assert split_folders({"validation": "corpus"}, COPIES) == {"validation": "corpus/val"}
+    assert split_folders({"predict": "corpus"}, COPIES) == {"predict": "corpus"}
     with pytest.raises(ConfigurationError, match=r"'corpus' has no test split \(it has: train, v"):
-        split_folders({"test": "corpus"})
+        split_folders({"test": "corpus"}, COPIES)
 
 
 def test_the_home_folder(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(project))
     touch("a.csv")
-    assert local_files("train", ["~/a.csv", "a.csv"], False) == [str(project.resolve() / "a.csv")]
+    assert origins("train", ["~/a.csv", "a.csv"], False, COPIES) == [
+        str(project.resolve() / "a.csv")
+    ]
     assert normalize_overrides(["dataset.train_file=~/a.csv", "dataset.test_file=[~/a,b]"]) == [
         "dataset.train_file='~/a.csv'",
         "dataset.test_file=['~/a',b]",
@@ -82,7 +87,7 @@ def test_images_in_a_folder(project: Path) -> None:
     assert read()[1] == before
     paint("images/b/1.png")
     assert read()[1] != before
-    assert local_files("train", "images", True) == [str(project.resolve() / "images")]
+    assert origins("train", "images", True, COPIES) == [str(project.resolve() / "images")]
 
 
 def test_images_with_metadata(project: Path) -> None:

@@ -10,6 +10,7 @@ from lightning_transformers.data.collators import PaddingCollator
 from lightning_transformers.data.complete import Check, missing_value, not_a_text
 from lightning_transformers.data.labels import is_unlabelled
 from lightning_transformers.data.loading import AnyDataset, column_names, shipped_files
+from lightning_transformers.data.reading.reader import names_of
 from lightning_transformers.data.texts import text_columns
 from lightning_transformers.task.nlp.multiple_choice.collate import ChoiceCollator
 from lightning_transformers.task.nlp.multiple_choice.encoding import choices_of, encode_choices
@@ -78,7 +79,7 @@ class MultipleChoiceDataModule(PaddedTextDataModule):
 
     def has_numbers(self, split: str, rows: AnyDataset) -> bool:
         """Return whether the labels are from a csv, in which numbers are texts, and all numbers."""
-        is_csv = any(re.search(r"\.[ct]sv\b", file.lower()) for file in self.files_of(split))
+        is_csv = any(re.search(r"\.[ct]sv\b", file.lower()) for file in names_of(rows))
         return is_csv and self.label_column not in text_columns(rows)
 
     def choices_in(self, split: str, rows: AnyDataset) -> str | list[str]:

@@ -1,6 +1,7 @@
 """Read images from files and bytes."""
 
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any, cast
@@ -9,18 +10,22 @@ from PIL import Image, ImageOps
 
 from lightning_transformers.base.errors import ConfigurationError, first_line
 from lightning_transformers.base.types import Columns
+from lightning_transformers.data.reading.rows import FILE
 
 
-def absolute_paths(columns: Columns, *, column: str, base: str) -> Columns:
-    """Return a column of paths made absolute, for `Dataset.map(batched=True)`.
+def absolute_paths(columns: Columns, *, column: str, bases: Sequence[str]) -> Columns:
+    """Return columns with paths made absolute, for `Dataset.map(batched=True)`.
 
     Args:
-        columns: the rows.
+        columns: the rows, with the number of each one's file as `FILE`.
         column: column of the paths; other values than texts are unchanged.
-        base: the folder to which the paths are relative.
+        bases: by file, the folder to which paths are relative; "": they are unchanged.
     """
-    values = columns[column]
-    return {column: [str(Path(base, v)) if isinstance(v, str) else v for v in values]}
+    paths = [
+        os.path.join(bases[file], value) if isinstance(value, str) else value
+        for value, file in zip(columns[column], columns[FILE], strict=True)
+    ]
+    return {**columns, column: paths}
 
 
 def read_image(value: Any) -> Image.Image:

@@ -90,7 +90,7 @@ MISTAKES: dict[str, tuple[str, str]] = {
     ),
     "unknown class": ("image,label\nok.png,trian\n", "(did you mean 'train'?)"),
     "no label": ("image,label\nok.png,\n", "the label 'None' in column 'label'"),
-    "other column": ("img,label\nok.png,train\n", "no column 'image' (its columns: img, label)"),
+    "other column": ("img,label\nok.png,train\n", "no column 'image' (its columns: img, label; read with"),
     "numbers": ("image,label\n1,train\n", "an image that does not exist, '{folder}/1',"),
     "broken image": ("image,label\nbad.png,train\n", "cannot read the image '{folder}/bad.png': "),
 }
