@@ -144,7 +144,8 @@ class TransformerDataModule(DataLoaders):
         raw = self.select_samples(self.raw_dataset)
         processed = self.process_data(raw)
         if {"train", "validation"} <= raw.keys():
-            self.notices.shared_rows(raw["train"], raw["validation"], self.input_columns())
+            shared = (raw["train"], raw["validation"], self.input_columns(), self.reader.folder)
+            self.notices.shared_rows(*shared)
         return processed
 
     @cached_property
@@ -412,7 +413,7 @@ class TransformerDataModule(DataLoaders):
         common = {
             "batched": True,
             "batch_size": rows_at_once,
-            "remove_columns": [] if keep_columns else column_names(rows),
+            "remove_columns": [] if keep_columns else rows.column_names or column_names(rows),
             "fn_kwargs": arguments,
         }
         if isinstance(rows, IterableDataset):

@@ -199,14 +199,16 @@ class StreamCheck:
         places = list(zip(files, lines, strict=True))
         self.seen += size
         kept = {name: list(values) for name, values in columns.items() if name not in (FILE, LINE)}
-        report, bad = self.report, dict[int, str]()
+        report, bad, unfillable = self.report, dict[int, str](), dict[int, str]()
         for name, check in self.checks.items():
             for number, value in enumerate(kept.get(name, ())):
                 if fault := check(value):
-                    bad[number] = f"has {fault} in column '{name}'"
-                    if report.on_bad_row == "fill" and check not in TEXT_CHECKS:
-                        report = Report(report.names, "error", report.unit)
+                    found = bad if check in TEXT_CHECKS else unfillable
+                    found[number] = f"has {fault} in column '{name}'"
                     kept[name][number] = ""
+        if report.on_bad_row == "fill" and unfillable:
+            report, bad = Report(report.names, "error", report.unit), {}
+        bad = bad | unfillable
         for number, reason in sorted(bad.items()):
             if places[number] not in self.places:
                 self.places.add(places[number])
@@ -215,7 +217,7 @@ class StreamCheck:
         report.raise_if_rejected()
         if report.rejected >= max(1, 10 * self.logged):
             self.logged = report.rejected
-            log.info("%s", report.summary()[-1])
+            log.info("%s", report.losses()[-1])
         if report.on_bad_row != "drop" or not bad:
             return kept
         return {k: [v for n, v in enumerate(values) if n not in bad] for k, values in kept.items()}

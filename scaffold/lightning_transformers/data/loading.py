@@ -20,6 +20,7 @@ from lightning_transformers.data.reading.images import (
     read_metadata,
 )
 from lightning_transformers.data.reading.reader import read_dataset, read_stream
+from lightning_transformers.data.reading.rows import FILE, LINE
 from lightning_transformers.data.reading.sources import (
     FileNames,
     Source,
@@ -180,7 +181,8 @@ def load_from_hub(
 
 def column_names(rows: AnyDataset) -> list[str]:
     """Return the column names; those of a json stream are taken from its first row."""
-    return rows.column_names or list(next(iter(rows), {}))
+    names = rows.column_names or list(next(iter(rows), {}))
+    return [name for name in names if name not in (FILE, LINE)]
 
 
 def _load(split: str, names: FileNames, reader: DatasetReader, options: ReadOptions) -> AnyDataset:

@@ -26,6 +26,7 @@ from lightning_transformers.runs.build import (
     build_trainer,
     check_checkpoint,
     checkpoint_path,
+    recorded_hyperparameters,
     seed_everything,
     task_class,
 )
@@ -143,7 +144,9 @@ def train_and_record(
     if checkpoint and not resumed:
         check_resumable(checkpoint, config)
     seed_everything(config.training.seed)
-    data = build_data(config)
+    # Later versions may infer classes or columns otherwise.
+    recorded = recorded_hyperparameters(checkpoint) if checkpoint else None
+    data = build_data(config, recorded=recorded)
     model = build_model(config, data)
     if formulas is not None or checkpoint:
         model.formulas = formulas or recorded_formulas(read_training_state(str(checkpoint)))

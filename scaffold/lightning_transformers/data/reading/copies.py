@@ -58,10 +58,8 @@ class Copies:
                 with ZipFile(archive) as content, new_folder(folder) as unfinished:
                     content.extractall(unfinished)
         except (BadZipFile, OSError, EOFError, RuntimeError, ValueError) as error:
-            raise ConfigurationError(
-                f"cannot read '{name}': {first_line(error)} (unpacked into {folder.parent}: "
-                "dataset.cache_dir=<folder> sets another)"
-            ) from error
+            fix = ": set dataset.cache_dir=<folder>" if isinstance(error, OSError) else ""
+            raise ConfigurationError(f"cannot read '{name}': {first_line(error)}{fix}") from error
         return folder
 
 

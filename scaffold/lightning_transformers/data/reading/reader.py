@@ -6,6 +6,7 @@ import logging
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 
 import pyarrow as pa
@@ -130,7 +131,7 @@ def read_stream(sources: Sequence[Source], options: ReadOptions) -> IterableData
     first = next((t for file, s in numbered for t in tables_of(file, s, options, report)), None)
     if first is None:
         raise no_rows(report)
-    for line in report.summary():
+    for line in report.guesses():
         log.info("%s", line)
     # `from_generator` would build tables from Python objects, which may differ in their types.
     arguments = {"sources": numbered, "options": options, "schema": first.schema}
@@ -159,8 +160,14 @@ def stream_tables(
                     f"{first_line(error)}: set dataset.streaming=false"
                 ) from error
         report.raise_if_rejected()
-        if report.rejected:
-            log.info("%s", report.summary()[-1])
+        for line in report.losses():
+            log_once(line)
+
+
+@cache
+def log_once(line: str) -> None:
+    """Log a line, not again in each epoch."""
+    log.info("%s", line)
 
 
 def tables_of(

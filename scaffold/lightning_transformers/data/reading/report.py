@@ -66,6 +66,10 @@ class Report:
 
     def summary(self) -> list[str]:
         """Return the log lines about guesses and dropped rows."""
+        return [*self.guesses(), *self.losses()]
+
+    def guesses(self) -> list[str]:
+        """Return the log lines about facts that are not the default."""
         by_file: dict[int, list[str]] = {}
         for file, fact, is_default in self.dialects:
             if not is_default:
@@ -73,9 +77,12 @@ class Report:
         by_facts: dict[str, list[str]] = {}
         for file, facts in by_file.items():
             by_facts.setdefault(", ".join(facts), []).append(f"'{self.names[file]}'")
-        lines = [f"read {joined(names)} with {facts}" for facts, names in by_facts.items()]
-        if self.rejected:
-            verb = "dropped" if self.on_bad_row == "drop" else "left empty"
-            rows = "row" if self.rejected == 1 else "rows"
-            lines.append(f"{verb} {self.rejected} bad {rows}: {self.places()}")
-        return lines
+        return [f"read {joined(names)} with {facts}" for facts, names in by_facts.items()]
+
+    def losses(self) -> list[str]:
+        """Return the log line about dropped rows, if any."""
+        if not self.rejected:
+            return []
+        verb = "dropped" if self.on_bad_row == "drop" else "left empty"
+        rows = "row" if self.rejected == 1 else "rows"
+        return [f"{verb} {self.rejected} bad {rows}: {self.places()}"]

@@ -293,7 +293,8 @@ def parts_of(name: FileNames, copies: Copies) -> dict[str, FileNames]:
         for entry in group:
             parts.setdefault(split_of(entry) or "", []).append(os.path.join(name, entry.name))
         if "train" in parts and "" not in parts:
-            return {split: names[0] if len(names) == 1 else names for split, names in parts.items()}
+            named = {split: parts[split] for split in SPLIT_NAMES.values() if split in parts}
+            return {split: names[0] if len(names) == 1 else names for split, names in named.items()}
     return {}
 
 

@@ -5,6 +5,7 @@ import gzip
 import json
 import logging
 import os
+import re
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.data.complete import complete_stream
 from lightning_transformers.data.loading import AnyDataset, DatasetReader, load_files
 from lightning_transformers.data.reading.dialect import ReadOptions
+from lightning_transformers.data.reading.reader import faults_of
 
 ROWS = [{"text": f"text {number}", "label": str(number % 2)} for number in range(4)]
 CSV = "text,label\n" + "".join(f"{row['text']},{row['label']}\n" for row in ROWS)
@@ -46,6 +48,7 @@ def rows_of(name: str, content: str | bytes, **options: Any) -> list[dict[str, A
         ("a.csv", CSV.replace("\n", "\r\n\r\n")),
         ("a.csv", CSV.replace(",", ";")),
         ("a.csv", CSV.replace(",", "|")),
+        ("a.csv", "sep=;\r\n" + CSV.replace(",", ";")),
         ("a.tsv", CSV.replace(",", "\t")),
         ("a.csv.gz", gzip.compress(CSV.encode(), mtime=0)),
         ("a.csv.zst", pa.compress(CSV.encode(), "zstd", asbytes=True)),
@@ -66,12 +69,14 @@ def test_each_way_to_write_rows(name: str, content: str | bytes, project: Path) 
     assert rows_of(name, content) == ROWS
 
 
-def test_rows_of_an_archive(project: Path) -> None:
+@pytest.mark.parametrize("streaming", [False, True])
+def test_rows_of_an_archive(streaming: bool, project: Path) -> None:
     with zipfile.ZipFile("a.zip", "w") as archive:
         archive.writestr("__MACOSX/a.csv", "x")
         archive.writestr("b.csv", "text,label\n" + "".join(CSV.splitlines(True)[3:]))
         archive.writestr("a.csv", "".join(CSV.splitlines(True)[:3]))
-    assert list(load("a.zip")) == ROWS
+    assert list(load("a.zip", streaming)) == ROWS
+    assert list(load("*.zip", streaming)) == list(load(["a.zip/a.csv", "a.zip/b.csv"])) == ROWS
 
 
 @pytest.mark.parametrize("names", ["corpus", "corpus/*.txt", "corpus/**/*.txt", ["corpus"]])
@@ -258,7 +263,7 @@ def test_a_replaced_file_is_read_again(project: Path) -> None:
 
 
 BAD = {
-    "a.csv": ("text,label\na,1\nb,c,d\n\ne,0\n", "'a.csv' line 3 has 3 fields, more fields"),
+    "a.csv": ("text,label\n\na,1\nb,c,d\n\ne,0\n", "'a.csv' line 4 has 3 fields, more fields"),
     "a.jsonl": ('{"text": "a"}\n{"text": \n\n[1]\n{"text": "e"}\n', "'a.jsonl' line 2 is not JSON"),
     "b.jsonl": (
         '{"text": "a"}\n{"text": "\\ud83d"}\n7\n{"text": "e"}\n',
@@ -279,12 +284,30 @@ def test_rows_that_cannot_be_read(name: str, project: Path, caplog: Any) -> None
     first = "tokens" if name == "a.conll" else "text"
     dropped = [row[first] for row in load(name, on_bad_row="drop")]
     assert dropped in (["a", "e"], [["a"], ["e"]])
-    filled = [row[first] for row in load(name, on_bad_row="fill")]
+    assert "dropped" in caplog.messages[0]
+    assert message in caplog.messages[0]
+    rows = load(name, on_bad_row="fill")
+    filled = [row[first] for row in rows]
     assert [filled[0], filled[-1]] == dropped
     assert not any(filled[1:-1])
     assert len(filled) > 2
-    assert "dropped" in caplog.messages[0]
-    assert message in caplog.messages[0]
+    faults = faults_of(rows)
+    assert [*faults] == [*range(1, len(filled) - 1)]
+    assert message in faults[1]
+    with pytest.raises(ConfigurationError, match=re.escape(message)):
+        list(load(name, streaming=True))
+    assert [row[first] for row in load(name, streaming=True, on_bad_row="drop")] == dropped
+    assert "dropped" in caplog.messages[-1]
+
+
+def test_a_guess_on_many_files_is_one_line(project: Path, caplog: Any) -> None:
+    caplog.set_level(logging.INFO)
+    for number in range(30):
+        Path(f"{number:02}.csv").write_text(CSV.replace(",", ";"))
+    load("*.csv")
+    (line,) = caplog.messages
+    assert line.startswith("read '00.csv', '01.csv', ")
+    assert line.endswith("… with delimiter ';'")
 
 
 def test_an_error_lists_up_to_five_rows(project: Path) -> None:
@@ -299,13 +322,17 @@ def test_an_error_lists_up_to_five_rows(project: Path) -> None:
         ("a.csv", 'text,label\nx,"a\ny,b\n', "quote that is not closed"),
         ("a.csv.gz", b"no gzip", "cannot read 'a.csv.gz'"),
         ("a.csv.gz", gzip.compress(CSV.encode() * 99, mtime=0)[:-20], "cannot read 'a.csv.gz'"),
-        ("a.zip", b"no zip", "cannot read"),
+        ("a.zip", b"no zip", "cannot read 'a.zip'"),
         ("a.parquet", b"no parquet", "cannot read 'a.parquet'"),
         ("a.json", "{", "cannot read 'a.json'"),
         ("a.jsonl", "", "'a.jsonl' has no rows"),
         ("a.json", "[" * 9999, "cannot read 'a.json'"),
         ("memory://none.csv", b"", "cannot read the train file 'memory://none.csv'"),
-        ("s3://bucket/a.csv", b"", "cannot read the train file 's3://bucket/a.csv'"),
+        (
+            "s3://bucket/a.csv",
+            b"",
+            "'s3://bucket/a.csv': Install s3fs to access S3: pip install s3fs",
+        ),
     ],
 )
 def test_files_that_cannot_be_read(

@@ -1,5 +1,6 @@
 """Names of files: home folder, splits in a folder, images in folders."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,7 @@ def paint(*names: str) -> None:
         (("train/a.csv", "val/a.csv", "test/a.csv"), {"train", "validation", "test"}),
         (("train/a.csv", "dev/a.csv", "notes.md"), {"train", "validation"}),
         (("train.csv", "valid.csv"), {"train", "validation"}),
+        (("train_a.csv", "dev_a.csv", "images/a.png"), {"train", "validation"}),
         (("train-00000-of-00002.csv", "train-00001-of-00002.csv"), {"train"}),
         (("train/a.csv", "other/a.csv"), set()),
         (("test/a.csv", "val/a.csv"), set()),
@@ -49,6 +51,18 @@ def test_splits_of_a_folder(files: tuple[str, ...], splits: set[str], project: P
     found = split_folders({"train": "corpus"}, COPIES)
     assert set(found) == (splits or {"train"})
     assert (found["train"] == "corpus") == (not splits)
+
+
+def test_an_archive_is_read_like_the_folder_in_it(project: Path) -> None:
+    paint(*(f"pets/{split}/{kind}/1.png" for split in ("train", "val") for kind in ("cat", "dog")))
+    touch("pets/notes.txt")
+    shutil.make_archive("all", "zip", ".", "pets")
+    found = split_folders({"train": "all.zip"}, COPIES)
+    assert found == {"train": "all.zip/train", "validation": "all.zip/val"}
+    rows = load_files(found, DatasetReader("cache"), images)["validation"]
+    assert rows.features["label"].names == ["cat", "dog"]
+    assert len(rows) == 2
+    assert origins("train", "all.zip/train", True, COPIES) == [str(project.resolve() / "all.zip")]
 
 
 def test_a_split_that_is_named_wins(project: Path) -> None:
@@ -92,7 +106,8 @@ def test_images_in_a_folder(project: Path) -> None:
 
 def test_images_with_metadata(project: Path) -> None:
     paint("images/1.png", "images/2.png")
-    Path("images/metadata.csv").write_text("file_name,label\n2.png,x\n1.png,y\n")
+    Path("images/metadata.csv").write_text("file_name,label\n2.png,x\n1.png,y\n,x\n")
     rows = load_files({"train": "images"}, DatasetReader("cache"), images)["train"]
-    assert rows["label"] == ["x", "y"]
+    assert rows["label"] == ["x", "y", "x"]
+    assert rows[2]["image"] is None
     assert rows[0]["image"].getpixel((0, 0)) == (1, 0, 0)

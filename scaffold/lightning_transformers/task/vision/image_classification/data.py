@@ -29,6 +29,7 @@ from lightning_transformers.task.vision.image_classification.reading import (
     absolute_paths,
     missing_image,
     read_image,
+    stored_image,
     unreadable_image,
 )
 
@@ -150,8 +151,7 @@ class ImageClassificationDataModule(LabelledData):
     def predict_dataset(self, inputs: Sequence[object]) -> Dataset:
         """Return inputs as a dataset of images as `datasets` stores them: `bytes` and `path`."""
         rows = self.predict_rows(inputs)
-        encode = Image().encode_example
-        return Dataset.from_list([{c: encode(value) for c, value in row.items()} for row in rows])
+        return Dataset.from_list([{c: stored_image(v) for c, v in row.items()} for row in rows])
 
 
 def encode_images(

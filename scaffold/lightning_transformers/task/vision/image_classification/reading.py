@@ -6,6 +6,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, cast
 
+from datasets import Image as ImageFeature
 from PIL import Image, ImageOps
 
 from lightning_transformers.base.errors import ConfigurationError, first_line
@@ -58,6 +59,15 @@ def read_image(value: Any) -> Image.Image:
         raise ConfigurationError(
             f"cannot read the image {name}: {first_line(error)} (replace it, or remove its row)"
         ) from error
+
+
+def stored_image(value: Any) -> Any:
+    """Return an image to predict on as `datasets` stores it: `bytes` and `path`."""
+    if not isinstance(value, Image.Image):
+        return ImageFeature().encode_example(value)
+    content = BytesIO()
+    to_rgb(value).save(content, "png", compress_level=0)  # compression would take most of the time
+    return {"bytes": content.getvalue(), "path": None}
 
 
 def missing_image(value: Any) -> str | None:
