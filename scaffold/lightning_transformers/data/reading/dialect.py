@@ -104,6 +104,8 @@ def guess_encoding(source: Source) -> str:
         for mark, encoding in BOMS.items():
             if block.startswith(mark):
                 return encoding
+        if block.count(0) > len(block) // 4:  # plain ASCII in UTF-16 is UTF-8, too
+            return "utf_16_be" if block[0] == 0 else "utf_16_le"
         try:
             while block:
                 decoder.decode(block)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from lightning_transformers.base.errors import ConfigurationError, joined
+from lightning_transformers.data.reading.sources import format_of
 
 OnBadRow = Literal["error", "drop", "fill"]
 SHOWN = 5
@@ -56,8 +57,9 @@ class Report:
             )
 
     def place(self, file: int, line: int) -> str:
-        """Return the place of a row."""
-        return f"'{self.names[file]}' {self.unit} {line}"
+        """Return the place of a row: its line, or its number in a file without lines."""
+        has_rows = format_of(self.names[file])[0] in (".json", ".parquet")
+        return f"'{self.names[file]}' {'row' if has_rows else self.unit} {line}"
 
     def places(self) -> str:
         """Return the file, line and reason of the first bad rows, in one line."""

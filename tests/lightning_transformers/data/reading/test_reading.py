@@ -59,6 +59,12 @@ def rows_of(name: str, content: str | bytes, **options: Any) -> list[dict[str, A
         ("a.json", json.dumps({"version": 1, "data": ROWS}, indent=2)),
         ("a.json", json.dumps({k: {str(n): r[k] for n, r in enumerate(ROWS)} for k in ROWS[0]})),
         ("a.json", json.dumps({str(n): row for n, row in enumerate(ROWS)})),
+        ("a.json", json.dumps({f"row {n}": row for n, row in enumerate(ROWS)})),
+        (
+            "a.json",
+            json.dumps({k: {f"row {n}": r[k] for n, r in enumerate(ROWS)} for k in ROWS[0]}),
+        ),
+        ("a.jsonl", "\n".join(map(json.dumps, ROWS)).encode("utf-16-le")),
         (
             "a.json",
             json.dumps({"columns": [*ROWS[0]], "data": [list(row.values()) for row in ROWS]}),
@@ -222,7 +228,10 @@ def test_units_of_text(unit: str, texts: list[str], project: Path) -> None:
     assert [row["text"] for row in rows] == texts
 
 
-CONLL = "# id 1 domain=en\n# newdoc\nthe _ _ O\n# _ _ B-X\n\n-DOCSTART- O\n\n# _ _ O\nran _ _ O\n"
+CONLL = (
+    "# id 1 domain=en\n# newdoc\nthe _ _ O\n# a remark\n# _ _ B-X\n\n-DOCSTART- O\n\n"
+    "# _ _ O\nran _ _ O\n"
+)
 CONLLU = "".join(
     f"{line}\n"
     for line in (
@@ -240,6 +249,7 @@ CONLLU = "".join(
         ("a.conll", CONLL, [(["the", "#"], ["O", "B-X"]), (["#", "ran"], ["O", "O"])]),
         ("a.txt", CONLL, [(["the", "#"], ["O", "B-X"]), (["#", "ran"], ["O", "O"])]),
         ("a.conllu", CONLLU, [(["vamos", "al mar"], ["VERB", "NOUN"])]),
+        ("a.conll", "New York\tB-X\n \t\nin\t O\n", [(["New York"], ["B-X"]), (["in"], ["O"])]),
     ],
 )
 def test_words_with_tags(
@@ -270,6 +280,7 @@ BAD = {
         "'b.jsonl' line 2 is not JSON (half of a surrogate pair)",
     ),
     "a.conll": ("a O\n\nb\n\ne O\n", "'a.conll' line 3 has 1 fields"),
+    "a.json": ('[{"text": "a"}, 7, {"text": "e"}]', "'a.json' row 2 is not an object"),
 }
 
 

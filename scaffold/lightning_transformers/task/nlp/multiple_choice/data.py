@@ -11,7 +11,7 @@ from lightning_transformers.data.complete import Check, missing_value, not_a_tex
 from lightning_transformers.data.labels import is_unlabelled
 from lightning_transformers.data.loading import AnyDataset, column_names, shipped_files
 from lightning_transformers.data.reading.reader import names_of
-from lightning_transformers.data.texts import text_columns
+from lightning_transformers.data.texts import as_list, text_columns
 from lightning_transformers.task.nlp.multiple_choice.collate import ChoiceCollator
 from lightning_transformers.task.nlp.multiple_choice.encoding import choices_of, encode_choices
 from lightning_transformers.task.shared.text import PaddedTextDataModule
@@ -104,7 +104,8 @@ class MultipleChoiceDataModule(PaddedTextDataModule):
                 "set dataset.choices_column=<column of lists>, or dataset.choice_columns=[a,b]"
             )
         feature = (rows.features or {}).get(column)
-        if feature is not None and not hasattr(feature, "feature"):
+        is_list = feature is None or hasattr(feature, "feature")
+        if not is_list and not isinstance(as_list(next(iter(rows))[column]), list):
             raise ConfigurationError(
                 f"column '{column}' of the {split} set has no lists: write one column per choice "
                 "and set dataset.choice_columns=[a,b]"
