@@ -11,11 +11,12 @@ from zipfile import BadZipFile, ZipFile
 
 import fsspec
 from datasets import DownloadConfig, DownloadManager
+from fsspec import AbstractFileSystem
 
 from lightning_transformers.base.digests import digest_of_file
 from lightning_transformers.base.errors import ConfigurationError, first_line
 
-VERSIONS = ("ETag", "etag", "Last-Modified", "mtime")
+VERSIONS = ("ETag", "etag", "Last-Modified", "mtime", "created")
 """Facts of file systems about a file, of which the first known one serves as its version."""
 
 
@@ -79,9 +80,16 @@ def new_folder(folder: Path) -> Iterator[Path]:
         shutil.rmtree(unfinished, ignore_errors=True)
 
 
+def system_of(url: str) -> tuple[AbstractFileSystem, str]:
+    """Return the file system of a URL, without what it has cached, and the path in it."""
+    system, path = fsspec.url_to_fs(url)
+    system.invalidate_cache()
+    return system, path
+
+
 def info_of(url: str) -> dict[str, Any]:
     """Return what the file system of a URL knows about the file."""
-    system, path = fsspec.url_to_fs(url)
+    system, path = system_of(url)
     found: dict[str, Any] = system.info(path)
     return found
 

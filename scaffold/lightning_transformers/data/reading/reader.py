@@ -30,7 +30,7 @@ from lightning_transformers.data.reading.rows import (
     TableWriter,
     conformed,
 )
-from lightning_transformers.data.reading.sources import Source
+from lightning_transformers.data.reading.sources import Source, reason_of
 
 log = logging.getLogger(__name__)
 
@@ -197,7 +197,7 @@ def read(source: Source, options: ReadOptions, report: Report) -> Iterator[pa.Ta
             f"cannot read '{source.name}': {first_line(error)}: set dataset.encoding"
         ) from error
     except MALFORMED as error:
-        raise ConfigurationError(f"cannot read '{source.name}': {first_line(error)}") from error
+        raise ConfigurationError(f"cannot read '{source.name}': {reason_of(error)}") from error
 
 
 def write(sources: Sequence[Source], options: ReadOptions, report: Report, folder: Path) -> None:

@@ -15,7 +15,7 @@ from hydra.utils import to_absolute_path
 from lightning_transformers.base.digests import digest_of_file
 from lightning_transformers.base.errors import ConfigurationError, first_line
 from lightning_transformers.base.package_data import local_path
-from lightning_transformers.data.reading.copies import Copies
+from lightning_transformers.data.reading.copies import Copies, system_of
 
 FORMATS = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".txt", ".conll", ".conllu")
 CODECS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
@@ -108,13 +108,15 @@ def place_of(name: str, copies: Copies) -> Path:
         return path
     folder, member = copies.unpack(str(archive), name), path.relative_to(archive)
     is_whole = member.parts and (folder / member).exists()
-    return (folder if is_whole else root_of(folder)) / member
+    place = (folder if is_whole else root_of(folder)) / member
+    is_nested = is_zip(place.name) and place.is_file()
+    return root_of(copies.unpack(str(place), name)) if is_nested else place
 
 
 def root_of(folder: Path) -> Path:
     """Return the folder that contains all else in an unpacked archive, as a zipped folder does."""
     match visible(folder):
-        case [only] if only.is_dir() and split_of(only) is None:
+        case [only] if only.is_dir() and split_of(only.name) is None:
             return root_of(only)
     return folder
 
@@ -167,11 +169,12 @@ def _local(split: str, name: str, copies: Copies) -> Iterator[Source]:
                 yield source_of(file, shown, archive_of(name) or file)
     elif place.is_file():
         yield source_of(place, name, archive_of(name) or place)
-    elif found := sorted(filter(os.path.isfile, glob.glob(str(place), recursive=True))):
+    elif found := sorted(filter(os.path.isfile, glob.glob(str(absolute(name)), recursive=True))):
         for match in found:
             yield from _local(split, os.path.relpath(match, absolute("")), copies)
     else:
-        raise ConfigurationError(f"the {split} file '{name}' does not exist (looked for {place})")
+        missing = f"the {split} file '{name}' does not exist (looked for {absolute(name)})"
+        raise ConfigurationError(missing)
 
 
 def _remote(split: str, name: str, copies: Copies) -> Iterator[Source]:
@@ -190,7 +193,7 @@ def _remote(split: str, name: str, copies: Copies) -> Iterator[Source]:
 
 
 def _urls(name: str) -> Iterator[str]:
-    system, path = fsspec.url_to_fs(name)
+    system, path = system_of(name)
     if glob.has_magic(name) and "?" not in name:
         found = sorted(system.glob(path))
     elif not name.startswith("http") and system.isdir(path):
@@ -204,7 +207,13 @@ def unreadable(split: str, name: str, error: Exception) -> ConfigurationError:
     """Return the error, to be raised, for a URL that cannot be read."""
     missing = getattr(error.__cause__, "name", None) if isinstance(error, ImportError) else None
     fix = f": pip install {missing}" if missing else ""
-    return ConfigurationError(f"cannot read the {split} file '{name}': {first_line(error)}{fix}")
+    return ConfigurationError(f"cannot read the {split} file '{name}': {reason_of(error)}{fix}")
+
+
+def reason_of(error: BaseException) -> str:
+    """Return the first line of an error; of a missing file of a URL, which has no other, why."""
+    is_bare = isinstance(error, FileNotFoundError) and error.errno is None
+    return first_line(error.__cause__ or FileNotFoundError("not found") if is_bare else error)
 
 
 def format_of(path: str) -> tuple[str, str | None]:
@@ -240,9 +249,9 @@ def is_hidden(path: Path) -> bool:
     return any(part.startswith((".", "__", "_SUCCESS")) for part in path.parts)
 
 
-def split_of(path: Path) -> str | None:
+def split_of(name: str) -> str | None:
     """Return the split that a folder or file is named after, or None."""
-    return SPLIT_NAMES.get(re.split("[._-]", path.name.lower())[0])
+    return SPLIT_NAMES.get(re.split("[._-]", name.lower())[0])
 
 
 def split_folders(files: Mapping[str, FileNames], copies: Copies) -> dict[str, FileNames]:
@@ -283,19 +292,37 @@ def parts_of(name: FileNames, copies: Copies) -> dict[str, FileNames]:
         name: see `FileNames`.
         copies: unpacks archives.
     """
-    if not isinstance(name, str) or (is_url(name) and not is_zip(name)):
+    if not isinstance(name, str):
         return {}
-    if not (folder := place_of(name, copies)).is_dir():
-        return {}
-    entries = [entry for entry in visible(folder) if has_data(entry)]
-    for group in ([e for e in entries if e.is_dir()], [e for e in entries if e.is_file()]):
+    in_place = is_url(name) and not is_zip(name)
+    entries = _remote_entries(name) if in_place else _local_entries(place_of(name, copies))
+    for are_folders in (True, False):
         parts: dict[str, list[str]] = {}
-        for entry in group:
-            parts.setdefault(split_of(entry) or "", []).append(os.path.join(name, entry.name))
+        for entry in (entry for entry, is_folder in entries if is_folder == are_folders):
+            parts.setdefault(split_of(entry) or "", []).append(os.path.join(name, entry))
         if "train" in parts and "" not in parts:
             named = {split: parts[split] for split in SPLIT_NAMES.values() if split in parts}
             return {split: names[0] if len(names) == 1 else names for split, names in named.items()}
     return {}
+
+
+def _local_entries(folder: Path) -> list[tuple[str, bool]]:
+    """Return the names in a folder that have data, and whether they are folders."""
+    entries = visible(folder) if folder.is_dir() else []
+    return [(entry.name, entry.is_dir()) for entry in entries if has_data(entry)]
+
+
+def _remote_entries(url: str) -> list[tuple[str, bool]]:
+    """Return the names in a folder of a URL that may have data, and whether they are folders."""
+    if url.startswith("http") or glob.has_magic(url):
+        return []
+    try:
+        system, path = system_of(url)
+        entries = system.ls(path, detail=True) if system.isdir(path) else []
+    except Exception as error:  # of any file system, or its missing package
+        raise unreadable("train", url, error) from error
+    named = ((PurePosixPath(each["name"]).name, each["type"] == "directory") for each in entries)
+    return sorted(entry for entry in named if entry[1] or is_data(entry[0]))
 
 
 def has_data(path: Path) -> bool:

@@ -338,7 +338,7 @@ def test_an_error_lists_up_to_five_rows(project: Path) -> None:
         ("a.json", "{", "cannot read 'a.json'"),
         ("a.jsonl", "", "'a.jsonl' has no rows"),
         ("a.json", "[" * 9999, "cannot read 'a.json'"),
-        ("memory://none.csv", b"", "cannot read the train file 'memory://none.csv'"),
+        ("memory://none.csv", b"", "cannot read the train file 'memory://none.csv': not found"),
         (
             "s3://bucket/a.csv",
             b"",

@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+import fsspec
 import pytest
 from PIL import Image
 
@@ -63,6 +64,16 @@ def test_an_archive_is_read_like_the_folder_in_it(project: Path) -> None:
     assert rows.features["label"].names == ["cat", "dog"]
     assert len(rows) == 2
     assert origins("train", "all.zip/train", True, COPIES) == [str(project.resolve() / "all.zip")]
+
+
+def test_a_folder_of_a_url_may_consist_of_splits() -> None:
+    files = {"train/a.csv": b"", "val/a.csv": b"", "notes.md": b""}
+    fsspec.filesystem("memory").pipe({f"/splits/{name}": text for name, text in files.items()})
+    url = "memory://splits"
+    found = split_folders({"train": url}, COPIES)
+    assert found == {"train": f"{url}/train", "validation": f"{url}/val"}
+    with pytest.raises(ConfigurationError, match=r"cannot read the train file 's3://a/b': Install"):
+        split_folders({"train": "s3://a/b"}, COPIES)
 
 
 def test_a_split_that_is_named_wins(project: Path) -> None:
