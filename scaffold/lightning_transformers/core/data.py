@@ -245,7 +245,7 @@ class TransformerDataModule(DataLoaders):
 
     @property
     def reader(self) -> DatasetReader:
-        """What reads files and datasets, with the cache folder and as a stream if requested."""
+        """The reader of files and datasets, with the cache folder, as a stream if requested."""
         return DatasetReader(self.cache_dir, self.streaming)
 
     def is_unlabelled(self, rows: AnyDataset) -> bool:

@@ -71,7 +71,7 @@ class DatasetReader:
 
     @property
     def copies(self) -> Copies:
-        """What downloads files of URLs and unpacks archives into the cache folder."""
+        """Downloads of URLs and unpacked archives in the cache folder."""
         return Copies(self.folder, self.streaming)
 
     def load(self, *arguments: Any, **kwargs: Any) -> Any:

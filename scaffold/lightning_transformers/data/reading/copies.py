@@ -88,7 +88,7 @@ def system_of(url: str) -> tuple[AbstractFileSystem, str]:
 
 
 def info_of(url: str) -> dict[str, Any]:
-    """Return what the file system of a URL knows about the file."""
+    """Return the facts that the file system of a URL knows about the file."""
     system, path = system_of(url)
     found: dict[str, Any] = system.info(path)
     return found

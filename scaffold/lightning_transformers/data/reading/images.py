@@ -86,7 +86,7 @@ def read_metadata(
     if not rows or "file_name" not in rows.column_names:
         return None
     images = [image and str(folder / image) for image in rows["file_name"]]
-    table = rows.remove_columns("file_name").add_column("image", images)
+    table = rows.add_column("image", images).remove_columns("file_name")
     typed = table.cast_column("image", Image())
     return Dataset(typed.data, typed.info, fingerprint=digest_of_images(rows, images))
 

@@ -212,7 +212,7 @@ def write(sources: Sequence[Source], options: ReadOptions, report: Report, folde
                 for table in tables_of(number, source, options, report):
                     writer.write(table)
         report.raise_if_rejected()
-        if writer.schema is None:
+        if writer.schema is None or not visible(writer.schema):
             raise no_rows(report)
         found = {name: getattr(report, name) for name in ("dialects", "rejected", "first")}
         (unfinished / SUMMARY).write_text(json.dumps(found), "utf-8")
@@ -220,7 +220,8 @@ def write(sources: Sequence[Source], options: ReadOptions, report: Report, folde
 
 def no_rows(report: Report) -> ConfigurationError:
     """Return the error, to be raised, for files without rows."""
-    return ConfigurationError(f"{joined(repr(name) for name in report.names)} has no rows")
+    reason = f": {report.places()}" if report.rejected else ""
+    return ConfigurationError(f"{joined(map(repr, report.names))} has no rows{reason}")
 
 
 def visible(schema: pa.Schema) -> list[str]:

@@ -321,6 +321,14 @@ def test_a_guess_on_many_files_is_one_line(project: Path, caplog: Any) -> None:
     assert line.endswith("… with delimiter ';'")
 
 
+def test_a_file_of_bad_rows_has_none(project: Path) -> None:
+    for how in ("drop", "fill"):
+        with pytest.raises(
+            ConfigurationError, match=r"^'a\.jsonl' has no rows: 'a\.jsonl' line 1 is"
+        ):
+            rows_of("a.jsonl", "{\n{\n", on_bad_row=how)
+
+
 def test_an_error_lists_up_to_five_rows(project: Path) -> None:
     with pytest.raises(ConfigurationError) as caught:
         rows_of("a.csv", "text,label\n" + "a,b,c\n" * 9)
@@ -337,6 +345,7 @@ def test_an_error_lists_up_to_five_rows(project: Path) -> None:
         ("a.parquet", b"no parquet", "cannot read 'a.parquet'"),
         ("a.json", "{", "cannot read 'a.json'"),
         ("a.jsonl", "", "'a.jsonl' has no rows"),
+        ("a.json", "{}", "'a.json' has no rows"),
         ("a.json", "[" * 9999, "cannot read 'a.json'"),
         ("memory://none.csv", b"", "cannot read the train file 'memory://none.csv': not found"),
         (

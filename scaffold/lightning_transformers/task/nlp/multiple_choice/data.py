@@ -141,7 +141,9 @@ class MultipleChoiceDataModule(PaddedTextDataModule):
         if self.question_column is not None:
             names["question"] = self.question_column
         given = value if isinstance(value, Mapping) else {}
-        return {str(names.get(key, key)): part for key, part in given.items()}
+        row = {str(names.get(key, key)): part for key, part in given.items()}
+        column = self.choices_column
+        return row if column not in row else {**row, column: as_list(row[column])}
 
     def input_columns(self) -> Sequence[str]:
         """Return the columns of context, question and choices."""

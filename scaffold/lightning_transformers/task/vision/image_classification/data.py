@@ -87,8 +87,8 @@ class ImageClassificationDataModule(LabelledData):
             return rows.map(resolve, batched=True, features=rows.features)
         places = places_of(rows, range(len(rows))) or ()
         paths = resolve({column: rows[column], FILE: [file for file, _ in places]})[column]
-        table = rows.remove_columns(column).add_column(column, paths).data
-        return Dataset(table, rows.info, fingerprint=digest_of_images(rows, paths))
+        made = rows.add_column(FILE, paths).remove_columns(column).rename_column(FILE, column)
+        return Dataset(made.data, made.info, fingerprint=digest_of_images(rows, paths))
 
     def files_of(self, split: str) -> list[str]:
         """Return the file or folder of a split, and the images whose paths the file contains."""

@@ -74,6 +74,9 @@ def test_paths_start_from_the_folder_of_their_file(streaming: bool, project: Pat
     expected = PROCESSOR([image(number) for number in range(2)], return_tensors="pt")
     assert torch.equal(batch["pixel_values"], expected["pixel_values"])
     assert batch["labels"].tolist() == [0, 1]
+    (project / "a" / "images.csv").write_text("image\n1.png\n")
+    (row,) = data_module(predict_file="a/images.csv", streaming=streaming).raw_dataset["predict"]
+    assert row == {"image": str(project / "a" / "1.png")}
 
 
 def test_a_replaced_image_changes_the_cache_key(project: Path) -> None:
