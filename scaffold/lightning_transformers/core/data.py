@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader
 from lightning_transformers.base.errors import NO_DATASET, ConfigurationError
 from lightning_transformers.base.hyperparameters import hyperparameters_of, set_hyperparameters
 from lightning_transformers.base.types import Batch, Row
+from lightning_transformers.core.former_forms import accepts_stage, warn_of_former_process_data
 from lightning_transformers.core.loaders import DataLoaders
 from lightning_transformers.data.cache import fingerprint
 from lightning_transformers.data.cleaning import clean_columns
@@ -115,6 +116,7 @@ class TransformerDataModule(DataLoaders):
     def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
         warn_of_former_methods(cls)
+        warn_of_former_process_data(cls)
 
     def __init__(self, processor: Any, **hyperparameters: object) -> None:
         super().__init__()
@@ -140,7 +142,10 @@ class TransformerDataModule(DataLoaders):
             self.dataset = self.build_dataset()
 
     def build_dataset(self) -> DatasetDict:
-        """Return the processed splits, as far as they exist: train, validation, test, predict."""
+        """Return the processed splits, as far as they exist: train, validation, test, predict.
+
+        Logs a warning if rows of the validation set are also in the training set.
+        """
         raw = self.select_samples(self.raw_dataset)
         processed = self.process_data(raw)
         if {"train", "validation"} <= raw.keys():
@@ -150,7 +155,7 @@ class TransformerDataModule(DataLoaders):
 
     @cached_property
     def raw_dataset(self) -> DatasetDict:
-        """The splits before processing, without a test set that has no labels."""
+        """The splits before processing, without a test set that has no labels, which is logged."""
         dataset = self.split_dataset(self.loaded_dataset)
         if "test" not in dataset or not self.is_unlabelled(dataset["test"]):
             return dataset
@@ -159,7 +164,7 @@ class TransformerDataModule(DataLoaders):
 
     @cached_property
     def loaded_dataset(self) -> DatasetDict:
-        """The result of `load_dataset`, loaded once and cleaned by `clean_row`."""
+        """The result of `load_dataset`, loaded once, with `clean_row` and `on_bad_row` applied."""
         loaded = self.load_dataset()
         if self._cleans:
             loaded = DatasetDict({split: self._cleaned(split, r) for split, r in loaded.items()})
@@ -224,7 +229,11 @@ class TransformerDataModule(DataLoaders):
     def named_files(self) -> Mapping[str, FileNames]:
         """Return the configured files by split, or those of the sample if it is chosen.
 
-        Empty for a dataset on the hub.
+        A folder that consists of splits is replaced by its parts, see `split_folders`. Empty for a
+        dataset on the hub.
+
+        Raises:
+            ConfigurationError: for a folder of splits without the one that is named.
         """
         named = {split: getattr(self, f"{split}_file") for split in SPLITS}
         files = {split: names for split, names in named.items() if names}
@@ -300,6 +309,7 @@ class TransformerDataModule(DataLoaders):
             }
         )
 
+    @accepts_stage
     def process_data(self, dataset: DatasetDict) -> DatasetDict:
         """Return the splits processed by `process_split`."""
         return DatasetDict(
@@ -318,6 +328,7 @@ class TransformerDataModule(DataLoaders):
 
         Raises:
             NotImplementedError: in this base class.
+            ConfigurationError: in a subclass, for rows that it cannot process.
         """
         raise NotImplementedError(f"{type(self).__name__} must define process_split")
 
@@ -339,6 +350,15 @@ class TransformerDataModule(DataLoaders):
 
     # -- prediction
 
+    def rows_of_examples(self, split: str, rows: Dataset) -> Sequence[int] | None:
+        """Return the index of the raw row of each evaluated example, or None if it has no such row.
+
+        Args:
+            split: `validation` or `test`.
+            rows: its raw rows.
+        """
+        return range(len(rows))
+
     def input_columns(self) -> Sequence[str]:
         """Return the columns of a model's input; rows that are equal in all are duplicates."""
         return ()
@@ -352,7 +372,9 @@ class TransformerDataModule(DataLoaders):
         if not self._cleans:
             return value
         if (cleaned := self.clean_row(self.input_row(value))) is None:
-            raise ConfigurationError(f"clean_row drops the input {reprlib.repr(value)}")
+            raise ConfigurationError(
+                f"clean_row drops the input {reprlib.repr(value)}: give one that it keeps"
+            )
         return cleaned
 
     def predict_rows(self, inputs: Sequence[Any]) -> list[Row]:
@@ -409,6 +431,12 @@ class TransformerDataModule(DataLoaders):
             rows_at_once: maximal number of rows per call.
             keep_columns: keep the columns that the function omits, and all types except a stream's.
             arguments: keyword arguments of the function, part of the cache key.
+
+        Returns:
+            The new rows, a stream if `rows` is one.
+
+        Raises:
+            ConfigurationError: if the cache folder is not writable.
         """
         common = {
             "batched": True,
