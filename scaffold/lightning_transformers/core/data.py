@@ -4,16 +4,17 @@ import logging
 import reprlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from datasets import Dataset, DatasetDict, IterableDataset
-from pydantic import NonNegativeInt, PositiveInt
+from pydantic import Field, PositiveInt
 from pytorch_lightning import Callback
 from torch.utils.data import DataLoader
 
 from lightning_transformers.base.errors import NO_DATASET, ConfigurationError
 from lightning_transformers.base.hyperparameters import hyperparameters_of, set_hyperparameters
 from lightning_transformers.base.types import Batch, Row
+from lightning_transformers.base.value_types import Seed, Workers
 from lightning_transformers.core.former_forms import accepts_stage, warn_of_former_process_data
 from lightning_transformers.core.loaders import DataLoaders
 from lightning_transformers.data.cache import fingerprint
@@ -24,6 +25,7 @@ from lightning_transformers.data.loading import (
     AnyDataset,
     DatasetReader,
     column_names,
+    hold_out,
     load_files,
     load_from_hub,
     local_files,
@@ -92,7 +94,7 @@ class TransformerDataModule(DataLoaders):
     validation_subset_name: str | None = None
     test_subset_name: str | None = None
     predict_subset_name: str | None = None
-    train_val_split: float = 0.1
+    train_val_split: Annotated[float, Field(ge=0, lt=1)] = 0.1
     """Fraction of the training set to hold out if there is no validation set."""
     limit_train_samples: PositiveInt | None = None
     limit_val_samples: PositiveInt | None = None
@@ -100,11 +102,11 @@ class TransformerDataModule(DataLoaders):
     streaming: bool = False
     """Read and process rows on demand instead of beforehand."""
     batch_size: PositiveInt = 16
-    num_workers: NonNegativeInt = 0
-    preprocessing_num_workers: PositiveInt | None = None
+    num_workers: Workers = 0
+    preprocessing_num_workers: Annotated[int, Field(gt=0, le=256)] | None = None
     load_from_cache_file: bool = True
     cache_dir: str | None = None
-    seed: int = 0
+    seed: Seed = 0
     """Seed of the held-out split and of shuffling."""
 
     sample_files: ClassVar[dict[str, str]]
@@ -268,23 +270,7 @@ class TransformerDataModule(DataLoaders):
         """
         if "validation" in dataset or "train" not in dataset:
             return dataset
-        if self.streaming:
-            raise ConfigurationError(
-                "a stream cannot be split: set dataset.validation_file=<file>, or "
-                "dataset.validation_subset_name=<split>"
-            )
-        if not 0 < self.train_val_split < 1:
-            raise ConfigurationError(
-                f"dataset.train_val_split={self.train_val_split} is not between 0 and 1: set a "
-                "fraction, or dataset.validation_file=<file>"
-            )
-        if len(dataset["train"]) < 2:
-            raise ConfigurationError(
-                "the training set has fewer than 2 examples and cannot be split: set "
-                "dataset.validation_file=<file>"
-            )
-        parts = dataset["train"].train_test_split(self.train_val_split, seed=self.seed)
-        return DatasetDict({**dataset, "train": parts["train"], "validation": parts["test"]})
+        return hold_out(dataset, self.train_val_split, self.seed)
 
     def select_samples(self, dataset: DatasetDict) -> DatasetDict:
         """Return the first `limit_*_samples` rows of each split, all rows if it is None."""

@@ -239,3 +239,33 @@ def named_splits(dataset: DatasetDict, chosen: Mapping[str, str | None]) -> Data
             "set dataset.train_subset_name=<split>"
         )
     return DatasetDict(splits)
+
+
+def hold_out(dataset: DatasetDict, fraction: float, seed: int) -> DatasetDict:
+    """Hold out a fraction of the training set as `validation`.
+
+    Args:
+        dataset: the raw splits, with `train`.
+        fraction: `dataset.train_val_split`.
+        seed: seed of the selection.
+
+    Raises:
+        ConfigurationError: for a stream, an invalid fraction, or fewer than 2 training rows.
+    """
+    if isinstance(dataset["train"], IterableDataset):
+        raise ConfigurationError(
+            "a stream cannot be split: set dataset.validation_file=<file>, or "
+            "dataset.validation_subset_name=<split>"
+        )
+    if not 0 < fraction < 1:
+        raise ConfigurationError(
+            f"dataset.train_val_split={fraction} is not between 0 and 1: set a fraction, or "
+            "dataset.validation_file=<file>"
+        )
+    if len(dataset["train"]) < 2:
+        raise ConfigurationError(
+            "the training set has fewer than 2 examples and cannot be split: set "
+            "dataset.validation_file=<file>"
+        )
+    parts = dataset["train"].train_test_split(fraction, seed=seed)
+    return DatasetDict({**dataset, "train": parts["train"], "validation": parts["test"]})

@@ -47,7 +47,7 @@ def add_adapter(model: PreTrainedModel, config: Settings) -> None:
     try:
         # The config may come from a checkpoint: only the checked target is instantiated.
         model.add_adapter(instantiate(config, _convert_="all", _recursive_=False))
-    except ValueError as error:
+    except (ImportError, ValueError) as error:
         raise ConfigurationError(
             f"cannot add the adapter to {type(model).__name__}: {first_line(error)} (correct "
             "peft.<key>; for an unknown module, set peft.target_modules=[<names of linear layers>])"

@@ -9,19 +9,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from datasets import Dataset, disable_progress_bars
-from hydra.utils import instantiate, to_absolute_path
+from hydra.utils import to_absolute_path
 from omegaconf import DictConfig, OmegaConf
 
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.hyperparameters import to_plain
+from lightning_transformers.base.instantiation import instantiate
 from lightning_transformers.config.checks import check_config
+from lightning_transformers.data.source_code import module_sources
 from lightning_transformers.runs.build import (
     checkpoint_path,
     first_device,
     restore,
     seed_everything,
 )
-from lightning_transformers.runs.manifest.code import code
 from lightning_transformers.runs.manifest.digests import digest_of
 
 if TYPE_CHECKING:
@@ -131,6 +132,7 @@ def predicting_trainer(config: DictConfig) -> Trainer:
 
     shows = config.trainer.get("enable_progress_bar", True)
     trainer: Trainer = instantiate(
+        "trainer",
         config.trainer,
         strategy="auto",
         precision="32-true",
@@ -172,7 +174,7 @@ def predict_file(
             OmegaConf.to_yaml(config[group], resolve=True)
             for group in ("task", "dataset", "backbone")
         ],
-        code(Path(to_absolute_path("."))),
+        module_sources(type(model).__module__, type(data).__module__),
     )
     predictor = PartPredictor(model, data, rows, {}, parts_folder(file, identity))
     predict_to_file(predictor, predicting_trainer(config), file)

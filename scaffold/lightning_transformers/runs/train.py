@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.run_folder import (
     CHECKPOINTS,
     CONFIG,
@@ -281,17 +280,11 @@ def checkpoint_to_resume(config: DictConfig) -> str | None:
     """Return the newest checkpoint of the run folder if `resume=auto` is set, else None.
 
     Raises:
-        ConfigurationError: for another value of `resume`, or if training with the config cannot
-            resume from the checkpoint, see `check_checkpoint` and `check_resumable`.
+        ConfigurationError: if training with the config cannot resume from the checkpoint, see
+            `check_checkpoint` and `check_resumable`.
     """
-    resume = config.get("resume")
-    if resume is None:
+    if config.get("resume") is None:
         return None
-    if resume != "auto":
-        raise ConfigurationError(
-            f"resume={resume} is not known: give resume=auto for the newest checkpoint in the run "
-            "folder, or +checkpoint_path=<file> for another"
-        )
     folder = folder_of(config)
     found = newest_checkpoint(folder / CHECKPOINTS)
     if found is None:
