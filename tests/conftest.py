@@ -34,6 +34,11 @@ os.environ.update(ISOLATED)
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Return three workers for two cores: a third of the time, a worker waits for a command."""
+    return (os.cpu_count() or 1) * 3 // 2
+
+
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return an empty folder, which is the working directory."""

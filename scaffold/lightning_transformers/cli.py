@@ -5,6 +5,7 @@ Nothing of the training stack is imported before it is known to be there.
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
@@ -23,6 +24,7 @@ with NamedShadowing():
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
+__path__: list[str] = []  # lets `former_paths` answer imports of cli.train and cli.predict
 EXAMPLES = {
     "train": (
         "+task=nlp/text_classification experiment=smoke",
@@ -70,11 +72,22 @@ def export(script: str | None = None) -> None:
 
 def rerun(script: str | None = None) -> None:
     """Repeat the run whose folder the command line names; `script` as in `train`."""
+    use_utf8()
     check_installation(script)
     with NamedShadowing():
         from lightning_transformers.runs.rerun_command import run_command
 
         run_command(script)
+
+
+def compare() -> None:
+    """Compare the runs whose folders the command line names."""
+    use_utf8()
+    check_installation(None)
+    with NamedShadowing():
+        from lightning_transformers.reports.compare_command import run_command
+
+        run_command()
 
 
 def explain(script: str | None = None) -> None:
@@ -83,6 +96,7 @@ def explain(script: str | None = None) -> None:
 
 
 def _run(command: str, script: str | None, *, keeps_files: bool = True) -> None:
+    use_utf8()
     check_installation(script)
 
     def function(config: DictConfig) -> None:
@@ -94,6 +108,16 @@ def _run(command: str, script: str | None, *, keeps_files: bool = True) -> None:
         from lightning_transformers.config.app import run_app
 
         run_app(function, script, keeps_files=keeps_files, examples=EXAMPLES.get(command, ()))
+
+
+def use_utf8() -> None:
+    """Start Python again in its UTF-8 mode if the locale has ASCII only.
+
+    Configs, datasets, texts on the command line and the progress bar have other characters.
+    """
+    if sys.getfilesystemencoding() == "ascii" and os.environ.get("PYTHONUTF8") != "1":
+        os.environ["PYTHONUTF8"] = "1"
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 
 def check_installation(script: str | None) -> None:

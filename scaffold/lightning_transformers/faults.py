@@ -174,7 +174,7 @@ def _equal(before: Any, after: Any) -> bool:
 
 
 def shared_state(cls: type) -> dict[tuple[str, bool], str]:
-    """Return the state that outlives a run, to compare it with that after the run.
+    """Return the state that outlives a run, to compare it before and after a run.
 
     Args:
         cls: the class of a project.

@@ -1,17 +1,21 @@
-"""Import paths of version 0.1, mapped to the current ones.
+"""Import paths of version 0.1, mapped to the current ones, and those of lightning-transformers.
 
 A former path works until the next minor version, with one warning per name. The paths recorded in
-run folders work in every version, without a warning.
+run folders work in every version, without a warning. A path of lightning-transformers is an error
+with the present one.
 """
 
 import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
+
+from lightning_transformers import predecessor
+from lightning_transformers.base.errors import ConfigurationError
 
 ROOT = __name__.partition(".")[0]
 FOLDER = Path(__file__).parent
@@ -108,12 +112,21 @@ METHODS = {
     "QuestionAnsweringDataModule": {"flat": "one_row_per_question"},
 }
 """Class → former name of a method that subclasses override → the method to override now."""
+BASES = {
+    "TaskTransformer": predecessor.TASK_METHODS,
+    "TransformerDataModule": predecessor.DATA_METHODS,
+}
+"""Base class → methods that lightning-transformers called, each with the one to override now."""
 RECORDED = {
     "core.backbone.load_image_processor",
     "core.backbone.load_tokenizer",
     "core.sharding.FullyShardedStrategy",
 }
 """Former names that occur as `_target_` in recorded configs."""
+
+
+class FormerImportError(ImportError, ConfigurationError):
+    """An import of a path that lightning-transformers had, with the present one."""
 
 
 class FormerPaths(MetaPathFinder, Loader):
@@ -130,15 +143,20 @@ class FormerPaths(MetaPathFinder, Loader):
 
         Raises:
             ModuleNotFoundError: for a former module that is a function now.
+            FormerImportError: for a module of lightning-transformers.
         """
         root, _, name = fullname.partition(".")
         if root == ROOT and name in FUNCTIONS:
             raise ModuleNotFoundError(
                 f"{fullname} is a function now: from {ROOT} import {name}", name=fullname
             )
-        if root != ROOT or not (name in PACKAGES or places_of(name)):
+        if root != ROOT:
             return None
-        return ModuleSpec(fullname, self, is_package=name in PACKAGES)
+        if not (name in PACKAGES or places_of(name)):
+            raise_if_predecessors(name, predecessor.replacement(name))
+            return None
+        has_modules = any(path.startswith(f"{name}.") for path in predecessor.MODULES)
+        return ModuleSpec(fullname, self, is_package=name in PACKAGES or has_modules)
 
     def exec_module(self, module: ModuleType) -> None:
         """Give a former module a `__getattr__` for the names of the current modules.
@@ -177,16 +195,62 @@ def places_of(former: str) -> list[str]:
     return [place for place in places if (FOLDER / f"{place.replace('.', '/')}.py").is_file()]
 
 
+def raise_if_predecessors(path: str, now: str | None) -> None:
+    """Raise FormerImportError for a path of lightning-transformers.
+
+    Args:
+        path: the path, relative to the runtime.
+        now: the present path; None for any other path.
+    """
+    if now:
+        raise FormerImportError(f"{ROOT}.{path} of lightning-transformers is now {now}")
+
+
+def former_names(package: str) -> Callable[[str], object]:
+    """Return the `__getattr__` of a package that had other names in lightning-transformers.
+
+    Args:
+        package: the `__name__` of the package.
+    """
+    root = package.removeprefix(f"{ROOT}.")
+
+    def look_up(name: str) -> object:
+        raise_if_predecessors(f"{root}.{name}", predecessor.NAMES.get(f"{root}.{name}"))
+        raise AttributeError(f"module {package!r} has no attribute {name!r}")
+
+    return look_up
+
+
 def warn_of_former_methods(cls: type) -> None:
-    """Warn about each override of a former method, which is not called any more."""
-    renamed = [pair for base in cls.__mro__[1:] for pair in METHODS.get(base.__name__, {}).items()]
-    for former, now in renamed:
-        if former in vars(cls) and now not in vars(cls):
+    """Warn about each override of a former method, which is not called any more.
+
+    A method of lightning-transformers that the class itself calls passes, such as a `common_step`
+    of its own `training_step`.
+    """
+    former = {
+        k: now for base in cls.__mro__[1:] for k, now in METHODS.get(base.__name__, {}).items()
+    }
+    predecessors = [BASES[base.__name__] for base in cls.__mro__[1:] if base.__name__ in BASES]
+    for methods in predecessors:
+        known = {name for base in cls.__mro__[1:] for name in vars(base)}
+        former |= {k: now for k, now in methods.items() if not (k in known or is_called(cls, k))}
+    for name, now in former.items():
+        if name in vars(cls) and now not in vars(cls):
             warnings.warn(
-                f"{cls.__qualname__}.{former} is not called any more: override {now}",
+                f"{cls.__qualname__}.{name} is not called any more: override {now}",
                 FutureWarning,
                 stacklevel=3,
             )
+
+
+def is_called(cls: type, name: str) -> bool:
+    """Return whether another method of a class or its bases mentions a name."""
+    members = [(key, member) for base in cls.__mro__ for key, member in vars(base).items()]
+    functions = [(key, getattr(member, "__func__", member)) for key, member in members]
+    return any(
+        isinstance(function, FunctionType) and name in function.__code__.co_names and key != name
+        for key, function in functions
+    )
 
 
 def all_names(former: str) -> list[str]:

@@ -13,7 +13,14 @@ NEVER_IMPORTED = {"test", "tests"}
 
 
 def shadowing_modules(folder: str) -> dict[str, str]:
-    """Return the files in a folder that hide installed modules, each with the module's name."""
+    """Return the installed modules that files and packages in a folder hide.
+
+    Args:
+        folder: the folder of a script.
+
+    Returns:
+        The name of the module by the name of the file or package, such as `datasets.py`.
+    """
     (finder,) = (each for each in sys.meta_path if getattr(each, "__name__", "") == "PathFinder")
     elsewhere = [path for path in sys.path if os.path.abspath(path) != os.path.abspath(folder)]
     found = {}

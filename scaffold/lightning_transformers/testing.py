@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import wraps
+from itertools import pairwise
 from pathlib import Path
 from textwrap import dedent
 from types import FunctionType
@@ -63,13 +64,15 @@ NOT_IN_EVERY_RUN = {"on_exception", "load_state_dict", "postprocess"}
 class TaskContract:
     """Tests of a task: its config composes with its class, it trains, and its hooks are called.
 
-    Subclass it in a test module of the project and set the two attributes. Training uses the
-    packaged sample of the task and the tiny backbone, and needs no network.
+    Subclass it in a test module of the project and set the attributes. Training uses the tiny
+    backbone, and the packaged sample of the task unless `rows` is set.
     """
 
     task: ClassVar[str]
     """The option of the config group `task`, such as `nlp/my_language_modeling`."""
     task_class: ClassVar[type[TaskTransformer]]
+    rows: ClassVar[Sequence[str]] = ()
+    """Overrides that select other rows, such as `dataset.train_file=tests/rows.csv`."""
 
     def test_config_names_the_class(self, tmp_path: Path) -> None:
         """The `_target_` of the composed config is the class of this test."""
@@ -82,10 +85,12 @@ class TaskContract:
         """
         cls = self.task_class
         may_freeze = type(self).parameters_to_change is not TaskContract.parameters_to_change
-        shared = shared_state(cls)
+        states = [shared_state(cls)]
         with errors_located(cls), methods_checked(cls, may_freeze):
             run = train_recorded(self.compose(tmp_path))
+            states.append(shared_state(cls))
             again = train_recorded(self.compose(tmp_path / "again"))
+            states.append(shared_state(cls))
         at = blamed(cls, OPTIMIZATION)
         assert run.changed, f"{at}no parameter changed"
         due = self.parameters_to_change(run.steps.due)
@@ -95,12 +100,16 @@ class TaskContract:
         assert due <= run.changed, f"{at}gradient, but no change: {sorted(due - run.changed)}"
         extra = sorted(run.changed - due)
         assert not extra, f"{at}changed, but not by an optimizer: {extra}"
-        changed = {key for key, text in shared_state(cls).items() if shared.get(key) != text}
-        kept = sorted(name for name, in_class in changed if in_class)
-        assert not kept, f"{kept[0]} is shared by all runs, and a run changed it"
+        first, second = (
+            {key for key, text in after.items() if before.get(key) != text}
+            for before, after in pairwise(states)
+        )
+        kept = sorted(name for name, in_class in second if in_class)  # a cache is filled once
+        assert not kept, f"{kept[0]} is shared by all runs, and each of them changes it"
         is_equal = repr(run.metrics) == repr(again.metrics) and all(
             torch.equal(weight, again.weights[name]) for name, weight in run.weights.items()
         )
+        changed = first | second
         at = f"{min(changed)[0]}: " if changed else blamed(cls)
         assert is_equal, f"{at}two runs with the same seed differ; state outlives the first"
 
@@ -125,7 +134,7 @@ class TaskContract:
 
     def compose(self, run_dir: Path) -> DictConfig:
         """Return the config of a short run."""
-        return smoke_config(type(self), run_dir, f"task={self.task}")
+        return smoke_config(type(self), run_dir, f"task={self.task}", *self.rows)
 
 
 class DatasetContract:
@@ -221,7 +230,7 @@ def assert_called(cls: type, hooks: set[str], config: DictConfig, *, predicts: b
     Args:
         cls: a task or a callback.
         hooks: names of its hooks; those of `NOT_IN_EVERY_RUN` are ignored.
-        config: the config of a short run.
+        config: the config of a short run; its documents are no longer packed.
         predicts: run a prediction, too.
     """
     if "packing" in config.dataset:

@@ -1,6 +1,7 @@
 """Run git: without the user's settings, except over a network."""
 
 import os
+import shlex
 import signal
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -131,7 +132,7 @@ def clean_environment() -> dict[str, str]:
 
 
 def user_settings(nowhere: Path) -> list[Setting]:
-    """Return the user's settings that hold in every repository, in order of precedence.
+    """Return the user's settings that hold in every repository; later ones override earlier ones.
 
     Args:
         nowhere: a folder outside of any repository.
@@ -139,7 +140,7 @@ def user_settings(nowhere: Path) -> list[Setting]:
     Raises:
         ScaffoldError: if git is missing, or cannot read them.
     """
-    command = ("git", "config", "--list", "--includes", "--show-scope", "-z")
+    command = ("git", "config", "--list", "--includes", "--show-origin", "-z")
     with _git_on_path():
         done = subprocess.run(
             command, cwd=nowhere, env=_user_environment(), capture_output=True, check=False
@@ -148,10 +149,14 @@ def user_settings(nowhere: Path) -> list[Setting]:
         raise git_error(done)
     words = os.fsdecode(done.stdout).split("\0")
     settings = []
-    for scope, entry in zip(words[::2], words[1::2], strict=False):
+    for origin, entry in zip(words[::2], words[1::2], strict=False):
         key, _, value = entry.partition("\n")
+        reset = "unset GIT_CONFIG_COUNT GIT_CONFIG_PARAMETERS"
+        if origin.startswith("file:"):
+            file = origin.removeprefix("file:")
+            reset = shlex.join(["git", "config", "--file", file, "--unset-all", key])
         if not key.startswith("include"):  # the listed settings are those of included files, too
-            settings.append(Setting(key, value, f"git config --{scope} --unset-all {key}"))
+            settings.append(Setting(key, value, reset))
     folder = Path(os.environ.get("XDG_CONFIG_HOME") or "~/.config").expanduser() / "git"
     defaults = {
         "core.excludesfile": folder / "ignore",
@@ -166,7 +171,11 @@ def user_settings(nowhere: Path) -> list[Setting]:
 
 
 def with_settings(settings: Sequence[Setting]) -> dict[str, str]:
-    """Return the variables for `git` and `run_git` with which it has settings of the user."""
+    """Return the environment variables with which `git` and `run_git` have settings of the user.
+
+    Args:
+        settings: the settings, such as the result of `user_settings`.
+    """
     variables = {each.key: each.value for each in settings if each.key in SETTING_VARIABLES}
     pairs = [(each.key, each.value) for each in settings if each.key not in SETTING_VARIABLES]
     for number, (key, value) in enumerate(pairs):

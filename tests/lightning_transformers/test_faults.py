@@ -147,7 +147,9 @@ def test_head_may_be_frozen_on_purpose(tmp_path: Path) -> None:
 
 
 class Copies(Plain):
-    """Legitimate code: a static method, a changed copy of the batch, and state in the instance."""
+    """Legitimate code: a static method, a changed copy of the batch, own state, and a cache."""
+
+    lengths: ClassVar[dict[int, int]] = {}
 
     @staticmethod
     def count_targets(batch: Batch) -> Tensor:
@@ -155,6 +157,7 @@ class Copies(Plain):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         self.seen = [*getattr(self, "seen", []), batch_idx]
+        self.lengths.setdefault(batch_idx, len(batch["labels"]))
         batch = {**batch, "input_ids": batch["input_ids"].roll(1, -1)}
         return super().training_step(batch, batch_idx)
 

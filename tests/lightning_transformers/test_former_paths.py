@@ -1,13 +1,16 @@
 """Import paths of version 0.1 give the present objects, and warn with the present path."""
 
+import re
 import warnings
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from hydra.utils import get_class, get_method
 
-from lightning_transformers import former_paths
+from lightning_transformers import former_paths, predecessor
+from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.former_paths import (
     FUNCTIONS,
     METHODS,
@@ -161,3 +164,45 @@ def test_a_former_module_that_is_a_function_now_names_it(name: str) -> None:
     with pytest.raises(ModuleNotFoundError, match=f"from {ROOT} import {name}$"):
         import_module(f"{ROOT}.{name}")
     assert callable(getattr(import_module(ROOT), name))
+
+
+PRESENT = re.compile(rf"\b{ROOT}(?:\.\w+)+")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *predecessor.MODULES,
+        "core.nlp.seq2seq.model",
+        "core.nlp.huggingface",
+        "plugins.checkpoint",
+        "task.nlp.question_answering.datasets.squad.metric",
+        "task.nlp.language_modeling.config",
+        "task.vision.image_classification.config",
+        "utilities.imports",
+    ],
+)
+def test_a_module_of_the_predecessor_names_the_present_one(path: str) -> None:
+    with pytest.raises(ImportError, match=" of lightning-transformers is now ") as caught:
+        import_module(f"{ROOT}.{path}")
+    assert isinstance(caught.value, ConfigurationError)
+    now = str(caught.value).partition(" is now ")[2]
+    for found in PRESENT.findall(now):
+        module, _, name = found.rpartition(".")
+        assert hasattr(import_module(module), name) or find_spec(found), found
+    assert PRESENT.search(now) or "pytorch_lightning.loggers" in now
+
+
+@pytest.mark.parametrize("path", predecessor.NAMES)
+def test_a_name_of_the_predecessor_names_the_present_one(path: str) -> None:
+    package, _, name = path.rpartition(".")
+    with pytest.raises(ImportError, match=f"{path} of lightning-transformers is now {ROOT}"):
+        exec(f"from {ROOT}.{package} import {name}")
+    with pytest.raises(AttributeError, match="no_such_name"):
+        _ = import_module(f"{ROOT}.{package}").no_such_name
+
+
+def test_a_package_of_the_predecessor_that_still_works_has_its_modules() -> None:
+    assert import_module(f"{ROOT}.core.seq2seq").Seq2SeqTransformer
+    with pytest.raises(ModuleNotFoundError):
+        import_module(f"{ROOT}.core.seq2seq.other")

@@ -1,14 +1,19 @@
 """`python -m lightning_transformers`: the commands without a project's script."""
 
+import csv
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from lightning_transformers.base.package_data import local_path
+
 TWO_RANKS = ("trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2")
+VALIDATION = "pkg://lightning_transformers/assets/text_classification/validation.csv"
 SHORT = ("trainer.max_epochs=1", "trainer.limit_train_batches=1", "trainer.limit_val_batches=1")
 
 
@@ -21,7 +26,7 @@ def started(*arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "no command given (known: evaluate, explain, export, predict, rerun, train)"),
+        ((), "no command given (known: compare, evaluate, explain, export, predict, rerun, train)"),
         (("trian",), "'trian' is not a command (did you mean 'train'?)"),
         (("export", "+task=nlp/translation"), "nothing to export: give +checkpoint_path=<file>"),
     ],
@@ -36,3 +41,10 @@ def test_ranks_that_lightning_starts_run_the_same_command(project: Path) -> None
     done = started("train", *task, *TWO_RANKS, *SHORT)
     assert done.returncode == 0, done.stderr
     assert yaml.safe_load((project / "run/manifest.yaml").read_text())["training"]["processes"] == 2
+    found = pq.read_table(project / "run/predictions.parquet")["text"].to_pylist()
+    with Path(local_path(VALIDATION)).open() as file:
+        texts = [row["text"] for row in csv.DictReader(file)]
+    assert len(found) > 16
+    assert found == texts[: len(found)]
+    report = (project / "run/report.html").read_text()
+    assert ">trainer.devices</td><td" in report.replace(' class="text"', "")

@@ -81,6 +81,7 @@ EXCLUDED_OF_DATA = {
     "samples": "follows from the hyperparameters",
     "map_rows": "for subclasses to call",
     "predict_dataset": "follows from predict_rows",
+    "rows_of_examples": "follows from process_split",
     "processor_to_export": "follows from the hyperparameters",
     "read_options": "follows from the hyperparameters",
     "required_columns": "follows from the hyperparameters",

@@ -42,7 +42,12 @@ def write_bible(assets: Path, database: Path) -> None:
 
 
 def short_verses(connection: sqlite3.Connection, books: tuple[int, int, int]) -> list[str]:
-    """Return the distinct verses of suitable length, without their number."""
+    """Return the distinct verses with as many characters as in `CHARACTERS`, without their number.
+
+    Args:
+        connection: the database.
+        books: the testament, and the numbers of the first and the last book.
+    """
     passages = (re.sub(r"^\d+:\d+ ", "", text) for (text,) in connection.execute(QUERY, books))
     verses = {" ".join(passage.split()) for passage in passages}
     return sorted(verse for verse in verses if len(verse) in CHARACTERS)

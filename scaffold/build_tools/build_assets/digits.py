@@ -29,7 +29,11 @@ def write_digits(assets: Path, source: Path) -> None:
 
 
 def digit(values: Sequence[int]) -> dict[str, Any]:
-    """Return a row of the sample."""
+    """Return a row of the sample, with `image`, a PNG, and `label`.
+
+    Args:
+        values: 64 gray values from 0 to 16, and the digit.
+    """
     *greys, label = values
     png = BytesIO()
     frombytes("L", SIZE, bytes(grey * 255 // WHITE for grey in greys)).save(png, "PNG")

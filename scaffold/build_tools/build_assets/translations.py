@@ -104,7 +104,7 @@ def write_translations(assets: Path) -> None:
 
 
 def sentence(rng: random.Random) -> dict[str, str]:
-    """Return a sentence in both languages; a German adverb of time precedes the verb."""
+    """Return a sentence by language, `en` and `de`; a German adverb of time precedes the verb."""
     plural = rng.random() < 0.3
     subject = noun_phrase(rng, rng.choice(PEOPLE), OF_PEOPLE, "nominative", plural)
     thing = noun_phrase(rng, rng.choice(THINGS), OF_THINGS, "accusative", rng.random() < 0.3)

@@ -1,6 +1,8 @@
 """The error for mistakes that the user can correct, and helpers for its message."""
 
-from collections.abc import Iterable, Sequence
+import errno
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from textwrap import shorten
 
@@ -19,6 +21,13 @@ LIST_CHARS = 90
 
 class ConfigurationError(ValueError):
     """A mistake of the user; the message states the fact, the value and the fix in one line."""
+
+
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error and, one after the other, the errors that led to it."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
@@ -69,3 +78,21 @@ def joined(names: Iterable[str], separator: str = ", ") -> str:
 def first_line(error: BaseException) -> str:
     """Return the first line of an error's message, or its type if the message is empty."""
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
+def disk_full(error: BaseException | None, file: str | None = None) -> str | None:
+    """Return the message for a full disk or quota among the causes of an error, or None.
+
+    Args:
+        error: the error.
+        file: the file, if the error does not name it.
+    """
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            name = error.filename or file
+            return (
+                f"cannot write {repr(name) if name else 'a file'}: {os.strerror(error.errno)}; "
+                "free space, and continue with resume=auto"
+            )
+        error = error.__cause__ or error.__context__
+    return None

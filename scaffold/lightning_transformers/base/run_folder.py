@@ -11,6 +11,7 @@ import yaml
 
 from lightning_transformers.base.atomic import write_atomically
 from lightning_transformers.base.errors import ConfigurationError, first_line
+from lightning_transformers.base.run_lock import is_locked
 
 log = logging.getLogger(__name__)
 
@@ -18,12 +19,22 @@ CHECKPOINTS = "checkpoints"
 CONFIG = "config.yaml"
 MANIFEST = "manifest.yaml"
 METRICS = "metrics.csv"
+PREDICTIONS = "predictions.parquet"
+REPORT = "report.html"
 INITIAL_FILES = {".hydra", CONFIG, MANIFEST}
+RUNNING, FINISHED, STOPPED, INTERRUPTED, FAILED, KILLED = STATUSES = (
+    *("running", "finished", "stopped early", "interrupted", "failed", "killed"),
+)
 Digests: TypeAlias = dict[str, str | None]
 
 
 class Manifest(TypedDict):
-    """Everything a run depends on, and, once it has finished, its `metrics`."""
+    """Everything a run depends on, and how it ended.
+
+    `status` is one of `STATUSES`, `reason` says what ended the run or is the error, `best` names
+    the best checkpoint, `loggers` has the version or id of each logger's run, by its name in the
+    config. A run that has ended, by itself or early, has `metrics`, the last values.
+    """
 
     command: list[str]
     directory: str
@@ -36,6 +47,10 @@ class Manifest(TypedDict):
     code: Digests
     inputs: Digests
     data: dict[str, dict[str, str | int | None]]
+    status: NotRequired[str]
+    reason: NotRequired[str]
+    loggers: NotRequired[dict[str, str | int]]
+    best: NotRequired[dict[str, str | float]]
     metrics: NotRequired[dict[str, float]]
 
 
@@ -44,9 +59,9 @@ REQUIRED_KEYS = [part for part in Manifest.__annotations__ if part in Manifest._
 
 
 def archive(file: Path) -> None:
-    """Rename `metrics.csv` to the next of `metrics-1.csv`, `metrics-2.csv` …, if it exists.
+    """Rename `manifest.yaml` to the next of `manifest-1.yaml` …, if it exists.
 
-    A resumed run then starts a new `metrics.csv`.
+    A resumed run then writes its own.
     """
     if file.is_file():
         number = max(map(_number, archived(file)), default=0) + 1
@@ -83,7 +98,7 @@ def archive_former_run(folder: Path, start: str | None = None) -> None:
         return
     former = free_name(folder / "former")
     (former / CHECKPOINTS).mkdir(parents=True)
-    for path in (*found, folder / CONFIG):
+    for path in (*found, *(folder / name for name in (CONFIG, PREDICTIONS, REPORT))):
         place = former / path.relative_to(folder)
         if start and Path(start).resolve().is_relative_to(path.resolve()):
             (shutil.copytree if path.is_dir() else shutil.copy2)(path, place)
@@ -188,13 +203,21 @@ def finished_run(folder: Path) -> Manifest:
     """Return the manifest of a finished run.
 
     Raises:
-        ConfigurationError: if the folder is not a run folder, or the run has not finished.
+        ConfigurationError: if the folder is not a run folder, its manifest is malformed, or the run
+            has not finished.
     """
     require_run(folder)
     manifest = read_manifest(folder / MANIFEST)
     if "metrics" not in manifest:
         raise ConfigurationError(
-            f"the run in '{folder}' has not finished: complete it with its command and "
-            f"resume=auto hydra.run.dir={folder}"
+            f"the run in '{folder}' has not finished ({status_of(folder)}): complete it with its "
+            f"command and resume=auto hydra.run.dir={folder}"
         )
     return manifest
+
+
+def status_of(folder: Path) -> str:
+    """Return the status of the run in a run folder: `killed` if its process ended without one."""
+    manifest = read_manifest(folder / MANIFEST)
+    known = manifest.get("status") or (FINISHED if "metrics" in manifest else RUNNING)
+    return KILLED if known == RUNNING and not is_locked(folder) else known

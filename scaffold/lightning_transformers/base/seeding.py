@@ -14,7 +14,7 @@ def keyed_generator(purpose: str, step: int, device: torch.device) -> torch.Gene
     """Return a generator seeded by (global seed, purpose, step) alone.
 
     The global random state differs between ranks and advances with every dropout: noise drawn
-    from it would desynchronise the weights of the ranks.
+    from it would desynchronize the weights of the ranks.
 
     Args:
         purpose: name of the use, so that two uses in a step draw different numbers.

@@ -9,11 +9,13 @@ from lightning_transformers.callbacks.compile_model import CompileModel
 from lightning_transformers.callbacks.console import ParameterTable
 from lightning_transformers.callbacks.ema_weights import EMAWeights
 from lightning_transformers.callbacks.epoch_statistics import EpochStatistics
+from lightning_transformers.callbacks.final_validation import FinalValidation
 from lightning_transformers.callbacks.freeze_embeddings import FreezeEmbeddings
 from lightning_transformers.callbacks.gradient_checkpointing import GradientCheckpointing
 from lightning_transformers.callbacks.gradual_unfreezing import GradualUnfreezing
 from lightning_transformers.callbacks.loss_curve import LossCurve
 from lightning_transformers.callbacks.pruning import MagnitudePruning
+from lightning_transformers.callbacks.run_log import RunLog
 from lightning_transformers.callbacks.throughput import Throughput
 from lightning_transformers.callbacks.weight_noise import WeightNoise
 from lightning_transformers.training.lightning_internals import ProgressBar
@@ -23,6 +25,7 @@ __all__ = [
     "CompileModel",
     "EMAWeights",
     "EpochStatistics",
+    "FinalValidation",
     "FreezeEmbeddings",
     "GradientCheckpointing",
     "GradualUnfreezing",
@@ -30,6 +33,7 @@ __all__ = [
     "MagnitudePruning",
     "ParameterTable",
     "ProgressBar",
+    "RunLog",
     "Throughput",
     "WeightNoise",
 ]

@@ -46,11 +46,15 @@ class EMAWeights(Callback):
         self.resumed: Checkpoint | None = None
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Reject a strategy that shards the weights."""
+        """Raise ConfigurationError for a strategy that shards the weights."""
         refuse_strategies(trainer, "the callback or recipe ema_weights")
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start the average from the weights, or from the average of the resumed run."""
+        """Start the average from the weights.
+
+        In a resumed run, it continues with the average of the checkpoint, and the model gets the
+        training weights.
+        """
         self.step = trainer.global_step
         weights = {name: p for name, p in pl_module.named_parameters() if p.requires_grad}
         source = weights if self.resumed is None else self.resumed["state_dict"]

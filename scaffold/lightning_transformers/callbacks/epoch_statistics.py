@@ -14,7 +14,7 @@ class EpochStatistics(Callback):
     """
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start the timer."""
+        """Start the timer, and reset the peak memory of the device."""
         if pl_module.device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(pl_module.device)
             torch.cuda.synchronize(pl_module.device)

@@ -2,8 +2,9 @@
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 
-from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.core.freeze_keys import refuse_second_freeze
 from lightning_transformers.models.backbone import model_of
+from lightning_transformers.models.freezing import embedding_parameters
 
 
 class FreezeEmbeddings(Callback):
@@ -13,14 +14,9 @@ class FreezeEmbeddings(Callback):
         """Freeze the embeddings before the strategy and the optimizer collect the parameters.
 
         Raises:
-            ConfigurationError: for a model without input embeddings.
+            ConfigurationError: for a model without input embeddings, or with
+                `task.freeze=embeddings`.
         """
-        model = model_of(pl_module)
-        try:
-            embeddings = model.get_input_embeddings()
-        except NotImplementedError as error:
-            raise ConfigurationError(
-                f"{type(model).__name__} has no input embeddings to freeze: remove the "
-                "callback or recipe freeze_embeddings"
-            ) from error
-        embeddings.requires_grad_(False)
+        refuse_second_freeze(pl_module, "embeddings", "freeze_embeddings")
+        for parameter in embedding_parameters(model_of(pl_module)):
+            parameter.requires_grad = False

@@ -6,6 +6,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.core.freeze_keys import refuse_second_freeze
 from lightning_transformers.models.backbone import model_of
 from lightning_transformers.models.layers import parameters_by_depth
 from lightning_transformers.models.sharding import refuse_strategies
@@ -42,7 +43,12 @@ class GradualUnfreezing(Callback):
         self.units: list[list[nn.Parameter]] = []
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Reject a strategy that manages gradients itself."""
+        """Reject a strategy that manages gradients itself, and a frozen backbone.
+
+        Raises:
+            ConfigurationError: for such a strategy, or with `task.freeze=backbone`.
+        """
+        refuse_second_freeze(pl_module, "backbone", "gradual_unfreezing")
         strategies = (DeepSpeedStrategy, FSDPStrategy)
         refuse_strategies(trainer, "the callback or recipe gradual_unfreezing", strategies)
 

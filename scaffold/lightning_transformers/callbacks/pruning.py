@@ -32,18 +32,18 @@ class MagnitudePruning(Callback):
     def __init__(self, amount: float = 0.5) -> None:
         if not 0 < amount < 1:
             raise ConfigurationError(
-                f"callbacks.pruning.amount={amount} is invalid: set 0 < amount < 1"
+                f"callbacks.pruning.amount={amount} is not between 0 and 1: set a fraction"
             )
         self.amount = amount
         self.kept: list[tuple[nn.Parameter, Tensor]] = []
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Reject a strategy that shards the weights, and an adapter.
+        """Check the strategy and the model.
 
         Half of an adapter's weights are zero initially, and would remain zero.
 
         Raises:
-            ConfigurationError: for a model with an adapter.
+            ConfigurationError: for a strategy that shards the weights, or a model with an adapter.
         """
         refuse_strategies(trainer, "callbacks=pruning")
         if has_adapter(model_of(pl_module)):

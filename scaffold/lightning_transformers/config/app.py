@@ -18,9 +18,11 @@ from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.config.compose import find_config_dir, normalize_overrides, parse_flags
 from lightning_transformers.config.error_messages import explain, user_error
 from lightning_transformers.config.exit_status import USER_ERROR, exit_on_error
+from lightning_transformers.config.former_keys import former_overrides
 from lightning_transformers.config.help import help_text
 from lightning_transformers.config.job import Job
 from lightning_transformers.config.launcher import is_worker, release_workers, run_worker
+from lightning_transformers.config.legacy import legacy_hint
 
 IGNORED_WARNINGS = (
     r".*exists and is not empty",  # the run folder: Hydra writes its config there first
@@ -75,7 +77,7 @@ def _compose_and_run(
     overrides: list[str] = []
     try:
         flags = parse_flags(sys.argv[1:])
-        flags.overrides = overrides = normalize_overrides(flags.overrides)
+        flags.overrides = overrides = normalize_overrides(flags.overrides, config_dir)
         if flags.help:
             print_help(config_dir, script, examples)
         else:
@@ -91,6 +93,8 @@ def _compose_and_run(
                 raise
         with hydra.initialize_config_dir(str(config_dir), version_base="1.3"):
             line = explain(error, overrides, config_dir)
+            if any(line == legacy_hint(override) for override in overrides):
+                line = "; ".join(former_overrides(overrides, config_dir))
         raise ConfigurationError(line) from error
 
 

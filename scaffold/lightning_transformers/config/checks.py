@@ -19,8 +19,14 @@ from lightning_transformers.base.errors import (
     first_line,
 )
 from lightning_transformers.config.arguments import check_targets
-from lightning_transformers.config.config_tree import BASE_OPTION, keys_in_file, to_dict
-from lightning_transformers.config.legacy import legacy_hint
+from lightning_transformers.config.config_tree import (
+    BASE_OPTION,
+    PACKAGED_CONFIGS,
+    keys_in_file,
+    to_dict,
+)
+from lightning_transformers.config.former_keys import check_former_keys
+from lightning_transformers.config.legacy import former_key
 from lightning_transformers.config.provenance import in_file
 from lightning_transformers.config.targets import PACKAGE, ArgumentError
 
@@ -54,6 +60,7 @@ def check_config(config: DictConfig, *, needs_dataset: bool = True) -> None:
                 f"{in_file(group)}{group}={config[group]} is not a mapping: choose an option of "
                 f"the group, or set {group}.<key>=<value>"
             )
+    check_former_keys(config)
     ours = str(config.dataset.get("_target_", PACKAGE)).startswith(PACKAGE)
     if needs_dataset and ours and not any(config.dataset.get(source) for source in DATASET_SOURCES):
         raise ConfigurationError(NO_DATASET)
@@ -67,7 +74,7 @@ def check_config(config: DictConfig, *, needs_dataset: bool = True) -> None:
     try:
         check_targets(values)
     except ArgumentError as error:
-        message = legacy_hint(f"{error.key}={error.value}") or f"{in_file(error.key)}{error}"
+        message = former_key(error.key, str(error.value)) or f"{in_file(error.key)}{error}"
         raise ConfigurationError(message) from None
 
 
@@ -107,14 +114,14 @@ def check_known_keys(config: DictConfig) -> None:
             where = in_file(group) or f"{group}: "
             raise ConfigurationError(f"{where}add `# @package _global_` as the first line")
     # backbone=tiny sets `tiny`; an override of the model path may leave it unused.
-    top = {*keys_in_file("config.yaml"), *chosen_options(config), "tiny"}
-    training = keys_in_file("training/default.yaml")
+    top = {*keys_in_file(PACKAGED_CONFIGS / "config.yaml"), *chosen_options(config), "tiny"}
+    training = keys_in_file(PACKAGED_CONFIGS / "training/default.yaml")
     for prefix, node, known in (("", config, top), ("training.", config.training, training)):
         for name in map(str, node):
             if name not in known and name not in read:
                 key = f"{prefix}{name}"
                 near = did_you_mean(name, known & set(node))
                 raise ConfigurationError(
-                    legacy_hint(f"{key}={node[name]}")
+                    former_key(key, str(node[name]))
                     or f"{in_file(key)}'{key}' is not a known key{near}"
                 )

@@ -21,30 +21,56 @@ QUOTED_OR_NESTED = re.compile(
 HOME_PATH = re.compile(r"(?<![^\[,])~[^,\]]*")
 """A path in the home folder, alone or in a list: the grammar of Hydra has no `~`."""
 
+PLAIN = re.compile(r"null|[\w./~:+-]*|(\"|\').*|\$\{.*", re.DOTALL)
+"""A path that needs no quotes: plain characters, a quoted string, an interpolation."""
 
-def normalize_overrides(overrides: Sequence[str]) -> list[str]:
-    """Return the overrides with `+task=` rewritten to `task=` and the value of `x` quoted.
 
-    Hydra rejects the plus for a group in the defaults list; both spellings are documented, so both
-    work. Quotes protect the commas and apostrophes of a text to predict on.
+def normalize_overrides(overrides: Sequence[str], config_dir: Path = PACKAGED_CONFIGS) -> list[str]:
+    """Return the overrides in a form that Hydra's grammar accepts.
+
+    The `+` before a key of `config.yaml`, as in `+task=`, is removed: Hydra rejects it for a group
+    in the defaults list, and both spellings are documented. Quotes protect the commas and
+    apostrophes of a text to predict on, and spaces, equal signs and `~` of paths.
+
+    Args:
+        overrides: as typed.
+        config_dir: the folder of `config.yaml`, which may lack keys of newer templates.
     """
-    return [_normalized(override) for override in overrides]
+    known, own = (keys_in_file(d / "config.yaml") for d in (PACKAGED_CONFIGS, config_dir))
+    return [_normalized(override, known, own) for override in overrides]
 
 
-def _normalized(override: str) -> str:
+def _normalized(override: str, known: frozenset[str], own: frozenset[str]) -> str:
+    """Return an override as Hydra takes it.
+
+    Args:
+        override: as typed.
+        known: top-level keys and groups of the packaged `config.yaml`.
+        own: those of the project's, which may be older.
+    """
     key, equals, value = override.partition("=")
     name = key.lstrip("+")
     if name.endswith("_file"):
-        return key + equals + HOME_PATH.sub(r"'\g<0>'", value)
-    if name not in keys_in_file("config.yaml") or not equals:
+        value = HOME_PATH.sub(r"'\g<0>'", value)
+        override = key + equals + value
+    if name not in known or not equals:
         return override
     if name == "x" and not QUOTED_OR_NESTED.fullmatch(value):
-        # Inside Hydra's quotes a backslash escapes only a quote, `${` and the end of the string.
-        escaped = re.sub(r'(\\*)("|\$\{)', r"\1\1\\\2", value)
-        doubled = value[len(value.rstrip("\\")) :]
-        value = f'"{escaped}{doubled}"'
-    # The config.yaml of a project may be older than the key `resume`.
-    return f"++{name}={value}" if name == "resume" else f"{name}={value}"
+        value = _quoted(value)
+    if name in ("checkpoint_path", "export_dir"):
+        value = ",".join(p if PLAIN.fullmatch(p) else _quoted(p) for p in value.split(","))
+    if name in ("callbacks", "logger") and value == "[]":
+        value = "none"
+    is_group = (PACKAGED_CONFIGS / name).is_dir()
+    plus = "" if name in own else "+" if is_group else "++"
+    return f"{plus}{name}={value}"
+
+
+def _quoted(text: str) -> str:
+    # Inside Hydra's quotes a backslash escapes only a quote, `${` and the end of the string.
+    escaped = re.sub(r'(\\*)("|\$\{)', r"\1\1\\\2", text)
+    doubled = text[len(text.rstrip("\\")) :]
+    return f'"{escaped}{doubled}"'
 
 
 def parse_flags(arguments: Sequence[str]) -> Namespace:
@@ -66,10 +92,13 @@ def parse_flags(arguments: Sequence[str]) -> Namespace:
 
 
 def find_config_dir(script: str | None) -> Path:
-    """Return the folder of `config.yaml` and add the project root to `sys.path`.
+    """Return the folder of `config.yaml`, and append the root of its project to `sys.path`.
 
     Args:
         script: path of the calling script; None: look in the working directory.
+
+    Returns:
+        `conf` in that folder; if it has no `config.yaml`, the configs of the package.
     """
     project = Path(script).resolve().parent if script else Path.cwd()
     if not (project / "conf" / "config.yaml").is_file():
@@ -82,11 +111,12 @@ def find_config_dir(script: str | None) -> Path:
 def compose(overrides: Sequence[str], config_dir: Path = PACKAGED_CONFIGS) -> DictConfig:
     """Return the config of a command line without running it.
 
-    `hydra:` interpolations have no value outside a run: override `training.run_dir`.
+    `hydra:` interpolations have no value outside a run: override `training.run_dir`. Errors of
+    Hydra, such as that for an unknown key, propagate.
 
     Args:
         overrides: as on the command line, such as `task=nlp/translation`.
         config_dir: the folder of `config.yaml`.
     """
     with hydra.initialize_config_dir(str(config_dir.resolve()), version_base="1.3"):
-        return hydra.compose("config", overrides=normalize_overrides(overrides))
+        return hydra.compose("config", overrides=normalize_overrides(overrides, config_dir))

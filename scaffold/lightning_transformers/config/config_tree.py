@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -33,14 +32,9 @@ def to_dict(
     return {str(key): value for key, value in values.items()}
 
 
-@cache
-def keys_in_file(file: str) -> frozenset[str]:
-    """Return the top-level keys of a packaged config file and the groups of its defaults list.
-
-    Args:
-        file: path below the packaged `conf`, such as `training/default.yaml`.
-    """
-    config = OmegaConf.load(PACKAGED_CONFIGS / file)
+def keys_in_file(file: Path) -> frozenset[str]:
+    """Return the top-level keys of a config file and the groups of its defaults list."""
+    config = OmegaConf.load(file)
     assert isinstance(config, DictConfig)
     chosen = [name for entry in config.pop("defaults", []) if entry != "_self_" for name in entry]
     return frozenset({*map(str, config), *(name.removeprefix("optional ") for name in chosen)})
@@ -74,7 +68,7 @@ def in_file_with(text: str, folder: Path, typed: Sequence[str]) -> str:
         folder: the folder of `config.yaml`.
         typed: the overrides; a file that they choose takes precedence.
     """
-    files = [file for file in folder.rglob("*.yaml") if text in file.read_text()]
+    files = [file for file in folder.rglob("*.yaml") if text in file.read_text(encoding="utf-8")]
     names = {file: file.relative_to(folder).with_suffix("").as_posix() for file in files}
     chosen = [file for file in files if names[file].replace("/", "=", 1) in typed]
     one = chosen[:1] or (files if len(files) == 1 else [])

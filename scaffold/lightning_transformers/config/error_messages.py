@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Sequence
+from errno import ENOSPC
 from pathlib import Path
 from traceback import walk_tb
 from typing import TypeGuard
@@ -19,7 +20,9 @@ from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBase
 
 from lightning_transformers.base.errors import (
     ConfigurationError,
+    causes,
     did_you_mean,
+    disk_full,
     first_line,
     suggestion,
 )
@@ -41,6 +44,10 @@ REWRITES = (
         r"\1 is already in the config: remove the plus",
     ),
     (r"Could not delete from config\. '(.*?)' does not exist.*", r"~\1: the config has no key \1"),
+    (
+        r"Could not override '(\w+)@task\.\w+'.*",
+        r"write `override /\1@_global_.\1: <option>`, since a task's file has the package task",
+    ),
     (r"Could not delete '(.*?)'\. No match.*", r"~\1: \1 is not chosen"),
     (
         r"Multiple values for (\S+)\. .*",
@@ -48,6 +55,8 @@ REWRITES = (
     ),
 )
 """Patterns of Hydra's messages, and their replacements."""
+NO_METRIC = "Early stopping conditioned on metric"
+"""Start of Lightning's message about an unknown metric."""
 NON_STRING_OPTION = re.compile(r"[\w/]+=(null|true|false|[\d.e+-]+)", re.IGNORECASE)
 """Override of a group with a value that YAML parses as null, a boolean or a number."""
 
@@ -56,8 +65,8 @@ def user_error(error: BaseException | None) -> ConfigurationError | None:
     """Return the user error that caused an exception, or None for any other cause.
 
     A user error is a `ConfigurationError` anywhere in the chain of causes, a
-    MisconfigurationException of Lightning, or an error that a library raises for the arguments of
-    a `_target_` other than the task.
+    MisconfigurationException of Lightning, an unknown metric of early stopping, a full disk, or an
+    error that a library raises for the arguments of a `_target_` other than the task.
     """
     cause = error
     while cause is not None and not isinstance(cause, ConfigurationError):
@@ -65,13 +74,22 @@ def user_error(error: BaseException | None) -> ConfigurationError | None:
     if cause is not None:
         # A dataloader worker prepends its traceback to the message.
         return ConfigurationError(str(cause).rpartition("ConfigurationError: ")[2].strip())
-    if type(error).__name__ == "MisconfigurationException":  # importing Lightning is slow
+    if isinstance(error, Exception) and (line := disk_full(error)):
+        return ConfigurationError(line)
+    # By name, since importing Lightning is slow.
+    if type(error).__name__ == "MisconfigurationException" or str(error).startswith(NO_METRIC):
         assert error is not None
         return ConfigurationError(first_line(error))
     if isinstance(error, InstantiationException) and _is_raised_by_library(error.__cause__):
         where = re.search(r"full_key: (.+)", str(error)) or re.search(r"'(.+)'", str(error))
         if where and not where[1].startswith("task"):
             return ConfigurationError(f"{where[1]}: {first_line(error.__cause__)}")
+    for each in causes(error):
+        if isinstance(each, OSError) and each.errno == ENOSPC:
+            return ConfigurationError(
+                f"the disk is full: {first_line(each)}; free space, or move the caches: "
+                "HF_HOME=<folder>, dataset.cache_dir=<folder>"
+            )
     return None
 
 

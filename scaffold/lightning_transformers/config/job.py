@@ -1,9 +1,10 @@
 """Run a function as a Hydra job, and remove its run folder if the run wrote nothing."""
 
+import logging
 import os
 import sys
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from traceback import print_exc
 from types import TracebackType
@@ -15,6 +16,7 @@ from omegaconf import DictConfig
 
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.run_folder import CHECKPOINTS, discard_if_empty
+from lightning_transformers.base.run_log import is_for_console
 from lightning_transformers.config.error_messages import user_error
 from lightning_transformers.config.exit_status import USER_ERROR, is_interrupt, print_error
 from lightning_transformers.config.launcher import is_rank_zero, is_torchrun, share_job
@@ -42,8 +44,11 @@ class Job:
             KeyboardInterrupt: for Ctrl-C, with the path of the run folder in its message.
         """
         job = HydraConfig.get()
+        for handler in logging.root.handlers:
+            if not isinstance(handler, logging.FileHandler):
+                handler.addFilter(is_for_console)
         try:
-            with share_job(config):
+            with share_job(config), log_warnings() if self.keeps_files else nullcontext():
                 self.function(config)
         except BaseException as error:
             if is_interrupt(error):
@@ -77,8 +82,22 @@ class Job:
             sys.exit(1)
 
 
+@contextmanager
+def log_warnings() -> Iterator[None]:
+    """Log the warnings of Python, so that the log file has them, too."""
+    logging.captureWarnings(True)
+    logging.raiseExceptions = False  # on a full disk, each line would print a traceback
+    try:
+        yield
+    finally:
+        logging.captureWarnings(False)
+
+
 def interrupt_message(run_dir: Path) -> str:
-    """Return the message for a run that Ctrl-C ended, with the command that resumes it."""
+    """Return the message for a run that Ctrl-C ended.
+
+    It names the run folder, and the overrides that resume the run if it has a checkpoint.
+    """
     if not run_dir.is_dir():
         return "interrupted"
     name = os.path.relpath(run_dir)

@@ -112,10 +112,11 @@ def release_workers() -> None:
 
 @contextmanager
 def launch_scope() -> Iterator[None]:
-    """On exit, end the processes and the process group and restore the environment variables.
+    """On exit, end the other ranks and the process group and restore the environment variables.
 
-    The next job can then launch its own processes: Lightning launches none while its environment
-    variables are set.
+    It waits up to `TIMEOUT_S` for the processes that Lightning started, and kills them immediately
+    if the body fails. The next job can then launch its own: Lightning launches none while its
+    environment variables are set.
 
     Raises:
         RuntimeError: if another rank failed and this one did not.

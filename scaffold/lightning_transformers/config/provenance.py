@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import hydra
 import yaml
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
@@ -30,6 +31,27 @@ def origins(config: DictConfig) -> dict[str, str]:
     }
     keys = [key for key, _ in leaves(to_dict(config, resolve=False))]
     return {key: COMMAND_LINE if key in typed else given.get(key, COMMAND_LINE) for key in keys}
+
+
+def changed_settings(config: DictConfig) -> list[tuple[str, object, object]]:
+    """Return key, default and value of each key that differs from the defaults of the task.
+
+    The defaults are those of the project and the package. Empty outside of a Hydra run.
+
+    Args:
+        config: the composed config.
+    """
+    if not (HydraConfig.initialized() and GlobalHydra.instance().is_initialized()):
+        return []
+    job = HydraConfig.get()
+    chosen = [f"task={job.runtime.choices['task']}"]
+    plain = hydra.compose(job.job.config_name, chosen)
+    defaults, given = (dict(leaves(to_dict(c, resolve=False))) for c in (plain, config))
+    return [
+        (key, defaults.get(key), given.get(key))
+        for key in {**given, **defaults}
+        if given.get(key) != defaults.get(key) and not key.startswith("tiny.")  # not a setting
+    ]
 
 
 def in_file(key: str) -> str:
@@ -81,7 +103,7 @@ def _files_of_the_run() -> Iterator[tuple[Path, list[str]]]:
 
 
 def _keys_in(file: Path, package: str) -> Iterator[str]:
-    content = yaml.safe_load(file.read_text()) or {}
+    content = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
     content.pop("defaults", None)
     for key, _ in leaves(content):
         yield f"{package}.{key}" if package else key

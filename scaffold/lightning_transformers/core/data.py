@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader
 from lightning_transformers.base.errors import NO_DATASET, ConfigurationError
 from lightning_transformers.base.hyperparameters import hyperparameters_of, set_hyperparameters
 from lightning_transformers.base.types import Batch, Row
+from lightning_transformers.core.former_forms import accepts_stage, warn_of_former_process_data
 from lightning_transformers.core.loaders import DataLoaders
 from lightning_transformers.data.cache import fingerprint
 from lightning_transformers.data.cleaning import clean_columns
@@ -23,6 +24,7 @@ from lightning_transformers.data.loading import (
     AnyDataset,
     DatasetReader,
     column_names,
+    hold_out,
     load_files,
     load_from_hub,
     named_splits,
@@ -31,7 +33,7 @@ from lightning_transformers.data.loading import (
 from lightning_transformers.data.notices import Notices
 from lightning_transformers.data.reading.copies import Copies
 from lightning_transformers.data.reading.dialect import ReadOptions, TextUnit
-from lightning_transformers.data.reading.reader import report_on
+from lightning_transformers.data.reading.reader import facts_on
 from lightning_transformers.data.reading.report import OnBadRow
 from lightning_transformers.data.reading.sources import FileNames, is_url, split_folders
 from lightning_transformers.former_paths import warn_of_former_methods
@@ -115,6 +117,7 @@ class TransformerDataModule(DataLoaders):
     def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
         warn_of_former_methods(cls)
+        warn_of_former_process_data(cls)
 
     def __init__(self, processor: Any, **hyperparameters: object) -> None:
         super().__init__()
@@ -140,7 +143,10 @@ class TransformerDataModule(DataLoaders):
             self.dataset = self.build_dataset()
 
     def build_dataset(self) -> DatasetDict:
-        """Return the processed splits, as far as they exist: train, validation, test, predict."""
+        """Return the processed splits, as far as they exist: train, validation, test, predict.
+
+        Logs a warning if rows of the validation set are also in the training set.
+        """
         raw = self.select_samples(self.raw_dataset)
         processed = self.process_data(raw)
         if {"train", "validation"} <= raw.keys():
@@ -150,7 +156,7 @@ class TransformerDataModule(DataLoaders):
 
     @cached_property
     def raw_dataset(self) -> DatasetDict:
-        """The splits before processing, without a test set that has no labels."""
+        """The splits before processing, without a test set that has no labels, which is logged."""
         dataset = self.split_dataset(self.loaded_dataset)
         if "test" not in dataset or not self.is_unlabelled(dataset["test"]):
             return dataset
@@ -159,7 +165,7 @@ class TransformerDataModule(DataLoaders):
 
     @cached_property
     def loaded_dataset(self) -> DatasetDict:
-        """The result of `load_dataset`, loaded once and cleaned by `clean_row`."""
+        """The result of `load_dataset`, loaded once, with `clean_row` and `on_bad_row` applied."""
         loaded = self.load_dataset()
         if self._cleans:
             loaded = DatasetDict({split: self._cleaned(split, r) for split, r in loaded.items()})
@@ -224,7 +230,11 @@ class TransformerDataModule(DataLoaders):
     def named_files(self) -> Mapping[str, FileNames]:
         """Return the configured files by split, or those of the sample if it is chosen.
 
-        Empty for a dataset on the hub.
+        A folder that consists of splits is replaced by its parts, see `split_folders`. Empty for a
+        dataset on the hub.
+
+        Raises:
+            ConfigurationError: for a folder of splits without the one that is named.
         """
         named = {split: getattr(self, f"{split}_file") for split in SPLITS}
         files = {split: names for split, names in named.items() if names}
@@ -268,23 +278,8 @@ class TransformerDataModule(DataLoaders):
         """
         if "validation" in dataset or "train" not in dataset:
             return dataset
-        if self.streaming:
-            raise ConfigurationError(
-                "a stream cannot be split: set dataset.validation_file=<file>, or "
-                "dataset.validation_subset_name=<split>"
-            )
-        if not 0 < self.train_val_split < 1:
-            raise ConfigurationError(
-                f"dataset.train_val_split={self.train_val_split} is not between 0 and 1: set a "
-                "fraction, or dataset.validation_file=<file>"
-            )
-        if len(dataset["train"]) < 2:
-            raise ConfigurationError(
-                "the training set has fewer than 2 examples and cannot be split: set "
-                "dataset.validation_file=<file>"
-            )
-        parts = dataset["train"].train_test_split(self.train_val_split, seed=self.seed)
-        return DatasetDict({**dataset, "train": parts["train"], "validation": parts["test"]})
+        kept, held_out = hold_out(dataset["train"], self.train_val_split, self.seed)
+        return DatasetDict({**dataset, "train": kept, "validation": held_out})
 
     def select_samples(self, dataset: DatasetDict) -> DatasetDict:
         """Return the first `limit_*_samples` rows of each split, all rows if it is None."""
@@ -300,6 +295,7 @@ class TransformerDataModule(DataLoaders):
             }
         )
 
+    @accepts_stage
     def process_data(self, dataset: DatasetDict) -> DatasetDict:
         """Return the splits processed by `process_split`."""
         return DatasetDict(
@@ -318,6 +314,7 @@ class TransformerDataModule(DataLoaders):
 
         Raises:
             NotImplementedError: in this base class.
+            ConfigurationError: in a subclass, for rows that it cannot process.
         """
         raise NotImplementedError(f"{type(self).__name__} must define process_split")
 
@@ -339,6 +336,15 @@ class TransformerDataModule(DataLoaders):
 
     # -- prediction
 
+    def rows_of_examples(self, split: str, rows: Dataset) -> Sequence[int] | None:
+        """Return the index of the raw row of each evaluated example, or None if it has no such row.
+
+        Args:
+            split: `validation` or `test`.
+            rows: its raw rows.
+        """
+        return range(len(rows))
+
     def input_columns(self) -> Sequence[str]:
         """Return the columns of a model's input; rows that are equal in all are duplicates."""
         return ()
@@ -352,7 +358,9 @@ class TransformerDataModule(DataLoaders):
         if not self._cleans:
             return value
         if (cleaned := self.clean_row(self.input_row(value))) is None:
-            raise ConfigurationError(f"clean_row drops the input {reprlib.repr(value)}")
+            raise ConfigurationError(
+                f"clean_row drops the input {reprlib.repr(value)}: give one that it keeps"
+            )
         return cleaned
 
     def predict_rows(self, inputs: Sequence[Any]) -> list[Row]:
@@ -409,6 +417,12 @@ class TransformerDataModule(DataLoaders):
             rows_at_once: maximal number of rows per call.
             keep_columns: keep the columns that the function omits, and all types except a stream's.
             arguments: keyword arguments of the function, part of the cache key.
+
+        Returns:
+            The new rows, a stream if `rows` is one.
+
+        Raises:
+            ConfigurationError: if the cache folder is not writable.
         """
         common = {
             "batched": True,
@@ -454,8 +468,7 @@ class TransformerDataModule(DataLoaders):
             ConfigurationError: for the first missing column.
         """
         present = column_names(rows)
-        known = report_on(rows).dialects if isinstance(rows, Dataset) else ()
-        facts = dict.fromkeys(fact for _, fact, _ in known)
+        facts = facts_on(rows) if isinstance(rows, Dataset) else ()
         taken = f"; read with {', '.join(facts)}" if facts else ""
         for hyperparameter, column in columns.items():
             if column is not None and column not in present:

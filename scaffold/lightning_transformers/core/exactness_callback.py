@@ -80,6 +80,7 @@ class ExactnessCallback(Callback):
         finish_epoch(trainer)
         if self.resumed is not None:  # the sanity check has reset them
             resume.restore_results(self.task, self.resumed)
+            resume.follow_schedule(trainer)
             trainer.should_stop |= resume.has_stopped(trainer)
 
     # A run resumes at the start of an epoch, batch or validation, or at the end of an epoch; an

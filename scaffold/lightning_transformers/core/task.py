@@ -7,45 +7,52 @@ from textwrap import shorten
 from typing import Any, ClassVar, cast
 
 import torch
-from hydra.utils import instantiate
-from lightning_fabric.utilities import move_data_to_device
-from pytorch_lightning import Callback, LightningModule
-from pytorch_lightning.utilities.types import OptimizerLRScheduler
+from pydantic import PositiveInt
+from pytorch_lightning import Callback
 from torch import Tensor, nn
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
+from torch.nn.functional import cross_entropy
 from torchmetrics import Metric, MetricCollection
 from transformers import Pipeline, PreTrainedModel
 from transformers.utils.generic import ModelOutput
 
 from lightning_transformers.base.errors import ConfigurationError
-from lightning_transformers.base.hyperparameters import set_hyperparameters, to_plain
+from lightning_transformers.base.hyperparameters import (
+    declared_hyperparameters,
+    set_hyperparameters,
+    to_plain,
+)
 from lightning_transformers.base.seeding import keyed_generator
 from lightning_transformers.base.types import Batch, Checkpoint, Loss, Settings
 from lightning_transformers.core.data import TransformerDataModule
+from lightning_transformers.core.former_forms import (
+    refuse_former_arguments,
+    refuse_former_methods,
+)
+from lightning_transformers.core.freeze_keys import Freezing, LearningRate, Part
+from lightning_transformers.core.optimization import OptimizedModule
 from lightning_transformers.core.pipelines import build_pipeline
+from lightning_transformers.core.prediction import EvaluatedColumns, predict_inputs
 from lightning_transformers.core.wrapped_methods import WRAPPED_METHODS, attach_first
-from lightning_transformers.data.cleaning import usable_inputs
 from lightning_transformers.data.collators import IGNORE_INDEX
+from lightning_transformers.former_paths import warn_of_former_methods
 from lightning_transformers.models.adapters import add_adapter, has_adapter, trained_state
 from lightning_transformers.models.backbone import Backbone
-from lightning_transformers.models.eval_mode import evaluation_mode
 from lightning_transformers.models.freezing import all_frozen_message
-from lightning_transformers.models.layers import ParameterGroup, decay_groups
 from lightning_transformers.models.repository import save_model
 from lightning_transformers.training.checkpoint_identity import record_task
 from lightning_transformers.training.formulas import FORMULAS
 from lightning_transformers.training.loss import unmasked
 from lightning_transformers.training.loss_normalization import TokenWeighting, records_loss_count
 from lightning_transformers.training.metrics import MeanLoss, MetricInputs, StageMetrics
-from lightning_transformers.training.schedules import schedule_arguments, training_steps
 from lightning_transformers.training.trainer_fields import fields
 
 BAR_METRICS = 4  # of a stage, in the progress bar
+KEYS = ("freeze", "freeze_epochs", "head_learning_rate")
+"""Arguments that a class may declare as hyperparameters, with a meaning of its own."""
 ADAMW = {"_target_": "torch.optim.AdamW", "lr": 5e-5, "weight_decay": 0.01}
 
 
-class TaskTransformer(LightningModule):
+class TaskTransformer(EvaluatedColumns, OptimizedModule):
     """A Hugging Face model with the steps of its training, each a method to override.
 
     A subclass declares hyperparameters as annotated class attributes, set by keyword or YAML:
@@ -81,11 +88,16 @@ class TaskTransformer(LightningModule):
             default. Only the adapter and a new head are trained.
         model_data_kwargs: config values that the data determines, the data module's property of
             this name.
+        freeze: the part to train without changing it, `backbone` or `embeddings`; none by default.
+            A head with tied weights gets a copy of its own with `backbone`, and is frozen with
+            `embeddings`.
+        freeze_epochs: epochs until that part is trained as well; never by default.
+        head_learning_rate: learning rate of the head; that of the optimizer by default.
         hyperparameters: values of the declared hyperparameters.
 
     Raises:
-        ConfigurationError: for an unknown, missing or invalid hyperparameter, or a backbone that
-            cannot be loaded.
+        ConfigurationError: for an unknown, missing or invalid argument or hyperparameter, a method
+            in the form of lightning-transformers, or a backbone that cannot be loaded.
     """
 
     default_model_type: ClassVar[str]
@@ -99,18 +111,28 @@ class TaskTransformer(LightningModule):
 
     def __init__(
         self,
-        backbone: str | Settings | Backbone,
+        backbone: str | Settings | Backbone = "",
         downstream_model_type: str | None = None,
         optimizer: Settings | None = None,
         scheduler: Settings | None = None,
         peft: Settings | None = None,
         model_data_kwargs: Settings | None = None,
+        freeze: Part | None = None,
+        freeze_epochs: PositiveInt | None = None,
+        head_learning_rate: LearningRate | None = None,
         **hyperparameters: object,
     ) -> None:
         super().__init__()
+        declared = declared_hyperparameters(type(self), TaskTransformer)
+        refuse_former_arguments(type(self), backbone, hyperparameters, declared)
+        refuse_former_methods(self)
         backbone = asdict(backbone) if isinstance(backbone, Backbone) else to_plain(backbone)
         peft = to_plain(peft)
         optimizer, scheduler = to_plain(optimizer), to_plain(scheduler)
+        keys = dict(zip(KEYS, (freeze, freeze_epochs, head_learning_rate), strict=True))
+        own = declared & keys.keys()
+        hyperparameters |= {name: keys[name] for name in own if keys[name] is not None}
+        self.freezing = Freezing(**{name: v for name, v in keys.items() if name not in own})
         hyperparameters = {name: to_plain(value) for name, value in hyperparameters.items()}
         set_hyperparameters(self, TaskTransformer, hyperparameters)
         self.save_hyperparameters(logger=False)
@@ -127,6 +149,7 @@ class TaskTransformer(LightningModule):
         self.weighting = TokenWeighting()
         self.formulas = FORMULAS  # in a resumed fit, those of the checkpoint
         self.model = self.build_model()
+        self.freezing.apply(self.model)
         if peft:
             add_adapter(self.model, peft)
         if has_adapter(self.model):
@@ -141,6 +164,7 @@ class TaskTransformer(LightningModule):
 
     def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
+        warn_of_former_methods(cls)
         for name, wrap in WRAPPED_METHODS.items():
             method = getattr(cls, name)  # also a mixin's
             if not getattr(method, "is_wrapped", False):
@@ -210,6 +234,10 @@ class TaskTransformer(LightningModule):
             Logits `(labels, classes)`, in float32 or wider, and labels `(labels,)`.
         """
         return unmasked(outputs["logits"], batch["labels"])
+
+    def example_loss(self, outputs: ModelOutput, batch: Batch) -> Tensor:
+        """Return the model's own loss of one example, a scalar; each tensor is `(1, …)`."""
+        return cross_entropy(*self.logits_and_labels(outputs, batch))
 
     # -- Lightning's steps
 
@@ -281,7 +309,10 @@ class TaskTransformer(LightningModule):
 
     def update_metrics(self, loss: Loss, outputs: ModelOutput, batch: Batch, stage: str) -> None:
         """Update each metric with the `metric_inputs` that it takes; each tensor `(batch, …)`."""
-        self._stage_metrics(stage).update(**self.metric_inputs(loss, outputs, batch))
+        inputs = self.metric_inputs(loss, outputs, batch)
+        self._stage_metrics(stage).update(**inputs)
+        if self.recording is not None:
+            self.recording.add(self, outputs, batch, inputs, stage)
 
     def _log_metrics(self, stage: str) -> None:
         metrics = self._stage_metrics(stage)
@@ -291,53 +322,6 @@ class TaskTransformer(LightningModule):
 
     def _stage_metrics(self, stage: str) -> MetricCollection:
         return cast(MetricCollection, self.metrics[stage])
-
-    # -- the optimizer
-
-    def parameter_groups(self) -> list[ParameterGroup]:
-        """Return the trainable parameters as one or two groups for the optimizer.
-
-        Matrices have the optimizer's weight decay, biases and vectors (norms) have none.
-        """
-        return decay_groups(self.named_parameters(), decay_biases=self.formulas < 2)
-
-    def build_optimizer(self, groups: list[ParameterGroup]) -> Optimizer:
-        """Return the optimizer, built from `optimizer_config`.
-
-        Args:
-            groups: the result of `parameter_groups`; LBFGS gets a single group of all parameters.
-        """
-        if self.optimizer_config["_target_"] == "torch.optim.LBFGS":  # supports one group only
-            groups = [{"params": [p for group in groups for p in group["params"]]}]
-        # A checkpoint with OmegaConf's lists, such as betas, would not load.
-        optimizer: Optimizer = instantiate(self.optimizer_config, groups, _convert_="all")
-        return optimizer
-
-    def build_scheduler(self, optimizer: Optimizer) -> LRScheduler | None:
-        """Return the schedule, which steps after the optimizer, or None for a constant rate."""
-        if not self.scheduler_config:
-            return None
-        config = schedule_arguments(self.scheduler_config, self.num_training_steps, self.formulas)
-        scheduler: LRScheduler = instantiate(config, optimizer)
-        return scheduler
-
-    def configure_optimizers(self) -> OptimizerLRScheduler:
-        """Return Lightning's optimizer config; raises ConfigurationError if nothing trains."""
-        groups = self.parameter_groups()
-        if not groups:
-            raise ConfigurationError(all_frozen_message(self.model))
-        optimizer = self.build_optimizer(groups)
-        scheduler = self.build_scheduler(optimizer)
-        if scheduler is None:
-            return optimizer
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
-        }
-
-    def num_training_steps(self) -> int:
-        """Return the number of optimizer steps of the fit, see `training_steps`."""
-        return training_steps(self.trainer)
 
     # -- callbacks
 
@@ -373,17 +357,7 @@ class TaskTransformer(LightningModule):
             ConfigurationError: if no input can have a prediction, with the reason of the first.
         """
         inputs = [inputs] if isinstance(inputs, str | Mapping) else inputs
-        self.attach_data(data)
-        usable, reasons = usable_inputs(inputs, data.clean_input, data.predict_rows)
-        with torch.no_grad(), evaluation_mode(self):
-            predictions: list[Any] = []
-            for index, batch in enumerate(data.predict_batches(usable, batch_size)):
-                predictions += self.predict_step(move_data_to_device(batch, self.device), index)
-            whole = self.finish_predictions(self.merge_predictions(predictions), usable)
-            found = [self.postprocess(prediction) for prediction in whole]
-        for index, reason in reasons.items():  # ascending
-            found.insert(index, {"error": reason})
-        return found
+        return predict_inputs(self, inputs, data, batch_size)
 
     def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> list[Any]:
         """Return a prediction per example; a subclass must define it.

@@ -77,7 +77,8 @@ def fingerprint(
         root: base class; annotations in it and its subclasses declare hyperparameters.
 
     Returns:
-        32 hexadecimal digits, equal in every process.
+        32 hexadecimal digits, equal in every process; random ones, with a warning, if a value
+        cannot be pickled.
     """
     description = Description(root)
     parts = [rows._fingerprint, description.code(function), description.value(dict(arguments))]

@@ -29,7 +29,10 @@ def clean_columns(columns: Columns, *, clean_row: Callable[[Row], Row | None]) -
 
 
 def usable_inputs(
-    inputs: Iterable[Any], clean: Callable[[Any], Any], accept: Callable[[list[Any]], object]
+    inputs: Iterable[Any],
+    clean: Callable[[Any], Any],
+    accept: Callable[[list[Any]], object],
+    needs_one: bool = True,
 ) -> tuple[list[Any], dict[int, str]]:
     """Clean prediction inputs, and tell apart those that cannot have a prediction.
 
@@ -37,12 +40,14 @@ def usable_inputs(
         inputs: the raw inputs.
         clean: returns an input cleaned; raises ConfigurationError to drop it.
         accept: takes a list of cleaned inputs; raises ConfigurationError for an unusable one.
+        needs_one: whether it is an error if none is usable.
 
     Returns:
         The usable inputs, cleaned, and for each other index the reason.
 
     Raises:
-        ConfigurationError: if there are inputs, but no usable one, with the first reason.
+        ConfigurationError: if there are inputs, but no usable one, with the first reason; unless
+            `needs_one` is False.
     """
     usable: list[Any] = []
     reasons: dict[int, str] = {}
@@ -55,6 +60,6 @@ def usable_inputs(
             if not reasons:
                 first = error
             reasons[index] = str(error).partition(": give ")[0]  # without advice
-    if reasons and not usable:
+    if reasons and not usable and needs_one:
         raise first
     return usable, reasons

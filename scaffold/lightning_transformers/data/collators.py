@@ -109,7 +109,10 @@ def restarting_positions(lengths: Tensor) -> Tensor:
 
 
 def padding_token_id(tokenizer: PreTrainedTokenizerBase) -> int:
-    """Return an id to pad with, 0 if the tokenizer has none; padding is masked anyway."""
+    """Return an id to pad with: of the padding token, else the end-of-sequence token, else 0.
+
+    Padding is masked, so that the id does not matter.
+    """
     for token_id in (tokenizer.pad_token_id, tokenizer.eos_token_id):
         if token_id is not None:
             return int(token_id)

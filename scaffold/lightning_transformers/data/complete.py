@@ -25,17 +25,17 @@ log = logging.getLogger(__name__)
 
 
 def not_a_text(value: Any) -> str | None:
-    """Return the fault of a value other than a text or none, if it has one."""
+    """Return the fault of a list or a mapping, else None; a missing text has no fault."""
     return "a structure, not text," if isinstance(value, list | dict) else None
 
 
 def missing_text(value: Any) -> str | None:
-    """Return the fault of a value other than a text, if it has one."""
+    """Return the fault of a missing text, a list or a mapping, else None."""
     return "no text" if value is None else not_a_text(value)
 
 
 def missing_value(value: Any) -> str | None:
-    """Return the fault of a value that is missing or has parts, if it has one."""
+    """Return the fault of a missing value, a list or a mapping, else None."""
     if value is None:
         return "no value"
     return "a structure, not a single value," if isinstance(value, list | dict) else None
@@ -79,7 +79,9 @@ def may_fail(rows: Dataset, name: str, check: Check) -> bool:
 def complete_rows(
     split: str, rows: Dataset, checks: Mapping[str, Check], on_bad_row: OnBadRow
 ) -> Dataset:
-    """Return rows without bad ones, or with empty texts in these, which are logged.
+    """Return rows without bad ones, or with empty texts in these, and log the bad rows.
+
+    Columns of several types then have texts only, see `with_texts`.
 
     Args:
         split: its name, for messages.

@@ -41,7 +41,10 @@ def even_batch_size(rows: int, processes: int, wanted: int) -> int:
     Args:
         rows: number of rows, each on one rank.
         processes: number of ranks.
-        wanted: configured batch size; the result is the nearest possible one, preferably below.
+        wanted: configured batch size.
+
+    Returns:
+        The largest such size up to `wanted`; if there is none, the smallest above it.
 
     Raises:
         ConfigurationError: if there are fewer rows than ranks.
@@ -78,8 +81,9 @@ class SeededIndex(int):
 class EpochSampler(DistributedSampler[SeededIndex]):
     """Samples the rows of one rank, shuffled by seed and epoch.
 
-    All ranks have the same number of batches: surplus rows, different ones in each epoch, are
-    dropped, and none is repeated.
+    All ranks have the same number of batches; the last one may be a row smaller on some ranks. Rows
+    that would give only some ranks another batch, different ones in each epoch, are dropped, and
+    none is repeated.
 
     Args:
         rows: the dataset.

@@ -23,7 +23,7 @@ def edited_tokenizer(
     with TemporaryDirectory() as folder:
         tokenizer.save_pretrained(folder)
         file = Path(folder, "tokenizer.json")
-        content = json.loads(file.read_text())
+        content = json.loads(file.read_text("utf-8"))
         edit(content)
         file.write_text(json.dumps(content))
         copied: PreTrainedTokenizerBase = PreTrainedTokenizerFast.from_pretrained(folder)

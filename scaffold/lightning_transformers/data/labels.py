@@ -61,22 +61,29 @@ def class_names(model: PreTrainedModel) -> list[str]:
     return [names[number] for number in range(len(names))]
 
 
-def likely_classes(model: PreTrainedModel, logits: Tensor) -> list[Row]:
+def likely_classes(
+    model: PreTrainedModel, logits: Tensor, all_probabilities: bool = False
+) -> list[Row]:
     """Return the most probable class of each example.
 
     Args:
         model: the model, whose config has the class names.
         logits: `(batch, classes)`.
+        all_probabilities: add `probabilities`, by class.
 
     Returns:
         `label` and `score`, its probability, for each example.
     """
-    names = class_names(model)
-    scores, numbers = logits.float().softmax(-1).max(-1)
-    return [
-        {"label": names[int(number)], "score": float(score)}
-        for number, score in zip(numbers, scores, strict=True)
+    names, probabilities = class_names(model), logits.float().softmax(-1)
+    scores, numbers = probabilities.max(-1)
+    found: list[Row] = [
+        {"label": names[number], "score": score}
+        for number, score in zip(numbers.tolist(), scores.tolist(), strict=True)
     ]
+    if all_probabilities:
+        for row, values in zip(found, probabilities.tolist(), strict=True):
+            row["probabilities"] = dict(zip(names, values, strict=True))
+    return found
 
 
 def class_label(rows: AnyDataset, column: str) -> ClassLabel | None:
@@ -104,7 +111,15 @@ def distinct_values(rows: Dataset, column: str) -> list[Any]:
 
 
 def first_values(rows: AnyDataset, column: str) -> list[Any]:
-    """Return the distinct values of a column, of a stream those of its first rows."""
+    """Return the distinct values of a column; of a stream, all values in its first rows.
+
+    Args:
+        rows: the rows; of a stream, the first `STREAM_SAMPLE` are read.
+        column: the column.
+
+    Raises:
+        ConfigurationError: for a column of objects.
+    """
     if isinstance(rows, Dataset):
         return distinct_values(rows, column)
     return [row.get(column) for row in rows.take(STREAM_SAMPLE)]
@@ -128,20 +143,26 @@ def require_no_list(value: str, fix: str) -> None:
         ConfigurationError: for a text such as "['a', 'b']".
     """
     if LIST_AS_TEXT.match(value):
-        raise ConfigurationError(f"found a list as text ({value[:30]}): use jsonl, {fix}")
+        raise ConfigurationError(f"{value[:30]!r} is a list written as text: use jsonl, {fix}")
 
 
 def have_fractions(values: Iterable[Any]) -> bool:
-    """Return whether all values, apart from missing ones, are numbers, and some not whole."""
+    """Return whether all present values are numbers, some of them not whole.
+
+    Args:
+        values: numbers, texts such as `1.5`, and None for missing values.
+    """
     present = [value for value in values if value is not None]
     numbers = [float(v) for v in present if isinstance(v, float) or NUMBER.fullmatch(str(v))]
     return len(numbers) == len(present) and any(number % 1 > 0 for number in numbers)
 
 
 def former_spelling(label: str, known: Container[str]) -> str:
-    """Return a label as versions before 0.2 read it from a csv, if a checkpoint knows that one.
+    """Return a label as versions before 0.2 read it from a csv: `01` as 1, and `true` as True.
 
-    They read `01` as 1 and `true` as True.
+    Args:
+        label: the label as it is in the file.
+        known: the classes of a checkpoint; without the former spelling, the label is unchanged.
     """
     former = str(int(label)) if label.isdecimal() else label.capitalize()
     return former if former in known else label

@@ -11,7 +11,7 @@ import datasets
 from datasets import Dataset, DatasetDict, IterableDataset
 
 from lightning_transformers.base.errors import ConfigurationError, first_line, joined
-from lightning_transformers.base.hub import prepare_hub_access
+from lightning_transformers.base.hub import prepare_hub_access, refusal
 from lightning_transformers.data.reading.copies import Copies
 from lightning_transformers.data.reading.dialect import ReadOptions
 from lightning_transformers.data.reading.images import (
@@ -42,7 +42,7 @@ PERMISSION_ERRORS = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 def shipped_files(folder: str, suffix: str = "jsonl") -> dict[str, str]:
-    """Return the files of a bundled sample, as `pkg://…`, by split.
+    """Return `train` and `validation` of a bundled sample: the path of the file, as `pkg://…`.
 
     Args:
         folder: name of its folder in `assets`.
@@ -121,8 +121,12 @@ def load_files(
         reader: cache folder and streaming mode.
         options: how to read the files of a split.
 
+    Returns:
+        The rows by split, each a stream if the reader streams.
+
     Raises:
-        ConfigurationError: for a file that is missing, empty, malformed or of an unknown type.
+        ConfigurationError: for a file that is missing, empty, malformed or of an unknown type, or
+            a cache folder that is not writable.
     """
     return DatasetDict(
         {split: _load(split, names, reader, options(split)) for split, names in files.items()}
@@ -158,8 +162,9 @@ def load_from_hub(
         reader: cache folder and streaming mode.
 
     Raises:
-        ConfigurationError: if the dataset does not exist or cannot be downloaded, or has several
-            configurations and none of them is chosen.
+        ConfigurationError: if the dataset does not exist or cannot be downloaded, it lacks the
+            chosen configuration or has several and none is chosen, or the cache folder is not
+            writable.
     """
     prepare_hub_access()
     try:
@@ -173,9 +178,10 @@ def load_from_hub(
                 f"the dataset '{name}' has {fact}: set dataset.dataset_config_name to one of "
                 f"{known}"
             ) from error
+        advice = "offline? dataset.dataset_name=sample needs no network"
+        reason, advice = refusal(error, f"datasets/{name}") or (first_line(error), advice)
         raise ConfigurationError(
-            f"cannot load the dataset '{name}': {first_line(error)} "
-            "(offline? dataset.dataset_name=sample needs no network)"
+            f"cannot load the dataset '{name}': {reason} ({advice})"
         ) from error
 
 
@@ -201,6 +207,36 @@ def _load(split: str, names: FileNames, reader: DatasetReader, options: ReadOpti
         raise
 
 
+def hold_out(rows: AnyDataset, share: float, seed: int) -> tuple[Dataset, Dataset]:
+    """Return a training set without a random share of its rows, and these.
+
+    Args:
+        rows: the training set.
+        share: the share, between 0 and 1.
+        seed: of the random choice.
+
+    Raises:
+        ConfigurationError: for a stream, another share, or fewer than 2 rows.
+    """
+    if isinstance(rows, IterableDataset):
+        raise ConfigurationError(
+            "a stream cannot be split: set dataset.validation_file=<file>, or "
+            "dataset.validation_subset_name=<split>"
+        )
+    if not 0 < share < 1:
+        raise ConfigurationError(
+            f"dataset.train_val_split={share} is not between 0 and 1: set a fraction, or "
+            "dataset.validation_file=<file>"
+        )
+    if len(rows) < 2:
+        raise ConfigurationError(
+            "the training set has fewer than 2 examples and cannot be split: set "
+            "dataset.validation_file=<file>"
+        )
+    parts = rows.train_test_split(share, seed=seed)
+    return parts["train"], parts["test"]
+
+
 def named_splits(dataset: DatasetDict, chosen: Mapping[str, str | None]) -> DatasetDict:
     """Select and rename the splits of a dataset on the hub.
 
@@ -220,8 +256,8 @@ def named_splits(dataset: DatasetDict, chosen: Mapping[str, str | None]) -> Data
             splits[split] = dataset[name or split]
         elif name:
             raise ConfigurationError(
-                f"dataset.{split}_subset_name={name} is not a split of the dataset (it has: "
-                f"{', '.join(dataset)})"
+                f"dataset.{split}_subset_name={name} is not a split of the dataset: set one of "
+                f"{', '.join(dataset)}"
             )
     if not splits:
         raise ConfigurationError(

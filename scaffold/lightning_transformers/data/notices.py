@@ -46,7 +46,9 @@ class Notices:
             ConfigurationError: if it drops all.
         """
         if number == total:
-            raise ConfigurationError(f"clean_row drops all {total} rows of the {split} set")
+            raise ConfigurationError(
+                f"clean_row drops all {total} rows of the {split} set: return those to keep"
+            )
         self._log_once(logging.INFO, f"clean_row drops {number} of {total} rows of the {split} set")
 
     def similar_classes(self, names: Sequence[str]) -> None:

@@ -30,12 +30,13 @@ def load_pairs(
     """
     first, second = files
     if first is None or second is None:
+        given, other = ("target", "source") if first is None else ("source", "target")
         raise ConfigurationError(
-            "set both dataset.source_file=<file> and dataset.target_file=<file>"
+            f"only dataset.{given}_file is set: set dataset.{other}_file=<file>, too"
         )
     if reader.streaming:
         raise ConfigurationError(
-            "source_file and target_file cannot be streamed: set dataset.streaming=false"
+            "dataset.source_file and target_file cannot be streamed: set dataset.streaming=false"
         )
     one, other = (
         lines_of(file, reader, encoding).rename_columns({TEXT: column})
@@ -43,8 +44,8 @@ def load_pairs(
     )
     if len(one) != len(other):
         raise ConfigurationError(
-            f"'{first}' has {len(one)} lines, '{second}' has {len(other)}: the same line of both "
-            "must be a pair"
+            f"'{first}' has {len(one)} lines, '{second}' has {len(other)}: correct them, so that "
+            "the same line of both is a pair"
         )
     return concatenate_datasets([one, other], axis=1)
 
@@ -53,6 +54,8 @@ def lines_of(file: str, reader: DatasetReader, encoding: str | None) -> Dataset:
     """Return all lines of a text file; raises ConfigurationError if it is missing."""
     path = absolute(file)
     if not path.is_file():
-        raise ConfigurationError(f"the file '{file}' does not exist (looked for {path})")
+        raise ConfigurationError(
+            f"the file '{file}' does not exist (looked for {path}): correct the path"
+        )
     source = Source(str(path), file, ".txt", CODECS.get(path.suffix), str(path))
     return read_dataset([source], ReadOptions(encoding=encoding), reader.folder)

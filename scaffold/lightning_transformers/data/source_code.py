@@ -125,7 +125,13 @@ def package_of(module: str, file: Path) -> str:
 
 @cache
 def is_first_party(package: str) -> bool:
-    """Return whether a top-level package is the runtime, or is not installed."""
+    """Return whether a top-level package is the runtime or code of the user.
+
+    The latter exists, and is neither installed nor of the standard library.
+
+    Args:
+        package: name of the package or module.
+    """
     spec = spec_of(package)
     if spec is None or package == RUNTIME:
         return spec is not None

@@ -78,7 +78,7 @@ def add_lora(model: PreTrainedModel, rank: int, alpha: int, dropout: float) -> N
     """Add low-rank adapters and freeze all other parameters except those of a new head.
 
     Hu et al., "LoRA: Low-Rank Adaptation of Large Language Models", 2021. Checkpoints of a task
-    whose `build_model` calls this contain only the trained parameters.
+    whose `build_model` calls this omit the frozen backbone, see `trained_state`.
 
     Args:
         model: the model, changed in place.
@@ -87,7 +87,7 @@ def add_lora(model: PreTrainedModel, rank: int, alpha: int, dropout: float) -> N
         dropout: dropout probability of their inputs.
 
     Raises:
-        ConfigurationError: if peft finds no layer to adapt.
+        ConfigurationError: if peft finds no layer to adapt, or the model already has an adapter.
     """
     add_adapter(
         model,

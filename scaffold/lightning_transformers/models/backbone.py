@@ -19,7 +19,7 @@ from transformers import (
 )
 
 from lightning_transformers.base.errors import ConfigurationError, first_line
-from lightning_transformers.base.hub import prepare_hub_access
+from lightning_transformers.base.hub import prepare_hub_access, refusal
 from lightning_transformers.base.package_data import local_path
 from lightning_transformers.base.types import Settings
 
@@ -64,8 +64,8 @@ class Backbone:
                 embedding is resized, and config values such as `num_labels`.
 
         Raises:
-            ConfigurationError: if the model is not found, cannot be downloaded, or does not
-                support the attention implementation.
+            ConfigurationError: if the model is not found or cannot be downloaded, its weights do
+                not fit `config`, or it does not support the attention implementation.
         """
         values = dict(model_data_kwargs)
         vocab_size = values.pop("vocab_size", 0)
@@ -150,13 +150,14 @@ class Backbone:
                     "its repository contains code",
                     "review it, then set backbone.trust_remote_code=true",
                 )
+            reason, advice = refusal(error, name) or (reason, advice)
             raise ConfigurationError(
                 f"cannot load the backbone '{name}': {reason} ({advice})"
             ) from error
 
 
 def load_tokenizer(backbone: Settings, use_fast: bool = True) -> PreTrainedTokenizerBase:
-    """Load the tokenizer of a backbone.
+    """Load the tokenizer of a backbone; raises ConfigurationError as `Backbone.load_model` does.
 
     Args:
         backbone: fields of `Backbone` by name, as in the config.
@@ -166,7 +167,11 @@ def load_tokenizer(backbone: Settings, use_fast: bool = True) -> PreTrainedToken
 
 
 def load_image_processor(backbone: Settings) -> BaseImageProcessor:
-    """Load the image processor of a backbone, given as the fields of `Backbone` by name."""
+    """Load the image processor; raises ConfigurationError as `Backbone.load_model` does.
+
+    Args:
+        backbone: fields of `Backbone` by name, as in the config.
+    """
     return Backbone(**backbone).load_image_processor()
 
 
@@ -191,6 +196,30 @@ def set_attention(model: PreTrainedModel, name: str) -> None:
             f"backbone.attn_implementation={name} does not work with {type(model).__name__}: "
             f"{reason} (omit the key to use '{default}')"
         )
+
+
+def load_state(model: PreTrainedModel, weights: dict[str, Tensor]) -> str | None:
+    """Load the weights of an earlier version of transformers into a model.
+
+    Args:
+        model: the model, changed in place.
+        weights: tensors (any shape) by name.
+
+    Returns:
+        The name of a parameter that the weights do not have in its shape, or None.
+    """
+    result: Any = type(model).from_pretrained(
+        None,
+        config=model.config,
+        state_dict=weights,
+        dtype=DTYPE,
+        ignore_mismatched_sizes=True,
+        output_loading_info=True,
+    )
+    loaded, report = result
+    misfits = [*report["missing_keys"], *(name for name, *_ in report["mismatched_keys"])]
+    model.load_state_dict(loaded.state_dict())
+    return min(misfits, default=None)
 
 
 def mark_new(parameter: Tensor) -> None:

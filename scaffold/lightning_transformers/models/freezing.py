@@ -11,6 +11,8 @@ from lightning_transformers.base.errors import ConfigurationError
 
 TiedEmbeddings = Literal["error", "train", "untie"]
 
+FROZEN_BACKBONE = "backbone_is_frozen"
+"""Attribute of a model whose backbone `freeze_backbone` has frozen."""
 TIED_EMBEDDINGS = (
     "the head shares its weight with the input embedding (tied embeddings), so freezing the "
     "backbone freezes the head, too"
@@ -34,6 +36,21 @@ def freeze_backbone(model: PreTrainedModel, tied: TiedEmbeddings = "error") -> N
         ConfigurationError: if no parameter would stay trainable, `tied` is not a known value, or
             `tied` is "error" and the embeddings are tied.
     """
+    frozen = {id(parameter) for parameter in separate_backbone(model, tied)}
+    for parameter in model.parameters():
+        parameter.requires_grad = id(parameter) not in frozen
+    set_backbone_mode(model, training=False)
+    setattr(model, FROZEN_BACKBONE, True)
+
+
+def separate_backbone(model: PreTrainedModel, tied: TiedEmbeddings) -> list[nn.Parameter]:
+    """Return the parameters that `freeze_backbone` freezes: all but the head and adapters.
+
+    Args and errors are those of `freeze_backbone`; only tied embeddings are changed.
+
+    Raises:
+        ConfigurationError: as `freeze_backbone` does.
+    """
     if tied not in get_args(TiedEmbeddings):
         known = ", ".join(get_args(TiedEmbeddings))
         raise ConfigurationError(f"tied_embeddings='{tied}' is not known: set one of {known}")
@@ -45,19 +62,36 @@ def freeze_backbone(model: PreTrainedModel, tied: TiedEmbeddings = "error") -> N
                 f"{TIED_EMBEDDINGS}: set task.tied_embeddings to 'train' (train the shared "
                 "matrix) or 'untie' (give the head its own copy)"
             )
-    adapters = list(adapter_parameters(model))
-    trainable = {id(parameter) for parameter in [*head_parameters(model), *adapters]}
-    for parameter in model.parameters():
-        parameter.requires_grad = id(parameter) in trainable
+    kept = {id(p) for p in (*head_parameters(model), *adapter_parameters(model))}
     if is_tied(model):
-        model.get_output_embeddings().weight.requires_grad = True
-    if model.base_model is not model and not adapters:
-        model.base_model.eval()
-    if not any(parameter.requires_grad for parameter in model.parameters()):
+        kept.add(id(model.get_output_embeddings().weight))
+    if not kept:
         raise ConfigurationError(
             f"{type(model).__name__} has no head, so freezing the backbone leaves nothing to "
             "train: choose a model with a head"
         )
+    return [parameter for parameter in model.parameters() if id(parameter) not in kept]
+
+
+def set_backbone_mode(model: PreTrainedModel, training: bool) -> None:
+    """Switch dropout of the backbone on or off, unless it has adapters or is the model itself."""
+    if model.base_model is not model and next(adapter_parameters(model), None) is None:
+        model.base_model.train(training)
+
+
+def embedding_parameters(model: PreTrainedModel) -> list[nn.Parameter]:
+    """Return the parameters of the input embeddings, which a head with tied weights shares.
+
+    Raises:
+        ConfigurationError: for a model without input embeddings.
+    """
+    try:
+        return list(model.get_input_embeddings().parameters())
+    except NotImplementedError as error:
+        raise ConfigurationError(
+            f"{type(model).__name__} has no input embeddings to freeze: remove the callback or "
+            "recipe freeze_embeddings, or task.freeze"
+        ) from error
 
 
 def head_parameters(model: PreTrainedModel) -> Iterator[nn.Parameter]:
@@ -109,8 +143,8 @@ def all_frozen_message(model: PreTrainedModel) -> str:
     """
     if is_tied(model):
         return (
-            f"every parameter is frozen ({TIED_EMBEDDINGS}): call "
-            "lightning_transformers.models.freezing.freeze_backbone(model, tied='untie')"
+            f"every parameter is frozen ({TIED_EMBEDDINGS}): set task.freeze=backbone, which gives "
+            "the head a copy"
         )
     return "every parameter is frozen: set requires_grad=True for those to train"
 

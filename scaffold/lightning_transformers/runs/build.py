@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import os
 from collections.abc import Mapping
@@ -10,12 +11,15 @@ from glob import glob
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import InstantiationException
 from hydra.utils import get_class, instantiate, to_absolute_path
 from omegaconf import DictConfig, OmegaConf
 
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.config.config_tree import to_dict
 from lightning_transformers.config.targets import locate
+from lightning_transformers.runs.monitors import with_modes
 from lightning_transformers.training.checkpoint import read_checkpoint
 from lightning_transformers.training.formulas import FORMULAS, recorded_formulas
 
@@ -107,23 +111,39 @@ def build_model(config: DictConfig, data: TransformerDataModule) -> TaskTransfor
         ConfigurationError: for an unknown hyperparameter, or a backbone that cannot be loaded.
     """
     task_class(config)
-    model: TaskTransformer = instantiate(config.task, model_data_kwargs=data.model_data_kwargs)
+    try:
+        model: TaskTransformer = instantiate(config.task, model_data_kwargs=data.model_data_kwargs)
+    except InstantiationException as error:
+        if "multiple values for argument 'backbone'" not in str(error.__cause__):
+            raise
+        raise ConfigurationError(
+            f"{config.task._target_}.__init__ passes the model type first, as in "
+            "lightning-transformers: remove __init__ and set the class attribute default_model_type"
+        ) from error
     return model
 
 
-def build_trainer(config: DictConfig, *first: Callback) -> Trainer:
+def build_trainer(
+    config: DictConfig, *first: Callback, loggers: DictConfig | None = None
+) -> Trainer:
     """Return the trainer of a composed config, with its loggers and callbacks.
 
     Args:
         config: the composed config.
         first: callbacks that precede those of the config.
+        loggers: replaces the config group `logger`.
+
+    Raises:
+        ConfigurationError: if the mode of a monitored metric is unknown.
     """
     from pytorch_lightning.callbacks import Checkpoint, ModelSummary
 
     from lightning_transformers.callbacks import ParameterTable
 
-    callbacks = [*first, *(instantiate(callback) for callback in config.callbacks.values())]
-    loggers = [instantiate(logger) for logger in config.logger.values()]
+    chosen = with_modes(config.callbacks).values()
+    callbacks = [*first, *(instantiate(callback) for callback in chosen)]
+    group = config.logger if loggers is None else loggers
+    built = [instantiate(logger) for logger in group.values()]
     # Lightning would add a table and a checkpoint callback of its own.
     summarizes = any(isinstance(callback, ModelSummary) for callback in callbacks)
     if config.trainer.get("enable_model_summary", True) and not summarizes:
@@ -132,7 +152,7 @@ def build_trainer(config: DictConfig, *first: Callback) -> Trainer:
     trainer: Trainer = instantiate(
         config.trainer,
         callbacks=callbacks,
-        logger=loggers or False,
+        logger=built or False,
         enable_checkpointing=config.trainer.get("enable_checkpointing", saves),
     )
     return trainer
@@ -160,18 +180,67 @@ def restore(config: DictConfig) -> tuple[TaskTransformer, TransformerDataModule]
     rows, `trust_remote_code` and, if set, `attn_implementation` are those of the config.
 
     Raises:
-        ConfigurationError: if the file is missing, no checkpoint, or one of another task.
+        ConfigurationError: if the file is missing, is not a checkpoint, is one of another task, or
+            its weights do not fit; for a hyperparameter as `build_data` and `build_model`.
     """
     path = checkpoint_path(config)
     if path is None:
         data = build_data(config)
         return build_model(config, data), data
+    from lightning_transformers.training.former_checkpoint import is_former
+
+    if is_former(path):
+        return restore_former(config, path)
     cls = task_class(config)
     trusted = bool(config.backbone.get("trust_remote_code"))
     attention = config.backbone.get("attn_implementation")
     model = load_checkpoint(cls, path, trusted, attention, **stated_hyperparameters(cls, config))
     processor = instantiate(config.tokenizer, backbone=asdict(model.backbone))
     return model, build_data(config, processor, recorded_hyperparameters(path))
+
+
+def restore_former(config: DictConfig, path: str) -> tuple[TaskTransformer, TransformerDataModule]:
+    """Return the task and the data of a config, with weights that lightning-transformers trained.
+
+    Only tensors are read from the checkpoint, and its backbone's name if the command line sets
+    none. Numbers of labels and tokens are those of the weights.
+
+    Args:
+        config: the composed config.
+        path: a checkpoint for which `is_former` holds.
+
+    Raises:
+        ConfigurationError: if the file has no weights, or they do not fit the backbone.
+    """
+    from lightning_transformers.models.backbone import load_state
+    from lightning_transformers.training.former_checkpoint import read_weights, recorded_name
+
+    weights, config = read_weights(path), copy.deepcopy(config)
+    typed = HydraConfig.get().overrides.task if HydraConfig.initialized() else []
+    named = any(word.lstrip("+").startswith("backbone") for word in typed)
+    values: dict[str, object] = {"random_weights": True}
+    if not named and (name := recorded_name(path)):
+        values |= {"pretrained_model_name_or_path": name}
+    for key, value in values.items():
+        OmegaConf.update(config, f"backbone.{key}", value, force_add=True)
+    data = build_data(config)
+    model = build_model(config, data).model
+    now = model.state_dict()
+    rows = {n: len(w) for n, w in weights.items() if n in now and w.shape != now[n].shape}
+    for name, number in rows.items():
+        is_head = not name.startswith(f"{model.base_model_prefix}.")
+        is_label = is_head and model.get_output_embeddings() is None
+        key = "num_labels" if is_label else "vocab_size"
+        if key not in data.model_data_kwargs:
+            OmegaConf.update(config, f"backbone.config.{key}", number, force_add=True)
+    task = build_model(config, data)
+    misfit = load_state(task.model, weights)
+    if misfit:
+        raise ConfigurationError(
+            f"the weights of {path} do not fit '{task.backbone.pretrained_model_name_or_path}': "
+            f"{misfit}; give backbone.pretrained_model_name_or_path=<that of the run>"
+        )
+    return task, data
 
 
 def stated_hyperparameters(cls: type[TaskTransformer], config: DictConfig) -> dict[str, Any]:
@@ -211,7 +280,8 @@ def load_checkpoint(
         hyperparameters: replace the recorded ones.
 
     Raises:
-        ConfigurationError: if the weights do not fit the class.
+        ConfigurationError: if the file is not a checkpoint, the backbone cannot be loaded, or the
+            weights do not fit the class.
     """
     backbone = read_checkpoint(path).get(cls.CHECKPOINT_HYPER_PARAMS_KEY, {}).get("backbone")
     if backbone is not None:
@@ -256,7 +326,11 @@ def absolute_paths(values: Mapping[str, Any], directory: Path) -> dict[str, Any]
 
 
 def recorded_hyperparameters(path: str) -> dict[str, object]:
-    """Return the hyperparameters of the data module that a checkpoint records, or an empty dict."""
+    """Return the hyperparameters of the data module that a checkpoint records, or an empty dict.
+
+    Raises:
+        ConfigurationError: if the file is not a checkpoint.
+    """
     from pytorch_lightning import LightningDataModule
 
     return dict(read_checkpoint(path).get(LightningDataModule.CHECKPOINT_HYPER_PARAMS_KEY, {}))
@@ -277,7 +351,7 @@ def checkpoint_path(config: DictConfig) -> str | None:
     A relative path starts from the folder in which the command was typed.
 
     Raises:
-        ConfigurationError: if the file is missing, no checkpoint, or one of another task.
+        ConfigurationError: if the file is missing, is not a checkpoint, or is one of another task.
     """
     if config.checkpoint_path is None:
         return None
@@ -288,7 +362,10 @@ def checkpoint_path(config: DictConfig) -> str | None:
         raise ConfigurationError(
             f"checkpoint_path={config.checkpoint_path} is not a file{hint}: give a checkpoint"
         )
-    check_checkpoint(task_class(config), path)
+    from lightning_transformers.training.former_checkpoint import is_former
+
+    if not is_former(path):
+        check_checkpoint(task_class(config), path)
     return path
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
@@ -52,13 +53,23 @@ def evaluate(
 def evaluate_from_config(config: DictConfig) -> dict[str, float]:
     """Evaluate the model of `checkpoint_path`, or the untrained one, and print the metrics.
 
+    Writes `predictions.parquet` and `report.html` to the run folder.
+
     Returns:
         The metrics by name.
 
     Raises:
         ConfigurationError: for a mistake in the config, or a checkpoint of another task.
     """
+    from lightning_transformers.runs.results.recorder import PredictionRecorder  # imports torch
+    from lightning_transformers.runs.results.report import report_run
+
     check_config(config)
     seed_everything(config.training.seed)
     model, data = restore(config)
-    return evaluate(model, data, build_trainer(config))
+    recorder = PredictionRecorder(Path(config.training.run_dir))
+    trainer = build_trainer(config, recorder)
+    metrics = evaluate(model, data, trainer)
+    if trainer.is_global_zero:
+        report_run(config, data, metrics)
+    return metrics

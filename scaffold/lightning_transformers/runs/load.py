@@ -117,7 +117,10 @@ def load_by_class(
     data_class: type[TransformerDataModule] | None = None,
     trust_remote_code: bool = False,
 ) -> tuple[TaskTransformer, TransformerDataModule]:
-    """Call `load` with the arguments of version 0.1; the next minor version removes this."""
+    """Call `load` with the arguments of version 0.1, with a FutureWarning.
+
+    The next minor version removes this function.
+    """
     warnings.warn(
         "load(<class>, <path>) is now lightning_transformers.load(<path>, task_class=<class>); the "
         "next minor version removes the former arguments",
@@ -130,8 +133,8 @@ def load_by_class(
 def find_checkpoint(path: Path) -> tuple[str, Path | None]:
     """Return the checkpoint that a path stands for, and its run folder.
 
-    A run folder stands for its `checkpoints/best.ckpt`, or for `last.ckpt` if it has no best; a
-    file stands for itself.
+    A run folder stands for its `checkpoints/best.ckpt`, or, with a warning, for `last.ckpt` if it
+    has no best; a file stands for itself.
 
     Args:
         path: a run folder or a checkpoint.
@@ -193,6 +196,9 @@ def enter_project(folder: Path) -> tuple[Path, Path]:
 
     Returns:
         The project, and the folder from which the relative paths of the run start.
+
+    Raises:
+        ConfigurationError: if the manifest is malformed.
     """
     manifest = read_manifest(folder / MANIFEST)
     directory, program = Path(manifest["directory"]), manifest["command"][:1]

@@ -5,20 +5,33 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from copy import copy
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from datasets import Dataset, disable_progress_bars
-from omegaconf import DictConfig
+from hydra.utils import instantiate, to_absolute_path
+from omegaconf import DictConfig, OmegaConf
 
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.hyperparameters import to_plain
 from lightning_transformers.config.checks import check_config
-from lightning_transformers.runs.build import first_device, restore, seed_everything
+from lightning_transformers.runs.build import (
+    checkpoint_path,
+    first_device,
+    restore,
+    seed_everything,
+)
+from lightning_transformers.runs.manifest.code import code
+from lightning_transformers.runs.manifest.digests import digest_of
 
 if TYPE_CHECKING:
+    from pytorch_lightning import Trainer
+
     from lightning_transformers.base.types import Settings
     from lightning_transformers.core import TaskTransformer, TransformerDataModule
 
+FORMATS = (".csv", ".jsonl", ".parquet")
+"""Endings of an output file."""
 TRAINING_FILES = ("train_file", "validation_file", "test_file", "source_file", "target_file")
 
 
@@ -50,30 +63,35 @@ def predict(
     """
     faults: dict[int, str] = {}
     if inputs is None:
-        source = copy(data)
-        if data.predict_file:  # the files of the training may be gone
-            for name in TRAINING_FILES:
-                setattr(source, name, None)
-            source.streaming = False
-        rows = source.load_dataset()
-        if "predict" not in rows:
-            raise ConfigurationError("nothing to predict on: give inputs or a predict_file")
-        inputs = list(rows["predict"])
         from lightning_transformers.data.reading.reader import faults_of  # imports transformers
 
-        if isinstance(rows["predict"], Dataset):
-            faults = faults_of(rows["predict"])
+        rows = rows_to_predict(data)
+        inputs, faults = list(rows), faults_of(rows)
     predictions = model.predict(inputs, data, batch_size=data.batch_size)
     for index, reason in faults.items():
         predictions[index] = {"error": reason}
     return predictions
 
 
+def rows_to_predict(data: TransformerDataModule) -> Dataset:
+    """Return the rows of the data's `predict_file`; raises ConfigurationError without one."""
+    source = copy(data)
+    if data.predict_file:  # the files of the training may be gone
+        for name in TRAINING_FILES:
+            setattr(source, name, None)
+    source.streaming = False
+    rows = source.load_dataset()
+    if "predict" not in rows:
+        raise ConfigurationError("nothing to predict on: give inputs or a predict_file")
+    return rows["predict"]
+
+
 def predict_from_config(config: DictConfig) -> list[Any]:
     """Print and return the predictions on `x`, or on each row of `dataset.predict_file`.
 
     Each is printed on a line, as JSON unless it is a text. The first of the trainer's devices
-    predicts, in single precision.
+    predicts, in single precision. With `output_file`, the predictions on the rows of the file are
+    written there instead, by all of the trainer's devices.
 
     Raises:
         ConfigurationError: without `x` and `predict_file`, or for a mistake in the config.
@@ -83,12 +101,87 @@ def predict_from_config(config: DictConfig) -> list[Any]:
         raise ConfigurationError(
             "nothing to predict on: give +x=<input>, such as a text, or dataset.predict_file=<file>"
         )
+    if output_file := config.get("output_file"):
+        check_output(output_file, config)
     disable_progress_bars()
     seed_everything(config.training.seed)
     model, data = restore(config)
+    if output_file:
+        predict_file(config, model, data, Path(to_absolute_path(output_file)))
+        return []
     model.to(first_device(config))
     predictions = predict(model, data, None if config.x is None else [to_plain(config.x)])
     for prediction in predictions:
         is_text = isinstance(prediction, str)
         print(prediction if is_text else json.dumps(prediction, ensure_ascii=False))
     return predictions
+
+
+def check_output(name: str, config: DictConfig) -> None:
+    """Check the name of an output file.
+
+    Raises:
+        ConfigurationError: for an unknown ending, or without a `predict_file`.
+    """
+    if Path(name).suffix not in FORMATS:
+        raise ConfigurationError(
+            f"output_file={name} does not end with {', '.join(FORMATS)}: give a file that does"
+        )
+    if config.x is not None:
+        raise ConfigurationError(
+            "output_file takes the predictions on a file: give dataset.predict_file instead of x"
+        )
+
+
+def predicting_trainer(config: DictConfig) -> Trainer:
+    """Return a trainer on all devices of the config, which only predicts."""
+    from lightning_transformers.callbacks import ProgressBar  # imports torch
+
+    shows = config.trainer.get("enable_progress_bar", True)
+    trainer: Trainer = instantiate(
+        config.trainer,
+        strategy="auto",
+        precision="32-true",
+        fast_dev_run=False,
+        use_distributed_sampler=False,  # a rank takes its own parts
+        logger=False,
+        enable_checkpointing=False,
+        enable_model_summary=False,
+        callbacks=[ProgressBar()] if shows else [],
+    )
+    return trainer
+
+
+def predict_file(
+    config: DictConfig, model: TaskTransformer, data: TransformerDataModule, file: Path
+) -> None:
+    """Write the predictions on the data's `predict_file` to a file.
+
+    A killed command continues where it ended, if checkpoint, config, code and rows are the same.
+
+    Args:
+        config: the composed config.
+        model: the task.
+        data: its data.
+        file: the output file.
+    """
+    from lightning_transformers.data.reading.reader import faults_of
+    from lightning_transformers.runs.results.prediction_file import (  # imports torch
+        PartPredictor,
+        parts_folder,
+        predict_to_file,
+    )
+
+    rows = rows_to_predict(data)
+    checkpoint = checkpoint_path(config)
+    identity = (
+        rows._fingerprint,
+        checkpoint and digest_of(Path(checkpoint)),
+        [
+            OmegaConf.to_yaml(config[group], resolve=True)
+            for group in ("task", "dataset", "backbone")
+        ],
+        code(Path(to_absolute_path("."))),
+    )
+    predictor = PartPredictor(model, data, rows, faults_of(rows), parts_folder(file, identity))
+    predict_to_file(predictor, predicting_trainer(config), file)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from pathlib import Path
-from typing import NoReturn
 
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.run_folder import discard_if_empty, finished_run, free_name
@@ -15,24 +14,13 @@ from lightning_transformers.config.compose import find_config_dir
 from lightning_transformers.config.error_messages import user_error
 from lightning_transformers.config.exit_status import exit_on_error
 from lightning_transformers.config.launcher import is_rank_zero
+from lightning_transformers.config.line_parser import LineParser
 
 DESCRIPTION = (
     "Repeat a run with the config in its folder, and compare the metrics bit for bit. Differences "
     "in versions, code and data are printed first. "
     "Exit status: 0 for equal metrics, 1 for different ones."
 )
-
-
-class Parser(ArgumentParser):
-    """Reports a mistake in the command line as one line."""
-
-    def error(self, message: str) -> NoReturn:
-        """Raise the message of a mistake.
-
-        Raises:
-            ConfigurationError: always, with the message and the usage.
-        """
-        raise ConfigurationError(f"{message} (usage: {self.prog} <run folder> [--into <folder>])")
 
 
 def run_command(script: str | None) -> None:
@@ -68,7 +56,9 @@ def parsed(script: str | None) -> Namespace:
         ConfigurationError: for a mistake in the command line.
     """
     name = Path(sys.argv[0]).name
-    parser = Parser(f"python {name}" if script else name, description=DESCRIPTION)
+    program = f"python {name}" if script else name
+    usage = f"{program} <run folder> [--into <folder>]"
+    parser = LineParser(program, usage, DESCRIPTION)
     parser.add_argument("run_folder", type=Path, help="folder of a run, such as outputs/…/…")
     parser.add_argument(
         "--into",
@@ -84,7 +74,8 @@ def new_folder(options: Namespace) -> Path:
     run = absolute(options.run_folder)
     folder = absolute(options.into or free_name(run.with_name(f"{run.name}-rerun")))
     if is_rank_zero() and (folder.is_file() or (folder.is_dir() and any(folder.iterdir()))):
-        raise ConfigurationError(f"'{options.into}' is not empty: give another folder with --into")
+        fact = "is a file" if folder.is_file() else "is not empty"
+        raise ConfigurationError(f"'{options.into}' {fact}: give another folder with --into")
     return folder
 
 
@@ -105,6 +96,9 @@ def repeat(folder: Path, into: Path, directory: Path, script: str | None) -> int
 
     Returns:
         The exit status: 0 for equal metrics, 1 for different ones.
+
+    Raises:
+        ConfigurationError: as `rerun` does.
     """
     if not directory.is_dir():
         here = Path(script).parent if script else Path.cwd()

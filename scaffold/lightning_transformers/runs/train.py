@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+import os
+import shlex
+import sys
+from collections.abc import Callable
+from contextlib import nullcontext, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from socket import gethostname
+from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -13,13 +18,22 @@ from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.run_folder import (
     CHECKPOINTS,
     CONFIG,
+    FAILED,
+    FINISHED,
+    KILLED,
     MANIFEST,
-    METRICS,
+    RUNNING,
     Manifest,
     archive,
     archive_former_run,
+    is_run,
+    read_manifest,
+    write_manifest,
 )
+from lightning_transformers.base.run_lock import run_lock
+from lightning_transformers.base.run_log import log_detail, log_for_file, report
 from lightning_transformers.config.checks import check_config
+from lightning_transformers.config.launcher import is_rank_zero
 from lightning_transformers.runs.build import (
     build_data,
     build_model,
@@ -32,6 +46,7 @@ from lightning_transformers.runs.build import (
 )
 from lightning_transformers.runs.evaluate import evaluate
 from lightning_transformers.runs.manifest.config import without_environment
+from lightning_transformers.runs.outcome import best_of, last_lines, outcome_of, outcome_of_error
 from lightning_transformers.training.checkpoint import (
     check_resumable,
     newest_checkpoint,
@@ -45,6 +60,10 @@ if TYPE_CHECKING:
     from pytorch_lightning import Trainer
 
     from lightning_transformers.core import TaskTransformer, TransformerDataModule
+    from lightning_transformers.runs.manifest.record import Recorder
+
+LIMITS = ("max_epochs", "max_steps", "max_time")
+"""Arguments of the trainer that end a fit."""
 
 
 def train(
@@ -127,7 +146,7 @@ def train_and_record(
     announce: Callable[[Manifest], None] | None = None,
     formulas: int | None = None,
 ) -> dict[str, float]:
-    """Train with a checked config, and record the run in `training.run_dir`.
+    """Train with a checked config, record the run in `training.run_dir`, and print its metrics.
 
     Args:
         config: the config.
@@ -136,10 +155,34 @@ def train_and_record(
 
     Returns:
         As `train_from_config`.
-    """
-    from lightning_transformers.runs.manifest.record import Recorder  # imports torch
 
-    resumed = checkpoint_to_resume(config)
+    Raises:
+        ConfigurationError: for a value that the task or the data rejects, or a checkpoint that
+            training cannot resume from.
+    """
+    with run_lock(folder_of(config)) if is_rank_zero() else nullcontext():
+        resumed = checkpoint_to_resume(config)
+        if resumed and (former := ended_run(config)):
+            return former["metrics"]
+        return _train_and_record(config, resumed, announce, formulas)
+
+
+def _train_and_record(
+    config: DictConfig,
+    resumed: str | None,
+    announce: Callable[[Manifest], None] | None,
+    formulas: int | None,
+) -> dict[str, float]:
+    from lightning_transformers.data.loading import SPLITS
+    from lightning_transformers.runs.curve import Curve, CurveState
+    from lightning_transformers.runs.manifest.record import Recorder  # imports torch
+    from lightning_transformers.runs.results.recorder import ROWS_IN_TRAINING, PredictionRecorder
+    from lightning_transformers.runs.results.report import report_run
+
+    log_detail("start: %s (process %d on %s)", shlex.join(sys.argv), os.getpid(), gethostname())
+    if resumed:
+        log.info("resume=auto: resuming from %s", resumed)
+    folder = folder_of(config)
     checkpoint = resumed or checkpoint_path(config)
     if checkpoint and not resumed:
         check_resumable(checkpoint, config)
@@ -147,37 +190,102 @@ def train_and_record(
     # Later versions may infer classes or columns otherwise.
     recorded = recorded_hyperparameters(checkpoint) if checkpoint else None
     data = build_data(config, recorded=recorded)
+    for split in SPLITS:
+        data.files_of(split)  # a missing file is an error before the model is loaded
     model = build_model(config, data)
+    state = read_training_state(str(checkpoint)) if checkpoint else {}
     if formulas is not None or checkpoint:
-        model.formulas = formulas or recorded_formulas(read_training_state(str(checkpoint)))
-    recorder = Recorder(config, model, data, announce)
-    trainer = build_trainer(config, recorder)
+        model.formulas = formulas or recorded_formulas(state)
+    recorder, kept = Recorder(config, model, data, announce), CurveState()
+    predictions = PredictionRecorder(folder, limit=ROWS_IN_TRAINING)
+    curve = Curve.of(state, loggers_of(folder)) if resumed else None
+    loggers = curve.continue_loggers(config.logger) if curve else config.logger
+    trainer = build_trainer(config, recorder, kept, predictions, loggers=loggers)
+    try:
+        if trainer.is_global_zero:
+            record_config(config, checkpoint, resumes=resumed is not None)
+            if curve:
+                curve.restore(trainer.loggers, kept.recent)
+        metrics = train(
+            model,
+            data,
+            trainer,
+            checkpoint_path=checkpoint,
+            validate_before_fit=config.training.validate_before_fit and not resumed,
+        )
+        outcome = outcome_of(trainer) | best_of(trainer, folder)
+        tested = evaluate_best(model, data, trainer) if config.training.run_test_after_fit else {}
+        end(recorder, folder, tested, **outcome, metrics=metrics | tested)
+    except BaseException as error:
+        if trainer.is_global_zero:
+            outcome = outcome_of_error(error)
+            if outcome["status"] == FAILED:
+                log_for_file(logging.ERROR, outcome["reason"], error)
+            with suppress(OSError):  # of a full disk; the error of the run counts
+                end(recorder, folder, {}, **outcome, **best_of(trainer, folder))
+        raise
     if trainer.is_global_zero:
-        record_config(config, checkpoint, resumes=resumed is not None)
-    metrics = train(
-        model,
-        data,
-        trainer,
-        checkpoint_path=checkpoint,
-        validate_before_fit=config.training.validate_before_fit,
-    )
-    tested = evaluate_best(model, data, trainer) if config.training.run_test_after_fit else {}
-    if trainer.is_global_zero:
-        recorder.finish(metrics | tested)
-        validated = {name: value for name, value in metrics.items() if name.startswith("val/")}
-        if validated:
-            print(f"Last validation: {in_one_line(validated)}")
-        if tested:
-            print(f"Test of the best: {in_one_line(tested)}")
-        print(f"Run folder: {config.training.run_dir}")
+        report_run(config, data, metrics | tested)
     return metrics | tested
+
+
+def end(recorder: Recorder, folder: Path, tested: dict[str, float], **outcome: Any) -> None:
+    """Record how a run ended, and report it in the last lines of its output.
+
+    Args:
+        recorder: the recorder of the run.
+        folder: the run folder.
+        tested: the metrics of the test, empty without a test.
+        outcome: see `Recorder.finish`.
+    """
+    if manifest := recorder.finish(**outcome):
+        for line in last_lines(manifest, folder, tested):
+            report(line)
+
+
+def folder_of(config: DictConfig) -> Path:
+    """Return the run folder of a config."""
+    return Path(config.training.run_dir)
+
+
+def loggers_of(folder: Path) -> dict[str, str | int]:
+    """Return the id or version of the run of each logger, as the manifest of a run has it."""
+    file = folder / MANIFEST
+    return read_manifest(file).get("loggers", {}) if file.is_file() else {}
+
+
+def ended_run(config: DictConfig) -> Manifest | None:
+    """Report that the run that `resume=auto` names has ended, and return its manifest.
+
+    A run has ended by itself or early, at the limits (`LIMITS`) that the config has, too.
+
+    Returns:
+        The manifest with its `metrics`; None if a run starts, or is resumed or extended.
+    """
+    folder = folder_of(config)
+    if not is_run(folder):
+        return None
+    manifest = read_manifest(folder / MANIFEST)
+    then, now = OmegaConf.load(folder / CONFIG), config
+    limits = [f"trainer.{name}" for name in LIMITS]
+    same = all(OmegaConf.select(then, key) == OmegaConf.select(now, key) for key in limits)
+    if "metrics" not in manifest or not same:
+        return None
+    if is_rank_zero():
+        status, reason = manifest.get("status", FINISHED), manifest.get("reason", "")
+        print(
+            f"The run in {folder} has ended ({status}{reason and f': {reason}'}): to extend it, "
+            "give a larger trainer.max_epochs or trainer.max_steps"
+        )
+    return manifest
 
 
 def checkpoint_to_resume(config: DictConfig) -> str | None:
     """Return the newest checkpoint of the run folder if `resume=auto` is set, else None.
 
     Raises:
-        ConfigurationError: for another value of `resume`, or a checkpoint of another task.
+        ConfigurationError: for another value of `resume`, or if training with the config cannot
+            resume from the checkpoint, see `check_checkpoint` and `check_resumable`.
     """
     resume = config.get("resume")
     if resume is None:
@@ -187,34 +295,33 @@ def checkpoint_to_resume(config: DictConfig) -> str | None:
             f"resume={resume} is not known: give resume=auto for the newest checkpoint in the run "
             "folder, or +checkpoint_path=<file> for another"
         )
-    folder = Path(config.training.run_dir)
+    folder = folder_of(config)
     found = newest_checkpoint(folder / CHECKPOINTS)
     if found is None:
         log.info("resume=auto: no checkpoint in %s, training starts at the first step", folder)
     else:
         check_checkpoint(task_class(config), found)
         check_resumable(found, config)
-        log.info("resume=auto: resuming from %s", found)
     return found
 
 
-def in_one_line(metrics: Mapping[str, float]) -> str:
-    """Return metrics as one line for the console, each to four significant digits."""
-    return ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
-
-
 def record_config(config: DictConfig, checkpoint: str | None, resumes: bool) -> None:
-    """Write the config into the run folder, and archive the records of an earlier run in it.
+    """Write the config into the run folder, and archive an earlier run in it.
+
+    Of a run that is resumed, the metrics and the manifest are renamed; of another one, all files
+    are moved, see `archive_former_run`.
 
     Args:
         config: the config.
         checkpoint: the checkpoint that the run starts from or resumes.
         resumes: whether the run in the folder is resumed; otherwise another one starts.
     """
-    folder = Path(config.training.run_dir)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = folder_of(config)
+    if (file := folder / MANIFEST).is_file():
+        former = read_manifest(file)
+        if former.get("status") == RUNNING:  # without its lock
+            write_manifest(file, former | {"status": KILLED})
     if resumes:
-        archive(folder / METRICS)
         archive(folder / MANIFEST)
     else:
         archive_former_run(folder, start=checkpoint)

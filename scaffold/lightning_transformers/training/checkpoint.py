@@ -15,6 +15,10 @@ if TYPE_CHECKING:  # configs are checked before torch is imported
     from lightning_transformers.base.types import Checkpoint, Settings
 
 
+TAKE_WEIGHTS = "python export.py task=<task> +checkpoint_path=<file> export_dir=<folder>"
+"""The command that takes over the weights of a checkpoint of lightning-transformers."""
+
+
 def read_checkpoint(path: str) -> Checkpoint:
     """Load a Lightning checkpoint; its tensors are memory-mapped, on the CPU.
 
@@ -35,8 +39,8 @@ def read_checkpoint(path: str) -> Checkpoint:
         content = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
     except UnpicklingError as error:
         raise ConfigurationError(
-            f"{path} contains pickled objects and cannot be loaded safely: give a "
-            "checkpoint written by this package"
+            f"{path} contains pickled objects and cannot be loaded safely: give a checkpoint "
+            f"written by this package (of lightning-transformers, take the weights: {TAKE_WEIGHTS})"
         ) from error
     except (OSError, RuntimeError) as error:
         raise ConfigurationError(
@@ -50,6 +54,11 @@ def read_checkpoint(path: str) -> Checkpoint:
     return content
 
 
+def is_of_predecessor(content: Checkpoint) -> bool:
+    """Return whether lightning-transformers wrote a checkpoint: it names no `backbone`."""
+    return "hparams_name" in content and "backbone" not in content.get("hyper_parameters", {})
+
+
 def read_training_state(path: str) -> Checkpoint:
     """Load a checkpoint that training can resume from.
 
@@ -60,6 +69,12 @@ def read_training_state(path: str) -> Checkpoint:
         ConfigurationError: if the file cannot be read, or contains only weights.
     """
     content = read_checkpoint(path)
+    if is_of_predecessor(content):
+        raise ConfigurationError(
+            f"checkpoint_path={path} is of lightning-transformers, and training cannot resume from "
+            f"it: take its weights ({TAKE_WEIGHTS}), and train with "
+            "backbone.pretrained_model_name_or_path=<folder>"
+        )
     if "optimizer_states" not in content:
         raise ConfigurationError(
             f"checkpoint_path={path} contains only weights (save_weights_only=true): training "
@@ -76,8 +91,8 @@ def check_resumable(path: str, config: DictConfig) -> None:
         config: the composed config.
 
     Raises:
-        ConfigurationError: if the file cannot be read, was trained with another optimizer or
-            adapter, or is beyond `max_epochs` or `max_steps`.
+        ConfigurationError: if the file cannot be read, was trained with another optimizer,
+            adapter or freezing, or is beyond `max_epochs` or `max_steps`.
     """
     content = read_training_state(path)
     recorded = content.get("hyper_parameters", {})
@@ -87,6 +102,13 @@ def check_resumable(path: str, config: DictConfig) -> None:
             raise ConfigurationError(
                 f"checkpoint_path={path} was trained with {name} {then}, not with {now}: restore "
                 f"{name}, or start a new run in another hydra.run.dir"
+            )
+    for name in ("freeze", "freeze_epochs", "head_learning_rate"):
+        then, now = recorded.get(name), config.task.get(name)
+        if then != now:
+            raise ConfigurationError(
+                f"checkpoint_path={path} was trained with task.{name}={then}, not with {now}: set "
+                f"it again, or start a new run in another hydra.run.dir"
             )
     loop = content.get("loops", {}).get("fit_loop", {})
     epochs = loop.get("epoch_progress", {}).get("current", {}).get("ready", 0)

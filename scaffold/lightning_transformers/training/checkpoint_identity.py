@@ -29,7 +29,7 @@ def check_task(cls: type, checkpoint: Checkpoint, path: str) -> None:
     """Check that a checkpoint and a class have the same task of the runtime as base.
 
     Args:
-        cls: the class that is to load the checkpoint.
+        cls: the class that is to load the checkpoint; one without such a base passes.
         checkpoint: the loaded checkpoint; one without a recorded base passes.
         path: path of the checkpoint, for the error message.
 

@@ -12,7 +12,8 @@ from torch import Tensor
 from torch.nn import Parameter
 
 from lightning_transformers.base.atomic import write_atomically
-from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.base.errors import ConfigurationError, disk_full
+from lightning_transformers.base.run_log import log_detail
 from lightning_transformers.base.types import Checkpoint
 
 LOADABLE = (Tensor, Parameter, dict, OrderedDict, list, tuple, set)
@@ -29,16 +30,23 @@ class SafeCheckpointIO(TorchCheckpointIO):
     def save_checkpoint(
         self, checkpoint: Checkpoint, path: str | Path, storage_options: object = None
     ) -> None:
-        """Write a checkpoint; raises ConfigurationError if it could not be loaded safely."""
+        """Write a checkpoint, or leave the former one intact.
+
+        Raises:
+            ConfigurationError: if it could not be loaded safely, or the disk is full.
+        """
         if "://" in str(path):  # an object store writes atomically
             require_loadable(checkpoint)
             super().save_checkpoint(checkpoint, path, storage_options)
             return
         try:
             write_checkpoint(checkpoint, Path(path))
-        except Exception as error:  # of pickle, or of code that it calls
+        except Exception as error:  # of the disk, of pickle, or of code that it calls
+            if line := disk_full(error, os.path.relpath(path)):
+                raise ConfigurationError(line) from error
             require_loadable(checkpoint, error)
             raise
+        log_detail("saved %s at step %d", os.path.relpath(path), checkpoint["global_step"])
 
 
 def write_checkpoint(checkpoint: Checkpoint, target: Path) -> None:

@@ -4,15 +4,22 @@ Lightning has no public API for these. A test names each attribute, so that an i
 version of Lightning fails there.
 """
 
-from collections.abc import Mapping
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Mapping
 from types import FrameType
+from typing import Any
 
 import torch
 from lightning_fabric.plugins import CheckpointIO, TorchCheckpointIO
-from pytorch_lightning import Trainer
+from lightning_fabric.utilities.apply_func import convert_tensors_to_scalars
+from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import RichProgressBar
 from pytorch_lightning.loops.fit_loop import RestartStage
 from pytorch_lightning.trainer.connectors.signal_connector import _SignalConnector
+from rich import get_console
 from torch import Tensor, distributed
 
 from lightning_transformers.base.types import Checkpoint
@@ -37,6 +44,36 @@ def replace_checkpoint_io(trainer: Trainer, new: CheckpointIO) -> None:
         writer._checkpoint_io = new  # type: ignore[attr-defined]
 
 
+def logging_step(trainer: Trainer) -> int:
+    """Return the step under which Lightning logs the next row of a fit."""
+    return trainer.fit_loop.epoch_loop._batches_that_stepped
+
+
+def unlogged_row(trainer: Trainer) -> dict[str, float] | None:
+    """Return the row that Lightning logs after `on_train_batch_end`, None at any other time.
+
+    A run that resumes from a checkpoint written in that hook does not log it.
+    """
+    loop, connector = trainer.fit_loop.epoch_loop, trainer._logger_connector
+    total = loop.batch_progress.total
+    if total.completed == total.processed or not connector.should_update_logs:  # type: ignore[attr-defined]
+        return None
+    if loop._should_accumulate() and trainer.lightning_module.automatic_optimization:
+        return None
+    row: dict[str, float] = convert_tensors_to_scalars(connector.metrics["log"])
+    return row | {"epoch": trainer.current_epoch} if row else None
+
+
+def validate_at_epoch_end(trainer: Trainer) -> None:
+    """Validate within `on_train_epoch_end`, and log the metrics at the last step of the epoch."""
+    loop = trainer.fit_loop.epoch_loop
+    loop._batches_that_stepped -= 1
+    trainer.validating = True
+    loop.val_loop.run()
+    trainer.training = True
+    loop._batches_that_stepped += 1
+
+
 def advance_progress(trainer: Trainer, loops: Checkpoint) -> None:
     """Let a resumed run perform what was due after the last batch of a checkpoint.
 
@@ -50,6 +87,7 @@ def advance_progress(trainer: Trainer, loops: Checkpoint) -> None:
     loop = trainer.fit_loop.epoch_loop
     total = loop.batch_progress.total
     if total.completed == total.processed:  # type: ignore[attr-defined]
+        reopen_epoch(trainer, loops)
         return  # on_train_batch_end is over
     fetcher = trainer.fit_loop._data_fetcher
     validates = fetcher is not None and loop._should_check_val_fx(fetcher)
@@ -65,15 +103,34 @@ def advance_progress(trainer: Trainer, loops: Checkpoint) -> None:
         state["epoch_loop.state_dict"]["_batches_that_stepped"] += 1
 
 
-def finish_epoch(trainer: Trainer) -> None:
-    """Let a run that resumes at the end of an epoch continue with the next one.
+def reopen_epoch(trainer: Trainer, loops: Checkpoint) -> None:
+    """Let a run that is extended beyond `max_steps` continue within the epoch that these cut short.
 
-    With `max_steps` but no `max_epochs`, Lightning would repeat the end of the epoch.
+    Args:
+        trainer: the trainer, at the end of a fit, or else nothing changes.
+        loops: the checkpoint's `loops`; changed in place.
+    """
+    epochs: Any = trainer.fit_loop.epoch_progress.current
+    is_whole = trainer.fit_loop.epoch_loop._num_ready_batches_reached()
+    if epochs.ready and epochs.completed == epochs.ready and not is_whole:
+        for count in loops["fit_loop"]["epoch_progress"].values():
+            count["processed"] -= 1
+            count["completed"] -= 1
+
+
+def finish_epoch(trainer: Trainer) -> None:
+    """Let a run that resumes at or after the end of an epoch continue with the next one.
+
+    Lightning would repeat the end of the epoch: with `max_steps` but no `max_epochs`, and after the
+    end of a fit, that is in a run that is extended.
     """
     loop = trainer.fit_loop
+    epochs: Any = loop.epoch_progress.total
     if loop.restarted_on_epoch_end and loop._iteration_based_training():
         loop.epoch_progress.increment_completed()
         loop._restart_stage = RestartStage.RESUMED_ON_EPOCH_END
+        loop._restarting = loop.epoch_loop.restarting = False
+    elif loop.restarting and epochs.completed == epochs.ready > 0:
         loop._restarting = loop.epoch_loop.restarting = False
 
 
@@ -99,7 +156,38 @@ class AgreedSIGTERM(_SignalConnector):
     def __init__(self, trainer: Trainer) -> None:
         super().__init__(trainer)
         self.received_here = False
+        self.is_interrupt = False
+        """Whether the signal was Ctrl-C."""
+        self.is_training = False
+        """Whether steps are trained, so that an interrupted run can be saved."""
+        self.pid = os.getpid()
         trainer._signal_connector = self
+
+    def handle_interrupts(self) -> None:
+        """Handle Ctrl-C from now on, unless it is handled already; also in dataloader workers."""
+        in_main = threading.current_thread() is threading.main_thread()
+        if in_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            signal.signal(signal.SIGINT, self.interrupt)
+
+    @classmethod
+    def release_interrupts(cls) -> None:
+        """Undo `handle_interrupts` of any trainer."""
+        handler = signal.getsignal(signal.SIGINT)
+        if isinstance(getattr(handler, "__self__", None), cls):
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def interrupt(self, signum: int, _: FrameType | None) -> None:
+        """Handle Ctrl-C as SIGTERM while steps are trained, but the second one at once.
+
+        Raises:
+            KeyboardInterrupt: for the second one, and before and after the training.
+        """
+        if os.getpid() != self.pid:  # a dataloader worker, which the trainer ends
+            return
+        if self.is_interrupt or not self.is_training:
+            raise KeyboardInterrupt
+        self.is_interrupt = self.received_here = True
+        print("Ctrl-C: the run ends after this step and is saved; a second one ends it at once")
 
     def _sigterm_notifier_fn(self, signum: object, _: FrameType | None) -> None:
         self.received_here = True
@@ -130,9 +218,61 @@ class AgreedSIGTERM(_SignalConnector):
 
 
 class ProgressBar(RichProgressBar):
-    """Lightning's progress bar with epochs counted from 1, as in `trainer.max_epochs`."""
+    """Lightning's progress bar with epochs counted from 1, as in `trainer.max_epochs`.
+
+    Off where the output is neither a terminal nor a notebook. It stops when `breakpoint()` starts a
+    debugger, and restarts once the debugger traces no more.
+    """
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Disable the bar without a terminal; stop it before `sys.breakpointhook` is called."""
+        super().setup(trainer, pl_module, stage)
+        if not (get_console().is_terminal or get_console().is_jupyter):
+            self.disable()
+        if self.is_enabled and not isinstance(sys.breakpointhook, _StoppingHook):
+            sys.breakpointhook = _StoppingHook(self, sys.breakpointhook)
+
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Stop the bar, and restore `sys.breakpointhook`."""
+        super().teardown(trainer, pl_module, stage)
+        self._restore_hook()
+
+    def on_exception(
+        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
+    ) -> None:
+        """Stop the bar, and restore `sys.breakpointhook`."""
+        super().on_exception(trainer, pl_module, exception)
+        self._restore_hook()
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Update the bar, and restart it after a debugger."""
+        if self._progress_stopped and sys.gettrace() is None:
+            self._init_progress(trainer)
+        super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
+
+    def _restore_hook(self) -> None:
+        if isinstance(sys.breakpointhook, _StoppingHook):
+            sys.breakpointhook = sys.breakpointhook.former
 
     def _get_train_description(self, current_epoch: int) -> str:
         limit = self.trainer.max_epochs
         text = f"Epoch {current_epoch + 1}" + (f"/{limit}" if limit and limit > 0 else "")
         return text.ljust(len(self.validation_description))  # keeps the bars aligned
+
+
+class _StoppingHook:
+    """A `sys.breakpointhook` that stops a bar, and is then replaced by the former hook.
+
+    `__call__` is a property: a method would be the frame in which the debugger stops.
+    """
+
+    def __init__(self, bar: ProgressBar, former: Callable[..., Any]) -> None:
+        self.bar, self.former = bar, former
+
+    @property
+    def __call__(self) -> Callable[..., Any]:
+        """The former hook; the bar is stopped when it is looked up."""
+        self.bar._stop_progress()
+        return self.former

@@ -12,6 +12,7 @@ from pytorch_lightning.callbacks import EarlyStopping, GradientAccumulationSched
 from pytorch_lightning.callbacks.early_stopping import EarlyStoppingReason
 from torch import Tensor, distributed, nn
 from torch.distributed.tensor import DTensor
+from torch.optim.lr_scheduler import LambdaLR
 from transformers import PreTrainedModel
 
 from lightning_transformers.base.run_folder import rebase_paths
@@ -86,6 +87,18 @@ def epochs_done(trainer: Trainer | None) -> int:
     return epochs.processed if epochs else 0
 
 
+def limit_reached(trainer: Trainer) -> str | None:
+    """Return the limit that a fit has reached, such as `max_epochs=2`, or None."""
+    limits = {
+        "max_steps": (trainer.max_steps, trainer.global_step),
+        "max_epochs": (trainer.max_epochs, epochs_done(trainer)),
+    }
+    for name, (limit, done) in limits.items():
+        if limit is not None and 0 <= limit <= done:
+            return f"{name}={limit}"
+    return None
+
+
 def capture_state(task: ExactTask) -> list[Checkpoint]:
     """Return the state of each rank that Lightning's checkpoint lacks.
 
@@ -158,6 +171,24 @@ def has_stopped(trainer: Trainer) -> bool:
         and callback.stopping_reason != EarlyStoppingReason.NOT_STOPPED
         for callback in fields(trainer).callbacks
     )
+
+
+def follow_schedule(trainer: Trainer) -> None:
+    """Set the learning rates of schedules that differ from those of the checkpoint.
+
+    In a run that is extended, the optimizer would make its first step with the rate at which the
+    shorter schedule has ended: zero.
+
+    Args:
+        trainer: the trainer of the resumed run.
+    """
+    for schedule in (config.scheduler for config in trainer.lr_scheduler_configs):
+        if isinstance(schedule, LambdaLR):
+            factors = zip(schedule.base_lrs, schedule.lr_lambdas, strict=True)
+            rates = [base * factor(schedule.last_epoch) for base, factor in factors]
+            if rates != schedule.get_last_lr():  # in the checkpoint
+                for group, rate in zip(schedule.optimizer.param_groups, rates, strict=True):
+                    group["lr"] = rate
 
 
 def restore_state(task: ExactTask, states: Sequence[Checkpoint]) -> None:

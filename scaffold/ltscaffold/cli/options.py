@@ -1,7 +1,9 @@
 """Options that commands share, and the execution of a plan."""
 
 import inspect
+import shlex
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -86,6 +88,9 @@ def execute(project: Path, make_plan: MakePlan, dry_run: bool, diff: bool, as_js
         diff: only print a patch.
         as_json: print JSON instead of text.
 
+    Returns:
+        The plan, if it has no conflicts.
+
     Raises:
         ScaffoldError: if both `diff` and `as_json` are set.
     """
@@ -93,9 +98,14 @@ def execute(project: Path, make_plan: MakePlan, dry_run: bool, diff: bool, as_js
     from ltscaffold.writing.transaction import apply, preview
 
     if diff and as_json:
-        raise ScaffoldError("--diff and --json exclude each other; --json includes the patches")
+        raise ScaffoldError(
+            "--diff and --json exclude each other; omit --diff, --json includes the patches"
+        )
     dry_run = dry_run or diff
     plan = (preview if dry_run else apply)(project, make_plan)
+    if plan.next_steps and project.resolve() != Path.cwd():
+        enter = f"cd {shlex.quote(str(project))}"
+        plan = replace(plan, next_steps=[enter, *plan.next_steps])
     if diff:
         show_patch(plan.diff())
     else:

@@ -44,7 +44,7 @@ class Name:
 
     @property
     def source(self) -> str:
-        """The alias as source code."""
+        """The name as an import statement has it, such as `a` or `a as b`."""
         return f"{self.name or self.module}{f' as {self.alias}' if self.alias else ''}"
 
 

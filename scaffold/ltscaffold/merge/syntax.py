@@ -36,7 +36,7 @@ class Source:
         return "".join(self.lines[first - 1 : last])
 
     def units(self) -> list[Unit]:
-        """Return the statements of the module."""
+        """Return the statements of the module as units, and comments that precede none."""
         return self.block(self.tree.body, 1, len(self.lines))
 
     def members(self, node: Definition) -> list[Unit]:
@@ -61,13 +61,13 @@ class Source:
         return number_duplicates(units + split_comments(self.lines[following - 1 : last], None))
 
     def start(self, node: ast.stmt) -> int:
-        """Return the first line of a statement, decorators included."""
+        """Return the first line of a statement, from 1, decorators included."""
         decorators = node.decorator_list if isinstance(node, Definition) else ()
         first: int = min([node.lineno, *(decorator.lineno for decorator in decorators)])
         return first
 
     def end(self, node: ast.stmt) -> int:
-        """Return the last line of a statement, comments at the end of its body included."""
+        """Return the last line of a statement, from 1, comments at the end of its body included."""
         assert node.end_lineno is not None
         last = node.end_lineno
         if not isinstance(node, Definition):

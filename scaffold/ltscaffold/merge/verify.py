@@ -5,8 +5,9 @@ bound before they are used; attributes of `self`, signatures and origins are com
 """
 
 import ast
+import copy
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from functools import cached_property
 
 from ltscaffold.merge.draft import Mark
@@ -40,11 +41,18 @@ class Names:
     @cached_property
     def undefined(self) -> dict[str, int]:
         """The names that code uses before they are bound, or never bound, with the first line."""
-        from pyflakes import checker, messages  # takes 20 ms, and only merges need it
+        return _undefined(self.tree)
 
-        kinds = (messages.UndefinedName, messages.UndefinedLocal, messages.UndefinedExport)
-        found = [each for each in checker.Checker(self.tree).messages if isinstance(each, kinds)]
-        return {str(each.message_args[0]): each.lineno for each in reversed(found)}
+    def undefined_texts(self, names: Container[str]) -> dict[str, int]:
+        """Return texts such as "x" in `globals()["x"]` that `undefined` would have as names.
+
+        Args:
+            names: the texts that can be names.
+        """
+        texts = {node.value for node in ast.walk(self.tree) if isinstance(node, ast.Constant)}
+        if not any(isinstance(text, str) and text in names for text in texts):
+            return {}
+        return _undefined(_TextsAsNames(names).visit(copy.deepcopy(self.tree)))
 
     @cached_property
     def origins(self) -> dict[str, str]:
@@ -53,7 +61,7 @@ class Names:
         return {name.bound: name.origin for name in bindings(self.tree.body)} | defined
 
     def line(self, name: str) -> int:
-        """Return the line of the first statement of the module that binds a name."""
+        """Return the line of the first statement of the module that binds a name, else 1."""
         for node in self.tree.body:
             if name in {*_defined(node), *(each.bound for each in bindings([node]))}:
                 return node.lineno
@@ -96,8 +104,37 @@ class Names:
             self.interfaces.setdefault(node.name, " ".join(map(ast.dump, parts)))
 
 
+class _TextsAsNames(ast.NodeTransformer):
+    """Replace texts by names, but in `__all__`, which pyflakes knows, and in f-strings."""
+
+    def __init__(self, names: Container[str]) -> None:
+        self.names = names
+
+    def visit_Assign(self, node: ast.Assign) -> ast.AST:
+        return node if ast.unparse(node.targets[0]) == "__all__" else self.generic_visit(node)
+
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.AST:
+        return node
+
+    def visit_Constant(self, node: ast.Constant) -> ast.AST:
+        if not isinstance(node.value, str) or node.value not in self.names:
+            return node
+        return ast.copy_location(ast.Name(node.value, ast.Load()), node)
+
+
+def _undefined(tree: ast.Module) -> dict[str, int]:
+    from pyflakes import checker, messages  # takes 20 ms, and only merges need it
+
+    kinds = (messages.UndefinedName, messages.UndefinedLocal, messages.UndefinedExport)
+    found = [each for each in checker.Checker(tree).messages if isinstance(each, kinds)]
+    return {str(each.message_args[0]): each.lineno for each in reversed(found)}
+
+
 def defects(ours: Names, base: Names, theirs: Names, result: Names) -> Iterator[Mark]:
-    """Yield a mark for each name that a merge leaves unbound or gives another meaning.
+    """Yield a mark for each name that a merge leaves unbound or with another meaning.
+
+    A name has another meaning if the template removed it and ours keeps it, changed its signature
+    while code of ours uses it, or added one that ours defines otherwise.
 
     Args:
         ours: the module as edited.
@@ -105,9 +142,12 @@ def defects(ours: Names, base: Names, theirs: Names, result: Names) -> Iterator[
         theirs: as rendered now.
         result: as merged.
     """
-    for name, line in result.undefined.items():
-        if name not in ours.undefined and name not in theirs.undefined:
-            yield _mark(line, name, "the merge leaves it undefined here")
+    named = ours.origins.keys()
+    unbound = [each.undefined for each in (ours, theirs, result)]
+    unbound_texts = [each.undefined_texts(named) for each in (ours, theirs, result)]
+    for mine, new, found in (unbound, unbound_texts):
+        for name in sorted(found.keys() - mine.keys() - new.keys()):
+            yield _mark(found[name], name, "the merge leaves it undefined here")
     lost = (ours.bound.keys() | base.bound.keys()) - result.bound.keys()
     for member in sorted(lost & result.used.keys()):
         yield _mark(result.used[member], member[1], "used here; the merge leaves it undefined")

@@ -66,6 +66,9 @@ def located_files(
 
     Returns:
         The files, and the modules that the user moved.
+
+    Raises:
+        ScaffoldError: if the templates of a version are not available, or have an error.
     """
     files: Files = {}
     for version in sorted({component.template_version for component in components}):

@@ -15,6 +15,9 @@ def initial_answers(package: str = DEFAULT_PACKAGE, url: str = source.SOURCE_URL
     Args:
         package: the folder of the components.
         url: the source of the templates.
+
+    Raises:
+        ScaffoldError: if the source is not trusted, not in the cache or has no version.
     """
     return Answers(version=source.versions(url)[-1], source=url, package=package)
 

@@ -3,7 +3,7 @@
 import ast
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path, PurePath
 
 from ltscaffold.git import ignored_paths
@@ -12,6 +12,8 @@ NOT_SOURCES = {"__pycache__", "node_modules", "outputs"}
 """Folders with files that a project has not written, besides environments and recorded runs."""
 SOURCES = {".cfg", ".ini", ".py", ".sh", ".toml", ".yaml", ".yml"}
 """Suffixes of the files that codemods read."""
+TEXTS = SOURCES | {"", ".ipynb", ".md", ".rst"}
+"""Suffixes of the files that may name a component, such as a Makefile and notebooks."""
 MAX_BYTES = 1_000_000
 """A larger file is data."""
 RUN = {"config.yaml", "manifest.yaml"}
@@ -34,10 +36,14 @@ def methods(code: bytes | str | None) -> Iterator[tuple[str, ast.FunctionDef]]:
             yield from ((node.name, function) for function in functions)
 
 
-def sources(project: Path) -> list[str]:
+def sources(project: Path, suffixes: Container[str] = SOURCES) -> list[str]:
     """Return the paths of code and configs in a project, relative to it, sorted.
 
     Files that git ignores, large files, environments and runs are omitted.
+
+    Args:
+        project: the folder of the project.
+        suffixes: those of the files.
     """
     found = []
     for folder, folders, names in os.walk(project):
@@ -45,9 +51,14 @@ def sources(project: Path) -> list[str]:
             folders.clear()
             continue
         folders[:] = [name for name in folders if not (name.startswith(".") or name in NOT_SOURCES)]
-        paths = (Path(folder, name) for name in names if PurePath(name).suffix in SOURCES)
+        paths = (Path(folder, name) for name in names if PurePath(name).suffix in suffixes)
         found += [p.relative_to(project).as_posix() for p in paths if is_small_file(p)]
     return sorted(set(found) - set(ignored_paths(project, found)))
+
+
+def python_files(project: Path) -> list[str]:
+    """Return the paths of the Python files among `sources`."""
+    return [path for path in sources(project) if path.endswith(".py")]
 
 
 def is_small_file(path: Path) -> bool:

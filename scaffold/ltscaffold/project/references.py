@@ -53,7 +53,7 @@ class Option:
 
 
 def rename_in_python(code: str, module: str, paths: Paths) -> str:
-    """Rename the names in Python code that refer to a path; strings are unchanged.
+    """Return Python code with the names that refer to a path renamed; strings are unchanged.
 
     Args:
         code: of a module; returned as it is if it is not valid Python.
@@ -254,7 +254,7 @@ def _renamed_value(
     if DOTTED.fullmatch(value):
         return paths.renamed(value)
     # `override /task@package`, `optional task`
-    if re.fullmatch(rf"((override|optional)\s+)*/?{group}(@\S+)?", key):
+    if re.fullmatch(rf"((override|optional)\s+|\+)*/?{group}(@\S+)?", key):
         return re.sub(rf"(^|,)(\s*){former}(?=\s*(,|$))", rf"\g<1>\g<2>{option.new}", value)
     if key == "defaults":
         found = re.fullmatch(r"((?:(?:override|optional)\s+)*)([^@\s]+)(@\S+)?", value)

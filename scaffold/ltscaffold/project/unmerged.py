@@ -26,11 +26,13 @@ def unmerged_files(project: Path) -> list[str]:
 
 
 def next_steps(project: Path, resolved: Collection[str]) -> list[str]:
-    """Return the commands that continue the merge, rebase or cherry-pick.
+    """Return the commands that add resolved files and continue the merge, rebase or cherry-pick.
+
+    They end with `git status` instead if other files are unmerged.
 
     Args:
         project: the folder of the project.
-        resolved: the paths that need no further work.
+        resolved: the paths to add, relative to the project.
     """
     add = shlex.join(["git", "add", *sorted(resolved)])
     operation = OPERATIONS.get(_head(project))

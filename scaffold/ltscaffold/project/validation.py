@@ -1,6 +1,7 @@
 """Check that a project can have a component: its name, its base, its hooks and recipes."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from ltscaffold.errors import ScaffoldError
 from ltscaffold.record.answers import Answers, Component
@@ -14,10 +15,13 @@ from ltscaffold.record.component_types import (
 from ltscaffold.record.names import check_name
 from ltscaffold.templating.catalog import Catalog
 from ltscaffold.templating.source import SOURCE_URL
+from ltscaffold.writing.plan import check_not_taken
 
 
 def config_group(catalog: Catalog, answers: Answers, new: ComponentType, base: str) -> str:
-    """Return the config group of a base: a task of the runtime, or of the project.
+    """Return the config group of a base, a task of the runtime or of the project.
+
+    It is empty for a callback.
 
     Args:
         catalog: the catalog of the project's templates.
@@ -75,6 +79,22 @@ def check_new_name(catalog: Catalog, answers: Answers, new: ComponentType, name:
     taken = [component.type for component in answers.components if component.name == name]
     if taken:
         raise ScaffoldError(f"this project has a {taken[0]} '{name}' already; choose another name")
+
+
+def check_not_hidden(project: Path, answers: Answers, component: Component) -> None:
+    """Check that the user has no module that a component's module would hide, or be hidden by.
+
+    Args:
+        project: the folder of the project.
+        answers: the record of the project.
+        component: the component to create.
+
+    Raises:
+        ScaffoldError: if there is one.
+    """
+    module = f"{answers.package}/{component.module.replace('.', '/')}"
+    package = f"{answers.package}/{component.module.partition('.')[0]}"
+    check_not_taken(project, [f"{package}.py", f"{module}/__init__.py"])
 
 
 def checked_fragments(

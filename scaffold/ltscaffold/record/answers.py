@@ -39,9 +39,10 @@ class Component:
         type: a key of `COMPONENT_TYPES`.
         name: name of its module, config and test.
         group: its config group, such as `nlp`; empty for a callback.
-        base: the task that it is based on, of the runtime or of the project.
-        fragments: its hooks and recipes, `hooks/<name>` and `recipes/<name>`, in the order they
-            were added.
+        base: the task that it is based on, of the runtime or of the project; of a dataset the task
+            that it is for, of a callback `CALLBACK_BASE`.
+        fragments: its hooks and recipes as template fragments, such as `hooks/setup` or
+            `recipes/lora`, in the order they were added.
         template_version: the version of the templates that rendered it.
         folder: the folder of the package that holds its module; empty: a package of its own.
     """

@@ -53,7 +53,7 @@ def check_name(noun: str, name: str) -> None:
 
 
 def is_installed(name: str) -> bool:
-    """Return whether a package outside the project can be imported as `name`."""
+    """Return whether a package outside the working directory can be imported as `name`."""
     project = Path.cwd()
     elsewhere = [path for path in sys.path if path and Path(path).resolve() != project]
     return PathFinder.find_spec(name, elsewhere) is not None

@@ -24,6 +24,8 @@ _checked: set[Path] = set()
 def cached(name: str, make: Callable[[Path], object]) -> Path:
     """Return the cached folder `name`; where it is missing or damaged, it is made.
 
+    A damaged one is reported on stderr.
+
     Args:
         name: its name in the cache.
         make: fills the empty folder that it is called with.
@@ -46,6 +48,9 @@ def renew(
         name: its name in the cache.
         make: fills the empty folder that it is called with.
         keep: returns the existing folder if that is as good, since another process was faster.
+
+    Returns:
+        The folder that `make` has filled, or the result of `keep`.
 
     Raises:
         ScaffoldError: if `make` raises it, or the disk is full.
@@ -78,7 +83,7 @@ def renew(
 
 
 def intact(name: str) -> Path | None:
-    """Return a cached folder, if it exists with the content that it was made with."""
+    """Return a cached folder if it exists with the content that it was made with, else None."""
     place = cache_root() / name
     if not (place / DIGEST).is_file():
         return None

@@ -62,7 +62,7 @@ class Catalog:
             also: further valid names, for the error message.
 
         Raises:
-            ScaffoldError: if the fragment does not exist.
+            ScaffoldError: if the fragment does not exist, or has an error.
         """
         folder, names = CATALOG_FOLDERS[category], self.names(category)
         if name not in names:
@@ -70,7 +70,7 @@ class Catalog:
         return self._values(f"{folder}/{name}{SUFFIX}")
 
     def hook(self, component_type: ComponentType, name: str) -> Mapping[str, Any]:
-        """Return the variables of a hook's fragment; raises ScaffoldError if it does not exist."""
+        """Return the variables of a hook's fragment; raises ScaffoldError as `entry` does."""
         names, noun = self.hook_names(component_type), component_type.name
         if name not in names:
             raise unknown(f"{noun} hook", name, names, f"see `ltscaffold list hooks --type {noun}`")

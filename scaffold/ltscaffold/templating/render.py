@@ -12,7 +12,7 @@ from jinja2 import Environment, Template, TemplateSyntaxError
 from ltscaffold.errors import ScaffoldError
 from ltscaffold.record.answers import ANSWERS_FILE, FOLDERS, Answers, Component, Variables
 from ltscaffold.record.component_types import CALLBACK_BASE
-from ltscaffold.templating.sandbox import Sandbox, refuse_links, render_bounded
+from ltscaffold.templating.sandbox import Sandbox, limited, refuse_links, render_bounded
 
 Files = dict[str, str]
 """Texts by path relative to the project."""
@@ -45,7 +45,7 @@ def _environment(folders: tuple[Path, ...], files: tuple[Path, ...]) -> Environm
     """Return the environment for templates.
 
     Args:
-        folders: the folders of templates, in order of precedence.
+        folders: the folders of templates; a file of an earlier one overrides those of later ones.
         files: the project's fragments; a new one makes a new environment in the cache.
     """
     return Sandbox(folders)
@@ -157,9 +157,10 @@ def _render_file(jinja: Environment, template: str, variables: Variables) -> str
 
 @contextmanager
 def one_line_errors(template: str) -> Iterator[None]:
-    """Raise ScaffoldError, with the line of the template, instead of a template error."""
+    """Raise ScaffoldError, with the line of the template, for a template error or a limit."""
     try:
-        yield
+        with limited():
+            yield
     except ScaffoldError:
         raise
     except Exception as error:  # filters raise errors of any kind

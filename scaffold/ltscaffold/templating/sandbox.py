@@ -1,6 +1,10 @@
 """The Jinja environment of templates: they run no code, read no files, and have a bounded size."""
 
+import resource
+import signal
+import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +17,10 @@ from ltscaffold.errors import ScaffoldError
 MAX_CHARS = 10_000_000
 """Limit on a rendered file and on a repeated text, so that neither exhausts the memory."""
 MAX_EXPONENT = 100
+MAX_SECONDS, MAX_BYTES = 10, 1 << 30
+"""Limits on the processor time and the memory of a template."""
+MEMORY = Path("/proc/self/statm")
+"""Where Linux tells how many pages the process has."""
 LOCAL = ("expanduser", "expandvars", "fileglob", "realpath")
 """Filters of Copier that read the user's environment or files."""
 
@@ -21,7 +29,7 @@ class Sandbox(SandboxedEnvironment):
     """Copier's environment without access to the user's environment and files.
 
     Args:
-        folders: the folders of templates, in order of precedence.
+        folders: the folders of templates; a file of an earlier one overrides those of later ones.
     """
 
     intercepted_binops = frozenset({"*", "**"})
@@ -39,7 +47,12 @@ class Sandbox(SandboxedEnvironment):
             del self.filters[name]
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
-        """Return a product or a power; raises ValueError if it is too large."""
+        """Return a product or a power.
+
+        Raises:
+            ValueError: for an exponent above `MAX_EXPONENT`, or a text or list repeated to more
+                than `MAX_CHARS`.
+        """
         if operator == "**":
             too_large = abs(right) > MAX_EXPONENT
         else:
@@ -66,6 +79,35 @@ def exported(template: Template) -> dict[str, Any]:
     except Exception:
         template.environment.handle_exception()  # with the lines of the template
     return context.get_exported()
+
+
+@contextmanager
+def limited() -> Iterator[None]:
+    """Limit the processor time and, on Linux, the memory of the code inside, in the main thread.
+
+    Raises:
+        MemoryError: if it takes too much memory.
+        TimeoutError: if it takes too long.
+    """
+    if threading.current_thread() is not threading.main_thread():  # which gets no signals
+        yield
+        return
+    limits = resource.getrlimit(resource.RLIMIT_AS)
+    if MEMORY.exists() and limits[0] == resource.RLIM_INFINITY:
+        used = int(MEMORY.read_text().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (used + MAX_BYTES, limits[1]))
+    handler = signal.signal(signal.SIGVTALRM, _stop)
+    signal.setitimer(signal.ITIMER_VIRTUAL, MAX_SECONDS)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, handler)
+        resource.setrlimit(resource.RLIMIT_AS, limits)
+
+
+def _stop(*_: object) -> None:
+    raise TimeoutError(f"it takes more than {MAX_SECONDS} seconds")
 
 
 def refuse_links(folder: Path) -> None:

@@ -100,7 +100,7 @@ def trust(url: str) -> None:
 
 
 def refresh(url: str) -> None:
-    """Fetch the cached repository of a URL.
+    """Fetch the cached repository of a URL; that of the package needs no fetch.
 
     Raises:
         ScaffoldError: if the URL is not trusted or cannot be reached.
@@ -188,7 +188,9 @@ def untagged_commit(url: str) -> list[str]:
     if url == SOURCE_URL:
         return []
     repo, latest = repository(url), versions(url)[-1]
-    newest = _commit(repo, "HEAD")
+    by_time = ("--sort=-committerdate", "--count=1", "--format=%(objectname)", "refs/heads")
+    newest = _commit(repo, "HEAD")  # which may name a branch that was never pushed
+    newest = newest or git("--git-dir", repo, "for-each-ref", *by_time).decode().strip()
     if newest in ("", _commit(repo, latest)):
         return []
     tags = git("--git-dir", repo, "tag", "--points-at", newest).decode().split()
@@ -267,6 +269,6 @@ def _digest(content: bytes) -> str:
 
 
 def bundle_path() -> Path:
-    """Return the bundle of the package, or the one that the environment variable names."""
+    """Return the path of the bundle: that in `BUNDLE_VARIABLE`, or else that of the package."""
     override = os.environ.get(BUNDLE_VARIABLE)
     return Path(override) if override else Path(__file__).parent / "templates.bundle"

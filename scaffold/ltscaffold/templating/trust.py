@@ -27,7 +27,11 @@ def require_trust(url: str) -> None:
 
 
 def record_trust(url: str) -> None:
-    """Add a source to the record."""
+    """Add a source to those that the user trusts.
+
+    Raises:
+        ScaffoldError: if the configuration folder of the user is not writable.
+    """
     if url not in _trusted():
         folder = user_folder("config", user_config_path("ltscaffold"))
         with (folder / RECORD).open("a", encoding="utf-8") as record:

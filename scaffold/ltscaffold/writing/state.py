@@ -153,7 +153,7 @@ def history_in(state: Path) -> list[Path]:
 
 
 def write_plan(path: Path, plan: Plan) -> None:
-    """Write a plan to disk; a file that exists is complete."""
+    """Write a plan without its remarks and next steps; a file that exists is complete."""
     changes = [asdict(change) for change in plan.changes]
     record = {
         "command": plan.command,
@@ -170,7 +170,7 @@ def write_plan(path: Path, plan: Plan) -> None:
 
 
 def read_plan(path: Path) -> Plan:
-    """Return the plan that `write_plan` has written."""
+    """Return the plan that `write_plan` has written, without remarks and next steps."""
     record = json.loads(path.read_text())
     changes = [
         Change(**(change | {name: _encode(change[name]) for name in ("before", "after")}))

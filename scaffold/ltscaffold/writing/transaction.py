@@ -9,6 +9,8 @@ latest.
 import errno
 import fcntl
 import os
+import pwd
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
@@ -39,14 +41,16 @@ from ltscaffold.writing.state import (
 HISTORY_LENGTH = 50
 """Number of commands that can be undone."""
 UNCHANGED = "nothing was changed"
+MARKER = ".ltscaffold-running"
+"""An empty file in the project while its files change, for those who cannot see the journal."""
 
 
 @contextmanager
 def project_lock(project: Path) -> Iterator[None]:
-    """Hold the lock of a project, after recovering from an interrupted command.
+    """Wait for the lock of a project, recover from an interrupted command, and hold the lock.
 
-    The lock on the folder keeps out all users, the one in the state folder only the same user. That
-    counts where the folder does not exist yet, or its file system does not lock folders.
+    A lock on the folder excludes all users. Where the folder does not exist yet or its file system
+    does not lock folders, a lock in the state folder excludes other commands of the same user.
 
     Raises:
         ScaffoldError: if the state cannot be written, or the command cannot be rolled back.
@@ -79,20 +83,21 @@ def preview(project: Path, make_plan: Callable[[], Plan]) -> Plan:
 
 
 def finish_interrupted(project: Path) -> None:
-    """Recover from an interrupted command, if any."""
+    """Recover from an interrupted command, if any; raises the errors of `recover`."""
     if is_interrupted(project):
         with project_lock(project):
             pass
 
 
 def is_interrupted(project: Path) -> bool:
-    """Return whether a command has left a journal or temporary files."""
+    """Return whether a command, also one of another user, has left a journal or its marker."""
     state = find_state(project)
-    return state is not None and (journal_in(state).is_file() or committed_in(state).is_file())
+    pending = [journal_in(state), committed_in(state)] if state else []
+    return any(path.is_file() for path in pending) or os.path.lexists(project / MARKER)
 
 
 def apply(project: Path, make_plan: Callable[[], Plan]) -> Plan:
-    """Make a plan under the lock, execute it and return it."""
+    """Make a plan under the lock, execute it and return it; raises the errors of `commit`."""
     with project_lock(project), consistent_reads():
         read(project, ANSWERS_FILE)  # before the record is parsed
         plan = make_plan()
@@ -144,8 +149,16 @@ def recover(project: Path) -> None:
             _clean_up(project, plan)
         except OSError as error:
             raise ScaffoldError(
-                f"cannot clean up after '{plan.command}': {_reason(error)}"
+                f"cannot clean up after '{plan.command}': {_reason(error)}; "
+                "the next command tries again"
             ) from None
+    if os.path.lexists(project / MARKER):
+        owner = _owner(project / MARKER)
+        raise ScaffoldError(
+            f"a command of {owner} was interrupted in this project: roll it back with `ltscaffold "
+            f"status` as {owner}, in the folder where it ran; or restore the files, then delete "
+            f"{MARKER}"
+        )
 
 
 def last_command(project: Path) -> tuple[str, Plan] | None:
@@ -164,6 +177,7 @@ def _replace_all(project: Path, plan: Plan) -> None:
     for folder in plan.created or ():
         (project / folder).mkdir(exist_ok=True)
     record_location(project)
+    (project / MARKER).touch()
     for change in plan.changes:
         if change.after is not None:
             staging = staging_of(project / change.path)
@@ -192,7 +206,9 @@ def _check_backup(target: Path, change: Change) -> None:
 def _saved_meanwhile(change: Change, now: bytes | None) -> EditLossError:
     edit = Change(change.path, change.before, now)
     verb = "deleted" if now is None else "saved"
-    return EditLossError(f"{change.path} was {verb} while the command ran", edit.diff())
+    return EditLossError(
+        f"{change.path} was {verb} while the command ran, run it again", edit.diff()
+    )
 
 
 def _roll_back(project: Path, plan: Plan) -> str:
@@ -203,11 +219,17 @@ def _roll_back(project: Path, plan: Plan) -> str:
     if not _journal(project).is_file():  # not begun, or committed
         return UNCHANGED
     failures, discarded = list[str](), Discarded()
-    for change in plan.changes:
+    has_begun = os.path.lexists(project / MARKER)  # or a user has restored the files
+    for change in plan.changes if has_begun else ():
         try:
             _restore(project / change.path, change, discarded)
         except OSError as error:
             failures.append(f"cannot restore {_reason(error)}")
+    if not failures:
+        try:
+            (project / MARKER).unlink(missing_ok=True)
+        except OSError as error:
+            failures.append(f"cannot remove {_reason(error)}")
     for folder in reversed(plan.created or []):
         try:
             (project / folder).rmdir()
@@ -272,6 +294,7 @@ def _clean_up(project: Path, plan: Plan) -> None:
         target = project / change.path
         discarded.discard(backup_of(target), target, change.before)
         staging_of(target).unlink(missing_ok=True)
+    (project / MARKER).unlink(missing_ok=True)
     _remove_folders(project, plan)
     _move_to_history(project, plan)
     saves = discarded.close()
@@ -292,7 +315,15 @@ def _remove_folders(project: Path, plan: Plan) -> None:
         for parent in [*Path(change.path).parents][:-1] if change.after is None else ():
             if created is None or str(parent) in created:
                 with suppress(OSError):  # not empty
+                    _remove_byte_code(project / parent)
                     (project / parent).rmdir()
+
+
+def _remove_byte_code(folder: Path) -> None:
+    """Remove the byte code in a folder that has nothing else."""
+    cache = folder / "__pycache__"
+    if os.listdir(folder) == [cache.name] and all(e.suffix == ".pyc" for e in cache.iterdir()):
+        shutil.rmtree(cache)
 
 
 def _move_to_history(project: Path, plan: Plan) -> None:
@@ -321,6 +352,15 @@ def _missing_folders(project: Path, changes: list[Change]) -> list[str]:
         if not (project / parent).exists()
     }
     return [str(parent) for parent in sorted(parents)]
+
+
+def _owner(path: Path) -> str:
+    """Return the user who owns a file, by name if it has one."""
+    number = path.lstat().st_uid
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return f"user {number}"
 
 
 def _reason(error: OSError) -> str:

@@ -82,6 +82,7 @@ def test_the_time_between_two_checkpoints_is_in_minutes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(time, "monotonic", lambda: 100.0)
-    callback = Autosave(tmp_path, minutes=2)
-    callback.on_train_start(trainer(tmp_path), model())
+    callback, run = Autosave(tmp_path, minutes=2), trainer(tmp_path)
+    callback.setup(run, model(), "fit")
+    callback.on_train_start(run, model())
     assert callback.due_at == 100 + 2 * 60

@@ -33,6 +33,7 @@ from lightning_transformers.config.compose import compose
 from lightning_transformers.config.config_tree import PACKAGED_CONFIGS
 from lightning_transformers.models.layers import transformer_layers
 from lightning_transformers.runs.build import seed_everything
+from lightning_transformers.runs.monitors import with_modes
 from lightning_transformers.runs.train import train
 from lightning_transformers.task.nlp.language_modeling import (
     LanguageModelingDataModule,
@@ -319,13 +320,20 @@ NAMES = {path.stem for path in (PACKAGED_CONFIGS / "callbacks").glob("*.yaml")}
 def test_an_option_adds_one_callback_of_its_name(name: str, tmp_path: Path) -> None:
     config = compose([f"callbacks={name}", f"training.run_dir={tmp_path}"])
     assert list(config.callbacks) == [name]
-    assert isinstance(instantiate(config.callbacks[name]), Callback)
+    assert isinstance(instantiate(with_modes(config.callbacks)[name]), Callback)
 
 
 def test_options_add_up(tmp_path: Path) -> None:
     config = compose(["callbacks=[default,ema_weights,early_stopping]"])
-    added = {"ema_weights", "early_stopping"}
-    assert set(config.callbacks) == {"autosave", "checkpoint", "loss_curve", "progress_bar"} | added
+    defaults = {
+        "autosave",
+        "checkpoint",
+        "loss_curve",
+        "progress_bar",
+        "final_validation",
+        "run_log",
+    }
+    assert set(config.callbacks) == defaults | {"ema_weights", "early_stopping"}
 
 
 def test_statistics_of_an_epoch_are_the_largest_of_all_processes() -> None:

@@ -1,9 +1,11 @@
 """Console output of training."""
 
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
-from pytorch_lightning import Trainer
+from pytorch_lightning import Callback, Trainer
 from pytorch_lightning.callbacks import ModelSummary
 from pytorch_lightning.demos.boring_classes import BoringModel
 
@@ -12,25 +14,64 @@ from lightning_transformers.config.compose import compose
 from lightning_transformers.runs.build import build_trainer
 
 
-def test_the_bar_counts_from_one_and_the_table_has_no_flops(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    trainer = Trainer(
+def quiet(folder: Path, *callbacks: Callback) -> Trainer:
+    """Return a trainer for two epochs of one batch."""
+    return Trainer(
         accelerator="cpu",
         max_epochs=2,
         limit_train_batches=1,
         limit_val_batches=0,
         logger=False,
         enable_checkpointing=False,
-        default_root_dir=tmp_path,
-        callbacks=[ProgressBar(), ParameterTable()],
+        enable_model_summary=False,
+        default_root_dir=folder,
+        callbacks=[*callbacks],
     )
+
+
+def test_the_bar_counts_from_one_and_the_table_has_no_flops(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    trainer = quiet(tmp_path, ProgressBar(), ParameterTable())
     trainer.fit(BoringModel())
     shown = capsys.readouterr().out
     assert "Epoch 2/2" in shown
     assert "Epoch 0" not in shown
     assert "FLOPs" not in shown
     assert "Total params: 66" in shown
+
+
+def test_the_bar_stops_for_a_debugger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The debugger starts in the frame of `breakpoint()`, and the bar restarts after it."""
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    seen: list[tuple[str, bool]] = []
+    bar = ProgressBar()
+
+    def debugger() -> None:
+        assert bar.progress is not None
+        seen.append((sys._getframe(1).f_code.co_name, bar.progress.live.is_started))
+
+    monkeypatch.setattr(sys, "breakpointhook", debugger)
+
+    class Debugged(BoringModel):
+        def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+            breakpoint()
+
+        def on_train_epoch_end(self) -> None:
+            assert bar.progress is not None
+            seen.append(("end", bar.progress.live.is_started))
+
+    quiet(tmp_path, bar).fit(Debugged())
+    assert seen == [("on_train_batch_start", False), ("end", True)] * 2
+    assert sys.breakpointhook is debugger
+
+
+def test_without_a_terminal_there_is_no_bar(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    quiet(tmp_path, ProgressBar()).fit(BoringModel())
+    assert capsys.readouterr().out == ""
 
 
 @pytest.mark.parametrize(

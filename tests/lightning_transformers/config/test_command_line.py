@@ -68,6 +68,17 @@ def test_train_then_predict(project: Path, run: Run) -> None:
     assert done.returncode == 0, done.stderr
     assert "outputs/here" in done.stdout
     assert "noise_std: 0.01" in (project / "outputs/here/config.yaml").read_text()
+    log = (project / "outputs/here/train.log").read_text()
+    for line in (
+        "] - start: train.py +task=nlp/mine ",
+        "] - train set: ",
+        "] - validation at step ",
+    ):
+        assert line in log
+        assert line in done.stdout
+    assert f"{log.splitlines()[-1].partition('] - ')[2]}\n" in done.stdout
+    assert done.stdout.splitlines()[-1].startswith("Next: python evaluate.py task=nlp/mine ")
+    former = (project / "outputs/here/metrics.csv").read_text().splitlines()
     done = run(
         *TRAIN,
         *files,
@@ -78,12 +89,9 @@ def test_train_then_predict(project: Path, run: Run) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "resume=auto: resuming from" in done.stdout
-    former = (project / "outputs/here/metrics-1.csv").read_text().splitlines()
-    assert former[-1].startswith("0,"), "what was logged before is kept"
     metrics = (project / "outputs/here/metrics.csv").read_text().splitlines()
-    assert metrics[-1].startswith("1,"), "it goes on with the second epoch"
-    again = {line for line in metrics if line.startswith("0,")}
-    assert again <= {*former}, "the end of the first comes after its checkpoint"
+    assert metrics[: len(former)] == former, "the curve continues"
+    assert metrics[-1].startswith("1,"), "with the second epoch"
     before = tree(project)
     checkpoint = "+checkpoint_path=outputs/here/checkpoints/best.ckpt"
     done = run("python", "predict.py", "+task=nlp/mine", checkpoint, "+x=The cat")

@@ -87,6 +87,11 @@ def test_what_the_user_says_wins() -> None:
         ("+trainer.x=1", "+trainer.x=1"),
         ("+task.lr=1", "+task.lr=1"),
         ("~task", "~task"),
+        ("+checkpoint_path=a/b.ckpt", "checkpoint_path=a/b.ckpt"),
+        ("checkpoint_path=a.ckpt,b.ckpt", "checkpoint_path=a.ckpt,b.ckpt"),
+        ("checkpoint_path=null", "checkpoint_path=null"),
+        ("callbacks=[]", "callbacks=none"),
+        ("logger=[]", "logger=none"),
     ],
 )
 def test_spelling(typed: str, meant: str) -> None:
@@ -117,6 +122,21 @@ def test_spelling(typed: str, meant: str) -> None:
 )
 def test_text_to_predict_on_needs_no_quotes_of_hydra(text: str) -> None:
     assert compose([f"+x={text}"]).x == text
+
+
+@pytest.mark.parametrize("path", ["a b/epoch=1-step=2.ckpt", "(1).ckpt", "it's.ckpt", "[a].ckpt"])
+def test_path_of_a_checkpoint_needs_no_quotes_of_hydra(path: str) -> None:
+    assert compose([f"+checkpoint_path={path}", f"export_dir={path}"]).checkpoint_path == path
+
+
+def test_keys_and_groups_that_an_older_config_lacks_work(tmp_path: Path) -> None:
+    text = (PACKAGED_CONFIGS / "config.yaml").read_text()
+    older = [line for line in text.splitlines() if "peft" not in line and "resume" not in line]
+    (tmp_path / "config.yaml").write_text("\n".join(older))
+    typed = ["task=nlp/language_modeling", "peft=lora", "resume=auto"]
+    config = compose(typed, tmp_path)
+    assert (config.resume, config.peft._target_) == ("auto", "peft.LoraConfig")
+    assert compose(typed[:1], tmp_path).task.peft is None
 
 
 def test_quoted_text_and_mappings_are_read_as_hydra_reads_them() -> None:

@@ -119,6 +119,7 @@ def test_sigterm_to_any_of_two_processes_saves_and_they_go_on(run: Run) -> None:
     assert sum(line.startswith("ended by SIGTERM") for line in lines) == 3
 
 
+@pytest.mark.slow  # it runs nothing of this project
 def test_plain_lightning_hangs_when_one_process_gets_sigterm(run: Run) -> None:
     script = ("python", "-m", "tests.helpers.ddp_sigterm", "plain", "0")
     done = run(*script, PYTHONPATH=PATHS)

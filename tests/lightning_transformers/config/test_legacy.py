@@ -37,7 +37,17 @@ WORKS = [
     f"{GLUE} dataset.dataset_config_name=mnli dataset.validation_subset_name=validation_matched",
     f"+task=nlp/language_modeling dataset=nlp/language_modeling/wikitext {FILES}",
 ]
-LANGUAGE_MODELING = ("task=nlp/language_modeling", "dataset.dataset_name=sample")
+CHOSEN = {
+    "dataset.whole_word_mask": "nlp/masked_language_modeling",
+    "dataset.stride": "nlp/question_answering",
+    "dataset.padding": "nlp/text_classification",
+    "dataset.truncation": "nlp/text_classification",
+    "dataset.label_column": "nlp/token_classification",
+    "task.max_new_tokens": "nlp/summarization",
+    "task.generate_in_validation": "nlp/summarization",
+    "task.num_beams": "nlp/summarization",
+}
+"""Key that not every task has → a task that has it."""
 HINTED = {
     "trainer=sharded": "trainer=fsdp",
     "trainer.gpus=2": "trainer.devices=2",
@@ -48,7 +58,48 @@ HINTED = {
     "trainer.logger.project=mine": "logger=wandb logger.wandb.project=mine",
     "dataset.cfg.train_file=a.csv": "dataset.train_file=a.csv",
     "dataset.cfg.max_samples=10": "dataset.limit_train_samples=10",
-    "task.cfg.backbone=nlp": "task.backbone=nlp",
+    "dataset.cfg.train_val_split=null": None,
+    "dataset.cfg.train_val_split=3": None,
+    "dataset.cfg.train_val_split=0.2": "dataset.train_val_split=0.2",
+    "dataset.cfg.wwm=null": None,
+    "dataset.cfg.wwm=True": "dataset.whole_word_mask=true",
+    "dataset.cfg.wwm=False": "dataset.whole_word_mask=false",
+    "dataset.cfg.wwm=3": None,
+    "dataset.cfg.truncation=only_first": "dataset.truncation=true",
+    "dataset.truncation=do_not_truncate": "dataset.truncation=false",
+    "dataset.cfg.padding=False": "dataset.padding=longest",
+    "dataset.cfg.padding=max_length": "dataset.padding=max_length",
+    "dataset.cfg.pad_to_max_length=True": "dataset.padding=max_length",
+    "dataset.cfg.pad_to_max_length=False": "dataset.padding=longest",
+    "dataset.cfg.doc_stride=129": "dataset.stride=129",
+    "dataset.cfg.task_name=ner": "dataset.label_column=ner_tags",
+    "dataset.cfg.output_dir=.": None,
+    "task.cfg.use_stemmer=False": None,
+    "task.cfg.val_target_max_length=143": "task.max_new_tokens=143",
+    "task.cfg.val_target_max_length=null": None,
+    "task.cfg.compute_generate_metrics=False": "task.generate_in_validation=False",
+    "task.model_data_kwargs.num_labels=3": None,
+    "+task.model_data_kwargs.dropout=0.1": "+backbone.config.dropout=0.1",
+    "task.model_data_kwargs=x": None,
+    "task.cfg.num_beams=4": "task.num_beams=4",
+    "trainer.devices=null": "trainer.devices=auto",
+    "trainer.accelerator=null": "trainer.accelerator=auto",
+    "trainer.accelerator=ddp_cpu": "trainer.accelerator=cpu trainer.strategy=ddp",
+    "trainer.accelerator=ddp": "trainer.strategy=ddp",
+    "trainer.accelerator=ddp_sharded": "trainer=fsdp",
+    "trainer.tpu_cores=null": None,
+    "trainer.plugins=null": None,
+    "trainer.plugins=ddp_sharded": "trainer=fsdp",
+    "trainer.plugins=deepspeed": "trainer=deepspeed",
+    "trainer.plugins.stage=3": "trainer=deepspeed trainer.strategy=deepspeed_stage_3",
+    "trainer.plugins.cpu_offload=True": "trainer=deepspeed trainer.strategy="
+    "deepspeed_stage_2_offload",
+    "trainer.plugins.cpu_offload=False": None,
+    "trainer.plugins.allgather_partitions=True": None,
+    "trainer.max_steps=null": "trainer.max_steps=-1",
+    "trainer.min_epochs=1": "+trainer.min_epochs=1",
+    "trainer.min_steps=null": "+trainer.min_steps=null",
+    "trainer.overfit_batches=0.0": "+trainer.overfit_batches=0.0",
     "tokenizer=autotokenizer": None,
     "tokenizer.pretrained_model_name_or_path=gpt2": "backbone.tokenizer_name_or_path=gpt2",
     "backbone=nlp/seq2seq": "backbone=nlp/t5-base",
@@ -92,7 +143,7 @@ HINTED = {
     "trainer=benchmark": "debug=benchmark",
     "trainer=sparseml": None,
     "trainer.resume_from_checkpoint=a.ckpt": "+checkpoint_path=a.ckpt",
-    "trainer.amp_backend=native": "trainer.precision=16-mixed",
+    "trainer.amp_backend=native": None,
     "trainer.weights_summary=null": "+trainer.enable_model_summary=false",
     "trainer.weights_summary=top": "+trainer.enable_model_summary=true",
     "trainer.flush_logs_every_n_steps=5": "+logger.csv.flush_logs_every_n_steps=5",
@@ -122,8 +173,9 @@ def test_hint_says_what_to_type(typed: str, instead: str | None, tmp_path: Path)
         assert " is no longer " in said or "<" in said
         return
     assert said.endswith(f" is now {instead}")
-    run_dir = f"training.run_dir={tmp_path}"
-    config = compose([*LANGUAGE_MODELING, *instead.split(), run_dir])
+    task = CHOSEN.get(instead.partition("=")[0], "nlp/language_modeling")
+    typed_now = [f"task={task}", "dataset.dataset_name=sample", *instead.split()]
+    config = compose([*typed_now, f"training.run_dir={tmp_path}"])
     try:
         check_config(config)
     except ConfigurationError as error:

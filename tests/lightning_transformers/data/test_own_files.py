@@ -118,7 +118,7 @@ def test_mistake(mistake: str, project: Path) -> None:
         (
             "train.xml",
             "x",
-            "has the unknown extension '.xml' (known: .csv, .tsv, .json, ",
+            "has the unknown extension '.xml': give one with .csv, .tsv, .json, ",
         ),
         ("train", "x", "has the unknown extension ''"),
     ],

@@ -55,7 +55,7 @@ def test_texts_with_summaries(project: Path) -> None:
     ("values", "message"),
     [
         ({"target_file": "short.txt"}, "'train.en' has 5 lines, 'short.txt' has 2"),
-        ({"target_file": None}, "set both dataset.source_file"),
+        ({"target_file": None}, "only dataset.source_file is set: set dataset.target_file="),
         ({"target_file": "no.de"}, "the file 'no.de' does not exist"),
         ({"streaming": True}, "set dataset.streaming=false"),
     ],

@@ -31,11 +31,15 @@ def accuracy(folder: Path, steps: int = 12, **backbone: object) -> float:
     return train(model, data, run)["val/accuracy"]
 
 
-def test_pretrained_weights_beat_random_ones(tmp_path: Path) -> None:
+def test_pretrained_weights_learn_in_a_few_steps(tmp_path: Path) -> None:
     """Chance level is 1/4, with four classes."""
-    pretrained = accuracy(tmp_path)
-    assert pretrained > 0.5
-    assert pretrained > accuracy(tmp_path, random_weights=True) + 0.2
+    assert accuracy(tmp_path) > 0.5
+
+
+@pytest.mark.slow
+def test_random_weights_do_not_learn_in_a_few_steps(tmp_path: Path) -> None:
+    """Control: the accuracy above is due to the pretrained weights."""
+    assert accuracy(tmp_path, random_weights=True) < 0.3
 
 
 def test_learning_rates_of_zero_learn_nothing(

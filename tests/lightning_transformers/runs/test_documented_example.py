@@ -133,5 +133,26 @@ def test_tied_embeddings_are_named_with_what_to_do(
         train(model, data, build_trainer(config))
     message = str(user_error(caught.value))
     assert "tied embeddings" in message
-    assert "freeze_backbone(model, tied='untie')" in message
+    assert message.endswith("set task.freeze=backbone, which gives the head a copy")
     assert "\n" not in message
+    config.task.freeze = "backbone"
+    train(build_model(config, data), data, build_trainer(config))
+
+
+def test_the_default_backbone_is_one_line_that_works_when_it_is_typed(
+    example: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first form has a BERT, an encoder, and GPT-2 has a tied head."""
+    monkeypatch.syspath_prepend(str(example))
+    bert = "backbone.pretrained_model_name_or_path=pkg://lightning_transformers/assets/tiny/bert"
+    overrides = ["task=nlp/my_language_modeling", *DATA, *QUICK, f"training.run_dir={tmp_path}"]
+    config = compose([*overrides, bert], example / "conf")
+    data = build_data(config)
+    with pytest.raises(ValueError, match="is not causal") as caught:
+        train(build_model(config, data), data, build_trainer(config))
+    typed = str(user_error(caught.value)).partition(": set ")[2].split()
+    assert typed == ["backbone=nlp/gpt2", "task.freeze=backbone"]
+    tied = "+backbone.config.tie_word_embeddings=true"  # as GPT-2 on the hub
+    config = compose([*overrides, typed[1], tied], example / "conf")
+    data = build_data(config)
+    train(build_model(config, data), data, build_trainer(config))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import datasets
+import pyarrow.parquet as pq
 import pytest
 import torch
 from hydra.utils import get_class
@@ -34,6 +35,8 @@ AT_THE_END = (
 )
 """Validate once, after the last epoch."""
 QUIET = ("logger=csv", "callbacks=checkpoint", "+trainer.enable_progress_bar=false")
+
+LOSS_PER_ROW = ("nlp/multiple_choice", "nlp/text_classification", "vision/image_classification")
 
 
 @dataclass(frozen=True)
@@ -218,6 +221,13 @@ def test_it_evaluates_predicts_and_exports(
     metrics = evaluate_from_config(compose(overrides(task, tmp_path, checkpoint)))
     logged = [row["val/loss"] for row in rows_of(run_dir) if row.get("val/loss")]
     assert metrics["val/loss"] == pytest.approx(min(map(float, logged[1:])), rel=1e-4)
+    for folder in (run_dir, tmp_path):  # of the best validation, and of this evaluation
+        rows = pq.read_table(folder / "predictions.parquet").to_pylist()
+        losses = [row["loss"] for row in rows]
+        tolerance = 1e-4 if task in LOSS_PER_ROW else 0.3  # else the mean is over tokens
+        assert sum(losses) / len(losses) == pytest.approx(metrics["val/loss"], rel=tolerance)
+        assert "prediction" in rows[0]
+        assert (folder / "report.html").is_file()
 
     x = input_of(task, tmp_path)
     config = compose([f"task={task}", checkpoint, f"+x={x}", f"training.run_dir={tmp_path}"])

@@ -225,14 +225,11 @@ def test_a_resumed_run_is_repeated_at_once(project: Path, run: Run) -> None:
     for epochs in (1, 2):
         done = run("python", "train.py", *options, f"trainer.max_epochs={epochs}")
         assert done.returncode == 0, done.stderr
-    assert {"manifest-1.yaml", "metrics-1.csv"} <= {
-        p.name for p in (project / "outputs/run").iterdir()
-    }
+    assert (project / "outputs/run/manifest-1.yaml").is_file()
     done = run("python", "rerun.py", "outputs/run")
     assert lines_of(done, "differ") == ["differed in the run: config.yaml of the run has changed"]
     assert done.returncode == 0, done
     assert EQUAL in done.stdout
-    assert not (project / "outputs/run-rerun/metrics-1.csv").exists()
 
 
 def test_mistakes_end_in_one_line(project: Path, run: Run) -> None:

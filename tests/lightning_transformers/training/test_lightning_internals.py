@@ -31,6 +31,12 @@ def test_private_parts_of_lightning_are_there(tmp_path: Path) -> None:
         "epoch_loop.state_dict()['_batches_that_stepped']": (
             "_batches_that_stepped" in epoch.on_save_checkpoint()
         ),
+        "epoch_loop._batches_that_stepped": hasattr(epoch, "_batches_that_stepped"),
+        "epoch_loop._num_ready_batches_reached": hasattr(epoch, "_num_ready_batches_reached"),
+        "trainer._logger_connector.metrics": hasattr(type(trainer._logger_connector), "metrics"),
+        "trainer._logger_connector.should_update_logs": hasattr(
+            type(trainer._logger_connector), "should_update_logs"
+        ),
         "RestartStage.RESUMED_ON_EPOCH_END": hasattr(RestartStage, "RESUMED_ON_EPOCH_END"),
         "trainer._logger_connector._callback_metrics": isinstance(
             trainer._logger_connector._callback_metrics, dict
@@ -42,6 +48,9 @@ def test_private_parts_of_lightning_are_there(tmp_path: Path) -> None:
         "RichProgressBar._get_train_description": hasattr(
             RichProgressBar, "_get_train_description"
         ),
+        "RichProgressBar._init_progress": hasattr(RichProgressBar, "_init_progress"),
+        "RichProgressBar._stop_progress": hasattr(RichProgressBar, "_stop_progress"),
+        "RichProgressBar._progress_stopped": "_progress_stopped" in vars(RichProgressBar()),
         "_ChildProcessObserver._child_processes": "self._child_processes" in observer,
         "_ChildProcessObserver's name": "child-process-observer" in observer,
     }

@@ -58,6 +58,7 @@ def test_killed_run_ends_as_the_one_that_was_not(name: str, tmp_path: Path) -> N
     assert not differences(killed_and_resumed(case, tmp_path / "killed", kill_at), expected)
 
 
+@pytest.mark.slow  # it runs nothing of this project
 def test_plain_loader_goes_on_with_other_samples(tmp_path: Path) -> None:
     case = Case("packed", plain=True)
     expected = uninterrupted(case, tmp_path / "whole")

@@ -74,6 +74,16 @@ def test_new_project(project: Path, run: Run) -> None:
     assert run("ltscaffold", "new-project", "other").returncode == 2
 
 
+def test_next_commands_begin_in_the_folder_of_the_project(project: Path, run: Run) -> None:
+    enter = "\nNext:\n  cd 'an other'\n  ltscaffold "
+    assert f"{enter}new-task" in run("ltscaffold", "new-project", "an other").stdout
+    command = ("ltscaffold", "template", "eject", "hooks/setup", "--project")
+    assert f"{enter}check\n" in run(*command, "an other").stdout
+    (project / "link").symlink_to(project)
+    command = ("ltscaffold", "new-task", "mine", "--base", "translation", "--project")
+    assert "\nNext:\n  python train.py" in run(*command, "link").stdout
+
+
 def test_missing_option_is_a_usage_error(run: Run) -> None:
     done = run("ltscaffold", "new-task", "mine")
     assert done.returncode == 2

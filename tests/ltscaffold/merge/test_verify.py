@@ -114,6 +114,16 @@ def test_a_removed_helper_stays_while_the_users_code_calls_it() -> None:
     )
 
 
+def test_a_name_in_a_text_counts_as_a_use() -> None:
+    last = "def last(x: int) -> int:\n    return x\n\n\n"
+    ours = BASE + '\n\nTABLE = {name: globals()[name] for name in ("last",)}\n'
+    message = "last: the template removed it; kept, since your code uses it"
+    assert reviewed(ours, BASE.replace(last, ""), "def last(x: int) -> int:", message) == ours
+    moved = BASE.replace(last, "") + f"\n\n{last.rstrip()}\n"
+    message = "last: the merge leaves it undefined here"
+    reviewed(ours, moved, 'TABLE = {name: globals()[name] for name in ("last",)}', message)
+
+
 def test_a_removed_member_stays_while_the_users_code_calls_it() -> None:
     theirs = BASE.replace("    def _weight(self) -> int:\n        return 4\n\n", "")
     theirs = theirs.replace("self._weight() + ", "")

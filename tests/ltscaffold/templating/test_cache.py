@@ -128,5 +128,8 @@ def test_a_newest_commit_that_is_not_the_latest_version_is_named(
     assert named in run("ltscaffold", "new-project", "other", "--template", mine).stdout
     git("tag", "--delete", "v1.1.0+acme.1", cwd=mine)
     assert "is no version, so projects get v" in run("ltscaffold", "update").stdout
+    git("clone", "--bare", mine, tmp_path / "bare")
+    git("symbolic-ref", "HEAD", "refs/heads/never-pushed", cwd=tmp_path / "bare")
+    assert "is no version" in run("ltscaffold", "trust", f"git+file://{tmp_path}/bare").stdout
     git("tag", "v99.0.0", cwd=mine)
     assert "newest commit" not in run("ltscaffold", "update").stdout

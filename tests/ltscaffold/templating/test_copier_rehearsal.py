@@ -1,5 +1,6 @@
 """The rehearsal of `copier update` finds the git settings with which Copier goes wrong."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -39,7 +40,25 @@ def test_the_problem_and_the_way_out_are_named(
     ((setting, problem),) = unfit_settings(FILES, str(repository(SOURCE_URL)))
     assert problem == "does not keep edits of model.py"
     assert setting.value == f"{tmp_path}/ignore"
-    assert setting.reset == "git config --global --unset-all core.excludesfile"
+    assert setting.reset == (
+        f"git config --file {tmp_path}/gitconfig --unset-all core.excludesfile"
+    )
+
+
+def test_the_way_out_works_for_included_files_and_for_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(monkeypatch, tmp_path, f"[include]\npath = {tmp_path}/a file\n")
+    key = "url.https://mirror.invalid/.insteadof"
+    (tmp_path / "a file").write_text(UNFIT["core.hookspath"].format(folder=tmp_path) + UNFIT[key])
+    variables = {"COUNT": "1", "KEY_0": "core.excludesFile", "VALUE_0": f"{tmp_path}/ignore"}
+    for name, value in variables.items():
+        monkeypatch.setenv(f"GIT_CONFIG_{name}", value)
+    resets = {each.key: each.reset for each, _ in unfit_settings(FILES, SOURCE_URL)}
+    assert resets.keys() == {"core.excludesfile", "core.hookspath", key}
+    script = "\n".join(["set -e", *resets.values(), "git config --global --list"])
+    done = subprocess.run(script, shell=True, capture_output=True, text=True, check=True)
+    assert done.stdout == f"include.path={tmp_path}/a file\n"
 
 
 def test_settings_outside_of_the_configuration(

@@ -7,7 +7,7 @@ from jinja2 import Environment
 
 from ltscaffold.errors import ScaffoldError
 from ltscaffold.record.component_types import TASK
-from ltscaffold.templating import render
+from ltscaffold.templating import render, sandbox
 from ltscaffold.templating.catalog import Catalog
 from ltscaffold.templating.render import environment
 from tests.conftest import Run
@@ -60,6 +60,10 @@ TOO_LARGE = {
     "text": "{{ 'x' * 6 * 10 ** 9 }}",
     "list": "{{ (10 ** 9 * [1]) | length }}",
     "power": "{{ 10 ** 10000000 }}",
+    "loops": "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}",
+    "pattern": "{{ ('a' * 40 ~ 'b') | regex_search('(a+)+$') }}",
+    "filter": "{{ 'x' | center(10 ** 11) }}",
+    "growth": "{% set l = [1] %}{% for i in range(60) %}{{ l.extend(l) }}{% endfor %}",
 }
 FAILING = {
     "regex": "{{ 'x' | regex_replace('(', '') }}",
@@ -74,7 +78,10 @@ FAILING = {
 
 
 @pytest.mark.parametrize("text", [*TOO_LARGE.values(), *FAILING.values()])
-def test_a_template_that_fails_is_one_line(text: str, tmp_path: Path) -> None:
+def test_a_template_that_fails_is_one_line(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sandbox, "MAX_SECONDS", 0.2)
     (tmp_path / "model.jinja").write_text(text)
     (tmp_path / "hooks").mkdir()
     (tmp_path / "hooks/setup.jinja").write_text(text)

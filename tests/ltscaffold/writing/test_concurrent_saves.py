@@ -150,7 +150,9 @@ def test_a_save_while_the_plan_is_made_is_kept(saver: Saver, project: Path) -> N
         save()
         return Plan("test", compute_changes(project, {"changed": content + b"er"}))
 
-    with pytest.raises(EditLossError, match="changed was saved while the command ran; nothing"):
+    with pytest.raises(
+        EditLossError, match="changed was saved while the command ran, run it again; nothing"
+    ):
         apply(project, slow_plan)
     assert (project / "changed").read_bytes() == SAVE
 

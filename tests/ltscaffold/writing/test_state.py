@@ -1,7 +1,9 @@
 """A project that was moved keeps its history and is recovered; a copy is a project of its own."""
 
+import getpass
 import itertools
 import json
+import os
 import shutil
 import subprocess
 import threading
@@ -13,8 +15,9 @@ import pytest
 from ltscaffold.errors import ScaffoldError
 from ltscaffold.record.answers import ANSWERS_FILE
 from ltscaffold.writing.plan import Plan
-from ltscaffold.writing.state import find_state, state_folder
+from ltscaffold.writing.state import find_state, journal_in, state_folder
 from ltscaffold.writing.transaction import (
+    MARKER,
     finish_interrupted,
     is_interrupted,
     preview,
@@ -85,7 +88,7 @@ def test_a_project_that_was_edited_and_renamed_keeps_its_history(mine: Path) -> 
 
 
 @MOVES
-@pytest.mark.parametrize(("point", "is_done"), [(9, False), (12, False), (14, True)])
+@pytest.mark.parametrize(("point", "is_done"), [(10, False), (13, False), (15, True)])
 def test_a_project_that_was_moved_after_a_kill_is_recovered(
     point: int, is_done: bool, move: Move, mine: Path
 ) -> None:
@@ -124,7 +127,8 @@ def test_a_copy_of_a_half_changed_project_leaves_the_recovery_to_it(mine: Path) 
         run_and_die(["add", "mine", "--hook", "setup"], mine, next(point))
     copy = mine.with_name("copy")
     shutil.copytree(mine, copy)
-    finish_interrupted(copy)
+    with pytest.raises(ScaffoldError, match="in the folder where it ran"):
+        finish_interrupted(copy)
     assert is_interrupted(mine)
     finish_interrupted(mine)
     assert tree(mine) == before
@@ -214,6 +218,49 @@ def test_two_users_of_a_checkout_wait_for_each_other(
         assert "setup" not in (mine / "tasks/mine/model.py").read_text()
     thread.join()
     assert "def setup" in (mine / "tasks/mine/model.py").read_text()
+
+
+def test_another_user_is_told_of_a_killed_command(
+    mine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, own = tree(mine), os.environ["XDG_STATE_HOME"]
+    run_and_die(["add", "mine", "--hook", "setup"], mine, 14)
+    half_done = tree(mine)
+    assert half_done != before
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "of another user"))
+    message = f"a command of {getpass.getuser()} was interrupted in this project: .*delete {MARKER}"
+    with pytest.raises(ScaffoldError, match=message):
+        finish_interrupted(mine)
+    with pytest.raises(ScaffoldError, match=message):
+        add(mine, "mine", ["teardown"])
+    with pytest.raises(ScaffoldError, match="interrupted"):
+        preview(mine, lambda: Plan("test"))
+    assert tree(mine) == half_done
+    monkeypatch.setenv("XDG_STATE_HOME", own)
+    finish_interrupted(mine)
+    assert tree(mine) == before
+
+
+def test_files_that_another_user_has_restored_stay(
+    mine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The command of the other one gives a new file the same content as the killed one."""
+    backup, own = tmp_path / "backup", os.environ["XDG_STATE_HOME"]
+    shutil.copytree(mine, backup)
+    run_and_die(["new-task", "third", "--base", "translation"], mine, 19)
+    assert (mine / "tasks/third/model.py").exists()
+    assert journal_in(state_folder(mine)).exists()
+    for path in mine.rglob("*"):
+        if path.is_file() and not (backup / path.relative_to(mine)).exists():
+            path.unlink()
+    shutil.copytree(backup, mine, dirs_exist_ok=True)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "of another user"))
+    new_task(mine, "third", "translation")
+    after = tree(mine)
+    monkeypatch.setenv("XDG_STATE_HOME", own)
+    finish_interrupted(mine)
+    assert tree(mine) == after
+    assert not is_interrupted(mine)
 
 
 def test_users_of_two_projects_do_not_wait(mine: Path, tmp_path: Path) -> None:

@@ -52,7 +52,12 @@ def read_conll(source: Source, options: ReadOptions, report: Report) -> Iterator
 
 
 def sentences(texts: Iterable[str], report: Report) -> Iterator[tuple[int, list[str], list[str]]]:
-    """Yield the first line, the words and the tags of each sentence."""
+    """Yield the number of its first line, the words and the tags of each sentence.
+
+    Args:
+        texts: the lines of a file.
+        report: notes bad lines; their sentences are skipped, or empty to fill them.
+    """
     numbered = (Line(n, text, fields_of(text)) for n, text in enumerate(texts, start=1))
     width, known_tags = 0, set[str]()
     for is_end, group in groupby(numbered, key=is_separator):

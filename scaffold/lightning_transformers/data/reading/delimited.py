@@ -151,7 +151,14 @@ def irregular_tables(
 def fitting(
     rows: list[Cells], lines: list[int], width: int, report: Report
 ) -> tuple[list[Cells], list[int]]:
-    """Return rows of a width and their lines, without blank rows and without bad ones."""
+    """Return rows of one width and their lines, without blank rows.
+
+    Args:
+        rows: the rows; a shorter one is filled up with empty cells.
+        lines: the line of each row.
+        width: the number of columns.
+        report: notes rows with more cells; they are dropped, or emptied if `on_bad_row` is `fill`.
+    """
     if set(map(len, rows)) == {width}:
         return rows, lines
     kept, places = [], []

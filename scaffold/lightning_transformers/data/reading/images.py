@@ -30,12 +30,16 @@ METADATA = ImageFolder.METADATA_FILENAMES
 def image_folder(
     names: FileNames, prefers_images: bool, copies: Copies
 ) -> tuple[Path, list[Path]] | None:
-    """Return the folder that a name stands for, if its images are read, and these, sorted.
+    """Return the folder of images that a name stands for, and its images.
 
     Args:
         names: see `FileNames`.
         prefers_images: read images even if the folder has other files of rows.
         copies: unpacks archives, which count as folders.
+
+    Returns:
+        The folder and the sorted paths of its images; None for any other name, and for a folder
+        without images or with files of rows that are read instead.
     """
     if not isinstance(names, str) or (is_url(names) and not is_zip(names)):
         return None
@@ -47,7 +51,7 @@ def image_folder(
 
 
 def read_images(split: str, images: Sequence[Path]) -> Dataset:
-    """Return images, with the name of their folder as `label` if these are classes.
+    """Return images as `image`, with the name of their folder as `label` if these are classes.
 
     Args:
         split: the split; images of `predict` need no classes.
@@ -64,8 +68,8 @@ def read_images(split: str, images: Sequence[Path]) -> Dataset:
         labels, features = {}, Features({"image": Image()})
     else:
         raise ConfigurationError(
-            f"the {split} folder must consist of a subfolder of images per class, of at least 2 "
-            f"classes; it has {', '.join(classes)}"
+            f"the {split} folder has images in {', '.join(classes)}: put them into a subfolder per "
+            "class, at least 2, on one level"
         )
     rows = Dataset.from_dict({"image": list(map(str, images)), **labels}, features)
     return Dataset(rows.data, rows.info, fingerprint=digest_of_images(rows, images))
@@ -74,12 +78,15 @@ def read_images(split: str, images: Sequence[Path]) -> Dataset:
 def read_metadata(
     name: str, folder: Path, read: Callable[[Sequence[Source]], Dataset]
 ) -> Dataset | None:
-    """Return the images of a folder that its metadata file lists, or None without such a file.
+    """Return the rows of a folder's metadata file, with the images that they list as `image`.
 
     Args:
         name: the name of the folder, for messages.
         folder: the folder.
         read: reads the metadata file.
+
+    Returns:
+        The rows, or None without such a file or without `file_name` in it.
     """
     file = next((folder / known for known in METADATA if (folder / known).is_file()), None)
     rows = file and read([source_of(file, os.path.join(name, file.name), file)])

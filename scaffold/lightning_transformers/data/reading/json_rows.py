@@ -27,7 +27,7 @@ def read_json(source: Source, options: ReadOptions, report: Report) -> Iterator[
     Args:
         source: a json, jsonl or ndjson file.
         options: its encoding, if known.
-        report: notes rows that are not an object.
+        report: notes lines that are malformed, or neither an object nor a text.
 
     Raises:
         JSONDecodeError: for a malformed document.
@@ -61,7 +61,13 @@ def lines_of(stream: TextIO, report: Report) -> Iterator[pa.Table]:
 
 
 def regular_table(lines: list[str], schema: pa.Schema, number: int) -> pa.Table | None:
-    """Return objects by the parser of Arrow, which is fast; None unless all fit a schema."""
+    """Return objects by the parser of Arrow, which is fast, or None unless all fit a schema.
+
+    Args:
+        lines: an object each.
+        schema: the columns and types; an empty one fits none.
+        number: number of the first line, for `LINE`.
+    """
     text = "".join(lines)
     if not schema or "NaN" in text or "Infinity" in text:
         return None
@@ -94,9 +100,10 @@ def table_of(values: Any, number: int, report: Report) -> pa.Table:
     """Return rows as a table; a text is a row with the column `text`.
 
     Args:
-        values: rows, texts, errors or None.
+        values: rows, texts, the errors of malformed lines, and None for blank lines, which are
+            skipped.
         number: line or number of the first.
-        report: notes other values.
+        report: notes errors and other values; they are dropped, or empty rows to fill.
     """
     rows: list[Row] = []
     lines = []

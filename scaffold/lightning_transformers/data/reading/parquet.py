@@ -17,7 +17,10 @@ PANDAS_INDEX = "__index_level_0__"
 
 
 def read_parquet(source: Source, options: ReadOptions, report: Report) -> Iterator[pa.Table]:
-    """Yield the rows of a Parquet file as tables, with their numbers from 1 in `LINE`."""
+    """Yield the rows of a Parquet file as tables, with their numbers from 1 in `LINE`.
+
+    The index of a pandas frame is omitted, and categorical columns have their values.
+    """
     stream = source.open()
     content = stream if source.codec is None else pa.BufferReader(stream.read())
     number = 1

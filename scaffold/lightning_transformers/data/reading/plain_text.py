@@ -40,7 +40,12 @@ def read_text(source: Source, options: ReadOptions, report: Report) -> Iterator[
 
 
 def paragraphs(lines: list[str], number: int) -> tuple[list[str], list[int]]:
-    """Return the paragraphs among lines that are numbered from `number`, and their first lines."""
+    """Return the paragraphs in lines, and the number of the first line of each.
+
+    Args:
+        lines: the lines of a file.
+        number: number of the first one.
+    """
     groups = groupby(enumerate(lines, start=number), key=lambda line: not line[1].strip())
     found = [list(group) for is_blank, group in groups if not is_blank]
     texts = ["".join(text for _, text in group).rstrip("\n") for group in found]

@@ -56,6 +56,8 @@ MALFORMED = (OSError, EOFError, ValueError, RecursionError, csv.Error, pa.ArrowE
 def read_dataset(sources: Sequence[Source], options: ReadOptions, folder: Path) -> Dataset:
     """Return the rows of files, memory-mapped from a cache that their content identifies.
 
+    Logs guesses about the files, and bad rows that are dropped or filled.
+
     Args:
         sources: the files, in the order of the rows.
         options: how to read them.
@@ -86,6 +88,11 @@ def names_of(rows: Dataset | IterableDataset) -> list[str]:
     return str(rows.info.description).split("\n")
 
 
+def facts_on(rows: Dataset) -> list[str]:
+    """Return the facts on the files of `read_dataset`, such as `delimiter ';'`, each once."""
+    return list(dict.fromkeys(fact for _, fact, _ in report_on(rows).dialects))
+
+
 def report_on(rows: Dataset) -> Report:
     """Return the notes on the files of rows of `read_dataset`, empty ones for other rows."""
     report = Report(names_of(rows))
@@ -106,7 +113,12 @@ def faults_of(rows: Dataset) -> dict[int, str]:
 
 
 def places_of(rows: Dataset, indices: Sequence[int]) -> list[tuple[int, int]] | None:
-    """Return file and line of rows of `read_dataset`, also of processed ones; None if unknown."""
+    """Return the index of its file and the line of each row, or None if they are unknown.
+
+    Args:
+        rows: the result of `read_dataset`, also with processed columns.
+        indices: the indices of the rows.
+    """
     files = [Path(file["filename"]).with_name(ROWS) for file in rows.cache_files]
     if rows._indices is not None:
         indices = rows._indices.column(0).take(pa.array(indices)).to_pylist()
@@ -144,10 +156,12 @@ def read_stream(sources: Sequence[Source], options: ReadOptions) -> IterableData
 def stream_tables(
     sources: Sequence[tuple[int, Source]], options: ReadOptions, schema: pa.Schema
 ) -> Iterator[tuple[int, pa.Table]]:
-    """Yield the rows of files as numbered tables with the columns and types of a schema.
+    """Yield the rows of files as tables with the columns and types of a schema.
+
+    Each table has its number in its file, from 0.
 
     Raises:
-        ConfigurationError: for values that do not fit the schema.
+        ConfigurationError: for values that do not fit the schema, or a file that cannot be read.
     """
     for file, source in sources:
         report = Report({file: source.name}, options.on_bad_row)
@@ -197,7 +211,9 @@ def read(source: Source, options: ReadOptions, report: Report) -> Iterator[pa.Ta
             f"cannot read '{source.name}': {first_line(error)}: set dataset.encoding"
         ) from error
     except MALFORMED as error:
-        raise ConfigurationError(f"cannot read '{source.name}': {reason_of(error)}") from error
+        raise ConfigurationError(
+            f"cannot read '{source.name}': {reason_of(error)}: correct or replace the file"
+        ) from error
 
 
 def write(sources: Sequence[Source], options: ReadOptions, report: Report, folder: Path) -> None:
@@ -220,8 +236,9 @@ def write(sources: Sequence[Source], options: ReadOptions, report: Report, folde
 
 def no_rows(report: Report) -> ConfigurationError:
     """Return the error, to be raised, for files without rows."""
-    reason = f": {report.places()}" if report.rejected else ""
-    return ConfigurationError(f"{joined(map(repr, report.names))} has no rows{reason}")
+    verb = "have" if len(report.names) > 1 else "has"
+    fix = f"{report.places()}: correct them" if report.rejected else "give another file"
+    return ConfigurationError(f"{joined(map(repr, report.names))} {verb} no rows: {fix}")
 
 
 def visible(schema: pa.Schema) -> list[str]:

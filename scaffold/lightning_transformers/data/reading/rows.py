@@ -34,7 +34,7 @@ def text_table(columns: Mapping[str, Sequence[str | None]], lines: Sequence[int]
 def typed_table(rows: Sequence[Mapping[str, Any]], lines: Sequence[int]) -> pa.Table:
     """Return a table of values as JSON has them, with `LINE`: texts remain texts.
 
-    Values of different types in a column become texts, see `merged`.
+    Values of different types in a column get a type for all of them, see `merged`.
 
     Args:
         rows: values by column; a column may be missing in some of them.
@@ -86,7 +86,12 @@ class TableWriter:
 
 
 def conformed(table: pa.Table, schema: pa.Schema) -> pa.Table:
-    """Return a table with the columns and types of a schema that `merged` its own."""
+    """Return a table with the columns and types of a schema.
+
+    Args:
+        table: the table; a column that it lacks is null.
+        schema: the result of `merged_schema` for its own schema and others.
+    """
     if table.schema.equals(schema):
         return table
     columns = []
@@ -115,7 +120,8 @@ def merged_schema(one: pa.Schema, other: pa.Schema) -> pa.Schema:
 def merged(one: pa.DataType, other: pa.DataType) -> pa.DataType:
     """Return a type for the values of two types.
 
-    Text for numbers and texts; JSON, which a `Dataset` decodes, if one has parts.
+    It is float64 for integers and floats, text for numbers and texts, and JSON, which a `Dataset`
+    decodes, if only one of them has parts.
     """
     match one, other:
         case _ if one == other or pa.types.is_null(other):
@@ -140,12 +146,22 @@ def merged(one: pa.DataType, other: pa.DataType) -> pa.DataType:
 
 
 def typed_array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
-    """Return values as an array of a type that `merged` theirs."""
+    """Return values as an array of a type.
+
+    Args:
+        values: values of JSON's types.
+        kind: a type that `merged` theirs.
+    """
     return with_json(pa.array([fitted(value, kind) for value in values], storage(kind)), kind)
 
 
 def fitted(value: Any, kind: pa.DataType) -> Any:
-    """Return a value as `storage(kind)` has it."""
+    """Return a value in the form from which Arrow builds an array of `storage(kind)`.
+
+    Args:
+        value: a value of JSON's types.
+        kind: a type that `merged` the value's own.
+    """
     if value is None or pa.types.is_null(kind):
         return None
     if kind == JSON:
@@ -162,7 +178,12 @@ def fitted(value: Any, kind: pa.DataType) -> Any:
 
 
 def decoded(value: Any, kind: pa.DataType) -> Any:
-    """Return a value of an array of a type, with JSON decoded."""
+    """Return a value of an array with the JSON in it decoded.
+
+    Args:
+        value: the value as `to_pylist` gives it.
+        kind: the type of the array.
+    """
     if value is None or kind == JSON:
         return value if value is None else json.loads(value)
     match kind:

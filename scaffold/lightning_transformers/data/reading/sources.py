@@ -71,7 +71,12 @@ def source_of(path: str | Path, name: str, origin: str | Path) -> Source:
 
 
 def absolute(name: str) -> Path:
-    """Return the local path of a name, relative to the folder in which the command was run."""
+    """Return the absolute path of a local name.
+
+    Args:
+        name: a path, which may be relative to the folder in which the command was run or start with
+            `~`, or `pkg://…`.
+    """
     return Path(to_absolute_path(os.path.expanduser(local_path(name))))
 
 
@@ -130,8 +135,8 @@ def find_sources(split: str, names: FileNames, copies: Copies) -> list[Source]:
         copies: downloads files of URLs and unpacks archives.
 
     Raises:
-        ConfigurationError: for a name without files, a file of an unknown type, or a folder with
-            files of several types.
+        ConfigurationError: for a name without files, a file of an unknown type, a folder, glob or
+            archive with files of several types, or a URL or archive that cannot be read.
     """
     return [source for name in names_in(names) for source in _find(split, name, copies)]
 
@@ -140,20 +145,20 @@ def _find(split: str, name: str, copies: Copies) -> list[Source]:
     found = list((_remote if is_url(name) else _local)(split, name, copies))
     if not found:
         raise ConfigurationError(
-            f"the {split} folder '{name}' contains no images and no files of rows (known: "
-            f"{', '.join(FORMATS)})"
+            f"the {split} folder '{name}' contains no images and no files of rows: put files with "
+            f"{', '.join(FORMATS)} into it"
         )
     known = [source for source in found if source.suffix in FORMATS]
     kinds = sorted({source.suffix for source in known})
     if not known:
         raise ConfigurationError(
-            f"the {split} file '{name}' has the unknown extension '{found[0].suffix}' (known: "
-            f"{', '.join(FORMATS)}, also with {', '.join([*CODECS, ZIP])})"
+            f"the {split} file '{name}' has the unknown extension '{found[0].suffix}': give one "
+            f"with {', '.join(FORMATS)}, also compressed as {', '.join([*CODECS, ZIP])}"
         )
     if len(kinds) > 1:
         raise ConfigurationError(
             f"the {split} file '{name}' stands for files of several types ({', '.join(kinds)}): "
-            f"name one of them, such as '{name.rstrip('/')}/*{kinds[0]}'"
+            f"name files of one type, such as '{known[0].name}'"
         )
     return known
 
@@ -173,8 +178,10 @@ def _local(split: str, name: str, copies: Copies) -> Iterator[Source]:
         for match in found:
             yield from _local(split, os.path.relpath(match, absolute("")), copies)
     else:
-        missing = f"the {split} file '{name}' does not exist (looked for {absolute(name)})"
-        raise ConfigurationError(missing)
+        raise ConfigurationError(
+            f"the {split} file '{name}' does not exist (looked for {absolute(name)}): correct the "
+            "path"
+        )
 
 
 def _remote(split: str, name: str, copies: Copies) -> Iterator[Source]:
@@ -206,8 +213,8 @@ def _urls(name: str) -> Iterator[str]:
 def unreadable(split: str, name: str, error: Exception) -> ConfigurationError:
     """Return the error, to be raised, for a URL that cannot be read."""
     missing = getattr(error.__cause__, "name", None) if isinstance(error, ImportError) else None
-    fix = f": pip install {missing}" if missing else ""
-    return ConfigurationError(f"cannot read the {split} file '{name}': {reason_of(error)}{fix}")
+    fix = f"pip install {missing}" if missing else "correct the URL, or give a local file"
+    return ConfigurationError(f"cannot read the {split} file '{name}': {reason_of(error)}: {fix}")
 
 
 def reason_of(error: BaseException) -> str:
@@ -217,7 +224,11 @@ def reason_of(error: BaseException) -> str:
 
 
 def format_of(path: str) -> tuple[str, str | None]:
-    """Return the ending of a file name without that of its compression, and the compression."""
+    """Return the ending of a file name in lower case, and the codec of its compression.
+
+    The ending is that of the decompressed file: `.csv` and `gzip` for `a.csv.gz`. The codec is None
+    for a file that is not compressed.
+    """
     name = PurePosixPath(path.lower().partition("?")[0] if is_url(path) else path.lower())
     codec = CODECS.get(name.suffix)
     return (name.with_suffix("") if codec else name).suffix, codec

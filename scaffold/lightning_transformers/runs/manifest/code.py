@@ -11,10 +11,11 @@ FOLDER = Path(__file__).parents[2]
 
 
 def code(directory: Path) -> dict[str, str | None]:
-    """Return the digest of each imported module of the user, and of this package, by file.
+    """Return the digest of each imported module of the user by its file, and one of this package.
 
     Args:
-        directory: files below it are named by their path from there.
+        directory: files below it are named by their path from there; the package is named
+            `lightning_transformers`.
     """
     modules = {name for name in sys.modules if name.partition(".")[0] not in ("__main__", RUNTIME)}
     files = sorted({file.resolve() for name in modules if (file := first_party_file(name))})

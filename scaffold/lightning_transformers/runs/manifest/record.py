@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from hydra.utils import to_absolute_path
 from omegaconf import DictConfig
@@ -11,14 +12,17 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from lightning_transformers.base.run_folder import (
     CONFIG,
     MANIFEST,
+    RUNNING,
     Manifest,
     read_manifest,
     write_manifest,
 )
+from lightning_transformers.base.run_log import log_detail
 from lightning_transformers.core import TaskTransformer, TransformerDataModule
+from lightning_transformers.data.summary import summary
 from lightning_transformers.runs.manifest.code import code
 from lightning_transformers.runs.manifest.digests import digest_of
-from lightning_transformers.runs.manifest.environment import machine, training, versions
+from lightning_transformers.runs.manifest.environment import STACK, machine, training, versions
 from lightning_transformers.runs.manifest.git import git_state
 from lightning_transformers.runs.manifest.sources import data_of, inputs
 from lightning_transformers.training.formulas import KEY
@@ -48,24 +52,46 @@ class Recorder(Callback):
         self.is_done = False
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Write the manifest, once and on rank 0."""
+        """Write the manifest, once and on rank 0, and log versions and rows."""
         if self.is_done or not trainer.is_global_zero:
             return
         self.is_done = True
         manifest = describe(self.config, self.model, self.data, trainer)
-        write_manifest(self.file, manifest)
+        loggers = zip(self.config.logger, trainer.loggers, strict=False)
+        runs = {
+            str(name): logger.version
+            for name, logger in loggers
+            if logger.version not in (None, "")
+        }
+        write_manifest(self.file, manifest | {"status": RUNNING, "loggers": runs})
+        found = ((name, manifest["versions"].get(name)) for name in ("python", *STACK))
+        log_detail("versions: %s", ", ".join(f"{name} {v}" for name, v in found if v))
+        for line in summary(self.data.dataset or {}, getattr(self.data, "labels", None)):
+            log_detail("%s", line)
         if self.announce:
             self.announce(manifest)
 
-    def finish(self, metrics: dict[str, float]) -> None:
-        """Add the last value of each metric, which marks the run as finished."""
-        write_manifest(self.file, read_manifest(self.file) | {"metrics": metrics})
+    def finish(self, **outcome: Any) -> Manifest | None:
+        """Add how the run ended.
+
+        Args:
+            outcome: the keys of a manifest from `status` on; `metrics` mark a run that has ended by
+                itself or early.
+
+        Returns:
+            The whole manifest; None on other ranks than 0, and before a manifest exists.
+        """
+        if not self.is_done:
+            return None
+        manifest: Manifest = read_manifest(self.file) | outcome  # type: ignore[assignment]
+        write_manifest(self.file, manifest)
+        return manifest
 
 
 def describe(
     config: DictConfig, model: TaskTransformer, data: TransformerDataModule, trainer: Trainer
 ) -> Manifest:
-    """Return the provenance of a run as plain values, none of environment variables.
+    """Return the provenance of a run as plain values, without those of environment variables.
 
     Args:
         config: the composed config.

@@ -16,11 +16,13 @@ from lightning_transformers.runs.manifest.digests import digest_of, digest_of_al
 
 
 def data_of(data: TransformerDataModule) -> dict[str, dict[str, Any]]:
-    """Return `source`, `rows`, `digest`, several `files` and `urls` of each split that is set up.
+    """Return the origin of each split that is set up, by its name.
 
-    The digest is that of the files of the split, or without files that of its processed rows; a
-    stream without files has none. A URL has its version, such as an ETag, or None. A split that is
-    not in `data.dataset` is left out.
+    Returns:
+        For each split `source`; `rows`, their number, None for a stream; `digest`, of its files, or
+        without files of its processed rows, None for a stream without files; for several files
+        `files`, the digest of each; and for URLs `urls`, the version of each, such as its ETag, or
+        None. A split that is not in `data.dataset` is left out.
     """
     return {split: _split(data, split, rows) for split, rows in (data.dataset or {}).items()}
 

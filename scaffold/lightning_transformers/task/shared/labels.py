@@ -31,7 +31,11 @@ class LabelledData(TransformerDataModule):
     """Names of the classes, in the order of the model's logits."""
 
     def class_names(self) -> list[str]:
-        """Return `labels`; if None, infer them from the dataset once, and set `labels`."""
+        """Return `labels`; if None, infer them from the dataset once, and set `labels`.
+
+        Raises:
+            ConfigurationError: if they cannot be inferred.
+        """
         if self.labels is None:
             self.labels = self.infer_labels(self.loaded_dataset)
             self.hparams["labels"] = self.labels
@@ -42,8 +46,8 @@ class LabelledData(TransformerDataModule):
         """Return the class names that the dataset declares or contains.
 
         Raises:
-            ConfigurationError: if the label column is missing, has fewer than two classes, or
-                belongs to a stream that declares none.
+            ConfigurationError: if the label column is missing, has fewer than two classes, has
+                lists as texts, or belongs to a stream that declares no classes.
         """
         split = "train" if "train" in dataset else next(iter(dataset))
         rows = dataset[split]

@@ -110,6 +110,7 @@ class Seq2SeqDataModule(TextDataModule):
 
         Raises:
             NotImplementedError: in a subclass that does not define it.
+            ConfigurationError: in a subclass, for a split without these texts.
         """
         raise NotImplementedError(f"{type(self).__name__} must define the method fields")
 
@@ -144,6 +145,13 @@ class Seq2SeqDataModule(TextDataModule):
             report_dropped_pairs(split, rows, examples, source, target)
         return examples
 
+    def rows_of_examples(self, split: str, rows: Dataset) -> Sequence[int] | None:
+        """Return the indices of the pairs in which no text is missing or blank."""
+        source, target = self.fields(split, rows)
+        texts = [field_values(rows[:], field) for field in (source, target) if field is not None]
+        pairs = enumerate(zip(*texts, strict=True))
+        return [number for number, pair in pairs if all(map(has_text, pair))]
+
     @property
     def collate_fn(self) -> "Seq2SeqCollator":
         """Return the collator, see `Seq2SeqCollator`."""
@@ -161,20 +169,28 @@ class Seq2SeqDataModule(TextDataModule):
         return self.t5_prefix() if is_t5 else ""
 
     def processor_to_export(self) -> PreTrainedTokenizerBase:
-        """Return the tokenizer with `longest_source` as its limit, and without `token_type_ids`."""
+        """Return a copy of the tokenizer, cut at `longest_source` and without `token_type_ids`."""
         exported = with_limit(self.tokenizer, self.longest_source())
         names = [*SOURCE_KEYS]
         exported.model_input_names = exported.init_kwargs["model_input_names"] = names
         return exported
 
     def longest_source(self) -> int:
-        """Return `max_source_length`; if None, the model's maximum input length."""
+        """Return `max_source_length`; if None, the model's maximum input length.
+
+        Raises:
+            ConfigurationError: if it exceeds the model's maximum.
+        """
         if self.max_source_length is None and self.max_positions() is None:
             return T5_PRETRAINING_LENGTH
         return self.checked_length("max_source_length", self.max_source_length)
 
     def longest_target(self) -> int:
-        """Return `max_target_length`, checked against the model's maximum."""
+        """Return `max_target_length`.
+
+        Raises:
+            ConfigurationError: if it exceeds the model's maximum.
+        """
         return self.checked_length("max_target_length", self.max_target_length)
 
     def checked_length(self, hyperparameter: str, length: int | None) -> int:
@@ -264,6 +280,14 @@ class Seq2SeqTransformer(TaskTransformer):
             )
         return inputs
 
+    def evaluated_columns(
+        self, outputs: ModelOutput, batch: Batch, inputs: Mapping[str, Any]
+    ) -> dict[str, list[Any]]:
+        """Return the reference, and if texts are generated, the generated text."""
+        texts = inputs.get("records")
+        generated = {"prediction": [text for text, _ in texts]} if texts else {}
+        return {"label": decode_texts(batch[REFERENCES]), **generated}
+
     def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> list[str]:
         """Return the generated text of each source."""
         return self.generated_texts(batch)
@@ -292,7 +316,7 @@ class Seq2SeqTransformer(TaskTransformer):
         return generate(self.model, **inputs, **self.generation_settings())
 
     def generation_settings(self) -> dict[str, Any]:
-        """Return the number of beams, if set, and the maximum length."""
+        """Return `num_beams`, if it is set, `max_new_tokens`, and None as `max_length`."""
         return {
             **({} if self.num_beams is None else {"num_beams": self.num_beams}),
             "max_new_tokens": self.max_new_tokens or self.data.longest_target(),
@@ -300,7 +324,11 @@ class Seq2SeqTransformer(TaskTransformer):
         }
 
     def config_to_export(self) -> dict[str, Any]:
-        """Return the prefix of a source, also as transformers' parameters of the task."""
+        """Return `prefix`, the text before each source, and `task_specific_params`.
+
+        The latter has the prefix and the generation settings under `parameters_key()`, where the
+        pipelines of transformers look them up.
+        """
         prefix = {"prefix": self.data.source_prefix()}
         settings = {k: v for k, v in self.generation_settings().items() if v is not None}
         return {**prefix, "task_specific_params": {self.parameters_key(): prefix | settings}}
@@ -340,6 +368,9 @@ def encode_pairs(
     Returns:
         The columns `input_ids` and `attention_mask`, with a target also `labels`, and with
         `references` also the texts.
+
+    Raises:
+        ConfigurationError: for a text that is too long and not truncated.
     """
     sources = field_values(columns, source)
     if target is None:
@@ -348,7 +379,7 @@ def encode_pairs(
     pairs = [
         pair
         for pair in zip(sources, field_values(columns, target), strict=True)
-        if all(text and not text.isspace() for text in pair)
+        if all(map(has_text, pair))
     ]
     if not pairs:
         return {"labels": []}
@@ -401,6 +432,11 @@ def field_values(columns: Columns, field: Field) -> list[Any]:
     column, *key = field
     values = columns[column]
     return [value and value.get(key[0]) for value in values] if key else values
+
+
+def has_text(value: str | None) -> bool:
+    """Return whether a value is a text that is not blank."""
+    return bool(value) and not str(value).isspace()
 
 
 def report_dropped_pairs(

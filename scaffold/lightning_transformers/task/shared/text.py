@@ -148,7 +148,7 @@ class TextDataModule(TransformerDataModule):
 
         Args:
             split: name of the split, for the error message.
-            rows: the rows.
+            rows: the rows; of a stream, only the existence of the columns is checked.
             columns: column by the hyperparameter that names it; None is not checked.
 
         Raises:
@@ -201,9 +201,13 @@ class PaddedTextDataModule(TextDataModule):
         self.notices.truncated(split, examples, self.longest_input(), "max_length")
 
     def processor_to_export(self) -> PreTrainedTokenizerBase:
-        """Return the tokenizer with `longest_input` as its limit."""
+        """Return a copy of the tokenizer with `longest_input` as its limit."""
         return with_limit(self.tokenizer, self.longest_input())
 
     def longest_input(self) -> int:
-        """Return `max_length`; if None, the model's maximum input length."""
+        """Return `max_length`; if None, the model's maximum input length.
+
+        Raises:
+            ConfigurationError: if it exceeds the model's maximum, or neither is known.
+        """
         return self.checked_length("max_length", self.max_length)

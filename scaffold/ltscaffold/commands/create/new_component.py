@@ -1,7 +1,6 @@
 """Create a component, and the project around it if the folder has none."""
 
 import os
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from ltscaffold.project.components import plan_components, train_arguments
 from ltscaffold.project.initial_answers import DEFAULT_PACKAGE, initial_answers
 from ltscaffold.project.validation import (
     check_new_name,
+    check_not_hidden,
     check_version,
     checked_fragments,
     config_group,
@@ -20,7 +20,7 @@ from ltscaffold.record.answers import Answers, Component, check_no_duplicates, r
 from ltscaffold.record.component_types import ComponentType
 from ltscaffold.record.names import check_name
 from ltscaffold.templating.catalog import Catalog, read_catalog
-from ltscaffold.writing.plan import Plan, check_not_taken
+from ltscaffold.writing.plan import Plan
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,7 @@ def plan_new_component(project: Path, new: NewComponent, package: str | None = N
         check_no_duplicates(recorded)
     answers = recorded or initial_answers(package or DEFAULT_PACKAGE)
     component = make_component(read_catalog(answers), answers, new)
-    package_or_folder = component.module.partition(".")[0]
-    check_not_taken(project, [f"{answers.package}/{package_or_folder}.py"])  # it would be shadowed
+    check_not_hidden(project, answers, component)
     target = replace(answers, components=[*answers.components, component])
     plan = plan_components(f"new-{component.type} {component.name}", project, recorded, target)
     return replace(plan, next_steps=next_steps(project, component))
@@ -82,8 +81,7 @@ def next_steps(project: Path, component: Component) -> list[str]:
     commit = f'git add -A && git commit -m "Add {component.name}"'
     if not in_repository(project):
         commit = f"git init && {commit}"
-    enter = [] if project.samefile(Path()) else [f"cd {shlex.quote(str(project))}"]
-    return [*enter, train, "pytest", commit]
+    return [train, "pytest", commit]
 
 
 def make_component(catalog: Catalog, answers: Answers, new: NewComponent) -> Component:

@@ -1,6 +1,5 @@
 """`ltscaffold new-project`: the skeleton of a project."""
 
-import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -46,8 +45,5 @@ def plan_new_project(
     return replace(
         plan,
         notes=[*([only_here] if Path(url).is_absolute() else []), *source.untagged_commit(url)],
-        next_steps=[
-            f"cd {shlex.quote(str(project))}",
-            "ltscaffold new-task my_task --base language_modeling",
-        ],
+        next_steps=["ltscaffold new-task my_task --base language_modeling"],
     )

@@ -35,7 +35,8 @@ def plan_add(
     recorded = component.fragments
     taken = [fragment.rpartition("/")[2] for fragment in fragments if fragment in recorded]
     if taken:
-        raise ScaffoldError(f"'{name}' has {', '.join(taken)} already; omit it")
+        them = "them" if taken[1:] else "it"
+        raise ScaffoldError(f"'{name}' has {', '.join(taken)} already; omit {them}")
     grown = replace(component, fragments=[*recorded, *fragments])
     new = answers.with_replaced(component, grown)
     return plan_components(f"add {name}", project, answers, new)

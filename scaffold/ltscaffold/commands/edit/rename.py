@@ -14,9 +14,9 @@ from ltscaffold.project.components import (
     located_files,
 )
 from ltscaffold.project.merge_files import is_edited
-from ltscaffold.project.python_code import parse_or_empty
+from ltscaffold.project.python_code import TEXTS, parse_or_empty, sources
 from ltscaffold.project.references import Option, Paths, rename_in_python, rename_in_yaml
-from ltscaffold.project.validation import check_new_name
+from ltscaffold.project.validation import check_new_name, check_not_hidden
 from ltscaffold.record.answers import ANSWERS_FILE, Answers, Component, read_project
 from ltscaffold.record.component_types import CALLBACK, COMPONENT_TYPES, DATASET, TASK
 from ltscaffold.templating.catalog import read_catalog
@@ -43,6 +43,7 @@ def plan_rename(project: Path, name: str, new_name: str) -> Plan:
     component = answers.component(name)
     check_new_name(read_catalog(answers), answers, COMPONENT_TYPES[component.type], new_name)
     renamed = replace(component, name=new_name)
+    check_not_hidden(project, answers, renamed)
     new = renamed_answers(answers, component, renamed)
     contents: dict[str, bytes | None] = {ANSWERS_FILE: answers_text(new).encode()}
     old_files, moved = located_files(project, answers, component)
@@ -114,7 +115,7 @@ class Renaming:
         self.mention = re.compile(
             "|".join(
                 [rf"\b(Test)?{class_name}\b" if owner.suffix else rf"(?<![\w.]){class_name}\b"]
-                + [rf"(?<![\w.]){re.escape(module)}\b"]
+                + [rf"(?<![\w.]){module.replace('.', '[./]')}\b", rf"\btest_{component.name}\.py\b"]
                 + [each.replace("OPTION", options[0]) for each in owner.references]
             )
         )
@@ -248,16 +249,16 @@ def other_files(project: Path, glob: str, known: Container[str]) -> Iterator[str
 def stale_references(
     project: Path, contents: Mapping[str, bytes | None], renaming: Renaming
 ) -> Iterator[str]:
-    """Yield a note for each line of a Python file or config that still has the old name.
+    """Yield a note for each line of code, a config or a document that still has the old name.
 
     Args:
         project: the folder of the project.
         contents: the contents of changed files after the command.
         renaming: the new names.
     """
-    others = {path: read(project, path) for path in other_files(project, "**/*.py", contents)}
+    others = {path: read(project, path) for path in sources(project, TEXTS)}
     for path, content in sorted((others | dict(contents)).items()):
-        if path.endswith((".py", ".yaml")):
+        if path != ANSWERS_FILE and PurePath(path).suffix in TEXTS:
             lines = (content or b"").decode("utf-8", "replace").splitlines()
             for number, line in enumerate(lines, 1):
                 if renaming.mention.search(line):

@@ -38,7 +38,8 @@ def plan_undo(project: Path) -> Plan:
     if lost:
         paths = ", ".join(edit.path for edit in lost)
         raise EditLossError(
-            f"cannot undo '{undone.command}': you edited {paths} since; revert or move the file",
+            f"cannot undo '{undone.command}': you edited {paths} since; "
+            "revert these edits, which the patch shows",
             "".join(edit.diff() for edit in lost),
         )
     modes = {change.path: change.mode for change in undone.changes}
@@ -56,6 +57,9 @@ def revert(ours: bytes | None, change: Change) -> tuple[bytes | None, bool]:
     Args:
         ours: the present content; None: the file does not exist.
         change: the change of the command. Later edits elsewhere in the file are kept.
+
+    Returns:
+        The content, None for no file; it is not to be written if an edit would be lost.
     """
     if ours == change.after:
         return change.before, False

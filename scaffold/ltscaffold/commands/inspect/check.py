@@ -4,12 +4,13 @@ import shlex
 import tempfile
 from collections.abc import Iterator
 from importlib.metadata import distributions
+from operator import attrgetter
 from pathlib import Path
 
 from lightning_transformers.shadowing import shadowing_modules
 from ltscaffold.errors import ScaffoldError
 from ltscaffold.git import ignored_paths
-from ltscaffold.project.classes.checks import check_class
+from ltscaffold.project.classes.checks import check_class, former_methods, missing_values
 from ltscaffold.project.classes.configs import check_config
 from ltscaffold.project.classes.source import Sources
 from ltscaffold.project.components import project_files, source_files, train_arguments
@@ -20,6 +21,8 @@ from ltscaffold.project.project_fragments import (
     fragment_names,
     unknown_fragment,
 )
+from ltscaffold.project.python_code import python_files
+from ltscaffold.project.removed_hooks import removed_hooks
 from ltscaffold.project.status import ComponentStatus, status
 from ltscaffold.record.answers import (
     ANSWERS_FILE,
@@ -66,7 +69,7 @@ def check(project: Path, name: str | None = None, smoke: bool = False) -> list[F
             findings += check_component(project, catalog, entry)
             findings += check_classes(sources, answers, entry)
             findings += check_run(project, entry.component) if smoke else []
-    return findings
+    return [*findings, *check_former_methods(sources, findings)] if chosen is None else findings
 
 
 def check_ejected(project: Path, answers: Answers) -> Iterator[Finding]:
@@ -114,6 +117,25 @@ def check_classes(sources: Sources, answers: Answers, entry: ComponentStatus) ->
             yield from check_config(sources, path, content)
 
 
+def check_former_methods(sources: Sources, findings: list[Finding]) -> Iterator[Finding]:
+    """Yield the methods in all code of the project that nothing calls any more, if not found yet.
+
+    Those are methods of lightning-transformers, and hooks that Lightning has removed.
+    """
+    for path in python_files(sources.project):
+        for each in sources.classes(path):
+            types = {each.node.name: each.component_type or ""}
+            hooks = removed_hooks(path, read(sources.project, path), types)
+            forms = [
+                p for p in missing_values(sources, each) if p[2].startswith("configure_metric")
+            ]
+            problems = [*former_methods(sources, each), *forms]
+            found = [Finding(code, path, line, message) for code, line, message in problems]
+            found += [Finding("former-hook", path, hook.line, hook.message) for hook in hooks]
+            new = (finding for finding in found if finding not in findings)
+            yield from sorted(new, key=attrgetter("line"))
+
+
 def check_run(project: Path, component: Component) -> Iterator[Finding]:
     """Yield a finding if training a batch of a component fails."""
     arguments = shlex.split(train_arguments(component))
@@ -126,7 +148,7 @@ def check_run(project: Path, component: Component) -> Iterator[Finding]:
 
 
 def check_ignored(project: Path, files: Files) -> Iterator[Finding]:
-    """Yield a finding for each generated file that git ignores."""
+    """Yield a finding for each generated file, ejected fragment or record that git ignores."""
     fragments = [f"{PROJECT_FRAGMENTS}/{name}{SUFFIX}" for name in ejected_fragments(project)]
     for path in ignored_paths(project, [*files, *fragments, ANSWERS_FILE]):
         yield Finding("ignored-file", path, 0, IGNORED_BY_GIT)

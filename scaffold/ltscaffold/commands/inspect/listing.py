@@ -20,6 +20,9 @@ def rows(project: Path, what: str) -> list[dict[str, str]]:
     Args:
         project: a folder, with or without a project; for components, with one.
         what: "bases", "recipes" or "components".
+
+    Raises:
+        ScaffoldError: for components, if the folder has no project.
     """
     if what == "components":
         return [

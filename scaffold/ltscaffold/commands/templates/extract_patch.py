@@ -105,7 +105,8 @@ class _PatchSearch:
     def render(self, texts: Mapping[str, str]) -> Files:
         """Return the component's files, rendered with edited templates.
 
-        Files of the skeleton are among them if the component is at the project's version.
+        If the component is at the project's version, files of the skeleton are among them, except
+        the record and those that belong to the user once they exist.
 
         Args:
             texts: new texts of templates by path; the others are as released.
@@ -117,7 +118,14 @@ class _PatchSearch:
         return {path: text for path, text in files.items() if path not in excluded}
 
     def run(self, edited: Files) -> tuple[dict[str, str], list[Finding]]:
-        """Return templates that render the edited files, and findings for what they cannot."""
+        """Return templates that render the edited files, and findings for edits that none renders.
+
+        Args:
+            edited: the texts of the component's files by path.
+
+        Returns:
+            The new texts of the changed templates by path, and a finding per other edit.
+        """
         texts: dict[str, str] = {}
         findings: list[Finding] = []
         given, skipped = self.render(texts), list[tuple[str, list[str], list[str]]]()

@@ -139,6 +139,8 @@ def run_tests(project: Path, components: Sequence[Component]) -> Iterator[Findin
 def compare_with_copier(templates: Path, shown: list[Component], folder: Path) -> Iterator[Finding]:
     """Yield a finding for each file that Copier, without --trust, renders differently.
 
+    If Copier fails, that is the only finding.
+
     Args:
         templates: the folder of the templates.
         shown: components, of which the last of each type is rendered.
@@ -203,7 +205,7 @@ def update_goldens(templates: Path, goldens: dict[str, str]) -> list[Finding]:
         goldens: the output by name of the component.
 
     Returns:
-        No findings, as `compare_goldens` would.
+        An empty list of findings, since the goldens now equal the output.
     """
     for path in (templates / GOLDENS).glob("*.txt"):
         path.unlink()

@@ -30,11 +30,11 @@ Chain = list[cst.BaseExpression]
 
 
 def follow_imports(code: str) -> str:
-    """Replace former paths of the runtime in the imports of Python code.
+    """Return Python code with former paths of the runtime replaced in its imports.
 
-    An import binds the same name as before, since other files and strings may refer to it: that of
-    a renamed name gets `as`, and that of a former module whose names are elsewhere now, or others,
-    keeps its path.
+    An import binds the same name as before, since other files and strings may refer to it: the
+    import of a renamed name gets `as`. The import of a former module keeps its path if several
+    modules have its names now, or if they were renamed.
 
     Raises:
         libcst.ParserSyntaxError: if the code is not valid Python.
@@ -111,7 +111,12 @@ class Rewriting(PythonSource):
         return list(found.values())
 
     def chain(self, node: cst.CSTNode) -> Chain:
-        """Return the chain of a name and its attributes; empty for a name in a string."""
+        """Return the expressions `name`, `name.a` … of a use, the longest last.
+
+        Args:
+            node: the name, or one of the expressions; for another node, such as a string
+                annotation, the result is empty.
+        """
         while isinstance(node, cst.Attribute):
             node = node.value
         found: Chain = [node] if isinstance(node, cst.Name) else []

@@ -33,7 +33,12 @@ def follow_targets(text: str) -> str:
 
 
 def former_mentions(text: str) -> Iterator[tuple[int, str]]:
-    """Yield the lines, from 1, that mention a former path of the runtime, with the present one."""
+    """Yield each former path of the runtime in a text, as the number of its line and a message.
+
+    Args:
+        text: Python code or YAML, whose comments are skipped; lines are numbered from 1. The
+            message names the present path.
+    """
     for line, code in enumerate(text.split("\n"), 1):
         for path in PATH.findall(code.partition("#")[0]):
             now, module = relocated(path)[0], module_in(path)

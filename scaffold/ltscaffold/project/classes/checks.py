@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 from operator import itemgetter
 
+from lightning_transformers.predecessor import DATA_METHODS, TASK_METHODS
 from ltscaffold.project.classes.source import ClassSource, Sources
 from ltscaffold.project.diagnostics import Finding
 from ltscaffold.project.removed_hooks import REMOVED_HOOKS
+from ltscaffold.record.component_types import DATASET, TASK
 
 SIMILARITY = 0.8
 """Of a method's name to that of a method that the base classes have."""
@@ -28,6 +30,7 @@ SERVES = {
 STATEFUL = {"defaultdict", "Counter", "deque"}
 MUTABLE = {"list", "dict", "set", "bytearray", "OrderedDict", *STATEFUL}
 """Callables that return a new mutable container."""
+FORMER_METHODS = {TASK.name: TASK_METHODS, DATASET.name: DATA_METHODS}
 MUTATED = (
     r"[\w()]+\.{name}"
     r"(\[[^]]*\] [-+*/|&]?= |\[[^]]*\] = | [-+*|&]= |\.(append\w*|extend\w*|insert|add|update"
@@ -47,6 +50,7 @@ def check_class(sources: Sources, path: str, owner: ClassSource) -> Iterator[Fin
     if owner.component_type is None:
         return
     problems = (
+        *former_methods(sources, owner),
         *unknown_hooks(sources, owner),
         *missing_values(sources, owner),
         *missing_super_calls(sources, owner),
@@ -60,8 +64,27 @@ Problem = tuple[str, int, str]
 """The code, the line and the message of a finding."""
 
 
+def former_methods(sources: Sources, owner: ClassSource) -> Iterator[Problem]:
+    """Yield the methods that only lightning-transformers called, or called otherwise."""
+    inherited = {name for each in owner.ancestry[1:] for name in each.members}
+    former = FORMER_METHODS.get(owner.component_type or "", {})
+    if not any(each.is_in("lightning_transformers") for each in owner.ancestry):
+        return
+    for method in owner.methods():
+        name, arguments = method.name, [each.arg for each in method.args.args]
+        if name in former and name not in inherited and not sources.uses(name):
+            message = f"nothing calls {name} any more; override {former[name]}"
+            yield "former-method", method.lineno, message
+        if name == "process_data" and "stage" in arguments:
+            message = "process_data gets no stage any more; define process_data(self, dataset)"
+            yield "former-method", method.lineno, message
+        if name == "__init__" and "super().__init__(downstream_model_type" in ast.unparse(method):
+            message = "__init__ passes the model type first; remove it, and set default_model_type"
+            yield "former-method", method.lineno, message
+
+
 def unknown_hooks(sources: Sources, owner: ClassSource) -> Iterator[Problem]:
-    """Yield the methods that nothing calls, with names like those of hooks."""
+    """Yield a problem for each method that nothing calls, with a name like that of a hook."""
     inherited = {
         name: (each, member)
         for each in reversed(owner.ancestry[1:])
@@ -73,15 +96,14 @@ def unknown_hooks(sources: Sources, owner: ClassSource) -> Iterator[Problem]:
         if isinstance(member, ast.FunctionDef) and not (each.is_in("torch") or name[0] == "_")
     }
     known = inherited.keys() | REMOVED_HOOKS[owner.component_type or ""].keys()
+    known |= FORMER_METHODS.get(owner.component_type or "", {}).keys()
     for method in owner.methods() if owner.is_complete else ():
         name = method.name
         if name in known or name[0] == "_" or sources.mentions(name):
             continue
-        near = [
-            each
-            for each in get_close_matches(name, hooks, cutoff=SIMILARITY)
-            if _takes(method, hooks[each])
-        ]
+        alike = [h for h in hooks if _abbreviates(name, h) or _abbreviates(f"on_{name}", h)]
+        alike += get_close_matches(name, hooks, cutoff=SIMILARITY)
+        near = [each for each in alike if _takes(method, hooks[each])]
         is_hook = name.startswith("on_") and not method.decorator_list
         if is_hook and not near:
             near = get_close_matches(name, hooks, n=1)
@@ -93,7 +115,7 @@ def unknown_hooks(sources: Sources, owner: ClassSource) -> Iterator[Problem]:
 
 
 def missing_values(sources: Sources, owner: ClassSource) -> Iterator[Problem]:
-    """Yield the methods that return nothing where the base class returns a value."""
+    """Yield a problem for each method that returns nothing where the base class returns a value."""
     own = [each for each in owner.ancestry if sources.is_own(each)]
     is_manual = any("automatic_optimization" in ast.unparse(each.node) for each in own)
     for method in owner.methods():
@@ -110,7 +132,10 @@ def missing_values(sources: Sources, owner: ClassSource) -> Iterator[Problem]:
 
 
 def missing_super_calls(sources: Sources, owner: ClassSource) -> Iterator[Problem]:
-    """Yield the methods that drop what the runtime's base class does in them."""
+    """Yield a problem for each method that does not call `super()` and drops work of a base class.
+
+    The work counts in methods of the runtime's classes, and in any `__init__`.
+    """
     own = [each for each in owner.ancestry if sources.is_own(each)]
     replaced = {
         name
@@ -136,7 +161,7 @@ def missing_super_calls(sources: Sources, owner: ClassSource) -> Iterator[Proble
 
 
 def mutable_defaults(owner: ClassSource) -> Iterator[Problem]:
-    """Yield the containers that all instances of a class would share."""
+    """Yield a problem for each container that all instances of a class would share."""
     code, own = ast.unparse(owner.node), set[str]()
     if isinstance(init := owner.members.get("__init__"), ast.FunctionDef):
         own = _assigned(init)
@@ -159,6 +184,15 @@ def _shared(what: str, line: int, place: str) -> Problem:
         f"{what} in {place} is shared by all instances; set it in __init__, or use a tuple or None"
     )
     return "mutable-default", line, message
+
+
+def _abbreviates(name: str, hook: str) -> bool:
+    """Return whether two names differ in abbreviated words, as `val_step` and `validation_step`."""
+    words = re.sub(r"(?<![a-z])eval[a-z]*", "validation", name).split("_")
+    pairs = [sorted(pair, key=len) for pair in zip(words, hook.split("_"), strict=False)]
+    return len(pairs) == len(words) == hook.count("_") + 1 > 1 and all(
+        long.startswith(short) and (len(short) > 2 or short == long) for short, long in pairs
+    )
 
 
 def _takes(method: ast.FunctionDef, hook: ast.FunctionDef) -> bool:

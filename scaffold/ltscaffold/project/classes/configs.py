@@ -23,10 +23,12 @@ def check_config(sources: Sources, path: str, content: bytes) -> Iterator[Findin
         content: the YAML of the file.
     """
     try:
-        config = yaml.compose(content, yaml.SafeLoader)
+        config = yaml.compose(content, yaml.BaseLoader)
+        yaml.load(content, yaml.BaseLoader)  # refuses complex keys and endless aliases
     except (yaml.YAMLError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
-        message = "invalid YAML: " + " ".join(str(error).split())[:120]
+        reason = getattr(error, "problem", None) or str(error)
+        message = "invalid YAML: " + " ".join(reason.split())[:120]
         yield Finding("yaml-error", path, mark.line + 1 if mark else 0, message)
         return
     for node, line, target in find_targets(config):
@@ -45,7 +47,10 @@ def check_config(sources: Sources, path: str, content: bytes) -> Iterator[Findin
 
 def find_targets(node: yaml.Node | None) -> Iterator[tuple[yaml.MappingNode, int, str]]:
     """Yield each mapping with a `_target_` in a config, with the line and value of this key."""
-    if isinstance(node, yaml.MappingNode):
+    if isinstance(node, yaml.SequenceNode):
+        for each in node.value:
+            yield from find_targets(each)
+    elif isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             if key.value == "_target_" and isinstance(value, yaml.ScalarNode):
                 yield node, value.start_mark.line + 1, value.value

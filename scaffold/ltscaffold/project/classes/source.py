@@ -9,7 +9,7 @@ from functools import cache, cached_property
 from importlib.util import find_spec
 from pathlib import Path
 
-from ltscaffold.project.python_code import parse_or_empty, sources
+from ltscaffold.project.python_code import parse_or_empty, python_files
 from ltscaffold.record.component_types import CALLBACK, DATASET, TASK
 
 ROOTS = {"LightningModule": TASK, "LightningDataModule": DATASET, "Callback": CALLBACK}
@@ -114,14 +114,31 @@ class Sources:
         return None
 
     def mentions(self, name: str) -> bool:
-        """Return whether the project's code has an attribute of a name, besides `super()`'s."""
+        """Return whether the project's code has an attribute or a string of a name.
+
+        Args:
+            name: the name; as an attribute of `super()` it does not count.
+        """
         use = re.compile(rf"(?<!super\(\))\.{name}\b|['\"]{name}['\"]")
         return any(map(use.search, self._texts))
+
+    def uses(self, name: str) -> bool:
+        """Return whether the project's code has an attribute of a name, besides `super()`'s."""
+        return name in self._attributes
+
+    @cached_property
+    def _attributes(self) -> set[str]:
+        nodes = (node for text in self._texts for node in ast.walk(parse_or_empty(text)))
+        return {
+            node.attr
+            for node in nodes
+            if isinstance(node, ast.Attribute) and not ast.unparse(node).startswith("super().")
+        }
 
     @cached_property
     def _texts(self) -> list[str]:
         """The Python files of the project."""
-        paths = [self.project / path for path in sources(self.project) if path.endswith(".py")]
+        paths = map(self.project.joinpath, python_files(self.project))
         return [path.read_text(encoding="utf-8", errors="replace") for path in paths]
 
     def classes(self, path: str) -> list[ClassSource]:

@@ -1,6 +1,5 @@
 """New callbacks and data modules share a folder; those of templates before 2.0.0 keep a package."""
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -148,7 +147,6 @@ def test_former_components_keep_their_package(former: Path, run: Run) -> None:
     assert "class Observer(Callback)" in (former / "tasks/observer/callback.py").read_text()
     done = run("pytest", "--quiet", "-p", "no:cacheprovider")
     assert done.returncode == 0, done.stdout
-    shutil.rmtree(former / "tasks/observer/__pycache__", ignore_errors=True)  # pytest's
     remove(former, "observer")
     assert not (former / "tasks/observer").exists()
 

@@ -108,8 +108,13 @@ def test_remove_restores_the_tree(project: Path) -> None:
     new_task(project, "first", "language_modeling", [], ["weight_noise"])
     before = tree(project), {path for path in project.rglob("*") if path.is_dir()}
     new_task(project, "mine", "image_classification", ["setup"], ["freeze_backbone"])
+    (project / "tasks/mine/__pycache__").mkdir()
+    (project / "tasks/mine/__pycache__/model.cpython-313.pyc").touch()
+    with_it = tree(project)
     remove(project, "mine")
     assert (tree(project), {path for path in project.rglob("*") if path.is_dir()}) == before
+    undo(project)
+    assert tree(project) == with_it
 
 
 def test_remove_refuses_to_lose_an_edit_and_shows_it(mine: Path, run: Run) -> None:
@@ -135,8 +140,12 @@ def test_what_remove_was_forced_to_delete_undo_brings_back(mine: Path, run: Run)
 def test_remove_leaves_what_it_did_not_generate(project: Path) -> None:
     new_task(project, "mine", "language_modeling")
     (project / "tasks/mine/notes.md").write_text("mine")
+    kept = project / "tests/__pycache__/notes.md"
+    kept.parent.mkdir()
+    kept.touch()
     remove(project, "mine")
     assert [path for path in tree(project) if "mine" in path] == ["tasks/mine/notes.md"]
+    assert kept.exists()
 
 
 def test_rename_takes_edits_and_references_along(mine: Path, tmp_path: Path) -> None:

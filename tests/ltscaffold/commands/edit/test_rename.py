@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from ltscaffold.commands.inspect.check import check
+from ltscaffold.errors import ScaffoldError
 from ltscaffold.project.references import Paths, rename_in_python
 from tests.conftest import Run
-from tests.helpers.projects import new_task, rename, undo
+from tests.helpers.projects import new_callback, new_task, rename, undo
 from tests.helpers.tree import tree
 
 EXPERIMENT = """# @package _global_
@@ -49,6 +50,8 @@ def linear(project: Path) -> Path:
     (project / "tasks/linear/run.sh").chmod(0o755)
     (project / "conf/experiment").mkdir()
     (project / "conf/experiment/big.yaml").write_text(EXPERIMENT)
+    (project / "Makefile").write_text("train:\n\tpython train.py +task=nlp/linear\n")
+    (project / "README.md").write_text("Linear models.\nSee tasks/linear/model.py.\n")
     return project
 
 
@@ -71,10 +74,26 @@ def test_only_references_to_the_component_are_renamed(linear: Path, run: Run) ->
     assert (linear / "tasks/probe/run.sh").stat().st_mode & 0o111
     mentions = {note.rpartition(": ")[0] for note in plan.notes}
     places = {"conf/experiment/big.yaml:2", "conf/experiment/big.yaml:6"}
+    places |= {"Makefile:2", "README.md:2"}
     assert places <= mentions
+    assert "README.md:1" not in mentions
     assert not check(linear, "probe")
     undo(linear)
     assert tree(linear) == before
+
+
+@pytest.mark.parametrize("path", ["tasks/probe.py", "tasks/callbacks/probe/__init__.py"])
+def test_a_module_that_would_be_hidden_is_named(path: str, project: Path) -> None:
+    if "callbacks" in path:
+        new_callback(project, "linear")
+    else:
+        new_task(project, "linear", "language_modeling")
+    (project / path).parent.mkdir(exist_ok=True)
+    (project / path).write_text("x = 1\n")
+    before = tree(project)
+    with pytest.raises(ScaffoldError, match=f"^{path} exists and was not generated"):
+        rename(project, "linear", "probe")
+    assert tree(project) == before
 
 
 PATHS = Paths({"tasks.a": "tasks.b", "tasks.a.model.A": "tasks.b.model.B"})

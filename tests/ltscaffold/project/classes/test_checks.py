@@ -55,6 +55,18 @@ FAULTS: dict[str, tuple[str, str, str, str]] = {
         TASK, "unknown-hook", "def", "did you mean configure_optimizers?"),
     "def train_step(self, batch, batch_idx): return self(batch).loss": (
         TASK, "unknown-hook", "def", "did you mean training_step?"),
+    "def val_step(self, batch, batch_idx): self.log('val/loss', self(batch).loss)": (
+        TASK, "unknown-hook", "def", "did you mean validation_step?"),
+    "def eval_step(self, batch, batch_idx): ...": (
+        TASK, "unknown-hook", "def", "did you mean validation_step?"),
+    "def val_epoch_end(self): super().on_validation_epoch_end()": (
+        TASK, "unknown-hook", "def", "did you mean on_validation_epoch_end?"),
+    "def config_optim(self): return super().configure_optimizers()": (
+        TASK, "unknown-hook", "def", "did you mean configure_optimizers?"),
+    "def on_val_epoch_end(self, trainer, pl_module): ...": (
+        CALLBACK, "unknown-hook", "def", "did you mean on_validation_epoch_end?"),
+    "def training_dataloader(self): return super().train_dataloader()": (
+        DATA, "unknown-hook", "def", "did you mean train_dataloader?"),
     "@property\ndef colate_fn(self): return torch.stack": (
         DATA, "unknown-hook", "def", "did you mean collate_fn?"),
     "def process_splits(self, split, rows): return rows": (
@@ -79,6 +91,15 @@ FAULTS: dict[str, tuple[str, str, str, str]] = {
     "def setup(self, stage): self.words = 1": (DATA, "missing-super", "def", "setup"),
     "def on_validation_epoch_end(self, trainer, pl_module): ...\ncount = 0": (
         "EMAWeights", "missing-super", "def", "drops EMAWeights.on_validation_epoch_end"),
+    "def common_step(self, prefix, batch): return self(batch).loss": (
+        TASK, "former-method", "def", "nothing calls common_step any more; override shared_step"),
+    "@staticmethod\ndef convert_to_features(rows, **kwargs): return rows": (
+        DATA, "former-method", "def", "override process_split"),
+    "def process_data(self, dataset, stage=None): return super().process_data(dataset)": (
+        DATA, "former-method", "def", "define process_data(self, dataset)"),
+    "def __init__(self, *args, downstream_model_type='x', **kwargs):\n"
+    "    super().__init__(downstream_model_type, *args, **kwargs)": (
+        TASK, "former-method", "def", "set default_model_type"),
     "words: list[str] = ['a']": (TASK, "mutable-default", "words", "words = ['a'] in the class"),
     "seen = {}": (DATA, "mutable-default", "seen", "seen = {}"),
     "counts = defaultdict(int)": (CALLBACK, "mutable-default", "counts", "shared by all"),
@@ -109,6 +130,13 @@ KEYS: dict[tuple[str, str, str], tuple[str, str, int]] = {
         "tasks.mine.Nine does not exist",
         2,
     ),
+    (TASK, "noise: int = 1", "noise: [{_target_: tasks.mine.Nine}]"): (
+        "target",
+        "tasks.mine has no Nine",
+        2,
+    ),
+    (TASK, "noise: int = 1", "noise: 1\n? [a, b]\n: 2"): ("yaml-error", "unhashable key", 3),
+    (TASK, "noise: int = 1", "noise: &noise [*noise]"): ("yaml-error", "recursive node", 2),
     (CALLBACK, "every = 1", "every: 2"): ("unknown-key", "an argument of __init__", 2),
     (CALLBACK, "every: int = 1", "every: 2"): ("unknown-key", "an argument of __init__", 2),
     (CALLBACK, "def __init__(self, every): ...", "evry: 2"): ("unknown-key", "mean 'every'?", 2),
@@ -129,6 +157,8 @@ LEGITIMATE: dict[str, tuple[str, str]] = {
     "def compute_losses(self, batch): ...\ndef forward(self, batch): return self.compute_losses(1)":
         (TASK, ""),
     "def predict_text(self, text): return self.predict([text])": (TASK, ""),
+    "def val_step(self, a, b, c, d): ...\ndef loss(self): ...\ndef set(self, stage): ...":
+        (TASK, ""),
     "def state_dict(self, *args, **kwargs): return super().state_dict(*args, **kwargs)": (TASK, ""),
     "def training_step(self, batch, batch_idx): return super().training_step(batch, batch_idx)":
         (TASK, ""),

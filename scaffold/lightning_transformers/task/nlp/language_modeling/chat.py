@@ -82,6 +82,9 @@ def encode_prompts(
         columns: the rows.
         tokenizer: a tokenizer with a chat template.
         messages_column: name of the column of messages.
+
+    Raises:
+        ConfigurationError: for a row that is not a conversation, or that the template rejects.
     """
     template = ChatTemplate(tokenizer)
     texts = []
@@ -173,6 +176,9 @@ def tokenize_chats(
     Returns:
         For each conversation the token ids, (tokens,), int32, and a mask of those that contribute
         to the loss, (tokens,), bool.
+
+    Raises:
+        ConfigurationError: as `ChatTemplate.assistant_spans` does.
     """
     template = ChatTemplate(tokenizer)
     parts = [template.assistant_spans(chat) for chat in chats]
@@ -204,6 +210,9 @@ def prompt_row(value: Any, column: str) -> Row:
     Args:
         value: the user's message as a text, one message, a list of messages, or a row.
         column: name of the column of messages.
+
+    Raises:
+        ConfigurationError: for an unknown speaker in `from`.
     """
     row = message_row(value, column)
     return {column: messages_in(row, column), TOOLS: row.get(TOOLS)}

@@ -104,7 +104,11 @@ class ChatTemplate:
         return text, [span for span, learned in zip(spans, trained, strict=True) if learned]
 
     def prompt(self, chat: Conversation) -> str:
-        """Return a conversation as text, with the prompt for the assistant's next turn."""
+        """Return a conversation as text, with the prompt for the assistant's next turn.
+
+        Raises:
+            ConfigurationError: if the template rejects the conversation.
+        """
         return self.render(chat, add_generation_prompt=True)[0]
 
     def span_by_prompt(self, chat: Conversation, number: int, text: str) -> Span:

@@ -150,7 +150,7 @@ class LanguageModelingDataModule(TextDataModule):
         if split != "predict" and not self.tokenizer.is_fast:
             raise ConfigurationError(
                 f"{type(self.tokenizer).__name__} gives no character offsets, which are needed to "
-                "find the assistant's turns: use a fast tokenizer (PreTrainedTokenizerFast)"
+                "find the assistant's turns: set tokenizer.use_fast=true or choose another backbone"
             )
 
     def recognize_conversations(self, split: str, rows: AnyDataset) -> None:
@@ -217,7 +217,11 @@ class LanguageModelingDataModule(TextDataModule):
         )
 
     def conversations(self, split: str, rows: AnyDataset) -> AnyDataset:
-        """Return `input_ids` and `labels` of each conversation; log dropped and truncated ones."""
+        """Return `input_ids` and `labels` of each conversation; log dropped and truncated ones.
+
+        Raises:
+            ConfigurationError: if all are dropped.
+        """
         length = self.longest_block()
         kept = self.map_rows(
             split,
@@ -231,6 +235,10 @@ class LanguageModelingDataModule(TextDataModule):
             report_dropped(split, rows, kept, length)
         return kept
 
+    def rows_of_examples(self, split: str, rows: Dataset) -> Sequence[int] | None:
+        """Return None: an example has tokens of several rows, or of a part of one."""
+        return None
+
     @property
     def collate_fn(self) -> CausalCollator:
         """Return the collator, which pads with the padding or the end-of-sequence token."""
@@ -243,6 +251,9 @@ class LanguageModelingDataModule(TextDataModule):
 
         Args:
             inputs: texts or rows; with `messages_column` also messages or lists of messages.
+
+        Raises:
+            ConfigurationError: for an input without text, or one that is not a conversation.
         """
         column = self.messages_column
         if column is None:
@@ -277,7 +288,10 @@ class LanguageModelingDataModule(TextDataModule):
         )
 
     def processor_to_export(self) -> PreTrainedTokenizerBase:
-        """Return the tokenizer, without special tokens that `predict` does not add to a prompt."""
+        """Return the tokenizer, without special tokens that `predict` does not add to a prompt.
+
+        If it adds such tokens, the result is a copy.
+        """
         tokenizer, start = self.tokenizer, document_start(self.tokenizer)
         plain = [*start, *tokenizer("a", add_special_tokens=False)["input_ids"]]
         if tokenizer("a")["input_ids"] == plain or not tokenizer.is_fast:

@@ -1,5 +1,6 @@
 """Task of causal language modeling."""
 
+from collections.abc import Mapping
 from inspect import unwrap
 from typing import Any, ClassVar
 
@@ -7,6 +8,7 @@ import torch
 from pydantic import PositiveInt
 from torch import Tensor
 from torch.nn.functional import cross_entropy
+from torch.nn.utils.rnn import pad_sequence
 from torchmetrics import Metric
 from transformers import PreTrainedModel
 from transformers.utils.generic import ModelOutput
@@ -14,10 +16,13 @@ from transformers.utils.generic import ModelOutput
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.types import Batch, Loss
 from lightning_transformers.core import TaskTransformer
-from lightning_transformers.data.collators import padding_token_id
+from lightning_transformers.data.collators import IGNORE_INDEX, padding_token_id
 from lightning_transformers.models.backbone import generate
 from lightning_transformers.training.loss import unmasked
 from lightning_transformers.training.metrics import Perplexity
+
+CONTINUED = 4
+"""Examples of an evaluation whose text is continued, for the report."""
 
 
 class LanguageModelingTransformer(TaskTransformer):
@@ -64,6 +69,38 @@ class LanguageModelingTransformer(TaskTransformer):
     def configure_metrics(self, stage: str) -> dict[str, Metric]:
         """Return the loss and the perplexity."""
         return {**super().configure_metrics(stage), "perplexity": Perplexity()}
+
+    def evaluated_columns(
+        self, outputs: ModelOutput, batch: Batch, inputs: Mapping[str, Any]
+    ) -> dict[str, list[Any]]:
+        """Return the text and the number of predicted tokens; for the first also a continuation.
+
+        The latter has `prompt`, `prediction` and `label`, the true continuation.
+        """
+        decode = self.data.tokenizer.batch_decode
+        columns: dict[str, list[Any]] = {
+            "text": decode(batch["input_ids"], skip_special_tokens=True),
+            "targets": (batch["labels"][:, 1:] != IGNORE_INDEX).sum(-1).tolist(),
+        }
+        if self.recording is None or self.recording.count:
+            return columns
+        pairs = [split_example(batch, number) for number in range(len(columns["text"]))][:CONTINUED]
+        prompts, rest = [[*part] for part in zip(*pairs, strict=True)]
+        answers = self.generate(
+            {
+                "input_ids": pad_sequence(prompts, batch_first=True),
+                "attention_mask": pad_sequence([*map(torch.ones_like, prompts)], batch_first=True),
+            }
+        )
+        found = {
+            "prompt": prompts,
+            "label": [ids[: self.max_new_tokens] for ids in rest],
+            "prediction": answers,
+        }
+        others = [None] * (len(columns["text"]) - len(pairs))
+        return columns | {
+            name: [*decode(ids, skip_special_tokens=True), *others] for name, ids in found.items()
+        }
 
     def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> list[str]:
         """Return each text with its continuation, or for conversations only the answer.
@@ -114,11 +151,37 @@ class LanguageModelingTransformer(TaskTransformer):
         return output[:, ids.shape[1] :]
 
     def generation_settings(self) -> dict[str, Any]:
-        """Return the padding token and the maximum length."""
+        """Return `pad_token_id` and `max_new_tokens`."""
         return {
             "pad_token_id": padding_token_id(self.data.tokenizer),
             "max_new_tokens": self.max_new_tokens,
         }
+
+
+def split_example(batch: Batch, number: int) -> tuple[Tensor, Tensor]:
+    """Return the first document of an example as a prompt and its continuation.
+
+    The continuation is the last assistant turn of a conversation, or the second half of a text.
+
+    Args:
+        batch: `input_ids`, `labels`, and `attention_mask` or `position_ids`, each (batch, seq).
+        number: index of the example.
+
+    Returns:
+        Two tensors of token ids, (tokens,), int64, the first one not empty.
+    """
+    ids, labels = batch["input_ids"][number], batch["labels"][number]
+    if "position_ids" in batch:
+        starts = (batch["position_ids"][number][1:] == 0).nonzero().flatten().tolist()
+        length = starts[0] + 1 if starts else len(ids)
+        ids, labels = ids[:length], labels[:length]
+    else:
+        mask = batch["attention_mask"][number].bool()
+        ids, labels = ids[mask], labels[mask]
+    masked = (labels[1:] == IGNORE_INDEX).nonzero().flatten()
+    inner = masked[masked < len(ids) - 2]
+    start = int(inner[-1]) + 2 if len(inner) else (len(ids) + 1) // 2
+    return ids[:start], ids[start:]
 
 
 def uses_standard_loss(model: PreTrainedModel) -> bool:

@@ -1,9 +1,12 @@
 """Check on the real model that logits depend neither on later tokens nor on other documents."""
 
 import copy
+import inspect
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from inspect import isfunction
+from itertools import takewhile
 from typing import Any
 
 import torch
@@ -157,6 +160,8 @@ def run_checks(trainer: Trainer, task: Any) -> bool:
 def check_causality(trainer: Trainer, task: Any) -> None:
     """Check that a token does not attend to later ones, as in encoders such as BERT.
 
+    A model that fails on the examples is not checked, with a warning.
+
     Args:
         trainer: the trainer, with its data module.
         task: the task.
@@ -178,8 +183,21 @@ def check_causality(trainer: Trainer, task: Any) -> None:
         )
         return
     encodes = getattr(task.model.config, "is_decoder", True) is False
-    fix = "set +backbone.config.is_decoder=true" if encodes else "choose a causal model"
+    fix = "choose a causal model, such as backbone=nlp/gpt2"
+    if encodes:
+        fix = "set backbone=nlp/gpt2, or +backbone.config.is_decoder=true dataset.packing=none"
+    if freezes(type(task)):
+        # The head of GPT-2 is tied: code that freezes the backbone would freeze everything.
+        fix = "set backbone=nlp/gpt2 task.freeze=backbone"
     require_causal(logits, name, fix)
+
+
+def freezes(cls: type) -> bool:
+    """Return whether methods of a task, outside of the runtime, mention `requires_grad`."""
+    package = "lightning_transformers."
+    own = takewhile(lambda base: not base.__module__.startswith(package), cls.__mro__)
+    functions = (inspect.unwrap(f) for base in own for f in vars(base).values() if isfunction(f))
+    return any("requires_grad" in function.__code__.co_names for function in functions)
 
 
 def check_packing(trainer: Trainer, task: Any) -> bool:

@@ -106,6 +106,10 @@ class MaskedLanguageModelingDataModule(PaddedTextDataModule):
         """Return the function that masks the tokens of an example; override to mask differently."""
         return TokenMasker(self.tokenizer, self.mlm_probability)
 
+    def rows_of_examples(self, split: str, rows: Dataset) -> Sequence[int] | None:
+        """Return None: an example has tokens of several rows, or of a part of one."""
+        return None
+
     @property
     def collate_fn(self) -> MaskingCollator:
         """Return the collator, which masks training examples."""

@@ -69,8 +69,8 @@ def encode_blocks(
         longest = max((row.shape[1] for row in rows), default=0)
         if longest > room and not truncation:
             raise ConfigurationError(
-                f"a row has {longest + max_length - room} tokens, dataset.max_length={max_length}: "
-                "set dataset.truncation=true or dataset.line_by_line=false"
+                f"a row has {longest + max_length - room} tokens, more than dataset.max_length="
+                f"{max_length}: set dataset.truncation=true or dataset.line_by_line=false"
             )
         pieces: Iterable[Tokens] = (row[:, :room] for row in rows)
     else:
@@ -97,6 +97,9 @@ def encode_prompts(
         text_column: column of the texts.
         max_length: maximum tokens in an input.
         truncation: truncate longer texts.
+
+    Returns:
+        The columns of the tokenizer, such as `input_ids` and `attention_mask`.
 
     Raises:
         ConfigurationError: for a text without a mask token, or one that truncation removes.

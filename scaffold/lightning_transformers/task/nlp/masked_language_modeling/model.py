@@ -1,6 +1,7 @@
 """Task of masked language modeling."""
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from torchmetrics import Metric
 from transformers.utils.generic import ModelOutput
@@ -32,6 +33,21 @@ class MaskedLanguageModelingTransformer(TaskTransformer):
         predicted = outputs["logits"][hidden].argmax(-1)
         compared = {"preds": predicted, "target": batch["labels"][hidden]}
         return super().metric_inputs(loss, outputs, batch) | compared
+
+    def evaluated_columns(
+        self, outputs: ModelOutput, batch: Batch, inputs: Mapping[str, Any]
+    ) -> dict[str, list[Any]]:
+        """Return the masked text of each example, and its true and predicted masked tokens."""
+        tokenizer, hidden = self.data.tokenizer, batch["labels"] != IGNORE_INDEX
+        counts = hidden.sum(-1).tolist()
+        found = {"label": batch["labels"], "prediction": outputs["logits"].argmax(-1)}
+        return {"text": tokenizer.batch_decode(batch["input_ids"])} | {
+            name: [
+                [tokenizer.decode([token]).strip() for token in part.tolist()]
+                for part in ids[hidden].split(counts)
+            ]
+            for name, ids in found.items()
+        }
 
     def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> list[Row]:
         """Return the filled-in `text`, its new `tokens` and their probabilities, `scores`."""

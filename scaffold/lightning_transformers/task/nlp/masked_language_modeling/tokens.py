@@ -19,6 +19,8 @@ def tokens_of(
 ) -> list[Tokens]:
     """Return the tokens of each text, with word ids that are unique across the texts.
 
+    Special tokens in a text have the word id `NEVER`.
+
     Args:
         tokenizer: the tokenizer; with `whole_words` a fast one.
         texts: the texts.

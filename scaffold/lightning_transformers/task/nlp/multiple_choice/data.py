@@ -78,7 +78,7 @@ class MultipleChoiceDataModule(PaddedTextDataModule):
         return examples
 
     def has_numbers(self, split: str, rows: AnyDataset) -> bool:
-        """Return whether the labels are from a csv, in which numbers are texts, and all numbers."""
+        """Return whether the labels are numbers in a csv or tsv, which are read as texts."""
         is_csv = any(re.search(r"\.[ct]sv\b", file.lower()) for file in names_of(rows))
         return is_csv and self.label_column not in text_columns(rows)
 
@@ -120,7 +120,8 @@ class MultipleChoiceDataModule(PaddedTextDataModule):
                 of the dataset.
 
         Raises:
-            ConfigurationError: for an input without context, question or choices.
+            ConfigurationError: for an input without context or question, or with fewer than two
+                choices.
         """
         rows = [
             {key: to_text(part) for key, part in self.input_row(value).items()} for value in inputs

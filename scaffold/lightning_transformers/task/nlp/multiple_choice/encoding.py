@@ -47,6 +47,10 @@ def encode_choices(
     Returns:
         The columns of the tokenizer, with one list per choice in each value, and with `label` the
         index of the correct choice as `labels`.
+
+    Raises:
+        ConfigurationError: for a row with fewer than two choices or an unknown label, or an input
+            that is too long.
     """
     options = choices_of(columns, choices, place)
     questions = columns[question] if question else [None] * len(options)

@@ -1,6 +1,6 @@
 """Task of multiple choice."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from torch.nn.functional import cross_entropy
@@ -9,6 +9,7 @@ from transformers.utils.generic import ModelOutput
 
 from lightning_transformers.base.types import Batch, Loss, Row
 from lightning_transformers.core import TaskTransformer
+from lightning_transformers.core.prediction import class_columns
 from lightning_transformers.task.nlp.multiple_choice.data import MultipleChoiceDataModule
 from lightning_transformers.training.metrics import Accuracy, MetricInputs
 
@@ -57,8 +58,20 @@ class MultipleChoiceTransformer(TaskTransformer):
 
     def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> list[Row]:
         """Return the `index` and the probability `score` of the best choice of each example."""
-        scores, indices = self(batch)["logits"].float().softmax(-1).max(-1)
-        return [
+        probabilities = self(batch)["logits"].float().softmax(-1)
+        scores, indices = probabilities.max(-1)
+        found: list[Row] = [
             {"index": index, "score": score}
             for index, score in zip(indices.tolist(), scores.tolist(), strict=True)
         ]
+        if self.all_probabilities:
+            for row, values in zip(found, probabilities.tolist(), strict=True):
+                row["probabilities"] = {str(number): p for number, p in enumerate(values)}
+        return found
+
+    def evaluated_columns(
+        self, outputs: ModelOutput, batch: Batch, inputs: Mapping[str, Any]
+    ) -> dict[str, list[Any]]:
+        """Return the number of the correct and of the best choice, and the probability of each."""
+        names = [str(number) for number in range(outputs["logits"].shape[1])]
+        return class_columns(names, outputs["logits"], batch["labels"])

@@ -107,7 +107,11 @@ class QuestionAnsweringDataModule(PaddedTextDataModule):
         return min(DEFAULT_STRIDE, max_length // 4) if self.stride is None else self.stride
 
     def column_of_answers(self, split: str, rows: AnyDataset) -> str:
-        """Return `answers_column`; if None, `answers` or `answer_text`, whichever a split has."""
+        """Return `answers_column`; if None, `answers` or `answer_text`, whichever a split has.
+
+        Raises:
+            ConfigurationError: if the split has no such column.
+        """
         present = column_names(rows)
         default = next((c for c in ANSWERS_COLUMNS if c in present), ANSWERS_COLUMNS[0])
         column = self.answers_column or default

@@ -93,6 +93,9 @@ def answers_in(columns: Columns, column: str | None, count: int) -> list[list[An
         columns: the rows.
         column: column of the answers; None: each row has none.
         count: number of rows.
+
+    Raises:
+        ConfigurationError: for a value that contains no answers, see `answers_of`.
     """
     if column is None:
         return [[]] * count

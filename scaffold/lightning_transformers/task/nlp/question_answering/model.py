@@ -1,7 +1,8 @@
 """Task of question answering."""
 
 import json
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -9,11 +10,11 @@ from torch.nn.functional import cross_entropy
 from torchmetrics import Metric
 from transformers.utils.generic import ModelOutput
 
-from lightning_transformers.base.types import Batch, Loss
+from lightning_transformers.base.types import Batch, Columns, Loss
 from lightning_transformers.core import TaskTransformer
 from lightning_transformers.data.collators import IGNORE_INDEX
 from lightning_transformers.data.texts import decode_texts
-from lightning_transformers.task.nlp.question_answering.scores import SquadScores
+from lightning_transformers.task.nlp.question_answering.scores import SquadScores, squad_scores
 from lightning_transformers.task.nlp.question_answering.spans import (
     Candidates,
     Span,
@@ -79,6 +80,32 @@ class QuestionAnsweringTransformer(TaskTransformer):
         found = self.candidates(outputs, batch)
         records = [{**window, "spans": window["spans"][:1]} for window in found]
         return {**super().metric_inputs(loss, outputs, batch), "records": records}
+
+    def evaluated_columns(
+        self, outputs: ModelOutput, batch: Batch, inputs: Mapping[str, Any]
+    ) -> dict[str, list[Any]]:
+        """Return the candidates of each window, for `merge_evaluated`."""
+        return {"window": self.candidates(outputs, batch)}
+
+    def merge_evaluated(self, columns: Columns) -> Columns:
+        """Return answers, prediction and scores of each question; its windows' mean loss.
+
+        Args:
+            columns: `window`, candidates, and `loss`, a value per window.
+        """
+        losses: dict[str, list[float]] = {}
+        for window, loss in zip(columns["window"], columns["loss"], strict=True):
+            losses.setdefault(window["key"], []).append(loss)
+        questions = merge_windows(columns["window"])
+        best = [best_answer(question, self.data.n_best_size) for question in questions]
+        scores = [squad_scores([question]) for question in questions]
+        return {
+            "label": [question["answers"] for question in questions],
+            "prediction": [answer["answer"] for answer in best],
+            "score": [answer["score"] for answer in best],
+            **{name: [score[name] for score in scores] for name in ("exact_match", "f1")},
+            "loss": [sum(losses[q["key"]]) / len(losses[q["key"]]) for q in questions],
+        }
 
     def predict_step(
         self, batch: Batch, batch_idx: int, dataloader_idx: int = 0

@@ -66,7 +66,7 @@ def answers_of(value: object, start: object = None) -> list[Answer]:
         start: the start of a text, from the column `answer_start`.
 
     Raises:
-        ConfigurationError: for another structure.
+        ConfigurationError: for another structure, or a start that is not a number.
     """
     if isinstance(value, Mapping):
         if "text" not in value:

@@ -69,7 +69,7 @@ class SummarizationDataModule(Seq2SeqDataModule):
         )
 
     def pair_columns(self) -> tuple[str, str]:
-        """Return the columns of text and summary."""
+        """Return the columns of text and summary, `text` and `summary` unless they are set."""
         return self.text_column or "text", self.summary_column or "summary"
 
     def t5_prefix(self) -> str:

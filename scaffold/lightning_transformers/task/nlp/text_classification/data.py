@@ -80,6 +80,9 @@ class TextClassificationDataModule(LabelledData, PaddedTextDataModule):
         """Return the columns of the text and of its pair, or None without a pair.
 
         Columns inferred for the first split apply to all splits.
+
+        Raises:
+            ConfigurationError: if they are unset and cannot be inferred.
         """
         if self.text_column is not None:
             return self.text_column, self.text_pair_column
@@ -113,7 +116,11 @@ class TextClassificationDataModule(LabelledData, PaddedTextDataModule):
         return texts[0], pair or (texts[1] if len(texts) == 2 else None)
 
     def kind_of_labels(self) -> ProblemType:
-        """Return `problem_type`; if None, infer it once from the type of the labels."""
+        """Return `problem_type`; if None, infer it once from the type of the labels.
+
+        Raises:
+            ConfigurationError: if the label column is missing, or has objects.
+        """
         if self.problem_type is None:
             split, rows = next(iter(self.loaded_dataset.items()))
             self.require_columns(split, rows, label_column=self.label_column)
@@ -141,7 +148,10 @@ class TextClassificationDataModule(LabelledData, PaddedTextDataModule):
 
     @property
     def model_data_kwargs(self) -> dict[str, Any]:
-        """Return also `problem_type`, unless there is no data to infer it from."""
+        """Return also `problem_type`, unless there is no data to infer it from.
+
+        A regression has `num_labels`, 1, in place of classes.
+        """
         if self.problem_type is None and not self.has_source:
             return super().model_data_kwargs
         kind = self.kind_of_labels()
@@ -189,6 +199,13 @@ def encode_texts_with_labels(
         label: column of the labels; None for rows without labels.
         labels: encodes a class as its id; None for regression.
         place: name of the split, for error messages.
+
+    Returns:
+        The columns of the tokenizer, and with `label` the results of `target` as `labels`.
+
+    Raises:
+        ConfigurationError: for a missing value, an unknown label, or an input that is too long and
+            not truncated.
     """
     require_values(columns, (text, pair, label), place)
     pairs = columns[pair] if pair else None

@@ -1,9 +1,11 @@
 """Task of text classification."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits, mse_loss
 from torchmetrics import MeanSquaredError, Metric, PearsonCorrCoef, SpearmanCorrCoef
 from torchmetrics.classification import (
     MultilabelF1Score,
@@ -15,6 +17,7 @@ from transformers.utils.generic import ModelOutput
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.types import Batch, Loss
 from lightning_transformers.core import TaskTransformer
+from lightning_transformers.core.prediction import class_columns, probability_columns
 from lightning_transformers.data.labels import class_names, likely_classes
 from lightning_transformers.training.metrics import MetricInputs, class_metrics
 
@@ -99,8 +102,39 @@ class TextClassificationTransformer(TaskTransformer):
             return [float(value) for value in logits.squeeze(-1)]
         if self.problem_type == "multi_label_classification":
             names = class_names(self.model)
-            return [
-                {names[number]: float(p) for number, p in enumerate(row) if p > 0.5}
-                for row in logits.sigmoid()
+            found = [dict(zip(names, row, strict=True)) for row in logits.sigmoid().tolist()]
+            likely = [{name: p for name, p in row.items() if p > 0.5} for row in found]
+            if not self.all_probabilities:
+                return likely
+            pairs = zip(likely, found, strict=True)
+            return [{"labels": [*some], "probabilities": row} for some, row in pairs]
+        return likely_classes(self.model, logits, self.all_probabilities)
+
+    def example_loss(self, outputs: ModelOutput, batch: Batch) -> Tensor:
+        """Return the loss of one example by problem type, a scalar; each tensor `(1, …)`."""
+        logits, labels = outputs["logits"].float(), batch["labels"]
+        if self.problem_type == "regression":
+            return mse_loss(logits.squeeze(-1), labels)
+        if self.problem_type == "multi_label_classification":
+            return binary_cross_entropy_with_logits(logits, labels)
+        return super().example_loss(outputs, batch)
+
+    def evaluated_columns(
+        self, outputs: ModelOutput, batch: Batch, inputs: Mapping[str, Any]
+    ) -> dict[str, list[Any]]:
+        """Return label and prediction, and except for a regression the probability by class."""
+        logits, labels = outputs["logits"].float(), batch["labels"]
+        if self.problem_type == "regression":
+            return {"label": labels.tolist(), "prediction": logits.squeeze(-1).tolist()}
+        names = class_names(self.model)
+        if self.problem_type == "single_label_classification":
+            return class_columns(names, logits, labels)
+        several = {"label": labels, "prediction": logits.sigmoid()}
+        lists = {
+            column: [
+                [name for name, p in zip(names, row, strict=True) if p > 0.5]
+                for row in values.tolist()
             ]
-        return likely_classes(self.model, logits)
+            for column, values in several.items()
+        }
+        return lists | probability_columns(names, logits.sigmoid())

@@ -79,6 +79,11 @@ class TokenClassificationDataModule(LabelledData, PaddedTextDataModule):
         self.report_truncated(split, encoded)
         return encoded
 
+    def rows_of_examples(self, split: str, rows: Dataset) -> Sequence[int] | None:
+        """Return the indices of the sentences with words."""
+        words = enumerate(rows[self.tokens_column])
+        return [number for number, value in words if split_words(value)]
+
     def required_columns(self, split: str, rows: AnyDataset) -> Mapping[str, Check]:
         """Return the column of the tags, unless it has lists and texts."""
         is_mixed = isinstance((rows.features or {}).get(self.label_column), Json)
@@ -110,7 +115,11 @@ class TokenClassificationDataModule(LabelledData, PaddedTextDataModule):
         return self.tokenizer
 
     def processor_to_export(self) -> PreTrainedTokenizerBase:
-        """Return a tokenizer that splits a text into the words that `predict` finds in it."""
+        """Return a copy of the tokenizer that splits texts into words as `predict` does.
+
+        Raises:
+            ConfigurationError: if the tokenizer is not a fast one.
+        """
         limited = with_limit(self.word_tokenizer(), self.longest_input())
         pattern = WORDS_AND_PUNCTUATION.pattern
         return edited_tokenizer(limited, partial(split_words_first, pattern=pattern))
@@ -128,7 +137,11 @@ class TokenClassificationDataModule(LabelledData, PaddedTextDataModule):
         return collator
 
     def predict_rows(self, inputs: Sequence[object]) -> list[Row]:
-        """Return texts, and mappings with words or a `text`, as rows of words."""
+        """Return texts, and mappings with words or a `text`, as rows of words.
+
+        Raises:
+            ConfigurationError: for an input without words.
+        """
         return [{self.tokens_column: self.sentence(value).words} for value in inputs]
 
     def input_columns(self) -> Sequence[str]:

@@ -42,6 +42,10 @@ def encode_words(
     Returns:
         The columns of the tokenizer and `word_ids`, per token; with tags also `labels`, per token,
         and `word_tags`, per word.
+
+    Raises:
+        ConfigurationError: for an unknown tag, another number of tags than of words, or a sentence
+            that is too long and not truncated.
     """
     words = [[str(word) for word in split_words(value)] for value in columns[tokens]]
     encoded = tokenize_words(tokenizer, words, max_length, truncation)

@@ -1,6 +1,6 @@
 """Task of token classification."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -101,6 +101,15 @@ class TokenClassificationTransformer(TaskTransformer):
             [[names[tag] for tag in tags[:length]] for tags in pair]
             for *pair, length in zip(true.tolist(), predicted.tolist(), lengths, strict=True)
         ]
+
+    def evaluated_columns(
+        self, outputs: ModelOutput, batch: Batch, inputs: Mapping[str, Any]
+    ) -> dict[str, list[Any]]:
+        """Return the true and the predicted tags of each sentence, per word."""
+        true = batch["word_tags"]
+        found = word_tags(outputs["logits"].argmax(-1), batch["word_ids"], true)
+        pairs = self.named_tags(true, found)
+        return {"label": [tags for tags, _ in pairs], "prediction": [tags for _, tags in pairs]}
 
     def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> list[Any]:
         """Return for each sentence a list of [word index, tag, probability].

@@ -62,10 +62,13 @@ class Sentence:
 
 
 def split_words(value: Any) -> list[Any]:
-    """Return the words or tags in a column value, a list or a text separated by spaces.
+    """Return the words or tags in a column value.
+
+    Args:
+        value: a list, as a list or as Python or JSON writes it, or a text separated by spaces.
 
     Raises:
-        ConfigurationError: for a text that contains a list, such as "['a', 'b']".
+        ConfigurationError: for the text of a list in another form, such as numpy's "['a' 'b']".
     """
     value = as_list(value)
     if not isinstance(value, str):

@@ -45,10 +45,11 @@ class TranslationDataModule(Seq2SeqDataModule):
             self.set_language_codes()
 
     def fields(self, split: str, rows: AnyDataset) -> tuple[Field, Field | None]:
-        """Return the locations of the texts in the two languages.
+        """Return the locations of the texts in the two languages, and set the tokenizer's codes.
 
         Raises:
-            ConfigurationError: if the split lacks one of the languages.
+            ConfigurationError: if the split lacks one of the languages, or they are unset and
+                cannot be inferred.
         """
         source, target = self.languages()
         self.set_language_codes()
@@ -140,7 +141,11 @@ class TranslationDataModule(Seq2SeqDataModule):
         return hasattr(self.tokenizer, "set_src_lang_special_tokens")
 
     def set_language_codes(self) -> None:
-        """Set the languages of a multilingual tokenizer."""
+        """Set the languages of a multilingual tokenizer; any other tokenizer is unchanged.
+
+        Raises:
+            ConfigurationError: if the languages cannot be inferred, or the tokenizer lacks one.
+        """
         if not self.is_multilingual:
             return
         source, target = self.languages()

@@ -139,6 +139,9 @@ class ImageClassificationDataModule(LabelledData):
         Args:
             inputs: images, paths relative to the working directory, or mappings with
                 `image_column`.
+
+        Raises:
+            ConfigurationError: for another input.
         """
         column = self.image_column
         return [{column: readable_image(self.input_row(value)[column])} for value in inputs]
@@ -170,6 +173,9 @@ def encode_images(
         label: column of the labels; None for rows without labels.
         labels: encodes a class as its id.
         random_flip: mirror each image with probability 0.5.
+
+    Raises:
+        ConfigurationError: for an image that cannot be read, or an unknown label.
     """
     images = [read_image(value) for value in columns[image]]
     if random_flip:

@@ -1,5 +1,6 @@
 """Task of image classification."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from torchmetrics import Metric
@@ -8,6 +9,7 @@ from transformers.utils.generic import ModelOutput
 
 from lightning_transformers.base.types import Batch, Loss
 from lightning_transformers.core import TaskTransformer
+from lightning_transformers.core.prediction import class_columns
 from lightning_transformers.data.labels import class_names, likely_classes
 from lightning_transformers.training.metrics import MetricInputs, class_metrics
 
@@ -30,7 +32,13 @@ class ImageClassificationTransformer(TaskTransformer):
 
     def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> list[Any]:
         """Return `label`, the most probable class, and `score`, its probability, per image."""
-        return likely_classes(self.model, self(batch)["logits"])
+        return likely_classes(self.model, self(batch)["logits"], self.all_probabilities)
+
+    def evaluated_columns(
+        self, outputs: ModelOutput, batch: Batch, inputs: Mapping[str, Any]
+    ) -> dict[str, list[Any]]:
+        """Return label, prediction and the probability of each class; see `class_columns`."""
+        return class_columns(class_names(self.model), outputs["logits"], batch["labels"])
 
     def load_processor(self) -> BaseImageProcessor:
         """Return the image processor of the backbone."""

@@ -71,7 +71,7 @@ def stored_image(value: Any) -> Any:
 
 
 def missing_image(value: Any) -> str | None:
-    """Return the fault of an image or a path that shows without reading it, if any."""
+    """Return the fault of a missing image or of a path without a file, else None."""
     path = value.get("path") if isinstance(value, Mapping) and not value.get("bytes") else value
     if isinstance(path, str) and not Path(path).is_file():
         return f"an image that does not exist, '{path}',"
@@ -79,7 +79,7 @@ def missing_image(value: Any) -> str | None:
 
 
 def unreadable_image(value: Any) -> str | None:
-    """Return the fault of an image or a path, if it cannot be read."""
+    """Return the fault of an image or a path that cannot be decoded, else None."""
     try:
         read_image(value)
     except ConfigurationError as error:

@@ -153,7 +153,9 @@ def test_a_model_that_sees_what_it_is_to_predict_is_refused(
     task = CLASSES[cls](saved(name, tmp_path, ENCODERS))
     with pytest.raises(ConfigurationError, match="is not causal: its logits") as caught:
         run(task, small(packing=packing), tmp_path)
-    fix = "set +backbone.config.is_decoder=true" if name == "bert" else "choose a causal model"
+    fix = "choose a causal model, such as backbone=nlp/gpt2"
+    if name == "bert":
+        fix = "set backbone=nlp/gpt2, or +backbone.config.is_decoder=true dataset.packing=none"
     assert str(caught.value).endswith(fix)
 
 

@@ -297,7 +297,7 @@ def test_an_id_is_not_a_text(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("label", ["['a' 'b']", "[0 1]"])
 def test_lists_as_text_are_refused(label: str, tmp_path: Path) -> None:
     rows = [{"text": "a", "label": value} for value in (label, "['b' 'c']")]
-    with pytest.raises(ConfigurationError, match="found a list as text"):
+    with pytest.raises(ConfigurationError, match="is a list written as text"):
         data_module(write(tmp_path / "rows.jsonl", rows)).class_names()
 
 

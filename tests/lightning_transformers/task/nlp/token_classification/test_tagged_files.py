@@ -52,7 +52,7 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
             "B-ORG, B-PER, I-PER, O): fix the data"),
     "null": ({"tokens": ["a"], "ner_tags": [None]}, "the label 'None' in column 'ner_tags'"),
     "numbers": ({"tokens": [1], "ner_tags": ["O"]}, "'tokens' of the validation set is int64"),
-    "numpy as text": ({"tokens": "['a' 'b']", "ner_tags": "O O"}, "found a list as text (['a' 'b'"),
+    "numpy as text": ({"tokens": "['a' 'b']", "ner_tags": "O O"}, "is a list written as text"),
     "empty": ({"tokens": [], "ner_tags": []}, "the validation set has no text in column 'tokens'"),
     "column": ({"words": ["a"], "ner_tags": ["O"]}, "set dataset.tokens_column=<column>"),
     "beyond": ({"tokens": ["a"], "ner_tags": [5]}, "the label '5' in column"),

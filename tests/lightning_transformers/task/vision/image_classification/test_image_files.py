@@ -172,7 +172,7 @@ def test_mistake_of_folders(project: Path) -> None:
     photos = write_photos(project)
     (photos.parent / "empty").mkdir()
     for folder, message in {
-        photos / "train": "must consist of a subfolder of images per class",
+        photos / "train": "put them into a subfolder per class",
         photos.parent / "empty": "contains no images",
     }.items():
         with pytest.raises(ConfigurationError, match=message):

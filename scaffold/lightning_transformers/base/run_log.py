@@ -1,0 +1,39 @@
+"""Lines about a run, for its log file and the console."""
+
+import logging
+import sys
+
+LOG = logging.getLogger("lightning_transformers.run")
+
+
+def log_detail(text: str, *values: object) -> None:
+    """Log a line of progress: on a terminal to the log file only, since a bar shows the progress.
+
+    Args:
+        text: the line, with `%` placeholders.
+        values: the values of the placeholders.
+    """
+    LOG.info(text, *values, extra={"file_only": sys.stdout.isatty()})
+
+
+def report(line: str) -> None:
+    """Print a line, and write it to the log file."""
+    print(line, flush=True)
+    log_for_file(logging.INFO, line)
+
+
+def log_for_file(level: int, line: str, error: BaseException | None = None) -> None:
+    """Write a line that the console shows anyway to the log file.
+
+    Args:
+        level: the level of the record.
+        line: the line.
+        error: an exception whose traceback follows.
+    """
+    if LOG.hasHandlers():  # else Python prints errors to stderr
+        LOG.log(level, "%s", line, exc_info=error, extra={"file_only": True})
+
+
+def is_for_console(record: logging.LogRecord) -> bool:
+    """Filter of console handlers: return False for a record of the log file only."""
+    return not getattr(record, "file_only", False)

@@ -1,0 +1,77 @@
+"""The part of a task that builds its optimizer and schedule."""
+
+from hydra.utils import instantiate
+from pytorch_lightning import LightningModule
+from pytorch_lightning.utilities.types import OptimizerLRScheduler
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+from transformers import PreTrainedModel
+
+from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.base.types import Settings
+from lightning_transformers.core.freeze_keys import Freezing
+from lightning_transformers.models.freezing import all_frozen_message
+from lightning_transformers.models.layers import ParameterGroup, decay_groups
+from lightning_transformers.training.schedules import schedule_arguments, training_steps
+
+
+class OptimizedModule(LightningModule):
+    """The methods of `TaskTransformer` from parameter groups to Lightning's optimizer config."""
+
+    model: PreTrainedModel
+    freezing: Freezing
+    optimizer_config: Settings
+    scheduler_config: Settings | None
+    formulas: int
+
+    def parameter_groups(self) -> list[ParameterGroup]:
+        """Return the trainable parameters as one or two groups for the optimizer.
+
+        Matrices have the optimizer's weight decay, biases and vectors (norms) have none.
+        """
+        return decay_groups(self.named_parameters(), decay_biases=self.formulas < 2)
+
+    def build_optimizer(self, groups: list[ParameterGroup]) -> Optimizer:
+        """Return the optimizer, built from `optimizer_config`.
+
+        Args:
+            groups: the result of `parameter_groups`; LBFGS gets a single group of all parameters.
+
+        Raises:
+            ConfigurationError: for LBFGS with `head_learning_rate`.
+        """
+        if self.optimizer_config["_target_"] == "torch.optim.LBFGS":  # supports one group only
+            if self.freezing.head_learning_rate is not None:
+                raise ConfigurationError(
+                    "torch.optim.LBFGS has one learning rate: remove task.head_learning_rate"
+                )
+            groups = [{"params": [p for group in groups for p in group["params"]]}]
+        # A checkpoint with OmegaConf's lists, such as betas, would not load.
+        optimizer: Optimizer = instantiate(self.optimizer_config, groups, _convert_="all")
+        return optimizer
+
+    def build_scheduler(self, optimizer: Optimizer) -> LRScheduler | None:
+        """Return the schedule, which steps after the optimizer, or None for a constant rate."""
+        if not self.scheduler_config:
+            return None
+        config = schedule_arguments(self.scheduler_config, self.num_training_steps, self.formulas)
+        scheduler: LRScheduler = instantiate(config, optimizer)
+        return scheduler
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """Return Lightning's optimizer config; raises ConfigurationError if nothing trains."""
+        groups = self.freezing.with_head_rate(self.parameter_groups(), self.model)
+        if not groups:
+            raise ConfigurationError(all_frozen_message(self.model))
+        optimizer = self.build_optimizer(groups)
+        scheduler = self.build_scheduler(optimizer)
+        if scheduler is None:
+            return optimizer
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
+        }
+
+    def num_training_steps(self) -> int:
+        """Return the number of optimizer steps of the fit, see `training_steps`."""
+        return training_steps(self.trainer)

@@ -1,0 +1,1 @@
+"""Recorded predictions, predictions on a file, and the report of a run."""

@@ -1,0 +1,150 @@
+"""A run that is interrupted and resumed logs the rows of an uninterrupted run, each once.
+
+Each part of a run is a forked process, which skips the imports.
+"""
+
+import csv
+import os
+import shutil
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pytorch_lightning import Trainer
+from pytorch_lightning.callbacks import Checkpoint
+
+from lightning_transformers.config.compose import compose
+from lightning_transformers.runs.train import train_from_config
+from tests.helpers.resume_runs import in_child
+from tests.helpers.tree import tree
+
+HERE = "tests.lightning_transformers.runs.test_curve"
+COMMON = (
+    "task=nlp/language_modeling",
+    "experiment=smoke",
+    "dataset.block_size=32",
+    "dataset.limit_train_samples=60",
+    "trainer.limit_train_batches=6",
+    "trainer.limit_val_batches=1",
+    "trainer.val_check_interval=3",
+    "trainer.log_every_n_steps=1",
+    "callbacks=[default,lr_monitor]",
+    "~callbacks.loss_curve",
+    "logger=[csv,tensorboard]",
+    "+backbone.config.n_layer=1",
+)
+
+
+class Interrupts(Checkpoint):
+    """Sends a signal to the process at a step, after all other callbacks of a hook.
+
+    Args:
+        hook: the name of the hook.
+        step: the number of steps.
+        number: the signal.
+    """
+
+    def __init__(self, hook: str, step: int, number: int) -> None:
+        def interrupt(trainer: Trainer, *_: Any) -> None:
+            if trainer.global_step >= step and not trainer.sanity_checking:
+                os.kill(os.getpid(), number)
+                setattr(self, hook, lambda *_: None)
+
+        setattr(self, hook, interrupt)
+
+
+def train(folder: Path, *overrides: str) -> int:
+    """Train in a child process and return its exit status."""
+    config = compose([*COMMON, f"training.run_dir={folder}", *overrides])
+    return in_child(lambda: train_from_config(config), folder.parent / "end.pt")
+
+
+def interrupted(hook: str, step: int, number: int) -> list[str]:
+    """Return the overrides for a run that a signal interrupts."""
+    values = {"_target_": f"{HERE}.Interrupts", "hook": hook, "step": step, "number": int(number)}
+    return [f"+callbacks.interrupts.{name}={value}" for name, value in values.items()]
+
+
+def rows(folder: Path) -> list[dict[str, str]]:
+    with (folder / "metrics.csv").open() as stream:
+        return list(csv.DictReader(stream))
+
+
+def events(folder: Path) -> dict[str, list[tuple[int, float]]]:
+    """Return the points of each curve as TensorBoard shows them."""
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    (version,) = (folder / "tensorboard").iterdir()
+    found = accumulator.EventAccumulator(str(version)).Reload()
+    tags = sorted(found.Tags()["scalars"])
+    return {tag: [(point.step, point.value) for point in found.Scalars(tag)] for tag in tags}
+
+
+def status(folder: Path) -> str:
+    return str(yaml.safe_load((folder / "manifest.yaml").read_text())["status"])
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of an uninterrupted run."""
+    folder = tmp_path_factory.mktemp("whole") / "run"
+    assert train(folder) == 0
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("hook", "step", "number"),
+    [
+        ("on_train_batch_end", 5, signal.SIGKILL),
+        ("on_validation_end", 6, signal.SIGKILL),
+        ("on_train_epoch_end", 6, signal.SIGKILL),
+        ("on_train_batch_start", 8, signal.SIGKILL),
+        ("on_validation_batch_start", 6, signal.SIGTERM),
+        ("on_train_batch_start", 7, signal.SIGINT),
+    ],
+)
+def test_a_resumed_run_has_one_curve(
+    hook: str, step: int, number: int, whole: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    often = "callbacks.autosave.minutes=0"
+    ended = train(folder, often, *interrupted(hook, step, number))
+    assert ended == {signal.SIGKILL: -number}.get(number, 0)
+    assert status(folder) == ("running" if number == signal.SIGKILL else "interrupted")
+    assert train(folder, often, "resume=auto") == 0
+    assert rows(folder) == rows(whole)
+    assert events(folder) == events(whole)
+    assert status(folder) == "finished"
+    former = yaml.safe_load((folder / "manifest-1.yaml").read_text())["status"]
+    assert former == ("killed" if number == signal.SIGKILL else "interrupted")
+
+
+def test_a_run_that_has_ended_is_left_or_extended(
+    whole: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder = Path(shutil.copytree(whole, tmp_path / "run"))
+    before = tree(folder)
+    assert train(folder, "resume=auto") == 0
+    assert (
+        "has ended (finished: trainer.max_epochs=2 reached): to extend it" in capfd.readouterr().out
+    )
+    assert tree(folder) == before
+    assert train(folder, "resume=auto", "trainer.max_epochs=3") == 0
+    assert rows(folder)[: len(rows(whole))] == rows(whole)
+    added = rows(folder)[len(rows(whole)) :]
+    assert [row["step"] for row in added if row["val/loss"]] == ["14", "17"]
+    rates = [float(row["lr-AdamW/pg1"]) for row in added if row["lr-AdamW/pg1"]]
+    assert len(rates) == 6
+    assert min(rates) > 0, "the schedule is that of three epochs"
+
+
+def test_a_run_is_extended_within_the_epoch_that_max_steps_has_cut(tmp_path: Path) -> None:
+    steady = ("trainer.max_epochs=-1", "scheduler=constant_schedule")
+    assert train(tmp_path / "whole", *steady, "trainer.max_steps=8") == 0
+    assert train(tmp_path / "run", *steady, "trainer.max_steps=2") == 0
+    assert train(tmp_path / "run", *steady, "trainer.max_steps=8", "resume=auto") == 0
+    whole, extended = rows(tmp_path / "whole"), rows(tmp_path / "run")
+    assert [row for row in extended if row["val/loss"]][-2:] == [
+        row for row in whole if row["val/loss"]
+    ][-2:]
