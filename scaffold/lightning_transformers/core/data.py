@@ -34,7 +34,7 @@ from lightning_transformers.data.loading import (
 from lightning_transformers.data.notices import Notices
 from lightning_transformers.data.reading.copies import Copies
 from lightning_transformers.data.reading.dialect import ReadOptions, TextUnit
-from lightning_transformers.data.reading.reader import report_on
+from lightning_transformers.data.reading.reader import facts_on
 from lightning_transformers.data.reading.report import OnBadRow
 from lightning_transformers.data.reading.sources import FileNames, is_url, split_folders
 from lightning_transformers.former_paths import warn_of_former_methods
@@ -459,8 +459,7 @@ class TransformerDataModule(DataLoaders):
             ConfigurationError: for the first missing column.
         """
         present = column_names(rows)
-        known = report_on(rows).dialects if isinstance(rows, Dataset) else ()
-        facts = dict.fromkeys(fact for _, fact, _ in known)
+        facts = facts_on(rows) if isinstance(rows, Dataset) else ()
         taken = f"; read with {', '.join(facts)}" if facts else ""
         for hyperparameter, column in columns.items():
             if column is not None and column not in present:

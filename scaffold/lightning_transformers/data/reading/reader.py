@@ -88,6 +88,11 @@ def names_of(rows: Dataset | IterableDataset) -> list[str]:
     return str(rows.info.description).split("\n")
 
 
+def facts_on(rows: Dataset) -> list[str]:
+    """Return the facts on the files of `read_dataset`, such as `delimiter ';'`, each once."""
+    return list(dict.fromkeys(fact for _, fact, _ in report_on(rows).dialects))
+
+
 def report_on(rows: Dataset) -> Report:
     """Return the notes on the files of rows of `read_dataset`, empty ones for other rows."""
     report = Report(names_of(rows))
