@@ -89,7 +89,7 @@ def _named_lines(text: str) -> dict[str, str]:
             first = min([node.lineno, *(each.lineno for each in node.decorator_list)])
             named[node.name] = "\n".join(lines[first - 1 : node.end_lineno])
         elif isinstance(node, ast.Assign):
-            named[ast.unparse(node.targets[0])] = ast.unparse(node)
+            named.setdefault(ast.unparse(node.targets[0]), ast.unparse(node))
     return named
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 import os
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -22,12 +23,15 @@ from lightning_transformers.config.config_tree import to_dict
 from lightning_transformers.config.targets import locate
 from lightning_transformers.runs.monitors import with_modes
 from lightning_transformers.training.checkpoint import read_checkpoint
+from lightning_transformers.training.formulas import FORMULAS, recorded_formulas
 
 if TYPE_CHECKING:
     import torch
     from pytorch_lightning import Callback, Trainer
 
     from lightning_transformers.core import TaskTransformer, TransformerDataModule
+
+log = logging.getLogger(__name__)
 
 CHECKPOINTS = ("checkpoints/best.ckpt", "checkpoints/last.ckpt", "best.ckpt", "last.ckpt")
 """The checkpoint that a run folder, or its `checkpoints`, stands for: the first that exists."""
@@ -273,7 +277,7 @@ def load_checkpoint(
     directory: Path = Path(),
     **hyperparameters: Any,
 ) -> TaskTransformer:
-    """Return a task with the weights and hyperparameters of a checkpoint, on the CPU.
+    """Return a task with weights, hyperparameters and formulas of a checkpoint, on the CPU.
 
     Args:
         cls: the class of the task.
@@ -295,7 +299,15 @@ def load_checkpoint(
         fields["trust_remote_code"] = trust_remote_code
         fields["attn_implementation"] = attn_implementation or fields.get("attn_implementation")
         hyperparameters["backbone"] = fields
-    return cls.load_from_checkpoint(path, map_location="cpu", weights_only=True, **hyperparameters)
+    task = cls.load_from_checkpoint(path, map_location="cpu", weights_only=True, **hyperparameters)
+    task.formulas = recorded_formulas(read_checkpoint(path))
+    if task.formulas < FORMULAS:
+        log.info(
+            "%s was trained with formulas of version %d, which its losses and metrics have, too "
+            "(now %d)",
+            *(path, task.formulas, FORMULAS),
+        )
+    return task
 
 
 def absolute_paths(values: Mapping[str, Any], directory: Path) -> dict[str, Any]:

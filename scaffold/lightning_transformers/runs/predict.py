@@ -62,9 +62,16 @@ def predict(
         ConfigurationError: without inputs and without a `predict_file`, or if no input can have a
             prediction.
     """
+    faults: dict[int, str] = {}
     if inputs is None:
-        inputs = list(rows_to_predict(data))
-    return model.predict(inputs, data, batch_size=data.batch_size)
+        from lightning_transformers.data.reading.reader import faults_of  # imports transformers
+
+        rows = rows_to_predict(data)
+        inputs, faults = list(rows), faults_of(rows)
+    predictions = model.predict(inputs, data, batch_size=data.batch_size)
+    for index, reason in faults.items():
+        predictions[index] = {"error": reason}
+    return predictions
 
 
 def rows_to_predict(data: TransformerDataModule) -> Dataset:
@@ -73,6 +80,7 @@ def rows_to_predict(data: TransformerDataModule) -> Dataset:
     if data.predict_file:  # the files of the training may be gone
         for name in TRAINING_FILES:
             setattr(source, name, None)
+    source.streaming = False
     rows = source.load_dataset()
     if "predict" not in rows:
         raise ConfigurationError("nothing to predict on: give inputs or a predict_file")
@@ -159,6 +167,7 @@ def predict_file(
         data: its data.
         file: the output file.
     """
+    from lightning_transformers.data.reading.reader import faults_of
     from lightning_transformers.runs.results.prediction_file import (  # imports torch
         PartPredictor,
         parts_folder,
@@ -176,5 +185,5 @@ def predict_file(
         ],
         module_sources(type(model).__module__, type(data).__module__),
     )
-    predictor = PartPredictor(model, data, rows, {}, parts_folder(file, identity))
+    predictor = PartPredictor(model, data, rows, faults_of(rows), parts_folder(file, identity))
     predict_to_file(predictor, predicting_trainer(config), file)

@@ -39,6 +39,7 @@ from lightning_transformers.runs.build import (
     build_trainer,
     check_checkpoint,
     checkpoint_path,
+    recorded_hyperparameters,
     seed_everything,
     task_class,
 )
@@ -185,7 +186,9 @@ def _train_and_record(
     if checkpoint and not resumed:
         check_resumable(checkpoint, config)
     seed_everything(config.training.seed)
-    data = build_data(config)
+    # Later versions may infer classes or columns otherwise.
+    recorded = recorded_hyperparameters(checkpoint) if checkpoint else None
+    data = build_data(config, recorded=recorded)
     for split in SPLITS:
         data.files_of(split)  # a missing file is an error before the model is loaded
     model = build_model(config, data)
