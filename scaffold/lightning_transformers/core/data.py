@@ -288,12 +288,8 @@ class TransformerDataModule(DataLoaders):
             "validation": self.limit_val_samples,
             "test": self.limit_test_samples,
         }
-        return DatasetDict(
-            {
-                split: rows if limits.get(split) is None else rows.take(limits[split])
-                for split, rows in dataset.items()
-            }
-        )
+        kept = {s: r if limits.get(s) is None else r.take(limits[s]) for s, r in dataset.items()}
+        return DatasetDict(kept)
 
     @accepts_stage
     def process_data(self, dataset: DatasetDict) -> DatasetDict:
