@@ -107,7 +107,7 @@ def test_train_then_predict(project: Path, run: Run) -> None:
         (("dataset.train_file=nowhere.csv",), "the train file 'nowhere.csv' does not exist"),
         (
             ("dataset.train_file=train.csv", "dataset.text_column=body"),
-            "no column 'body' (its columns: number, text)",
+            "no column 'body' (its columns: number, text; read with delimiter ',')",
         ),
         (
             ("dataset.train_file=train.csv", "backbone.pretrained_model_name_or_path=no/such"),
