@@ -177,6 +177,7 @@ def _train_and_record(
     from lightning_transformers.runs.manifest.record import Recorder  # imports torch
     from lightning_transformers.runs.results.recorder import ROWS_IN_TRAINING, PredictionRecorder
     from lightning_transformers.runs.results.report import report_run
+    from lightning_transformers.training.trainer_fields import fields
 
     log_detail("start: %s (process %d on %s)", shlex.join(sys.argv), os.getpid(), gethostname())
     if resumed:
@@ -223,7 +224,7 @@ def _train_and_record(
             with suppress(OSError):  # of a full disk; the error of the run counts
                 end(recorder, folder, {}, **outcome, **best_of(trainer, folder))
         raise
-    if trainer.is_global_zero:
+    if trainer.is_global_zero and not fields(trainer).fast_dev_run:
         report_run(config, data, metrics | tested)
     return metrics | tested
 
