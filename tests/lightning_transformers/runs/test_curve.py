@@ -108,7 +108,7 @@ def test_a_resumed_run_has_one_curve(
     hook: str, step: int, number: int, whole: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "run"
-    often = "callbacks.autosave.minutes=0"
+    often = "callbacks.autosave.minutes=1e-9"
     ended = train(folder, often, *interrupted(hook, step, number))
     assert ended == {signal.SIGKILL: -number}.get(number, 0)
     assert status(folder) == ("running" if number == signal.SIGKILL else "interrupted")
