@@ -30,11 +30,12 @@ from lightning_transformers.data.loading import (
     load_from_hub,
     named_splits,
     origins,
+    with_types,
 )
 from lightning_transformers.data.notices import Notices
 from lightning_transformers.data.reading.copies import Copies
 from lightning_transformers.data.reading.dialect import ReadOptions, TextUnit
-from lightning_transformers.data.reading.reader import facts_on
+from lightning_transformers.data.reading.reader import facts_on, with_places
 from lightning_transformers.data.reading.report import OnBadRow
 from lightning_transformers.data.reading.sources import FileNames, is_url, split_folders
 from lightning_transformers.former_paths import warn_of_former_methods
@@ -479,12 +480,10 @@ class TransformerDataModule(DataLoaders):
         return complete(split, rows, checks, self.on_bad_row)
 
     def _cleaned(self, split: str, rows: AnyDataset) -> AnyDataset:
-        cleaned = self.map_rows(
-            split, rows, clean_columns, keep_columns=True, clean_row=self.clean_row
-        )
-        if isinstance(rows, IterableDataset):  # whose types are lost
-            known = rows.features or {}
-            return cleaned.cast(known) if {*known} == {*column_names(cleaned)} else cleaned
+        arguments: dict[str, Any] = {"keep_columns": True, "clean_row": self.clean_row}
+        if isinstance(rows, IterableDataset):
+            return with_types(self.map_rows(split, rows, clean_columns, **arguments), rows)
+        cleaned = self.map_rows(split, with_places(rows), clean_columns, **arguments)
         if dropped := len(rows) - len(cleaned):
             self.notices.dropped(split, dropped, len(rows))
-        return cleaned
+        return cleaned.select_columns(column_names(cleaned))

@@ -9,6 +9,7 @@ from datasets import Dataset, Features, IterableDataset, Json
 
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.types import Columns
+from lightning_transformers.data.loading import all_columns
 from lightning_transformers.data.reading.reader import names_of, places_of
 from lightning_transformers.data.reading.report import OnBadRow, Report
 from lightning_transformers.data.reading.rows import FILE, LINE, fitted
@@ -163,7 +164,7 @@ def complete_stream(
     Raises:
         ConfigurationError: when it is read, for bad rows that are an error.
     """
-    hidden = [name for name in rows.column_names or () if name in (FILE, LINE)]
+    hidden = [name for name in all_columns(rows) if name in (FILE, LINE)]
     if not hidden and not checks:
         return rows
     names, unit = (names_of(rows), "line") if hidden else ([f"{split} set"], "row")

@@ -187,8 +187,18 @@ def load_from_hub(
 
 def column_names(rows: AnyDataset) -> list[str]:
     """Return the column names; those of a json stream are taken from its first row."""
-    names = rows.column_names or list(next(iter(rows), {}))
-    return [name for name in names if name not in (FILE, LINE)]
+    return [name for name in all_columns(rows) if name not in (FILE, LINE)]
+
+
+def all_columns(rows: AnyDataset) -> list[str]:
+    """Return the column names, with `FILE` and `LINE` if the rows have them."""
+    return rows.column_names or list(next(iter(rows), {}))
+
+
+def with_types(rows: IterableDataset, former: IterableDataset) -> IterableDataset:
+    """Return a stream with the types that it had before it was processed, if it has its columns."""
+    known = former.features or {}
+    return rows.cast(known) if {*known} == {*all_columns(rows)} else rows
 
 
 def _load(split: str, names: FileNames, reader: DatasetReader, options: ReadOptions) -> AnyDataset:

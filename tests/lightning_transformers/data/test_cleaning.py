@@ -52,6 +52,21 @@ def test_columns_and_classes_are_those_of_cleaned_rows(
         assert caplog.messages.count(line) == 1
 
 
+@pytest.mark.parametrize("streaming", [False, True])
+def test_a_bad_row_behind_a_dropped_one_has_its_line(streaming: bool, tmp_path: Path) -> None:
+    rows = [ADVERT, *ROWS, {"body": "no label"}, ROWS[0] | {"label": "d"}]
+    data = titled(tmp_path, rows, labels=["a", "b"], streaming=streaming)
+    with pytest.raises(
+        ConfigurationError, match=r"rows\.jsonl' line 6 has no value in column 'lab"
+    ):
+        list(data.raw_dataset["train"])
+    data = titled(tmp_path, rows, labels=["a", "b"], on_bad_row="drop", streaming=streaming)
+    assert len(list(data.raw_dataset["train"])) == 5
+    data = titled(tmp_path, [*rows[:5], rows[6]], labels=["a", "b"])
+    with pytest.raises(ConfigurationError, match=r"rows\.jsonl' line 6: the label 'd' in column"):
+        data.setup("fit")
+
+
 @pytest.mark.parametrize("column", ["text", "body"])
 def test_rows_of_a_stream_are_cleaned_on_demand(column: str, tmp_path: Path) -> None:
     values = {"labels": ["a", "b"], "text_column": column, "streaming": True}

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 
 import pyarrow as pa
-from datasets import Dataset, DatasetInfo, Features, IterableDataset
+from datasets import Dataset, DatasetInfo, Features, IterableDataset, concatenate_datasets
 from datasets.iterable_dataset import ArrowExamplesIterable
 from datasets.table import MemoryMappedTable
 
@@ -119,15 +119,31 @@ def places_of(rows: Dataset, indices: Sequence[int]) -> list[tuple[int, int]] | 
         rows: the result of `read_dataset`, also with processed columns.
         indices: the indices of the rows.
     """
-    files = [Path(file["filename"]).with_name(ROWS) for file in rows.cache_files]
+    if (places := place_table(rows)) is None:
+        return None
     if rows._indices is not None:
         indices = rows._indices.column(0).take(pa.array(indices)).to_pylist()
-    if not files or len({*files}) > 1 or not files[0].is_file():
-        return None
-    places = MemoryMappedTable.from_file(str(files[0])).select([FILE, LINE])
-    if len(places) != len(rows.data):
-        return None
     return [tuple(row.values()) for row in places.fast_gather(list(indices)).to_pylist()]
+
+
+def with_places(rows: Dataset) -> Dataset:
+    """Return rows of `read_dataset` with the columns `FILE` and `LINE`, if these are known."""
+    places = place_table(rows) if rows._indices is None else None
+    if places is None:
+        return rows
+    info = DatasetInfo(description=rows.info.description)
+    table = Dataset(places, info, fingerprint=digest_of(rows._fingerprint))
+    return concatenate_datasets([rows, table], axis=1)
+
+
+def place_table(rows: Dataset) -> MemoryMappedTable | None:
+    """Return `FILE` and `LINE` of all rows in the cache file of a dataset, or None."""
+    files = {Path(file["filename"]) for file in rows.cache_files}
+    for file in filter(Path.is_file, (*files, *(file.with_name(ROWS) for file in files))):
+        table = MemoryMappedTable.from_file(str(file))
+        if {FILE, LINE} <= {*table.column_names} and len(table) == len(rows.data):
+            return table.select([FILE, LINE])
+    return None
 
 
 def read_stream(sources: Sequence[Source], options: ReadOptions) -> IterableDataset:

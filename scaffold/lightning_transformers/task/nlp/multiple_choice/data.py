@@ -79,7 +79,8 @@ class MultipleChoiceDataModule(PaddedTextDataModule):
 
     def has_numbers(self, split: str, rows: AnyDataset) -> bool:
         """Return whether the labels are numbers in a csv or tsv, which are read as texts."""
-        is_csv = any(re.search(r"\.[ct]sv\b", file.lower()) for file in names_of(rows))
+        files = names_of(rows) if self.named_files() else ()
+        is_csv = any(re.search(r"\.[ct]sv\b", file.lower()) for file in files)
         return is_csv and self.label_column not in text_columns(rows)
 
     def choices_in(self, split: str, rows: AnyDataset) -> str | list[str]:
