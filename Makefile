@@ -6,7 +6,7 @@ DEMO := demo/my-project
 # The default build of torch includes gigabytes for GPUs; set TORCH=... to choose another.
 TORCH ?= $(if $(shell command -v nvidia-smi),torch,torch==2.13.0)
 
-.PHONY: install demo test test-all sweep lint format templates examples clean
+.PHONY: install demo test test-all sweep editor lint format templates examples schema clean
 
 install: $(VENV)/installed  ## Create .venv with all development dependencies.
 
@@ -39,13 +39,18 @@ test-all: install  ## Run the slow tests as well: full products that `make test`
 
 sweep: install  ## Run the long tests in full: every kill, 500 sequences, 2000 command lines, all merges.
 	LTSCAFFOLD_EVERY_KILL=1 LTSCAFFOLD_SEQUENCES=500 LTSCAFFOLD_VECTORS=2000 LTSCAFFOLD_MERGES=1000 LTSCAFFOLD_EXECUTED_MERGES=1 \
-		LTSCAFFOLD_UPDATES=200 LTSCAFFOLD_PROJECTS=40 LTSCAFFOLD_PROGRAMS=1500 LTSCAFFOLD_EVERY_EDIT=1 \
+		LTSCAFFOLD_VALUES=2000 LTSCAFFOLD_UPDATES=200 LTSCAFFOLD_PROJECTS=40 LTSCAFFOLD_PROGRAMS=1500 LTSCAFFOLD_EVERY_EDIT=1 \
 		$(BIN)/python -m pytest -n auto --dist loadgroup -m "" tests/ltscaffold/writing/test_transaction.py \
 		tests/ltscaffold/writing/test_failing_disk.py \
-		tests/ltscaffold/commands/test_sequences.py tests/ltscaffold/cli/test_fuzz.py \
+		tests/lightning_transformers/config/schema/test_check.py tests/ltscaffold/commands/test_sequences.py tests/ltscaffold/cli/test_fuzz.py \
 		tests/ltscaffold/merge/test_merge.py tests/ltscaffold/merge/test_executed_merges.py tests/ltscaffold/commands/update/test_every_version.py \
 		tests/ltscaffold/commands/update/test_runtime_imports.py \
 		tests/ltscaffold/commands/templates/test_extract_patch.py
+
+editor: install  ## Test the schema for editors with yaml-language-server, from npm.
+	npm install --silent --no-fund --prefix demo/npm yaml-language-server@1.25
+	LTSCAFFOLD_YAML_SERVER=demo/npm/node_modules/yaml-language-server \
+		$(BIN)/python -m pytest tests/lightning_transformers/config/schema/test_editor.py
 
 lint: install  ## Check formatting, style, types and the layers of imports.
 	$(BIN)/ruff format --check .
@@ -59,6 +64,9 @@ format: install  ## Format the code.
 
 templates: install  ## Add the templates to the bundled history of the package.
 	$(BIN)/python -m build_tools.release_templates
+
+schema: install  ## Write the schema of the packaged configs, and docs/config.md, again.
+	$(BIN)/python -m build_tools.build_schema
 
 examples: install  ## Render generated_examples again, with their edits.
 	$(BIN)/python generated_examples/generate.py

@@ -6,7 +6,7 @@ import sys
 from lightning_transformers import cli
 from lightning_transformers.base.errors import did_you_mean
 
-COMMANDS = ("train", "evaluate", "predict", "export", "rerun", "explain", "compare")
+COMMANDS = ("train", "evaluate", "predict", "export", "rerun", "explain", "compare", "schema")
 COMMAND = "LIGHTNING_TRANSFORMERS_COMMAND"
 """The environment variable with the command, for the ranks that Lightning starts."""
 

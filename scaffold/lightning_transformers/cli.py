@@ -95,6 +95,19 @@ def explain(script: str | None = None) -> None:
     _run("explain", script, keeps_files=False)
 
 
+def schema(script: str | None = None) -> None:
+    """Write the schema with which editors check the project's config; `script` as in `train`."""
+    check_installation(script)
+    with NamedShadowing():
+        from lightning_transformers.config.compose import find_config_dir
+        from lightning_transformers.config.exit_status import exit_on_error
+        from lightning_transformers.config.schema.editor import write_schema
+
+        with exit_on_error():
+            for path in write_schema(find_config_dir(script)):
+                print(path)
+
+
 def _run(command: str, script: str | None, *, keeps_files: bool = True) -> None:
     use_utf8()
     check_installation(script)

@@ -46,7 +46,7 @@ class Page(HTMLParser):
     """The content of a page.
 
     Attributes:
-        tables: the cells of each table by caption or summary, the head first.
+        tables: the cells of each table by caption, summary or heading, the head first.
         counts: the numbers in a confusion matrix, row by row.
         facts: values by name.
         addresses: all that a browser would load.
@@ -70,7 +70,7 @@ class Page(HTMLParser):
         self.addresses += [address for address in found if address]
         if tag not in ("meta", "link", "img", "br"):
             self.open.append("count" if values.get("class") == "count" else tag)
-        if tag in ("caption", "summary"):
+        if tag in ("h2", "caption", "summary"):
             self.caption = ""
         if tag == "tr":
             self.tables.setdefault(self.caption, []).append([])
@@ -84,7 +84,7 @@ class Page(HTMLParser):
     def handle_data(self, data: str) -> None:
         """Add text to the element that contains it."""
         inside = self.open[-1:]
-        if inside in (["caption"], ["summary"]):
+        if inside in (["h2"], ["caption"], ["summary"]):
             self.caption += data.strip()
         elif inside == ["count"]:
             self.counts.append(int(data))

@@ -10,6 +10,9 @@ RUN_FILES = {
     "loss_curve.png",
     "manifest.yaml",
     "metrics.csv",
+    "predictions.parquet",
+    "report.html",
+    "report_pictures",
     "train.log",
 }
 """The names in a run folder after training."""

@@ -1,15 +1,20 @@
 """The hook catalogues, checked against the installed Lightning and our own base classes."""
 
 import inspect
+import re
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 from pytorch_lightning import Callback, LightningDataModule, LightningModule
 from pytorch_lightning.core.hooks import CheckpointHooks, DataHooks, ModelHooks
 
+from lightning_transformers.config.compose import compose
 from lightning_transformers.core import TransformerDataModule
 from lightning_transformers.core.loaders import DataLoaders
+from lightning_transformers.runs.build import build_data
 from tests.helpers.hook_catalogue import call_shape, load_catalogue
+from tests.helpers.rendered import BASES, CATALOG
 
 CORE = "lightning_transformers.core"
 
@@ -19,7 +24,7 @@ STEPS = {
     "training_step": "(self, batch: Batch, batch_idx: int) -> Tensor",
     "validation_step": "(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None",
     "test_step": "(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None",
-    "predict_step": "(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> Any",
+    "predict_step": "(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> list[Any]",
 }
 
 # The points that TaskTransformer adds to Lightning's own.
@@ -158,3 +163,19 @@ def test_every_method_of_a_data_module_is_offered_or_excluded_for_a_reason() -> 
     lightning = functions(LightningDataModule) | functions(DataHooks)
     assert DATA_HOOKS.keys() | EXCLUDED_OF_DATA.keys() == own | lightning
     assert not DATA_HOOKS.keys() & EXCLUDED_OF_DATA.keys()
+
+
+@pytest.mark.parametrize("base", BASES)
+def test_a_stub_names_every_tensor_of_a_batch(base: str, tmp_path: Path) -> None:
+    entry = CATALOG.entry("base", base)
+    rows = [f"dataset.limit_{split}_samples=8" for split in ("train", "val")]
+    task = f"task={entry['group']}/{base}"
+    data = build_data(compose([task, "experiment=smoke", f"training.run_dir={tmp_path}", *rows]))
+    data.setup("fit")
+    keys = {
+        key
+        for loader in (data.train_dataloader(), data.val_dataloader())
+        for batch in loader
+        for key in batch
+    }
+    assert keys <= {*re.findall(r"\w+", entry["holds"]["batch"])}

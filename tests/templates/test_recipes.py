@@ -49,7 +49,7 @@ def prepared(base: str) -> tuple[Any, Any]:
 def build(base: str, *recipes: str) -> TaskTransformer:
     """Return the task that the templates give, on the tiny backbone."""
     config, data = prepared(base)
-    cls, written = task_class(base, *recipes), yaml.safe_load(task_files(base, recipes)[1])
+    cls, written = task_class(base, *recipes), OmegaConf.create(task_files(base, recipes)[1])
     del written["defaults"]
     task = {**config.task, **written, "_target_": f"{cls.__module__}.{cls.__name__}"}
     seed_everything(0)

@@ -6,7 +6,7 @@ from tasks.my_image_classification.model import MyImageClassificationTransformer
 
 
 class TestMyImageClassification(TaskContract):
-    """Check that the config composes and names the class, and that a batch trains."""
+    """Check that the config names the class, it trains, and its hooks are called."""
 
     task = "vision/my_image_classification"
     task_class = MyImageClassificationTransformer

@@ -6,7 +6,7 @@ from examples.my_language_modeling.model import MyLanguageModelingTransformer
 
 
 class TestMyLanguageModeling(TaskContract):
-    """Check that the config composes and names the class, and that a batch trains."""
+    """Check that the config names the class, it trains, and its hooks are called."""
 
     task = "nlp/my_language_modeling"
     task_class = MyLanguageModelingTransformer

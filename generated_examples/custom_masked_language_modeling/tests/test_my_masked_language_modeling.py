@@ -6,7 +6,7 @@ from tasks.my_masked_language_modeling.model import MyMaskedLanguageModelingTran
 
 
 class TestMyMaskedLanguageModeling(TaskContract):
-    """Check that the config composes and names the class, and that a batch trains."""
+    """Check that the config names the class, it trains, and its hooks are called."""
 
     task = "nlp/my_masked_language_modeling"
     task_class = MyMaskedLanguageModelingTransformer

@@ -6,7 +6,7 @@ from tasks.my_multiple_choice.model import MyMultipleChoiceTransformer
 
 
 class TestMyMultipleChoice(TaskContract):
-    """Check that the config composes and names the class, and that a batch trains."""
+    """Check that the config names the class, it trains, and its hooks are called."""
 
     task = "nlp/my_multiple_choice"
     task_class = MyMultipleChoiceTransformer

@@ -6,7 +6,7 @@ from tasks.my_question_answering.model import MyQuestionAnsweringTransformer
 
 
 class TestMyQuestionAnswering(TaskContract):
-    """Check that the config composes and names the class, and that a batch trains."""
+    """Check that the config names the class, it trains, and its hooks are called."""
 
     task = "nlp/my_question_answering"
     task_class = MyQuestionAnsweringTransformer

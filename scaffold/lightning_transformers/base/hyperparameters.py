@@ -6,14 +6,16 @@ from enum import Enum
 from functools import cache
 from inspect import get_annotations
 from pathlib import PurePath
-from types import SimpleNamespace
-from typing import Any, ClassVar, get_origin, get_type_hints
+from types import NoneType
+from typing import Any, ClassVar, get_origin
 
 from omegaconf import OmegaConf
 from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
 
 from lightning_transformers.base.errors import ConfigurationError, did_you_mean
+from lightning_transformers.base.value_types import bounds_of, checked, evaluated, type_text
 
+CONFIG_VALUES = (NoneType, bool, int, float, str, list, tuple, set, frozenset, dict)
 CONTAINERS = (list, tuple, set, frozenset)
 """Container types that a checkpoint stores unchanged."""
 
@@ -58,7 +60,7 @@ def validated(cls: type, root: type, values: Mapping[str, object], owner: str) -
     Raises:
         ConfigurationError: for the first value that does not match its annotation.
     """
-    types = _annotations(cls, root)
+    types = hyperparameter_annotations(cls, root)
     return {
         name: _fitted(f"{owner}.{name}", types[name], to_plain(value))
         for name, value in values.items()
@@ -72,7 +74,7 @@ def declared_hyperparameters(cls: type, root: type) -> set[str]:
         cls: the class of a task or data module.
         root: base class; public annotated attributes of it, its subclasses and mixins count.
     """
-    return set(_annotations(cls, root))
+    return set(hyperparameter_annotations(cls, root))
 
 
 def to_plain(value: Any) -> Any:
@@ -109,33 +111,26 @@ def to_yaml(value: object) -> object:
 
 
 @cache
-def _annotations(cls: type, root: type) -> dict[str, object]:
+def hyperparameter_annotations(cls: type, root: type) -> dict[str, object]:
+    """Return the evaluated annotation of each hyperparameter, `object` where that fails.
+
+    Args:
+        cls: the class of a task or data module.
+        root: base class, as in `declared_hyperparameters`.
+    """
     return {
-        name: _resolved(base, name, annotation)
+        name: evaluated(annotation, vars(sys.modules[base.__module__]), dict(vars(base)))
         for base in reversed(cls.__mro__[: cls.__mro__.index(root) + 1])
         for name, annotation in get_annotations(base).items()
         if not name.startswith("_") and not _is_class_variable(annotation)
     }
 
 
-def _resolved(cls: type, name: str, annotation: object) -> object:
-    """Evaluate a string annotation; return `object` if a name in it cannot be resolved.
-
-    Args:
-        cls: the class that declares it, whose module and body are the scope.
-        name: the annotated attribute.
-        annotation: a string, or a type, which is returned unchanged.
-    """
-    # One by one: a name imported only under TYPE_CHECKING would fail those of the whole class.
-    holder = SimpleNamespace(__annotations__={name: annotation})
-    scope = vars(sys.modules[cls.__module__])
-    try:
-        return get_type_hints(holder, scope, dict(vars(cls)), include_extras=True)[name]
-    except (NameError, AttributeError, TypeError, SyntaxError):
-        return object
-
-
 def _fitted(key: str, annotation: object, value: object) -> object:
+    """Return a value converted to an annotation, after a strict check where it is a config's."""
+    text, plain = type_text(annotation), to_yaml(value)
+    if "Object" not in text and isinstance(plain, CONFIG_VALUES):
+        value = checked(key, plain, text, bounds_of(annotation))
     try:
         return _adapter(annotation).validate_python(value)
     except ValidationError as error:
@@ -145,8 +140,7 @@ def _fitted(key: str, annotation: object, value: object) -> object:
 
 def _adapter(annotation: Any) -> TypeAdapter[object]:
     """Return a validator for an annotation; it accepts any value if pydantic cannot check it."""
-    # The command line parses a column or revision made of digits as a number.
-    config = ConfigDict(arbitrary_types_allowed=True, coerce_numbers_to_str=True)
+    config = ConfigDict(arbitrary_types_allowed=True)
     for settings in (config, None):  # pydantic rejects a config for types that define one
         try:
             return TypeAdapter(annotation, config=settings)

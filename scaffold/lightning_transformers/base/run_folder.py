@@ -21,6 +21,9 @@ MANIFEST = "manifest.yaml"
 METRICS = "metrics.csv"
 PREDICTIONS = "predictions.parquet"
 REPORT = "report.html"
+PICTURES = "report_pictures"
+PROBABILITY = "probability_"
+"""Start of the name of a column with the probability of a class."""
 INITIAL_FILES = {".hydra", CONFIG, MANIFEST}
 RUNNING, FINISHED, STOPPED, INTERRUPTED, FAILED, KILLED = STATUSES = (
     *("running", "finished", "stopped early", "interrupted", "failed", "killed"),
@@ -98,7 +101,7 @@ def archive_former_run(folder: Path, start: str | None = None) -> None:
         return
     former = free_name(folder / "former")
     (former / CHECKPOINTS).mkdir(parents=True)
-    for path in (*found, *(folder / name for name in (CONFIG, PREDICTIONS, REPORT))):
+    for path in (*found, *(folder / name for name in (CONFIG, PREDICTIONS, REPORT, PICTURES))):
         place = former / path.relative_to(folder)
         if start and Path(start).resolve().is_relative_to(path.resolve()):
             (shutil.copytree if path.is_dir() else shutil.copy2)(path, place)

@@ -4,7 +4,6 @@ import logging
 import sys
 
 LOG = logging.getLogger("lightning_transformers.run")
-LOG.addHandler(logging.NullHandler())  # else Python prints errors where no log is configured
 
 
 def log_detail(text: str, *values: object) -> None:
@@ -31,7 +30,8 @@ def log_for_file(level: int, line: str, error: BaseException | None = None) -> N
         line: the line.
         error: an exception whose traceback follows.
     """
-    LOG.log(level, "%s", line, exc_info=error, extra={"file_only": True})
+    if LOG.hasHandlers():  # else Python prints errors to stderr
+        LOG.log(level, "%s", line, exc_info=error, extra={"file_only": True})
 
 
 def is_for_console(record: logging.LogRecord) -> bool:

@@ -2,8 +2,9 @@
 
 import time
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+from pydantic import Field
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Checkpoint
 from pytorch_lightning.trainer.states import TrainerFn
@@ -29,7 +30,7 @@ class Autosave(Checkpoint):
         minutes: minutes between two periodic checkpoints.
     """
 
-    def __init__(self, dirpath: str | Path, minutes: float = 15) -> None:
+    def __init__(self, dirpath: str | Path, minutes: Annotated[float, Field(gt=0)] = 15) -> None:
         self.file = Path(dirpath) / "last.ckpt"
         self.seconds = 60 * minutes
         self.due_at = 0.0

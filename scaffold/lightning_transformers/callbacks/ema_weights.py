@@ -1,8 +1,9 @@
 """Exponential moving average of the weights."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+from pydantic import Field
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.trainer.states import TrainerFn
 from torch import Tensor
@@ -33,7 +34,7 @@ class EMAWeights(Callback):
         ConfigurationError: for a decay outside (0, 1).
     """
 
-    def __init__(self, decay: float = 0.999) -> None:
+    def __init__(self, decay: Annotated[float, Field(gt=0, lt=1)] = 0.999) -> None:
         if not 0 < decay < 1:
             raise ConfigurationError(
                 f"the decay {decay} of EMAWeights is not between 0 and 1: set task.ema_decay or "

@@ -1,5 +1,6 @@
 """Trade computation for activation memory."""
 
+from pydantic import PositiveInt
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 from lightning_transformers.base.errors import ConfigurationError
@@ -17,7 +18,7 @@ class GradientCheckpointing(Callback):
         offload: keep the inputs in host memory.
     """
 
-    def __init__(self, every_n_layers: int = 1, offload: bool = False) -> None:
+    def __init__(self, every_n_layers: PositiveInt = 1, offload: bool = False) -> None:
         self.every_n_layers = every_n_layers
         self.offload = offload
 

@@ -1,5 +1,6 @@
 """Unfreeze the layers one after the other, from the head to the embeddings."""
 
+from pydantic import PositiveInt
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.strategies import DeepSpeedStrategy, FSDPStrategy
 from torch import nn
@@ -30,7 +31,9 @@ class GradualUnfreezing(Callback):
         ConfigurationError: for a number below 1.
     """
 
-    def __init__(self, every_n_epochs: int = 1, every_n_steps: int | None = None) -> None:
+    def __init__(
+        self, every_n_epochs: PositiveInt = 1, every_n_steps: PositiveInt | None = None
+    ) -> None:
         key, value = "every_n_epochs", every_n_epochs
         if every_n_steps is not None:
             key, value = "every_n_steps", every_n_steps

@@ -1,6 +1,9 @@
 """Magnitude pruning."""
 
+from typing import Annotated
+
 import torch
+from pydantic import Field
 from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -24,16 +27,9 @@ class MagnitudePruning(Callback):
 
     Args:
         amount: fraction of the weights to set to zero, in (0, 1).
-
-    Raises:
-        ConfigurationError: for an amount outside (0, 1).
     """
 
-    def __init__(self, amount: float = 0.5) -> None:
-        if not 0 < amount < 1:
-            raise ConfigurationError(
-                f"callbacks.pruning.amount={amount} is not between 0 and 1: set a fraction"
-            )
+    def __init__(self, amount: Annotated[float, Field(gt=0, lt=1)] = 0.5) -> None:
         self.amount = amount
         self.kept: list[tuple[nn.Parameter, Tensor]] = []
 

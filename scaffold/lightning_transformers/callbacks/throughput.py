@@ -1,10 +1,11 @@
 """Training throughput."""
 
 import time
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from lightning_fabric.utilities.throughput import get_available_flops
+from pydantic import Field
 from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
@@ -30,7 +31,7 @@ class Throughput(Callback):
             without MFU for other devices.
     """
 
-    def __init__(self, peak_flops: float | None = None) -> None:
+    def __init__(self, peak_flops: Annotated[float, Field(gt=0)] | None = None) -> None:
         self.peak_flops = peak_flops
         self.counter: Any = None
         self.flops_per_element: float | None = None

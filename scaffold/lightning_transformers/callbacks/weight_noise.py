@@ -1,8 +1,9 @@
 """Gaussian noise on the weights in forward and backward."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+from pydantic import Field
 from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
@@ -20,7 +21,7 @@ class WeightNoise(Callback):
         std: standard deviation of the noise, in units of the weights.
     """
 
-    def __init__(self, std: float) -> None:
+    def __init__(self, std: Annotated[float, Field(ge=0)]) -> None:
         self.std = std
         self.clean: list[tuple[Tensor, Tensor]] = []
 

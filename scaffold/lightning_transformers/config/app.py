@@ -11,15 +11,16 @@ from pathlib import Path
 import hydra
 from hydra import version
 from hydra._internal.utils import _run_hydra, get_args_parser
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import env_override
-from omegaconf import DictConfig
+from omegaconf import DictConfig, flag_override
 
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.config.compose import find_config_dir, normalize_overrides, parse_flags
 from lightning_transformers.config.error_messages import explain, user_error
 from lightning_transformers.config.exit_status import USER_ERROR, exit_on_error
 from lightning_transformers.config.former_keys import former_overrides
-from lightning_transformers.config.help import help_text
+from lightning_transformers.config.help import help_text, key_help
 from lightning_transformers.config.job import Job
 from lightning_transformers.config.launcher import is_worker, release_workers, run_worker
 from lightning_transformers.config.legacy import legacy_hint
@@ -79,7 +80,7 @@ def _compose_and_run(
         flags = parse_flags(sys.argv[1:])
         flags.overrides = overrides = normalize_overrides(flags.overrides, config_dir)
         if flags.help:
-            print_help(config_dir, script, examples)
+            print_help(config_dir, script, examples, overrides)
         else:
             _run_job(job, flags, config_dir)
     except Exception as error:
@@ -121,14 +122,26 @@ def suppress_library_warnings() -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
-def print_help(config_dir: Path, script: str | None, examples: Sequence[str]) -> None:
-    """Print the help of the command, with the groups and options of the project.
+def print_help(
+    config_dir: Path, script: str | None, examples: Sequence[str], words: Sequence[str] = ()
+) -> None:
+    """Print the help of the command, or of each key among the words.
 
     Args:
         config_dir: the folder of `config.yaml`.
         script: path of the calling script; None for a command of the console.
         examples: arguments of example command lines.
+        words: keys to explain, and overrides of the config that gives their values.
     """
     name = Path(sys.argv[0]).name
+    keys = [word for word in words if "=" not in word and not word.startswith("~")]
     with hydra.initialize_config_dir(str(config_dir), version_base="1.3"):
-        print(help_text(f"python {name}" if script else name, examples))
+        if not keys:
+            print(help_text(f"python {name}" if script else name, examples))
+            return
+        overrides = [word for word in words if word not in keys]
+        config = hydra.compose("config", overrides, return_hydra_config=True)
+        HydraConfig.instance().set_config(config)
+        with flag_override(config, "struct", False):
+            del config.hydra
+        print("\n\n".join(key_help(key, config) for key in keys))

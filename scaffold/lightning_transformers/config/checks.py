@@ -18,7 +18,6 @@ from lightning_transformers.base.errors import (
     did_you_mean,
     first_line,
 )
-from lightning_transformers.config.arguments import check_targets
 from lightning_transformers.config.config_tree import (
     BASE_OPTION,
     PACKAGED_CONFIGS,
@@ -28,6 +27,7 @@ from lightning_transformers.config.config_tree import (
 from lightning_transformers.config.former_keys import check_former_keys
 from lightning_transformers.config.legacy import former_key
 from lightning_transformers.config.provenance import in_file
+from lightning_transformers.config.schema.check import GIVE_TASK, check_targets
 from lightning_transformers.config.targets import PACKAGE, ArgumentError
 
 DATASET_SOURCES = ("train_file", "source_file", "validation_file", "test_file", "dataset_name")
@@ -35,8 +35,6 @@ GROUPS = ("training", "trainer", "backbone", "tokenizer", "dataset", "callbacks"
 """Groups that every command reads, besides the task."""
 GLOBAL_GROUPS = ("experiment", "debug", "local")
 """Groups whose options have the package `_global_`: they set keys of other groups."""
-
-GIVE_TASK = "give +task=<task>, such as +task=nlp/language_modeling"
 
 
 def check_config(config: DictConfig, *, needs_dataset: bool = True) -> None:
@@ -69,13 +67,23 @@ def check_config(config: DictConfig, *, needs_dataset: bool = True) -> None:
     choice = chosen_options(config).get("task")
     if OmegaConf.is_missing(config.task, "_target_") and str(choice).endswith(BASE_OPTION):
         raise ConfigurationError(f"task={choice} is a base config, not a task: {GIVE_TASK}")
-    values = resolve(config)
     check_known_keys(config)
     try:
-        check_targets(values)
+        fit_values(config)
     except ArgumentError as error:
         message = former_key(error.key, str(error.value)) or f"{in_file(error.key)}{error}"
         raise ConfigurationError(message) from None
+
+
+def fit_values(config: DictConfig) -> None:
+    """Check the values of a config, and give those the type that the schema demands.
+
+    Raises:
+        ConfigurationError: for a missing value or an invalid interpolation.
+        ArgumentError: for the first value that does not fit.
+    """
+    for key, value in check_targets(resolve(config)):
+        OmegaConf.update(config, key, value)
 
 
 def chosen_options(config: DictConfig) -> Mapping[str, object]:

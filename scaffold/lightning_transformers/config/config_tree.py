@@ -8,6 +8,7 @@ from typing import Any
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.object_type import ObjectType
 from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 PACKAGED_CONFIGS = Path(__file__).parents[1] / "conf"
 CONFIG = "config"
@@ -30,6 +31,23 @@ def to_dict(
     values = OmegaConf.to_container(config, resolve=resolve, throw_on_missing=throw_on_missing)
     assert isinstance(values, dict)
     return {str(key): value for key, value in values.items()}
+
+
+def value_at(config: DictConfig, key: str) -> object:
+    """Return the value of a key as plain Python, None if it is not in the config.
+
+    It is the interpolation, as written, if that resolves only in a run.
+
+    Args:
+        config: the composed config.
+        key: dotted key.
+    """
+    try:
+        value = OmegaConf.select(config, key)
+    except OmegaConfBaseException:
+        node, _, name = key.rpartition(".")
+        value = to_dict(OmegaConf.select(config, node) if node else config, resolve=False)[name]
+    return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
 
 
 def keys_in_file(file: Path) -> frozenset[str]:

@@ -3,15 +3,13 @@
 import os
 import re
 from collections.abc import Sequence
-from errno import ENOSPC
 from pathlib import Path
-from traceback import walk_tb
-from typing import TypeGuard
 
 import yaml
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from hydra.errors import (
     ConfigCompositionException,
-    InstantiationException,
     MissingConfigException,
     OverrideParseException,
 )
@@ -20,7 +18,6 @@ from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBase
 
 from lightning_transformers.base.errors import (
     ConfigurationError,
-    causes,
     did_you_mean,
     disk_full,
     first_line,
@@ -29,44 +26,17 @@ from lightning_transformers.base.errors import (
 from lightning_transformers.config.config_tree import group_names, in_file_with, options_of
 from lightning_transformers.config.legacy import legacy_hint
 
-LIBRARIES = ("pytorch_lightning", "lightning_fabric", "peft", "torch", "transformers")
-"""An error that one of these raises in a constructor concerns the arguments in the config."""
 IN_FILE = re.compile(r"In '(?P<file>[^']+)': (?P<rest>.*)", re.DOTALL)
-HYDRA_HINTS = re.compile(r"\n(See http|Config search path:|To append to your).*", re.DOTALL)
-REWRITES = (
-    (
-        r"Ambiguous value for argument '(.*?)'\n.*",
-        r"\1: commas separate the values of a sweep: add -m, or write a list as [a,b] and a "
-        """text as '"a,b"'""",
-    ),
-    (
-        r"Could not append to config\. An item is already at '(.*?)'.*",
-        r"\1 is already in the config: remove the plus",
-    ),
-    (r"Could not delete from config\. '(.*?)' does not exist.*", r"~\1: the config has no key \1"),
-    (
-        r"Could not override '(\w+)@task\.\w+'.*",
-        r"write `override /\1@_global_.\1: <option>`, since a task's file has the package task",
-    ),
-    (r"Could not delete '(.*?)'\. No match.*", r"~\1: \1 is not chosen"),
-    (
-        r"Multiple values for (\S+)\. .*",
-        r"\1 is chosen twice: write `override /\1: <option>` in the defaults list",
-    ),
-)
-"""Patterns of Hydra's messages, and their replacements."""
+"""How Hydra names the file with a mistake."""
 NO_METRIC = "Early stopping conditioned on metric"
 """Start of Lightning's message about an unknown metric."""
-NON_STRING_OPTION = re.compile(r"[\w/]+=(null|true|false|[\d.e+-]+)", re.IGNORECASE)
-"""Override of a group with a value that YAML parses as null, a boolean or a number."""
 
 
 def user_error(error: BaseException | None) -> ConfigurationError | None:
     """Return the user error that caused an exception, or None for any other cause.
 
     A user error is a `ConfigurationError` anywhere in the chain of causes, a
-    MisconfigurationException of Lightning, an unknown metric of early stopping, a full disk, or an
-    error that a library raises for the arguments of a `_target_` other than the task.
+    MisconfigurationException of Lightning, an unknown metric of early stopping, or a full disk.
     """
     cause = error
     while cause is not None and not isinstance(cause, ConfigurationError):
@@ -80,25 +50,7 @@ def user_error(error: BaseException | None) -> ConfigurationError | None:
     if type(error).__name__ == "MisconfigurationException" or str(error).startswith(NO_METRIC):
         assert error is not None
         return ConfigurationError(first_line(error))
-    if isinstance(error, InstantiationException) and _is_raised_by_library(error.__cause__):
-        where = re.search(r"full_key: (.+)", str(error)) or re.search(r"'(.+)'", str(error))
-        if where and not where[1].startswith("task"):
-            return ConfigurationError(f"{where[1]}: {first_line(error.__cause__)}")
-    for each in causes(error):
-        if isinstance(each, OSError) and each.errno == ENOSPC:
-            return ConfigurationError(
-                f"the disk is full: {first_line(each)}; free space, or move the caches: "
-                "HF_HOME=<folder>, dataset.cache_dir=<folder>"
-            )
     return None
-
-
-def _is_raised_by_library(error: BaseException | None) -> TypeGuard[BaseException]:
-    """Return whether a library raised the error, not the user's code."""
-    if error is None or error.__traceback__ is None:
-        return False
-    *_, (frame, _) = walk_tb(error.__traceback__)
-    return str(frame.f_globals.get("__name__")).partition(".")[0] in LIBRARIES
 
 
 def explain(error: Exception, typed: Sequence[str], config_dir: Path) -> str:
@@ -115,22 +67,43 @@ def explain(error: Exception, typed: Sequence[str], config_dir: Path) -> str:
         case OverrideParseException():
             return invalid_override(error)
         case MissingConfigException(missing_cfg_file=str() as path):
-            return unknown_option(path, str(error), typed, config_dir)
-        case ConfigCompositionException(__cause__=ConfigKeyError() | ConfigAttributeError()):
-            return unknown_key(error)
+            return unknown_option(path, typed, config_dir)
         case ConfigCompositionException(__cause__=OmegaConfBaseException() as cause):
+            if isinstance(cause, ConfigKeyError | ConfigAttributeError):
+                return unknown_key(cause, typed)
             return invalid_interpolation(cause, typed, config_dir)
         case OmegaConfBaseException():
             return invalid_interpolation(error, typed, config_dir)
         case yaml.MarkedYAMLError(problem_mark=yaml.Mark() as mark):
             return f"{os.path.relpath(mark.name)}, line {mark.line + 1}: {error.problem}"
-        case ValueError():
-            for group, _, name in (
-                o.partition("=") for o in typed if NON_STRING_OPTION.fullmatch(o)
-            ):
-                if group in group_names():
-                    return no_such_option(group, name)
-    return one_line(str(error), config_dir) or type(error).__name__
+    overrides = OverridesParser.create().parse_overrides([*typed])
+    wrong = (wrong_override(override, error) for override in overrides)
+    line = next(filter(None, wrong), None) or one_line(str(error), config_dir)
+    return line or type(error).__name__
+
+
+def wrong_override(override: Override, error: Exception) -> str | None:
+    """Return the message for an override that cannot be applied, or None for another mistake.
+
+    Args:
+        override: an override of the command line.
+        error: the error of Hydra, which quotes the override at fault; a ValueError quotes none.
+    """
+    key, typed = override.key_or_group, override.input_line
+    if isinstance(error, ValueError) and not isinstance(override.value(), str | list):
+        return no_such_option(key, override.get_value_string()) if key in group_names() else None
+    if f"'{key}" not in str(error):
+        return None
+    if override.is_sweep_override():
+        return (
+            f"{typed}: commas separate the values of a sweep: add -m, or write a list as [a,b] and "
+            """a text as '"a,b"'"""
+        )
+    if override.is_delete():
+        named = (typed or "").lstrip("~")
+        missing = f"{named} is not chosen" if "=" in named else f"the config has no key {key}"
+        return f"{typed}: {missing}"
+    return f"{key} is already in the config: remove the plus" if override.is_add() else None
 
 
 def invalid_override(error: OverrideParseException) -> str:
@@ -143,18 +116,15 @@ def invalid_override(error: OverrideParseException) -> str:
     return f"cannot parse {error.override}: {reason} (quote special characters: {key}='\"…\"')"
 
 
-def unknown_option(path: str, message: str, typed: Sequence[str], config_dir: Path) -> str:
+def unknown_option(path: str, typed: Sequence[str], config_dir: Path) -> str:
     """Return the message for an unknown option of a group.
 
     Args:
         path: group and option, such as `optimizer/admw`.
-        message: Hydra's message.
         typed: the overrides of the command line.
         config_dir: the folder in which to find the file that chooses the option.
     """
-    listed = re.search(r"Available options in '(.*)'", message)
-    group = listed[1] if listed else path.partition("/")[0]
-    name = path.removeprefix(f"{group}/")
+    group, _, name = path.partition("/")
     on_command_line = any(override.endswith(f"={name}") for override in typed)
     where = "" if on_command_line else in_file_with(name, config_dir, typed)
     return where + no_such_option(group, name)
@@ -174,16 +144,18 @@ def no_such_option(group: str, name: str) -> str:
     )
 
 
-def unknown_key(error: ConfigCompositionException) -> str:
+def unknown_key(cause: ConfigKeyError | ConfigAttributeError, typed: Sequence[str]) -> str:
     """Return the message for an override of an unknown key.
 
     Args:
-        error: the error of Hydra, caused by one of OmegaConf that has the key and its parent.
+        cause: the error of OmegaConf, which has the key and its parent.
+        typed: the overrides of the command line.
     """
-    cause = error.__cause__
-    assert isinstance(cause, ConfigKeyError | ConfigAttributeError)
-    appended = re.search(r"use \+(.*)", str(error))
-    override = appended[1] if appended else str(cause.full_key)
+    # The parent of the key may be null.
+    below = f"{cause.full_key}."
+    written = (word for word in typed if f"{word.partition('=')[0]}.".startswith(below))
+    appended = next(written, None)
+    override = appended or str(cause.full_key)
     if message := legacy_hint(override):
         return message
     node = cause.parent_node
@@ -222,19 +194,23 @@ def invalid_interpolation(
 
 
 def one_line(message: str, config_dir: Path) -> str:
-    """Return Hydra's message on one line, in the words of `REWRITES` and without Hydra's hints.
+    """Return the first line of Hydra's message, with the path of the file that it names.
 
     Args:
         message: the message.
         config_dir: the folder of `config.yaml`, to which the file in a message is relative.
     """
-    message = HYDRA_HINTS.sub("", message)
+    where = ""
     if inside := IN_FILE.fullmatch(message):
         file = config_dir / f"{inside['file']}.yaml"
         where = f"{os.path.relpath(file)}: " if file.is_file() else ""
-        message = where + inside["rest"]
-    if unmatched := re.search(r"Could not override '(\w+)'\. No match", message):
-        message += did_you_mean(unmatched[1], group_names())
-    for pattern, words in REWRITES:
-        message = re.sub(pattern, words, message, flags=re.DOTALL)
-    return " ".join(message.split())
+        message = inside["rest"]
+    if of_task := re.search(r"'(\w+)@task\.\w+'", message):
+        override = f"/{of_task[1]}@_global_.{of_task[1]}"
+        return (
+            f"{where}write `override {override}: <option>`, since a task's file has the package "
+            "task"
+        )
+    fact = " ".join(message.partition("See http")[0].partition("\n\n")[0].split())
+    names = set(re.findall(r"'(\w+)'", fact)) - {*group_names()}
+    return where + fact + "".join(did_you_mean(name, group_names()) for name in [*names][:1])

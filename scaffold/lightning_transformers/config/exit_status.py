@@ -6,9 +6,12 @@ the status of a process that SIGPIPE ends.
 
 import os
 import sys
+from argparse import ArgumentParser
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 
+from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.config.error_messages import user_error
 from lightning_transformers.config.launcher import is_rank_zero
 
@@ -42,6 +45,18 @@ def exit_on_error(*, tracebacks: bool = False) -> Iterator[None]:
             raise
         print_error(reported)
         sys.exit(USER_ERROR)
+
+
+class LineParser(ArgumentParser):
+    """A parser of command lines that raises the message of a mistake, with the usage."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise the message of a mistake.
+
+        Raises:
+            ConfigurationError: always, with the message and the usage.
+        """
+        raise ConfigurationError(f"{message} ({self.format_usage().strip()})")
 
 
 def print_error(error: Exception) -> None:

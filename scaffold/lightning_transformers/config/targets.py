@@ -1,13 +1,12 @@
-"""Import a `_target_` and check its arguments against its signature."""
+"""Find the `_target_`s of a config, and import them."""
 
 import sys
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from importlib.util import find_spec
-from inspect import Parameter, signature
-from typing import Any, get_args
+from typing import Any
 
-from lightning_transformers.base.errors import ConfigurationError, did_you_mean, suggestion
+from lightning_transformers.base.errors import ConfigurationError, suggestion
 
 PACKAGE = "lightning_transformers."
 REQUIREMENTS = {
@@ -20,7 +19,6 @@ REQUIREMENTS = {
 """Modules of which a Lightning logger requires one; Lightning checks only in the constructor."""
 OPTIONAL_PACKAGES = {"bitsandbytes", "deepspeed", "peft"}
 """Packages to suggest installing; any other unknown package name may be a typo."""
-NAMED = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
 
 
 class ArgumentError(ConfigurationError):
@@ -127,66 +125,3 @@ def _submodule(parent: object, path: str, name: str, key: str) -> object:
     kind = "class" if name[:1].isupper() else "module or function"
     hint = suggestion(name, dir(parent), cutoff=0.6) or " (correct the import path)"
     raise ArgumentError(key, f"{key}: '{path}' has no {kind} '{name}'{hint}")
-
-
-def parameters_of(function: Callable[..., object]) -> list[Parameter]:
-    """Return the parameters of a function, or of the constructor of a class.
-
-    A function written in C without a signature gets one `**arguments` parameter.
-    """
-    try:
-        return list(signature(function).parameters.values())
-    except ValueError:
-        return [Parameter("arguments", Parameter.VAR_KEYWORD)]
-
-
-def check_arguments(
-    name: str,
-    parameters: Iterable[Parameter],
-    given: Mapping[str, object],
-    key: str,
-    positional: int = 0,
-    supplied: Collection[str] = (),
-) -> None:
-    """Check keyword arguments from a config against a signature.
-
-    Args:
-        name: name of the class or function, for the error message.
-        parameters: parameters of the class or function.
-        given: the keyword arguments of the config.
-        key: config key of the mapping, for the error message.
-        positional: number of positional arguments that the runtime passes first.
-        supplied: names of keyword arguments that the runtime passes; the config must not set them.
-
-    Raises:
-        ArgumentError: for the first unknown or missing argument, or a string for a number.
-    """
-    parameters = list(parameters)
-    known = {p.name: p for p in parameters if p.kind in NAMED and p.name not in supplied}
-    takes_any = any(p.kind is Parameter.VAR_KEYWORD for p in parameters)
-    for argument, value in given.items():
-        where = f"{key}.{argument}"
-        if argument in supplied:
-            raise ArgumentError(
-                where, f"{where} is set by the runtime, not in the config: remove it", value
-            )
-        if argument not in known and not takes_any:
-            hint = did_you_mean(argument, known)
-            raise ArgumentError(where, f"{where}: {name} has no argument '{argument}'{hint}", value)
-        if argument in known and is_text_for_number(value, known[argument].annotation):
-            raise ArgumentError(where, f"{where}={value} is not a number: set one", value)
-    for parameter in list(known.values())[positional:]:
-        if parameter.default is Parameter.empty and parameter.name not in given:
-            where = f"{key}.{parameter.name}"
-            raise ArgumentError(where, f"{name} requires '{parameter.name}': set +{where}=<value>")
-
-
-def is_text_for_number(value: object, annotation: object) -> bool:
-    """Return whether a value is a string but its annotation is numeric and has no `str`.
-
-    Args:
-        value: the value of an argument in a config.
-        annotation: the annotation of the parameter, such as `int | None`.
-    """
-    kinds = set(get_args(annotation)) or {annotation}
-    return isinstance(value, str) and bool(kinds & {int, float}) and str not in kinds

@@ -3,37 +3,40 @@
 import logging
 import reprlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cached_property
-from typing import Any, ClassVar
+from functools import cached_property, partial
+from typing import Annotated, Any, ClassVar
 
 from datasets import Dataset, DatasetDict, IterableDataset
-from pydantic import NonNegativeInt, PositiveInt
+from pydantic import Field, PositiveInt
 from pytorch_lightning import Callback
 from torch.utils.data import DataLoader
 
 from lightning_transformers.base.errors import NO_DATASET, ConfigurationError
 from lightning_transformers.base.hyperparameters import hyperparameters_of, set_hyperparameters
 from lightning_transformers.base.types import Batch, Row
+from lightning_transformers.base.value_types import Seed, Workers
 from lightning_transformers.core.former_forms import accepts_stage, warn_of_former_process_data
 from lightning_transformers.core.loaders import DataLoaders
 from lightning_transformers.data.cache import fingerprint
 from lightning_transformers.data.cleaning import clean_columns
-from lightning_transformers.data.complete import Check, bad_rows, complete_rows
+from lightning_transformers.data.complete import Check, complete_rows, complete_stream, located
 from lightning_transformers.data.loading import (
     SPLITS,
     AnyDataset,
     DatasetReader,
     column_names,
+    hold_out,
     load_files,
     load_from_hub,
-    local_files,
     named_splits,
+    origins,
 )
 from lightning_transformers.data.notices import Notices
+from lightning_transformers.data.reading.copies import Copies
 from lightning_transformers.data.reading.dialect import ReadOptions, TextUnit
-from lightning_transformers.data.reading.reader import dialect_of, places_of
-from lightning_transformers.data.reading.report import OnBadRow, Report
-from lightning_transformers.data.reading.sources import FileNames, find_sources, split_folders
+from lightning_transformers.data.reading.reader import facts_on
+from lightning_transformers.data.reading.report import OnBadRow
+from lightning_transformers.data.reading.sources import FileNames, is_url, split_folders
 from lightning_transformers.former_paths import warn_of_former_methods
 from lightning_transformers.training.formulas import FORMULAS
 
@@ -92,7 +95,7 @@ class TransformerDataModule(DataLoaders):
     validation_subset_name: str | None = None
     test_subset_name: str | None = None
     predict_subset_name: str | None = None
-    train_val_split: float = 0.1
+    train_val_split: Annotated[float, Field(ge=0, lt=1)] = 0.1
     """Fraction of the training set to hold out if there is no validation set."""
     limit_train_samples: PositiveInt | None = None
     limit_val_samples: PositiveInt | None = None
@@ -100,11 +103,11 @@ class TransformerDataModule(DataLoaders):
     streaming: bool = False
     """Read and process rows on demand instead of beforehand."""
     batch_size: PositiveInt = 16
-    num_workers: NonNegativeInt = 0
-    preprocessing_num_workers: PositiveInt | None = None
+    num_workers: Workers = 0
+    preprocessing_num_workers: Annotated[int, Field(gt=0, le=256)] | None = None
     load_from_cache_file: bool = True
     cache_dir: str | None = None
-    seed: int = 0
+    seed: Seed = 0
     """Seed of the held-out split and of shuffling."""
 
     sample_files: ClassVar[dict[str, str]]
@@ -148,7 +151,8 @@ class TransformerDataModule(DataLoaders):
         raw = self.select_samples(self.raw_dataset)
         processed = self.process_data(raw)
         if {"train", "validation"} <= raw.keys():
-            self.notices.shared_rows(raw["train"], raw["validation"], self.input_columns())
+            shared = (raw["train"], raw["validation"], self.input_columns(), self.reader.folder)
+            self.notices.shared_rows(*shared)
         return processed
 
     @cached_property
@@ -185,10 +189,8 @@ class TransformerDataModule(DataLoaders):
         Raises:
             ConfigurationError: if no dataset is configured, or it cannot be loaded.
         """
-        files = self.named_files()
-        reader = DatasetReader(self.cache_dir, self.streaming)
-        if files:
-            return load_files(files, reader, self.read_options)
+        if files := self.named_files():
+            return load_files(files, self.reader, self.read_options)
         if self.dataset_name is None:
             raise ConfigurationError(NO_DATASET)
         if self.dataset_config_name:
@@ -196,7 +198,8 @@ class TransformerDataModule(DataLoaders):
                 "reading %s of %s: dataset.dataset_config_name=<name> selects another subset",
                 *(self.dataset_config_name, self.dataset_name),
             )
-        loaded = load_from_hub(self.dataset_name, self.dataset_config_name, self.revision, reader)
+        hub = (self.dataset_name, self.dataset_config_name, self.revision)
+        loaded = load_from_hub(*hub, self.reader)
         chosen = {split: getattr(self, f"{split}_subset_name") for split in SPLITS}
         return named_splits(loaded, chosen)
 
@@ -238,15 +241,23 @@ class TransformerDataModule(DataLoaders):
         files = {split: names for split, names in named.items() if names}
         if set(files) <= {"predict"} and self.dataset_name == SAMPLE:
             return {**self.samples(), **files}
-        return split_folders(files)
+        return split_folders(files, self.reader.copies)
 
     def files_of(self, split: str) -> list[str]:
         """Return all local files and folders that a split is read from, for the run's manifest.
 
         Empty for a dataset on the hub.
         """
-        names = self.named_files().get(split, [])
-        return local_files(split, names, self.read_options(split).prefers_images)
+        return [name for name in self._origins(split) if not is_url(name)]
+
+    def urls_of(self, split: str) -> list[str]:
+        """Return the URLs that a split is read from, for the run's manifest."""
+        return [name for name in self._origins(split) if is_url(name)]
+
+    @property
+    def reader(self) -> DatasetReader:
+        """The reader of files and datasets, with the cache folder, as a stream if requested."""
+        return DatasetReader(self.cache_dir, self.streaming)
 
     def is_unlabelled(self, rows: AnyDataset) -> bool:
         """Return whether no row has a label; False unless a subclass has a label column."""
@@ -268,23 +279,7 @@ class TransformerDataModule(DataLoaders):
         """
         if "validation" in dataset or "train" not in dataset:
             return dataset
-        if self.streaming:
-            raise ConfigurationError(
-                "a stream cannot be split: set dataset.validation_file=<file>, or "
-                "dataset.validation_subset_name=<split>"
-            )
-        if not 0 < self.train_val_split < 1:
-            raise ConfigurationError(
-                f"dataset.train_val_split={self.train_val_split} is not between 0 and 1: set a "
-                "fraction, or dataset.validation_file=<file>"
-            )
-        if len(dataset["train"]) < 2:
-            raise ConfigurationError(
-                "the training set has fewer than 2 examples and cannot be split: set "
-                "dataset.validation_file=<file>"
-            )
-        parts = dataset["train"].train_test_split(self.train_val_split, seed=self.seed)
-        return DatasetDict({**dataset, "train": parts["train"], "validation": parts["test"]})
+        return hold_out(dataset, self.train_val_split, self.seed)
 
     def select_samples(self, dataset: DatasetDict) -> DatasetDict:
         """Return the first `limit_*_samples` rows of each split, all rows if it is None."""
@@ -293,12 +288,8 @@ class TransformerDataModule(DataLoaders):
             "validation": self.limit_val_samples,
             "test": self.limit_test_samples,
         }
-        return DatasetDict(
-            {
-                split: rows if limits.get(split) is None else rows.take(limits[split])
-                for split, rows in dataset.items()
-            }
-        )
+        kept = {s: r if limits.get(s) is None else r.take(limits[s]) for s, r in dataset.items()}
+        return DatasetDict(kept)
 
     @accepts_stage
     def process_data(self, dataset: DatasetDict) -> DatasetDict:
@@ -340,15 +331,6 @@ class TransformerDataModule(DataLoaders):
         return self.model_config
 
     # -- prediction
-
-    def rows_of_examples(self, split: str, rows: Dataset) -> Sequence[int] | None:
-        """Return the index of the raw row of each evaluated example, or None if it has no such row.
-
-        Args:
-            split: `validation` or `test`.
-            rows: its raw rows.
-        """
-        return range(len(rows))
 
     def input_columns(self) -> Sequence[str]:
         """Return the columns of a model's input; rows that are equal in all are duplicates."""
@@ -432,7 +414,7 @@ class TransformerDataModule(DataLoaders):
         common = {
             "batched": True,
             "batch_size": rows_at_once,
-            "remove_columns": [] if keep_columns else column_names(rows),
+            "remove_columns": [] if keep_columns else rows.column_names or column_names(rows),
             "fn_kwargs": arguments,
         }
         if isinstance(rows, IterableDataset):
@@ -444,19 +426,21 @@ class TransformerDataModule(DataLoaders):
         name = fingerprint(rows, function, made_with, TransformerDataModule)
         # Predictions on single inputs would fill the cache with entries that are never read.
         in_memory = not rows.cache_files and split != "predict"
-        reader = DatasetReader(self.cache_dir)
         try:
             return rows.map(
                 function,
                 **common,
                 new_fingerprint=name,
-                cache_file_name=reader.cache_file(name) if in_memory else None,
+                cache_file_name=self.reader.cache_file(name) if in_memory else None,
                 num_proc=workers,
                 load_from_cache_file=self.load_from_cache_file or others,
                 desc=f"Processing {split}",
             )
+        except ConfigurationError as error:
+            call = partial(function, **arguments)
+            raise located(error, split, rows, call, rows_at_once) from error
         except OSError as error:
-            reader.raise_if_unwritable(error)
+            self.reader.raise_if_unwritable(error)
             raise
 
     def require_columns(self, split: str, rows: AnyDataset, **columns: str | None) -> None:
@@ -471,7 +455,7 @@ class TransformerDataModule(DataLoaders):
             ConfigurationError: for the first missing column.
         """
         present = column_names(rows)
-        facts = dict.fromkeys(dialect_of(rows) if isinstance(rows, Dataset) else ())
+        facts = facts_on(rows) if isinstance(rows, Dataset) else ()
         taken = f"; read with {', '.join(facts)}" if facts else ""
         for hyperparameter, column in columns.items():
             if column is not None and column not in present:
@@ -484,18 +468,15 @@ class TransformerDataModule(DataLoaders):
     def _cleans(self) -> bool:
         return type(self).clean_row is not TransformerDataModule.clean_row
 
+    def _origins(self, split: str) -> list[str]:
+        names = self.named_files().get(split, [])
+        in_place = Copies(self.reader.folder, streaming=True)
+        return origins(split, names, self.read_options(split).prefers_images, in_place)
+
     def _complete(self, split: str, rows: AnyDataset) -> AnyDataset:
-        if split == "predict" or not isinstance(rows, Dataset):
-            return rows
-        checks = self.required_columns(split, rows)
-        if not (bad := [*bad_rows(rows, checks)]):
-            return rows
-        report = Report([f"{split} set"], self.on_bad_row, "row")
-        places = [(0, number + 1) for number in bad]
-        if self.named_files() and (known := places_of(rows, bad)):
-            sources = find_sources(split, self.named_files()[split])
-            report, places = Report([s.name for s in sources], self.on_bad_row), known
-        return complete_rows(rows, checks, report, dict(zip(bad, places, strict=True)))
+        checks = {} if split == "predict" else self.required_columns(split, rows)
+        complete = complete_rows if isinstance(rows, Dataset) else complete_stream
+        return complete(split, rows, checks, self.on_bad_row)
 
     def _cleaned(self, split: str, rows: AnyDataset) -> AnyDataset:
         cleaned = self.map_rows(

@@ -19,6 +19,7 @@ from lightning_transformers.training.lightning_internals import (
     finish_epoch,
     replace_checkpoint_io,
 )
+from lightning_transformers.training.schedules import check_validation_interval
 from lightning_transformers.training.trainer_fields import fields
 
 
@@ -70,7 +71,12 @@ class ExactnessCallback(Callback):
             )
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Record the trainable parameters when the strategy wraps the model."""
+        """Record the trainable parameters when the strategy wraps the model.
+
+        Raises:
+            ConfigurationError: for a `val_check_interval` beyond the epoch.
+        """
+        check_validation_interval(trainer)
         self.trainable_when_wrapped, self.epoch = trainable(pl_module), -1
         if self.resumed is not None:  # for a fit without remaining steps
             resume.restore_results(self.task, self.resumed)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from datasets import DatasetDict, IterableDataset
+from datasets import Dataset, DatasetDict, IterableDataset
 from pytorch_lightning import LightningDataModule
 from pytorch_lightning.overrides.distributed import UnrepeatedDistributedSampler
 from torch.utils.data import DataLoader
@@ -77,6 +77,15 @@ class DataLoaders(LightningDataModule):
     def predict_dataloader(self) -> DataLoader[Any]:
         """Return the batches of the split `predict`, in order; Lightning's `predict` uses them."""
         return self._dataloader(self._split("predict"))
+
+    def rows_of_examples(self, split: str, rows: Dataset) -> Sequence[int] | None:
+        """Return the index of the raw row of each evaluated example, or None if it has no such row.
+
+        Args:
+            split: `validation` or `test`.
+            rows: its raw rows.
+        """
+        return range(len(rows))
 
     def num_train_batches(self) -> int | None:
         """Return the number of batches per epoch on each rank, or None if it is unknown."""

@@ -1,6 +1,5 @@
 """The part of a task that builds its optimizer and schedule."""
 
-from hydra.utils import instantiate
 from pytorch_lightning import LightningModule
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch.optim import Optimizer
@@ -8,6 +7,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from transformers import PreTrainedModel
 
 from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.base.instantiation import instantiate
 from lightning_transformers.base.types import Settings
 from lightning_transformers.core.freeze_keys import Freezing
 from lightning_transformers.models.freezing import all_frozen_message
@@ -46,8 +46,7 @@ class OptimizedModule(LightningModule):
                     "torch.optim.LBFGS has one learning rate: remove task.head_learning_rate"
                 )
             groups = [{"params": [p for group in groups for p in group["params"]]}]
-        # A checkpoint with OmegaConf's lists, such as betas, would not load.
-        optimizer: Optimizer = instantiate(self.optimizer_config, groups, _convert_="all")
+        optimizer: Optimizer = instantiate("optimizer", self.optimizer_config, groups)
         return optimizer
 
     def build_scheduler(self, optimizer: Optimizer) -> LRScheduler | None:
@@ -55,7 +54,7 @@ class OptimizedModule(LightningModule):
         if not self.scheduler_config:
             return None
         config = schedule_arguments(self.scheduler_config, self.num_training_steps, self.formulas)
-        scheduler: LRScheduler = instantiate(config, optimizer)
+        scheduler: LRScheduler = instantiate("scheduler", config, optimizer)
         return scheduler
 
     def configure_optimizers(self) -> OptimizerLRScheduler:

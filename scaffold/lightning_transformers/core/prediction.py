@@ -14,12 +14,11 @@ from torch import Tensor
 from transformers.utils.generic import ModelOutput
 
 from lightning_transformers.base.errors import first_line
+from lightning_transformers.base.run_folder import PROBABILITY
 from lightning_transformers.base.types import Batch, Columns, Loss
 from lightning_transformers.data.cleaning import usable_inputs
 from lightning_transformers.models.eval_mode import evaluation_mode
 
-PROBABILITY = "probability_"
-"""Start of the name of the column with the probability of a class."""
 MISSING = object()
 
 log = logging.getLogger(__name__)

@@ -5,6 +5,7 @@ from typing import Any
 
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.types import Columns, Row
+from lightning_transformers.data.reading.rows import FILE, LINE
 
 
 def clean_columns(columns: Columns, *, clean_row: Callable[[Row], Row | None]) -> Columns:
@@ -17,8 +18,12 @@ def clean_columns(columns: Columns, *, clean_row: Callable[[Row], Row | None]) -
     Returns:
         All columns of the rows before and after; a value that `clean_row` removes is None.
     """
-    given = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-    rows = [row for row in map(clean_row, given) if row is not None]
+    rows = []
+    for values in zip(*columns.values(), strict=True):
+        given = dict(zip(columns, values, strict=True))
+        place = {name: given.pop(name) for name in (FILE, LINE) if name in given}
+        if (cleaned := clean_row(given)) is not None:
+            rows.append({**cleaned, **place})
     names = dict.fromkeys([*columns, *(name for row in rows for name in row)])
     return {name: [row.get(name) for row in rows] for name in names}
 

@@ -1,15 +1,17 @@
 """Rows without a text or a label that a task requires: an error, dropped, or filled."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
-from datasets import Dataset, Json
+from datasets import Dataset, Features, IterableDataset, Json
 
 from lightning_transformers.base.errors import ConfigurationError
-from lightning_transformers.data.reading.report import Report
-from lightning_transformers.data.reading.rows import fitted
+from lightning_transformers.base.types import Columns
+from lightning_transformers.data.reading.reader import names_of, places_of
+from lightning_transformers.data.reading.report import OnBadRow, Report
+from lightning_transformers.data.reading.rows import FILE, LINE, fitted
 
 Check = Callable[[Any], str | None]
 """Returns the fault of a value of a column, or None."""
@@ -75,38 +77,152 @@ def may_fail(rows: Dataset, name: str, check: Check) -> bool:
 
 
 def complete_rows(
-    rows: Dataset, checks: Mapping[str, Check], report: Report, places: Mapping[int, Place]
+    split: str, rows: Dataset, checks: Mapping[str, Check], on_bad_row: OnBadRow
 ) -> Dataset:
     """Return rows without bad ones, or with empty texts in these, and log the bad rows.
 
     Columns of several types then have texts only, see `with_texts`.
 
     Args:
+        split: its name, for messages.
         rows: the rows.
         checks: check by column, see `bad_rows`.
-        report: notes bad rows; its `on_bad_row` decides what happens to them. To fill other columns
-            than those of `TEXT_CHECKS` is an error.
-        places: file and line of each bad row by its index.
+        on_bad_row: what to do; to fill other columns than those of `TEXT_CHECKS` is an error.
 
     Raises:
         ConfigurationError: if bad rows are an error, or no others are left.
     """
-    bad = bad_rows(rows, checks)
-    if report.on_bad_row == "fill":
+    if not (bad := bad_rows(rows, checks)):
+        return rows
+    if on_bad_row == "fill":
         values = {name: check for name, check in checks.items() if check not in TEXT_CHECKS}
         if incomplete := bad_rows(rows, values):
-            bad, report.on_bad_row = incomplete, "error"
-    for number, reason in bad.items():
-        report.file, line = places[number]
+            bad, on_bad_row = incomplete, "error"
+    report, places = report_of(split, rows, [*bad], on_bad_row)
+    for (report.file, line), reason in zip(places, bad.values(), strict=True):
         report.reject(line, reason)
     report.raise_if_rejected()
     for message in report.summary():
         log.info("%s", message)
-    if report.on_bad_row == "drop":
+    if on_bad_row == "drop":
         if len(bad) == len(rows):
             raise ConfigurationError(f"no complete row is left: {report.places()}: correct them")
         rows = rows.select([number for number in range(len(rows)) if number not in bad])
-    return with_texts(rows, checks, report.on_bad_row == "fill")
+    return with_texts(rows, checks, on_bad_row == "fill")
+
+
+def report_of(
+    split: str, rows: Dataset, numbers: Sequence[int], on_bad_row: OnBadRow = "error"
+) -> tuple[Report, Sequence[Place]]:
+    """Return a report for some rows, and their places, by file and line or else by number."""
+    if (places := places_of(rows, numbers)) is not None:
+        return Report(names_of(rows), on_bad_row), places
+    return Report([f"{split} set"], on_bad_row, "row"), [(0, number + 1) for number in numbers]
+
+
+def located(
+    error: ConfigurationError,
+    split: str,
+    rows: Dataset,
+    function: Callable[[Any], object],
+    rows_at_once: int,
+) -> ConfigurationError:
+    """Return an error of a function on rows, with the place of the first row that causes it.
+
+    Args:
+        error: the error.
+        split: name of the split.
+        rows: the rows.
+        function: takes columns.
+        rows_at_once: number of rows with which it was called.
+    """
+
+    def cause(start: int, end: int) -> ConfigurationError | None:
+        try:
+            function(rows[start:end])
+        except ConfigurationError as found:
+            return found
+        return None
+
+    for start in range(0, len(rows), rows_at_once):
+        end = min(start + rows_at_once, len(rows))
+        if cause(start, end) is None:
+            continue
+        for number in range(start, end):
+            if found := cause(number, number + 1):
+                report, [(file, line)] = report_of(split, rows, [number])
+                return ConfigurationError(f"{report.place(file, line)}: {found}")
+    return error
+
+
+def complete_stream(
+    split: str, rows: IterableDataset, checks: Mapping[str, Check], on_bad_row: OnBadRow
+) -> IterableDataset:
+    """Return a stream without bad rows, or with empty texts in these; see `complete_rows`.
+
+    Raises:
+        ConfigurationError: when it is read, for bad rows that are an error.
+    """
+    hidden = [name for name in rows.column_names or () if name in (FILE, LINE)]
+    if not hidden and not checks:
+        return rows
+    names, unit = (names_of(rows), "line") if hidden else ([f"{split} set"], "row")
+    features = rows.features and {k: v for k, v in rows.features.items() if k not in hidden}
+    return rows.map(
+        StreamCheck(checks, Report(names, on_bad_row, unit)),
+        batched=True,
+        remove_columns=hidden,
+        features=features and Features(features),
+    )
+
+
+class StreamCheck:
+    """Drops or fills bad rows of a stream; logs their number whenever it is ten times the last.
+
+    Args:
+        checks: check by column.
+        report: notes bad rows.
+
+    Raises:
+        ConfigurationError: for bad rows that are an error.
+    """
+
+    def __init__(self, checks: Mapping[str, Check], report: Report) -> None:
+        self.checks, self.report = checks, report
+        self.seen = self.logged = 0
+        self.places: set[Place] = set()
+        """Places of bad rows, which each epoch meets again."""
+
+    def __call__(self, columns: Columns) -> Columns:
+        """Return the columns of a batch without `FILE` and `LINE`, and without bad rows."""
+        size = len(next(iter(columns.values()), ()))
+        files = columns.get(FILE, [0] * size)
+        lines = columns.get(LINE, range(self.seen + 1, self.seen + size + 1))
+        places = list(zip(files, lines, strict=True))
+        self.seen += size
+        kept = {name: list(values) for name, values in columns.items() if name not in (FILE, LINE)}
+        report, bad, unfillable = self.report, dict[int, str](), dict[int, str]()
+        for name, check in self.checks.items():
+            for number, value in enumerate(kept.get(name, ())):
+                if fault := check(value):
+                    found = bad if check in TEXT_CHECKS else unfillable
+                    found[number] = f"has {fault} in column '{name}'"
+                    kept[name][number] = ""
+        if report.on_bad_row == "fill" and unfillable:
+            report, bad = Report(report.names, "error", report.unit), {}
+        bad = bad | unfillable
+        for number, reason in sorted(bad.items()):
+            if places[number] not in self.places:
+                self.places.add(places[number])
+                report.file, line = places[number]
+                report.reject(line, reason)
+        report.raise_if_rejected()
+        if report.rejected >= max(1, 10 * self.logged):
+            self.logged = report.rejected
+            log.info("%s", report.losses()[-1])
+        if report.on_bad_row != "drop" or not bad:
+            return kept
+        return {k: [v for n, v in enumerate(values) if n not in bad] for k, values in kept.items()}
 
 
 def with_texts(rows: Dataset, checks: Mapping[str, Check], fill: bool) -> Dataset:

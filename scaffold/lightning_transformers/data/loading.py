@@ -8,17 +8,11 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import datasets
-import fsspec
-from datasets import (
-    Dataset,
-    DatasetDict,
-    DownloadConfig,
-    DownloadManager,
-    IterableDataset,
-)
+from datasets import Dataset, DatasetDict, IterableDataset
 
 from lightning_transformers.base.errors import ConfigurationError, first_line, joined
 from lightning_transformers.base.hub import prepare_hub_access, refusal
+from lightning_transformers.data.reading.copies import Copies
 from lightning_transformers.data.reading.dialect import ReadOptions
 from lightning_transformers.data.reading.images import (
     image_folder,
@@ -26,7 +20,14 @@ from lightning_transformers.data.reading.images import (
     read_metadata,
 )
 from lightning_transformers.data.reading.reader import read_dataset, read_stream
-from lightning_transformers.data.reading.sources import FileNames, Source, find_sources, is_url
+from lightning_transformers.data.reading.rows import FILE, LINE
+from lightning_transformers.data.reading.sources import (
+    FileNames,
+    Source,
+    archive_of,
+    find_sources,
+    is_url,
+)
 
 AnyDataset: TypeAlias = "Dataset | IterableDataset"
 """A dataset in memory or on disk, or a stream of rows."""
@@ -68,22 +69,16 @@ class DatasetReader:
         """The cache folder, absolute."""
         return Path(self.cache_dir or datasets.config.HF_DATASETS_CACHE).expanduser().absolute()
 
+    @property
+    def copies(self) -> Copies:
+        """Downloads of URLs and unpacked archives in the cache folder."""
+        return Copies(self.folder, self.streaming)
+
     def load(self, *arguments: Any, **kwargs: Any) -> Any:
         """Call `datasets.load_dataset` with these options."""
         return datasets.load_dataset(
             *arguments, cache_dir=self.cache_dir, streaming=self.streaming, **kwargs
         )
-
-    def download(self, url: str) -> str:
-        """Return the path of a downloaded file; it is downloaded again when it changes."""
-        system, path = fsspec.url_to_fs(url)
-        has_version = not {"ETag", "etag"}.isdisjoint(system.info(path))
-        config = DownloadConfig(
-            cache_dir=str(self.folder / "downloads"),
-            disable_tqdm=True,
-            force_download=not has_version,  # `datasets` knows a file without one by its URL only
-        )
-        return str(DownloadManager(download_config=config).download(url))
 
     def cache_file(self, name: str) -> str:
         """Return the path of the cache file of processed rows, for a source only in memory.
@@ -138,21 +133,21 @@ def load_files(
     )
 
 
-def local_files(split: str, names: FileNames, prefers_images: bool) -> list[str]:
-    """Return the local files that a split is read from; an archive or a folder of images is one.
+def origins(split: str, names: FileNames, prefers_images: bool, copies: Copies) -> list[str]:
+    """Return the local files and the URLs that a split is read from, a folder of images once.
 
     Args:
-        split: the split, for error messages.
+        split: the split.
         names: see `FileNames`.
-        prefers_images: read images of a folder even if it has other files of rows.
+        prefers_images: see `ReadOptions`.
+        copies: unpacks archives.
 
     Raises:
-        ConfigurationError: as `find_sources` does.
+        ConfigurationError: if there is none.
     """
-    if found := image_folder(names, prefers_images):
-        return [str(found[0])]
-    paths = dict.fromkeys(source.path for source in find_sources(split, names))
-    return [path for path in paths if not is_url(path)]
+    if (found := image_folder(names, prefers_images, copies)) and isinstance(names, str):
+        return [names if is_url(names) else str(archive_of(names) or found[0])]
+    return list(dict.fromkeys(source.origin for source in find_sources(split, names, copies)))
 
 
 def load_from_hub(
@@ -192,7 +187,8 @@ def load_from_hub(
 
 def column_names(rows: AnyDataset) -> list[str]:
     """Return the column names; those of a json stream are taken from its first row."""
-    return rows.column_names or list(next(iter(rows), {}))
+    names = rows.column_names or list(next(iter(rows), {}))
+    return [name for name in names if name not in (FILE, LINE)]
 
 
 def _load(split: str, names: FileNames, reader: DatasetReader, options: ReadOptions) -> AnyDataset:
@@ -200,11 +196,11 @@ def _load(split: str, names: FileNames, reader: DatasetReader, options: ReadOpti
         return read_dataset(sources, options, reader.folder)
 
     try:
-        if found := image_folder(names, options.prefers_images):
+        if found := image_folder(names, options.prefers_images, reader.copies):
             folder, images = found
-            rows = read_metadata(folder, read) or read_images(split, images)
+            rows = read_metadata(str(names), folder, read) or read_images(split, images)
             return rows.to_iterable_dataset() if reader.streaming else rows
-        sources = find_sources(split, names, None if reader.streaming else reader.download)
+        sources = find_sources(split, names, reader.copies)
         return read_stream(sources, options) if reader.streaming else read(sources)
     except OSError as error:
         reader.raise_if_unwritable(error)
@@ -239,3 +235,33 @@ def named_splits(dataset: DatasetDict, chosen: Mapping[str, str | None]) -> Data
             "set dataset.train_subset_name=<split>"
         )
     return DatasetDict(splits)
+
+
+def hold_out(dataset: DatasetDict, fraction: float, seed: int) -> DatasetDict:
+    """Hold out a fraction of the training set as `validation`.
+
+    Args:
+        dataset: the raw splits, with `train`.
+        fraction: `dataset.train_val_split`.
+        seed: seed of the selection.
+
+    Raises:
+        ConfigurationError: for a stream, an invalid fraction, or fewer than 2 training rows.
+    """
+    if isinstance(dataset["train"], IterableDataset):
+        raise ConfigurationError(
+            "a stream cannot be split: set dataset.validation_file=<file>, or "
+            "dataset.validation_subset_name=<split>"
+        )
+    if not 0 < fraction < 1:
+        raise ConfigurationError(
+            f"dataset.train_val_split={fraction} is not between 0 and 1: set a fraction, or "
+            "dataset.validation_file=<file>"
+        )
+    if len(dataset["train"]) < 2:
+        raise ConfigurationError(
+            "the training set has fewer than 2 examples and cannot be split: set "
+            "dataset.validation_file=<file>"
+        )
+    parts = dataset["train"].train_test_split(fraction, seed=seed)
+    return DatasetDict({**dataset, "train": parts["train"], "validation": parts["test"]})

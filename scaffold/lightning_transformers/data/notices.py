@@ -1,7 +1,10 @@
 """Log lines about the rows of a run: inferred values, and rows that are cut or repeated."""
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -9,6 +12,7 @@ from datasets import Dataset
 from pytorch_lightning.utilities import rank_zero_only
 
 from lightning_transformers.base.errors import ConfigurationError, joined
+from lightning_transformers.data.cache import digest_of
 from lightning_transformers.data.loading import AnyDataset
 
 log = logging.getLogger(__name__)
@@ -88,7 +92,7 @@ class Notices:
 
     @rank_zero_only
     def shared_rows(
-        self, train: AnyDataset, validation: AnyDataset, columns: Iterable[str]
+        self, train: AnyDataset, validation: AnyDataset, columns: Iterable[str], folder: Path
     ) -> None:
         """Warn of validation rows that are also in the training set.
 
@@ -96,6 +100,7 @@ class Notices:
             train: the raw rows to train on.
             validation: the raw rows to validate on.
             columns: the columns to compare; those that a split lacks are ignored.
+            folder: cache folder, which keeps the number.
         """
         if not (isinstance(train, Dataset) and isinstance(validation, Dataset)):
             return
@@ -104,13 +109,14 @@ class Notices:
         if not names or self._compared:
             return
         self._compared = True
-        compared = list(hashes(validation, names))
-        wanted = set(compared)
-        seen = {number for number in hashes(train, names) if number in wanted}
-        if shared := sum(number in seen for number in compared):
+        compared = min(len(validation), COMPARED_ROWS)
+        key = digest_of([train._fingerprint, validation._fingerprint, names])
+        if shared := kept_number(
+            folder / "shared_rows" / key, partial(count_shared, train, validation, names)
+        ):
             self._log_once(
                 logging.WARNING,
-                f"{shared} of {len(compared)} rows of the validation set are also in the training "
+                f"{shared} of {compared} rows of the validation set are also in the training "
                 f"set (equal in {joined(names)}), so its metrics are too good: remove them in the "
                 "data, or set dataset.validation_file=<file>",
             )
@@ -120,6 +126,25 @@ class Notices:
         if line not in self._logged:
             self._logged.add(line)
             log.log(level, line)
+
+
+def count_shared(train: Dataset, validation: Dataset, columns: Sequence[str]) -> int:
+    """Return the number of validation rows that are also in the training set."""
+    compared = list(hashes(validation, columns))
+    wanted = set(compared)
+    seen = {number for number in hashes(train, columns) if number in wanted}
+    return sum(number in seen for number in compared)
+
+
+def kept_number(file: Path, count: Callable[[], int]) -> int:
+    """Return the number in a file, or else of `count`, and write it there if that is possible."""
+    with suppress(OSError, ValueError):
+        return int(file.read_text())
+    number = count()
+    with suppress(OSError):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(str(number))
+    return number
 
 
 def hashes(rows: Dataset, columns: Sequence[str]) -> Iterator[int]:

@@ -57,5 +57,5 @@ def lines_of(file: str, reader: DatasetReader, encoding: str | None) -> Dataset:
         raise ConfigurationError(
             f"the file '{file}' does not exist (looked for {path}): correct the path"
         )
-    source = Source(str(path), file, ".txt", CODECS.get(path.suffix))
+    source = Source(str(path), file, ".txt", CODECS.get(path.suffix), str(path))
     return read_dataset([source], ReadOptions(encoding=encoding), reader.folder)

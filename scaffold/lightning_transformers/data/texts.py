@@ -118,8 +118,9 @@ def as_list(value: Any) -> Any:
     if isinstance(value, str) and value[:1] == "[" and value[-1:] == "]":
         with suppress(ValueError, SyntaxError):
             parsed = ast.literal_eval(value)
+            known = (str(parsed), json.dumps(parsed), json.dumps(parsed, ensure_ascii=False))
             # numpy writes a list without commas, which Python reads as one text.
-            if value in (str(parsed), json.dumps(parsed), json.dumps(parsed, ensure_ascii=False)):
+            if value.replace(" ", "") in (text.replace(" ", "") for text in known):
                 return parsed
     return value
 

@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Mapping
 
-from hydra.utils import get_object, instantiate
+from hydra.utils import get_object
 from peft import PeftConfig
 from peft.tuners.tuners_utils import BaseTunerLayer
 from peft.utils.constants import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING as TARGETS
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from lightning_transformers.base.errors import ConfigurationError, first_line
+from lightning_transformers.base.instantiation import instantiate
 from lightning_transformers.base.types import Settings
 from lightning_transformers.models.backbone import is_new
 from lightning_transformers.models.freezing import head_parameters, only_these_train
@@ -44,10 +45,11 @@ def add_adapter(model: PreTrainedModel, config: Settings) -> None:
         head = []
     if not config.get("target_modules") and model.config.model_type not in TARGETS:
         config = {**config, "target_modules": QUERY_AND_VALUE}
+    # The config may come from a checkpoint: only the checked target is instantiated.
+    adapter = instantiate("peft", config, _recursive_=False)
     try:
-        # The config may come from a checkpoint: only the checked target is instantiated.
-        model.add_adapter(instantiate(config, _convert_="all", _recursive_=False))
-    except ValueError as error:
+        model.add_adapter(adapter)
+    except (ImportError, ValueError) as error:
         raise ConfigurationError(
             f"cannot add the adapter to {type(model).__name__}: {first_line(error)} (correct "
             "peft.<key>; for an unknown module, set peft.target_modules=[<names of linear layers>])"

@@ -3,8 +3,7 @@
 from pathlib import Path
 
 from lightning_transformers.base.run_folder import require_run
-from lightning_transformers.config.exit_status import exit_on_error
-from lightning_transformers.config.line_parser import LineParser
+from lightning_transformers.config.exit_status import LineParser, exit_on_error
 from lightning_transformers.reports.comparison import Comparison
 
 DESCRIPTION = "Print metrics, settings and environments of runs side by side, and write a page."

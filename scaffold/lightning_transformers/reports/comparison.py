@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from lightning_transformers.config.provenance import leaves
 from lightning_transformers.reports.charts import curves
 from lightning_transformers.reports.page import write_page
 from lightning_transformers.reports.parts import Part, Section, Table
-from lightning_transformers.reports.redaction import flat, public
+from lightning_transformers.reports.redaction import public
 from lightning_transformers.reports.run_files import VERSIONS, RunFiles
 
 UNCOMPARED = ("training.run_dir", "trainer.default_root_dir", "hydra")
@@ -29,7 +30,7 @@ class Comparison:
     def tables(self) -> list[Table]:
         """Return outcome, metrics, different settings and different versions, a column per run."""
         metrics = [run.manifest.get("metrics") or last_values(run) for run in self.runs]
-        configs = [dict(flat(run.config)) for run in self.runs]
+        configs = [dict(leaves(run.config)) for run in self.runs]
         settings = [
             {
                 key: public(key, value)

@@ -4,7 +4,7 @@ import csv
 import json
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from lightning_transformers.base.run_folder import (
     MANIFEST,
     METRICS,
     PREDICTIONS,
+    PROBABILITY,
     archived,
     read_manifest,
 )
@@ -36,23 +37,27 @@ VERSIONS = (
     "peft",
 )
 """Packages whose versions a report shows."""
-PROBABILITY = "probability_"
-"""Start of the name of the column with the probability of a class."""
 OWN = ("label", "prediction", "score", "loss", "exact_match", "f1", "targets", "prompt")
 """Columns that an evaluation adds to those of the data."""
 
 
 @dataclass(frozen=True)
 class RunFiles:
-    """A run folder; what a killed run has not written is empty."""
+    """A run folder; what a killed run has not written is empty.
+
+    Attributes:
+        folder: the folder.
+        environment: some keys of a manifest, for a folder without one.
+    """
 
     folder: Path
+    environment: Mapping[str, Any] = field(default_factory=dict)
 
     @cached_property
     def manifest(self) -> Mapping[str, Any]:
         """The manifest."""
         file = self.folder / MANIFEST
-        return read_manifest(file) if file.is_file() else {}
+        return read_manifest(file) if file.is_file() else self.environment
 
     @cached_property
     def config(self) -> dict[str, Any]:

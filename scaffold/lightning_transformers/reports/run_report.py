@@ -25,7 +25,9 @@ def write_report(
     folder: Path,
     metrics: Mapping[str, float],
     changed: Changed = (),
+    summary: Sequence[str] = (),
     thumbnail: Thumbnails | None = None,
+    environment: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write the report of a run from the files in its folder.
 
@@ -33,17 +35,19 @@ def write_report(
         folder: the run folder.
         metrics: the last values.
         changed: settings that differ from the defaults.
+        summary: lines about the data.
         thumbnail: returns a small picture of an evaluated row by its index.
+        environment: some keys of a manifest, for a folder without one.
 
     Returns:
         The file.
     """
-    run = RunFiles(folder)
+    run = RunFiles(folder, environment or {})
     found = run.evaluation
     sections = [
         Section("Metrics", metric_parts(run, metrics)),
         *(evaluation_sections(found, thumbnail) if found else []),
-        Section("Data", data_parts(run)),
+        Section("Data", [*summary, *data_parts(run)]),
         Section("Settings", setting_parts(run, changed)),
         Section("Environment", environment_parts(run)),
     ]
@@ -96,7 +100,7 @@ def grouped_curves(found: Mapping[str, list[Point]]) -> Iterable[Any]:
 
 
 def data_parts(run: RunFiles) -> list[Part]:
-    """Return the rows of each split, and the evaluated rows by label."""
+    """Return the source and the rows of each split."""
     parts: list[Part] = []
     if splits := run.manifest.get("data"):
         rows = [

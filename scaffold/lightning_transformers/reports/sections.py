@@ -56,9 +56,7 @@ def evaluation_sections(found: Evaluation, thumbnail: Thumbnails | None) -> list
         )
     if found.has("loss") and not (found.has("label") and words_of(found)):
         worst = by(found.column("loss"), reverse=True)
-        sections.append(
-            Section("Highest loss", [examples.table("Rows with the highest loss", worst)])
-        )
+        sections.append(Section("Highest loss", [examples.table("Highest loss", worst)]))
     return [section for section in sections if section.parts]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 import os
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -10,22 +11,27 @@ from glob import glob
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import InstantiationException
-from hydra.utils import get_class, instantiate, to_absolute_path
+from hydra.utils import get_class, to_absolute_path
 from omegaconf import DictConfig, OmegaConf
 
 from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.base.instantiation import instantiate
 from lightning_transformers.config.config_tree import to_dict
 from lightning_transformers.config.targets import locate
 from lightning_transformers.runs.monitors import with_modes
 from lightning_transformers.training.checkpoint import read_checkpoint
+from lightning_transformers.training.formulas import FORMULAS, recorded_formulas
 
 if TYPE_CHECKING:
     import torch
     from pytorch_lightning import Callback, Trainer
 
     from lightning_transformers.core import TaskTransformer, TransformerDataModule
+
+log = logging.getLogger(__name__)
 
 CHECKPOINTS = ("checkpoints/best.ckpt", "checkpoints/last.ckpt", "best.ckpt", "last.ckpt")
 """The checkpoint that a run folder, or its `checkpoints`, stands for: the first that exists."""
@@ -62,7 +68,7 @@ def build_data(
     keys.pop("_target_", None)
     if recorded is not None:
         keys |= processing(cls, recorded, keys)
-    return cls(processor or instantiate(config.tokenizer), **keys)
+    return cls(processor or instantiate("tokenizer", config.tokenizer), **keys)
 
 
 def processing(
@@ -108,7 +114,9 @@ def build_model(config: DictConfig, data: TransformerDataModule) -> TaskTransfor
     """
     task_class(config)
     try:
-        model: TaskTransformer = instantiate(config.task, model_data_kwargs=data.model_data_kwargs)
+        # Not `instantiate`: an error may be one of the task's code, which needs its traceback.
+        kwargs = data.model_data_kwargs
+        model: TaskTransformer = hydra.utils.instantiate(config.task, model_data_kwargs=kwargs)
     except InstantiationException as error:
         if "multiple values for argument 'backbone'" not in str(error.__cause__):
             raise
@@ -136,16 +144,15 @@ def build_trainer(
 
     from lightning_transformers.callbacks import ParameterTable
 
-    chosen = with_modes(config.callbacks).values()
-    callbacks = [*first, *(instantiate(callback) for callback in chosen)]
-    group = config.logger if loggers is None else loggers
-    built = [instantiate(logger) for logger in group.values()]
+    callbacks = [*first, *instances("callbacks", with_modes(config.callbacks))]
+    built = instances("logger", config.logger if loggers is None else loggers)
     # Lightning would add a table and a checkpoint callback of its own.
     summarizes = any(isinstance(callback, ModelSummary) for callback in callbacks)
     if config.trainer.get("enable_model_summary", True) and not summarizes:
         callbacks.append(ParameterTable())
     saves = any(isinstance(callback, Checkpoint) for callback in callbacks)
     trainer: Trainer = instantiate(
+        "trainer",
         config.trainer,
         callbacks=callbacks,
         logger=built or False,
@@ -154,10 +161,16 @@ def build_trainer(
     return trainer
 
 
+def instances(group: str, config: DictConfig) -> list[Any]:
+    """Return an instance of each entry of a group, such as `callbacks`, in their order."""
+    return [instantiate(f"{group}.{name!s}", each) for name, each in config.items()]
+
+
 def first_device(config: DictConfig) -> torch.device:
     """Return the first of the trainer's devices, for a command that runs in one process."""
     devices = config.trainer.get("devices")
     trainer: Trainer = instantiate(
+        "trainer",
         config.trainer,
         devices=list(devices[:1]) if OmegaConf.is_list(devices) else 1,
         num_nodes=1,
@@ -191,7 +204,7 @@ def restore(config: DictConfig) -> tuple[TaskTransformer, TransformerDataModule]
     trusted = bool(config.backbone.get("trust_remote_code"))
     attention = config.backbone.get("attn_implementation")
     model = load_checkpoint(cls, path, trusted, attention, **stated_hyperparameters(cls, config))
-    processor = instantiate(config.tokenizer, backbone=asdict(model.backbone))
+    processor = instantiate("tokenizer", config.tokenizer, backbone=asdict(model.backbone))
     return model, build_data(config, processor, recorded_hyperparameters(path))
 
 
@@ -264,7 +277,7 @@ def load_checkpoint(
     directory: Path = Path(),
     **hyperparameters: Any,
 ) -> TaskTransformer:
-    """Return a task with the weights and hyperparameters of a checkpoint, on the CPU.
+    """Return a task with weights, hyperparameters and formulas of a checkpoint, on the CPU.
 
     Args:
         cls: the class of the task.
@@ -286,7 +299,15 @@ def load_checkpoint(
         fields["trust_remote_code"] = trust_remote_code
         fields["attn_implementation"] = attn_implementation or fields.get("attn_implementation")
         hyperparameters["backbone"] = fields
-    return cls.load_from_checkpoint(path, map_location="cpu", weights_only=True, **hyperparameters)
+    task = cls.load_from_checkpoint(path, map_location="cpu", weights_only=True, **hyperparameters)
+    task.formulas = recorded_formulas(read_checkpoint(path))
+    if task.formulas < FORMULAS:
+        log.info(
+            "%s was trained with formulas of version %d, which its losses and metrics have, too "
+            "(now %d)",
+            *(path, task.formulas, FORMULAS),
+        )
+    return task
 
 
 def absolute_paths(values: Mapping[str, Any], directory: Path) -> dict[str, Any]:

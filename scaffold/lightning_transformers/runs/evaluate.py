@@ -61,6 +61,7 @@ def evaluate_from_config(config: DictConfig) -> dict[str, float]:
     Raises:
         ConfigurationError: for a mistake in the config, or a checkpoint of another task.
     """
+    from lightning_transformers.runs.manifest.environment import environment
     from lightning_transformers.runs.results.recorder import PredictionRecorder  # imports torch
     from lightning_transformers.runs.results.report import report_run
 
@@ -71,5 +72,5 @@ def evaluate_from_config(config: DictConfig) -> dict[str, float]:
     trainer = build_trainer(config, recorder)
     metrics = evaluate(model, data, trainer)
     if trainer.is_global_zero:
-        report_run(config, data, metrics)
+        report_run(config, data, metrics, environment(trainer))
     return metrics

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import yaml
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from lightning_transformers.base.errors import ConfigurationError, first_line
 from lightning_transformers.base.hyperparameters import declared_hyperparameters
+from lightning_transformers.base.instantiation import instantiate
 from lightning_transformers.base.run_folder import (
     CONFIG,
     MANIFEST,
@@ -104,7 +104,11 @@ def load(
         data_class = class_of(checkpoint, "data_class", target, TransformerDataModule)
         check_project(data_class, project, "data_class")
     fields = asdict(task.backbone)
-    processor = instantiate(config.tokenizer, backbone=fields) if folder else task.load_processor()
+    processor = (
+        instantiate("tokenizer", config.tokenizer, backbone=fields)
+        if folder
+        else task.load_processor()
+    )
     recorded = recorded_hyperparameters(checkpoint)
     known = declared_hyperparameters(data_class, TransformerDataModule) & recorded.keys()
     values = absolute_paths({name: recorded[name] for name in known}, directory)

@@ -9,19 +9,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from datasets import Dataset, disable_progress_bars
-from hydra.utils import instantiate, to_absolute_path
+from hydra.utils import to_absolute_path
 from omegaconf import DictConfig, OmegaConf
 
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.hyperparameters import to_plain
+from lightning_transformers.base.instantiation import instantiate
 from lightning_transformers.config.checks import check_config
+from lightning_transformers.data.source_code import module_sources
 from lightning_transformers.runs.build import (
     checkpoint_path,
     first_device,
     restore,
     seed_everything,
 )
-from lightning_transformers.runs.manifest.code import code
 from lightning_transformers.runs.manifest.digests import digest_of
 
 if TYPE_CHECKING:
@@ -61,9 +62,16 @@ def predict(
         ConfigurationError: without inputs and without a `predict_file`, or if no input can have a
             prediction.
     """
+    faults: dict[int, str] = {}
     if inputs is None:
-        inputs = list(rows_to_predict(data))
-    return model.predict(inputs, data, batch_size=data.batch_size)
+        from lightning_transformers.data.reading.reader import faults_of  # imports transformers
+
+        rows = rows_to_predict(data)
+        inputs, faults = list(rows), faults_of(rows)
+    predictions = model.predict(inputs, data, batch_size=data.batch_size)
+    for index, reason in faults.items():
+        predictions[index] = {"error": reason}
+    return predictions
 
 
 def rows_to_predict(data: TransformerDataModule) -> Dataset:
@@ -72,6 +80,7 @@ def rows_to_predict(data: TransformerDataModule) -> Dataset:
     if data.predict_file:  # the files of the training may be gone
         for name in TRAINING_FILES:
             setattr(source, name, None)
+    source.streaming = False
     rows = source.load_dataset()
     if "predict" not in rows:
         raise ConfigurationError("nothing to predict on: give inputs or a predict_file")
@@ -131,6 +140,7 @@ def predicting_trainer(config: DictConfig) -> Trainer:
 
     shows = config.trainer.get("enable_progress_bar", True)
     trainer: Trainer = instantiate(
+        "trainer",
         config.trainer,
         strategy="auto",
         precision="32-true",
@@ -157,6 +167,7 @@ def predict_file(
         data: its data.
         file: the output file.
     """
+    from lightning_transformers.data.reading.reader import faults_of
     from lightning_transformers.runs.results.prediction_file import (  # imports torch
         PartPredictor,
         parts_folder,
@@ -172,7 +183,7 @@ def predict_file(
             OmegaConf.to_yaml(config[group], resolve=True)
             for group in ("task", "dataset", "backbone")
         ],
-        code(Path(to_absolute_path("."))),
+        module_sources(type(model).__module__, type(data).__module__),
     )
-    predictor = PartPredictor(model, data, rows, {}, parts_folder(file, identity))
+    predictor = PartPredictor(model, data, rows, faults_of(rows), parts_folder(file, identity))
     predict_to_file(predictor, predicting_trainer(config), file)

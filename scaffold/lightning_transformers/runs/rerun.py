@@ -18,8 +18,7 @@ from lightning_transformers.base.run_folder import (
     read_manifest,
     rebase_paths,
 )
-from lightning_transformers.config.arguments import check_targets
-from lightning_transformers.config.checks import resolve
+from lightning_transformers.config.checks import fit_values
 from lightning_transformers.config.config_tree import to_dict
 from lightning_transformers.config.launcher import is_rank_zero
 from lightning_transformers.runs.logged_metrics import Difference, Logged, compare, logged
@@ -66,7 +65,7 @@ def rerun(folder: Path, into: Path) -> list[Difference]:
     print_rank_zero(early_differences(manifest, state_before(manifest, folder, Path.cwd())))
     config = config_of(folder, into)
     # The other checks refuse keys that only interpolations, resolved by now, have used.
-    check_targets(resolve(config))
+    fit_values(config)
     metrics = train_and_record(
         config,
         lambda now: print_rank_zero(late_differences(manifest, now)),

@@ -12,9 +12,8 @@ from lightning_transformers.base.run_folder import discard_if_empty, finished_ru
 from lightning_transformers.config.app import suppress_library_warnings
 from lightning_transformers.config.compose import find_config_dir
 from lightning_transformers.config.error_messages import user_error
-from lightning_transformers.config.exit_status import exit_on_error
+from lightning_transformers.config.exit_status import LineParser, exit_on_error
 from lightning_transformers.config.launcher import is_rank_zero
-from lightning_transformers.config.line_parser import LineParser
 
 DESCRIPTION = (
     "Repeat a run with the config in its folder, and compare the metrics bit for bit. Differences "

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.run_folder import (
     CHECKPOINTS,
     CONFIG,
@@ -40,6 +39,7 @@ from lightning_transformers.runs.build import (
     build_trainer,
     check_checkpoint,
     checkpoint_path,
+    recorded_hyperparameters,
     seed_everything,
     task_class,
 )
@@ -177,6 +177,7 @@ def _train_and_record(
     from lightning_transformers.runs.manifest.record import Recorder  # imports torch
     from lightning_transformers.runs.results.recorder import ROWS_IN_TRAINING, PredictionRecorder
     from lightning_transformers.runs.results.report import report_run
+    from lightning_transformers.training.trainer_fields import fields
 
     log_detail("start: %s (process %d on %s)", shlex.join(sys.argv), os.getpid(), gethostname())
     if resumed:
@@ -186,7 +187,9 @@ def _train_and_record(
     if checkpoint and not resumed:
         check_resumable(checkpoint, config)
     seed_everything(config.training.seed)
-    data = build_data(config)
+    # Later versions may infer classes or columns otherwise.
+    recorded = recorded_hyperparameters(checkpoint) if checkpoint else None
+    data = build_data(config, recorded=recorded)
     for split in SPLITS:
         data.files_of(split)  # a missing file is an error before the model is loaded
     model = build_model(config, data)
@@ -221,7 +224,7 @@ def _train_and_record(
             with suppress(OSError):  # of a full disk; the error of the run counts
                 end(recorder, folder, {}, **outcome, **best_of(trainer, folder))
         raise
-    if trainer.is_global_zero:
+    if trainer.is_global_zero and not fields(trainer).fast_dev_run:
         report_run(config, data, metrics | tested)
     return metrics | tested
 
@@ -281,17 +284,11 @@ def checkpoint_to_resume(config: DictConfig) -> str | None:
     """Return the newest checkpoint of the run folder if `resume=auto` is set, else None.
 
     Raises:
-        ConfigurationError: for another value of `resume`, or if training with the config cannot
-            resume from the checkpoint, see `check_checkpoint` and `check_resumable`.
+        ConfigurationError: if training with the config cannot resume from the checkpoint, see
+            `check_checkpoint` and `check_resumable`.
     """
-    resume = config.get("resume")
-    if resume is None:
+    if config.get("resume") is None:
         return None
-    if resume != "auto":
-        raise ConfigurationError(
-            f"resume={resume} is not known: give resume=auto for the newest checkpoint in the run "
-            "folder, or +checkpoint_path=<file> for another"
-        )
     folder = folder_of(config)
     found = newest_checkpoint(folder / CHECKPOINTS)
     if found is None:

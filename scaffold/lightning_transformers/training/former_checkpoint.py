@@ -9,6 +9,7 @@ from torch import Tensor
 
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.training.checkpoint import is_of_predecessor, read_checkpoint
+from lightning_transformers.training.checkpoint_identity import CLASS
 
 WEIGHTS = "model."
 """Prefix of the weights in a state dict of lightning-transformers."""
@@ -64,18 +65,18 @@ class TensorPickle:
 
 
 def is_former(path: str) -> bool:
-    """Return whether a file is a checkpoint of lightning-transformers, or holds pickled objects.
+    """Return whether a file is a checkpoint of lightning-transformers.
 
     Raises:
-        ConfigurationError: if it is not a checkpoint.
+        ConfigurationError: if it is not a checkpoint, or one of this package with pickled objects,
+            which this package does not write.
     """
     try:
-        content = read_checkpoint(path)
+        return is_of_predecessor(read_checkpoint(path))
     except ConfigurationError as error:
-        if isinstance(error.__cause__, pickle.UnpicklingError):
+        if isinstance(error.__cause__, pickle.UnpicklingError) and CLASS not in read_inert(path):
             return True
         raise
-    return is_of_predecessor(content)
 
 
 def recorded_name(path: str) -> str | None:
@@ -101,23 +102,33 @@ def read_weights(path: str) -> dict[str, Tensor]:
     Raises:
         ConfigurationError: if the file has no such weights.
     """
-    try:
-        loaded: Any = torch.load(
-            path,
-            map_location="cpu",
-            pickle_module=TensorPickle,
-            weights_only=False,  # the unpickler above allows less
-        )
-        state = dict(loaded["state_dict"])
-    except Exception as error:  # of a file that was made up
-        raise ConfigurationError(
-            f"{path} cannot be read: give a checkpoint of Lightning"
-        ) from error
+    state = read_inert(path).get("state_dict")
     weights = {
         name.removeprefix(WEIGHTS): value
-        for name, value in state.items()
+        for name, value in (state.items() if isinstance(state, dict) else ())
         if isinstance(name, str) and name.startswith(WEIGHTS) and isinstance(value, Tensor)
     }
     if not weights:
         raise ConfigurationError(f"{path} has no weights '{WEIGHTS}…': give another checkpoint")
     return weights
+
+
+def read_inert(path: str) -> dict[object, Any]:
+    """Return the content of a checkpoint: tensors, plain values, and `Inert` for all other objects.
+
+    Raises:
+        ConfigurationError: if it cannot be read, or is not a mapping.
+    """
+    try:
+        return dict(
+            torch.load(
+                path,
+                map_location="cpu",
+                pickle_module=TensorPickle,
+                weights_only=False,  # the unpickler above allows less
+            )
+        )
+    except Exception as error:  # of a file that was made up
+        raise ConfigurationError(
+            f"{path} cannot be read: give a checkpoint of Lightning"
+        ) from error

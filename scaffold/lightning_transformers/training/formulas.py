@@ -2,13 +2,14 @@
 
 A change that alters the losses, steps or batches of a run raises `FORMULAS`, and keeps the former
 formula under the former number. A task records its number in each checkpoint; a fit that resumes
-takes over the recorded one, and a new fit has the newest.
+takes over the recorded one, as does a task that is loaded, and a new fit has the newest.
 
 1. Before 0.2: positions of padding are classes of question answering's loss; a share of warm-up is
    one of the steps of the fit, rounded; T5's relative position biases decay; texts are padded on
-   the tokenizer's side.
+   the tokenizer's side; BLEU has the tokenizer 13a for all languages.
 2. Padding does not belong to these classes; a share of warm-up is one of the schedule's steps,
-   rounded up; no bias decays; texts are padded on the right, except for XLNet.
+   rounded up; no bias decays; texts are padded on the right, except for XLNet; BLEU's tokenizer is
+   that of the target language.
 """
 
 from collections.abc import Mapping

@@ -42,6 +42,27 @@ def training_steps(trainer: Trainer) -> int:
     return min(limits)
 
 
+def check_validation_interval(trainer: Trainer) -> None:
+    """Check that `val_check_interval` is reached within an epoch.
+
+    Args:
+        trainer: the trainer, with its data module attached and set up.
+
+    Raises:
+        ConfigurationError: if it is a number of batches that no epoch has.
+    """
+    data, interval = fields(trainer).datamodule, trainer.val_check_interval
+    counts_per_epoch = trainer.check_val_every_n_epoch is not None and trainer.limit_val_batches
+    if data is None or not counts_per_epoch or not isinstance(interval, int):
+        return
+    batches = data.num_train_batches()
+    if batches is not None and interval > batches:
+        raise ConfigurationError(
+            f"trainer.val_check_interval={interval} exceeds the {batches} batches of an epoch: set "
+            f"at most {batches}, or trainer.check_val_every_n_epoch=null to count on across epochs"
+        )
+
+
 def schedule_arguments(
     config: Settings, steps: Callable[[], int], formulas: int = FORMULAS
 ) -> Settings:

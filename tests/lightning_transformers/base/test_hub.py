@@ -12,7 +12,6 @@ from transformers import AutoConfig
 
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.config.compose import compose
-from lightning_transformers.config.error_messages import user_error
 from lightning_transformers.data.loading import DatasetReader, load_from_hub
 from lightning_transformers.models import backbone
 from lightning_transformers.models.backbone import Backbone
@@ -65,12 +64,6 @@ def test_a_refused_repository(error: Exception, line: str, monkeypatch: pytest.M
         load_from_hub("a/b", None, None, DatasetReader())
     assert str(caught.value).startswith(f"cannot load the dataset 'a/b': {line}")
     assert "datasets/a/b" in str(caught.value) or "licence" not in line
-
-
-def test_a_full_disk_is_one_line_wherever_it_is_found() -> None:
-    error = RuntimeError("could not process")
-    error.__cause__ = FULL
-    assert str(user_error(error)).startswith("the disk is full: [Errno 28] No space left on")
 
 
 def test_a_missing_file_is_found_before_the_model_is_built(

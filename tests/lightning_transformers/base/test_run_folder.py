@@ -114,9 +114,9 @@ def test_a_run_that_begins_leaves_what_a_former_one_has_recorded(
 def test_a_run_has_a_best_checkpoint_of_its_own(project: Path) -> None:
     """Even if its score is worse than that of the previous run from which it starts."""
     write_csv(project / "train.csv")
-    trained("optimizer.lr=0.0", "trainer.max_epochs=2")
+    trained("optimizer.lr=1e-30", "trainer.max_epochs=2")
     start = ("checkpoint_path=run/checkpoints/last.ckpt", "trainer.max_epochs=3")
-    assert trained(*start, "optimizer.lr=0.0", "training.run_test_after_fit=true")
+    assert trained(*start, "optimizer.lr=1e-30", "training.run_test_after_fit=true")
     assert (project / "run/checkpoints/best.ckpt").is_file()
 
 
@@ -184,7 +184,12 @@ def test_early_stopping_goes_on(project: Path) -> None:
     """Also after early stopping, from a checkpoint written before early stopping was checked."""
     write_csv(project / "train.csv")
     stopping = ("callbacks=[default,early_stopping]", "callbacks.early_stopping.patience=1")
-    common = (*stopping, "optimizer.lr=0.0", "trainer.max_epochs=5", "trainer.log_every_n_steps=50")
+    common = (
+        *stopping,
+        "optimizer.lr=1e-30",
+        "trainer.max_epochs=5",
+        "trainer.log_every_n_steps=50",
+    )
     metrics = trained(*common)
     before = logged(project / "run", metrics)
     assert max(step for step, _ in before if step != math.inf) < 2 * 5 - 1, "it has stopped"
@@ -194,9 +199,9 @@ def test_early_stopping_goes_on(project: Path) -> None:
 
 def test_the_best_is_known_in_a_folder_that_was_moved(project: Path) -> None:
     write_csv(project / "train.csv")
-    trained("optimizer.lr=0.0")
+    trained("optimizer.lr=1e-30")
     (project / "run").rename(project / "moved")
-    there = ("training.run_dir=moved", "optimizer.lr=0.0", "trainer.max_epochs=2")
+    there = ("training.run_dir=moved", "optimizer.lr=1e-30", "trainer.max_epochs=2")
     trained(*there, "resume=auto")
     best = torch.load(project / "moved/checkpoints/best.ckpt", weights_only=True)
     assert best["epoch"] == 0, "the second has brought nothing"

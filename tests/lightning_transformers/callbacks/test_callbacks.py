@@ -301,7 +301,6 @@ def test_an_epoch_is_timed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     [
         ("ema_weights.decay=1.0", r"the decay 1\.0 of EMAWeights is not between 0 and 1: set"),
         ("ema_weights.decay=0", r"the decay 0 of EMAWeights is not between 0 and 1: set"),
-        ("pruning.amount=30", r"callbacks\.pruning\.amount=30"),
         ("gradual_unfreezing.every_n_steps=0", r"callbacks\.gradual_unfreezing\.every_n_steps=0"),
     ],
 )

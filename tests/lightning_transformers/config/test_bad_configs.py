@@ -230,7 +230,7 @@ def test_mistake_in_an_experiment_names_the_file(
             "tokenizer.use_fst=1",
             "load_tokenizer has no argument 'use_fst' (did you mean 'use_fast'?)",
         ),
-        ("backbone.revison=x", "backbone.revison: a backbone has no argument 'revison'"),
+        ("backbone.revison=x", "backbone.revison: Backbone has no argument 'revison'"),
         ("trainer.callbacks={}", "trainer.callbacks={} is now callbacks.<name>={}"),
         ("callbacks.mine.path=x", "callbacks.mine has no _target_: set callbacks.mine._target_="),
         (
@@ -248,8 +248,8 @@ def test_mistake_in_an_experiment_names_the_file(
         ("task.nose=1", "task.nose: LanguageModelingTransformer has no argument 'nose'"),
         ("task.downstream_model_type=transformers.AutoModl", "no class 'AutoModl' (did you mean"),
         ("dataset.train_fil=x", "has no argument 'train_fil' (did you mean 'train_file'?)"),
-        ("dataset.revision=[a,b]", "dataset.revision=['a', 'b']: Input should be a valid str"),
-        ("training.batch_size=0", "dataset.batch_size=0: Input should be greater than 0"),
+        ("dataset.revision=[a,b]", "dataset.revision=['a', 'b'] is not a text or null"),
+        ("training.batch_size=0", "training.batch_size=0 is not an integer above 0: set one"),
     ],
 )
 def test_wrong_value_in_a_config(typed: str, line: str, config: DictConfig) -> None:
@@ -303,7 +303,7 @@ class Open(LanguageModelingTransformer):
 @pytest.mark.parametrize(
     ("task", "typed", "line"),
     [
-        (Noisy, "task.noise_std=abc", "task.noise_std=abc: Input should be a valid number"),
+        (Noisy, "task.noise_std=abc", "task.noise_std=abc is not a number: set one"),
         (
             Noisy,
             "task.noise=1",
@@ -362,14 +362,14 @@ def test_an_exit_of_the_function_stays(start: Start) -> None:
 
 def test_what_a_library_refuses_is_a_mistake_and_a_bug_is_not(start: Start) -> None:
     def build(config: DictConfig) -> None:
-        from hydra.utils import instantiate
+        from lightning_transformers.base.instantiation import instantiate
 
-        instantiate(config.trainer)
+        instantiate("trainer", config.trainer)
 
-    arguments = (TASK, "trainer.precision=17")
+    arguments = (TASK, "trainer.accelerator=cpu", "trainer.devices=0")
     status, errors = start(*arguments, function=build)
     assert status == 2
-    assert errors.startswith("error: trainer: Precision 17 is invalid")
+    assert errors.startswith("error: trainer: `Trainer(devices=0)` value is not a valid input")
     with pytest.raises(ZeroDivisionError):
         start(TASK, function=lambda config: 1 / 0)
 
@@ -430,3 +430,45 @@ def test_a_mistake_in_a_config_from_python_names_no_file(
         pytest.raises(ConfigurationError, match=r"^'training\.btch_size' is not a known key"),
     ):
         check_config(config)
+
+
+@pytest.mark.parametrize(
+    ("words", "lines"),
+    [
+        (
+            "optimizer.lr optimizer.lr=1",
+            [
+                "optimizer.lr: a number above 0",
+                "  value     1",
+                "  set in    command line",
+                "  default   0.001",
+                "  taken by  torch.optim.AdamW",
+            ],
+        ),
+        (f"task.max_new_tokens {TASK}", ["Maximum tokens that `predict` generates."]),
+        (f"dataset {TASK}", ["  batch_size = 16  (an integer above 0)", "      per device"]),
+        ("trainer.barebones", ["  value     not set: +trainer.barebones=<value>"]),
+        ("training", ["  seed = 0  (an integer of at least 0 and below 4294967296)"]),
+    ],
+)
+def test_help_of_a_key(
+    words: str,
+    lines: list[str],
+    project: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["train.py", "--help", *words.split()])
+    run_app(check_config)
+    assert set(lines) <= set(capsys.readouterr().out.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("key", "line"),
+    [
+        ("optimizer.lrr", "error: 'optimizer.lrr' is not a known key (did you mean 'lr'?)\n"),
+        ("dataset", "error: no task: give +task=<task>, such as +task=nlp/language_modeling\n"),
+    ],
+)
+def test_help_of_no_key(key: str, line: str, start: Start) -> None:
+    assert start("--help", key) == (2, line)

@@ -31,7 +31,7 @@ class Child(Root):
 
 
 def test_hyperparameters_become_what_the_annotation_says() -> None:
-    given = {"rate": 1, "rows": "3", "unknown": object(), "names": OmegaConf.create([1, "b"])}
+    given = {"rate": 1, "rows": 3.0, "unknown": object(), "names": OmegaConf.create([1, "b"])}
     values = validated(Child, Root, given, owner="task")
     assert values == given | {"rate": 1.0, "rows": 3, "names": ["1", "b"]}
     assert isinstance(values["rate"], float)
@@ -41,10 +41,10 @@ def test_hyperparameters_become_what_the_annotation_says() -> None:
 @pytest.mark.parametrize(
     ("given", "line"),
     [
-        ({"rate": "abc"}, "Child.rate=abc: Input should be a valid number"),
-        ({"rows": 0}, "Child.rows=0: Input should be greater than 0"),
-        ({"policy": "kep"}, "Child.policy=kep: Input should be 'keep' or 'untie'"),
-        ({"names": "a"}, "Child.names=a: Input should be a valid list"),
+        ({"rate": "abc"}, "Child.rate=abc is not a number: set one"),
+        ({"rows": 0}, "Child.rows=0 is not an integer above 0 or null: set one"),
+        ({"policy": "kep"}, "Child.policy=kep is not keep or untie .did you mean 'keep'"),
+        ({"names": "a"}, "Child.names=a is not a list of texts: set one"),
         ({"file": {}}, "Child has no hyperparameter 'file'"),
         ({"rows": None}, "Child needs a value for names"),
     ],

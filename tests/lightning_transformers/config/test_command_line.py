@@ -107,7 +107,7 @@ def test_train_then_predict(project: Path, run: Run) -> None:
         (("dataset.train_file=nowhere.csv",), "the train file 'nowhere.csv' does not exist"),
         (
             ("dataset.train_file=train.csv", "dataset.text_column=body"),
-            "no column 'body' (its columns: number, text)",
+            "no column 'body' (its columns: number, text; read with delimiter ',')",
         ),
         (
             ("dataset.train_file=train.csv", "backbone.pretrained_model_name_or_path=no/such"),
@@ -117,7 +117,7 @@ def test_train_then_predict(project: Path, run: Run) -> None:
             ("dataset.train_file=train.csv", "checkpoint_path=no.ckpt"),
             "checkpoint_path=no.ckpt is not a file",
         ),
-        (("dataset.train_file=train.csv", "resume=yes"), "resume=yes is not known: give resume="),
+        (("dataset.train_file=train.csv", "resume=yes"), "resume=yes is not auto or null: set one"),
         (("dataset.train_file=train.csv", "+task.nose_std=1"), "did you mean 'noise_std'?"),
     ],
     ids=[

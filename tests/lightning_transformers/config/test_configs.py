@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from lightning_transformers.config.arguments import check_call, check_task_and_data
 from lightning_transformers.config.compose import compose, normalize_overrides
 from lightning_transformers.config.config_tree import PACKAGED_CONFIGS
+from lightning_transformers.config.schema.check import check_arguments, described
 from lightning_transformers.config.targets import ArgumentError, check_installed, targets
 
 GROUPS = {path.name for path in PACKAGED_CONFIGS.iterdir() if path.is_dir()} - {"__pycache__"}
@@ -39,9 +39,8 @@ def test_options_compose_and_resolve(options: tuple[str | None, ...], tmp_path: 
     assert isinstance(values, dict)
     for group, content in values.items():
         for key, mapping in targets(str(group), content):
-            if key not in ("task", "dataset") and is_installed(mapping["_target_"]):
-                check_call(key, mapping)
-    check_task_and_data(values)
+            if is_installed(mapping["_target_"]):
+                list(check_arguments(key, mapping, described(mapping["_target_"], key)))
 
 
 def is_installed(target: str) -> bool:

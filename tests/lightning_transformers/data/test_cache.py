@@ -50,7 +50,7 @@ import sys
 from own import OwnDataModule
 from tests.helpers.language_modeling import TOKENIZER
 TOKENIZER(["x"] * int(sys.argv[2]), truncation=True, max_length=2)
-values = dict(argument.split("=") for argument in sys.argv[3:])
+values = {key: int(value) for key, value in (word.split("=") for word in sys.argv[3:])}
 data = OwnDataModule(TOKENIZER, train_file="train.txt", validation_file="train.txt",
                      block_size=8, cache_dir=sys.argv[1], **values)
 data.setup("fit")

@@ -1,6 +1,7 @@
 """The log lines about rows: inferred values, similar classes, and rows that are cut or repeated."""
 
 import logging
+from pathlib import Path
 
 import pytest
 from datasets import Dataset
@@ -56,22 +57,27 @@ def test_the_share_of_truncated_inputs(
 
 
 def test_rows_in_training_and_validation_set(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(notices, "HASHED_AT_ONCE", 2)
     train = Dataset.from_dict({"text": ["a", "b", "c", "d"], "label": [0, 1, 0, 1]})
     validation = Dataset.from_dict({"text": ["d", "e", "d"], "label": [0, 0, 1]})
     said = Notices()
     for _ in range(2):
-        said.shared_rows(train, validation, ["text", "pair"])
+        said.shared_rows(train, validation, ["text", "pair"], tmp_path)
     (line,) = caplog.messages
     assert line.startswith("2 of 3 rows of the validation set are also in the training set")
-    Notices().shared_rows(train, validation.select([1]), ["text"])
-    Notices().shared_rows(train, validation, ["pair"])
+    Notices().shared_rows(train, validation.select([1]), ["text"], tmp_path)
+    Notices().shared_rows(train, validation, ["pair"], tmp_path)
     assert len(caplog.messages) == 1
+    monkeypatch.setattr(notices, "hashes", None)
+    Notices().shared_rows(train, validation, ["text"], tmp_path)
+    assert caplog.messages == [line] * 2, "the number is cached"
 
 
-def test_lists_and_mappings_are_compared_as_well(caplog: pytest.LogCaptureFixture) -> None:
+def test_lists_and_mappings_are_compared_as_well(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     rows = Dataset.from_list([{"words": ["a"], "of": {"en": "b"}}])
-    Notices().shared_rows(rows, rows, ["words", "of"])
+    Notices().shared_rows(rows, rows, ["words", "of"], tmp_path)
     assert "1 of 1" in caplog.text

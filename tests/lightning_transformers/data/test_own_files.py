@@ -146,7 +146,7 @@ def test_unknown_key_names_the_nearest() -> None:
 @pytest.mark.parametrize("share", [0.0, 1.0, -1.0])
 def test_fraction_that_leaves_nothing(share: float, project: Path) -> None:
     write_csv(project / "train.csv")
-    with pytest.raises(ConfigurationError, match="is not between 0 and 1"):
+    with pytest.raises(ConfigurationError, match=r"between 0 and 1|below 1"):
         data_module(train_file="train.csv", train_val_split=share).setup("fit")
 
 

@@ -101,6 +101,34 @@ def test_labels_of_a_stream_have_to_be_given() -> None:
     assert list(data.model_data_kwargs["id2label"].values()) == labels
 
 
+BAD = ["a,x", ",y", "b,", '"",x', "c,y"]
+
+
+def test_bad_rows_of_a_stream(project: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    Path("a.csv").write_text("text,label\n" + "\n".join(BAD))
+    Path("b.csv").write_text("text,label\nd,x\n\ne,x\n" + ",y\n" * 9)
+
+    def texts(file: str, **values: Any) -> list[str]:
+        files = {"train_file": ["a.csv", file], "validation_file": "b.csv", "labels": ["x", "y"]}
+        data = TextClassificationDataModule(TOKENIZER, **files, streaming=True, **values)
+        return [row["text"] for row in data.raw_dataset["train"]]
+
+    first = (
+        "'a.csv' line 3 has no text in column 'text'; 'a.csv' line 4 has no value in column "
+        "'label'; 'a.csv' line 5 has no text"
+    )
+    with pytest.raises(ConfigurationError, match=first):
+        texts("b.csv")
+    assert texts("b.csv", on_bad_row="drop") == ["a", "c", "d", "e"]
+    assert f"dropped 12 bad rows: {first}" in caplog.messages[-1]
+    refusal = "^'a.csv' line 4 has no value in column 'label': correct"
+    with pytest.raises(ConfigurationError, match=refusal):
+        texts("b.csv", on_bad_row="fill")
+    Path("a.csv").write_text("text,label\na,x\n,y\n")
+    assert texts("b.csv", on_bad_row="fill") == ["a", "", "d", "e", *[""] * 9]
+
+
 def test_a_stream_cannot_be_split(tmp_path: Path) -> None:
     file = write_jsonl(tmp_path / "train.jsonl")
     with pytest.raises(ConfigurationError, match="a stream cannot be split"):

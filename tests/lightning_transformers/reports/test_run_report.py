@@ -50,7 +50,7 @@ def test_the_numbers_drawn_are_those_of_the_predictions(tmp_path: Path) -> None:
     right = [row["label"] == row["prediction"] for row in rows_of_web]
     assert slices["web"][0] == str(len(rows_of_web))
     assert float(slices["web"][1]) == pytest.approx(sum(right) / len(right), abs=5e-4)
-    assert shown.tables["Rows with the highest loss"][1][-1] == "3.900"
+    assert shown.tables["Highest loss"][1][-1] == "3.900"
     assert "<b>ticket" not in shown.text
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from datasets import Dataset, concatenate_datasets
+from fsspec.implementations.local import LocalFileSystem
 from PIL import Image
 from transformers import ViTImageProcessor
 
@@ -131,6 +132,23 @@ def test_an_image_that_a_file_names_counts(project: Path) -> None:
     Image.new("RGB", (8, 8), "green").save(project / "a.png")
     after = recorded(ImageClassificationDataModule(processor, **values))
     assert "the train set (train.csv) has changed" in "".join(changed_data(before, after))
+
+
+@pytest.mark.parametrize("streaming", [False, True])
+def test_urls_are_recorded_with_their_version(
+    streaming: bool, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_csv(project / "train.csv")
+    url = f"file://{project.resolve()}/train.csv"
+    names = {"train_file": ["train.csv", url], "validation_file": "train.csv"}
+    versions = []
+    for etag in ("a", "b"):
+        monkeypatch.setattr(LocalFileSystem, "info", lambda self, path, tag=etag: {"ETag": tag})
+        monkeypatch.setattr("datasets.config.HF_HUB_OFFLINE", False)
+        data = LanguageModelingDataModule(TOKENIZER, **names, **BLOCKS, streaming=streaming)
+        versions.append(recorded(data))
+        assert versions[-1]["train"]["urls"] == {url: etag}
+    assert "the train set (train.csv, file://" in "".join(changed_data(*versions))
 
 
 def test_digest_of_a_folder_is_of_names_and_contents(tmp_path: Path) -> None:

@@ -103,7 +103,7 @@ def test_early_stopping_is_named(tmp_path: Path) -> None:
     train(
         tmp_path,
         *stopping,
-        "optimizer.lr=0.0",
+        "optimizer.lr=1e-30",
         "trainer.max_epochs=5",
         "trainer.limit_train_batches=2",
     )

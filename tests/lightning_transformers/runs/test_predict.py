@@ -50,6 +50,11 @@ def test_each_row_of_a_file_has_a_prediction(project: Path) -> None:
     assert "score" in first
     assert "score" in third
     assert blank == {"error": "input {'text': ''} has no text in 'text'"}
+    (project / "rows.jsonl").write_text('{"text": "a"}\n{"text": \n{"text": ["b"]}\n')
+    config = compose([*CLASSIFIER[:-1], "dataset.predict_file=rows.jsonl"])
+    _, broken, listed = predict.predict_from_config(config)
+    assert broken == {"error": "'rows.jsonl' line 2 is not JSON (Expecting value): {\"text\":"}
+    assert listed == {"error": "input {'text': ['b']} has no text in 'text'"}
     (project / "rows.csv").write_text("text\n1\n2\n")
     config = compose([*CLASSIFIER[:-1], "dataset.predict_file=rows.csv"])
     assert all("score" in prediction for prediction in predict.predict_from_config(config))

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from pytorch_lightning import Trainer
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.config.compose import compose
 from lightning_transformers.models.backbone import Backbone
+from lightning_transformers.runs import train as training
 from lightning_transformers.runs.build import restore
 from lightning_transformers.runs.evaluate import evaluate_from_config
 from lightning_transformers.runs.export import export_from_config
@@ -23,6 +25,7 @@ from lightning_transformers.task.nlp.text_classification import (
     TextClassificationTransformer,
 )
 from lightning_transformers.training.checkpoint_identity import BASE, CLASS
+from lightning_transformers.training.formulas import KEY
 from tests.helpers.code_repository import bring_code
 from tests.helpers.corpus import write_csv
 from tests.helpers.language_modeling import model, sample, trainer
@@ -55,6 +58,32 @@ def test_classes_and_processing_are_those_of_the_training(classifier: str) -> No
     assert list(task.model.config.id2label.values()) == data.labels == names
     assert data.max_length == 17
     assert data.dataset_name is None, "where rows come from is the config's"
+
+
+def test_a_resumed_run_keeps_its_classes_columns_and_formulas(
+    classifier: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Versions differ in the classes and columns that they infer, and in their order."""
+    content = torch.load(classifier.partition("=")[2], weights_only=True)
+    names = ["letter", "wisdom", "history", "gospel"]
+    content["datamodule_hyper_parameters"] |= {"labels": names, "text_column": "verse"}
+    del content[KEY]
+    torch.save(content, tmp_path / "former.ckpt")
+    found = []
+
+    def record(task: Any, data: Any, *_: Any, **__: Any) -> None:
+        found.append((task, data))
+        raise InterruptedError
+
+    monkeypatch.setattr(training, "train", record)
+    overrides = ["task=nlp/text_classification", "experiment=smoke", f"training.run_dir={tmp_path}"]
+    config = compose([*overrides, f"checkpoint_path={tmp_path / 'former.ckpt'}"])
+    with pytest.raises(InterruptedError):
+        train_from_config(config)
+    assert list(found[0][0].model.config.id2label.values()) == names
+    for task, data in (*found, restore(config)):
+        assert (data.labels, data.text_column) == (names, "verse")
+        assert task.formulas == 1
 
 
 def test_values_of_the_config_take_precedence(classifier: str) -> None:

@@ -1,6 +1,7 @@
 """Read words with tags, one per line, as in CoNLL-2003 and CoNLL-U."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import groupby, islice
 from typing import NamedTuple
@@ -64,7 +65,8 @@ def sentences(texts: Iterable[str], report: Report) -> Iterator[tuple[int, list[
             continue
         lines = list(group)
         plain = [line for line in lines if not line.text.startswith("#")]
-        width = width or len(plain[0].fields if plain else ())
+        widths = Counter(len(line.fields) for line in plain if len(line.fields) > 1)
+        width = width or next((width for width, _ in widths.most_common(1)), 0)
         known_tags |= {line.fields[-1] for line in plain}
         lines = without_comments(lines, width, known_tags)
         wrong = [line for line in lines if len(line.fields) != width or width < 2]
@@ -80,9 +82,9 @@ def sentences(texts: Iterable[str], report: Report) -> Iterator[tuple[int, list[
 
 
 def fields_of(text: str) -> list[str]:
-    """Return the fields of a line; those of CoNLL-U may contain spaces."""
-    fields = text.strip("\n").split("\t")
-    return fields if len(fields) == CONLLU_FIELDS else text.split()
+    """Return the fields of a line, which may contain spaces if it has tabs."""
+    fields = text.strip("\n").split("\t" if "\t" in text else " ")
+    return [field.strip() for field in fields if field.strip()]
 
 
 def is_separator(line: Line) -> bool:
@@ -91,15 +93,18 @@ def is_separator(line: Line) -> bool:
 
 
 def without_comments(lines: list[Line], width: int, known_tags: set[str]) -> list[Line]:
-    """Return the lines of a sentence without the comments in front of it.
+    """Return the lines of a sentence without comments.
 
-    A line that begins with `#` may also be a word: it has as many fields as others, and a tag.
+    A line that begins with `#` may also be a word: it has as many fields as others, and at the
+    beginning of a sentence a tag.
     """
-    for start, line in enumerate(lines):
+    kept: list[Line] = []
+    for line in lines:
         is_tag = line.fields[-1] in known_tags or SPAN_TAG.fullmatch(line.fields[-1])
-        if not line.text.startswith("#") or (len(line.fields) == width and is_tag):
-            return lines[start:]
-    return []
+        is_word = len(line.fields) == width and (kept or is_tag)
+        if not line.text.startswith("#") or is_word:
+            kept.append(line)
+    return kept
 
 
 def words_with_tags(lines: list[Line]) -> list[tuple[str, str]]:

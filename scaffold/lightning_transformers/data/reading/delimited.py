@@ -2,7 +2,7 @@
 
 import csv
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from typing import Any
 
@@ -12,6 +12,7 @@ from pyarrow import csv as arrow_csv
 
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.data.reading.dialect import (
+    SEPARATOR_LINE,
     UTF8,
     ReadOptions,
     guess_delimiter,
@@ -68,15 +69,12 @@ def regular_tables(
 ) -> Iterator[pa.Table]:
     """Yield rows by the parser of Arrow, which is fast.
 
-    `LINE` does not count blank lines between rows.
-
     Raises:
-        ArrowInvalid: for a row with more or fewer fields than the header, or a blank line in a file
-            of one column.
+        ArrowInvalid: for a row with more or fewer fields than the header, or without content.
     """
     with open_text(source, options, report, newline="") as stream:
         reader = csv.reader(stream, **dialect)
-        names = column_names(next((row for row in reader if not is_blank(row)), []))
+        names = column_names(header_of(reader))
         encoding, line = stream.encoding, reader.line_num
     if not names:
         return
@@ -94,6 +92,7 @@ def regular_tables(
                 delimiter=dialect["delimiter"],
                 quote_char='"' if quotes else False,
                 newlines_in_values=quotes,
+                ignore_empty_lines=False,
             ),
             arrow_csv.ConvertOptions(
                 column_types=dict.fromkeys(names, pa.string()),
@@ -103,8 +102,8 @@ def regular_tables(
         )
         for batch in batches:
             table = pa.Table.from_batches([batch])
-            if len(names) == 1 and pc.any(pc.utf8_is_space(table.column(0))).as_py():
-                raise pa.ArrowInvalid("a blank line")
+            if has_blank(table):
+                raise pa.ArrowInvalid("perhaps a blank line")
             if len(table):
                 breaks = (pc.count_substring(column, "\n").fill_null(0) for column in table)
                 heights = 1 + sum(column.to_numpy() for column in breaks)
@@ -124,7 +123,7 @@ def irregular_tables(
     csv.field_size_limit(sys.maxsize)  # the default fails on texts of more than 131,072 characters
     with open_text(source, options, report, newline="") as stream:
         reader = csv.reader(chain(stream, [END]), **dialect)
-        header = next(row for row in reader if not is_blank(row))
+        header = header_of(reader)
         names = column_names(header)
         before, last = reader.line_num, header
         while last != [END]:
@@ -178,6 +177,22 @@ def fitting(
         kept.append((row + [""] * width)[:width])
         places.append(line)
     return kept, places
+
+
+def header_of(rows: Iterable[Cells]) -> Cells:
+    """Return the first row with names, which may follow Excel's `sep=;`; [] without one."""
+    present = (row for row in rows if not is_blank(row))
+    return next((row for row in present if not SEPARATOR_LINE.fullmatch("".join(row))), [])
+
+
+def has_blank(table: pa.Table) -> bool:
+    """Return whether a row of a table has no text, apart from spaces in a single column."""
+    columns = [column.fill_null("") for column in table]
+    blank = pc.equal(columns[0], "")
+    for column in columns[1:]:
+        blank = pc.and_(blank, pc.equal(column, ""))
+    spaces = pc.utf8_is_space(columns[0]) if len(columns) == 1 else blank
+    return bool(pc.any(pc.or_(blank, spaces)).as_py())
 
 
 def is_blank(row: Cells) -> bool:

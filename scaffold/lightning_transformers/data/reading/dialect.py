@@ -2,6 +2,7 @@
 
 import codecs
 import csv
+import re
 from dataclasses import dataclass
 from io import TextIOWrapper
 from typing import Any, Literal, TextIO
@@ -37,6 +38,8 @@ DELIMITERS: tuple[dict[str, Any], ...] = (
     {"delimiter": "\t", "quoting": csv.QUOTE_NONE},
 )
 """Dialects to guess from; a tab-separated file often has quotes that are part of a text."""
+SEPARATOR_LINE = re.compile('"?sep=(.?)"?', re.IGNORECASE)
+"""The first line of a csv of Excel, which names the delimiter."""
 MOSTLY = 0.9
 """Share of the rows that must have as many fields as the header."""
 
@@ -85,7 +88,7 @@ def open_text(
             f"dataset.encoding={encoding} is not an encoding of Python: set utf-8 or cp1252"
         ) from None
     if encoding != UTF8 and options.encoding is None:
-        report.guessed(f"encoding {encoding}")
+        report.taken(f"encoding {encoding}")
     return TextIOWrapper(source.open(), encoding=encoding, newline=newline)
 
 
@@ -101,6 +104,8 @@ def guess_encoding(source: Source) -> str:
         for mark, encoding in BOMS.items():
             if block.startswith(mark):
                 return encoding
+        if block.count(0) > len(block) // 4:  # plain ASCII in UTF-16 is UTF-8, too
+            return "utf_16_be" if block[0] == 0 else "utf_16_le"
         try:
             while block:
                 decoder.decode(block)
@@ -132,33 +137,54 @@ def guess_delimiter(source: Source, options: ReadOptions, report: Report) -> dic
     Args:
         source: the file.
         options: its delimiter, if known.
-        report: notes a guessed delimiter that is not the default of its format.
+        report: notes the delimiter.
 
     Raises:
         ConfigurationError: for a delimiter that is not one character.
     """
-    if options.delimiter is not None:
-        delimiter = options.delimiter.replace("\\t", "\t")  # a shell passes it as two characters
-        if len(delimiter) != 1 or delimiter in '"\r\n':
-            raise ConfigurationError(
-                f"dataset.delimiter={options.delimiter} is not a delimiter: set one character, "
-                "such as ';', or '\\t' for a tab"
-            )
-        return {"delimiter": delimiter}
-    is_tsv = source.suffix == ".tsv"
-    known = [d for d in DELIMITERS if d["delimiter"] == "\t"] if is_tsv else DELIMITERS
-    with open_text(source, options, report, newline="") as stream:
-        lines = stream.readlines(SAMPLE_BYTES)
-        is_whole = not stream.read(1)
+    dialect, default = given_dialect(options), DELIMITERS[0]
+    if dialect is None:
+        with open_text(source, options, report, newline="") as stream:
+            lines = stream.readlines(SAMPLE_BYTES)
+            is_whole = not stream.read(1)
+        known = [d for d in DELIMITERS if source.suffix != ".tsv" or d["delimiter"] == "\t"]
+        default = known[0]
+        if named := SEPARATOR_LINE.fullmatch(lines[0].strip("\r\n") if lines else ""):
+            known = [{"delimiter": named[1] or "\t"}]
+        dialect = max(known, key=lambda each: fit(each, lines, is_whole))
+    quotes = ", quotes kept" if "quoting" in dialect else ""
+    is_default = options.delimiter is not None or dialect == default
+    report.taken(f"delimiter {dialect['delimiter']!r}{quotes}", is_default)
+    return dialect
 
-    def rank(dialect: dict[str, Any]) -> tuple[bool, int]:
-        rows = [row for row in csv.reader(lines, **dialect) if row]
-        rows = rows if is_whole else rows[:-1] or rows  # the last may be cut
-        width = len(rows[0]) if rows else 0
-        fitting = sum(len(row) == width for row in rows)
-        return width > 1 and fitting >= MOSTLY * len(rows), width
 
-    best = max(known, key=rank)
-    if best != known[0]:
-        report.guessed("delimiter " + repr(best["delimiter"]) + ", quotes kept" * (len(best) > 1))
-    return best
+def given_dialect(options: ReadOptions) -> dict[str, Any] | None:
+    """Return the arguments of `csv.reader` for a known delimiter; None if it is unknown.
+
+    Raises:
+        ConfigurationError: for a delimiter that is not one character.
+    """
+    if options.delimiter is None:
+        return None
+    delimiter = options.delimiter.replace("\\t", "\t")  # a shell passes it as two characters
+    if len(delimiter) != 1 or delimiter in '"\r\n':
+        raise ConfigurationError(
+            f"dataset.delimiter={options.delimiter} is not a delimiter: set one character, "
+            "such as ';', or '\\t' for a tab"
+        )
+    return {"delimiter": delimiter}
+
+
+def fit(dialect: dict[str, Any], lines: list[str], is_whole: bool) -> tuple[bool, int]:
+    """Return whether a dialect fits the lines of a csv, and the number of fields in its header.
+
+    Args:
+        dialect: arguments of `csv.reader`.
+        lines: the first lines.
+        is_whole: whether these are all.
+    """
+    rows = [row for row in csv.reader(lines, **dialect) if row]
+    rows = rows if is_whole else rows[:-1] or rows  # the last may be cut
+    width = len(rows[0]) if rows else 0
+    fitting = sum(len(row) == width for row in rows)
+    return width > 1 and fitting >= MOSTLY * len(rows), width

@@ -1,21 +1,25 @@
 """Folders of images: a subfolder per class, images only, or images with a metadata file."""
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from datasets import ClassLabel, Dataset, Features, Image
 from datasets.packaged_modules.imagefolder.imagefolder import ImageFolder
 
+from lightning_transformers.base.digests import state_of
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.data.cache import digest_of
+from lightning_transformers.data.reading.copies import Copies
 from lightning_transformers.data.reading.sources import (
     FORMATS,
     FileNames,
     Source,
-    absolute,
     files_below,
     is_url,
-    state_of,
+    is_zip,
+    place_of,
+    source_of,
 )
 
 IMAGE_ENDINGS = set(ImageFolder.EXTENSIONS)
@@ -23,20 +27,24 @@ METADATA = ImageFolder.METADATA_FILENAMES
 """Names of a file with columns of the images, of which `file_name` is the path."""
 
 
-def image_folder(names: FileNames, prefers_images: bool) -> tuple[Path, list[Path]] | None:
+def image_folder(
+    names: FileNames, prefers_images: bool, copies: Copies
+) -> tuple[Path, list[Path]] | None:
     """Return the folder of images that a name stands for, and its images.
 
     Args:
         names: see `FileNames`.
         prefers_images: read images even if the folder has other files of rows.
+        copies: unpacks archives, which count as folders.
 
     Returns:
         The folder and the sorted paths of its images; None for any other name, and for a folder
         without images or with files of rows that are read instead.
     """
-    if not isinstance(names, str) or is_url(names) or not (folder := absolute(names)).is_dir():
+    if not isinstance(names, str) or (is_url(names) and not is_zip(names)):
         return None
-    files = files_below(folder)
+    folder = place_of(names, copies)
+    files = files_below(folder) if folder.is_dir() else []
     images = [file for file in files if file.suffix.lower() in IMAGE_ENDINGS]
     has_rows = not prefers_images and any(file.suffix in FORMATS for file in files)
     return (folder, images) if images and not has_rows else None
@@ -67,27 +75,30 @@ def read_images(split: str, images: Sequence[Path]) -> Dataset:
     return Dataset(rows.data, rows.info, fingerprint=digest_of_images(rows, images))
 
 
-def read_metadata(folder: Path, read: Callable[[Sequence[Source]], Dataset]) -> Dataset | None:
+def read_metadata(
+    name: str, folder: Path, read: Callable[[Sequence[Source]], Dataset]
+) -> Dataset | None:
     """Return the rows of a folder's metadata file, with the images that they list as `image`.
 
     Args:
+        name: the name of the folder, for messages.
         folder: the folder.
         read: reads the metadata file.
 
     Returns:
         The rows, or None without such a file or without `file_name` in it.
     """
-    file = next((folder / name for name in METADATA if (folder / name).is_file()), None)
-    rows = file and read([Source(str(file), str(file), file.suffix)])
+    file = next((folder / known for known in METADATA if (folder / known).is_file()), None)
+    rows = file and read([source_of(file, os.path.join(name, file.name), file)])
     if not rows or "file_name" not in rows.column_names:
         return None
-    images = [folder / name for name in rows["file_name"]]
-    table = rows.remove_columns("file_name").add_column("image", list(map(str, images)))
+    images = [image and str(folder / image) for image in rows["file_name"]]
+    table = rows.add_column("image", images).remove_columns("file_name")
     typed = table.cast_column("image", Image())
     return Dataset(typed.data, typed.info, fingerprint=digest_of_images(rows, images))
 
 
-def digest_of_images(rows: Dataset, images: Sequence[Path]) -> str:
+def digest_of_images(rows: Dataset, images: Sequence[str | Path | None]) -> str:
     """Return a cache key of rows that changes with each replaced image."""
-    states = [(str(image), state_of(image)) for image in images if image.is_file()]
+    states = [(str(i), state_of(i)) for i in images if i is not None and os.path.isfile(i)]
     return digest_of([rows._fingerprint, states])

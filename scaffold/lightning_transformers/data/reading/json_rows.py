@@ -151,9 +151,11 @@ def rows_of(document: Any) -> list[Any]:
     if not parts or not all(isinstance(part, dict) and part for part in parts):
         return [document]
     index = list(parts[0])
-    if all(list(part) == index for part in parts):
-        if all(key.isdecimal() for key in index):  # to_json(), by column
-            return [{name: part[key] for name, part in document.items()} for key in index]
-        if all(key.isdecimal() for key in document):  # to_json(orient="index")
-            return parts
-    return [document]
+    if any(list(part) != index for part in parts):
+        return [document]
+    are_columns, are_rows = (all(map(str.isdecimal, keys)) for keys in (index, document))
+    if not are_columns and not are_rows and len(parts) > 1:  # rows with names, mostly the more
+        are_columns, are_rows = len(index) >= len(parts), len(index) > 1
+    if are_columns:  # to_json()
+        return [{name: part[key] for name, part in document.items()} for key in index]
+    return parts if are_rows else [document]  # to_json(orient="index")

@@ -3,22 +3,21 @@
 import csv
 import json
 import logging
-import shutil
-import zipfile
+import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
-from uuid import uuid4
 
 import pyarrow as pa
 from datasets import Dataset, DatasetInfo, Features, IterableDataset
 from datasets.iterable_dataset import ArrowExamplesIterable
 from datasets.table import MemoryMappedTable
 
-from lightning_transformers.base.errors import ConfigurationError, first_line
+from lightning_transformers.base.errors import ConfigurationError, first_line, joined
 from lightning_transformers.data.cache import digest_of
 from lightning_transformers.data.reading.conll import read_conll
+from lightning_transformers.data.reading.copies import new_folder
 from lightning_transformers.data.reading.delimited import read_delimited
 from lightning_transformers.data.reading.dialect import ReadOptions
 from lightning_transformers.data.reading.json_rows import read_json
@@ -31,11 +30,11 @@ from lightning_transformers.data.reading.rows import (
     TableWriter,
     conformed,
 )
-from lightning_transformers.data.reading.sources import Source
+from lightning_transformers.data.reading.sources import Source, reason_of
 
 log = logging.getLogger(__name__)
 
-VERSION = 1
+VERSION = 2
 """Part of the cache key: increase it when the rows of the same files change."""
 ROWS, SUMMARY = "rows.arrow", "summary.json"
 Reader = Callable[[Source, ReadOptions, Report], Iterator[pa.Table]]
@@ -51,10 +50,7 @@ READERS: dict[str, Reader] = {
     ".conllu": read_conll,
 }
 """Function that reads a format, by the ending of a file name."""
-MALFORMED = (
-    *(OSError, EOFError, ValueError, RecursionError),
-    *(csv.Error, zipfile.BadZipFile, pa.ArrowException),
-)
+MALFORMED = (OSError, EOFError, ValueError, RecursionError, csv.Error, pa.ArrowException)
 
 
 def read_dataset(sources: Sequence[Source], options: ReadOptions, folder: Path) -> Dataset:
@@ -74,6 +70,8 @@ def read_dataset(sources: Sequence[Source], options: ReadOptions, folder: Path) 
     key = digest_of(description)
     cached = folder / "files" / key
     report = Report([source.name for source in sources], options.on_bad_row)
+    if options.on_bad_row == "fill":  # a prediction has the reason, see `faults_of`
+        report.kept = sys.maxsize
     if cached.is_dir():
         vars(report).update(json.loads((cached / SUMMARY).read_text("utf-8")))
     else:
@@ -81,15 +79,37 @@ def read_dataset(sources: Sequence[Source], options: ReadOptions, folder: Path) 
     for line in report.summary():
         log.info("%s", line)
     table = MemoryMappedTable.from_file(str(cached / ROWS))
-    return Dataset(table.select(visible(table.schema)), fingerprint=key)
+    info = DatasetInfo(description="\n".join(source.name for source in sources))
+    return Dataset(table.select(visible(table.schema)), info, fingerprint=key)
 
 
-def dialect_of(rows: Dataset) -> list[str]:
-    """Return the guesses about the files of `read_dataset`, such as `delimiter ';'`."""
+def names_of(rows: Dataset | IterableDataset) -> list[str]:
+    """Return the names of the files of rows of this module, also of processed ones."""
+    return str(rows.info.description).split("\n")
+
+
+def facts_on(rows: Dataset) -> list[str]:
+    """Return the facts on the files of `read_dataset`, such as `delimiter ';'`, each once."""
+    return list(dict.fromkeys(fact for _, fact, _ in report_on(rows).dialects))
+
+
+def report_on(rows: Dataset) -> Report:
+    """Return the notes on the files of rows of `read_dataset`, empty ones for other rows."""
+    report = Report(names_of(rows))
     for file in rows.cache_files:
         if (summary := Path(file["filename"]).with_name(SUMMARY)).is_file():
-            return [fact for _, fact in json.loads(summary.read_text("utf-8"))["dialects"]]
-    return []
+            vars(report).update(json.loads(summary.read_text("utf-8")))
+    return report
+
+
+def faults_of(rows: Dataset) -> dict[int, str]:
+    """Return place and reason of rows that `read_dataset` has filled, by index."""
+    report = report_on(rows)
+    reasons = {
+        (file, line): f"{report.place(file, line)} {why}" for file, line, why in report.first
+    }
+    places = places_of(rows, range(len(rows))) if reasons else None
+    return {n: reasons[place] for n, place in enumerate(places or ()) if place in reasons}
 
 
 def places_of(rows: Dataset, indices: Sequence[int]) -> list[tuple[int, int]] | None:
@@ -100,10 +120,12 @@ def places_of(rows: Dataset, indices: Sequence[int]) -> list[tuple[int, int]] | 
         indices: the indices of the rows.
     """
     files = [Path(file["filename"]).with_name(ROWS) for file in rows.cache_files]
-    if len(files) != 1 or not files[0].is_file():
+    if rows._indices is not None:
+        indices = rows._indices.column(0).take(pa.array(indices)).to_pylist()
+    if not files or len({*files}) > 1 or not files[0].is_file():
         return None
     places = MemoryMappedTable.from_file(str(files[0])).select([FILE, LINE])
-    if len(places) != len(rows):
+    if len(places) != len(rows.data):
         return None
     return [tuple(row.values()) for row in places.fast_gather(list(indices)).to_pylist()]
 
@@ -111,24 +133,28 @@ def places_of(rows: Dataset, indices: Sequence[int]) -> list[tuple[int, int]] | 
 def read_stream(sources: Sequence[Source], options: ReadOptions) -> IterableDataset:
     """Return the rows of files as a stream, which can be resumed; each file is a shard.
 
-    Columns and types are those of the first table of the first file.
+    Columns and types are those of the first table. `FILE` and `LINE` are columns, too.
 
     Raises:
-        ConfigurationError: for a first file that has no rows or cannot be read.
+        ConfigurationError: without rows, or for a first file that cannot be read.
     """
     report = Report([source.name for source in sources], options.on_bad_row)
-    first = next(read(sources[0], options, report), None)
+    numbered = [*enumerate(sources)]
+    first = next((t for file, s in numbered for t in tables_of(file, s, options, report)), None)
     if first is None:
-        raise ConfigurationError(f"'{sources[0].name}' has no rows: give another file")
-    schema = first.select(visible(first.schema)).schema
+        raise no_rows(report)
+    for line in report.guesses():
+        log.info("%s", line)
     # `from_generator` would build tables from Python objects, which may differ in their types.
-    arguments = {"sources": list(sources), "options": options, "schema": schema}
-    tables = ArrowExamplesIterable(stream_tables, arguments)
-    return IterableDataset(tables, DatasetInfo(features=Features.from_arrow_schema(schema)))
+    arguments = {"sources": numbered, "options": options, "schema": first.schema}
+    features = Features.from_arrow_schema(first.schema)
+    names = "\n".join(source.name for source in sources)
+    info = DatasetInfo(description=names, features=features)
+    return IterableDataset(ArrowExamplesIterable(stream_tables, arguments), info)
 
 
 def stream_tables(
-    sources: Sequence[Source], options: ReadOptions, schema: pa.Schema
+    sources: Sequence[tuple[int, Source]], options: ReadOptions, schema: pa.Schema
 ) -> Iterator[tuple[int, pa.Table]]:
     """Yield the rows of files as tables with the columns and types of a schema.
 
@@ -137,17 +163,34 @@ def stream_tables(
     Raises:
         ConfigurationError: for values that do not fit the schema, or a file that cannot be read.
     """
-    for source in sources:
-        report = Report([source.name], options.on_bad_row)
-        for number, table in enumerate(read(source, options, report)):
+    for file, source in sources:
+        report = Report({file: source.name}, options.on_bad_row)
+        for number, table in enumerate(tables_of(file, source, options, report)):
             try:
-                yield number, conformed(table.select(visible(table.schema)), schema)
+                yield number, conformed(table, schema)
             except (pa.ArrowException, ValueError, TypeError, AttributeError) as error:
                 raise ConfigurationError(
                     f"'{source.name}' has values of other types than the beginning of the data: "
                     f"{first_line(error)}: set dataset.streaming=false"
                 ) from error
         report.raise_if_rejected()
+        for line in report.losses():
+            log_once(line)
+
+
+@cache
+def log_once(line: str) -> None:
+    """Log a line, not again in each epoch."""
+    log.info("%s", line)
+
+
+def tables_of(
+    file: int, source: Source, options: ReadOptions, report: Report
+) -> Iterator[pa.Table]:
+    """Yield the rows of a file as tables with `LINE` and `FILE`, which is its number."""
+    report.file = file
+    for table in read(source, options, report):
+        yield table.append_column(FILE, pa.array([file] * len(table), pa.int32()))
 
 
 def read(source: Source, options: ReadOptions, report: Report) -> Iterator[pa.Table]:
@@ -169,7 +212,7 @@ def read(source: Source, options: ReadOptions, report: Report) -> Iterator[pa.Ta
         ) from error
     except MALFORMED as error:
         raise ConfigurationError(
-            f"cannot read '{source.name}': {first_line(error)}: correct or replace the file"
+            f"cannot read '{source.name}': {reason_of(error)}: correct or replace the file"
         ) from error
 
 
@@ -179,27 +222,23 @@ def write(sources: Sequence[Source], options: ReadOptions, report: Report, folde
     Raises:
         ConfigurationError: without rows, or for rows that cannot be read.
     """
-    unfinished = folder.with_name(f"{folder.name}-{uuid4().hex}")
-    unfinished.mkdir(parents=True)
-    try:
+    with new_folder(folder) as unfinished:
         with TableWriter(unfinished / ROWS) as writer:
             for number, source in enumerate(sources):
-                report.file = number
-                for table in read(source, options, report):
-                    files = pa.array([number] * len(table), pa.int32())
-                    writer.write(table.append_column(FILE, files))
+                for table in tables_of(number, source, options, report):
+                    writer.write(table)
         report.raise_if_rejected()
-        if writer.schema is None:
-            verb = "have" if report.names[1:] else "has"
-            raise ConfigurationError(
-                f"{', '.join(map(repr, report.names))} {verb} no rows: give another file"
-            )
+        if writer.schema is None or not visible(writer.schema):
+            raise no_rows(report)
         found = {name: getattr(report, name) for name in ("dialects", "rejected", "first")}
         (unfinished / SUMMARY).write_text(json.dumps(found), "utf-8")
-        with suppress(OSError):  # another process was faster
-            unfinished.rename(folder)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def no_rows(report: Report) -> ConfigurationError:
+    """Return the error, to be raised, for files without rows."""
+    verb = "have" if len(report.names) > 1 else "has"
+    fix = f"{report.places()}: correct them" if report.rejected else "give another file"
+    return ConfigurationError(f"{joined(map(repr, report.names))} {verb} no rows: {fix}")
 
 
 def visible(schema: pa.Schema) -> list[str]:

@@ -1,10 +1,11 @@
 """Notes on files, for the log and for errors: guessed dialects, rows that cannot be read."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.base.errors import ConfigurationError, joined
+from lightning_transformers.data.reading.sources import format_of
 
 OnBadRow = Literal["error", "drop", "fill"]
 SHOWN = 5
@@ -16,32 +17,34 @@ class Report:
     """Notes on the files of a split.
 
     Attributes:
-        names: names of the files.
-        unit: what is numbered in them.
+        names: names of the files by their numbers.
         on_bad_row: whether a bad row is an error, dropped, or filled with missing values.
-        file: index of the file that is being read.
-        dialects: guesses that differ from the default, such as `delimiter ';'`, with their file.
+        unit: what is numbered in a file.
+        file: number of the file that is being read.
+        dialects: facts on each file, such as `delimiter ';'`, and whether they are the default.
         rejected: number of bad rows.
-        first: file, line and reason of the first of them.
+        kept: how many of them are kept with their reasons.
+        first: file, line and reason of these.
     """
 
-    names: Sequence[str]
+    names: Sequence[str] | Mapping[int, str]
     on_bad_row: OnBadRow = "error"
     unit: str = "line"
     file: int = 0
-    dialects: list[tuple[int, str]] = field(default_factory=list)
+    dialects: list[tuple[int, str, bool]] = field(default_factory=list)
     rejected: int = 0
+    kept: int = SHOWN
     first: list[tuple[int, int, str]] = field(default_factory=list)
 
-    def guessed(self, fact: str) -> None:
-        """Note a guess about the current file."""
-        if (self.file, fact) not in self.dialects:
-            self.dialects.append((self.file, fact))
+    def taken(self, fact: str, is_default: bool = False) -> None:
+        """Note a fact on the current file."""
+        if (self.file, fact, is_default) not in self.dialects:
+            self.dialects.append((self.file, fact, is_default))
 
     def reject(self, line: int, reason: str) -> None:
         """Note a bad row of the current file; raises ConfigurationError at the fifth error."""
         self.rejected += 1
-        if len(self.first) < SHOWN:
+        if len(self.first) < self.kept:
             self.first.append((self.file, line, reason))
         if self.on_bad_row == "error" and self.rejected == SHOWN:
             self.raise_if_rejected()
@@ -53,20 +56,35 @@ class Report:
                 f"{self.places()}: correct the rows, or set dataset.on_bad_row=drop"
             )
 
+    def place(self, file: int, line: int) -> str:
+        """Return the place of a row: its line, or its number in a file without lines."""
+        has_rows = format_of(self.names[file])[0] in (".json", ".parquet")
+        return f"'{self.names[file]}' {'row' if has_rows else self.unit} {line}"
+
     def places(self) -> str:
         """Return the file, line and reason of the first bad rows, in one line."""
-        return "; ".join(
-            f"'{self.names[f]}' {self.unit} {line} {reason}" for f, line, reason in self.first
-        )
+        shown = self.first[:SHOWN]
+        return "; ".join(f"{self.place(file, line)} {reason}" for file, line, reason in shown)
 
     def summary(self) -> list[str]:
         """Return the log lines about guesses and dropped rows."""
-        lines = []
-        for file in dict.fromkeys(file for file, _ in self.dialects):
-            facts = ", ".join(fact for other, fact in self.dialects if other == file)
-            lines.append(f"read '{self.names[file]}' with {facts}")
-        if self.rejected:
-            verb = "dropped" if self.on_bad_row == "drop" else "left empty"
-            rows = "row" if self.rejected == 1 else "rows"
-            lines.append(f"{verb} {self.rejected} bad {rows}: {self.places()}")
-        return lines
+        return [*self.guesses(), *self.losses()]
+
+    def guesses(self) -> list[str]:
+        """Return the log lines about facts that are not the default."""
+        by_file: dict[int, list[str]] = {}
+        for file, fact, is_default in self.dialects:
+            if not is_default:
+                by_file.setdefault(file, []).append(fact)
+        by_facts: dict[str, list[str]] = {}
+        for file, facts in by_file.items():
+            by_facts.setdefault(", ".join(facts), []).append(f"'{self.names[file]}'")
+        return [f"read {joined(names)} with {facts}" for facts, names in by_facts.items()]
+
+    def losses(self) -> list[str]:
+        """Return the log line about dropped rows, if any."""
+        if not self.rejected:
+            return []
+        verb = "dropped" if self.on_bad_row == "drop" else "left empty"
+        rows = "row" if self.rejected == 1 else "rows"
+        return [f"{verb} {self.rejected} bad {rows}: {self.places()}"]

@@ -9,9 +9,9 @@ from typing import Any
 
 import pyarrow as pa
 
-LINE = "\0line"
+LINE = "\1line"
 """Hidden column: the line of a file at which a row begins, or its number, from 1."""
-FILE = "\0file"
+FILE = "\1file"
 """Hidden column: the index of the file."""
 BLOCK_CHARS = 1 << 23
 BLOCK_ROWS = 10_000

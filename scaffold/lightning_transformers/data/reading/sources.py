@@ -1,22 +1,21 @@
 """The files that a name stands for: folders, globs, lists, archives, URLs."""
 
 import glob
-import hashlib
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
-from zipfile import BadZipFile, ZipFile
 
 import fsspec
 import pyarrow as pa
 from hydra.utils import to_absolute_path
 
+from lightning_transformers.base.digests import digest_of_file
 from lightning_transformers.base.errors import ConfigurationError, first_line
 from lightning_transformers.base.package_data import local_path
+from lightning_transformers.data.reading.copies import Copies, system_of
 
 FORMATS = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".txt", ".conll", ".conllu")
 CODECS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
@@ -33,7 +32,7 @@ SPLIT_NAMES = {
 """Split by the name of its folder or file."""
 
 FileNames = str | list[str]
-"""A file, folder, glob or URL, or a list of these."""
+"""A file, folder, archive, glob or URL, or a list of these."""
 
 
 @dataclass(frozen=True)
@@ -41,49 +40,34 @@ class Source:
     """A file of rows.
 
     Attributes:
-        path: absolute path or URL, for a member of an archive that of the archive.
+        path: absolute path, or URL of a stream.
         name: how the user named it, for messages.
         suffix: one of `FORMATS`.
         codec: compression, if any.
-        member: path in a zip archive, if any.
+        origin: the file or URL that has the content: `path`, the archive, or what was downloaded.
     """
 
     path: str
     name: str
     suffix: str
-    codec: str | None = None
-    member: str | None = None
+    codec: str | None
+    origin: str
 
     def open(self) -> IO[bytes]:
         """Open the decompressed content for reading."""
         stream: Any = fsspec.open(self.path, "rb").open()
-        if self.member is not None:
-            stream = ZipFile(stream).open(self.member)  # noqa: SIM115  (the caller closes it)
         content: IO[bytes] = pa.CompressedInputStream(stream, self.codec) if self.codec else stream
         return content
 
     @property
     def identity(self) -> list[str | None]:
         """Format and content of the file, which determine its rows, wherever it is."""
-        return [self.suffix, self.codec, self.member, digest_of_file(self.path)]
+        return [self.suffix, self.codec, digest_of_file(self.path)]
 
 
-def digest_of_file(path: str | Path) -> str:
-    """Return the SHA-256 of a file, as `sha256sum` prints it."""
-    return _digest(os.fspath(path), state_of(path))
-
-
-def state_of(path: str | Path) -> tuple[int, ...]:
-    """Return values that change with each change of a file's content."""
-    found = os.stat(path)
-    # A file that is replaced has another inode or change time, whatever its modification time is.
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
-
-
-@cache
-def _digest(path: str, state: tuple[int, ...]) -> str:
-    with open(path, "rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+def source_of(path: str | Path, name: str, origin: str | Path) -> Source:
+    """Return a file of rows, of the format that its name ends with; see `Source`."""
+    return Source(str(path), name, *format_of(name), str(origin))
 
 
 def absolute(name: str) -> Path:
@@ -106,34 +90,59 @@ def names_in(names: FileNames) -> list[str]:
     return [names] if isinstance(names, str) else list(names)
 
 
-def find_sources(
-    split: str, names: FileNames, download: Callable[[str], str] | None = None
-) -> list[Source]:
+def archive_of(name: str) -> Path | None:
+    """Return the local archive that a name stands for, or that contains it, if any."""
+    path = absolute(name)
+    return next((p for p in (path, *path.parents) if is_zip(p.name) and p.is_file()), None)
+
+
+def place_of(name: str, copies: Copies) -> Path:
+    """Return the path of a local name or of an archive, in its unpacked archive if it has one.
+
+    Args:
+        name: the name.
+        copies: unpacks archives.
+
+    Raises:
+        ConfigurationError: if an archive cannot be unpacked.
+    """
+    if is_url(name):
+        return root_of(copies.unpack(copies.download(name), name))
+    archive, path = archive_of(name), absolute(name)
+    if archive is None:
+        return path
+    folder, member = copies.unpack(str(archive), name), path.relative_to(archive)
+    is_whole = member.parts and (folder / member).exists()
+    place = (folder if is_whole else root_of(folder)) / member
+    is_nested = is_zip(place.name) and place.is_file()
+    return root_of(copies.unpack(str(place), name)) if is_nested else place
+
+
+def root_of(folder: Path) -> Path:
+    """Return the folder that contains all else in an unpacked archive, as a zipped folder does."""
+    match visible(folder):
+        case [only] if only.is_dir() and split_of(only.name) is None:
+            return root_of(only)
+    return folder
+
+
+def find_sources(split: str, names: FileNames, copies: Copies) -> list[Source]:
     """Return the files that names stand for, sorted within each folder, glob and archive.
 
     Args:
         split: the split, for error messages.
         names: see `FileNames`.
-        download: returns the path of a local copy of a URL; None: read URLs directly.
+        copies: downloads files of URLs and unpacks archives.
 
     Raises:
         ConfigurationError: for a name without files, a file of an unknown type, a folder, glob or
             archive with files of several types, or a URL or archive that cannot be read.
     """
-    return [source for name in names_in(names) for source in _find(split, name, download)]
+    return [source for name in names_in(names) for source in _find(split, name, copies)]
 
 
-def _find(split: str, name: str, download: Callable[[str], str] | None) -> list[Source]:
-    paths = list(_remote_paths(split, name) if is_url(name) else _local_paths(split, name))
-    found: list[Source] = []
-    for path in paths:
-        shown = name if paths == [path] else path if is_url(path) else os.path.relpath(path)
-        try:
-            copy = download(path) if download and is_url(path) else path
-        except Exception as error:  # of any file system, or of `datasets` offline
-            raise unreadable(split, name, error) from error
-        is_archive = path.lower().endswith(ZIP)
-        found += _members(copy, shown) if is_archive else [Source(copy, shown, *format_of(path))]
+def _find(split: str, name: str, copies: Copies) -> list[Source]:
+    found = list((_remote if is_url(name) else _local)(split, name, copies))
     if not found:
         raise ConfigurationError(
             f"the {split} folder '{name}' contains no images and no files of rows: put files with "
@@ -142,18 +151,76 @@ def _find(split: str, name: str, download: Callable[[str], str] | None) -> list[
     known = [source for source in found if source.suffix in FORMATS]
     kinds = sorted({source.suffix for source in known})
     if not known:
-        ending = next((source.suffix for source in found), "")
         raise ConfigurationError(
-            f"the {split} file '{name}' has the unknown extension '{ending}': give one with "
-            f"{', '.join(FORMATS)}, also compressed as {', '.join([*CODECS, ZIP])}"
+            f"the {split} file '{name}' has the unknown extension '{found[0].suffix}': give one "
+            f"with {', '.join(FORMATS)}, also compressed as {', '.join([*CODECS, ZIP])}"
         )
     if len(kinds) > 1:
-        advice = "extract the archives and name" if any(x.member for x in known) else "name"
         raise ConfigurationError(
             f"the {split} file '{name}' stands for files of several types ({', '.join(kinds)}): "
-            f"{advice} files of one type, such as '{known[0].name}'"
+            f"name files of one type, such as '{known[0].name}'"
         )
     return known
+
+
+def _local(split: str, name: str, copies: Copies) -> Iterator[Source]:
+    place = place_of(name, copies)
+    if place.is_dir():
+        for file in files_below(place):
+            shown = os.path.join(name, file.relative_to(place))
+            if is_zip(shown):
+                yield from _local(split, shown, copies)
+            elif is_data(shown):
+                yield source_of(file, shown, archive_of(name) or file)
+    elif place.is_file():
+        yield source_of(place, name, archive_of(name) or place)
+    elif found := sorted(filter(os.path.isfile, glob.glob(str(absolute(name)), recursive=True))):
+        for match in found:
+            yield from _local(split, os.path.relpath(match, absolute("")), copies)
+    else:
+        raise ConfigurationError(
+            f"the {split} file '{name}' does not exist (looked for {absolute(name)}): correct the "
+            "path"
+        )
+
+
+def _remote(split: str, name: str, copies: Copies) -> Iterator[Source]:
+    try:
+        for url in _urls(name):
+            if is_zip(url):
+                place = place_of(url, copies)
+                for file in filter(is_data, map(str, files_below(place))):
+                    yield source_of(file, os.path.join(url, os.path.relpath(file, place)), url)
+            else:
+                yield source_of(url if copies.streaming else copies.download(url), url, url)
+    except ConfigurationError:
+        raise
+    except Exception as error:  # of any file system, its missing package, or `datasets` offline
+        raise unreadable(split, name, error) from error
+
+
+def _urls(name: str) -> Iterator[str]:
+    system, path = system_of(name)
+    if glob.has_magic(name) and "?" not in name:
+        found = sorted(system.glob(path))
+    elif not name.startswith("http") and system.isdir(path):
+        found = sorted(system.find(path))
+    else:
+        found = [path]
+    yield from (system.unstrip_protocol(file) for file in found)
+
+
+def unreadable(split: str, name: str, error: Exception) -> ConfigurationError:
+    """Return the error, to be raised, for a URL that cannot be read."""
+    missing = getattr(error.__cause__, "name", None) if isinstance(error, ImportError) else None
+    fix = f"pip install {missing}" if missing else "correct the URL, or give a local file"
+    return ConfigurationError(f"cannot read the {split} file '{name}': {reason_of(error)}: {fix}")
+
+
+def reason_of(error: BaseException) -> str:
+    """Return the first line of an error; of a missing file of a URL, which has no other, why."""
+    is_bare = isinstance(error, FileNotFoundError) and error.errno is None
+    return first_line(error.__cause__ or FileNotFoundError("not found") if is_bare else error)
 
 
 def format_of(path: str) -> tuple[str, str | None]:
@@ -167,59 +234,14 @@ def format_of(path: str) -> tuple[str, str | None]:
     return (name.with_suffix("") if codec else name).suffix, codec
 
 
-def _members(path: str, name: str) -> Iterator[Source]:
-    try:
-        with fsspec.open(path, "rb") as stream, ZipFile(stream) as archive:
-            members = sorted(one.filename for one in archive.infolist() if not one.is_dir())
-    except (BadZipFile, OSError, ValueError) as error:  # a server may not read parts of a file
-        raise ConfigurationError(
-            f"cannot read '{name}': {error}: replace the archive, or extract it"
-        ) from error
-    for member in members:
-        if not is_hidden(PurePosixPath(member)):
-            yield Source(path, f"{name}/{member}", *format_of(member), member)
+def is_zip(name: str) -> bool:
+    """Return whether a file name or URL has the ending of an archive."""
+    return name.lower().partition("?")[0].endswith(ZIP)
 
 
-def _local_paths(split: str, name: str) -> Iterator[str]:
-    path = absolute(name)
-    if path.is_dir():
-        files = map(str, files_below(path))
-        yield from (file for file in files if is_data(file))
-    elif path.is_file():
-        yield str(path)
-    elif found := sorted(filter(os.path.isfile, glob.glob(str(path), recursive=True))):
-        yield from found
-    else:
-        raise ConfigurationError(
-            f"the {split} file '{name}' does not exist (looked for {path}): correct the path"
-        )
-
-
-def _remote_paths(split: str, name: str) -> Iterator[str]:
-    try:
-        system, path = fsspec.url_to_fs(name)
-        if glob.has_magic(name) and "?" not in name:
-            found = sorted(system.glob(path))
-        elif not name.startswith("http") and system.isdir(path):
-            found = sorted(system.find(path))
-        else:
-            found = [path]
-        yield from (system.unstrip_protocol(file) for file in found)
-    except Exception as error:  # of any file system, or its missing package
-        raise unreadable(split, name, error) from error
-
-
-def unreadable(split: str, name: str, error: Exception) -> ConfigurationError:
-    """Return the error, to be raised, for a URL that cannot be read."""
-    return ConfigurationError(
-        f"cannot read the {split} file '{name}': {first_line(error)}: correct the URL, or give a "
-        "local file"
-    )
-
-
-def is_data(path: str) -> bool:
+def is_data(name: str) -> bool:
     """Return whether a file name has the ending of a known format, or of an archive."""
-    return path.lower().endswith(ZIP) or format_of(path)[0] in FORMATS
+    return is_zip(name) or format_of(name)[0] in FORMATS
 
 
 def files_below(folder: Path) -> list[Path]:
@@ -228,25 +250,36 @@ def files_below(folder: Path) -> list[Path]:
     return sorted((f for f in files if not is_hidden(f.relative_to(folder))), key=str)
 
 
-def is_hidden(path: Path | PurePosixPath) -> bool:
+def visible(folder: Path) -> list[Path]:
+    """Return the entries of a folder, sorted, without hidden ones."""
+    return sorted(entry for entry in folder.iterdir() if not is_hidden(Path(entry.name)))
+
+
+def is_hidden(path: Path) -> bool:
     """Return whether a part of a relative path is hidden, or made by a program: `__MACOSX`."""
     return any(part.startswith((".", "__", "_SUCCESS")) for part in path.parts)
 
 
-def split_folders(files: Mapping[str, FileNames]) -> dict[str, FileNames]:
+def split_of(name: str) -> str | None:
+    """Return the split that a folder or file is named after, or None."""
+    return SPLIT_NAMES.get(re.split("[._-]", name.lower())[0])
+
+
+def split_folders(files: Mapping[str, FileNames], copies: Copies) -> dict[str, FileNames]:
     """Return the files by split, with a folder that consists of splits replaced by its parts.
 
     The folder of the training set gives all splits that are not named otherwise.
 
     Args:
         files: the configured files by split.
+        copies: unpacks archives, which count as folders.
 
     Raises:
         ConfigurationError: for a folder of splits without the one that is named.
     """
     result = dict(files)
     for split, name in files.items():
-        parts = {} if split == "predict" else parts_of(name)
+        parts = {} if split == "predict" else parts_of(name, copies)
         if not parts:
             continue
         if split not in parts:
@@ -260,27 +293,51 @@ def split_folders(files: Mapping[str, FileNames]) -> dict[str, FileNames]:
     return result
 
 
-def parts_of(name: FileNames) -> dict[str, FileNames]:
+def parts_of(name: FileNames, copies: Copies) -> dict[str, FileNames]:
     """Return the files by split of a folder that consists of splits; else an empty mapping.
 
-    It has a subfolder or a file named `train`, and all others are named as splits, too. Folders of
-    images are splits if they have subfolders, since `train` may also be the name of a class.
+    It has a subfolder or a file named `train`, and all others with data are named as splits, too.
+    Subfolders precede files.
+
+    Args:
+        name: see `FileNames`.
+        copies: unpacks archives.
     """
-    if not isinstance(name, str) or is_url(name) or not (folder := absolute(name)).is_dir():
+    if not isinstance(name, str):
         return {}
-    entries = sorted(entry for entry in folder.iterdir() if not is_hidden(Path(entry.name)))
-    parts: dict[str, list[str]] = {}
-    for entry in [e for e in entries if e.is_dir()] or [e for e in entries if is_data(str(e))]:
-        split = SPLIT_NAMES.get(re.split(r"[.-]", entry.name.lower())[0])
-        if split is None:
-            return {}
-        parts.setdefault(split, []).append(os.path.join(name, entry.name))
-    if not any(map(_has_data, map(absolute, parts.get("train", [])))):
-        return {}
-    return {split: names[0] if len(names) == 1 else names for split, names in parts.items()}
+    in_place = is_url(name) and not is_zip(name)
+    entries = _remote_entries(name) if in_place else _local_entries(place_of(name, copies))
+    for are_folders in (True, False):
+        parts: dict[str, list[str]] = {}
+        for entry in (entry for entry, is_folder in entries if is_folder == are_folders):
+            parts.setdefault(split_of(entry) or "", []).append(os.path.join(name, entry))
+        if "train" in parts and "" not in parts:
+            named = {split: parts[split] for split in SPLIT_NAMES.values() if split in parts}
+            return {split: names[0] if len(names) == 1 else names for split, names in named.items()}
+    return {}
 
 
-def _has_data(part: Path) -> bool:
-    """Return whether a part has data files, or folders, as a split of images has."""
-    entries = [part] if part.is_file() else part.iterdir()
-    return any(entry.is_dir() or is_data(str(entry)) for entry in entries)
+def _local_entries(folder: Path) -> list[tuple[str, bool]]:
+    """Return the names in a folder that have data, and whether they are folders."""
+    entries = visible(folder) if folder.is_dir() else []
+    return [(entry.name, entry.is_dir()) for entry in entries if has_data(entry)]
+
+
+def _remote_entries(url: str) -> list[tuple[str, bool]]:
+    """Return the names in a folder of a URL that may have data, and whether they are folders."""
+    if url.startswith("http") or glob.has_magic(url):
+        return []
+    try:
+        system, path = system_of(url)
+        entries = system.ls(path, detail=True) if system.isdir(path) else []
+    except Exception as error:  # of any file system, or its missing package
+        raise unreadable("train", url, error) from error
+    named = ((PurePosixPath(each["name"]).name, each["type"] == "directory") for each in entries)
+    return sorted(entry for entry in named if entry[1] or is_data(entry[0]))
+
+
+def has_data(path: Path) -> bool:
+    """Return whether a path is a file of rows, or a folder with such files or subfolders."""
+    if path.is_file():
+        return is_data(path.name)
+    return any(entry.is_dir() or is_data(entry.name) for entry in path.iterdir())

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from datasets import Dataset
 
-from lightning_transformers.data.reading.sources import digest_of_file
+from lightning_transformers.base.digests import digest_of_file
 
 ROWS = 1000
 """Rows read at a time."""

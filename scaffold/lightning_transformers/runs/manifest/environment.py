@@ -4,6 +4,7 @@ import platform
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import torch
 from pytorch_lightning import Trainer
@@ -65,4 +66,14 @@ def training(trainer: Trainer) -> dict[str, str | int]:
         "processes": trainer.world_size,
         "nodes": trainer.num_nodes,
         "strategy": type(trainer.strategy).__name__,
+    }
+
+
+def environment(trainer: Trainer) -> dict[str, Any]:
+    """Return `command`, `versions`, `machine` and `training`, as a manifest has them."""
+    return {
+        "command": sys.argv,
+        "versions": versions(),
+        "machine": machine(),
+        "training": training(trainer),
     }

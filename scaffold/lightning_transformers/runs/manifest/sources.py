@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 
 from lightning_transformers.base.package_data import local_path
 from lightning_transformers.core import TaskTransformer, TransformerDataModule
+from lightning_transformers.data.reading.copies import version_of
 from lightning_transformers.data.reading.sources import names_in
 from lightning_transformers.runs.manifest.digests import digest_of, digest_of_all, digest_of_rows
 
@@ -19,8 +20,9 @@ def data_of(data: TransformerDataModule) -> dict[str, dict[str, Any]]:
 
     Returns:
         For each split `source`; `rows`, their number, None for a stream; `digest`, of its files, or
-        without files of its processed rows, None for a stream without files; and for several files
-        `files`, the digest of each. A split that is not in `data.dataset` is left out.
+        without files of its processed rows, None for a stream without files; for several files
+        `files`, the digest of each; and for URLs `urls`, the version of each, such as its ETag, or
+        None. A split that is not in `data.dataset` is left out.
     """
     return {split: _split(data, split, rows) for split, rows in (data.dataset or {}).items()}
 
@@ -42,6 +44,8 @@ def _split(data: TransformerDataModule, split: str, rows: object) -> dict[str, A
     if len(named) > 1:
         folder = os.path.commonpath(named)
         entry["files"] = {os.path.relpath(file, folder): digest_of(Path(file)) for file in named}
+    if urls := data.urls_of(split):
+        entry["urls"] = {url: version_of(url) for url in urls}
     return entry
 
 

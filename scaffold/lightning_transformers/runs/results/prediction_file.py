@@ -18,9 +18,10 @@ from pytorch_lightning import LightningModule, Trainer
 from torch.utils.data import DataLoader
 
 from lightning_transformers.base.atomic import write_atomically
+from lightning_transformers.base.run_folder import PROBABILITY
 from lightning_transformers.base.types import Row
 from lightning_transformers.core import TaskTransformer, TransformerDataModule
-from lightning_transformers.core.prediction import PROBABILITY, predict_inputs
+from lightning_transformers.core.prediction import predict_inputs
 
 BATCHES = 8
 """Batches of a part: what a killed prediction loses."""

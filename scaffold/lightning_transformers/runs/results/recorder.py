@@ -20,6 +20,7 @@ from lightning_transformers.base.run_folder import PREDICTIONS
 from lightning_transformers.base.types import Columns
 from lightning_transformers.core.prediction import EvaluatedColumns, Recording
 from lightning_transformers.reports.run_files import ABOUT
+from lightning_transformers.training.trainer_fields import fields
 
 ROWS_IN_TRAINING = 10_000
 """Rows per rank that a validation of a fit records."""
@@ -43,8 +44,8 @@ class PredictionRecorder(Callback):
         self.limit = limit
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start to record, except in the sanity check."""
-        if not trainer.sanity_checking:
+        """Start to record, except in the sanity check and with `fast_dev_run`."""
+        if not trainer.sanity_checking and not fields(trainer).fast_dev_run:
             limit = None if trainer.state.fn == TrainerFn.TESTING else self.limit
             pl_module.recording = Recording(limit)  # type: ignore[assignment]
 

@@ -7,13 +7,14 @@ import logging
 from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from datasets import Dataset
 from omegaconf import DictConfig
 
 from lightning_transformers.base.errors import first_line
 from lightning_transformers.config.provenance import changed_settings
+from lightning_transformers.data.summary import summary
 from lightning_transformers.reports.parts import Thumbnail
 from lightning_transformers.reports.run_files import RunFiles
 from lightning_transformers.reports.run_report import write_report
@@ -30,7 +31,10 @@ log = logging.getLogger(__name__)
 
 
 def report_run(
-    config: DictConfig, data: TransformerDataModule, metrics: Mapping[str, float]
+    config: DictConfig,
+    data: TransformerDataModule,
+    metrics: Mapping[str, float],
+    environment: Mapping[str, Any] | None = None,
 ) -> None:
     """Write `report.html` into the run folder; a failure is a warning, since the run is complete.
 
@@ -38,12 +42,14 @@ def report_run(
         config: the composed config.
         data: the data of the run.
         metrics: the last values.
+        environment: stands in for the manifest that an evaluation does not have.
     """
     folder = Path(config.training.run_dir)
     try:
         has_images = hasattr(data, "image_column")
         pictured = thumbnails(data, RunFiles(folder)) if has_images else None
-        write_report(folder, metrics, changed_settings(config), pictured)
+        lines = [*summary(data.dataset or {}, getattr(data, "labels", None))]
+        write_report(folder, metrics, changed_settings(config), lines, pictured, environment)
     except Exception as error:
         log.warning("no report: %s", first_line(error) or repr(error), exc_info=True)
 

@@ -1,9 +1,10 @@
 """Class labels of a data module: their names and ids."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Annotated, Any
 
 from datasets import Dataset, DatasetDict
+from pydantic import Field
 
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.core.data import TransformerDataModule
@@ -27,7 +28,7 @@ class LabelledData(TransformerDataModule):
     """
 
     label_column: str = "label"
-    labels: list[str] | None = None
+    labels: Annotated[list[str], Field(min_length=2)] | None = None
     """Names of the classes, in the order of the model's logits."""
 
     def class_names(self) -> list[str]:

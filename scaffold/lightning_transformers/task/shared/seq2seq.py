@@ -19,7 +19,7 @@ from lightning_transformers.base.types import Batch, Columns, Loss
 from lightning_transformers.core.task import TaskTransformer
 from lightning_transformers.data.collators import IGNORE_INDEX, PaddingCollator
 from lightning_transformers.data.complete import Check, not_a_text
-from lightning_transformers.data.loading import AnyDataset, DatasetReader
+from lightning_transformers.data.loading import AnyDataset
 from lightning_transformers.data.parallel import load_pairs
 from lightning_transformers.data.reading.sources import absolute
 from lightning_transformers.data.texts import decode_texts, tokenize
@@ -71,8 +71,7 @@ class Seq2SeqDataModule(TextDataModule):
         files = (self.source_file, self.target_file)
         if files == (None, None):
             return super().load_dataset()
-        reader = DatasetReader(self.cache_dir, self.streaming)
-        pairs = load_pairs(files, self.pair_columns(), reader, self.encoding)
+        pairs = load_pairs(files, self.pair_columns(), self.reader, self.encoding)
         others = super().load_dataset() if super().has_source else {}
         return DatasetDict({**others, "train": pairs})
 

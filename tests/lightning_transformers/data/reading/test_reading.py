@@ -5,6 +5,7 @@ import gzip
 import json
 import logging
 import os
+import re
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.data.complete import complete_stream
 from lightning_transformers.data.loading import AnyDataset, DatasetReader, load_files
 from lightning_transformers.data.reading.dialect import ReadOptions
+from lightning_transformers.data.reading.reader import faults_of
 
 ROWS = [{"text": f"text {number}", "label": str(number % 2)} for number in range(4)]
 CSV = "text,label\n" + "".join(f"{row['text']},{row['label']}\n" for row in ROWS)
@@ -25,7 +28,8 @@ CSV = "text,label\n" + "".join(f"{row['text']},{row['label']}\n" for row in ROWS
 def load(names: Any, streaming: bool = False, **options: Any) -> AnyDataset:
     """Return the rows of files in the working directory."""
     reader = DatasetReader("cache", streaming)
-    return load_files({"train": names}, reader, lambda _: ReadOptions(**options))["train"]
+    rows = load_files({"train": names}, reader, lambda _: ReadOptions(**options))["train"]
+    return complete_stream("train", rows, {}, "error") if streaming else rows
 
 
 def rows_of(name: str, content: str | bytes, **options: Any) -> list[dict[str, Any]]:
@@ -44,6 +48,7 @@ def rows_of(name: str, content: str | bytes, **options: Any) -> list[dict[str, A
         ("a.csv", CSV.replace("\n", "\r\n\r\n")),
         ("a.csv", CSV.replace(",", ";")),
         ("a.csv", CSV.replace(",", "|")),
+        ("a.csv", "sep=;\r\n" + CSV.replace(",", ";")),
         ("a.tsv", CSV.replace(",", "\t")),
         ("a.csv.gz", gzip.compress(CSV.encode(), mtime=0)),
         ("a.csv.zst", pa.compress(CSV.encode(), "zstd", asbytes=True)),
@@ -54,6 +59,12 @@ def rows_of(name: str, content: str | bytes, **options: Any) -> list[dict[str, A
         ("a.json", json.dumps({"version": 1, "data": ROWS}, indent=2)),
         ("a.json", json.dumps({k: {str(n): r[k] for n, r in enumerate(ROWS)} for k in ROWS[0]})),
         ("a.json", json.dumps({str(n): row for n, row in enumerate(ROWS)})),
+        ("a.json", json.dumps({f"row {n}": row for n, row in enumerate(ROWS)})),
+        (
+            "a.json",
+            json.dumps({k: {f"row {n}": r[k] for n, r in enumerate(ROWS)} for k in ROWS[0]}),
+        ),
+        ("a.jsonl", "\n".join(map(json.dumps, ROWS)).encode("utf-16-le")),
         (
             "a.json",
             json.dumps({"columns": [*ROWS[0]], "data": [list(row.values()) for row in ROWS]}),
@@ -64,12 +75,14 @@ def test_each_way_to_write_rows(name: str, content: str | bytes, project: Path) 
     assert rows_of(name, content) == ROWS
 
 
-def test_rows_of_an_archive(project: Path) -> None:
+@pytest.mark.parametrize("streaming", [False, True])
+def test_rows_of_an_archive(streaming: bool, project: Path) -> None:
     with zipfile.ZipFile("a.zip", "w") as archive:
         archive.writestr("__MACOSX/a.csv", "x")
         archive.writestr("b.csv", "text,label\n" + "".join(CSV.splitlines(True)[3:]))
         archive.writestr("a.csv", "".join(CSV.splitlines(True)[:3]))
-    assert list(load("a.zip")) == ROWS
+    assert list(load("a.zip", streaming)) == ROWS
+    assert list(load("*.zip", streaming)) == list(load(["a.zip/a.csv", "a.zip/b.csv"])) == ROWS
 
 
 @pytest.mark.parametrize("names", ["corpus", "corpus/*.txt", "corpus/**/*.txt", ["corpus"]])
@@ -217,7 +230,10 @@ def test_units_of_text(unit: str, texts: list[str], project: Path) -> None:
     assert [row["text"] for row in rows] == texts
 
 
-CONLL = "# id 1 domain=en\n# newdoc\nthe _ _ O\n# _ _ B-X\n\n-DOCSTART- O\n\n# _ _ O\nran _ _ O\n"
+CONLL = (
+    "# id 1 domain=en\n# newdoc\nthe _ _ O\n# a remark\n# _ _ B-X\n\n-DOCSTART- O\n\n"
+    "# _ _ O\nran _ _ O\n"
+)
 CONLLU = "".join(
     f"{line}\n"
     for line in (
@@ -235,6 +251,7 @@ CONLLU = "".join(
         ("a.conll", CONLL, [(["the", "#"], ["O", "B-X"]), (["#", "ran"], ["O", "O"])]),
         ("a.txt", CONLL, [(["the", "#"], ["O", "B-X"]), (["#", "ran"], ["O", "O"])]),
         ("a.conllu", CONLLU, [(["vamos", "al mar"], ["VERB", "NOUN"])]),
+        ("a.conll", "New York\tB-X\n \t\nin\t O\n", [(["New York"], ["B-X"]), (["in"], ["O"])]),
     ],
 )
 def test_words_with_tags(
@@ -258,13 +275,14 @@ def test_a_replaced_file_is_read_again(project: Path) -> None:
 
 
 BAD = {
-    "a.csv": ("text,label\na,1\nb,c,d\n\ne,0\n", "'a.csv' line 3 has 3 fields, more fields"),
+    "a.csv": ("text,label\n\na,1\nb,c,d\n\ne,0\n", "'a.csv' line 4 has 3 fields, more fields"),
     "a.jsonl": ('{"text": "a"}\n{"text": \n\n[1]\n{"text": "e"}\n', "'a.jsonl' line 2 is not JSON"),
     "b.jsonl": (
         '{"text": "a"}\n{"text": "\\ud83d"}\n7\n{"text": "e"}\n',
         "'b.jsonl' line 2 is not JSON (half of a surrogate pair)",
     ),
     "a.conll": ("a O\n\nb\n\ne O\n", "'a.conll' line 3 has 1 fields"),
+    "a.json": ('[{"text": "a"}, 7, {"text": "e"}]', "'a.json' row 2 is not an object"),
 }
 
 
@@ -279,12 +297,38 @@ def test_rows_that_cannot_be_read(name: str, project: Path, caplog: Any) -> None
     first = "tokens" if name == "a.conll" else "text"
     dropped = [row[first] for row in load(name, on_bad_row="drop")]
     assert dropped in (["a", "e"], [["a"], ["e"]])
-    filled = [row[first] for row in load(name, on_bad_row="fill")]
+    assert "dropped" in caplog.messages[0]
+    assert message in caplog.messages[0]
+    rows = load(name, on_bad_row="fill")
+    filled = [row[first] for row in rows]
     assert [filled[0], filled[-1]] == dropped
     assert not any(filled[1:-1])
     assert len(filled) > 2
-    assert "dropped" in caplog.messages[0]
-    assert message in caplog.messages[0]
+    faults = faults_of(rows)
+    assert [*faults] == [*range(1, len(filled) - 1)]
+    assert message in faults[1]
+    with pytest.raises(ConfigurationError, match=re.escape(message)):
+        list(load(name, streaming=True))
+    assert [row[first] for row in load(name, streaming=True, on_bad_row="drop")] == dropped
+    assert "dropped" in caplog.messages[-1]
+
+
+def test_a_guess_on_many_files_is_one_line(project: Path, caplog: Any) -> None:
+    caplog.set_level(logging.INFO)
+    for number in range(30):
+        Path(f"{number:02}.csv").write_text(CSV.replace(",", ";"))
+    load("*.csv")
+    (line,) = caplog.messages
+    assert line.startswith("read '00.csv', '01.csv', ")
+    assert line.endswith("… with delimiter ';'")
+
+
+def test_a_file_of_bad_rows_has_none(project: Path) -> None:
+    for how in ("drop", "fill"):
+        with pytest.raises(
+            ConfigurationError, match=r"^'a\.jsonl' has no rows: 'a\.jsonl' line 1 is"
+        ):
+            rows_of("a.jsonl", "{\n{\n", on_bad_row=how)
 
 
 def test_an_error_lists_up_to_five_rows(project: Path) -> None:
@@ -299,13 +343,18 @@ def test_an_error_lists_up_to_five_rows(project: Path) -> None:
         ("a.csv", 'text,label\nx,"a\ny,b\n', "quote that is not closed"),
         ("a.csv.gz", b"no gzip", "cannot read 'a.csv.gz'"),
         ("a.csv.gz", gzip.compress(CSV.encode() * 99, mtime=0)[:-20], "cannot read 'a.csv.gz'"),
-        ("a.zip", b"no zip", "cannot read"),
+        ("a.zip", b"no zip", "cannot read 'a.zip'"),
         ("a.parquet", b"no parquet", "cannot read 'a.parquet'"),
         ("a.json", "{", "cannot read 'a.json'"),
         ("a.jsonl", "", "'a.jsonl' has no rows"),
+        ("a.json", "{}", "'a.json' has no rows"),
         ("a.json", "[" * 9999, "cannot read 'a.json'"),
-        ("memory://none.csv", b"", "cannot read the train file 'memory://none.csv'"),
-        ("s3://bucket/a.csv", b"", "cannot read the train file 's3://bucket/a.csv'"),
+        ("memory://none.csv", b"", "cannot read the train file 'memory://none.csv': not found"),
+        (
+            "s3://bucket/a.csv",
+            b"",
+            "'s3://bucket/a.csv': Install s3fs to access S3: pip install s3fs",
+        ),
     ],
 )
 def test_files_that_cannot_be_read(

@@ -1,15 +1,20 @@
 """Names of files: home folder, splits in a folder, images in folders."""
 
+import shutil
 from pathlib import Path
 
+import fsspec
 import pytest
 from PIL import Image
 
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.config.compose import normalize_overrides
-from lightning_transformers.data.loading import DatasetReader, load_files, local_files
+from lightning_transformers.data.loading import DatasetReader, load_files, origins
+from lightning_transformers.data.reading.copies import Copies
 from lightning_transformers.data.reading.dialect import ReadOptions
 from lightning_transformers.data.reading.sources import split_folders
+
+COPIES = Copies(Path("cache"))
 
 
 def images(_: str) -> ReadOptions:
@@ -34,6 +39,7 @@ def paint(*names: str) -> None:
         (("train/a.csv", "val/a.csv", "test/a.csv"), {"train", "validation", "test"}),
         (("train/a.csv", "dev/a.csv", "notes.md"), {"train", "validation"}),
         (("train.csv", "valid.csv"), {"train", "validation"}),
+        (("train_a.csv", "dev_a.csv", "images/a.png"), {"train", "validation"}),
         (("train-00000-of-00002.csv", "train-00001-of-00002.csv"), {"train"}),
         (("train/a.csv", "other/a.csv"), set()),
         (("test/a.csv", "val/a.csv"), set()),
@@ -43,25 +49,49 @@ def paint(*names: str) -> None:
 )
 def test_splits_of_a_folder(files: tuple[str, ...], splits: set[str], project: Path) -> None:
     touch(*(f"corpus/{file}" for file in files))
-    found = split_folders({"train": "corpus"})
+    found = split_folders({"train": "corpus"}, COPIES)
     assert set(found) == (splits or {"train"})
     assert (found["train"] == "corpus") == (not splits)
 
 
+def test_an_archive_is_read_like_the_folder_in_it(project: Path) -> None:
+    paint(*(f"pets/{split}/{kind}/1.png" for split in ("train", "val") for kind in ("cat", "dog")))
+    touch("pets/notes.txt")
+    shutil.make_archive("all", "zip", ".", "pets")
+    found = split_folders({"train": "all.zip"}, COPIES)
+    assert found == {"train": "all.zip/train", "validation": "all.zip/val"}
+    rows = load_files(found, DatasetReader("cache"), images)["validation"]
+    assert rows.features["label"].names == ["cat", "dog"]
+    assert len(rows) == 2
+    assert origins("train", "all.zip/train", True, COPIES) == [str(project.resolve() / "all.zip")]
+
+
+def test_a_folder_of_a_url_may_consist_of_splits() -> None:
+    files = {"train/a.csv": b"", "val/a.csv": b"", "notes.md": b""}
+    fsspec.filesystem("memory").pipe({f"/splits/{name}": text for name, text in files.items()})
+    url = "memory://splits"
+    found = split_folders({"train": url}, COPIES)
+    assert found == {"train": f"{url}/train", "validation": f"{url}/val"}
+    with pytest.raises(ConfigurationError, match=r"cannot read the train file 's3://a/b': Install"):
+        split_folders({"train": "s3://a/b"}, COPIES)
+
+
 def test_a_split_that_is_named_wins(project: Path) -> None:
     touch("corpus/train/a.csv", "corpus/val/a.csv", "own.csv")
-    found = split_folders({"train": "corpus/", "validation": "own.csv"})
+    found = split_folders({"train": "corpus/", "validation": "own.csv"}, COPIES)
     assert found == {"train": "corpus/train", "validation": "own.csv"}
-    assert split_folders({"validation": "corpus"}) == {"validation": "corpus/val"}
-    assert split_folders({"predict": "corpus"}) == {"predict": "corpus"}
+    assert split_folders({"validation": "corpus"}, COPIES) == {"validation": "corpus/val"}
+    assert split_folders({"predict": "corpus"}, COPIES) == {"predict": "corpus"}
     with pytest.raises(ConfigurationError, match=r"'corpus' has no test split \(it has: train, v"):
-        split_folders({"test": "corpus"})
+        split_folders({"test": "corpus"}, COPIES)
 
 
 def test_the_home_folder(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(project))
     touch("a.csv")
-    assert local_files("train", ["~/a.csv", "a.csv"], False) == [str(project.resolve() / "a.csv")]
+    assert origins("train", ["~/a.csv", "a.csv"], False, COPIES) == [
+        str(project.resolve() / "a.csv")
+    ]
     assert normalize_overrides(["dataset.train_file=~/a.csv", "dataset.test_file=[~/a,b]"]) == [
         "dataset.train_file='~/a.csv'",
         "dataset.test_file=['~/a',b]",
@@ -82,12 +112,13 @@ def test_images_in_a_folder(project: Path) -> None:
     assert read()[1] == before
     paint("images/b/1.png")
     assert read()[1] != before
-    assert local_files("train", "images", True) == [str(project.resolve() / "images")]
+    assert origins("train", "images", True, COPIES) == [str(project.resolve() / "images")]
 
 
 def test_images_with_metadata(project: Path) -> None:
     paint("images/1.png", "images/2.png")
-    Path("images/metadata.csv").write_text("file_name,label\n2.png,x\n1.png,y\n")
+    Path("images/metadata.csv").write_text("file_name,label\n2.png,x\n1.png,y\n,x\n")
     rows = load_files({"train": "images"}, DatasetReader("cache"), images)["train"]
-    assert rows["label"] == ["x", "y"]
+    assert rows["label"] == ["x", "y", "x"]
+    assert rows[2]["image"] is None
     assert rows[0]["image"].getpixel((0, 0)) == (1, 0, 0)

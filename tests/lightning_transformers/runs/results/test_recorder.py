@@ -12,6 +12,7 @@ from lightning_transformers.config.compose import compose
 from lightning_transformers.core.prediction import interleaved
 from lightning_transformers.runs.evaluate import evaluate_from_config
 from lightning_transformers.task.nlp.text_classification import TextClassificationTransformer
+from tests.helpers.pages import Page
 
 QUIET = ("+trainer.enable_progress_bar=false", "+trainer.enable_model_summary=false")
 SETTINGS = ("experiment=smoke", "training.run_dir=run", "logger=none", "callbacks=none", *QUIET)
@@ -45,7 +46,10 @@ def test_rows_have_their_columns_label_prediction_probabilities_and_loss(project
     assert sum(right) / 5 == pytest.approx(metrics["val/accuracy"])
     for row in found:
         assert row["score"] == max(row[name] for name in classes)
-    assert Path("run/report.html").is_file()
+    report = Page(Path("run/report.html"))
+    assert report.facts["accuracy"] == f"{metrics['val/accuracy']:.3f}"
+    assert report.facts["device"] == "cpu"
+    assert "<p>validation set: 5 rows;" in report.text
 
 
 def test_rows_that_are_dropped_do_not_shift_the_others(project: Path) -> None:

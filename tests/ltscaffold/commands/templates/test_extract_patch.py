@@ -19,7 +19,7 @@ IMPORT = "from lightning_transformers.testing import TaskContract\n"
 NOISE = "        callbacks.append(WeightNoise(self.noise_std))\n"
 TARGET = "    task_class = MineTransformer\n"
 CLASS_LINE = (
-    '    """Check that the config composes and names the class, and that a batch trains."""\n\n'
+    '    """Check that the config names the class, it trains, and its hooks are called."""\n\n'
 )
 EVERY_EDIT = bool(os.environ.get("LTSCAFFOLD_EVERY_EDIT"))
 """Whether to extract each type of edit; `make sweep` does."""

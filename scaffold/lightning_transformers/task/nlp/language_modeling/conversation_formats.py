@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from lightning_transformers.base.errors import ConfigurationError, did_you_mean
+from lightning_transformers.data.texts import as_list
 
 MESSAGES = "messages"
 FORMATS = (
@@ -56,7 +57,7 @@ def messages_in(row: Mapping[str, Any], messages_column: str) -> Any:
     """
     lists = [column for column in (messages_column, MESSAGES, "conversations") if column in row]
     if lists:
-        messages = row[lists[0]]
+        messages = as_list(row[lists[0]])
     elif row.get("instruction"):
         given = [text for text in (row["instruction"], row.get("input")) if text]
         messages = [*turn("user", "\n".join(given)), *turn("assistant", row.get("output"))]

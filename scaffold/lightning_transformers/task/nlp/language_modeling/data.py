@@ -58,7 +58,7 @@ class LanguageModelingDataModule(TextDataModule):
 
     text_column: str = "text"
     """Column of the texts."""
-    block_size: int | None = None
+    block_size: PositiveInt | None = None
     """Maximum tokens in an example; None: the model's maximum input length."""
     append_eos: bool = True
     """End every row with the end-of-sequence token; disable it if a row is not a whole document."""

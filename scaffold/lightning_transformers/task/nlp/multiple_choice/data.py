@@ -10,7 +10,8 @@ from lightning_transformers.data.collators import PaddingCollator
 from lightning_transformers.data.complete import Check, missing_value, not_a_text
 from lightning_transformers.data.labels import is_unlabelled
 from lightning_transformers.data.loading import AnyDataset, column_names, shipped_files
-from lightning_transformers.data.texts import text_columns
+from lightning_transformers.data.reading.reader import names_of
+from lightning_transformers.data.texts import as_list, text_columns
 from lightning_transformers.task.nlp.multiple_choice.collate import ChoiceCollator
 from lightning_transformers.task.nlp.multiple_choice.encoding import choices_of, encode_choices
 from lightning_transformers.task.shared.text import PaddedTextDataModule
@@ -78,7 +79,7 @@ class MultipleChoiceDataModule(PaddedTextDataModule):
 
     def has_numbers(self, split: str, rows: AnyDataset) -> bool:
         """Return whether the labels are numbers in a csv or tsv, which are read as texts."""
-        is_csv = any(re.search(r"\.[ct]sv\b", file.lower()) for file in self.files_of(split))
+        is_csv = any(re.search(r"\.[ct]sv\b", file.lower()) for file in names_of(rows))
         return is_csv and self.label_column not in text_columns(rows)
 
     def choices_in(self, split: str, rows: AnyDataset) -> str | list[str]:
@@ -103,7 +104,8 @@ class MultipleChoiceDataModule(PaddedTextDataModule):
                 "set dataset.choices_column=<column of lists>, or dataset.choice_columns=[a,b]"
             )
         feature = (rows.features or {}).get(column)
-        if feature is not None and not hasattr(feature, "feature"):
+        is_list = feature is None or hasattr(feature, "feature")
+        if not is_list and not isinstance(as_list(next(iter(rows))[column]), list):
             raise ConfigurationError(
                 f"column '{column}' of the {split} set has no lists: write one column per choice "
                 "and set dataset.choice_columns=[a,b]"
@@ -140,7 +142,9 @@ class MultipleChoiceDataModule(PaddedTextDataModule):
         if self.question_column is not None:
             names["question"] = self.question_column
         given = value if isinstance(value, Mapping) else {}
-        return {str(names.get(key, key)): part for key, part in given.items()}
+        row = {str(names.get(key, key)): part for key, part in given.items()}
+        column = self.choices_column
+        return row if column not in row else {**row, column: as_list(row[column])}
 
     def input_columns(self) -> Sequence[str]:
         """Return the columns of context, question and choices."""

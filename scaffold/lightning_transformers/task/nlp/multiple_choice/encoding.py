@@ -9,7 +9,7 @@ from transformers import PreTrainedTokenizerBase
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.types import Columns
 from lightning_transformers.data.packing import token_ids
-from lightning_transformers.data.texts import tokenize
+from lightning_transformers.data.texts import as_list, tokenize
 
 BLANK = re.compile(r" *(?:(?<!\w)_+|_+(?!\w)) *")
 """Underscores as a blank, not inside a word, with the spaces around them."""
@@ -88,7 +88,7 @@ def choices_of(columns: Columns, choices: str | Sequence[str], place: str) -> li
         ConfigurationError: for a row with fewer than two choices, or an empty one before others.
     """
     if isinstance(choices, str):
-        rows = [list(row or ()) for row in columns[choices]]
+        rows = [list(as_list(row) or ()) for row in columns[choices]]
     else:
         rows = [list(row) for row in zip(*(columns[name] for name in choices), strict=True)]
     for row in rows:

@@ -1,5 +1,6 @@
 """Data module of text classification: texts or pairs of texts with labels."""
 
+import re
 import reprlib
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -18,6 +19,7 @@ from lightning_transformers.data.texts import as_list, text_columns, tokenize
 from lightning_transformers.task.shared.labels import LabelledData
 from lightning_transformers.task.shared.text import PaddedTextDataModule
 
+DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
 ProblemType = Literal["single_label_classification", "multi_label_classification", "regression"]
 
 
@@ -126,6 +128,8 @@ class TextClassificationDataModule(LabelledData, PaddedTextDataModule):
             self.problem_type = problem_type_of(values, has_classes=self.labels is not None)
             self.hparams["problem_type"] = self.problem_type
             kind = "are lists" if self.problem_type.startswith("multi") else "are classes"
+            if any(DECIMAL_COMMA.fullmatch(str(value)) for value in values):
+                kind = "are texts, since numbers have a decimal point, not a comma"
             if self.problem_type == "regression":
                 kind = "are numbers, not all of them whole"
             reason = f"the labels in '{self.label_column}' of the {split} set {kind}"

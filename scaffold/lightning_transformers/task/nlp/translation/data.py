@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, ClassVar
 
 from transformers import PreTrainedTokenizerBase
@@ -10,6 +9,7 @@ from transformers import PreTrainedTokenizerBase
 from lightning_transformers.base.errors import ConfigurationError, did_you_mean
 from lightning_transformers.base.types import Row
 from lightning_transformers.data.loading import AnyDataset, column_names, shipped_files
+from lightning_transformers.data.reading.sources import format_of
 from lightning_transformers.data.texts import text_columns
 from lightning_transformers.task.shared.seq2seq import Field, Seq2SeqDataModule
 
@@ -112,7 +112,7 @@ class TranslationDataModule(Seq2SeqDataModule):
 
     def pair_columns(self) -> tuple[str, str]:
         """Return the languages; if unset, the endings of the files, as in `train.en`."""
-        endings = [Path(str(file)).suffix[1:] for file in (self.source_file, self.target_file)]
+        endings = [format_of(str(file))[0][1:] for file in (self.source_file, self.target_file)]
         named = all(LANGUAGE.fullmatch(ending) for ending in endings) and len({*endings}) == 2
         source, target = endings if named else ("source", "target")
         return self.source_language or source, self.target_language or target

@@ -51,8 +51,8 @@ class TranslationTransformer(Seq2SeqTransformer):
         return TranslationScores(self.bleu_tokenizer, self.target_language)
 
     def target_language(self) -> str:
-        """Return the target language of the attached data."""
-        return str(self.data.languages()[1])
+        """Return the target language of the attached data; "" if BLEU does not depend on it yet."""
+        return "" if self.formulas < 2 else str(self.data.languages()[1])
 
 
 class TranslationScores(TextMetric):

@@ -1,6 +1,5 @@
 """Data module of image classification: images with labels."""
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -16,18 +15,21 @@ from transformers import BaseImageProcessor
 
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.types import Batch, Columns, Row
-from lightning_transformers.core.data import TransformerDataModule
-from lightning_transformers.data.cache import fingerprint
-from lightning_transformers.data.complete import Check
+from lightning_transformers.data.complete import Check, located
 from lightning_transformers.data.labels import LabelEncoder, distinct_values
 from lightning_transformers.data.loading import AnyDataset, shipped_files
 from lightning_transformers.data.reading.dialect import ReadOptions
+from lightning_transformers.data.reading.images import digest_of_images
+from lightning_transformers.data.reading.reader import names_of, places_of
+from lightning_transformers.data.reading.rows import FILE
+from lightning_transformers.data.reading.sources import is_url, place_of
 from lightning_transformers.data.texts import TEXT_TYPES
 from lightning_transformers.task.shared.labels import LabelledData
 from lightning_transformers.task.vision.image_classification.reading import (
     absolute_paths,
     missing_image,
     read_image,
+    stored_image,
     unreadable_image,
 )
 
@@ -69,32 +71,24 @@ class ImageClassificationDataModule(LabelledData):
         Other columns of images, such as bytes, are unchanged.
 
         Args:
-            split: name of the split, whose file paths are relative to.
+            split: name of the split; paths are relative to the folders of its files.
             rows: its raw rows.
-
-        Raises:
-            ConfigurationError: for files in several folders.
         """
-        column, files = self.image_column, super().files_of(split)
-        feature = (rows.features or {}).get(column)
+        column, feature = self.image_column, (rows.features or {}).get(self.image_column)
         if isinstance(feature, Image):
             return rows.cast_column(column, Image(decode=False))
-        if not files or getattr(feature, "dtype", "string") not in TEXT_TYPES:
+        if not self.named_files() or getattr(feature, "dtype", "string") not in TEXT_TYPES:
             return rows
         self.require_columns(split, rows, image_column=column)
-        base, *others = {os.path.dirname(file) for file in files}
-        if others:
-            raise ConfigurationError(
-                f"the files of the {split} set are in several folders, and paths of images are "
-                "relative to the folder of their file: put the files into one folder"
-            )
-        arguments = {"column": column, "base": base}
-        common: dict[str, Any] = {"batched": True, "fn_kwargs": arguments}
-        if isinstance(rows, Dataset):
-            common["new_fingerprint"] = fingerprint(
-                rows, absolute_paths, arguments, TransformerDataModule
-            )
-        return rows.map(absolute_paths, **common)
+        copies = self.reader.copies
+        bases = ["" if is_url(n) else str(place_of(n, copies).parent) for n in names_of(rows)]
+        resolve = partial(absolute_paths, column=column, bases=bases)
+        if not isinstance(rows, Dataset):
+            return rows.map(resolve, batched=True, features=rows.features)
+        places = places_of(rows, range(len(rows))) or ()
+        paths = resolve({column: rows[column], FILE: [file for file, _ in places]})[column]
+        made = rows.add_column(FILE, paths).remove_columns(column).rename_column(FILE, column)
+        return Dataset(made.data, made.info, fingerprint=digest_of_images(rows, paths))
 
     def files_of(self, split: str) -> list[str]:
         """Return the file or folder of a split, and the images whose paths the file contains."""
@@ -102,8 +96,10 @@ class ImageClassificationDataModule(LabelledData):
         rows = self.loaded_dataset[split] if files else None
         if not isinstance(rows, Dataset):
             return files
-        named = getattr(rows.features[self.image_column], "dtype", None) in TEXT_TYPES
-        return [*files, *rows[self.image_column]] if named else files
+        if getattr(rows.features[self.image_column], "dtype", None) not in TEXT_TYPES:
+            return files
+        unpacked = str(self.reader.folder)
+        return [*files, *(path for path in rows[self.image_column] if unpacked not in path)]
 
     def process_split(self, split: str, rows: AnyDataset) -> AnyDataset:
         """Return rows that are decoded into `image` and `labels` on access."""
@@ -117,8 +113,12 @@ class ImageClassificationDataModule(LabelledData):
         if isinstance(rows, IterableDataset):
             return self.map_rows(split, rows, encode)
         if labels is not None:  # report an unknown label before the first step
-            for value in distinct_values(rows, self.label_column):
-                labels(value)
+            encode_labels = partial(encoded_labels, labels=labels, column=self.label_column)
+            try:
+                encode_labels({self.label_column: distinct_values(rows, self.label_column)})
+            except ConfigurationError as error:
+                named = rows.select_columns(self.label_column)
+                raise located(error, split, named, encode_labels, len(rows)) from error
         return rows.with_transform(encode)
 
     @property
@@ -154,8 +154,7 @@ class ImageClassificationDataModule(LabelledData):
     def predict_dataset(self, inputs: Sequence[object]) -> Dataset:
         """Return inputs as a dataset of images as `datasets` stores them: `bytes` and `path`."""
         rows = self.predict_rows(inputs)
-        encode = Image().encode_example
-        return Dataset.from_list([{c: encode(value) for c, value in row.items()} for row in rows])
+        return Dataset.from_list([{c: stored_image(v) for c, v in row.items()} for row in rows])
 
 
 def encode_images(
@@ -183,7 +182,12 @@ def encode_images(
         images = [ImageOps.mirror(i) if torch.rand(()) < 0.5 else i for i in images]
     if label is None or labels is None:
         return {"image": images}
-    return {"image": images, "labels": [labels(value) for value in columns[label]]}
+    return {"image": images, "labels": encoded_labels(columns, labels=labels, column=label)}
+
+
+def encoded_labels(columns: Columns, *, labels: LabelEncoder, column: str) -> list[int]:
+    """Return the ids of the classes in a column."""
+    return [labels(value) for value in columns[column]]
 
 
 def collate(examples: Sequence[Row], processor: BaseImageProcessor) -> Batch:

@@ -1,26 +1,32 @@
 """Read images from files and bytes."""
 
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any, cast
 
+from datasets import Image as ImageFeature
 from PIL import Image, ImageOps
 
 from lightning_transformers.base.errors import ConfigurationError, first_line
 from lightning_transformers.base.types import Columns
+from lightning_transformers.data.reading.rows import FILE
 
 
-def absolute_paths(columns: Columns, *, column: str, base: str) -> Columns:
-    """Return a column of paths made absolute, for `Dataset.map(batched=True)`.
+def absolute_paths(columns: Columns, *, column: str, bases: Sequence[str]) -> Columns:
+    """Return columns with paths made absolute, for `Dataset.map(batched=True)`.
 
     Args:
-        columns: the rows.
+        columns: the rows, with the number of each one's file as `FILE`.
         column: column of the paths; other values than texts are unchanged.
-        base: the folder to which the paths are relative.
+        bases: by file, the folder to which paths are relative; "": they are unchanged.
     """
-    values = columns[column]
-    return {column: [str(Path(base, v)) if isinstance(v, str) else v for v in values]}
+    paths = [
+        os.path.join(bases[file], value) if isinstance(value, str) else value
+        for value, file in zip(columns[column], columns[FILE], strict=True)
+    ]
+    return {**columns, column: paths}
 
 
 def read_image(value: Any) -> Image.Image:
@@ -53,6 +59,15 @@ def read_image(value: Any) -> Image.Image:
         raise ConfigurationError(
             f"cannot read the image {name}: {first_line(error)} (replace it, or remove its row)"
         ) from error
+
+
+def stored_image(value: Any) -> Any:
+    """Return an image to predict on as `datasets` stores it: `bytes` and `path`."""
+    if not isinstance(value, Image.Image):
+        return ImageFeature().encode_example(value)
+    content = BytesIO()
+    to_rgb(value).save(content, "png", compress_level=0)  # compression would take most of the time
+    return {"bytes": content.getvalue(), "path": None}
 
 
 def missing_image(value: Any) -> str | None:

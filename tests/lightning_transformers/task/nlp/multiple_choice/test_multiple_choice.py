@@ -115,6 +115,8 @@ def test_every_form_of_a_file_gives_the_same_examples(kind: str, tmp_path: Path)
     labels = [forms.get(kind, row["choices"])[row["label"]] for row in ROWS]
     rows = [{**row, "label": label} for row, label in zip(ROWS, labels, strict=True)]
     assert examples(data_module(write(tmp_path / "race.jsonl", rows))) == expected
+    texts = [{**row, "choices": str(row["choices"])} for row in rows]
+    assert examples(data_module(write(tmp_path / "race.csv", texts))) == expected
     swag = write(tmp_path / "swag.csv", [as_swag(row) for row in rows])
     assert examples(data_module(swag, **SWAG)) == expected
 
@@ -169,7 +171,7 @@ def test_input_without_choices_is_refused(value: Any) -> None:
 
 
 MISTAKES: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
-    "text for a list": ({"choices": '["a", "b"]'}, {}, "has no lists: write one column per choice"),
+    "text for a list": ({"choices": "a or b"}, {}, "has no lists: write one column per choice"),
     "one choice": ({"choices": ["a"]}, {}, "has the choices ['a']: give at least 2"),
     "no column": ({}, {"choices_column": "options"}, "or dataset.choice_columns=[a,b]"),
     "gap": ({"choices": ["a", None, "c"]}, {}, "has an empty choice before others"),

@@ -250,5 +250,7 @@ def test_bleu_splits_the_target_language(
     expected = corpus_bleu(pair[:1], [pair[1:]], tokenize=tokenizer, force=True).score
     assert bleu == [pytest.approx(expected)] * 2
     (message,) = [m for m in caplog.messages if m.startswith("BLEU of")]
+    task.formulas = 1
+    assert task.text_metric().score([pair]) == TranslationScores("13a").score([pair])
     assert f"'{language}': task.bleu_tokenizer={tokenizer}" in message
     assert ('pip install "sacrebleu[ja]"' in message) == (language == "ja_XX")

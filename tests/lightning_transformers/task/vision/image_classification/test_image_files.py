@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,39 @@ def test_every_source_gives_the_same_batches(kind: str, streaming: bool, project
     assert data.class_names() == CLASSES
 
 
+@pytest.mark.parametrize("streaming", [False, True])
+def test_paths_start_from_the_folder_of_their_file(streaming: bool, project: Path) -> None:
+    for number, folder in enumerate("ab"):
+        (project / folder).mkdir()
+        image(number).save(project / folder / "1.png")
+        (project / folder / "own.csv").write_text(f"image,label\n1.png,{CLASSES[number]}\n")
+    files = {"train_file": ["a/own.csv", "b/own.csv"], "validation_file": "*/own.csv"}
+    data = data_module(**files, labels=CLASSES, streaming=streaming)
+    (batch,) = validation_batches(data)
+    expected = PROCESSOR([image(number) for number in range(2)], return_tensors="pt")
+    assert torch.equal(batch["pixel_values"], expected["pixel_values"])
+    assert batch["labels"].tolist() == [0, 1]
+    (project / "a" / "images.csv").write_text("image\n1.png\n")
+    (row,) = data_module(predict_file="a/images.csv", streaming=streaming).raw_dataset["predict"]
+    assert row == {"image": str(project / "a" / "1.png")}
+
+
+def test_a_replaced_image_changes_the_cache_key(project: Path) -> None:
+    """Without it, rows that `clean_row` has made from the former image would be read."""
+    file = write("csv", write_photos(project))
+
+    def key() -> str:
+        return str(data_module(train_file=file).load_dataset()["train"]._fingerprint)
+
+    before = key()
+    assert key() == before
+    (photo, *_) = sorted(project.rglob("*.png"))
+    content, times = photo.read_bytes(), photo.stat()
+    photo.write_bytes(content[:-1] + b"!")
+    os.utime(photo, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert key() != before
+
+
 def test_every_kind_of_image_becomes_rgb(tmp_path: Path) -> None:
     """A picture of 16 bits keeps its greys, one that a camera has turned is turned back."""
     grey = np.arange(4, dtype=np.uint8).reshape(2, 2) * 60
@@ -88,9 +122,16 @@ MISTAKES: dict[str, tuple[str, str]] = {
         "image,label\nno.png,train\n",
         "line 2 has an image that does not exist, '{folder}/no.png',",
     ),
-    "unknown class": ("image,label\nok.png,trian\n", "(did you mean 'train'?)"),
+    "unknown class": (
+        "image,label\nok.png,train\nok.png,trian\n",
+        "own.csv' line 3: the label 'trian' in column 'label' of the validation set is none of the "
+        "3 classes (did you mean 'train'?)",
+    ),
     "no label": ("image,label\nok.png,\n", "the label 'None' in column 'label'"),
-    "other column": ("img,label\nok.png,train\n", "no column 'image' (its columns: img, label)"),
+    "other column": (
+        "img,label\nok.png,train\n",
+        "no column 'image' (its columns: img, label; read with",
+    ),
     "numbers": ("image,label\n1,train\n", "an image that does not exist, '{folder}/1',"),
     "broken image": ("image,label\nbad.png,train\n", "cannot read the image '{folder}/bad.png': "),
 }

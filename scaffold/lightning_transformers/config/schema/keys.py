@@ -1,0 +1,42 @@
+"""Keys of the config that no class takes: those of the top level and of `training`."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import PositiveInt
+
+from lightning_transformers.base.value_types import Seed, Workers
+
+
+@dataclass
+class TopLevel:
+    """Keys of `config.yaml` besides the groups."""
+
+    checkpoint_path: str | None = None
+    """Checkpoint to resume, evaluate, predict with or export."""
+    resume: Literal["auto"] | None = None
+    """Whether to resume from the newest checkpoint in the run folder."""
+    x: Any = None
+    """Text, image or mapping to predict on."""
+    output_file: str | None = None
+    """File for the predictions on `dataset.predict_file`: csv, jsonl or parquet."""
+    export_dir: str = "exported"
+    """Folder to export to."""
+
+
+@dataclass
+class Training:
+    """The group `training`."""
+
+    seed: Seed = 0
+    """Seed of all random numbers."""
+    batch_size: PositiveInt = 16
+    """Rows in a batch, per device."""
+    num_workers: Workers = 0
+    """Dataloader processes per device."""
+    validate_before_fit: bool = False
+    """Whether to log the validation metrics of the untrained model."""
+    run_test_after_fit: bool = False
+    """Whether to evaluate the best checkpoint on the test or validation set."""
+    run_dir: str = ""
+    """Folder of the run."""
