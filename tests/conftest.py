@@ -34,6 +34,7 @@ os.environ.update(ISOLATED)
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
+@pytest.hookimpl(optionalhook=True)  # for -p no:xdist
 def pytest_xdist_auto_num_workers() -> int:
     """Return three workers for two cores: a third of the time, a worker waits for a command."""
     return (os.cpu_count() or 1) * 3 // 2

@@ -72,7 +72,6 @@ def export(script: str | None = None) -> None:
 
 def rerun(script: str | None = None) -> None:
     """Repeat the run whose folder the command line names; `script` as in `train`."""
-    use_utf8()
     check_installation(script)
     with NamedShadowing():
         from lightning_transformers.runs.rerun_command import run_command
@@ -82,7 +81,6 @@ def rerun(script: str | None = None) -> None:
 
 def compare() -> None:
     """Compare the runs whose folders the command line names."""
-    use_utf8()
     check_installation(None)
     with NamedShadowing():
         from lightning_transformers.reports.compare_command import run_command
@@ -109,7 +107,6 @@ def schema(script: str | None = None) -> None:
 
 
 def _run(command: str, script: str | None, *, keeps_files: bool = True) -> None:
-    use_utf8()
     check_installation(script)
 
     def function(config: DictConfig) -> None:
@@ -134,7 +131,7 @@ def use_utf8() -> None:
 
 
 def check_installation(script: str | None) -> None:
-    """Exit with status 2 and one line if the installed packages do not fit.
+    """Exit with status 2 and one line if the installed packages do not fit; see `use_utf8`, too.
 
     A package of the training stack is missing, the project needs a newer version of this package,
     or lightning-transformers, which has a package of the same name, is installed.
@@ -143,6 +140,7 @@ def check_installation(script: str | None) -> None:
         script: the file in the project that was started; without it, the project is in the
             working directory.
     """
+    use_utf8()
     missing = [name for name in STACK if find_spec(name) is None]
     if missing:
         _exit(f'{", ".join(missing)} not installed: pip install "ltscaffold[train]"')

@@ -13,7 +13,7 @@ ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 CODE = """
 import sys
 from lightning_transformers import cli
-cli.check_installation = lambda script: sys.exit(f"{sys.flags.utf8_mode} {sys.argv[1:]} \\u2022")
+cli.check_version = lambda project: sys.exit(f"{sys.flags.utf8_mode} {sys.argv[1:]} \\u2022")
 cli.COMMAND()
 """
 
