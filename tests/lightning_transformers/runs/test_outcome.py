@@ -73,7 +73,8 @@ def test_a_fit_before_the_first_validation(
     best = torch.load(tmp_path / "checkpoints/best.ckpt", weights_only=True)
     assert best["global_step"] == 3
     assert {path.name for path in tmp_path.iterdir()} == {
-        *("checkpoints", "config.yaml", "manifest.yaml", "metrics.csv")
+        *("checkpoints", "config.yaml", "manifest.yaml", "metrics.csv"),
+        *("predictions.parquet", "report.html", "report_pictures"),
     }
 
 
