@@ -47,7 +47,7 @@ SAME_NAMES = {
         "source_code",
         "types",
     ),
-    "hydra_app": ("arguments", "checks", "legacy", "targets"),
+    "hydra_app": ("checks", "legacy", "targets"),
     "manifest": (
         "code",
         "config",

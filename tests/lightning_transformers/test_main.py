@@ -26,7 +26,11 @@ def started(*arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "no command given (known: compare, evaluate, explain, export, predict, rerun, train)"),
+        (
+            (),
+            "no command given "
+            "(known: compare, evaluate, explain, export, predict, rerun, schema, train)",
+        ),
         (("trian",), "'trian' is not a command (did you mean 'train'?)"),
         (("export", "+task=nlp/translation"), "nothing to export: give +checkpoint_path=<file>"),
     ],

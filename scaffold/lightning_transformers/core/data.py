@@ -476,8 +476,9 @@ class TransformerDataModule(DataLoaders):
 
     def _complete(self, split: str, rows: AnyDataset) -> AnyDataset:
         checks = {} if split == "predict" else self.required_columns(split, rows)
-        complete = complete_rows if isinstance(rows, Dataset) else complete_stream
-        return complete(split, rows, checks, self.on_bad_row)
+        if isinstance(rows, Dataset):
+            return complete_rows(split, rows, checks, self.on_bad_row)
+        return complete_stream(split, rows, checks, self.on_bad_row, not self._cleans)
 
     def _cleaned(self, split: str, rows: AnyDataset) -> AnyDataset:
         arguments: dict[str, Any] = {"keep_columns": True, "clean_row": self.clean_row}

@@ -2,12 +2,14 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
 from datasets import Dataset, Features, IterableDataset, Json
 
 from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.base.types import Columns
 from lightning_transformers.data.loading import all_columns
 from lightning_transformers.data.reading.reader import names_of, places_of
 from lightning_transformers.data.reading.report import OnBadRow, Report
@@ -18,6 +20,8 @@ Check = Callable[[Any], str | None]
 Place = tuple[int, int]
 """A file and a line in it."""
 
+ROW = "__row__"
+"""Column of the indices of the rows of a table."""
 TEXTS = "__texts__"
 """Column of texts that replace those of another."""
 
@@ -156,9 +160,20 @@ def located(
 
 
 def complete_stream(
-    split: str, rows: IterableDataset, checks: Mapping[str, Check], on_bad_row: OnBadRow
+    split: str,
+    rows: IterableDataset,
+    checks: Mapping[str, Check],
+    on_bad_row: OnBadRow,
+    of_files: bool = True,
 ) -> IterableDataset:
     """Return a stream without bad rows, or with empty texts in these; see `complete_rows`.
+
+    Args:
+        split: its name, for messages.
+        rows: the stream.
+        checks: check by column, see `bad_rows`.
+        on_bad_row: what to do.
+        of_files: whether the rows are as they were read, not cleaned by a function.
 
     Raises:
         ConfigurationError: when it is read, for bad rows that are an error.
@@ -168,14 +183,14 @@ def complete_stream(
         return rows
     names, unit = (names_of(rows), "line") if hidden else ([f"{split} set"], "row")
     features = rows.features and {k: v for k, v in rows.features.items() if k not in hidden}
-    # Tables, since Python rows would lose their common type.
-    checked = rows.with_format("arrow").map(
-        StreamCheck(checks, Report(names, on_bad_row, unit), rows.features),
-        batched=True,
-        remove_columns=hidden,
-        features=features and Features(features),
-    )
-    return checked.with_format(None)
+    check = StreamCheck(checks, Report(names, on_bad_row, unit))
+    arguments: dict[str, Any] = {"batched": True, "remove_columns": hidden}
+    arguments["features"] = features and Features(features)
+    if not of_files or not rows.features:
+        return rows.map(check, **arguments)
+    # Tables, since Python rows would lose the types that the rows of a file have in common.
+    check_table = partial(check.of_table, features=rows.features)
+    return rows.with_format("arrow").map(check_table, **arguments).with_format(None)
 
 
 class StreamCheck:
@@ -189,37 +204,27 @@ class StreamCheck:
         ConfigurationError: for bad rows that are an error.
     """
 
-    def __init__(
-        self, checks: Mapping[str, Check], report: Report, features: Features | None
-    ) -> None:
-        self.checks, self.report, self.features = checks, report, features or {}
+    def __init__(self, checks: Mapping[str, Check], report: Report) -> None:
+        self.checks, self.report = checks, report
         self.seen = self.logged = 0
         self.places: set[Place] = set()
         """Places of bad rows, which each epoch meets again."""
 
-    def __call__(self, table: pa.Table) -> pa.Table:
-        """Return the rows of a batch without bad ones, or with empty texts in these."""
-        names = table.column_names
-        files = table[FILE].to_pylist() if FILE in names else [0] * len(table)
-        first = self.seen + 1
-        lines = table[LINE].to_pylist() if LINE in names else range(first, first + len(table))
+    def __call__(self, columns: Columns) -> Columns:
+        """Return the columns of a batch without `FILE` and `LINE`, and without bad rows."""
+        size = len(next(iter(columns.values()), ()))
+        files = columns.get(FILE, [0] * size)
+        lines = columns.get(LINE, range(self.seen + 1, self.seen + size + 1))
         places = list(zip(files, lines, strict=True))
-        self.seen += len(table)
+        self.seen += size
+        kept = {name: list(values) for name, values in columns.items() if name not in (FILE, LINE)}
         report, bad, unfillable = self.report, dict[int, str](), dict[int, str]()
-        for name in self.checks.keys() & {*names}:
-            check = self.checks[name]
-            types = Features({k: v for k, v in self.features.items() if k == name})
-            values = types.decode_batch({name: table[name].to_pylist()})[name]
-            faults = {
-                number: fault for number, value in enumerate(values) if (fault := check(value))
-            }
-            found = bad if check in TEXT_CHECKS else unfillable
-            found |= {n: f"has {fault} in column '{name}'" for n, fault in faults.items()}
-            if faults and report.on_bad_row == "fill" and check in TEXT_CHECKS:
-                filled = ["" if number in faults else v for number, v in enumerate(values)]
-                encoded = types.encode_batch({name: filled})[name]
-                field = table.schema.field(name)
-                table = table.set_column(names.index(name), field, pa.array(encoded, field.type))
+        for name, check in self.checks.items():
+            for number, value in enumerate(kept.get(name, ())):
+                if fault := check(value):
+                    found = bad if check in TEXT_CHECKS else unfillable
+                    found[number] = f"has {fault} in column '{name}'"
+                    kept[name][number] = ""
         if report.on_bad_row == "fill" and unfillable:
             report, bad = Report(report.names, "error", report.unit), {}
         bad = bad | unfillable
@@ -233,8 +238,25 @@ class StreamCheck:
             self.logged = report.rejected
             log.info("%s", report.losses()[-1])
         if report.on_bad_row != "drop" or not bad:
-            return table
-        return table.take([number for number in range(len(table)) if number not in bad])
+            return kept
+        return {k: [v for n, v in enumerate(values) if n not in bad] for k, values in kept.items()}
+
+    def of_table(self, table: pa.Table, features: Features) -> pa.Table:
+        """Return the rows of a table without bad ones, or with empty texts in these.
+
+        Args:
+            table: rows, of whose columns only those with checks become Python values.
+            features: the types of the columns.
+        """
+        names = [n for n in table.column_names if n in {*self.checks, FILE, LINE}]
+        columns = features.decode_batch(table.select(names).to_pydict())
+        checked = dict(self({**columns, ROW: list(range(len(table)))}))
+        table = table.take(checked.pop(ROW))
+        for name in checked if self.report.on_bad_row == "fill" else ():
+            texts = Features({name: features[name]}).encode_batch({name: checked[name]})[name]
+            field, index = table.schema.field(name), table.column_names.index(name)
+            table = table.set_column(index, field, pa.array(texts, field.type))
+        return table
 
 
 def with_texts(rows: Dataset, checks: Mapping[str, Check], fill: bool) -> Dataset:
