@@ -86,6 +86,7 @@ CALLBACK = ComponentType(
         {"any", "autosave", "batch", "callback", "lightning_module", "optimizer"}
     )
     | {"trainer", "checkpoint", "compile", "early_stopping", "ema_weights", "epoch_statistics"}
+    | {"final_validation", "run_log"}
     | {"freeze_embeddings", "gradient_checkpointing", "gradual_unfreezing", "loss_curve"}
     | {"lr_monitor", "none", "progress_bar", "pruning", "tensor", "throughput", "weight_noise"},
 )
