@@ -45,7 +45,7 @@ class Job:
         """
         job = HydraConfig.get()
         for handler in logging.root.handlers:
-            if not isinstance(handler, logging.FileHandler):
+            if getattr(handler, "stream", sys.stdout) in (sys.stdout, sys.stderr):
                 handler.addFilter(is_for_console)
         try:
             with share_job(config), log_warnings() if self.keeps_files else nullcontext():

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import AddedToken
 from tokenizers.processors import ByteLevel
@@ -206,6 +206,7 @@ def test_the_mask_of_transformers_learns_what_the_user_says() -> None:
     assert learned_of(tokenizer, messages) == "Hello. </s>Fine.</s>"
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(max_size=12), min_size=1, max_size=4), st.sampled_from([True, False]))
 def test_marks_and_prompts_agree(answers: list[str], trim: bool) -> None:
     """For any answers, a template gives the same labels with and without marks."""
