@@ -58,7 +58,13 @@ class Interrupts(Checkpoint):
 def train(folder: Path, *overrides: str) -> int:
     """Train in a child process and return its exit status."""
     config = compose([*COMMON, f"training.run_dir={folder}", *overrides])
-    return in_child(lambda: train_from_config(config), folder.parent / "end.pt")
+
+    def run() -> dict[str, float]:
+        # A shell ignores SIGINT in commands that it starts in the background.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        return train_from_config(config)
+
+    return in_child(run, folder.parent / "end.pt")
 
 
 def interrupted(hook: str, step: int, number: int) -> list[str]:
