@@ -87,12 +87,11 @@ def disk_full(error: BaseException | None, file: str | None = None) -> str | Non
         error: the error.
         file: the file, if the error does not name it.
     """
-    while error is not None:
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            name = error.filename or file
+    for cause in causes(error):
+        if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT):
+            name = cause.filename or file
             return (
-                f"cannot write {repr(name) if name else 'a file'}: {os.strerror(error.errno)}; "
+                f"cannot write {repr(name) if name else 'a file'}: {os.strerror(cause.errno)}; "
                 "free space, and continue with resume=auto"
             )
-        error = error.__cause__ or error.__context__
     return None

@@ -1,8 +1,10 @@
 """The files of a run folder."""
 
+import csv
 import logging
 import os
 import shutil
+from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 from typing import Any, NotRequired, TypeAlias, TypedDict
@@ -24,6 +26,17 @@ REPORT = "report.html"
 PICTURES = "report_pictures"
 PROBABILITY = "probability_"
 """Start of the name of a column with the probability of a class."""
+STACK = (
+    "python",
+    "ltscaffold",
+    "torch",
+    "pytorch-lightning",
+    "transformers",
+    "datasets",
+    "tokenizers",
+    "peft",
+)
+"""What a manifest names first among its versions."""
 INITIAL_FILES = {".hydra", CONFIG, MANIFEST}
 RUNNING, FINISHED, STOPPED, INTERRUPTED, FAILED, KILLED = STATUSES = (
     *("running", "finished", "stopped early", "interrupted", "failed", "killed"),
@@ -224,3 +237,13 @@ def status_of(folder: Path) -> str:
     manifest = read_manifest(folder / MANIFEST)
     known = manifest.get("status") or (FINISHED if "metrics" in manifest else RUNNING)
     return KILLED if known == RUNNING and not is_locked(folder) else known
+
+
+def logged_cells(table: Path) -> Iterator[tuple[int, str, str]]:
+    """Yield step, name and value of each cell of a `metrics.csv`, which may be missing."""
+    if not table.is_file():
+        return
+    with table.open(newline="") as stream:
+        for row in csv.DictReader(stream):
+            step = int(row.pop("step"))
+            yield from ((step, name, value) for name, value in row.items() if value)

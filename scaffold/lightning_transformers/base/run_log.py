@@ -2,6 +2,8 @@
 
 import logging
 import sys
+from collections.abc import Mapping
+from typing import Any
 
 LOG = logging.getLogger("lightning_transformers.run")
 
@@ -37,3 +39,8 @@ def log_for_file(level: int, line: str, error: BaseException | None = None) -> N
 def is_for_console(record: logging.LogRecord) -> bool:
     """Filter of console handlers: return False for a record of the log file only."""
     return not getattr(record, "file_only", False)
+
+
+def in_one_line(metrics: Mapping[str, Any]) -> str:
+    """Return metrics, each a scalar, as one line with four significant digits."""
+    return ", ".join(f"{name} {float(value):.4g}" for name, value in metrics.items())

@@ -10,7 +10,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.trainer.states import TrainerFn
 from pytorch_lightning.utilities import rank_zero_only
 
-from lightning_transformers.base.run_log import log_detail
+from lightning_transformers.base.run_log import in_one_line, log_detail
 from lightning_transformers.training.trainer_fields import fields
 
 MIB = 2**20
@@ -95,7 +95,7 @@ class RunLog(Callback):
             "step %s, epoch %d: %s, lr %.3g; %s%s",
             f"{step} of {steps}" if steps else step,
             trainer.current_epoch + 1,
-            in_words(values),
+            in_one_line(values) or "no metric",
             rate,
             duration(seconds),
             "" if left is None else f", {duration(left)} left",
@@ -110,7 +110,7 @@ class RunLog(Callback):
             when = f"at step {trainer.global_step}"
             if trainer.state.fn != TrainerFn.FITTING:
                 when = "before the fit"
-            log_detail("validation %s: %s", when, in_words(values))
+            log_detail("validation %s: %s", when, in_one_line(values) or "no metric")
 
 
 def steps_of(trainer: Trainer) -> int | None:
@@ -131,11 +131,6 @@ def bytes_of_optimizer(trainer: Trainer) -> int:
         if not optimizer.state:
             total += values * sum(p.numel() * p.element_size() for p in parameters)
     return total
-
-
-def in_words(metrics: dict[str, Any]) -> str:
-    """Return metrics, each a scalar, with four significant digits."""
-    return ", ".join(f"{name} {float(value):.4g}" for name, value in metrics.items()) or "no metric"
 
 
 def duration(seconds: float) -> str:

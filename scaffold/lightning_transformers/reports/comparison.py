@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from lightning_transformers.base.run_folder import STACK
 from lightning_transformers.config.provenance import leaves
 from lightning_transformers.reports.charts import curves
 from lightning_transformers.reports.page import write_page
 from lightning_transformers.reports.parts import Part, Section, Table
 from lightning_transformers.reports.redaction import public
-from lightning_transformers.reports.run_files import VERSIONS, RunFiles
+from lightning_transformers.reports.run_files import RunFiles
 
 UNCOMPARED = ("training.run_dir", "trainer.default_root_dir", "hydra")
 """Settings that always differ."""
@@ -43,7 +44,7 @@ class Comparison:
             {
                 "status": run.manifest.get("status"),
                 "commit": str((run.manifest.get("git") or {}).get("commit") or "")[:12] or None,
-                **{name: run.manifest.get("versions", {}).get(name) for name in VERSIONS},
+                **{name: run.manifest.get("versions", {}).get(name) for name in STACK},
                 "device": run.manifest.get("training", {}).get("device"),
             }
             for run in self.runs

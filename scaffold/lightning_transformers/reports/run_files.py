@@ -1,9 +1,8 @@
 """The files of a run folder as a report reads them."""
 
-import csv
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -20,23 +19,13 @@ from lightning_transformers.base.run_folder import (
     PREDICTIONS,
     PROBABILITY,
     archived,
+    logged_cells,
     read_manifest,
 )
 from lightning_transformers.reports.picture import Point
 
 ABOUT = "lightning_transformers"
 """Key of the facts in the metadata of `predictions.parquet`, as JSON."""
-VERSIONS = (
-    "python",
-    "ltscaffold",
-    "torch",
-    "pytorch-lightning",
-    "transformers",
-    "datasets",
-    "tokenizers",
-    "peft",
-)
-"""Packages whose versions a report shows."""
 OWN = ("label", "prediction", "score", "loss", "exact_match", "f1", "targets", "prompt")
 """Columns that an evaluation adds to those of the data."""
 
@@ -70,8 +59,9 @@ class RunFiles:
         """The finite logged values of each metric by step, those of a resumed run joined."""
         found: dict[str, dict[int, float]] = {}
         for table in (*archived(self.folder / METRICS), self.folder / METRICS):
-            for step, name, value in cells(table):
-                found.setdefault(name, {})[step] = value
+            for step, name, value in logged_cells(table):
+                if math.isfinite(number := float(value)):
+                    found.setdefault(name, {})[step] = number
         return {name: sorted(points.items()) for name, points in found.items() if name != "epoch"}
 
     @cached_property
@@ -79,18 +69,6 @@ class RunFiles:
         """The recorded predictions."""
         file = self.folder / PREDICTIONS
         return Evaluation(pq.read_table(file)) if file.is_file() else None
-
-
-def cells(table: Path) -> Iterator[tuple[int, str, float]]:
-    """Yield step, name and value of each finite number in a `metrics.csv`."""
-    if not table.is_file():
-        return
-    with table.open(newline="") as stream:
-        for row in csv.DictReader(stream):
-            step = int(row.pop("step"))
-            for name, value in row.items():
-                if value and math.isfinite(number := float(value)):
-                    yield step, name, number
 
 
 @dataclass(frozen=True)

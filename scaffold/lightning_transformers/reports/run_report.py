@@ -4,13 +4,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lightning_transformers.base.run_folder import REPORT
+from lightning_transformers.base.run_folder import REPORT, STACK
 from lightning_transformers.reports.charts import curves
 from lightning_transformers.reports.page import write_page
 from lightning_transformers.reports.parts import Facts, Part, Section, Table
 from lightning_transformers.reports.picture import Point
 from lightning_transformers.reports.redaction import public, public_command
-from lightning_transformers.reports.run_files import VERSIONS, RunFiles
+from lightning_transformers.reports.run_files import RunFiles
 from lightning_transformers.reports.sections import Thumbnails, evaluation_sections
 
 LARGE = 8
@@ -125,7 +125,7 @@ def setting_parts(run: RunFiles, changed: Changed) -> list[Part]:
 def environment_parts(run: RunFiles) -> list[Part]:
     """Return versions, machine, devices, seeds and the state of the code."""
     known = run.manifest
-    versions = {name: v for name in VERSIONS if (v := known.get("versions", {}).get(name))}
+    versions = {name: v for name in STACK if (v := known.get("versions", {}).get(name))}
     git = known.get("git") or {}
     facts = {
         **versions,

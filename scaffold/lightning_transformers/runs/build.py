@@ -205,7 +205,7 @@ def restore(config: DictConfig) -> tuple[TaskTransformer, TransformerDataModule]
     attention = config.backbone.get("attn_implementation")
     model = load_checkpoint(cls, path, trusted, attention, **stated_hyperparameters(cls, config))
     processor = instantiate("tokenizer", config.tokenizer, backbone=asdict(model.backbone))
-    return model, build_data(config, processor, recorded_hyperparameters(path))
+    return model, build_data(config, processor, recorded_hyperparameters(read_checkpoint(path)))
 
 
 def restore_former(config: DictConfig, path: str) -> tuple[TaskTransformer, TransformerDataModule]:
@@ -334,15 +334,11 @@ def absolute_paths(values: Mapping[str, Any], directory: Path) -> dict[str, Any]
     }
 
 
-def recorded_hyperparameters(path: str) -> dict[str, object]:
-    """Return the hyperparameters of the data module that a checkpoint records, or an empty dict.
-
-    Raises:
-        ConfigurationError: if the file is not a checkpoint.
-    """
+def recorded_hyperparameters(checkpoint: Mapping[str, Any]) -> dict[str, object]:
+    """Return the hyperparameters of the data module that a checkpoint records, or an empty dict."""
     from pytorch_lightning import LightningDataModule
 
-    return dict(read_checkpoint(path).get(LightningDataModule.CHECKPOINT_HYPER_PARAMS_KEY, {}))
+    return dict(checkpoint.get(LightningDataModule.CHECKPOINT_HYPER_PARAMS_KEY, {}))
 
 
 def task_class(config: DictConfig) -> type[TaskTransformer]:

@@ -109,7 +109,7 @@ def load(
         if folder
         else task.load_processor()
     )
-    recorded = recorded_hyperparameters(checkpoint)
+    recorded = recorded_hyperparameters(read_checkpoint(checkpoint))
     known = declared_hyperparameters(data_class, TransformerDataModule) & recorded.keys()
     values = absolute_paths({name: recorded[name] for name in known}, directory)
     return task, data_class(processor, **values)

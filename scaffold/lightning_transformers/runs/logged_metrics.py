@@ -1,12 +1,11 @@
 """The logged metrics of a run, and where those of two runs differ."""
 
-import csv
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from lightning_transformers.base.run_folder import METRICS, archived
+from lightning_transformers.base.run_folder import METRICS, archived, logged_cells
 
 MEASURED = ("throughput/", "DeviceStatsMonitor.")
 """Prefixes of metrics of time and memory, which differ from run to run."""
@@ -52,7 +51,7 @@ def logged(folder: Path, last: Mapping[str, float]) -> Logged:
     for name, number in last.items():
         found[END, name] = {repr(float(number)): None}
     for table in (*archived(folder / METRICS), folder / METRICS):
-        for at, name, value in _cells(table):
+        for at, name, value in logged_cells(table):
             found.setdefault((at, name), {})[value] = None
     return {key: [*values] for key, values in found.items() if not key[1].startswith(MEASURED)}
 
@@ -70,12 +69,3 @@ def compare(then: Logged, now: Logged) -> list[Difference]:
         if values[0] != values[1]:
             first.setdefault(name, Difference(name, step, *values))
     return list(first.values())
-
-
-def _cells(table: Path) -> Iterator[tuple[int, str, str]]:
-    if not table.is_file():
-        return
-    with table.open(newline="") as stream:
-        for row in csv.DictReader(stream):
-            step = int(row.pop("step"))
-            yield from ((step, name, value) for name, value in row.items() if value)

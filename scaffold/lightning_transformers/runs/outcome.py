@@ -19,6 +19,7 @@ from lightning_transformers.base.run_folder import (
     STOPPED,
     Manifest,
 )
+from lightning_transformers.base.run_log import in_one_line
 from lightning_transformers.config.error_messages import user_error
 from lightning_transformers.config.exit_status import is_interrupt
 from lightning_transformers.training.checkpoint import read_checkpoint
@@ -134,8 +135,3 @@ def next_command(manifest: Manifest, folder: Path) -> str | None:
         return None
     words = ["python", program] if program.endswith(".py") else [Path(program).name]
     return shlex.join([*words, *overrides])
-
-
-def in_one_line(metrics: Mapping[str, float]) -> str:
-    """Return metrics as one line for the console, each to four significant digits."""
-    return ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())

@@ -187,13 +187,13 @@ def _train_and_record(
     if checkpoint and not resumed:
         check_resumable(checkpoint, config)
     seed_everything(config.training.seed)
+    state = read_training_state(str(checkpoint)) if checkpoint else {}
     # Later versions may infer classes or columns otherwise.
-    recorded = recorded_hyperparameters(checkpoint) if checkpoint else None
+    recorded = recorded_hyperparameters(state) if checkpoint else None
     data = build_data(config, recorded=recorded)
     for split in SPLITS:
         data.files_of(split)  # a missing file is an error before the model is loaded
     model = build_model(config, data)
-    state = read_training_state(str(checkpoint)) if checkpoint else {}
     if formulas is not None or checkpoint:
         model.formulas = formulas or recorded_formulas(state)
     recorder, kept = Recorder(config, model, data, announce), CurveState()

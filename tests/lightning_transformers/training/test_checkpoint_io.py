@@ -23,7 +23,7 @@ from lightning_transformers.task.nlp.language_modeling import (
     LanguageModelingDataModule,
     LanguageModelingTransformer,
 )
-from lightning_transformers.training.checkpoint import newest_checkpoint
+from lightning_transformers.training.checkpoint import newest_checkpoint, read_checkpoint
 from lightning_transformers.training.checkpoint_io import SafeCheckpointIO
 from tests.helpers.language_modeling import TOKENIZER, model, sample, trainer
 from tests.helpers.rendered import BASES, suitable
@@ -86,7 +86,7 @@ def test_hyperparameters_of_data_are_kept_as_yaml_has_them(tmp_path: Path) -> No
     run = trainer(tmp_path, limit_train_batches=1, limit_val_batches=0)
     run.fit(model(), data)
     run.save_checkpoint(tmp_path / "last.ckpt")
-    recorded = recorded_hyperparameters(str(tmp_path / "last.ckpt"))
+    recorded = recorded_hyperparameters(read_checkpoint(str(tmp_path / "last.ckpt")))
     assert (recorded["kinds"], recorded["folder"]) == (("other",), "b")
     assert ChosenDataModule(TOKENIZER, **recorded).kinds == (Kind.OTHER,)
 

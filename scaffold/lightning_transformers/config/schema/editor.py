@@ -66,7 +66,7 @@ def editor_schema(config_dir: Path) -> dict[str, Any]:
     Raises:
         ArgumentError: for a class that is not found.
     """
-    named = {path: each for path, each in shipped_targets().items()}
+    named = dict(shipped_targets())
     bases: dict[str, str] = {}
     for folder in (PACKAGED_CONFIGS, config_dir):
         for option, content in configs_in(folder):

@@ -44,7 +44,7 @@ LIMITS: dict[str, tuple[str | None, Bounds]] = {
     "reload_dataloaders_every_n_epochs": (None, COUNT),
     # Callbacks and loggers.
     "patience": (None, COUNT),
-    "min_delta": (None, {"ge": 0}),
+    "min_delta": (None, COUNT),
     "save_top_k": (None, {"ge": -1}),
     "every_n_epochs": (None, COUNT),
     "every_n_train_steps": (None, COUNT),

@@ -132,7 +132,9 @@ def _own_parameters(function: Any) -> list[Parameter]:
         parameters = [*signature(function).parameters.values()]
     except ValueError:
         return [Parameter("arguments", Parameter.VAR_KEYWORD)]
-    code = unwrap(getattr(function, "__init__", function) if _is_class(function) else function)
+    code = unwrap(
+        getattr(function, "__init__", function) if isinstance(function, type) else function
+    )
     scopes = [getattr(code, "__globals__", {})]
     scopes += [vars(sys.modules[base.__module__]) for base in getattr(function, "__mro__", ())]
     return [p.replace(annotation=_evaluated(p.annotation, scopes)) for p in parameters]
@@ -141,10 +143,6 @@ def _own_parameters(function: Any) -> list[Parameter]:
 def _evaluated(annotation: object, scopes: list[dict[str, Any]]) -> object:
     found = (evaluated(annotation, scope) for scope in scopes)
     return next((each for each in found if each is not object), Any)
-
-
-def _is_class(function: object) -> bool:
-    return isinstance(function, type)
 
 
 def _meanings(function: Any) -> dict[str, str]:

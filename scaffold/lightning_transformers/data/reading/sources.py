@@ -164,16 +164,16 @@ def _find(split: str, name: str, copies: Copies) -> list[Source]:
 
 
 def _local(split: str, name: str, copies: Copies) -> Iterator[Source]:
-    place = place_of(name, copies)
+    place, archive = place_of(name, copies), archive_of(name)
     if place.is_dir():
         for file in files_below(place):
             shown = os.path.join(name, file.relative_to(place))
             if is_zip(shown):
                 yield from _local(split, shown, copies)
             elif is_data(shown):
-                yield source_of(file, shown, archive_of(name) or file)
+                yield source_of(file, shown, archive or file)
     elif place.is_file():
-        yield source_of(place, name, archive_of(name) or place)
+        yield source_of(place, name, archive or place)
     elif found := sorted(filter(os.path.isfile, glob.glob(str(absolute(name)), recursive=True))):
         for match in found:
             yield from _local(split, os.path.relpath(match, absolute("")), copies)

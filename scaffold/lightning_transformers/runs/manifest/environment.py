@@ -9,17 +9,8 @@ from typing import Any
 import torch
 from pytorch_lightning import Trainer
 
+from lightning_transformers.base.run_folder import STACK
 from lightning_transformers.data.source_code import distributions
-
-STACK = (
-    "ltscaffold",
-    "torch",
-    "pytorch-lightning",
-    "transformers",
-    "datasets",
-    "tokenizers",
-    "peft",
-)
 
 
 def versions() -> dict[str, str | None]:
@@ -27,7 +18,7 @@ def versions() -> dict[str, str | None]:
     modules = {name.partition(".")[0] for name in sys.modules}
     owners = distributions()
     imported = {name for module in modules for name in owners.get(module, ())}
-    return versions_of(["python", *STACK, *sorted(imported - {*STACK})])
+    return versions_of([*STACK, *sorted(imported - {*STACK})])
 
 
 def versions_of(names: list[str]) -> dict[str, str | None]:

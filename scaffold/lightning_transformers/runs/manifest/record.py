@@ -13,6 +13,7 @@ from lightning_transformers.base.run_folder import (
     CONFIG,
     MANIFEST,
     RUNNING,
+    STACK,
     Manifest,
     read_manifest,
     write_manifest,
@@ -22,7 +23,7 @@ from lightning_transformers.core import TaskTransformer, TransformerDataModule
 from lightning_transformers.data.summary import summary
 from lightning_transformers.runs.manifest.code import code
 from lightning_transformers.runs.manifest.digests import digest_of
-from lightning_transformers.runs.manifest.environment import STACK, machine, training, versions
+from lightning_transformers.runs.manifest.environment import machine, training, versions
 from lightning_transformers.runs.manifest.git import git_state
 from lightning_transformers.runs.manifest.sources import data_of, inputs
 from lightning_transformers.training.formulas import KEY
@@ -64,7 +65,7 @@ class Recorder(Callback):
             if logger.version not in (None, "")
         }
         write_manifest(self.file, manifest | {"status": RUNNING, "loggers": runs})
-        found = ((name, manifest["versions"].get(name)) for name in ("python", *STACK))
+        found = ((name, manifest["versions"].get(name)) for name in STACK)
         log_detail("versions: %s", ", ".join(f"{name} {v}" for name, v in found if v))
         for line in summary(self.data.dataset or {}, getattr(self.data, "labels", None)):
             log_detail("%s", line)

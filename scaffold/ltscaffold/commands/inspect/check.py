@@ -123,17 +123,19 @@ def check_former_methods(sources: Sources, findings: list[Finding]) -> Iterator[
     Those are methods of lightning-transformers, and hooks that Lightning has removed.
     """
     for path in python_files(sources.project):
-        for each in sources.classes(path):
-            types = {each.node.name: each.component_type or ""}
-            hooks = removed_hooks(path, read(sources.project, path), types)
+        classes = list(sources.classes(path))
+        types = {each.node.name: each.component_type or "" for each in classes}
+        hooks = removed_hooks(path, read(sources.project, path), types)
+        found: list[Finding] = []
+        for each in classes:
             forms = [
                 p for p in missing_values(sources, each) if p[2].startswith("configure_metric")
             ]
             problems = [*former_methods(sources, each), *forms]
-            found = [Finding(code, path, line, message) for code, line, message in problems]
-            found += [Finding("former-hook", path, hook.line, hook.message) for hook in hooks]
-            new = (finding for finding in found if finding not in findings)
-            yield from sorted(new, key=attrgetter("line"))
+            found += [Finding(code, path, line, message) for code, line, message in problems]
+        found += [Finding("former-hook", path, hook.line, hook.message) for hook in hooks]
+        new = (finding for finding in found if finding not in findings)
+        yield from sorted(new, key=attrgetter("line"))
 
 
 def check_run(project: Path, component: Component) -> Iterator[Finding]:
