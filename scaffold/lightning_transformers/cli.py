@@ -52,7 +52,7 @@ def train(script: str | None = None) -> None:
     Args:
         script: path of the project's `train.py` that calls this; None for the console.
     """
-    _run("train", script)
+    _run("train", script, function="score_from_config")
 
 
 def evaluate(script: str | None = None) -> None:
@@ -106,18 +106,20 @@ def schema(script: str | None = None) -> None:
                 print(path)
 
 
-def _run(command: str, script: str | None, *, keeps_files: bool = True) -> None:
+def _run(
+    command: str, script: str | None, *, keeps_files: bool = True, function: str | None = None
+) -> None:
     check_installation(script)
 
-    def function(config: DictConfig) -> None:
+    def run(config: DictConfig) -> object:
         # Imports torch, which a mistake in the config does not need.
         module = import_module(f"lightning_transformers.runs.{command}")
-        getattr(module, f"{command}_from_config")(config)
+        return getattr(module, function or f"{command}_from_config")(config)
 
     with NamedShadowing():
         from lightning_transformers.config.app import run_app
 
-        run_app(function, script, keeps_files=keeps_files, examples=EXAMPLES.get(command, ()))
+        run_app(run, script, keeps_files=keeps_files, examples=EXAMPLES.get(command, ()))
 
 
 def use_utf8() -> None:

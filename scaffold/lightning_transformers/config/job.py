@@ -37,8 +37,11 @@ class Job:
         self.failures: list[tuple[Exception, TracebackType | None]] = []
         self.__module__ = Path(sys.argv[0]).stem  # Hydra uses it as the job name
 
-    def __call__(self, config: DictConfig) -> None:
+    def __call__(self, config: DictConfig) -> object:
         """Run the function; a user error exits with status 2, in a multirun after the last job.
+
+        Returns:
+            What the function returns, for the sweeper of a multirun.
 
         Raises:
             KeyboardInterrupt: for Ctrl-C, with the path of the run folder in its message.
@@ -49,7 +52,7 @@ class Job:
                 handler.addFilter(is_for_console)
         try:
             with share_job(config), log_warnings() if self.keeps_files else nullcontext():
-                self.function(config)
+                result = self.function(config)
         except BaseException as error:
             if is_interrupt(error):
                 _discard_empty_run(job)
@@ -59,6 +62,7 @@ class Job:
             raise
         if not self.keeps_files:
             _discard_empty_run(job)
+        return result
 
     def _exit_if_last_job(self, error: Exception, job: HydraConf) -> None:
         """Print a user error, and exit if it ends the command: outside of a multirun.

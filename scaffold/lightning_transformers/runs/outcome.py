@@ -48,6 +48,8 @@ def outcome_of(trainer: Trainer) -> Outcome:
             reason = callback.stopping_reason_message.partition(" Signaling")[0].rstrip(".")
         elif isinstance(callback, Timer) and callback.time_remaining() == 0:
             reason = "trainer.max_time reached"
+        elif vars(callback).get("pruned"):  # of a sweep; its class would import Optuna
+            reason = "pruned, since other trials of the sweep are better"
     return {"status": STOPPED, "reason": reason}
 
 

@@ -46,6 +46,7 @@ from lightning_transformers.runs.build import (
 from lightning_transformers.runs.evaluate import evaluate
 from lightning_transformers.runs.manifest.config import without_environment
 from lightning_transformers.runs.outcome import best_of, last_lines, outcome_of, outcome_of_error
+from lightning_transformers.sweeps import TRIAL
 from lightning_transformers.training.checkpoint import (
     check_resumable,
     newest_checkpoint,
@@ -56,7 +57,7 @@ from lightning_transformers.training.formulas import recorded_formulas
 log = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
-    from pytorch_lightning import Trainer
+    from pytorch_lightning import Callback, Trainer
 
     from lightning_transformers.core import TaskTransformer, TransformerDataModule
     from lightning_transformers.runs.manifest.record import Recorder
@@ -152,6 +153,19 @@ def train_from_config(config: DictConfig) -> dict[str, float]:
     return train_and_record(config)
 
 
+def score_from_config(config: DictConfig) -> float | None:
+    """Train as `train_from_config`, and return the best score, as a sweeper of Hydra needs it.
+
+    Returns:
+        The value of the metric that selects the best checkpoint; None if there is no such
+        checkpoint.
+    """
+    train_from_config(config)
+    file = folder_of(config) / MANIFEST
+    best = read_manifest(file).get("best") if file.is_file() else None
+    return float(best["score"]) if best else None
+
+
 def train_and_record(
     config: DictConfig,
     announce: Callable[[Manifest], None] | None = None,
@@ -212,7 +226,8 @@ def _train_and_record(
     predictions = PredictionRecorder(folder, limit=ROWS_IN_TRAINING)
     curve = Curve.of(state, loggers_of(folder)) if resumed else None
     loggers = curve.continue_loggers(config.logger) if curve else config.logger
-    trainer = build_trainer(config, recorder, kept, predictions, loggers=loggers, model=model)
+    own = (recorder, kept, predictions, *pruning())
+    trainer = build_trainer(config, *own, loggers=loggers, model=model)
     try:
         if trainer.is_global_zero:
             record_config(config, checkpoint, resumes=resumed is not None)
@@ -239,6 +254,15 @@ def _train_and_record(
     if trainer.is_global_zero and not fields(trainer).fast_dev_run:
         report_run(config, data, metrics | tested)
     return metrics | tested
+
+
+def pruning() -> list[Callback]:
+    """Return the callback that stops a bad trial, for a trial of a sweep with a pruner."""
+    if TRIAL not in os.environ:
+        return []
+    from lightning_transformers.sweeps.pruning import Pruning  # imports Optuna
+
+    return [Pruning()]
 
 
 def end(recorder: Recorder, folder: Path, tested: dict[str, float], **outcome: Any) -> None:

@@ -15,6 +15,7 @@ from lightning_transformers.base import run_folder
 from lightning_transformers.base.errors import ConfigurationError
 from ltscaffold.errors import ScaffoldError, unknown
 
+OVERRIDES = ".hydra/overrides.yaml"
 PER_RUN = ("hydra.", "resume")
 """Start of the overrides that say where a run is, not what it does."""
 
@@ -112,7 +113,9 @@ def _run_folders(folder: Path) -> Iterator[Path]:
 
 def _read(folder: Path) -> Run:
     manifest = run_folder.read_manifest(folder / run_folder.MANIFEST)
-    words = (word.lstrip("+~").partition("=") for word in manifest["command"][1:])
+    recorded = folder / OVERRIDES  # of a sweep, the command has them for all runs
+    listed = yaml.safe_load(recorded.read_text("utf-8")) if recorded.is_file() else None
+    words = (word.lstrip("+~").partition("=") for word in listed or manifest["command"][1:])
     overrides = {key: value for key, equals, value in words if equals}
     kept = {key: value for key, value in overrides.items() if not key.startswith(PER_RUN)}
     return Run(folder, run_folder.status_of(folder), manifest, kept)
