@@ -12,7 +12,9 @@ LOG = logging.getLogger("lightning_transformers.run")
 
 @log_failure()
 def fails() -> None:
-    """Raise an error."""
+    """Log lines, and raise an error."""
+    LOG.info("a line")
+    LOG.warning("a warning")
     raise KeyError("mine")
 
 
@@ -20,8 +22,6 @@ def test_a_failure_is_logged_in_full(tmp_path: Path, capsys: pytest.CaptureFixtu
     file = tmp_path / "run/train.log"
     before = logging.root.level, [*logging.root.handlers]
     with pytest.raises(KeyError), logged_to(file):
-        LOG.info("a line")
-        LOG.warning("a warning")
         fails()
     assert (logging.root.level, [*logging.root.handlers]) == before
     written = file.read_text()
