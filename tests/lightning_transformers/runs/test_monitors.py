@@ -6,7 +6,7 @@ import pytest
 from torchmetrics import MeanMetric, MeanSquaredError, Metric, R2Score
 
 from lightning_transformers.base.errors import ConfigurationError
-from lightning_transformers.config.checks import check_config
+from lightning_transformers.config.checks import check_config, check_selection
 from lightning_transformers.config.compose import compose
 from lightning_transformers.runs.monitors import callbacks_with_modes
 from lightning_transformers.training.metric_modes import mode_of
@@ -20,7 +20,6 @@ METRICS: dict[str, Metric] = {
 CONFLICTS = (
     ("callbacks.checkpoint.monitor=val/loss",),
     ("scheduler=reduce_on_plateau", "scheduler.monitor=val/f1"),
-    (STOPPING, "callbacks.early_stopping.monitor=val/loss"),
 )
 
 
@@ -72,7 +71,11 @@ def test_one_key_selects_for_all(task: str, select: str, tmp_path: Path) -> None
     for each in (chosen.checkpoint, chosen.early_stopping):
         assert (each.monitor, each.mode) == (select, "max")
     assert config.task.scheduler.monitor == select
-    for conflict in CONFLICTS:
-        with pytest.raises(ConfigurationError, match=f"differs from training.select={select}: re"):
-            check_config(compose([*words, *conflict]))
-    check_config(compose([*plain, "callbacks.checkpoint.monitor=val/f1"]))
+    check_selection(compose([*plain, "callbacks.checkpoint.monitor=val/f1"]))
+
+
+@pytest.mark.parametrize("conflict", CONFLICTS)
+def test_a_monitor_that_differs_from_the_selected_metric(conflict: tuple[str, ...]) -> None:
+    config = compose(["training.select=val/accuracy", *conflict])
+    with pytest.raises(ConfigurationError, match=r"differs from training\.select=val/accuracy: re"):
+        check_selection(config)

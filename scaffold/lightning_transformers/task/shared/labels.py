@@ -35,12 +35,17 @@ class LabelledData(TransformerDataModule):
         """Return `labels`; if None, infer them from the dataset once, and set `labels`.
 
         Raises:
-            ConfigurationError: if they cannot be inferred.
+            ConfigurationError: if they cannot be inferred, or if `labels` has a class twice.
         """
         if self.labels is None:
             self.labels = self.infer_labels(self.loaded_dataset)
             self.hparams["labels"] = self.labels
             self.notices.similar_classes(self.labels)
+        if repeated := sorted({name for name in self.labels if self.labels.count(name) > 1}):
+            raise ConfigurationError(
+                f"dataset.labels has {', '.join(repeated)} twice: give each class once, in the "
+                "order of the model's outputs"
+            )
         return self.labels
 
     def infer_labels(self, dataset: DatasetDict) -> list[str]:

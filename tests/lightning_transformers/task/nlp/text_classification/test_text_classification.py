@@ -20,6 +20,7 @@ from lightning_transformers.task.nlp.text_classification import (
     TextClassificationTransformer,
 )
 from lightning_transformers.task.nlp.text_classification.data import target
+from lightning_transformers.task.nlp.token_classification import TokenClassificationDataModule
 from tests.helpers.documented import documented_metrics
 from tests.helpers.language_modeling import TINY, trainer
 
@@ -359,3 +360,10 @@ def test_a_label_that_is_no_number(tmp_path: Path) -> None:
         ConfigurationError, match="the label 'high' of the train set is not a finite num"
     ):
         data_module(str(path), problem_type="regression").setup("fit")
+
+
+@pytest.mark.parametrize("cls", [TextClassificationDataModule, TokenClassificationDataModule])
+def test_a_class_that_is_listed_twice(cls: type[Any]) -> None:
+    data = cls(TOKENIZER, labels=["neg", "pos", "neg"])
+    with pytest.raises(ConfigurationError, match=r"dataset\.labels has neg twice"):
+        data.class_names()
