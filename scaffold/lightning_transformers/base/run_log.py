@@ -2,10 +2,40 @@
 
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 LOG = logging.getLogger("lightning_transformers.run")
+LAYOUT = "[%(asctime)s][%(name)s][%(levelname)s] - %(message)s"
+"""That of Hydra's log files."""
+
+
+@contextmanager
+def logs_to(file: Path) -> Iterator[None]:
+    """Write the log to a file, too, and warnings to stderr, for a command without Hydra.
+
+    Args:
+        file: the log file, which is created with its folder.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    console = logging.StreamHandler()
+    console.setLevel(logging.WARNING)
+    console.addFilter(is_for_console)
+    handlers = (logging.FileHandler(file, encoding="utf-8"), console)
+    root, level = logging.root, logging.root.level
+    root.setLevel(logging.INFO)
+    for handler in handlers:
+        handler.setFormatter(logging.Formatter(LAYOUT))
+        root.addHandler(handler)
+    try:
+        yield
+    finally:
+        root.setLevel(level)
+        for handler in handlers:
+            root.removeHandler(handler)
+            handler.close()
 
 
 def log_detail(text: str, *values: object) -> None:

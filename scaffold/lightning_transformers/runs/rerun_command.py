@@ -5,16 +5,20 @@ from __future__ import annotations
 import os
 import sys
 from argparse import Namespace
+from contextlib import nullcontext
 from pathlib import Path
 
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.run_folder import discard_if_empty, finished_run, free_name
+from lightning_transformers.base.run_log import logs_to
 from lightning_transformers.config.app import suppress_library_warnings
 from lightning_transformers.config.compose import find_config_dir
 from lightning_transformers.config.error_messages import user_error
 from lightning_transformers.config.exit_status import LineParser, exit_on_error
 from lightning_transformers.config.launcher import is_rank_zero
 
+LOG_FILE = "train.log"
+"""Name of the log file, as `train.py` has it."""
 DESCRIPTION = (
     "Repeat a run with the config in its folder, and compare the metrics bit for bit. Differences "
     "in versions, code and data are printed first. "
@@ -40,7 +44,7 @@ def run_command(script: str | None) -> None:
             status = repeat(folder, into, directory, script)
         except Exception as error:
             if user_error(error) and is_rank_zero():
-                discard_if_empty(into)
+                discard_if_empty(into, LOG_FILE)
             raise
     sys.exit(status)
 
@@ -107,4 +111,5 @@ def repeat(folder: Path, into: Path, directory: Path, script: str | None) -> int
     find_config_dir(script)
     from lightning_transformers.runs.rerun import rerun  # imports torch
 
-    return int(bool(rerun(folder, into)))
+    with logs_to(into / LOG_FILE) if is_rank_zero() else nullcontext():
+        return int(bool(rerun(folder, into)))

@@ -4,9 +4,12 @@ Each part of a run is a forked process, which skips the imports.
 """
 
 import csv
+import json
 import os
 import shutil
 import signal
+import struct
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,7 @@ from lightning_transformers.runs.train import train_from_config
 from tests.helpers.resume_runs import in_child
 from tests.helpers.tree import tree
 
+BLOCK = 2**15
 HERE = "tests.lightning_transformers.runs.test_curve"
 COMMON = (
     "task=nlp/language_modeling",
@@ -154,3 +158,77 @@ def test_a_run_is_extended_within_the_epoch_that_max_steps_has_cut(tmp_path: Pat
     assert [row for row in extended if row["val/loss"]][-2:] == [
         row for row in whole if row["val/loss"]
     ][-2:]
+
+
+def mlflow_points(folder: Path) -> dict[str, list[tuple[int, float]]]:
+    """Return the points of each curve in the store of a run, which must have one run."""
+    client = pytest.importorskip("mlflow").MlflowClient(f"sqlite:///{folder.parent}/store.db")
+    (experiment,) = client.search_experiments(filter_string=f"name = '{folder.parent.name}'")
+    (run,) = client.search_runs([experiment.experiment_id])
+    return {
+        name: [
+            (point.step, point.value) for point in client.get_metric_history(run.info.run_id, name)
+        ]
+        for name in run.data.metrics
+    }
+
+
+def wandb_points(folder: Path) -> dict[str, list[tuple[int, float]]]:
+    """Return the points of each curve in the offline files of a run, which must have one id."""
+    messages = pytest.importorskip("wandb.proto.wandb_internal_pb2")
+    files = sorted(folder.glob("wandb/offline-run-*/run-*.wandb"), key=os.path.getctime)
+    assert len({file.name for file in files}) == 1
+    found: dict[str, list[tuple[int, float]]] = {}
+    for content in (record for file in files for record in log_records(file.read_bytes())):
+        items = messages.Record.FromString(content).history.item
+        row = {item.key or "/".join(item.nested_key): json.loads(item.value_json) for item in items}
+        for name in row.keys() - {"trainer/global_step", "_timestamp", "_runtime", "_step"}:
+            found.setdefault(name, []).append((row["trainer/global_step"], row[name]))
+    return found
+
+
+def log_records(data: bytes) -> Iterator[bytes]:
+    """Yield the records of a file in LevelDB's log format, with a header of seven bytes."""
+    at, record = 7, b""
+    while at + 7 <= len(data):
+        if (left := BLOCK - at % BLOCK) < 7:
+            at += left
+            continue
+        size, kind = struct.unpack("<HB", data[at + 4 : at + 7])
+        record += data[at + 7 : at + 7 + size]
+        at += 7 + size
+        if kind in (1, 4):  # a whole record, or its last part
+            yield record
+            record = b""
+
+
+POINTS = {"mlflow": mlflow_points, "wandb": wandb_points}
+
+
+@pytest.mark.slow  # it needs the packages of the extra `loggers`
+@pytest.mark.parametrize("logger", POINTS)
+def test_a_killed_run_of_another_logger_is_one_curve(
+    logger: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is the curve of an uninterrupted run, although these loggers cannot drop rows."""
+    pytest.importorskip(logger)
+    monkeypatch.setenv("WANDB_MODE", "offline")
+
+    def options(name: str) -> list[str]:
+        (tmp_path / name).mkdir(exist_ok=True)
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / name}/store.db")
+        monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", name)
+        return [f"logger={logger}", "callbacks.autosave.minutes=1e-9"]
+
+    folder = tmp_path / "killed/run"
+    kill = interrupted("on_train_batch_start", 8, signal.SIGKILL)
+    assert train(folder, *options("killed"), *kill) == -signal.SIGKILL
+    # The resumed run repeats the rows since the last validation, or the one before.
+    shutil.copy(folder / "checkpoints/best.ckpt", folder / "checkpoints/last.ckpt")
+    assert train(folder, *options("killed"), "resume=auto") == 0
+    found = POINTS[logger](folder)
+    whole = tmp_path / "whole/run"
+    assert train(whole, *options("whole")) == 0
+    expected = POINTS[logger](whole)
+    assert found == expected
+    assert len(expected["train/loss"]) == 12
