@@ -21,8 +21,6 @@ CHECKPOINTS = "checkpoints"
 CONFIG = "config.yaml"
 MANIFEST = "manifest.yaml"
 METRICS = "metrics.csv"
-LOGGED = "logged.jsonl"
-"""A row per line, if the run has a logger that cannot drop rows, see `runs.curve`."""
 PREDICTIONS = "predictions.parquet"
 REPORT = "report.html"
 PICTURES = "report_pictures"
@@ -118,7 +116,7 @@ def archive_former_run(folder: Path, start: str | None = None) -> None:
     (former / CHECKPOINTS).mkdir(parents=True)
     for path in (
         *found,
-        *(folder / name for name in (CONFIG, LOGGED, PREDICTIONS, REPORT, PICTURES)),
+        *(folder / name for name in (CONFIG, PREDICTIONS, REPORT, PICTURES)),
     ):
         place = former / path.relative_to(folder)
         if start and Path(start).resolve().is_relative_to(path.resolve()):

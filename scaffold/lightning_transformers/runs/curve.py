@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import csv
 import inspect
-import json
-from collections import Counter
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,71 +15,13 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.loggers import CSVLogger, Logger, TensorBoardLogger
 
 from lightning_transformers.base.atomic import write_atomically
-from lightning_transformers.base.run_folder import LOGGED, METRICS
+from lightning_transformers.base.run_folder import METRICS
 from lightning_transformers.base.types import Checkpoint
+from lightning_transformers.runs.results.kept_rows import kept_values, skip
 from lightning_transformers.training.lightning_internals import logging_step, unlogged_row
 
 IDS = ("run_id", "id", "version")
 """Arguments of loggers that select an existing run: MLflow, W&B, TensorBoard and CSV."""
-
-
-class Journal:
-    """Values that were logged, in a file, for loggers whose rows cannot be dropped.
-
-    After a kill, a resumed run repeats rows of the interrupted part: these loggers get only values
-    that they lack.
-
-    Args:
-        file: the journal.
-        first: the first step that a resumed run logs; None for another run.
-    """
-
-    def __init__(self, file: Path, first: int | None) -> None:
-        self.file = file
-        self.sent: Counter[tuple[int, str, str]] = Counter()
-        """Values that a resumed run repeats, each as step, name and text."""
-        if first is None:
-            file.unlink(missing_ok=True)
-        for line in file.read_text().splitlines() if file.is_file() else ():
-            with suppress(json.JSONDecodeError):  # the last line of a killed run
-                step, row = json.loads(line)
-                if first is not None and step >= first:
-                    self.sent.update((step, name, repr(value)) for name, value in row.items())
-
-    def new(self, metrics: Mapping[str, float], step: int | None, sent: Any) -> dict[str, float]:
-        """Return the values that are not yet logged.
-
-        Args:
-            metrics: the row.
-            step: its step.
-            sent: a copy of `self.sent`, from which the others are removed.
-        """
-        left = {}
-        for name, value in metrics.items():
-            is_number = isinstance(value, int | float)  # a logger of the user may get pictures
-            key = (step, name, repr(float(value)) if is_number else "")
-            if sent[key]:
-                sent[key] -= 1
-            else:
-                left[name] = value
-        return left
-
-    def guard(self, logger: Logger) -> None:
-        """Let a logger log only values that it lacks."""
-        log_metrics, sent = logger.log_metrics, self.sent.copy()
-
-        def log_new(metrics: Mapping[str, float], step: int | None = None) -> None:
-            if left := self.new(metrics, step, sent):
-                log_metrics(left, step)
-
-        vars(logger)["log_metrics"] = log_new
-
-    def add(self, metrics: Mapping[str, float], step: int) -> None:
-        """Add the values of a row that are not yet logged."""
-        if left := self.new(metrics, step, self.sent):
-            with self.file.open("a") as file:
-                values = {name: float(value) for name, value in left.items()}
-                file.write(json.dumps([step, values]) + "\n")
 
 
 class RecentRows(Logger):
@@ -92,7 +31,6 @@ class RecentRows(Logger):
 
     def __init__(self) -> None:
         super().__init__()
-        self.journal: Journal | None = None
         self.rows: list[tuple[int, dict[str, float]]] = []
         self.beside: Logger | None = None
         """The first logger of the trainer."""
@@ -107,8 +45,6 @@ class RecentRows(Logger):
         if step is not None:
             recent = [(at, row) for at, row in self.rows if at >= step - 1]
             self.rows = [*recent, (step, dict(metrics))]
-            if self.journal:
-                self.journal.add(metrics, step)
 
     def log_hyperparams(self, *_: object, **__: object) -> None:
         """Keep no hyperparameters."""
@@ -119,15 +55,10 @@ class CurveState(Callback):
 
     Rows of that step are logged before and after the checkpoint, so its step alone does not tell
     which of them a resumed run repeats.
-
-    Args:
-        folder: the run folder.
-        first: the first step that a resumed run logs; None for another run.
     """
 
-    def __init__(self, folder: Path, first: int | None = None) -> None:
+    def __init__(self) -> None:
         self.recent = RecentRows()
-        self.folder, self.first = folder, first
         self.trainer: Trainer | None = None
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
@@ -136,14 +67,6 @@ class CurveState(Callback):
         if trainer.loggers and self.recent not in trainer.loggers:
             self.recent.beside = trainer.loggers[0]
             trainer.loggers = [*trainer.loggers, self.recent]
-
-    def keep_journal(self, loggers: Iterable[Logger]) -> None:
-        """Begin or continue the journal, if one of the loggers cannot drop rows."""
-        kept = [each for each in loggers if not isinstance(each, CSVLogger | TensorBoardLogger)]
-        if kept:
-            self.recent.journal = journal = Journal(self.folder / LOGGED, self.first)
-            for logger in kept:
-                journal.guard(logger)
 
     def state_dict(self) -> Checkpoint:
         """Return `first`, the first step that a resumed run logs, and `rows` from there on."""
@@ -204,7 +127,7 @@ class Curve:
     def restore(self, loggers: Iterable[Logger], recent: RecentRows) -> None:
         """Drop the rows that the resumed run repeats, and log those of the checkpoint.
 
-        Loggers that cannot drop rows have a `Journal`.
+        A logger that cannot drop rows gets only values that it lacks, see `kept_values`.
 
         Args:
             loggers: the loggers of the trainer.
@@ -213,6 +136,8 @@ class Curve:
         for logger in (*loggers, recent):
             if isinstance(logger, CSVLogger):
                 restore_table(logger, self.first)
+            elif kept := kept_values(logger, self.first):
+                skip(logger, kept)
             for step, row in self.rows:
                 logger.log_metrics({**row}, step=step)
             logger.save()

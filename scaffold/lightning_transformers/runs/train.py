@@ -208,10 +208,9 @@ def _train_and_record(
     model = build_model(config, data)
     if formulas is not None or checkpoint:
         model.formulas = formulas or recorded_formulas(state)
-    recorder = Recorder(config, model, data, announce)
+    recorder, kept = Recorder(config, model, data, announce), CurveState()
     predictions = PredictionRecorder(folder, limit=ROWS_IN_TRAINING)
     curve = Curve.of(state, loggers_of(folder)) if resumed else None
-    kept = CurveState(folder, curve.first if curve else None)
     loggers = curve.continue_loggers(config.logger) if curve else config.logger
     guards = loss_guards(config, data)
     trainer = build_trainer(config, *guards, recorder, kept, predictions, loggers=loggers)
@@ -219,7 +218,6 @@ def _train_and_record(
     try:
         if trainer.is_global_zero:
             record_config(config, checkpoint, resumes=resumed is not None)
-            kept.keep_journal(trainer.loggers)
             if curve:
                 curve.restore(trainer.loggers, kept.recent)
         metrics = train(

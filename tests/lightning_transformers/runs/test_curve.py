@@ -4,12 +4,10 @@ Each part of a run is a forked process, which skips the imports.
 """
 
 import csv
-import json
 import os
 import shutil
 import signal
-import struct
-from collections.abc import Iterator
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +15,15 @@ import pytest
 import yaml
 from pytorch_lightning import Trainer
 from pytorch_lightning.callbacks import Checkpoint
+from pytorch_lightning.loggers import MLFlowLogger
 
+from lightning_transformers.base.run_folder import read_manifest
 from lightning_transformers.config.compose import compose
+from lightning_transformers.runs.results.kept_rows import mlflow_points, wandb_points
 from lightning_transformers.runs.train import train_from_config
 from tests.helpers.resume_runs import in_child
 from tests.helpers.tree import tree
 
-BLOCK = 2**15
 HERE = "tests.lightning_transformers.runs.test_curve"
 COMMON = (
     "task=nlp/language_modeling",
@@ -66,7 +66,10 @@ def train(folder: Path, *overrides: str) -> int:
     def run() -> dict[str, float]:
         # A shell ignores SIGINT in commands that it starts in the background.
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        return train_from_config(config)
+        metrics = train_from_config(config)
+        if wandb := sys.modules.get("wandb"):
+            wandb.finish()  # as at the end of a process
+        return metrics
 
     return in_child(run, folder.parent / "end.pt")
 
@@ -160,75 +163,40 @@ def test_a_run_is_extended_within_the_epoch_that_max_steps_has_cut(tmp_path: Pat
     ][-2:]
 
 
-def mlflow_points(folder: Path) -> dict[str, list[tuple[int, float]]]:
-    """Return the points of each curve in the store of a run, which must have one run."""
-    client = pytest.importorskip("mlflow").MlflowClient(f"sqlite:///{folder.parent}/store.db")
-    (experiment,) = client.search_experiments(filter_string=f"name = '{folder.parent.name}'")
-    (run,) = client.search_runs([experiment.experiment_id])
-    return {
-        name: [
-            (point.step, point.value) for point in client.get_metric_history(run.info.run_id, name)
-        ]
-        for name in run.data.metrics
-    }
-
-
-def wandb_points(folder: Path) -> dict[str, list[tuple[int, float]]]:
-    """Return the points of each curve in the offline files of a run, which must have one id."""
-    messages = pytest.importorskip("wandb.proto.wandb_internal_pb2")
-    files = sorted(folder.glob("wandb/offline-run-*/run-*.wandb"), key=os.path.getctime)
-    assert len({file.name for file in files}) == 1
-    found: dict[str, list[tuple[int, float]]] = {}
-    for content in (record for file in files for record in log_records(file.read_bytes())):
-        items = messages.Record.FromString(content).history.item
-        row = {item.key or "/".join(item.nested_key): json.loads(item.value_json) for item in items}
-        for name in row.keys() - {"trainer/global_step", "_timestamp", "_runtime", "_step"}:
-            found.setdefault(name, []).append((row["trainer/global_step"], row[name]))
-    return found
-
-
-def log_records(data: bytes) -> Iterator[bytes]:
-    """Yield the records of a file in LevelDB's log format, with a header of seven bytes."""
-    at, record = 7, b""
-    while at + 7 <= len(data):
-        if (left := BLOCK - at % BLOCK) < 7:
-            at += left
-            continue
-        size, kind = struct.unpack("<HB", data[at + 4 : at + 7])
-        record += data[at + 7 : at + 7 + size]
-        at += 7 + size
-        if kind in (1, 4):  # a whole record, or its last part
-            yield record
-            record = b""
-
-
-POINTS = {"mlflow": mlflow_points, "wandb": wandb_points}
+def points(logger: str, folder: Path, store: str) -> dict[str, list[tuple[int, float]]]:
+    """Return the points of each curve of the one run in W&B's files or in MLflow's store."""
+    ids = read_manifest(folder / "manifest.yaml")["loggers"]
+    assert [*ids] == [logger]
+    if logger == "wandb":
+        assert len({file.name for file in folder.glob("wandb/*/run-*.wandb")}) == 1
+        found = wandb_points(folder, str(ids["wandb"]))
+    else:
+        kept = MLFlowLogger(tracking_uri=store, run_id=str(ids["mlflow"]))
+        assert len(kept.experiment.search_runs(["1"])) == 1
+        found = mlflow_points(kept)
+    curves: dict[str, list[tuple[int, float]]] = {}
+    for step, name, value in found:
+        curves.setdefault(name, []).append((step, value))
+    return {name: sorted(curve) for name, curve in curves.items()}
 
 
 @pytest.mark.slow  # it needs the packages of the extra `loggers`
-@pytest.mark.parametrize("logger", POINTS)
+@pytest.mark.parametrize("logger", ["mlflow", "wandb"])
 def test_a_killed_run_of_another_logger_is_one_curve(
     logger: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is the curve of an uninterrupted run, although these loggers cannot drop rows."""
     pytest.importorskip(logger)
     monkeypatch.setenv("WANDB_MODE", "offline")
-
-    def options(name: str) -> list[str]:
-        (tmp_path / name).mkdir(exist_ok=True)
-        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / name}/store.db")
-        monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", name)
-        return [f"logger={logger}", "callbacks.autosave.minutes=1e-9"]
-
-    folder = tmp_path / "killed/run"
+    found = []
     kill = interrupted("on_train_batch_start", 8, signal.SIGKILL)
-    assert train(folder, *options("killed"), *kill) == -signal.SIGKILL
-    # The resumed run repeats the rows since the last validation, or the one before.
-    shutil.copy(folder / "checkpoints/best.ckpt", folder / "checkpoints/last.ckpt")
-    assert train(folder, *options("killed"), "resume=auto") == 0
-    found = POINTS[logger](folder)
-    whole = tmp_path / "whole/run"
-    assert train(whole, *options("whole")) == 0
-    expected = POINTS[logger](whole)
-    assert found == expected
-    assert len(expected["train/loss"]) == 12
+    for name, parts in {"whole": [[]], "killed": [kill, ["resume=auto"]]}.items():
+        folder, store = tmp_path / name / "run", f"sqlite:///{tmp_path / name}/store.db"
+        folder.mkdir(parents=True)
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
+        for overrides in parts:
+            ended = train(folder, f"logger={logger}", *overrides)
+            assert ended == (-signal.SIGKILL if overrides == kill else 0)
+        found.append(points(logger, folder, store))
+    assert found[0] == found[1]
+    assert len(found[0]["train/loss"]) == 12
