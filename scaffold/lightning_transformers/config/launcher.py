@@ -142,8 +142,8 @@ def watch_ranks(devices: int) -> None:
         return
     if not is_torchrun():
         ranks.peers = range(devices)
-    end = partial(end_processes, 0.0)
-    RankWatch(ranks, lost_ranks.GRACE_S, replace_observers, end).start()
+    check, end = partial(replace_observers, ranks), partial(end_processes, 0.0)
+    RankWatch(ranks, lost_ranks.GRACE_S, check, end).start()
 
 
 def watches() -> list[RankWatch]:
@@ -243,10 +243,18 @@ def _observers() -> list[dict[str, Any]]:
     return [vars(thread) for thread in threads if thread.name == "child-process-observer"]
 
 
-def replace_observers() -> None:
-    """Keep Lightning's observers from killing this process: it would neither record nor report."""
+def replace_observers(ranks: Ranks) -> None:
+    """Keep Lightning's observers from killing this process: it would neither record nor report.
+
+    Args:
+        ranks: the ranks of the job, which learn of one that has ended before it knew them.
+    """
     for observer in _observers():
         observer["_run"] = lambda observer=observer: not observer["_child_processes"]
+        for rank, process in enumerate(observer["_child_processes"], 1):
+            if process.poll() and ranks.notes.get(f"process-{rank}") is None:
+                line = f"rank {rank} has ended with status {process.returncode}: see its output"
+                ranks.notes.put("failure", f"{rank} {line}")
 
 
 def run_worker(function: Callable[[DictConfig], object]) -> None:
