@@ -9,33 +9,7 @@ from typing import Any
 
 LOG = logging.getLogger("lightning_transformers.run")
 LAYOUT = "[%(asctime)s][%(name)s][%(levelname)s] - %(message)s"
-"""That of Hydra's log files."""
-
-
-@contextmanager
-def logs_to(file: Path) -> Iterator[None]:
-    """Write the log to a file, too, and warnings to stderr, for a command without Hydra.
-
-    Args:
-        file: the log file, which is created with its folder.
-    """
-    file.parent.mkdir(parents=True, exist_ok=True)
-    console = logging.StreamHandler()
-    console.setLevel(logging.WARNING)
-    console.addFilter(is_for_console)
-    handlers = (logging.FileHandler(file, encoding="utf-8"), console)
-    root, level = logging.root, logging.root.level
-    root.setLevel(logging.INFO)
-    for handler in handlers:
-        handler.setFormatter(logging.Formatter(LAYOUT))
-        root.addHandler(handler)
-    try:
-        yield
-    finally:
-        root.setLevel(level)
-        for handler in handlers:
-            root.removeHandler(handler)
-            handler.close()
+"""Of a line in a log file, as Hydra writes it."""
 
 
 def log_detail(text: str, *values: object) -> None:
@@ -64,6 +38,37 @@ def log_for_file(level: int, line: str, error: BaseException | None = None) -> N
     """
     if LOG.hasHandlers():  # else Python prints errors to stderr
         LOG.log(level, "%s", line, exc_info=error, extra={"file_only": True})
+
+
+@contextmanager
+def log_failure() -> Iterator[None]:
+    """Write the traceback of an error in the block, or decorated function, to the log file."""
+    try:
+        yield
+    except Exception as error:
+        log_for_file(logging.ERROR, f"{type(error).__name__}: {error}", error)
+        raise
+
+
+@contextmanager
+def logged_to(file: Path) -> Iterator[None]:
+    """Write the log of the block to a file, where no Hydra job does, and warnings to stderr."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    course, console = logging.FileHandler(file), logging.StreamHandler()
+    course.setFormatter(logging.Formatter(LAYOUT))
+    console.setLevel(logging.WARNING)
+    console.addFilter(is_for_console)
+    root, level = logging.root, logging.root.level
+    root.setLevel(logging.INFO)
+    for handler in (course, console):
+        root.addHandler(handler)
+    try:
+        yield
+    finally:
+        root.setLevel(level)
+        for handler in (course, console):
+            root.removeHandler(handler)
+            handler.close()
 
 
 def is_for_console(record: logging.LogRecord) -> bool:

@@ -140,10 +140,24 @@ def watch_ranks(devices: int) -> None:
     ranks = job_ranks()
     if devices == 1 or ranks is None or not is_rank_zero() or watches():
         return
-    if not is_torchrun():
+    if is_torchrun():
+        signal.signal(signal.SIGTERM, wait_if_lost)
+    else:
         ranks.peers = range(devices)
     check, end = partial(replace_observers, ranks), partial(end_processes, 0.0)
     RankWatch(ranks, lost_ranks.GRACE_S, check, end).start()
+
+
+def wait_if_lost(signum: int, _: object) -> None:
+    """Handle SIGTERM, which torchrun sends to the ranks that live when another one is lost.
+
+    They then report the rank before they end. At any other time the process ends at once, except
+    in a fit, which has a handler of its own.
+    """
+    ranks = job_ranks()
+    if signal.getsignal(signum) is wait_if_lost and ranks and not ranks.lost():
+        signal.signal(signum, signal.SIG_DFL)
+        os.kill(os.getpid(), signum)
 
 
 def watches() -> list[RankWatch]:
@@ -269,6 +283,7 @@ def run_worker(function: Callable[[DictConfig], object]) -> None:
     """
     if is_torchrun():
         jobs = iter(job_store().take, b"")
+        signal.signal(signal.SIGTERM, wait_if_lost)
     else:
         jobs = iter([Path(os.environ[JOB_FILE]).read_bytes()])
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # rank 0 handles Ctrl-C

@@ -10,15 +10,13 @@ from pathlib import Path
 
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.run_folder import discard_if_empty, finished_run, free_name
-from lightning_transformers.base.run_log import logs_to
+from lightning_transformers.base.run_log import logged_to
 from lightning_transformers.config.app import suppress_library_warnings
 from lightning_transformers.config.compose import find_config_dir
 from lightning_transformers.config.error_messages import user_error
 from lightning_transformers.config.exit_status import LineParser, exit_on_error
 from lightning_transformers.config.launcher import is_rank_zero
 
-LOG_FILE = "train.log"
-"""Name of the log file, as `train.py` has it."""
 DESCRIPTION = (
     "Repeat a run with the config in its folder, and compare the metrics bit for bit. Differences "
     "in versions, code and data are printed first. "
@@ -40,11 +38,14 @@ def run_command(script: str | None) -> None:
         script = script and str(absolute(Path(script)))
         # Lightning starts the other ranks with this command line, in another directory.
         sys.argv = [str(absolute(Path(sys.argv[0]))), str(folder), "--into", str(into)]
+        log = into / "train.log"
         try:
-            status = repeat(folder, into, directory, script)
+            with logged_to(log) if is_rank_zero() else nullcontext():
+                status = repeat(folder, into, directory, script)
         except Exception as error:
             if user_error(error) and is_rank_zero():
-                discard_if_empty(into, LOG_FILE)
+                discard_if_empty(into, log.name)
+            error.add_note(f"All frames: {log}")
             raise
     sys.exit(status)
 
@@ -111,5 +112,4 @@ def repeat(folder: Path, into: Path, directory: Path, script: str | None) -> int
     find_config_dir(script)
     from lightning_transformers.runs.rerun import rerun  # imports torch
 
-    with logs_to(into / LOG_FILE) if is_rank_zero() else nullcontext():
-        return int(bool(rerun(folder, into)))
+    return int(bool(rerun(folder, into)))
