@@ -25,8 +25,13 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from lightning_transformers.base.errors import ConfigurationError, first_line
-from lightning_transformers.config import lost_ranks
-from lightning_transformers.config.lost_ranks import FolderNotes, Ranks, RankWatch, StoreNotes
+from lightning_transformers.config.processes import lost_ranks
+from lightning_transformers.config.processes.lost_ranks import (
+    FolderNotes,
+    Ranks,
+    RankWatch,
+    StoreNotes,
+)
 
 JOB_FILE = "LIGHTNING_TRANSFORMERS_JOB"
 """Environment variable with the path of a pickled job, a file named after rank 0's process id."""
@@ -175,13 +180,14 @@ def stop_watches() -> None:
 def lost_rank(error: BaseException) -> str | None:
     """Return the line about the rank whose end has caused an error of communication, or None.
 
-    The watch leaves the end of this process to the caller.
+    On rank 0, the watch leaves the end of the process to the caller.
     """
     ranks = job_ranks() if lost_ranks.is_of_network(error) else None
     deadline = time.monotonic() + REAP_S
     while ranks and time.monotonic() < deadline:
         if lost := ranks.lost():
-            stop_watches()
+            if is_rank_zero():
+                stop_watches()
             return next(iter(lost.values()))
         time.sleep(0.2)
     return None

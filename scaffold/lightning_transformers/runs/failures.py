@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pytorch_lightning import Trainer
 
     from lightning_transformers.core import TransformerDataModule
-    from lightning_transformers.training.finite_loss import Place
+    from lightning_transformers.core.finite_loss import Place
 
 BATCH_COUNTS = ("accumulate_grad_batches", "val_check_interval", "limit_train_batches")
 """Arguments of the trainer that count batches."""

@@ -277,8 +277,8 @@ def fail_early(config: DictConfig, error: Exception) -> None:
 
 def loss_guards(config: DictConfig, data: TransformerDataModule) -> list[Callback]:
     """Return the callback of `training.nan_patience`, if that is set."""
+    from lightning_transformers.core.finite_loss import FiniteLoss
     from lightning_transformers.runs.failures import last_checkpoint, rows_of_batch
-    from lightning_transformers.training.finite_loss import FiniteLoss
 
     patience = config.training.get("nan_patience")  # older configs lack it
     saved = partial(last_checkpoint, folder_of(config))

@@ -9,8 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from lightning_transformers.config import lost_ranks
-from lightning_transformers.config.lost_ranks import FolderNotes, Ranks, RankWatch, is_of_network
+from lightning_transformers.config.processes import lost_ranks
+from lightning_transformers.config.processes.lost_ranks import (
+    FolderNotes,
+    Ranks,
+    RankWatch,
+    is_of_network,
+)
 
 SIZE = 3
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from lightning_transformers.training.finite_loss import FiniteLoss, Place
+from lightning_transformers.core.finite_loss import FiniteLoss, Place
 
 NAN = float("nan")
 
