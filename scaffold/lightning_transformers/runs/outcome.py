@@ -126,8 +126,8 @@ def next_command(manifest: Manifest, folder: Path, changes: Sequence[str] = ()) 
     program = sys.argv[0]
     if not HydraConfig.initialized() or "train" not in Path(program).name:
         return None
-    own = ("resume=", "checkpoint_path=", "training.validate_before_fit=")
-    own += tuple(change.partition("=")[0] + "=" for change in changes)
+    keys = ("resume", "checkpoint_path", "training.validate_before_fit")
+    own = tuple(f"{key}=" for key in (*keys, *(change.partition("=")[0] for change in changes)))
     overrides = [o for o in HydraConfig.get().overrides.task if not o.lstrip("+").startswith(own)]
     name = os.path.relpath(folder)
     if manifest["status"] in (FINISHED, STOPPED):

@@ -15,7 +15,7 @@ from pytorch_lightning.loggers import Logger, MLFlowLogger, WandbLogger
 BLOCK = 2**15
 HEADER = struct.Struct("<IHB")
 """Checksum, size and kind of a part of a record."""
-Kept: TypeAlias = Counter[tuple[int, str, float]]
+Kept: TypeAlias = Counter[tuple[int | None, str, float]]
 """How often a logger has a value, by step, name and value."""
 
 
@@ -32,7 +32,8 @@ def kept_values(logger: Logger, first: int) -> Kept:
         points = wandb_points(Path(logger.save_dir or "."), str(logger.version))
     else:
         return Counter()
-    return Counter(point for point in points if point[0] >= first)
+    kept: Kept = Counter(point for point in points if point[0] >= first)
+    return kept
 
 
 def skip(logger: Logger, kept: Kept) -> None:
