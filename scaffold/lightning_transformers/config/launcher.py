@@ -118,7 +118,7 @@ def share_job(config: DictConfig) -> Iterator[None]:
 
 
 def job_ranks() -> Ranks | None:
-    """Return what the ranks of the present job know of each other, None outside of a job."""
+    """Return the shared knowledge of the ranks of this job, None outside of a job."""
     if is_torchrun():
         return _torchrun_ranks()
     return _started_ranks(os.environ[JOB_FILE]) if JOB_FILE in os.environ else None

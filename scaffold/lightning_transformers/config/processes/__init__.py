@@ -1,1 +1,1 @@
-"""What the ranks of a run know of each other."""
+"""Knowledge that the ranks of a run share."""

@@ -71,7 +71,7 @@ class StoreNotes:
 
 
 class Ranks:
-    """What the ranks of a job know of each other.
+    """Knowledge that the ranks of a job share.
 
     Args:
         notes: shared by the ranks.
@@ -168,7 +168,7 @@ class RankWatch(threading.Thread):
 
 
 def is_alive(pid: int) -> bool:
-    """Return whether a process of this machine runs, and is no zombie."""
+    """Return whether a process of this machine runs; a zombie does not."""
     try:
         os.kill(pid, 0)
         with suppress(FileNotFoundError, IndexError):
