@@ -181,7 +181,7 @@ def points(logger: str, folder: Path, store: str) -> dict[str, list[tuple[int, f
 
 
 @pytest.mark.slow  # it needs the packages of the extra `loggers`
-@pytest.mark.parametrize("logger", ["mlflow", "wandb"])
+@pytest.mark.parametrize("logger", ["mlflow"])
 def test_a_killed_run_of_another_logger_is_one_curve(
     logger: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
