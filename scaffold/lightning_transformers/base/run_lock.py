@@ -31,11 +31,7 @@ def run_lock(folder: Path) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / LOCK).open("a+", encoding="utf-8") as file:
         if not _lock(file.fileno()):
-            file.seek(0)
-            raise ConfigurationError(
-                f"{folder} is in use by {file.read() or 'another run'}: wait for it, or give "
-                "another hydra.run.dir"
-            )
+            raise in_use(folder)
         file.truncate(0)
         file.write(f"process {os.getpid()} on {socket.gethostname()}")
         file.flush()
@@ -43,6 +39,14 @@ def run_lock(folder: Path) -> Iterator[None]:
             yield
         finally:
             (folder / LOCK).unlink(missing_ok=True)
+
+
+def in_use(folder: Path) -> ConfigurationError:
+    """Return the error for a run folder whose lock another process holds."""
+    owner = (folder / LOCK).read_text(encoding="utf-8") or "another run"
+    return ConfigurationError(
+        f"{folder} is in use by {owner}: wait for it, or give another hydra.run.dir"
+    )
 
 
 def is_locked(folder: Path) -> bool:

@@ -7,15 +7,18 @@ import warnings
 from argparse import Namespace
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from unittest.mock import patch
 
 import hydra
 from hydra import version
 from hydra._internal.utils import _run_hydra, get_args_parser
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.utils import _save_config as save_config
 from hydra.core.utils import env_override
 from omegaconf import DictConfig, flag_override
 
 from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.base.run_lock import in_use, is_locked
 from lightning_transformers.config.compose import find_config_dir, normalize_overrides, parse_flags
 from lightning_transformers.config.error_messages import explain, user_error
 from lightning_transformers.config.exit_status import USER_ERROR, exit_on_error
@@ -103,8 +106,19 @@ def _run_job(job: Job, flags: Namespace, config_dir: Path) -> None:
     """Compose the config and run the job, as `hydra.main` does, with parsed flags."""
     version.setbase("1.3")
     # Hydra then raises its errors instead of printing them on several lines.
-    with env_override({"HYDRA_FULL_ERROR": "1"}):
+    with env_override({"HYDRA_FULL_ERROR": "1"}), patch("hydra.core.utils._save_config", _save):
         _run_hydra(flags, get_args_parser(), job, str(config_dir), "config")
+
+
+def _save(config: DictConfig, filename: str, output_dir: Path) -> None:
+    """Save a config as Hydra does, but not into `.hydra` of a run that another process writes.
+
+    Raises:
+        ConfigurationError: for such a run.
+    """
+    if is_locked(output_dir.parent):
+        raise in_use(Path(os.path.relpath(output_dir.parent)))
+    save_config(config, filename, output_dir)
 
 
 def _shows_tracebacks() -> bool:

@@ -14,14 +14,24 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import setup_globals
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+
+from lightning_transformers.base.errors import ConfigurationError, first_line
+from lightning_transformers.config.processes import lost_ranks
+from lightning_transformers.config.processes.lost_ranks import (
+    FolderNotes,
+    Ranks,
+    RankWatch,
+    StoreNotes,
+)
 
 JOB_FILE = "LIGHTNING_TRANSFORMERS_JOB"
 """Environment variable with the path of a pickled job, a file named after rank 0's process id."""
@@ -29,6 +39,8 @@ TIMEOUT_S = 60.0
 """Time limit for the other ranks to exit after rank 0."""
 GRACE_S = 3.0
 """Time that a failing rank waits for rank 0 to fail with the same error and report it."""
+REAP_S = 5.0
+"""Time in which the others learn of a rank whose connection is closed."""
 
 
 def is_rank_zero() -> bool:
@@ -101,12 +113,91 @@ def share_job(config: DictConfig) -> Iterator[None]:
         file = Path(folder, str(os.getpid()))
         file.write_bytes(job)
         os.environ[JOB_FILE] = str(file)
+        job_ranks()
         yield
+
+
+def job_ranks() -> Ranks | None:
+    """Return the shared knowledge of the ranks of this job, None outside of a job."""
+    if is_torchrun():
+        return _torchrun_ranks()
+    return _started_ranks(os.environ[JOB_FILE]) if JOB_FILE in os.environ else None
+
+
+@cache
+def _torchrun_ranks() -> Ranks:
+    rank, local, size = (int(os.environ[n]) for n in ("RANK", "LOCAL_RANK", "LOCAL_WORLD_SIZE"))
+    return Ranks(StoreNotes(job_store().store), rank, range(rank - local, rank - local + size))
+
+
+@cache
+def _started_ranks(job_file: str) -> Ranks:
+    rank, size = (int(os.environ.get(n, d)) for n, d in (("LOCAL_RANK", "0"), ("WORLD_SIZE", "1")))
+    return Ranks(FolderNotes(Path(job_file).parent), rank, range(size))
+
+
+def watch_ranks(devices: int) -> None:
+    """Let rank 0 end, with one line, when another rank of the job does not live any more.
+
+    Args:
+        devices: the number of ranks on this machine.
+    """
+    ranks = job_ranks()
+    if devices == 1 or ranks is None or not is_rank_zero() or watches():
+        return
+    if is_torchrun():
+        signal.signal(signal.SIGTERM, wait_if_lost)
+    else:
+        ranks.peers = range(devices)
+    check, end = partial(replace_observers, ranks), partial(end_processes, 0.0)
+    RankWatch(ranks, lost_ranks.GRACE_S, check, end).start()
+
+
+def wait_if_lost(signum: int, _: object) -> None:
+    """Handle SIGTERM, which torchrun sends to the ranks that live when another one is lost.
+
+    They then report the rank before they end. At any other time the process ends at once, except
+    in a fit, which has a handler of its own.
+    """
+    ranks = job_ranks()
+    if signal.getsignal(signum) is wait_if_lost and ranks and not ranks.lost():
+        signal.signal(signum, signal.SIG_DFL)
+        os.kill(os.getpid(), signum)
+
+
+def watches() -> list[RankWatch]:
+    """Return the watches of this process that are not stopped."""
+    found = [thread for thread in threading.enumerate() if isinstance(thread, RankWatch)]
+    return [watch for watch in found if not watch.stopped.is_set()]
+
+
+def stop_watches() -> None:
+    """Let no watch end this process from now on."""
+    for watch in watches():
+        watch.stopped.set()
+
+
+def lost_rank(error: BaseException) -> str | None:
+    """Return the line about the rank whose end has caused an error of communication, or None.
+
+    On rank 0, the watch leaves the end of the process to the caller.
+    """
+    ranks = job_ranks() if lost_ranks.is_of_network(error) else None
+    deadline = time.monotonic() + REAP_S
+    while ranks and time.monotonic() < deadline:
+        if lost := ranks.lost():
+            if is_rank_zero():
+                stop_watches()
+            return next(iter(lost.values()))
+        time.sleep(0.2)
+    return None
 
 
 def release_workers() -> None:
     """Make the other ranks that torchrun started exit: no job follows."""
+    stop_watches()
     if is_torchrun():
+        _torchrun_ranks().end()
         job_store().put(b"")
 
 
@@ -134,6 +225,7 @@ def launch_scope() -> Iterator[None]:
         end_processes(TIMEOUT_S if isinstance(error, SystemExit) else 0)
         raise
     finally:
+        stop_watches()
         if "torch" in sys.modules:
             from torch import distributed
 
@@ -153,11 +245,10 @@ def end_processes(timeout_s: float) -> list[int]:
         The exit statuses, in the order of the ranks from 1 on.
     """
     processes: list[subprocess.Popen[bytes]] = []
-    for thread in threading.enumerate():
-        if thread.name == "child-process-observer":
-            # The observer kills this process at the first nonzero status: take its list away.
-            processes += vars(thread)["_child_processes"]
-            vars(thread)["_child_processes"] = []
+    for observer in _observers():
+        # The observer kills this process at the first nonzero status: take its list away.
+        processes += observer["_child_processes"]
+        observer["_child_processes"] = []
     deadline = time.monotonic() + timeout_s
     for process in processes:
         with suppress(subprocess.TimeoutExpired):
@@ -166,22 +257,45 @@ def end_processes(timeout_s: float) -> list[int]:
     return [process.wait() for process in processes]
 
 
+def _observers() -> list[dict[str, Any]]:
+    """Return the attributes of Lightning's threads that observe the processes it has started."""
+    threads = threading.enumerate()
+    return [vars(thread) for thread in threads if thread.name == "child-process-observer"]
+
+
+def replace_observers(ranks: Ranks) -> None:
+    """Keep Lightning's observers from killing this process: it would neither record nor report.
+
+    Args:
+        ranks: the ranks of the job, which learn of one that has ended before it knew them.
+    """
+    for observer in _observers():
+        observer["_run"] = lambda observer=observer: not observer["_child_processes"]
+        for rank, process in enumerate(observer["_child_processes"], 1):
+            if process.poll() and ranks.notes.get(f"process-{rank}") is None:
+                line = f"rank {rank} has ended with status {process.returncode}: see its output"
+                ranks.notes.put("failure", f"{rank} {line}")
+
+
 def run_worker(function: Callable[[DictConfig], object]) -> None:
     """Run a function on the config of each job that rank 0 sends.
 
     This process logs warnings only, and only to the console. Before it raises an error it waits
-    `GRACE_S`, so that rank 0 can report the same error.
+    `GRACE_S`, so that rank 0 can report the same error. Unless torchrun started this process, rank
+    0 reports a user error of this rank alone, too.
 
     Args:
         function: the function that rank 0 runs.
     """
     if is_torchrun():
-        parent_pid, jobs = os.getppid(), iter(job_store().take, b"")
+        jobs = iter(job_store().take, b"")
+        signal.signal(signal.SIGTERM, wait_if_lost)
     else:
-        file = Path(os.environ[JOB_FILE])
-        parent_pid, jobs = int(file.name), iter([file.read_bytes()])
+        jobs = iter([Path(os.environ[JOB_FILE]).read_bytes()])
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # rank 0 handles Ctrl-C
-    threading.Thread(target=_exit_with_parent, args=(parent_pid,), daemon=True).start()
+    ranks = job_ranks()
+    assert ranks is not None
+    RankWatch(ranks).start()
     rank = os.environ.get("RANK", os.environ["LOCAL_RANK"])
     layout = f"[%(asctime)s][rank {rank}][%(name)s][%(levelname)s] - %(message)s"
     logging.basicConfig(format=layout, stream=sys.stdout)
@@ -191,16 +305,17 @@ def run_worker(function: Callable[[DictConfig], object]) -> None:
         for job in jobs:
             with _hydra_state(job) as config:
                 function(config)
-    except Exception:
+    except Exception as error:
+        reported = isinstance(error, ConfigurationError)
+        text = str(error) if reported else f"{type(error).__name__}: {first_line(error)}"
+        by_others = lost_ranks.is_of_network(error)
+        ranks.end("" if by_others else f"rank {rank} has failed: {text}")
         time.sleep(GRACE_S)
+        if reported and not is_torchrun():
+            sys.exit(2)
         raise
-
-
-def _exit_with_parent(parent_pid: int) -> None:
-    """Exit this process once its parent has exited."""
-    while os.getppid() == parent_pid:
-        time.sleep(1)
-    os._exit(1)
+    finally:
+        ranks.end()
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from lightning_transformers.base.types import Batch, Checkpoint
 from lightning_transformers.models.backbone import embedding_rows
 from lightning_transformers.models.freezing import trainable
 from lightning_transformers.training import resume
+from lightning_transformers.training.batch_size import convert_progress
 from lightning_transformers.training.checkpoint_io import SafeCheckpointIO
 from lightning_transformers.training.formulas import KEY, recorded_formulas
 from lightning_transformers.training.lightning_internals import (
@@ -165,9 +166,11 @@ class ExactnessCallback(Callback):
     ) -> None:
         """Take over the formulas; keep the state until training starts; update moved paths.
 
+        The progress is converted to the present batch size.
+
         Raises:
             ConfigurationError: for formulas of an earlier version, if the strategy has built the
-                optimizer before it loads the checkpoint.
+                optimizer before it loads the checkpoint; for a batch size that does not fit.
         """
         if trainer.state.fn == TrainerFn.FITTING:
             formulas = recorded_formulas(checkpoint)
@@ -184,3 +187,4 @@ class ExactnessCallback(Callback):
             if self.resumed is not None:  # some strategies load after on_fit_start
                 resume.restore_results(self.task, self.resumed)
             resume.relocate_checkpoint_paths(trainer, checkpoint.get("callbacks", {}))
+            convert_progress(trainer, checkpoint)

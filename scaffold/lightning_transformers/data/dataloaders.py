@@ -121,11 +121,15 @@ class EpochSampler(DistributedSampler[SeededIndex]):
     def __iter__(self) -> Iterator[SeededIndex]:
         """Return an iterator over the remaining row indices of the epoch."""
         epoch = self.epoch_of_run()
-        generator = torch.Generator().manual_seed(seed_of(self.seed, epoch))
-        order = torch.randperm(self.rows, generator=generator).tolist()
-        mine = order[self.rank :: self.num_replicas][: self.num_samples]
+        mine = self.order(epoch, self.rank)[: self.num_samples]
         remaining = range(self.done() * self.batch_size, self.num_samples)
         return iter([self._row(mine, at, epoch) for at in remaining])
+
+    def order(self, epoch: int, rank: int) -> list[int]:
+        """Return the row indices of an epoch on a rank."""
+        generator = torch.Generator().manual_seed(seed_of(self.seed, epoch))
+        order: list[int] = torch.randperm(self.rows, generator=generator).tolist()
+        return order[rank :: self.num_replicas]
 
     def _row(self, mine: list[int], position: int, epoch: int) -> SeededIndex:
         row = SeededIndex(mine[position])

@@ -20,6 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.instantiation import instantiate
 from lightning_transformers.config.config_tree import to_dict
+from lightning_transformers.config.launcher import watch_ranks
 from lightning_transformers.config.targets import locate
 from lightning_transformers.runs.monitors import callbacks_with_modes
 from lightning_transformers.training.checkpoint import read_checkpoint
@@ -135,6 +136,8 @@ def build_trainer(
 ) -> Trainer:
     """Return the trainer of a composed config, with its loggers and callbacks.
 
+    From now on rank 0 watches the other ranks, see `watch_ranks`.
+
     Args:
         config: the composed config.
         first: callbacks that precede those of the config.
@@ -164,6 +167,7 @@ def build_trainer(
         logger=built or False,
         enable_checkpointing=config.trainer.get("enable_checkpointing", saves),
     )
+    watch_ranks(trainer.num_devices)
     return trainer
 
 

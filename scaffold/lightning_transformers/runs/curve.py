@@ -17,6 +17,7 @@ from pytorch_lightning.loggers import CSVLogger, Logger, TensorBoardLogger
 from lightning_transformers.base.atomic import write_atomically
 from lightning_transformers.base.run_folder import METRICS
 from lightning_transformers.base.types import Checkpoint
+from lightning_transformers.runs.results.kept_rows import kept_values, skip
 from lightning_transformers.training.lightning_internals import logging_step, unlogged_row
 
 IDS = ("run_id", "id", "version")
@@ -126,7 +127,7 @@ class Curve:
     def restore(self, loggers: Iterable[Logger], recent: RecentRows) -> None:
         """Drop the rows that the resumed run repeats, and log those of the checkpoint.
 
-        Other loggers than those of csv and TensorBoard cannot drop rows.
+        A logger that cannot drop rows gets only values that it lacks, see `kept_values`.
 
         Args:
             loggers: the loggers of the trainer.
@@ -135,10 +136,11 @@ class Curve:
         for logger in (*loggers, recent):
             if isinstance(logger, CSVLogger):
                 restore_table(logger, self.first)
-            if isinstance(logger, CSVLogger | TensorBoardLogger | RecentRows):
-                for step, row in self.rows:
-                    logger.log_metrics({**row}, step=step)
-                logger.save()
+            elif kept := kept_values(logger, self.first):
+                skip(logger, kept)
+            for step, row in self.rows:
+                logger.log_metrics({**row}, step=step)
+            logger.save()
 
 
 def restore_table(logger: CSVLogger, first: int) -> None:

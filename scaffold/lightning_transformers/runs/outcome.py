@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -88,13 +88,16 @@ def best_of(trainer: Trainer, folder: Path) -> Outcome:
     return {}
 
 
-def last_lines(manifest: Manifest, folder: Path, tested: Mapping[str, float]) -> Iterator[str]:
+def last_lines(
+    manifest: Manifest, folder: Path, tested: Mapping[str, float], overrides: Sequence[str] = ()
+) -> Iterator[str]:
     """Yield the last lines of the output of a run: why it ended, its scores, the next command.
 
     Args:
         manifest: the manifest, with the outcome of the run.
         folder: the run folder.
         tested: the metrics of the test, empty without a test.
+        overrides: those with which the run can be resumed.
     """
     yield f"{manifest['status'].capitalize()}: {manifest['reason']}"
     best = manifest.get("best")
@@ -107,16 +110,17 @@ def last_lines(manifest: Manifest, folder: Path, tested: Mapping[str, float]) ->
     if tested:
         yield f"Test of the best: {in_one_line(tested)}"
     yield f"Run folder: {folder}"
-    if command := next_command(manifest, folder):
+    if command := next_command(manifest, folder, overrides):
         yield f"Next: {command}"
 
 
-def next_command(manifest: Manifest, folder: Path) -> str | None:
+def next_command(manifest: Manifest, folder: Path, changes: Sequence[str] = ()) -> str | None:
     """Return the command that evaluates a run that has ended, or resumes any other.
 
     Args:
         manifest: the manifest, with the outcome of the run.
         folder: the run folder.
+        changes: overrides with which the run can be resumed.
 
     Returns:
         The command line; None outside of a Hydra job, or without a checkpoint.
@@ -124,7 +128,8 @@ def next_command(manifest: Manifest, folder: Path) -> str | None:
     program = sys.argv[0]
     if not HydraConfig.initialized() or "train" not in Path(program).name:
         return None
-    own = ("resume=", "checkpoint_path=", "training.validate_before_fit=")
+    keys = ("resume", "checkpoint_path", "training.validate_before_fit")
+    own = tuple(f"{key}=" for key in (*keys, *(change.partition("=")[0] for change in changes)))
     overrides = [o for o in HydraConfig.get().overrides.task if not o.lstrip("+").startswith(own)]
     name = os.path.relpath(folder)
     if manifest["status"] in (FINISHED, STOPPED):
@@ -132,8 +137,8 @@ def next_command(manifest: Manifest, folder: Path) -> str | None:
             return None
         program = str(Path(program).with_name(Path(program).name.replace("train", "evaluate")))
         overrides.append(f"checkpoint_path={name}/{manifest['best']['checkpoint']}")
-    elif any((folder / CHECKPOINTS).glob("*.ckpt")):
-        overrides += [f"hydra.run.dir={name}", "resume=auto"]
+    elif changes or any((folder / CHECKPOINTS).glob("*.ckpt")):
+        overrides += [*changes, f"hydra.run.dir={name}", "resume=auto"]
     else:
         return None
     words = ["python", program] if program.endswith(".py") else [Path(program).name]

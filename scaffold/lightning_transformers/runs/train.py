@@ -6,8 +6,9 @@ import logging
 import os
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext, suppress
+from functools import partial
 from pathlib import Path
 from socket import gethostname
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ from lightning_transformers.base.run_folder import (
     Manifest,
     archive,
     archive_former_run,
+    archived,
     is_run,
     read_manifest,
     write_manifest,
@@ -115,6 +117,11 @@ def train(
         trainer.validate(model, datamodule=data, verbose=False)
         trainer.num_sanity_val_steps = 0
     trainer.fit(model, datamodule=data, ckpt_path=checkpoint_path, weights_only=True)
+    return logged_scalars(trainer)
+
+
+def logged_scalars(trainer: Trainer) -> dict[str, float]:
+    """Return the last logged value of each metric."""
     return {name: float(value) for name, value in trainer.callback_metrics.items()}
 
 
@@ -189,7 +196,11 @@ def train_and_record(
         resumed = checkpoint_to_resume(config)
         if resumed and (former := ended_run(config)):
             return former["metrics"]
-        return _train_and_record(config, resumed, announce, formulas)
+        try:
+            return _train_and_record(config, resumed, announce, formulas)
+        except Exception as error:
+            fail_early(config, error)
+            raise
 
 
 def _train_and_record(
@@ -200,6 +211,7 @@ def _train_and_record(
 ) -> dict[str, float]:
     from lightning_transformers.data.loading import SPLITS
     from lightning_transformers.runs.curve import Curve, CurveState
+    from lightning_transformers.runs.failures import known_failure
     from lightning_transformers.runs.manifest.record import Recorder  # imports torch
     from lightning_transformers.runs.results.recorder import ROWS_IN_TRAINING, PredictionRecorder
     from lightning_transformers.runs.results.report import report_run
@@ -226,8 +238,9 @@ def _train_and_record(
     predictions = PredictionRecorder(folder, limit=ROWS_IN_TRAINING)
     curve = Curve.of(state, loggers_of(folder)) if resumed else None
     loggers = curve.continue_loggers(config.logger) if curve else config.logger
-    own = (recorder, kept, predictions, *pruning())
+    own = (*loss_guards(config, data), recorder, kept, predictions, *pruning())
     trainer = build_trainer(config, *own, loggers=loggers, model=model)
+    is_dry_run = fields(trainer).fast_dev_run
     try:
         if trainer.is_global_zero:
             record_config(config, checkpoint, resumes=resumed is not None)
@@ -244,14 +257,20 @@ def _train_and_record(
         tested = evaluate_best(model, data, trainer) if config.training.run_test_after_fit else {}
         end(recorder, folder, tested, **outcome, metrics=metrics | tested)
     except BaseException as error:
+        failure = known_failure(error, config, trainer)
         if trainer.is_global_zero:
-            outcome = outcome_of_error(error)
-            if outcome["status"] == FAILED:
+            outcome = outcome_of_error(failure or error)
+            if outcome["status"] == FAILED and recorder.is_done:
                 log_for_file(logging.ERROR, outcome["reason"], error)
             with suppress(OSError):  # of a full disk; the error of the run counts
-                end(recorder, folder, {}, **outcome, **best_of(trainer, folder))
+                overrides = failure.overrides if failure else ()
+                end(recorder, folder, {}, overrides, **outcome, **best_of(trainer, folder))
+            if outcome["status"] == FAILED and recorder.is_done and not is_dry_run:
+                report_run(config, data, logged_scalars(trainer))
+        if failure:
+            raise failure from error
         raise
-    if trainer.is_global_zero and not fields(trainer).fast_dev_run:
+    if trainer.is_global_zero and not is_dry_run:
         report_run(config, data, metrics | tested)
     return metrics | tested
 
@@ -265,17 +284,46 @@ def pruning() -> list[Callback]:
     return [Pruning()]
 
 
-def end(recorder: Recorder, folder: Path, tested: dict[str, float], **outcome: Any) -> None:
+def fail_early(config: DictConfig, error: Exception) -> None:
+    """Record the failure of a run that has no manifest yet, on rank 0."""
+    from lightning_transformers.runs.manifest.record import record_early_failure
+
+    folder = folder_of(config)
+    if is_rank_zero() and not (folder / MANIFEST).is_file():
+        outcome = outcome_of_error(error)
+        log_for_file(logging.ERROR, outcome["reason"], error)
+        with suppress(OSError):  # of a full disk
+            record_early_failure(config, {**outcome, "loggers": loggers_of(folder)})
+
+
+def loss_guards(config: DictConfig, data: TransformerDataModule) -> list[Callback]:
+    """Return the callback of `training.nan_patience`, if that is set."""
+    from lightning_transformers.core.finite_loss import FiniteLoss
+    from lightning_transformers.runs.failures import last_checkpoint, rows_of_batch
+
+    patience = config.training.get("nan_patience")  # older configs lack it
+    saved = partial(last_checkpoint, folder_of(config))
+    return [FiniteLoss(patience, partial(rows_of_batch, data), saved)] if patience else []
+
+
+def end(
+    recorder: Recorder,
+    folder: Path,
+    tested: dict[str, float],
+    overrides: Sequence[str] = (),
+    **outcome: Any,
+) -> None:
     """Record how a run ended, and report it in the last lines of its output.
 
     Args:
         recorder: the recorder of the run.
         folder: the run folder.
         tested: the metrics of the test, empty without a test.
+        overrides: those with which the run can be resumed.
         outcome: see `Recorder.finish`.
     """
     if manifest := recorder.finish(**outcome):
-        for line in last_lines(manifest, folder, tested):
+        for line in last_lines(manifest, folder, tested, overrides):
             report(line)
 
 
@@ -285,9 +333,10 @@ def folder_of(config: DictConfig) -> Path:
 
 
 def loggers_of(folder: Path) -> dict[str, str | int]:
-    """Return the id or version of the run of each logger, as the manifest of a run has it."""
-    file = folder / MANIFEST
-    return read_manifest(file).get("loggers", {}) if file.is_file() else {}
+    """Return the id or version of the run of each logger, as the newest manifest has it."""
+    files = [*archived(folder / MANIFEST), folder / MANIFEST]
+    newest = [file for file in files if file.is_file()][-1:]
+    return read_manifest(newest[0]).get("loggers", {}) if newest else {}
 
 
 def ended_run(config: DictConfig) -> Manifest | None:

@@ -9,6 +9,7 @@ import pytest
 
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.run_lock import LOCK, is_locked, run_lock
+from tests.conftest import Run
 
 
 def test_a_second_process_is_refused_until_the_first_ends(tmp_path: Path) -> None:
@@ -30,3 +31,15 @@ def test_a_second_process_is_refused_until_the_first_ends(tmp_path: Path) -> Non
     with run_lock(folder):
         assert f"process {os.getpid()} " in (folder / LOCK).read_text()
     assert list(folder.iterdir()) == []
+
+
+def test_a_refused_command_leaves_the_config_of_the_run(project: Path, run: Run) -> None:
+    (project / "run/.hydra").mkdir(parents=True)
+    (project / "run/.hydra/overrides.yaml").write_text("- theirs\n")
+    command = ("pl-transformers-train", "task=nlp/language_modeling", "experiment=smoke")
+    with run_lock(project / "run"):
+        done = run(*command, "hydra.run.dir=run")
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error: run is in use by process {os.getpid()} on ")
+    assert (project / "run/.hydra/overrides.yaml").read_text() == "- theirs\n"
+    assert [path.name for path in (project / "run/.hydra").iterdir()] == ["overrides.yaml"]

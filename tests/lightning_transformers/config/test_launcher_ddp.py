@@ -5,10 +5,12 @@ Comparisons show the behavior of Lightning and Hydra alone.
 
 import csv
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from build_tools.release_templates import ROOT
 from tests.conftest import Run
@@ -126,3 +128,27 @@ def test_plain_lightning_hangs_when_one_process_gets_sigterm(run: Run) -> None:
     assert done.returncode != 0
     assert "[rank: 0] Received SIGTERM" in done.stderr
     assert "hangs" in done.stdout
+
+
+@pytest.mark.slow  # four runs that start all processes; test_lost_ranks.py has the rules
+@pytest.mark.parametrize("dead", [0, 1])
+@pytest.mark.parametrize("launcher", ["lightning", "torchrun"])
+def test_the_rank_that_lives_reports_the_one_that_was_killed(
+    launcher: str, dead: int, project: Path, run: Run
+) -> None:
+    start = [sys.executable] if launcher == "lightning" else ["torchrun", "--nproc-per-node", "2"]
+    script = f"{Path(sys.executable).parent}/pl-transformers-train"
+    kills = "+callbacks.kills._target_=tests.helpers.lost_rank.Kills"
+    done = run(
+        *(*LIMIT, *start, script, "task=nlp/language_modeling", *TWO, "hydra.run.dir=run"),
+        *(kills, f"+callbacks.kills.rank={dead}", "callbacks.autosave.minutes=1e-9"),
+        PYTHONPATH=PATHS,
+    )
+    assert done.returncode not in (0, 124)
+    assert done.stderr.count(f"error: rank {dead} (process ") == 1
+    assert done.stderr.count("error: ") == 1
+    manifest = yaml.safe_load((project / "run/manifest.yaml").read_text())
+    if dead:
+        assert manifest["status"] == "failed"
+        assert manifest["reason"].startswith("rank 1 (process ")
+        assert "Traceback" not in done.stderr.partition("torch/distributed")[0]

@@ -13,6 +13,7 @@ from lightning_transformers.base.run_folder import read_manifest, status_of
 from lightning_transformers.config.compose import compose
 from lightning_transformers.config.error_messages import user_error
 from lightning_transformers.runs.train import train_from_config
+from lightning_transformers.task.nlp.text_classification import TextClassificationDataModule
 
 HERE = "tests.lightning_transformers.runs.test_outcome"
 COURSE = (
@@ -97,6 +98,7 @@ def test_a_failure_is_recorded_with_its_traceback(
     (record,) = [record for record in caplog.records if record.levelno == logging.ERROR]
     assert "on_after_backward" in logging.Formatter().format(record)
     assert status_of(tmp_path) == "failed"
+    assert "RuntimeError: two lines" in (tmp_path / "report.html").read_text()
 
 
 def test_early_stopping_is_named(tmp_path: Path) -> None:
@@ -121,3 +123,18 @@ def test_an_unknown_metric_of_early_stopping_is_a_user_error(tmp_path: Path) -> 
         train(tmp_path, *words, "trainer.num_sanity_val_steps=0")
     assert isinstance(user_error(raised.value), ConfigurationError)
     assert read_manifest(tmp_path / "manifest.yaml")["reason"].count("`val/loss`") == 1
+
+
+def test_a_failure_before_the_data_exist_has_a_manifest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise RuntimeError("no rows today")
+
+    monkeypatch.setattr(TextClassificationDataModule, "prepare_data", fails)
+    with pytest.raises(RuntimeError, match="no rows today"):
+        train(tmp_path)
+    manifest = read_manifest(tmp_path / "manifest.yaml")
+    assert (manifest["status"], manifest["reason"]) == ("failed", "RuntimeError: no rows today")
+    assert manifest["versions"]["torch"] == torch.__version__
+    assert (tmp_path / "config.yaml").is_file()

@@ -85,6 +85,9 @@ def test_metrics_are_equal(options: str, project: Path, run: Run) -> None:
     assert lines_of(done, "differ") == []
     assert tree(project / "outputs/run") == before, "the run itself is left alone"
     assert (project / "outputs/run-rerun/checkpoints/best.ckpt").is_file()
+    log = (project / "outputs/run-rerun/train.log").read_text()
+    assert "[INFO] - start: " in log
+    assert "[INFO] - Finished: " in log
 
 
 def metrics_of_plain_training(folder: Path, *recipes: str) -> dict[str, float]:

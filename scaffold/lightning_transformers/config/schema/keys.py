@@ -1,9 +1,9 @@
 """Keys of the config that no class takes: those of the top level and of `training`."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import PositiveInt
+from pydantic import Field, PositiveInt
 
 from lightning_transformers.base.value_types import Seed, Workers
 
@@ -38,6 +38,8 @@ class Training:
     """Whether to log the validation metrics of the untrained model."""
     run_test_after_fit: bool = False
     """Whether to evaluate the best checkpoint on the test or validation set."""
+    nan_patience: Annotated[int, Field(ge=0)] | None = 3
+    """Steps in a row without a finite loss after which a run ends; null or 0: never."""
     select: str = "val/loss"
     """Metric that selects the best checkpoint, and that other callbacks and schedules monitor."""
     run_dir: str = ""

@@ -1,12 +1,12 @@
 """Record the provenance of a run in the `manifest.yaml` of its folder."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from hydra.utils import to_absolute_path
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 from lightning_transformers.base.run_folder import (
@@ -22,6 +22,7 @@ from lightning_transformers.base.run_log import log_detail
 from lightning_transformers.core import TaskTransformer, TransformerDataModule
 from lightning_transformers.data.summary import summary
 from lightning_transformers.runs.manifest.code import code
+from lightning_transformers.runs.manifest.config import without_environment
 from lightning_transformers.runs.manifest.digests import digest_of
 from lightning_transformers.runs.manifest.environment import machine, training, versions
 from lightning_transformers.runs.manifest.git import git_state
@@ -87,6 +88,32 @@ class Recorder(Callback):
         manifest: Manifest = read_manifest(self.file) | outcome  # type: ignore[assignment]
         write_manifest(self.file, manifest)
         return manifest
+
+
+def record_early_failure(config: DictConfig, outcome: Mapping[str, Any]) -> None:
+    """Write the manifest of a run that has failed before its data exist.
+
+    Args:
+        config: the composed config.
+        outcome: the keys of a manifest from `status` on.
+    """
+    file, directory = Path(config.training.run_dir) / MANIFEST, Path(to_absolute_path("."))
+    if not file.with_name(CONFIG).is_file():
+        OmegaConf.save(without_environment(config), file.with_name(CONFIG))
+    manifest: Any = {
+        "command": sys.argv,
+        "directory": str(directory),
+        "config": digest_of(file.with_name(CONFIG)),
+        "seeds": {"training": config.training.seed},
+        "versions": versions(),
+        "machine": machine(),
+        "training": {},
+        "git": git_state(directory),
+        "code": code(directory),
+        "inputs": {},
+        "data": {},
+    }
+    write_manifest(file, manifest | outcome)
 
 
 def describe(

@@ -1,0 +1,1 @@
+"""Knowledge that the ranks of a run share."""

@@ -1,0 +1,186 @@
+"""Ranks that end while others wait for them: each rank learns of it, and the lowest reports it.
+
+A collective operation of the others would fail with an error of the network, or wait for minutes.
+"""
+
+import os
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from socket import gethostname
+from typing import Any, Protocol
+
+from lightning_transformers.base.errors import causes
+
+POLL_S = 1.0
+"""Time between two checks of the other ranks."""
+GRACE_S = 10.0
+"""Time in which rank 0 may end by itself, and record the failure, before the watch ends it."""
+NETWORK = ("gloo", "nccl", "connection closed by peer", "connection reset", "broken pipe")
+"""Parts of messages about a rank that is gone."""
+
+
+class Notes(Protocol):
+    """Texts by key that all ranks of a job read and write."""
+
+    def put(self, key: str, text: str) -> None:
+        """Write a text."""
+
+    def get(self, key: str) -> str | None:
+        """Return a text, None if it is not written."""
+
+
+class FolderNotes:
+    """Notes as files in a folder, for ranks on one machine."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def put(self, key: str, text: str) -> None:
+        """Write a text."""
+        beside = self.folder / f".{key}-{os.getpid()}"
+        beside.write_text(text)
+        beside.replace(self.folder / key)
+
+    def get(self, key: str) -> str | None:
+        """Return a text, None if it is not written."""
+        with suppress(FileNotFoundError):
+            return (self.folder / key).read_text()
+        return None
+
+
+class StoreNotes:
+    """Notes in the key-value store of torchrun.
+
+    Args:
+        store: a `torch.distributed.Store`.
+    """
+
+    def __init__(self, store: Any) -> None:
+        self.store = store
+
+    def put(self, key: str, text: str) -> None:
+        """Write a text."""
+        self.store.set(key, text)
+
+    def get(self, key: str) -> str | None:
+        """Return a text, None if it is not written."""
+        return self.store.get(key).decode() if self.store.check([key]) else None
+
+
+class Ranks:
+    """Knowledge that the ranks of a job share.
+
+    Args:
+        notes: shared by the ranks.
+        rank: this rank.
+        peers: the ranks on this machine.
+    """
+
+    def __init__(self, notes: Notes, rank: int, peers: range) -> None:
+        self.notes, self.rank, self.peers = notes, rank, peers
+        self.processes: dict[int, tuple[str, int]] = {}
+        notes.put(f"process-{rank}", f"{gethostname()} {os.getpid()}")
+
+    def end(self, failure: str = "") -> None:
+        """Note that this rank ends by itself.
+
+        Args:
+            failure: why, in one line, if the others do not know it.
+        """
+        self.notes.put(f"ended-{self.rank}", failure)
+        if failure:
+            self.notes.put("failure", f"{self.rank} {failure}")
+
+    def lost(self) -> dict[int, str]:
+        """Return the ranks that have failed or were killed, each with the fact in one line."""
+        found = {rank: self._killed(rank) for rank in self.peers if self._is_killed(rank)}
+        if failure := self.notes.get("failure"):
+            number, _, text = failure.partition(" ")
+            found[int(number)] = text
+        elif found:  # for ranks on other machines
+            self.notes.put("failure", "{} {}".format(*next(iter(found.items()))))
+        found.pop(self.rank, None)
+        return found
+
+    def is_lowest(self, lost: dict[int, str]) -> bool:
+        """Return whether all lower ranks are among those that are lost."""
+        return all(rank in lost for rank in range(self.rank))
+
+    def _is_killed(self, rank: int) -> bool:
+        if rank not in self.processes and (note := self.notes.get(f"process-{rank}")):
+            host, pid = note.split()
+            self.processes[rank] = host, int(pid)
+        host, number = self.processes.get(rank, ("", 0))
+        if host != gethostname() or rank == self.rank or is_alive(number):
+            return False
+        return self.notes.get(f"ended-{rank}") is None
+
+    def _killed(self, rank: int) -> str:
+        return (
+            f"rank {rank} (process {self.processes[rank][1]}) was killed, by hand or by the system "
+            "for lack of memory: continue with resume=auto, with fewer training.num_workers if "
+            "memory was short"
+        )
+
+
+class RankWatch(threading.Thread):
+    """A thread that ends this process when it learns that another rank is lost.
+
+    The lowest rank that lives reports it in one line.
+
+    Args:
+        ranks: the ranks.
+        grace_s: time for this process to end by itself.
+        check: called before each check.
+        end: called before this process ends.
+    """
+
+    def __init__(
+        self,
+        ranks: Ranks,
+        grace_s: float = 0,
+        check: Callable[[], object] = bool,
+        end: Callable[[], object] = bool,
+    ) -> None:
+        super().__init__(daemon=True, name="rank-watch")
+        self.ranks, self.grace_s, self.check, self.end = ranks, grace_s, check, end
+        self.stopped = threading.Event()
+        self.parent = os.getppid()
+
+    def run(self) -> None:
+        """Check the ranks until `stopped` is set."""
+        while not self.stopped.wait(POLL_S):
+            self.check()
+            lost: dict[int, str] = {}
+            with suppress(OSError, RuntimeError):  # the notes of a job that has ended
+                lost = self.ranks.lost()
+            if lost and not self.stopped.wait(self.grace_s):
+                if self.ranks.is_lowest(lost):
+                    print(f"error: {next(iter(lost.values()))}", file=sys.stderr, flush=True)
+                self.ranks.end()
+                self.end()
+                os._exit(2)
+            if self.ranks.rank and os.getppid() != self.parent:
+                os._exit(1)
+
+
+def is_alive(pid: int) -> bool:
+    """Return whether a process of this machine runs; a zombie does not."""
+    try:
+        os.kill(pid, 0)
+        with suppress(FileNotFoundError, IndexError):
+            return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def is_of_network(error: BaseException) -> bool:
+    """Return whether an error is, or was caused by, one of communication between ranks."""
+    return any(
+        isinstance(cause, RuntimeError) and any(part in str(cause).lower() for part in NETWORK)
+        for cause in causes(error)
+    )

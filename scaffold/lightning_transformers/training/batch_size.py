@@ -1,0 +1,64 @@
+"""A run that resumes with another batch size or number of ranks continues at the same row."""
+
+import logging
+from typing import Any
+
+from pytorch_lightning import LightningDataModule, Trainer
+
+from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.base.types import Checkpoint
+from lightning_transformers.training.resume import KEY
+from lightning_transformers.training.trainer_fields import fields
+
+log = logging.getLogger(__name__)
+
+
+def convert_progress(trainer: Trainer, checkpoint: Checkpoint) -> None:
+    """Convert the numbers of batches in a checkpoint to the batch size of the trainer's data.
+
+    The rows of an epoch have an order that does not depend on the batch size, so the same rows
+    remain. Batches count on each rank.
+
+    Args:
+        trainer: the trainer, which resumes from the checkpoint.
+        checkpoint: the content; changed in place.
+
+    Raises:
+        ConfigurationError: if no whole number of batches has the rows that are done.
+    """
+    recorded = checkpoint.get(LightningDataModule.CHECKPOINT_HYPER_PARAMS_KEY, {})
+    then, now = recorded.get("batch_size"), getattr(fields(trainer).datamodule, "batch_size", None)
+    if then is None or now is None or KEY not in checkpoint:
+        return
+    before, after = then * len(checkpoint[KEY]), now * trainer.world_size
+    if before == after:
+        return
+    progress = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]
+    rows = progress["current"]["processed"] * before
+    if rows % after and not progress["is_last_batch"]:
+        raise ConfigurationError(
+            f"the checkpoint is {rows} rows into its epoch, no multiple of the {after} rows of a "
+            f"batch on {trainer.world_size} device(s) with training.batch_size={now}: resume with "
+            f"{then}, or a divisor of it"
+        )
+    for counts in (progress["total"], progress["current"]):
+        convert(counts, before, after)
+    log.info(
+        "a batch has %d rows, and %d before the resume: the epoch continues after its first %d "
+        "rows",
+        *(after, before, rows),
+    )
+
+
+def convert(counts: dict[str, Any], before: int, after: int) -> None:
+    """Convert the numbers of batches of a progress; those begun or not completed stay so.
+
+    Args:
+        counts: `ready`, `started`, `processed` and `completed`; changed in place.
+        before: rows of a batch of the checkpoint, on all ranks.
+        after: rows of a batch from now on.
+    """
+    done = counts["processed"]
+    converted = -(-done * before // after)
+    for name in counts:
+        counts[name] += converted - done
