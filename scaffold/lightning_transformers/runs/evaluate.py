@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from omegaconf import DictConfig
 
 from lightning_transformers.config.checks import check_config
+from lightning_transformers.config.provenance import changed_settings
 from lightning_transformers.runs.build import build_trainer, restore, seed_everything
 
 if TYPE_CHECKING:
@@ -72,5 +73,6 @@ def evaluate_from_config(config: DictConfig) -> dict[str, float]:
     trainer = build_trainer(config, recorder)
     metrics = evaluate(model, data, trainer)
     if trainer.is_global_zero:
-        report_run(config, data, metrics, environment(trainer))
+        known = environment(trainer) | {"changed": changed_settings(config)}
+        report_run(config, data, metrics, known)
     return metrics

@@ -38,5 +38,8 @@ class Training:
     """Whether to log the validation metrics of the untrained model."""
     run_test_after_fit: bool = False
     """Whether to evaluate the best checkpoint on the test or validation set."""
+    keep_state: bool | Literal["auto"] = "auto"
+    """Whether a run that has ended keeps the state from which it is extended; auto: not in a
+    multirun."""
     run_dir: str = ""
     """Folder of the run."""
