@@ -73,7 +73,7 @@ def best_callbacks(trainer: Trainer) -> Iterator[ModelCheckpoint]:
 
 
 def best_of(trainer: Trainer, folder: Path) -> Outcome:
-    """Return `best`: `monitor`, `score`, `step` and `checkpoint` of the best checkpoint of a fit.
+    """Return `best`: `monitor`, `mode`, `score`, `step`, `checkpoint` of the best of a fit.
 
     Args:
         trainer: the trainer of the fit.
@@ -87,6 +87,7 @@ def best_of(trainer: Trainer, folder: Path) -> Outcome:
         if Path(path).is_file() and score is not None:
             best = {
                 "monitor": callback.monitor,
+                "mode": callback.mode,
                 "score": float(score),
                 "step": read_checkpoint(path)["global_step"],
                 "checkpoint": os.path.relpath(path, folder),

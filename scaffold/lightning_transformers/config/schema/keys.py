@@ -41,5 +41,7 @@ class Training:
     keep_state: bool | Literal["auto"] = "auto"
     """Whether a run that has ended keeps the state from which it is extended; auto: not in a
     multirun."""
+    select: str = "val/loss"
+    """Metric that selects the best checkpoint, and that other callbacks and schedules monitor."""
     run_dir: str = ""
     """Folder of the run."""
