@@ -309,7 +309,8 @@ def test_a_command_with_the_base_task_names_what_does_not_apply(
     of_a_project: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     checkpoint = of_a_project / "checkpoints/best.ckpt"
-    config = compose(["task=nlp/text_classification", f"checkpoint_path={checkpoint}", "x=text 3"])
+    words = ("task=nlp/text_classification", "training.run_dir=.", "x=text 3")
+    config = compose([*words, f"checkpoint_path={checkpoint}"])
     (prediction,) = predict_from_config(config)
     assert prediction["label"] in ("animal", "thing")
     warned = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
