@@ -22,6 +22,10 @@ MANIFEST: dict[str, Any] = {
     "code": {},
     "inputs": {},
     "data": {"train": {"source": "/home/alice/data/train.csv", "rows": 12, "digest": "2" * 64}},
+    "changed": {
+        "hub.token": [None, "hf_secretsecretsecret"],
+        "dataset.train_file": [None, "/x/y/a.csv"],
+    },
     "metrics": {"val/loss": 0.5, "val/accuracy": 0.75},
 }
 

@@ -47,9 +47,10 @@ Digests: TypeAlias = dict[str, str | None]
 class Manifest(TypedDict):
     """Everything a run depends on, and how it ended.
 
-    `status` is one of `STATUSES`, `reason` says what ended the run or is the error, `best` names
-    the best checkpoint, `loggers` has the version or id of each logger's run, by its name in the
-    config. A run that has ended, by itself or early, has `metrics`, the last values.
+    `changed` has the default and the value of each setting that differs, by key. `status` is one of
+    `STATUSES`, `reason` says what ended the run or is the error, `best` names the best checkpoint,
+    `loggers` has the version or id of each logger's run, by its name in the config. A run that has
+    ended, by itself or early, has `metrics`, the last values.
     """
 
     command: list[str]
@@ -63,6 +64,7 @@ class Manifest(TypedDict):
     code: Digests
     inputs: Digests
     data: dict[str, dict[str, str | int | None]]
+    changed: NotRequired[dict[str, list[Any]]]
     status: NotRequired[str]
     reason: NotRequired[str]
     loggers: NotRequired[dict[str, str | int]]

@@ -11,8 +11,7 @@ from torch import Tensor
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.types import Checkpoint
 from lightning_transformers.models.sharding import refuse_strategies
-
-TRAINING_WEIGHTS = "training_weights"
+from lightning_transformers.training.checkpoint_io import TRAINING_WEIGHTS
 
 
 class EMAWeights(Callback):

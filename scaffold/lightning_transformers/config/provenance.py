@@ -8,6 +8,7 @@ import hydra
 import yaml
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
@@ -33,25 +34,29 @@ def origins(config: DictConfig) -> dict[str, str]:
     return {key: COMMAND_LINE if key in typed else given.get(key, COMMAND_LINE) for key in keys}
 
 
-def changed_settings(config: DictConfig) -> list[tuple[str, object, object]]:
-    """Return key, default and value of each key that differs from the defaults of the task.
+def changed_settings(config: DictConfig) -> dict[str, list[object]]:
+    """Return the default and the value of each key that differs from the defaults of the task.
 
-    The defaults are those of the project and the package. Empty outside of a Hydra run.
+    The defaults are those of the project and the package. Empty outside of a Hydra run, and without
+    complete defaults.
 
     Args:
         config: the composed config.
     """
     if not (HydraConfig.initialized() and GlobalHydra.instance().is_initialized()):
-        return []
+        return {}
     job = HydraConfig.get()
     chosen = [f"task={job.runtime.choices['task']}"]
-    plain = hydra.compose(job.job.config_name, chosen)
+    try:
+        plain = hydra.compose(job.job.config_name, chosen)
+    except HydraException:  # the command line makes a choice that the project leaves open
+        return {}
     defaults, given = (dict(leaves(to_dict(c, resolve=False))) for c in (plain, config))
-    return [
-        (key, defaults.get(key), given.get(key))
+    return {
+        key: [defaults.get(key), given.get(key)]
         for key in {**given, **defaults}
         if given.get(key) != defaults.get(key) and not key.startswith("tiny.")  # not a setting
-    ]
+    }
 
 
 def in_file(key: str) -> str:

@@ -18,6 +18,7 @@ from transformers.utils.generic import ModelOutput
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.hyperparameters import (
     declared_hyperparameters,
+    hyperparameters_of,
     set_hyperparameters,
     to_plain,
 )
@@ -39,7 +40,13 @@ from lightning_transformers.models.adapters import add_adapter, has_adapter, tra
 from lightning_transformers.models.backbone import Backbone
 from lightning_transformers.models.freezing import all_frozen_message
 from lightning_transformers.models.repository import save_model
-from lightning_transformers.training.checkpoint_identity import record_task
+from lightning_transformers.training.checkpoint_identity import (
+    BASE,
+    CLASS,
+    CLASSES,
+    base_task,
+    class_record,
+)
 from lightning_transformers.training.formulas import FORMULAS
 from lightning_transformers.training.loss import unmasked
 from lightning_transformers.training.loss_normalization import TokenWeighting, records_loss_count
@@ -453,8 +460,16 @@ class TaskTransformer(EvaluatedColumns, OptimizedModule):
             ) from error
 
     def on_save_checkpoint(self, checkpoint: Checkpoint) -> None:
-        """Record the task class; with an adapter, omit weights that the backbone's files have."""
-        record_task(type(self), checkpoint)
+        """Record the classes; with an adapter, omit weights that the backbone's files have."""
+        values = hyperparameters_of(self, TaskTransformer)
+        task = class_record(type(self), TaskTransformer)
+        task["values"] = {
+            name: v for name, v in values.items() if name not in task["hyperparameters"]
+        }
+        task["values"]["downstream_model_type"] = self.downstream_model_type
+        checkpoint |= {CLASS: task["name"], BASE: base_task(type(self)), CLASSES: {"task": task}}
+        if isinstance(self.data, TransformerDataModule):
+            checkpoint[CLASSES]["data"] = class_record(type(self.data), TransformerDataModule)
         if not self.strict_loading and not self.backbone.random_weights:
             checkpoint["state_dict"] = trained_state(self, checkpoint["state_dict"])
 

@@ -15,6 +15,9 @@ from lightning_transformers.reports.run_files import RunFiles
 UNCOMPARED = ("training.run_dir", "trainer.default_root_dir", "hydra")
 """Settings that always differ."""
 
+REFERRING = ("tokenizer.", "dataset.", "task.")
+"""Groups that repeat values of those before them."""
+
 
 class Comparison:
     """Runs side by side.
@@ -74,7 +77,7 @@ class Comparison:
         keys = dict.fromkeys(key for column in columns for key in column)
         rows = [(key, *(column.get(key) for column in columns)) for key in keys]
         if only_different:
-            rows = [row for row in rows if len(set(map(str, row[1:]))) > 1]
+            rows = without_references([row for row in rows if len(set(map(str, row[1:]))) > 1])
         return Table(caption, (head, *self.names), rows)
 
     def text(self) -> str:
@@ -105,6 +108,21 @@ class Comparison:
         if plots:
             sections.insert(1, Section("Curves", plots))
         write_page(file, "Comparison of runs", " · ".join(self.names), sections)
+
+
+def without_references(rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Return settings without those that repeat another one, as `task.optimizer.lr` does."""
+    kept: list[tuple[Any, ...]] = []
+    for row in rows:
+        same = (other for other in kept if other[1:] == row[1:])
+        if not row[0].startswith(REFERRING) or all(last(row[0]) != last(o[0]) for o in same):
+            kept.append(row)
+    return kept
+
+
+def last(key: str) -> str:
+    """Return the name at the end of a dotted key."""
+    return key.rpartition(".")[2]
 
 
 def last_values(run: RunFiles) -> dict[str, float]:

@@ -17,42 +17,34 @@ LARGE = 8
 """Metrics in large digits."""
 CURVES = 15
 
-Changed = Sequence[tuple[str, Any, Any]]
-"""Key, default and value of each setting that differs from the default."""
-
 
 def write_report(
-    folder: Path,
+    run: RunFiles,
     metrics: Mapping[str, float],
-    changed: Changed = (),
     summary: Sequence[str] = (),
     thumbnail: Thumbnails | None = None,
-    environment: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write the report of a run from the files in its folder.
 
     Args:
-        folder: the run folder.
+        run: the files.
         metrics: the last values.
-        changed: settings that differ from the defaults.
         summary: lines about the data.
         thumbnail: returns a small picture of an evaluated row by its index.
-        environment: some keys of a manifest, for a folder without one.
 
     Returns:
         The file.
     """
-    run = RunFiles(folder, environment or {})
     found = run.evaluation
     sections = [
         Section("Metrics", metric_parts(run, metrics)),
         *(evaluation_sections(found, thumbnail) if found else []),
         Section("Data", [*summary, *data_parts(run)]),
-        Section("Settings", setting_parts(run, changed)),
+        Section("Settings", setting_parts(run)),
         Section("Environment", environment_parts(run)),
     ]
-    file = folder / REPORT
-    write_page(file, folder.name, subtitle(run), [part for part in sections if part.parts])
+    file = run.folder / REPORT
+    write_page(file, run.folder.name, subtitle(run), [part for part in sections if part.parts])
     return file
 
 
@@ -111,13 +103,13 @@ def data_parts(run: RunFiles) -> list[Part]:
     return parts
 
 
-def setting_parts(run: RunFiles, changed: Changed) -> list[Part]:
+def setting_parts(run: RunFiles) -> list[Part]:
     """Return the command and the settings that differ from the defaults."""
     parts: list[Part] = []
     if command := run.manifest.get("command"):
         parts.append(Facts({"command": public_command(command)}))
-    if changed:
-        rows = [(key, public(key, default), public(key, value)) for key, default, value in changed]
+    if changed := run.manifest.get("changed"):
+        rows = [(key, *(public(key, value) for value in pair)) for key, pair in changed.items()]
         parts.append(Table("Differences from the defaults", ("key", "default", "value"), rows))
     return parts
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from glob import glob
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -17,11 +17,11 @@ from hydra.errors import InstantiationException
 from hydra.utils import get_class, to_absolute_path
 from omegaconf import DictConfig, OmegaConf
 
-from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.base.errors import ConfigurationError, joined
 from lightning_transformers.base.instantiation import instantiate
 from lightning_transformers.config.config_tree import to_dict
 from lightning_transformers.config.launcher import watch_ranks
-from lightning_transformers.config.targets import locate
+from lightning_transformers.config.targets import PACKAGE, locate
 from lightning_transformers.runs.monitors import callbacks_with_modes
 from lightning_transformers.training.checkpoint import read_checkpoint
 from lightning_transformers.training.formulas import FORMULAS, recorded_formulas
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pytorch_lightning import Callback, Trainer
 
     from lightning_transformers.core import TaskTransformer, TransformerDataModule
+    from lightning_transformers.training.checkpoint_identity import ClassRecord
 
 log = logging.getLogger(__name__)
 
@@ -206,6 +207,8 @@ def restore(config: DictConfig) -> tuple[TaskTransformer, TransformerDataModule]
     if path is None:
         data = build_data(config)
         return build_model(config, data), data
+    from lightning_transformers.core import TransformerDataModule
+    from lightning_transformers.training.checkpoint_identity import recorded_class
     from lightning_transformers.training.former_checkpoint import is_former
 
     if is_former(path):
@@ -215,7 +218,10 @@ def restore(config: DictConfig) -> tuple[TaskTransformer, TransformerDataModule]
     attention = config.backbone.get("attn_implementation")
     model = load_checkpoint(cls, path, trusted, attention, **stated_hyperparameters(cls, config))
     processor = instantiate("tokenizer", config.tokenizer, backbone=asdict(model.backbone))
-    return model, build_data(config, processor, recorded_hyperparameters(read_checkpoint(path)))
+    content = read_checkpoint(path)
+    data = build_data(config, processor, recorded_hyperparameters(content))
+    report_lost(type(data), recorded_class(content, "data"), TransformerDataModule, path)
+    return model, data
 
 
 def restore_former(config: DictConfig, path: str) -> tuple[TaskTransformer, TransformerDataModule]:
@@ -302,15 +308,27 @@ def load_checkpoint(
         ConfigurationError: if the file is not a checkpoint, the backbone cannot be loaded, or the
             weights do not fit the class.
     """
-    backbone = read_checkpoint(path).get(cls.CHECKPOINT_HYPER_PARAMS_KEY, {}).get("backbone")
-    if backbone is not None:
+    from lightning_transformers.core import TaskTransformer
+    from lightning_transformers.training.checkpoint_identity import recorded_class
+    from lightning_transformers.training.lightning_internals import module_of
+
+    content = read_checkpoint(path)
+    recorded = content.setdefault(cls.CHECKPOINT_HYPER_PARAMS_KEY, {})
+    record = recorded_class(content, "task")
+    report_lost(cls, record, TaskTransformer, path)
+    if record and cls.__module__.startswith(PACKAGE):
+        recorded |= record["values"]
+        for name in record["hyperparameters"]:
+            recorded.pop(name, None)
+    if (backbone := recorded.get("backbone")) is not None:
         named = {"pretrained_model_name_or_path": backbone}
         fields = absolute_paths(named if isinstance(backbone, str) else backbone, directory)
         fields["trust_remote_code"] = trust_remote_code
         fields["attn_implementation"] = attn_implementation or fields.get("attn_implementation")
-        hyperparameters["backbone"] = fields
-    task = cls.load_from_checkpoint(path, map_location="cpu", weights_only=True, **hyperparameters)
-    task.formulas = recorded_formulas(read_checkpoint(path))
+        recorded["backbone"] = fields
+    recorded |= hyperparameters
+    task = cast("TaskTransformer", module_of(cls, content))
+    task.formulas = recorded_formulas(content)
     if task.formulas < FORMULAS:
         log.info(
             "%s was trained with formulas of version %d, which its losses and metrics have, too "
@@ -318,6 +336,24 @@ def load_checkpoint(
             *(path, task.formulas, FORMULAS),
         )
     return task
+
+
+def report_lost(cls: type, record: ClassRecord | None, root: type, path: str) -> None:
+    """Warn if a class lacks methods or hyperparameters of the class that a checkpoint records.
+
+    Args:
+        cls: the class of the task or of the data.
+        record: the recorded class.
+        root: base class in `core`.
+        path: the checkpoint.
+    """
+    from lightning_transformers.training.checkpoint_identity import lost_members
+
+    if record and (lost := lost_members(cls, record, root)):
+        log.warning(
+            "'%s' was trained with %s: %s lacks its %s",
+            *(os.path.relpath(path), record["name"], cls.__name__, joined(lost)),
+        )
 
 
 def absolute_paths(values: Mapping[str, Any], directory: Path) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from omegaconf import DictConfig
 
 from lightning_transformers.base.run_log import log_failure
 from lightning_transformers.config.checks import check_config
+from lightning_transformers.config.provenance import changed_settings
 from lightning_transformers.runs.build import build_trainer, restore, seed_everything
 
 if TYPE_CHECKING:
@@ -74,5 +75,6 @@ def evaluate_from_config(config: DictConfig) -> dict[str, float]:
     trainer = build_trainer(config, recorder, model=model)
     metrics = evaluate(model, data, trainer)
     if trainer.is_global_zero:
-        report_run(config, data, metrics, environment(trainer))
+        known = environment(trainer) | {"changed": changed_settings(config)}
+        report_run(config, data, metrics, known)
     return metrics

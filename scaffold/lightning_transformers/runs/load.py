@@ -15,7 +15,7 @@ import yaml
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from lightning_transformers.base.errors import ConfigurationError, first_line
+from lightning_transformers.base.errors import ConfigurationError, first_line, joined
 from lightning_transformers.base.hyperparameters import declared_hyperparameters
 from lightning_transformers.base.instantiation import instantiate
 from lightning_transformers.base.run_folder import (
@@ -32,11 +32,13 @@ from lightning_transformers.runs.build import (
     check_checkpoint,
     load_checkpoint,
     recorded_hyperparameters,
+    report_lost,
 )
 from lightning_transformers.training.checkpoint import read_checkpoint
 
 if TYPE_CHECKING:
     from lightning_transformers.core import TaskTransformer, TransformerDataModule
+    from lightning_transformers.training.checkpoint_identity import ClassRecord
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -47,6 +49,7 @@ def load(
     *,
     task_class: type[TaskTransformer] | None = None,
     data_class: type[TransformerDataModule] | None = None,
+    base_class: bool = False,
     trust_remote_code: bool = False,
 ) -> tuple[TaskTransformer, TransformerDataModule]:
     """Return the task of a run with its trained weights, in eval mode on the CPU, and its data.
@@ -58,7 +61,7 @@ def load(
 
     Classes and tokenizer are those that the run folder records, hyperparameters, splits and files
     those that the checkpoint records. A checkpoint outside of a run folder is loaded by its own
-    record, with the data module that its task has by default. The run folder may have been moved;
+    record, with the tokenizer that its task has by default. The run folder may have been moved;
     relative paths start from the folder in which the run was started.
 
     The checkpoint is never unpickled, but the project of the run is put on `sys.path` and its code
@@ -70,6 +73,9 @@ def load(
             `last.ckpt` if there is no best.
         task_class: replaces the recorded class, such as one that was renamed since.
         data_class: replaces the recorded class of the data.
+        base_class: load the classes of this package that the recorded ones inherit from, for a run
+            whose project is gone; a warning names the methods and hyperparameters that do not
+            apply.
         trust_remote_code: run code that the repository of the backbone ships.
 
     Returns:
@@ -82,18 +88,22 @@ def load(
             the class.
     """
     from lightning_transformers.core import TaskTransformer, TransformerDataModule
-    from lightning_transformers.training.checkpoint_identity import CLASS
+    from lightning_transformers.training.checkpoint_identity import CLASS, recorded_class
 
     checkpoint, folder = find_checkpoint(Path(path))
+    content = read_checkpoint(checkpoint)
+    of_task, of_data = (recorded_class(content, kind) for kind in ("task", "data"))
     if folder:
         config = read_config(folder / CONFIG)
         project, directory = enter_project(folder)
     else:
-        named = {"_target_": read_checkpoint(checkpoint).get(CLASS)}
-        config = OmegaConf.create({"task": named, "dataset": {}})
+        targets = content.get(CLASS), of_data and of_data["name"]
+        named = ({"_target_": target} for target in targets)
+        config = OmegaConf.create(dict(zip(("task", "dataset"), named, strict=True)))
         project, directory = None, Path()
     if task_class is None:
-        task_class = class_of(checkpoint, "task_class", config.task._target_, TaskTransformer)
+        target = of_task["base"] if of_task and base_class else config.task._target_
+        task_class = class_of(checkpoint, "task_class", target, TaskTransformer, of_task)
         check_project(task_class, project, "task_class")
     check_checkpoint(task_class, checkpoint)
     task = load_checkpoint(
@@ -101,15 +111,17 @@ def load(
     ).eval()
     if data_class is None:
         target = config.dataset.get("_target_") or task_class.data_module_type
-        data_class = class_of(checkpoint, "data_class", target, TransformerDataModule)
+        target = of_data["base"] if of_data and base_class else target
+        data_class = class_of(checkpoint, "data_class", target, TransformerDataModule, of_data)
         check_project(data_class, project, "data_class")
+    report_lost(data_class, of_data, TransformerDataModule, checkpoint)
     fields = asdict(task.backbone)
     processor = (
         instantiate("tokenizer", config.tokenizer, backbone=fields)
         if folder
         else task.load_processor()
     )
-    recorded = recorded_hyperparameters(read_checkpoint(checkpoint))
+    recorded = recorded_hyperparameters(content)
     known = declared_hyperparameters(data_class, TransformerDataModule) & recorded.keys()
     values = absolute_paths({name: recorded[name] for name in known}, directory)
     return task, data_class(processor, **values)
@@ -238,7 +250,9 @@ def check_project(cls: type, project: Path | None, argument: str) -> None:
         )
 
 
-def class_of(checkpoint: str, argument: str, target: str | None, base: type[T]) -> type[T]:
+def class_of(
+    checkpoint: str, argument: str, target: str | None, base: type[T], record: ClassRecord | None
+) -> type[T]:
     """Return the class that a run records.
 
     Args:
@@ -246,6 +260,7 @@ def class_of(checkpoint: str, argument: str, target: str | None, base: type[T]) 
         argument: argument of `load` that replaces the recorded class, for the error message.
         target: import path of the class, or None if none is recorded.
         base: the required base class.
+        record: the record of the class in the checkpoint, for the error message.
 
     Raises:
         ConfigurationError: if the class cannot be imported, or is not a subclass of `base`.
@@ -257,7 +272,11 @@ def class_of(checkpoint: str, argument: str, target: str | None, base: type[T]) 
         found, reason = None, first_line(error).removeprefix(f"{argument}={target}: ")
     if isinstance(found, type) and issubclass(found, base):
         return found
+    instead = ""
+    if record:
+        lost = joined([*record["methods"], *record["hyperparameters"]]) or "code of its own"
+        instead = f", or base_class=True for {record['base'].rpartition('.')[2]} without {lost}"
     raise ConfigurationError(
         f"cannot load '{checkpoint}' as {target}: {reason}; put the folder of its project on "
-        f"sys.path, or give {argument}=<class>"
+        f"sys.path, or give {argument}=<class>{instead}"
     )

@@ -26,6 +26,7 @@ from lightning_transformers.training.checkpoint import read_checkpoint
 
 if TYPE_CHECKING:
     from pytorch_lightning import Trainer
+    from pytorch_lightning.callbacks import ModelCheckpoint
 
 Outcome: TypeAlias = dict[str, Any]
 """The keys `status`, `reason` and `best` of a manifest, as far as they are known."""
@@ -64,6 +65,15 @@ def outcome_of_error(error: BaseException) -> Outcome:
     return {"status": FAILED, "reason": " ".join(text.split())}
 
 
+def best_callbacks(trainer: Trainer) -> Iterator[ModelCheckpoint]:
+    """Yield the checkpoint callbacks that monitor a metric; the first says which state is best."""
+    from pytorch_lightning.callbacks import ModelCheckpoint
+
+    for callback in trainer.checkpoint_callbacks:
+        if isinstance(callback, ModelCheckpoint) and callback.monitor:
+            yield callback
+
+
 def best_of(trainer: Trainer, folder: Path) -> Outcome:
     """Return `best`: `monitor`, `mode`, `score`, `step`, `checkpoint` of the best of a fit.
 
@@ -74,13 +84,13 @@ def best_of(trainer: Trainer, folder: Path) -> Outcome:
     Returns:
         The outcome, empty without a best checkpoint.
     """
-    for callback in map(vars, trainer.checkpoint_callbacks):
-        path = callback.get("best_model_path")
-        if callback.get("monitor") and path and Path(path).is_file():
+    for callback in best_callbacks(trainer):
+        path, score = callback.best_model_path, callback.best_model_score
+        if Path(path).is_file() and score is not None:
             best = {
-                "monitor": callback["monitor"],
-                "mode": callback["mode"],
-                "score": float(callback["best_model_score"]),
+                "monitor": callback.monitor,
+                "mode": callback.mode,
+                "score": float(score),
                 "step": read_checkpoint(path)["global_step"],
                 "checkpoint": os.path.relpath(path, folder),
             }

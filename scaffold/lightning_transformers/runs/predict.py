@@ -138,7 +138,7 @@ def check_output(name: str, config: DictConfig) -> None:
 
 def predicting_trainer(config: DictConfig) -> Trainer:
     """Return a trainer on all devices of the config, which only predicts."""
-    from lightning_transformers.callbacks import ProgressBar  # imports torch
+    from lightning_transformers.runs.results.prediction_file import RowBar  # imports torch
 
     shows = config.trainer.get("enable_progress_bar", True)
     trainer: Trainer = instantiate(
@@ -151,7 +151,7 @@ def predicting_trainer(config: DictConfig) -> Trainer:
         logger=False,
         enable_checkpointing=False,
         enable_model_summary=False,
-        callbacks=[ProgressBar()] if shows else [],
+        callbacks=[RowBar()] if shows else [],
     )
     return trainer
 

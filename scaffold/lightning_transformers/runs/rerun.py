@@ -28,7 +28,6 @@ from lightning_transformers.runs.manifest.differences import (
     state_before,
 )
 from lightning_transformers.runs.train import train_and_record
-from lightning_transformers.training.formulas import recorded_formulas
 
 READ = {"backbone", "checkpoint_path", "dataset", "tokenizer"}
 """Keys of the inputs of a run: their paths stay as they are."""
@@ -69,7 +68,7 @@ def rerun(folder: Path, into: Path) -> list[Difference]:
     metrics = train_and_record(
         config,
         lambda now: print_rank_zero(late_differences(manifest, now)),
-        recorded_formulas(manifest["training"]),
+        manifest,
     )
     if not is_rank_zero():
         return []

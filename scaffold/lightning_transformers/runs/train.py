@@ -13,6 +13,8 @@ from pathlib import Path
 from socket import gethostname
 from typing import TYPE_CHECKING, Any
 
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from lightning_transformers.base.run_folder import (
@@ -35,6 +37,7 @@ from lightning_transformers.base.run_lock import run_lock
 from lightning_transformers.base.run_log import log_detail, log_for_file, report
 from lightning_transformers.config.checks import check_config
 from lightning_transformers.config.launcher import is_rank_zero
+from lightning_transformers.config.provenance import changed_settings
 from lightning_transformers.runs.build import (
     build_data,
     build_model,
@@ -47,7 +50,13 @@ from lightning_transformers.runs.build import (
 )
 from lightning_transformers.runs.evaluate import evaluate
 from lightning_transformers.runs.manifest.config import without_environment
-from lightning_transformers.runs.outcome import best_of, last_lines, outcome_of, outcome_of_error
+from lightning_transformers.runs.outcome import (
+    best_callbacks,
+    best_of,
+    last_lines,
+    outcome_of,
+    outcome_of_error,
+)
 from lightning_transformers.sweeps import TRIAL
 from lightning_transformers.training.checkpoint import (
     check_resumable,
@@ -141,9 +150,8 @@ def evaluate_best(
 
 
 def best_checkpoint(trainer: Trainer) -> str | None:
-    """Return the best checkpoint of the first callback that monitors a metric, or None."""
-    callbacks = [vars(callback) for callback in trainer.checkpoint_callbacks]
-    best = (callback.get("best_model_path") for callback in callbacks if callback.get("monitor"))
+    """Return the best checkpoint of the first callback that has one, or None."""
+    best = (callback.best_model_path for callback in best_callbacks(trainer))
     return next(filter(None, best), None)
 
 
@@ -176,14 +184,15 @@ def score_from_config(config: DictConfig) -> float | None:
 def train_and_record(
     config: DictConfig,
     announce: Callable[[Manifest], None] | None = None,
-    formulas: int | None = None,
+    repeated: Manifest | None = None,
 ) -> dict[str, float]:
     """Train with a checked config, record the run in `training.run_dir`, and print its metrics.
 
     Args:
         config: the config.
         announce: called on rank 0 with the manifest of the run, before the first step.
-        formulas: version of the formulas; None: that of the checkpoint, or the newest.
+        repeated: the manifest of the run that this one repeats, for the version of its formulas and
+            its changed settings.
 
     Returns:
         As `train_from_config`.
@@ -193,11 +202,11 @@ def train_and_record(
             training cannot resume from.
     """
     with run_lock(folder_of(config)) if is_rank_zero() else nullcontext():
+        if config.get("resume") and (ended := ended_run(config)):
+            return ended["metrics"]
         resumed = checkpoint_to_resume(config)
-        if resumed and (former := ended_run(config)):
-            return former["metrics"]
         try:
-            return _train_and_record(config, resumed, announce, formulas)
+            return _train_and_record(config, resumed, announce, repeated)
         except Exception as error:
             fail_early(config, error)
             raise
@@ -207,7 +216,7 @@ def _train_and_record(
     config: DictConfig,
     resumed: str | None,
     announce: Callable[[Manifest], None] | None,
-    formulas: int | None,
+    repeated: Manifest | None,
 ) -> dict[str, float]:
     from lightning_transformers.data.loading import SPLITS
     from lightning_transformers.runs.curve import Curve, CurveState
@@ -232,9 +241,10 @@ def _train_and_record(
     for split in SPLITS:
         data.files_of(split)  # a missing file is an error before the model is loaded
     model = build_model(config, data)
-    if formulas is not None or checkpoint:
-        model.formulas = formulas or recorded_formulas(state)
-    recorder, kept = Recorder(config, model, data, announce), CurveState()
+    if repeated or checkpoint:
+        model.formulas = recorded_formulas(repeated["training"] if repeated else state)
+    changed = repeated.get("changed", {}) if repeated else changed_settings(config)
+    recorder, kept = Recorder(config, model, data, changed, announce), CurveState()
     predictions = PredictionRecorder(folder, limit=ROWS_IN_TRAINING)
     curve = Curve.of(state, loggers_of(folder)) if resumed else None
     loggers = curve.continue_loggers(config.logger) if curve else config.logger
@@ -272,6 +282,8 @@ def _train_and_record(
         raise
     if trainer.is_global_zero and not is_dry_run:
         report_run(config, data, metrics | tested)
+        if not keeps_state(config):
+            keep_weights(folder / CHECKPOINTS, outcome.get("best", {}).get("checkpoint"))
     return metrics | tested
 
 
@@ -327,6 +339,30 @@ def end(
             report(line)
 
 
+def keeps_state(config: DictConfig) -> bool:
+    """Return whether a run that has ended keeps its training state; by default not in a sweep."""
+    kept: bool | str = config.training.get("keep_state", "auto")
+    if kept == "auto":
+        return not HydraConfig.initialized() or HydraConfig.get().mode != RunMode.MULTIRUN
+    return bool(kept)
+
+
+def keep_weights(folder: Path, best: str | None) -> None:
+    """Reduce the checkpoints of a run that has ended to their weights.
+
+    Args:
+        folder: its checkpoints.
+        best: path of the best one from the run folder; with it, `last.ckpt` is removed.
+    """
+    from lightning_transformers.training.checkpoint_io import drop_training_state
+
+    for file in filter(Path.is_file, sorted(folder.rglob("*.ckpt"))):
+        if best and file == folder / "last.ckpt" != folder.parent / best:
+            file.unlink()
+        else:
+            drop_training_state(file)
+
+
 def folder_of(config: DictConfig) -> Path:
     """Return the run folder of a config."""
     return Path(config.training.run_dir)
@@ -348,7 +384,7 @@ def ended_run(config: DictConfig) -> Manifest | None:
         The manifest with its `metrics`; None if a run starts, or is resumed or extended.
     """
     folder = folder_of(config)
-    if not is_run(folder):
+    if not is_run(folder) or not any((folder / CHECKPOINTS).glob("*.ckpt")):
         return None
     manifest = read_manifest(folder / MANIFEST)
     then, now = OmegaConf.load(folder / CONFIG), config

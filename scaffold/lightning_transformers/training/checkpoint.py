@@ -77,8 +77,9 @@ def read_training_state(path: str) -> Checkpoint:
         )
     if "optimizer_states" not in content:
         raise ConfigurationError(
-            f"checkpoint_path={path} contains only weights (save_weights_only=true): training "
-            "cannot resume from it; give another"
+            f"checkpoint_path={path} contains only weights (save_weights_only=true, or "
+            "training.keep_state=false, as in a multirun): training cannot resume from it; give "
+            "another"
         )
     return content
 

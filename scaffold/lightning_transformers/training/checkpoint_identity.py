@@ -1,28 +1,102 @@
-"""The task of a checkpoint: recorded in it, and checked before it is loaded."""
+"""The classes of a checkpoint: recorded in it, and checked before it is loaded."""
+
+from functools import cached_property
+from types import FunctionType
+from typing import Any, NotRequired, TypedDict, cast
 
 from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.base.hyperparameters import declared_hyperparameters
 from lightning_transformers.base.types import Checkpoint
 
 CLASS = "task_class"
 """Key of a checkpoint: import path of the trained class."""
 BASE = "base_task"
 """Key of a checkpoint: name of the runtime's task that the class is or inherits from."""
+CLASSES = "classes"
+"""Key of a checkpoint: a `ClassRecord` of the task (`task`) and of its data (`data`)."""
 TASKS = "lightning_transformers.task."
+MEMBERS = (FunctionType, property, cached_property, classmethod, staticmethod)
+
+
+class ClassRecord(TypedDict):
+    """A trained class, and what it adds to its base, the runtime's class that it inherits from.
+
+    `name` and `base` are import paths, `methods` the overridden ones, `hyperparameters` the names
+    that the base lacks; `values`, of a task, are arguments with which the base builds its model.
+    """
+
+    name: str
+    base: str
+    methods: list[str]
+    hyperparameters: list[str]
+    values: NotRequired[dict[str, Any]]
+
+
+def base_of(cls: type, root: type) -> type:
+    """Return the first class of `lightning_transformers.task` in a class's MRO, or else `root`."""
+    return next((base for base in cls.__mro__ if base.__module__.startswith(TASKS)), root)
 
 
 def base_task(cls: object) -> str | None:
-    """Return the name of the first class of `lightning_transformers.task` in a class's MRO.
+    """Return the name of the runtime's task that a class is or inherits from.
 
     An example is `TextClassificationTransformer`; None if there is none.
     """
-    bases = (base for base in getattr(cls, "__mro__", ()) if base.__module__.startswith(TASKS))
-    return next((base.__name__ for base in bases), None)
+    base = base_of(cls, object) if isinstance(cls, type) else object
+    return None if base is object else base.__name__
 
 
-def record_task(cls: type, checkpoint: Checkpoint) -> None:
-    """Record the task class in a checkpoint, as strings."""
-    checkpoint[CLASS] = f"{cls.__module__}.{cls.__qualname__}"
-    checkpoint[BASE] = base_task(cls)
+def path_of(cls: type) -> str:
+    """Return the import path of a class."""
+    return f"{cls.__module__}.{cls.__qualname__}"
+
+
+def overridden_methods(cls: type, root: type) -> list[str]:
+    """Return the methods and properties of its base that a class overrides, sorted."""
+    base = base_of(cls, root)
+    own = (part for part in cls.__mro__ if part not in base.__mro__)
+    names = {name for part in own for name, v in vars(part).items() if isinstance(v, MEMBERS)}
+    return sorted(name for name in names if hasattr(base, name))
+
+
+def class_record(cls: type, root: type) -> ClassRecord:
+    """Return the record of the class of a task or data module.
+
+    Args:
+        cls: the class.
+        root: its base class in `core`.
+    """
+    base = base_of(cls, root)
+    own = declared_hyperparameters(cls, root) - declared_hyperparameters(base, root)
+    return {
+        "name": path_of(cls),
+        "base": path_of(base),
+        "methods": overridden_methods(cls, root),
+        "hyperparameters": sorted(own),
+    }
+
+
+def recorded_class(checkpoint: Checkpoint, kind: str) -> ClassRecord | None:
+    """Return the record of the `task` or the `data` in a checkpoint; None in those of 0.1."""
+    return cast(ClassRecord | None, checkpoint.get(CLASSES, {}).get(kind))
+
+
+def lost_members(cls: type, record: ClassRecord | None, root: type) -> list[str]:
+    """Return the methods and hyperparameters of a recorded class that another class lacks.
+
+    Args:
+        cls: the class that takes the place of the recorded one.
+        record: the record of a checkpoint.
+        root: base class in `core`.
+
+    Returns:
+        The names; none for the recorded class itself, which may have been edited since.
+    """
+    if record is None or path_of(cls) == record["name"]:
+        return []
+    methods, known = overridden_methods(cls, root), declared_hyperparameters(cls, root)
+    lost = [name for name in record["methods"] if name not in methods]
+    return lost + [name for name in record["hyperparameters"] if name not in known]
 
 
 def check_task(cls: type, checkpoint: Checkpoint, path: str) -> None:

@@ -15,9 +15,19 @@ from lightning_transformers.base.atomic import write_atomically
 from lightning_transformers.base.errors import ConfigurationError, disk_full
 from lightning_transformers.base.run_log import log_detail
 from lightning_transformers.base.types import Checkpoint
+from lightning_transformers.training.checkpoint import read_checkpoint
+from lightning_transformers.training.resume import KEY
 
 LOADABLE = (Tensor, Parameter, dict, OrderedDict, list, tuple, set)
 """Types that load safely if their parts do, and need no trial load."""
+
+TRAINING_WEIGHTS = "training_weights"
+"""Key of a checkpoint: the weights of which `state_dict` has the average."""
+TRAINING_STATE = {
+    *("optimizer_states", "lr_schedulers", "loops", "callbacks"),
+    *(KEY, TRAINING_WEIGHTS),
+}
+"""Keys of a checkpoint that evaluation and prediction do not read."""
 
 
 class SafeCheckpointIO(TorchCheckpointIO):
@@ -63,6 +73,18 @@ def write_checkpoint(checkpoint: Checkpoint, target: Path) -> None:
             file.flush()
             os.fsync(file.fileno())
         torch.load(beside, map_location="cpu", mmap=True, weights_only=True)
+
+
+def drop_training_state(file: Path) -> None:
+    """Replace a checkpoint by one without the state from which training resumes.
+
+    Args:
+        file: a checkpoint in one file; one that has only weights stays as it is.
+    """
+    content = read_checkpoint(str(file))
+    if not TRAINING_STATE.isdisjoint(content):
+        kept = {key: value for key, value in content.items() if key not in TRAINING_STATE}
+        write_checkpoint(kept, file)
 
 
 def require_loadable(checkpoint: Checkpoint, cause: Exception | None = None) -> None:

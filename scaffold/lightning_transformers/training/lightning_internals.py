@@ -17,12 +17,19 @@ from lightning_fabric.plugins import CheckpointIO, TorchCheckpointIO
 from lightning_fabric.utilities.apply_func import convert_tensors_to_scalars
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import RichProgressBar
+from pytorch_lightning.core.saving import _load_state
 from pytorch_lightning.loops.fit_loop import RestartStage
 from pytorch_lightning.trainer.connectors.signal_connector import _SignalConnector
 from rich import get_console
 from torch import Tensor, distributed
 
 from lightning_transformers.base.types import Checkpoint
+
+
+def module_of(cls: type[LightningModule], content: Checkpoint) -> LightningModule:
+    """Return a module built from a checkpoint that is read, as `load_from_checkpoint` builds it."""
+    module: LightningModule = _load_state(cls, content)  # type: ignore[assignment]
+    return module
 
 
 def is_within_step(trainer: Trainer) -> bool:

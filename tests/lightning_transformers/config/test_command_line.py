@@ -6,6 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 from packaging.version import Version
 
@@ -211,6 +212,9 @@ def test_multirun_runs_every_job(project: Path, run: Run) -> None:
     done = run("python", "train.py", *sweep)
     assert "error: dataset.block_size=1 leaves no token" in done.stderr
     assert len(list(project.glob("outputs/multirun/*/1/metrics.csv"))) == 1
+    (kept,) = project.glob("outputs/multirun/*/1/checkpoints/*")
+    assert kept.name == "best.ckpt"
+    assert "optimizer_states" not in torch.load(kept, weights_only=True)
 
 
 def test_a_mistake_takes_no_folder_of_the_user_away(project: Path, run: Run) -> None:

@@ -20,7 +20,8 @@ def test_metrics_and_differences_stand_side_by_side(
     for name, lr in (("one", 0.1), ("two", 0.2)):
         settings = {"lr": lr, "betas": [0.9, 0.99], "api_key": "geheim"}
         training = {"run_dir": str(project / name), "seed": 0}
-        run_folder(Path(name), optimizer=settings, training=training)
+        task = {"optimizer": settings}
+        run_folder(Path(name), optimizer=settings, training=training, task=task)
     compare(monkeypatch, "one", "two")
     printed = capsys.readouterr().out
     assert "  metric        one    two\n  val/accuracy  0.750  0.750\n  val/loss " in printed

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from lightning_transformers.reports.run_files import RunFiles
 from lightning_transformers.reports.run_report import write_report
 from tests.helpers.pages import run_folder
 from tests.helpers.report_rows import tickets
@@ -35,7 +36,8 @@ pytestmark = pytest.mark.skipif(not CHROMIUM, reason="CHROMIUM names no browser"
 def test_it_fits_the_screen_without_error_or_request(
     scheme: str, width: int, tmp_path: Path
 ) -> None:
-    report = write_report(run_folder(tmp_path / "run", tickets()), {"val/loss": 0.5})
+    run = RunFiles(run_folder(tmp_path / "run", tickets()))
+    report = write_report(run, {"val/loss": 0.5})
     page = tmp_path / "page.html"
     page.write_text(FRAME.format(width=width))
     inner = report.read_text("utf-8").replace("</body>", MEASURE)

@@ -15,13 +15,14 @@ from torchmetrics.functional.classification import (
     multiclass_f1_score,
 )
 
+from lightning_transformers.reports.run_files import RunFiles
 from lightning_transformers.reports.run_report import write_report
 from tests.helpers.pages import Page, run_folder
 from tests.helpers.report_rows import CLASSES, tickets
 
 
 def page(folder: Path, rows: Sequence[dict[str, Any]], **options: Any) -> Page:
-    return Page(write_report(run_folder(folder, rows), {"val/loss": 0.5}, **options))
+    return Page(write_report(RunFiles(run_folder(folder, rows)), {"val/loss": 0.5}, **options))
 
 
 def test_the_numbers_drawn_are_those_of_the_predictions(tmp_path: Path) -> None:
@@ -55,16 +56,12 @@ def test_the_numbers_drawn_are_those_of_the_predictions(tmp_path: Path) -> None:
 
 
 def test_nothing_private_is_in_it(tmp_path: Path) -> None:
-    changed = [
-        ("hub.token", None, "hf_secretsecretsecret"),
-        ("dataset.train_file", None, "/x/y/a.csv"),
-    ]
-    shown = page(tmp_path / "run", tickets(), changed=changed)
+    shown = page(tmp_path / "run", tickets())
     for private in ("alice", "/home", "abc123", "hf_secret", "/x/y", str(tmp_path)):
         assert private not in shown.text
     assert shown.facts["command"] == "train.py +task=nlp/mine logger.wandb.api_key=•••"
     rows = shown.tables["Differences from the defaults"][1:]
-    assert rows == [["hub.token", "null", "•••"], ["dataset.train_file", "null", "…/a.csv"]]
+    assert rows == [["dataset.train_file", "null", "…/a.csv"], ["hub.token", "null", "•••"]]
     assert shown.tables["Splits"][1][:3] == ["train", "…/train.csv", "12"]
 
 

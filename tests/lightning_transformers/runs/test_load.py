@@ -18,14 +18,16 @@ from pytorch_lightning import Trainer
 
 from lightning_transformers import evaluate, load, predict
 from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.config.compose import compose
 from lightning_transformers.core.data import TransformerDataModule
 from lightning_transformers.runs.build import absolute_paths
+from lightning_transformers.runs.predict import predict_from_config
 from lightning_transformers.task.nlp.question_answering import QuestionAnsweringTransformer
 from lightning_transformers.task.nlp.text_classification import (
     TextClassificationDataModule,
     TextClassificationTransformer,
 )
-from lightning_transformers.training.checkpoint_identity import CLASS
+from lightning_transformers.training.checkpoint_identity import CLASS, CLASSES
 from tests.conftest import Run
 from tests.helpers.python_examples import train_run
 
@@ -254,6 +256,73 @@ def test_a_class_that_cannot_be_imported_is_one_line(
     with pytest.raises(ConfigurationError, match=f"as {target}: {reason}.*task_class=") as error:
         load(run_folder)
     assert "\n" not in str(error.value)
+
+
+@pytest.fixture
+def of_a_project(run_folder: Path) -> Path:
+    """Return the run folder as if classes of a project had been trained, which is gone."""
+    file = run_folder / "checkpoints/best.ckpt"
+    content = torch.load(file, weights_only=True)
+    content[CLASSES]["task"] |= {"methods": ["compute_loss"], "hyperparameters": ["smoothing"]}
+    content[CLASSES]["data"] |= {"methods": ["clean_row"]}
+    for kind, name in (("task", "Task"), ("data", "Data")):
+        content[CLASSES][kind]["name"] = f"gone.{name}"
+    content["hyper_parameters"]["smoothing"] = 0.1
+    torch.save({**content, CLASS: "gone.Task"}, file)
+    config = yaml.safe_load((run_folder / "config.yaml").read_text())
+    config["task"]["_target_"], config["dataset"]["_target_"] = "gone.Task", "gone.Data"
+    (run_folder / "config.yaml").write_text(yaml.safe_dump(config))
+    return run_folder
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_base_classes_stand_in_for_those_of_a_project_that_is_gone(
+    alone: bool, of_a_project: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path: Any = of_a_project
+    if alone:
+        path = shutil.copy(path / "checkpoints/best.ckpt", "alone.ckpt")
+    for classes, lost in (
+        ({}, "base_class=True for TextClassificationTransformer without compute_loss, smoothing"),
+        (
+            {"task_class": TextClassificationTransformer},
+            "base_class=True for TextClassificationDataModule without clean_row",
+        ),
+    ):
+        with pytest.raises(ConfigurationError, match=f"as gone.*, or {lost}$"):
+            load(path, **classes)  # type: ignore[arg-type]
+    caplog.clear()
+    task, data = load(path, base_class=True)
+    assert [type(task), type(data)] == [
+        TextClassificationTransformer,
+        TextClassificationDataModule,
+    ]
+    assert task.predict("text 3", data)[0]["label"] in ("animal", "thing")
+    warned = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
+    assert [line.partition(" was trained with ")[2] for line in warned] == [
+        "gone.Task: TextClassificationTransformer lacks its compute_loss, smoothing",
+        "gone.Data: TextClassificationDataModule lacks its clean_row",
+    ]
+
+
+def test_a_command_with_the_base_task_names_what_does_not_apply(
+    of_a_project: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    checkpoint = of_a_project / "checkpoints/best.ckpt"
+    words = ("task=nlp/text_classification", "training.run_dir=.", "x=text 3")
+    config = compose([*words, f"checkpoint_path={checkpoint}"])
+    (prediction,) = predict_from_config(config)
+    assert prediction["label"] in ("animal", "thing")
+    warned = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
+    assert ["lacks its" in line for line in warned] == [True, True]
+
+
+def test_values_that_a_class_of_a_project_sets_are_kept_by_its_base(run_folder: Path) -> None:
+    file = run_folder / "checkpoints/best.ckpt"
+    content = torch.load(file, weights_only=True)
+    content[CLASSES]["task"]["values"]["hf_pipeline_kwargs"] = {"top_k": 2}
+    torch.save(content, file)
+    assert load(run_folder)[0].hf_pipeline_kwargs == {"top_k": 2}
 
 
 def test_a_pickle_is_refused(run_folder: Path) -> None:

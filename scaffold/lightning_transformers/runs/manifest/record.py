@@ -39,6 +39,7 @@ class Recorder(Callback):
         config: the composed config; the run folder holds it resolved.
         model: the task that is trained.
         data: its data.
+        changed: the default and the value of each setting that differs.
         announce: called with the manifest on rank 0.
     """
 
@@ -47,9 +48,11 @@ class Recorder(Callback):
         config: DictConfig,
         model: TaskTransformer,
         data: TransformerDataModule,
+        changed: dict[str, list[Any]],
         announce: Callable[[Manifest], None] | None,
     ) -> None:
         self.config, self.model, self.data, self.announce = config, model, data, announce
+        self.changed = changed
         self.file = Path(config.training.run_dir) / MANIFEST
         self.is_done = False
 
@@ -59,6 +62,7 @@ class Recorder(Callback):
             return
         self.is_done = True
         manifest = describe(self.config, self.model, self.data, trainer)
+        manifest["changed"] = self.changed
         loggers = zip(self.config.logger, trainer.loggers, strict=False)
         runs = {
             str(name): logger.version

@@ -22,6 +22,7 @@ from lightning_transformers.base.run_folder import PROBABILITY
 from lightning_transformers.base.types import Row
 from lightning_transformers.core import TaskTransformer, TransformerDataModule
 from lightning_transformers.core.prediction import predict_inputs
+from lightning_transformers.training.lightning_internals import ProgressBar
 
 BATCHES = 8
 """Batches of a part: what a killed prediction loses."""
@@ -66,17 +67,25 @@ class PartPredictor(LightningModule):
         """Return the files of all parts, in order."""
         return [self.file(start) for start in range(0, len(self.rows), self.size)]
 
-    def predict_dataloader(self) -> DataLoader[int]:
+    def starts(self) -> list[int]:
         """Return the starts of the rank's parts, equally many on each rank."""
         ranks, rank = self.trainer.world_size, self.trainer.global_rank
         padded = [*self.missing, *[IDLE] * (-len(self.missing) % ranks)]
-        return DataLoader(padded[rank::ranks], batch_size=None)  # type: ignore[arg-type]
+        return padded[rank::ranks]
+
+    def rows_in(self, start: int) -> int:
+        """Return the number of rows of the part that starts with a row."""
+        return 0 if start == IDLE else min(self.size, len(self.rows) - start)
+
+    def predict_dataloader(self) -> DataLoader[int]:
+        """Return the starts of the rank's parts as batches."""
+        return DataLoader(self.starts(), batch_size=None)  # type: ignore[arg-type]
 
     def predict_step(self, batch: int, batch_idx: int) -> int:
         """Predict on the part that starts with row `batch`, write it, and return its start."""
         if batch == IDLE:
             return batch
-        rows = list(self.rows.select(range(batch, min(batch + self.size, len(self.rows)))))
+        rows = list(self.rows.select(range(batch, batch + self.rows_in(batch))))
         found = predict_inputs(self.task, rows, self.data, self.data.batch_size, needs_one=False)
         with (
             write_atomically(self.file(batch)) as beside,
@@ -91,6 +100,30 @@ class PartPredictor(LightningModule):
     def on_predict_end(self) -> None:
         """Wait for the other ranks."""
         self.trainer.strategy.barrier()
+
+
+class RowBar(ProgressBar):
+    """A progress bar that counts the rows of a rank, not its parts."""
+
+    @property
+    def total_predict_batches_current_dataloader(self) -> int:
+        """The rows that the rank predicts on."""
+        task: Any = self.trainer.lightning_module
+        return sum(map(task.rows_in, task.starts()))
+
+    def on_predict_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Count the rows of the part that is done."""
+        task: Any = pl_module
+        done = min((batch_idx + 1) * task.size, self.total_predict_batches_current_dataloader)
+        super().on_predict_batch_end(trainer, task, outputs, batch, done - 1, dataloader_idx)
 
 
 def predict_to_file(predictor: PartPredictor, trainer: Trainer, file: Path) -> None:

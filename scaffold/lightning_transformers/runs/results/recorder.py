@@ -12,7 +12,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from datasets import Dataset
 from pytorch_lightning import Callback, LightningModule, Trainer
-from pytorch_lightning.callbacks import ModelCheckpoint
 from pytorch_lightning.trainer.states import TrainerFn
 
 from lightning_transformers.base.atomic import write_atomically
@@ -20,6 +19,7 @@ from lightning_transformers.base.run_folder import PREDICTIONS
 from lightning_transformers.base.types import Columns
 from lightning_transformers.core.prediction import EvaluatedColumns, Recording
 from lightning_transformers.reports.run_files import ABOUT
+from lightning_transformers.runs.outcome import best_callbacks
 from lightning_transformers.training.trainer_fields import fields
 
 ROWS_IN_TRAINING = 10_000
@@ -71,10 +71,9 @@ class PredictionRecorder(Callback):
 
 def is_best(trainer: Trainer) -> bool:
     """Return whether the last validation is the best, which the checkpoint callback saves next."""
-    for callback in trainer.checkpoint_callbacks:
-        if isinstance(callback, ModelCheckpoint) and callback.monitor:
-            current = trainer.callback_metrics.get(callback.monitor)
-            return callback.check_monitor_top_k(trainer, current)
+    for callback in best_callbacks(trainer):
+        current = trainer.callback_metrics.get(str(callback.monitor))
+        return callback.check_monitor_top_k(trainer, current)
     return True
 
 

@@ -13,7 +13,6 @@ from datasets import Dataset
 from omegaconf import DictConfig
 
 from lightning_transformers.base.errors import first_line
-from lightning_transformers.config.provenance import changed_settings
 from lightning_transformers.data.summary import summary
 from lightning_transformers.reports.parts import Thumbnail
 from lightning_transformers.reports.run_files import RunFiles
@@ -44,12 +43,11 @@ def report_run(
         metrics: the last values.
         environment: stands in for the manifest that an evaluation does not have.
     """
-    folder = Path(config.training.run_dir)
+    run = RunFiles(Path(config.training.run_dir), environment or {})
     try:
-        has_images = hasattr(data, "image_column")
-        pictured = thumbnails(data, RunFiles(folder)) if has_images else None
+        pictured = thumbnails(data, run) if hasattr(data, "image_column") else None
         lines = [*summary(data.dataset or {}, getattr(data, "labels", None))]
-        write_report(folder, metrics, changed_settings(config), lines, pictured, environment)
+        write_report(run, metrics, lines, pictured)
     except Exception as error:
         log.warning("no report: %s", first_line(error) or repr(error), exc_info=True)
 

@@ -12,7 +12,7 @@ from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.config.compose import compose
 from lightning_transformers.runs.predict import predict_from_config
 from lightning_transformers.runs.results import prediction_file
-from lightning_transformers.runs.results.prediction_file import predict_inputs
+from lightning_transformers.runs.results.prediction_file import RowBar, predict_inputs
 from tests.conftest import Run
 
 SETTINGS = ("experiment=smoke", "training.run_dir=.", "+trainer.enable_progress_bar=false")
@@ -81,6 +81,17 @@ def test_a_killed_prediction_continues(project: Path, monkeypatch: pytest.Monkey
     assert predicted() == whole
     assert seen == [*map(str, range(ROWS)), "8", "9"]
     assert sorted(path.name for path in project.iterdir()) == ["in.csv", "out.jsonl"]
+
+
+def test_the_bar_counts_rows(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_input()
+    totals: list[float] = []
+    shown: list[int] = []
+    monkeypatch.setattr(RowBar, "disable", lambda bar: None)  # without a terminal
+    monkeypatch.setattr(RowBar, "_add_task", lambda bar, total, *_, **__: totals.append(total) or 0)
+    monkeypatch.setattr(RowBar, "_update", lambda bar, task, current, **_: shown.append(current))
+    predicted("trainer.enable_progress_bar=true")
+    assert (totals, shown) == ([10], [8, 10])
 
 
 @pytest.mark.parametrize(
