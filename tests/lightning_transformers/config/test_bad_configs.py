@@ -176,8 +176,22 @@ def test_mistake_ends_in_one_line_and_leaves_nothing_behind(
         ),
         (
             "# @package _global_\ndefaults:\n  - override /bckbone: nlp/tiny\n",
-            "No match in the defaults list. (did you mean 'backbone'?)",
+            "`override /bckbone: nlp/tiny`: no such group (did you mean 'backbone'?)",
         ),
+        (
+            "# @package _global_\ndefaults:\n  - /optimizer: sgd\n",
+            "write `override /optimizer: sgd`, since conf/config.yaml chooses an option of opt",
+        ),
+        (
+            "# @package _global_\ndefaults:\n  - /a: x\n  - /b: x\n  - /a: y\n",
+            "/a stands 2 times in the defaults list: keep one of them",
+        ),
+        (
+            "# @package _global_\ndefaults:\n  - override /optimizer: sgd\n  - /a: x\n",
+            "move `override /optimizer: sgd` to the end of the defaults list",
+        ),
+        ("defaults:\n  - override /optimizer: sgd\n", "write `override /optimizer@_global_.opt"),
+        ("# @package _global_\ndefaults:\n  optimizer: sgd\n", "defaults is not a list: write `-"),
         ("# @package _global_\ntrainer: {max_epochs: 3\n", "line 3: expected ',' or '}'"),
     ],
 )
@@ -189,6 +203,9 @@ def test_mistake_in_an_experiment_names_the_file(
     experiment: Callable[[str], None],
 ) -> None:
     experiment(text)
+    for name in ("a/x", "a/y", "b/x"):
+        (project / f"conf/{name}.yaml").parent.mkdir(exist_ok=True)
+        (project / f"conf/{name}.yaml").write_text("key: 1\n")
     status, errors = start(TASK, SAMPLE, "experiment=mine")
     assert status == 2
     assert re.match("error: conf/experiment/mine.yaml[:,] ", errors)
