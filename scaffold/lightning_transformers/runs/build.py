@@ -5,8 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 import os
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Iterable, Mapping
 from glob import glob
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -140,11 +139,13 @@ def build_trainer(
     Raises:
         ConfigurationError: if the mode of a monitored metric is unknown.
     """
-    from pytorch_lightning.callbacks import Checkpoint, ModelSummary
+    from pytorch_lightning.callbacks import Checkpoint, ModelSummary, ProgressBar
 
     from lightning_transformers.callbacks import ParameterTable
 
     callbacks = [*first, *instances("callbacks", with_modes(config.callbacks))]
+    if not config.trainer.get("enable_progress_bar", True):  # Lightning would refuse the bar
+        callbacks = [callback for callback in callbacks if not isinstance(callback, ProgressBar)]
     built = instances("logger", config.logger if loggers is None else loggers)
     # Lightning would add a table and a checkpoint callback of its own.
     summarizes = any(isinstance(callback, ModelSummary) for callback in callbacks)
@@ -181,31 +182,50 @@ def first_device(config: DictConfig) -> torch.device:
     return trainer.strategy.root_device
 
 
-def restore(config: DictConfig) -> tuple[TaskTransformer, TransformerDataModule]:
+def check_files(data: TransformerDataModule, splits: Iterable[str]) -> None:
+    """Check that the files of splits exist.
+
+    Raises:
+        ConfigurationError: for the first missing file.
+    """
+    for split in splits:
+        data.files_of(split)
+
+
+def restore(
+    config: DictConfig, splits: Iterable[str] = ()
+) -> tuple[TaskTransformer, TransformerDataModule]:
     """Return the task and the data of a composed config, from `checkpoint_path` if it names one.
 
     The weights, the classes and the hyperparameters are those of the checkpoint, except for
     hyperparameters that the config sets to another value than the class has. The sources of the
     rows, `trust_remote_code` and, if set, `attn_implementation` are those of the config.
 
+    Args:
+        config: the composed config.
+        splits: the splits to read; their files must exist, which is checked before a model is
+            loaded.
+
     Raises:
-        ConfigurationError: if the file is missing, is not a checkpoint, is one of another task, or
-            its weights do not fit; for a hyperparameter as `build_data` and `build_model`.
+        ConfigurationError: if a file is missing, or the checkpoint is none, is one of another task,
+            or its weights do not fit; for a hyperparameter as `build_data` and `build_model`.
     """
-    path = checkpoint_path(config)
-    if path is None:
-        data = build_data(config)
-        return build_model(config, data), data
     from lightning_transformers.training.former_checkpoint import is_former
 
-    if is_former(path):
-        return restore_former(config, path)
+    path = checkpoint_path(config)
+    if path is None or is_former(path):
+        data = build_data(config)
+        check_files(data, splits)
+        return restore_former(config, path) if path else (build_model(config, data), data)
     cls = task_class(config)
     trusted = bool(config.backbone.get("trust_remote_code"))
     attention = config.backbone.get("attn_implementation")
-    model = load_checkpoint(cls, path, trusted, attention, **stated_hyperparameters(cls, config))
-    processor = instantiate("tokenizer", config.tokenizer, backbone=asdict(model.backbone))
-    return model, build_data(config, processor, recorded_hyperparameters(read_checkpoint(path)))
+    backbone = recorded_backbone(cls, path, trusted, attention)
+    processor = instantiate("tokenizer", config.tokenizer, **backbone)
+    data = build_data(config, processor, recorded_hyperparameters(read_checkpoint(path)))
+    check_files(data, splits)
+    stated = stated_hyperparameters(cls, config)
+    return load_checkpoint(cls, path, trusted, attention, **stated), data
 
 
 def restore_former(config: DictConfig, path: str) -> tuple[TaskTransformer, TransformerDataModule]:
@@ -292,13 +312,9 @@ def load_checkpoint(
         ConfigurationError: if the file is not a checkpoint, the backbone cannot be loaded, or the
             weights do not fit the class.
     """
-    backbone = read_checkpoint(path).get(cls.CHECKPOINT_HYPER_PARAMS_KEY, {}).get("backbone")
-    if backbone is not None:
-        named = {"pretrained_model_name_or_path": backbone}
-        fields = absolute_paths(named if isinstance(backbone, str) else backbone, directory)
-        fields["trust_remote_code"] = trust_remote_code
-        fields["attn_implementation"] = attn_implementation or fields.get("attn_implementation")
-        hyperparameters["backbone"] = fields
+    hyperparameters |= recorded_backbone(
+        cls, path, trust_remote_code, attn_implementation, directory
+    )
     task = cls.load_from_checkpoint(path, map_location="cpu", weights_only=True, **hyperparameters)
     task.formulas = recorded_formulas(read_checkpoint(path))
     if task.formulas < FORMULAS:
@@ -308,6 +324,28 @@ def load_checkpoint(
             *(path, task.formulas, FORMULAS),
         )
     return task
+
+
+def recorded_backbone(
+    cls: type[TaskTransformer],
+    path: str,
+    trust_remote_code: bool,
+    attn_implementation: str | None,
+    directory: Path = Path(),
+) -> dict[str, dict[str, Any]]:
+    """Return the fields of the backbone that a checkpoint records, by the name `backbone`.
+
+    Empty if a class of the project sets its backbone itself. The arguments are those of
+    `load_checkpoint`.
+    """
+    backbone = read_checkpoint(path).get(cls.CHECKPOINT_HYPER_PARAMS_KEY, {}).get("backbone")
+    if backbone is None:
+        return {}
+    named = {"pretrained_model_name_or_path": backbone}
+    fields = absolute_paths(named if isinstance(backbone, str) else backbone, directory)
+    fields["trust_remote_code"] = trust_remote_code
+    fields["attn_implementation"] = attn_implementation or fields.get("attn_implementation")
+    return {"backbone": fields}
 
 
 def absolute_paths(values: Mapping[str, Any], directory: Path) -> dict[str, Any]:
