@@ -19,7 +19,13 @@ from lightning_transformers.core.former_forms import accepts_stage, warn_of_form
 from lightning_transformers.core.loaders import DataLoaders
 from lightning_transformers.data.cache import fingerprint
 from lightning_transformers.data.cleaning import clean_columns
-from lightning_transformers.data.complete import Check, complete_rows, complete_stream, located
+from lightning_transformers.data.complete import (
+    Check,
+    complete_rows,
+    complete_stream,
+    located,
+    map_stream,
+)
 from lightning_transformers.data.loading import (
     SPLITS,
     AnyDataset,
@@ -375,7 +381,8 @@ class TransformerDataModule(DataLoaders):
             batch_size: examples per batch.
 
         Yields:
-            Batches without labels, each tensor `(batch, …)`, on the CPU.
+            Batches, each tensor `(batch, …)`, on the CPU, without labels; only those of language
+            modeling have `labels`, which are the inputs.
 
         Raises:
             ConfigurationError: for an invalid input.
@@ -419,7 +426,7 @@ class TransformerDataModule(DataLoaders):
             "fn_kwargs": arguments,
         }
         if isinstance(rows, IterableDataset):
-            return rows.map(function, **common)
+            return map_stream(rows, function, **common)
         # Local rank 0 has just filled the cache for the others.
         others = self.trainer is not None and self.trainer.local_rank > 0
         workers = self.preprocessing_num_workers  # part of the key: each processes its own shard
