@@ -101,8 +101,8 @@ def wrong_overrides(overrides: Sequence[Override]) -> Iterator[str]:
     """Yield the message for each override without which the others can be composed.
 
     Args:
-        overrides: those of the command line. With `-m`, the values of a sweep are no mistake, so
-            any other override precedes one with a sweep.
+        overrides: those of the command line. With `-m`, the values of a sweep are valid, so any
+            other override precedes one with a sweep.
     """
     for override in sorted(overrides, key=Override.is_sweep_override):
         key, typed = override.key_or_group, override.input_line

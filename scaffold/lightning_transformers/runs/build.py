@@ -207,8 +207,8 @@ def restore(
             loaded.
 
     Raises:
-        ConfigurationError: if a file is missing, or the checkpoint is none, is one of another task,
-            or its weights do not fit; for a hyperparameter as `build_data` and `build_model`.
+        ConfigurationError: if a file is missing, or the checkpoint is unreadable, one of another
+            task, or does not fit; for a hyperparameter as `build_data` and `build_model`.
     """
     from lightning_transformers.training.former_checkpoint import is_former
 

@@ -221,13 +221,21 @@ def test_a_missing_file_is_found_before_a_model_is_loaded(
     line: str,
     trained: bool,
     classifier: str,
+    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     loaded: list[object] = []
     monkeypatch.setattr(TextClassificationTransformer, "build_model", loaded.append)
     options = [classifier] if trained else [f"backbone.pretrained_model_name_or_path={BERT}"]
     with pytest.raises(ConfigurationError, match=line):
-        command(compose(["task=nlp/text_classification", *options, f"{key}=no.csv"]))
+        command(
+            compose(
+                [
+                    *("task=nlp/text_classification", f"training.run_dir={tmp_path}"),
+                    *(*options, f"{key}=no.csv"),
+                ]
+            )
+        )
     assert not loaded
 
 

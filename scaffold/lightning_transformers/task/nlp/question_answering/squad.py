@@ -96,7 +96,7 @@ def answers_of(value: object, start: object = None) -> list[Answer]:
 
 
 def mapping_in(cell: str) -> object:
-    """Return the mapping that a cell of a csv is the text of, or the text itself if it is none.
+    """Return the mapping that a cell of a csv is the text of, or any other text itself.
 
     Args:
         cell: a text in braces, as JSON, Python or pandas writes a mapping; arrays of numpy, which
