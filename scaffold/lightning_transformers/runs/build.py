@@ -20,7 +20,7 @@ from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.instantiation import instantiate
 from lightning_transformers.config.config_tree import to_dict
 from lightning_transformers.config.targets import locate
-from lightning_transformers.runs.monitors import with_modes
+from lightning_transformers.runs.monitors import callbacks_with_modes
 from lightning_transformers.training.checkpoint import read_checkpoint
 from lightning_transformers.training.formulas import FORMULAS, recorded_formulas
 
@@ -127,7 +127,10 @@ def build_model(config: DictConfig, data: TransformerDataModule) -> TaskTransfor
 
 
 def build_trainer(
-    config: DictConfig, *first: Callback, loggers: DictConfig | None = None
+    config: DictConfig,
+    *first: Callback,
+    loggers: DictConfig | None = None,
+    model: TaskTransformer | None = None,
 ) -> Trainer:
     """Return the trainer of a composed config, with its loggers and callbacks.
 
@@ -135,6 +138,7 @@ def build_trainer(
         config: the composed config.
         first: callbacks that precede those of the config.
         loggers: replaces the config group `logger`.
+        model: the task, whose metrics say whether higher values of them are better.
 
     Raises:
         ConfigurationError: if the mode of a monitored metric is unknown.
@@ -143,9 +147,15 @@ def build_trainer(
 
     from lightning_transformers.callbacks import ParameterTable
 
+<<<<<<< HEAD
     callbacks = [*first, *instances("callbacks", with_modes(config.callbacks))]
     if not config.trainer.get("enable_progress_bar", True):  # Lightning would refuse the bar
         callbacks = [callback for callback in callbacks if not isinstance(callback, ProgressBar)]
+=======
+    metrics: Any = model and model.metrics["val"]
+    chosen = callbacks_with_modes(config, metrics.by_logged_name() if metrics else {})
+    callbacks = [*first, *instances("callbacks", chosen)]
+>>>>>>> af888eceb35d1c1b27a7db19f3df22016b90f1c5
     built = instances("logger", config.logger if loggers is None else loggers)
     # Lightning would add a table and a checkpoint callback of its own.
     summarizes = any(isinstance(callback, ModelSummary) for callback in callbacks)

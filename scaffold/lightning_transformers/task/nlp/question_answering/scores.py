@@ -27,6 +27,9 @@ class SquadScores(TextMetric):
         formulas: returns the version of the run's formulas, called with each score.
     """
 
+    RARE = ("has_answer_exact_match", "has_answer_f1", "no_answer_accuracy")
+    higher_is_better = True
+
     def __init__(self, formulas: Callable[[], int] = lambda: FORMULAS) -> None:
         super().__init__()
         self.formulas = formulas
