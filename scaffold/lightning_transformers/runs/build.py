@@ -147,15 +147,11 @@ def build_trainer(
 
     from lightning_transformers.callbacks import ParameterTable
 
-<<<<<<< HEAD
-    callbacks = [*first, *instances("callbacks", with_modes(config.callbacks))]
-    if not config.trainer.get("enable_progress_bar", True):  # Lightning would refuse the bar
-        callbacks = [callback for callback in callbacks if not isinstance(callback, ProgressBar)]
-=======
     metrics: Any = model and model.metrics["val"]
     chosen = callbacks_with_modes(config, metrics.by_logged_name() if metrics else {})
     callbacks = [*first, *instances("callbacks", chosen)]
->>>>>>> af888eceb35d1c1b27a7db19f3df22016b90f1c5
+    if not config.trainer.get("enable_progress_bar", True):  # Lightning would refuse the bar
+        callbacks = [callback for callback in callbacks if not isinstance(callback, ProgressBar)]
     built = instances("logger", config.logger if loggers is None else loggers)
     # Lightning would add a table and a checkpoint callback of its own.
     summarizes = any(isinstance(callback, ModelSummary) for callback in callbacks)
