@@ -419,7 +419,7 @@ class TransformerDataModule(DataLoaders):
         Raises:
             ConfigurationError: if the cache folder is not writable.
         """
-        common = {
+        common: dict[str, Any] = {
             "batched": True,
             "batch_size": rows_at_once,
             "remove_columns": [] if keep_columns else rows.column_names or column_names(rows),
