@@ -192,7 +192,7 @@ def complete_stream(
 
 def has_places(rows: IterableDataset) -> bool:
     """Return whether the rows of a stream have the columns `FILE` and `LINE`."""
-    return {FILE, LINE} <= {*all_columns(rows)}
+    return {FILE, LINE} <= {*all_columns(rows.with_format(None))}
 
 
 def map_stream(
@@ -210,7 +210,7 @@ def map_stream(
         options: further arguments of `IterableDataset.map`.
     """
     if remove_columns and has_places(rows):
-        remove_columns = all_columns(rows)
+        remove_columns = [*dict.fromkeys((*remove_columns, FILE, LINE))]
         function = partial(convert_placed, convert=function, names=names_of(rows))
     return rows.map(function, remove_columns=remove_columns, **options)
 
