@@ -19,13 +19,7 @@ from lightning_transformers.core.former_forms import accepts_stage, warn_of_form
 from lightning_transformers.core.loaders import DataLoaders
 from lightning_transformers.data.cache import fingerprint
 from lightning_transformers.data.cleaning import clean_columns
-from lightning_transformers.data.complete import (
-    Check,
-    complete_rows,
-    complete_stream,
-    located,
-    map_stream,
-)
+from lightning_transformers.data.complete import Check, complete_rows, complete_stream, located
 from lightning_transformers.data.loading import (
     SPLITS,
     AnyDataset,
@@ -419,14 +413,14 @@ class TransformerDataModule(DataLoaders):
         Raises:
             ConfigurationError: if the cache folder is not writable.
         """
-        common: dict[str, Any] = {
+        common = {
             "batched": True,
             "batch_size": rows_at_once,
             "remove_columns": [] if keep_columns else rows.column_names or column_names(rows),
             "fn_kwargs": arguments,
         }
         if isinstance(rows, IterableDataset):
-            return map_stream(rows, function, **common)
+            return rows.map(function, **common)
         # Local rank 0 has just filled the cache for the others.
         others = self.trainer is not None and self.trainer.local_rank > 0
         workers = self.preprocessing_num_workers  # part of the key: each processes its own shard

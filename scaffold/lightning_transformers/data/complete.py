@@ -178,76 +178,19 @@ def complete_stream(
     Raises:
         ConfigurationError: when it is read, for bad rows that are an error.
     """
-    if not checks:
+    hidden = [name for name in all_columns(rows) if name in (FILE, LINE)]
+    if not hidden and not checks:
         return rows
-    names, unit = (names_of(rows), "line") if has_places(rows) else ([f"{split} set"], "row")
+    names, unit = (names_of(rows), "line") if hidden else ([f"{split} set"], "row")
+    features = rows.features and {k: v for k, v in rows.features.items() if k not in hidden}
     check = StreamCheck(checks, Report(names, on_bad_row, unit))
-    arguments: dict[str, Any] = {"batched": True, "features": rows.features}
+    arguments: dict[str, Any] = {"batched": True, "remove_columns": hidden}
+    arguments["features"] = features and Features(features)
     if not of_files or not rows.features:
         return rows.map(check, **arguments)
     # Tables, since Python rows would lose the types that the rows of a file have in common.
     check_table = partial(check.of_table, features=rows.features)
     return rows.with_format("arrow").map(check_table, **arguments).with_format(None)
-
-
-def has_places(rows: IterableDataset) -> bool:
-    """Return whether the rows of a stream have the columns `FILE` and `LINE`."""
-    return {FILE, LINE} <= {*all_columns(rows.with_format(None))}
-
-
-def map_stream(
-    rows: IterableDataset,
-    function: Callable[..., object],
-    remove_columns: list[str],
-    **options: Any,
-) -> IterableDataset:
-    """Map a stream; an error of the function names the place of the row, if the columns change.
-
-    Args:
-        rows: the stream.
-        function: takes columns or a table, without `FILE` and `LINE` if the columns change.
-        remove_columns: the columns that it replaces; empty if all are kept.
-        options: further arguments of `IterableDataset.map`.
-    """
-    if remove_columns and has_places(rows):
-        remove_columns = [*dict.fromkeys((*remove_columns, FILE, LINE))]
-        function = partial(convert_placed, convert=function, names=names_of(rows))
-    return rows.map(function, remove_columns=remove_columns, **options)
-
-
-def convert_placed(
-    batch: Any, *, convert: Callable[..., object], names: Sequence[str], **arguments: object
-) -> object:
-    """Return the result of a function on a batch of a stream, for `IterableDataset.map`.
-
-    Args:
-        batch: columns, or a table, with `FILE` and `LINE`.
-        convert: takes the others and `arguments`.
-        names: the names of the files.
-        arguments: passed on.
-
-    Raises:
-        ConfigurationError: as `convert`, with the place of the first row that causes it.
-    """
-    if isinstance(batch, pa.Table):
-        places, rest = batch.select([FILE, LINE]).to_pydict(), batch.drop_columns([FILE, LINE])
-    else:
-        rest = dict(batch)
-        places = {name: rest.pop(name) for name in (FILE, LINE)}
-    try:
-        return convert(rest, **arguments)
-    except ConfigurationError as error:
-        for number, (file, line) in enumerate(zip(*places.values(), strict=True)):
-            one = slice(number, number + 1)
-            try:
-                is_table = isinstance(rest, pa.Table)
-                convert(
-                    rest[one] if is_table else {k: v[one] for k, v in rest.items()}, **arguments
-                )
-            except ConfigurationError as found:
-                place = Report([*names]).place(file, line)
-                raise ConfigurationError(f"{place}: {found}") from error
-        raise
 
 
 class StreamCheck:
@@ -268,13 +211,13 @@ class StreamCheck:
         """Places of bad rows, which each epoch meets again."""
 
     def __call__(self, columns: Columns) -> Columns:
-        """Return the columns of a batch without bad rows, or with empty texts in these."""
+        """Return the columns of a batch without `FILE` and `LINE`, and without bad rows."""
         size = len(next(iter(columns.values()), ()))
         files = columns.get(FILE, [0] * size)
         lines = columns.get(LINE, range(self.seen + 1, self.seen + size + 1))
         places = list(zip(files, lines, strict=True))
         self.seen += size
-        kept = {name: list(values) for name, values in columns.items()}
+        kept = {name: list(values) for name, values in columns.items() if name not in (FILE, LINE)}
         report, bad, unfillable = self.report, dict[int, str](), dict[int, str]()
         for name, check in self.checks.items():
             for number, value in enumerate(kept.get(name, ())):
@@ -309,8 +252,7 @@ class StreamCheck:
         columns = features.decode_batch(table.select(names).to_pydict())
         checked = dict(self({**columns, ROW: list(range(len(table)))}))
         table = table.take(checked.pop(ROW))
-        filled = self.checks.keys() & checked.keys() if self.report.on_bad_row == "fill" else ()
-        for name in filled:
+        for name in checked if self.report.on_bad_row == "fill" else ():
             texts = Features({name: features[name]}).encode_batch({name: checked[name]})[name]
             field, index = table.schema.field(name), table.column_names.index(name)
             table = table.set_column(index, field, pa.array(texts, field.type))

@@ -129,24 +129,6 @@ def test_bad_rows_of_a_stream(project: Path, caplog: pytest.LogCaptureFixture) -
     assert texts("b.csv", on_bad_row="fill") == ["a", "", "d", "e", *[""] * 9]
 
 
-def test_an_error_of_a_conversion_names_file_and_row(project: Path) -> None:
-    Path("one.csv").write_text("text,label\na,x\n")
-    Path("two.csv").write_text("text,label\nb,x\nc,z\n")
-    data = TextClassificationDataModule(
-        TOKENIZER,
-        train_file=["one.csv", "two.csv"],
-        validation_file="one.csv",
-        labels=["x", "y"],
-        problem_type="single_label_classification",
-        streaming=True,
-    )
-    data.setup("fit")
-    assert data.dataset is not None
-    with pytest.raises(ConfigurationError, match=r"^'two\.csv' line 3: .*'z'"):
-        list(data.dataset["train"])
-    assert {*next(iter(data.dataset["validation"]))} >= {"input_ids", "labels"}
-
-
 def test_a_stream_cannot_be_split(tmp_path: Path) -> None:
     file = write_jsonl(tmp_path / "train.jsonl")
     with pytest.raises(ConfigurationError, match="a stream cannot be split"):
