@@ -106,6 +106,14 @@ NAMES = {
     f"{LM}.templates.is_learned": f"{LM}.chat_template.contributes_to_loss",
 }
 """Former name → current name, for names that code of a project may use."""
+REMOVED = {
+    "core.pipelines.pipeline_of": "hf_pipeline, a method of tasks",
+    "core.seq2seq.references_of": f'{ROOT}.data.texts.decode_texts(batch["references"])',
+    "task.nlp.question_answering.data.WindowCollator": (
+        f"{ROOT}.data.collators.PaddingCollator with left = False"
+    ),
+}
+"""Former name without a current one → what replaces it."""
 METHODS = {
     "ImageClassificationDataModule": {"located": "resolve_image_paths"},
     "LanguageModelingDataModule": {"arranged": "document_rows", "warn_of_open_ends": "setup"},
@@ -163,12 +171,14 @@ class FormerPaths(MetaPathFinder, Loader):
 
         Raises:
             AttributeError: from that function, for an unknown name.
+            FormerImportError: likewise, for a name of `REMOVED`.
         """
         former = module.__name__.partition(".")[2]
 
         def look_up(name: str) -> object:
             if name == "__all__":
                 return all_names(former)
+            raise_if_removed(f"{former}.{name}")
             renamed = NAMES.get(f"{former}.{name}")
             paths = [renamed] if renamed else [f"{place}.{name}" for place in places_of(former)]
             for path in paths:
@@ -206,15 +216,22 @@ def raise_if_predecessors(path: str, now: str | None) -> None:
         raise FormerImportError(f"{ROOT}.{path} of lightning-transformers is now {now}")
 
 
+def raise_if_removed(path: str) -> None:
+    """Raise FormerImportError for a name of `REMOVED`, relative to the runtime."""
+    if path in REMOVED:
+        raise FormerImportError(f"{ROOT}.{path} is now {REMOVED[path]}")
+
+
 def former_names(package: str) -> Callable[[str], object]:
-    """Return the `__getattr__` of a package that had other names in lightning-transformers.
+    """Return the `__getattr__` of a package or module that had other names.
 
     Args:
-        package: the `__name__` of the package.
+        package: its `__name__`.
     """
     root = package.removeprefix(f"{ROOT}.")
 
     def look_up(name: str) -> object:
+        raise_if_removed(f"{root}.{name}")
         raise_if_predecessors(f"{root}.{name}", predecessor.NAMES.get(f"{root}.{name}"))
         raise AttributeError(f"module {package!r} has no attribute {name!r}")
 

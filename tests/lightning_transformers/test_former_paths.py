@@ -17,6 +17,7 @@ from lightning_transformers.former_paths import (
     MODULES,
     NAMES,
     RECORDED,
+    REMOVED,
     ROOT,
     places_of,
 )
@@ -200,6 +201,17 @@ def test_a_name_of_the_predecessor_names_the_present_one(path: str) -> None:
         exec(f"from {ROOT}.{package} import {name}")
     with pytest.raises(AttributeError, match="no_such_name"):
         _ = import_module(f"{ROOT}.{package}").no_such_name
+
+
+@pytest.mark.parametrize("path", REMOVED)
+def test_a_removed_name_says_what_replaces_it(path: str) -> None:
+    module, _, name = path.rpartition(".")
+    with pytest.raises(ImportError) as caught:
+        exec(f"from {ROOT}.{module} import {name}")
+    assert str(caught.value) == f"{ROOT}.{path} is now {REMOVED[path]}"
+    for found in PRESENT.findall(REMOVED[path]):
+        present, _, attribute = found.rpartition(".")
+        assert hasattr(import_module(present), attribute)
 
 
 def test_a_package_of_the_predecessor_that_still_works_has_its_modules() -> None:

@@ -1,5 +1,6 @@
 """The generated test of a task names parameters that change by mistake, or fail to."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -7,8 +8,11 @@ from typing import Any
 import pytest
 import torch
 
+from lightning_transformers import testing
+from lightning_transformers.config.config_tree import PACKAGED_CONFIGS
 from lightning_transformers.task.nlp.language_modeling import LanguageModelingTransformer
 from tests.helpers.contracts import contract
+from tests.helpers.corpus import write_txt
 
 TASK = "nlp/language_modeling"
 NORM = "model.transformer.ln_f.weight"
@@ -57,6 +61,24 @@ class StandsStill(LeavesOut):
 
 def test_task_passes(tmp_path: Path) -> None:
     contract(Plain, TASK).test_trains(tmp_path)
+
+
+def test_task_trains_on_the_rows_that_its_test_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(PACKAGED_CONFIGS, tmp_path / "conf")
+    monkeypatch.setattr(testing, "project_of", lambda _: tmp_path)
+    own = str(write_txt(tmp_path / "own.txt"))
+
+    class OnOwnRows(testing.TaskContract):
+        task = TASK
+        task_class = Plain
+        rows = (f"dataset.train_file={own}", f"task._target_={__name__}.Plain")
+
+    OnOwnRows().test_trains(tmp_path / "run")
+    run = testing.train_recorded(OnOwnRows().compose(tmp_path / "other"))
+    assert run.data.files_of("train") == [own]
+    assert run.data.files_of("test") == []
 
 
 FAULTS = {

@@ -32,6 +32,7 @@ ROWS = {
     "status": "status",
     "check [NAME]": "check watch",
     "explain NAME": "",  # imports torch: tests/ltscaffold/commands/inspect/test_explain.py
+    "runs [FOLDER]": "runs .",
     "list bases`, `hooks`, `recipes`, `components": "list components",
 }
 """The rows of the table in `docs/commands.md`, each with a command that it describes."""

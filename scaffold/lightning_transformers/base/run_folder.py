@@ -36,7 +36,7 @@ STACK = (
     "tokenizers",
     "peft",
 )
-"""What a manifest names first among its versions."""
+"""Packages that a manifest names first among its versions."""
 INITIAL_FILES = {".hydra", CONFIG, MANIFEST}
 RUNNING, FINISHED, STOPPED, INTERRUPTED, FAILED, KILLED = STATUSES = (
     *("running", "finished", "stopped early", "interrupted", "failed", "killed"),

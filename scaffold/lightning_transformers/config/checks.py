@@ -26,7 +26,7 @@ from lightning_transformers.config.config_tree import (
 )
 from lightning_transformers.config.former_keys import check_former_keys
 from lightning_transformers.config.legacy import former_key
-from lightning_transformers.config.provenance import in_file
+from lightning_transformers.config.provenance import in_file, leaves
 from lightning_transformers.config.schema.check import GIVE_TASK, check_targets
 from lightning_transformers.config.targets import PACKAGE, ArgumentError
 
@@ -74,7 +74,8 @@ def check_config(config: DictConfig, *, needs_dataset: bool = True) -> None:
     try:
         fit_values(config)
     except ArgumentError as error:
-        message = former_key(error.key, str(error.value)) or f"{in_file(error.key)}{error}"
+        former = (former_key(key, str(value)) for key, value in leaves({error.key: error.value}))
+        message = next(filter(None, former), None) or f"{in_file(error.key)}{error}"
         raise ConfigurationError(message) from None
 
 

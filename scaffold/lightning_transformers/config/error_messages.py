@@ -1,10 +1,12 @@
 """One-line messages for the errors that Hydra, OmegaConf and YAML raise on invalid configs."""
 
 import os
-import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
+import hydra
 import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -23,11 +25,14 @@ from lightning_transformers.base.errors import (
     first_line,
     suggestion,
 )
-from lightning_transformers.config.config_tree import group_names, in_file_with, options_of
+from lightning_transformers.config.config_tree import (
+    CONFIG,
+    group_names,
+    in_file_with,
+    options_of,
+)
 from lightning_transformers.config.legacy import legacy_hint
 
-IN_FILE = re.compile(r"In '(?P<file>[^']+)': (?P<rest>.*)", re.DOTALL)
-"""How Hydra names the file with a mistake."""
 NO_METRIC = "Early stopping conditioned on metric"
 """Start of Lightning's message about an unknown metric."""
 
@@ -77,33 +82,168 @@ def explain(error: Exception, typed: Sequence[str], config_dir: Path) -> str:
         case yaml.MarkedYAMLError(problem_mark=yaml.Mark() as mark):
             return f"{os.path.relpath(mark.name)}, line {mark.line + 1}: {error.problem}"
     overrides = OverridesParser.create().parse_overrides([*typed])
-    wrong = (wrong_override(override, error) for override in overrides)
-    line = next(filter(None, wrong), None) or one_line(str(error), config_dir)
-    return line or type(error).__name__
+    wrong = (
+        *(wrong_option(override) for override in overrides if isinstance(error, ValueError)),
+        *wrong_overrides(overrides),
+        *wrong_defaults(typed, config_dir),
+    )
+    return next(filter(None, wrong), None) or first_line(error)
 
 
-def wrong_override(override: Override, error: Exception) -> str | None:
-    """Return the message for an override that cannot be applied, or None for another mistake.
+def wrong_option(override: Override) -> str | None:
+    """Return the message for an override that chooses no text as the option of a group, or None."""
+    key = override.key_or_group
+    is_option = isinstance(override.value(), str | list) or key not in group_names()
+    return None if is_option else no_such_option(key, override.get_value_string())
+
+
+def wrong_overrides(overrides: Sequence[Override]) -> Iterator[str]:
+    """Yield the message for each override without which the others can be composed.
 
     Args:
-        override: an override of the command line.
-        error: the error of Hydra, which quotes the override at fault; a ValueError quotes none.
+        overrides: those of the command line. With `-m`, the values of a sweep are valid, so any
+            other override precedes one with a sweep.
     """
-    key, typed = override.key_or_group, override.input_line
-    if isinstance(error, ValueError) and not isinstance(override.value(), str | list):
-        return no_such_option(key, override.get_value_string()) if key in group_names() else None
-    if f"'{key}" not in str(error):
-        return None
-    if override.is_sweep_override():
-        return (
-            f"{typed}: commas separate the values of a sweep: add -m, or write a list as [a,b] and "
-            """a text as '"a,b"'"""
+    for override in sorted(overrides, key=Override.is_sweep_override):
+        key, typed = override.key_or_group, override.input_line
+        others = [
+            str(other.input_line)
+            for other in overrides
+            if other is not override and not other.is_sweep_override()
+        ]
+        swept, deleted, added = (
+            override.is_sweep_override(),
+            override.is_delete(),
+            override.is_add() and "@" not in key,
         )
-    if override.is_delete():
-        named = (typed or "").lstrip("~")
-        missing = f"{named} is not chosen" if "=" in named else f"the config has no key {key}"
-        return f"{typed}: {missing}"
-    return f"{key} is already in the config: remove the plus" if override.is_add() else None
+        if not (swept or deleted or added) or not can_be_composed(others):
+            continue
+        if added and not can_be_composed([*others, f"+{key}=null"]):
+            yield legacy_hint(str(typed)) or f"{key} is already in the config: remove the plus"
+        elif swept:
+            yield (
+                f"{typed}: commas separate the values of a sweep: add -m, or write a list as [a,b] "
+                """and a text as '"a,b"'"""
+            )
+        elif deleted and not can_be_composed([*others, str(typed)]):
+            named = str(typed).lstrip("~")
+            missing = f"{named} is not chosen" if "=" in named else f"the config has no key {key}"
+            yield f"{typed}: {missing}"
+
+
+def can_be_composed(overrides: Sequence[str]) -> bool:
+    """Return whether the config can be composed with these overrides."""
+    try:
+        hydra.compose("config", overrides=[*overrides])
+    except Exception:
+        return False
+    return True
+
+
+class Entry(NamedTuple):
+    """An entry of a defaults list: `- override /optimizer: sgd` chooses `sgd` in `/optimizer`."""
+
+    line: str
+    """As in the file, without the dash."""
+    group: str
+    """With its package, as in `/optimizer@_global_.optimizer`; `_self_` or a file without group."""
+    option: object
+    is_override: bool
+
+
+def entries(file: Path) -> list[Entry] | None:
+    """Return the defaults list of a config file, or None if it is something else."""
+    content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    listed = content.get("defaults", []) if isinstance(content, dict) else []
+    if not isinstance(listed, list):
+        return None
+    pairs = [
+        pair for each in listed for pair in (each if isinstance(each, dict) else {each: ""}).items()
+    ]
+    found = []
+    for key, option in pairs:
+        *words, group = str(key).split() or [""]
+        line = f"{key}: {option}" if option != "" else str(key)
+        found.append(Entry(line, group, option, "override" in words))
+    return found
+
+
+def wrong_defaults(typed: Sequence[str], config_dir: Path) -> Iterator[str]:
+    """Yield the message for each mistake in a defaults list of the project.
+
+    The lists are read again, since Hydra's error names the file and the entry only in its text.
+
+    Args:
+        typed: the overrides of the command line, which choose further files.
+        config_dir: the folder of `config.yaml`.
+    """
+    primary = config_dir / f"{CONFIG}.yaml"
+    known, first = {*group_names(), "hydra"}, {entry.group for entry in entries(primary) or ()}
+    for file in chosen_files(typed, config_dir):
+        where, listed = os.path.relpath(file), entries(file)
+        if listed is None:
+            yield f"{where}: defaults is not a list: write `- <group>: <option>` for each group"
+            continue
+        chosen = Counter(entry.group for entry in listed if not entry.is_override)
+        yield from (
+            f"{where}: {group} stands {number} times in the defaults list: keep one of them"
+            for group, number in chosen.items()
+            if number > 1
+        )
+        package, past = package_of(file, config_dir), None
+        for entry in listed:
+            group, _, of_entry = entry.group.lstrip("/").partition("@")
+            if entry.is_override and group.partition("/")[0] not in known:
+                near = did_you_mean(group, group_names())
+                yield f"{where}: `{entry.line}`: no such group{near}"
+            elif entry.is_override and package and not of_entry.startswith("_global_"):
+                yield (
+                    f"{where}: write `override /{group}@_global_.{group}: {entry.option}`, since "
+                    f"the file has the package {package}"
+                )
+            elif not (entry.is_override or package) and file != primary and group in first:
+                yield (
+                    f"{where}: write `override {entry.line}`, since {os.path.relpath(primary)} "
+                    f"chooses an option of {group}, too"
+                )
+            elif past and not entry.is_override:
+                yield f"{where}: move `{past.line}` to the end of the defaults list"
+            past = entry if entry.is_override else past
+
+
+def chosen_files(typed: Sequence[str], config_dir: Path) -> list[Path]:
+    """Return the config files of the project that a command reads, beginning with `config.yaml`.
+
+    Args:
+        typed: the overrides of the command line.
+        config_dir: the folder of `config.yaml`.
+    """
+    words = [word.lstrip("+").partition("=") for word in typed]
+    named = [(group, each) for group, _, option in words for each in option.strip("[]").split(",")]
+    files = [config_dir / f"{CONFIG}.yaml"]
+    for file in files:  # the list grows
+        folder = file.parent.relative_to(config_dir).as_posix()
+        for entry in entries(file) or ():
+            group = entry.group.partition("@")[0]
+            group = group.lstrip("/") if group.startswith("/") else f"{folder}/{group}"
+            options = entry.option if isinstance(entry.option, list) else [entry.option]
+            named += [(group, str(option)) for option in options]
+        found = [config_dir / f"{group}/{option}".rstrip("/") for group, option in named]
+        new = [path.with_name(f"{path.name}.yaml") for path in dict.fromkeys(found)]
+        files += [path for path in new if path not in files and path.is_file()]
+    return files
+
+
+def package_of(file: Path, config_dir: Path) -> str:
+    """Return the package of a config file, such as `task`; "" for the top level.
+
+    Args:
+        file: the file.
+        config_dir: the folder of `config.yaml`.
+    """
+    header = file.read_text(encoding="utf-8").partition("@package")[2].split()[:1]
+    group = file.parent.relative_to(config_dir).as_posix().replace("/", ".").strip(".")
+    return "".join(header or [group]).replace("_global_", "")
 
 
 def invalid_override(error: OverrideParseException) -> str:
@@ -191,26 +331,3 @@ def invalid_interpolation(
     text = f"{key.rpartition('.')[2]}: ${{"
     where = "" if on_command_line else in_file_with(text, config_dir, typed)
     return f"{where}{key}: {first_line(error)}"
-
-
-def one_line(message: str, config_dir: Path) -> str:
-    """Return the first line of Hydra's message, with the path of the file that it names.
-
-    Args:
-        message: the message.
-        config_dir: the folder of `config.yaml`, to which the file in a message is relative.
-    """
-    where = ""
-    if inside := IN_FILE.fullmatch(message):
-        file = config_dir / f"{inside['file']}.yaml"
-        where = f"{os.path.relpath(file)}: " if file.is_file() else ""
-        message = inside["rest"]
-    if of_task := re.search(r"'(\w+)@task\.\w+'", message):
-        override = f"/{of_task[1]}@_global_.{of_task[1]}"
-        return (
-            f"{where}write `override {override}: <option>`, since a task's file has the package "
-            "task"
-        )
-    fact = " ".join(message.partition("See http")[0].partition("\n\n")[0].split())
-    names = set(re.findall(r"'(\w+)'", fact)) - {*group_names()}
-    return where + fact + "".join(did_you_mean(name, group_names()) for name in [*names][:1])

@@ -19,7 +19,7 @@ from lightning_transformers.config.targets import PACKAGE, locate
 
 NESTED = ("dataset.cfg.", "task.cfg.")
 """Keys that a class of the project may declare."""
-SECTIONS = (*NESTED, "trainer.")
+SECTIONS = (*NESTED, "trainer.", "training.output_dir")
 """Keys whose former spelling cannot be a valid one, except below `plugins`."""
 
 

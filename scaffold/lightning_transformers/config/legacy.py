@@ -63,9 +63,7 @@ HINTS = {
     "trainer.checkpoint_callback=false": "now ~callbacks.checkpoint",
     "trainer.checkpoint_callback=*": LEAVE_OUT,
     "trainer.weights_save_path=*": "now callbacks.checkpoint.dirpath=*",
-    "trainer.progress_bar_refresh_rate=0": (
-        "now ~callbacks.progress_bar +trainer.enable_progress_bar=false"
-    ),
+    "trainer.progress_bar_refresh_rate=0": "now +trainer.enable_progress_bar=false",
     "trainer.progress_bar_refresh_rate=*": "now +callbacks.progress_bar.refresh_rate=*",
     "trainer.log_gpu_memory=*": "now callbacks=[default,epoch_statistics]",
     # Devices and strategies.

@@ -375,7 +375,8 @@ class TransformerDataModule(DataLoaders):
             batch_size: examples per batch.
 
         Yields:
-            Batches without labels, each tensor `(batch, …)`, on the CPU.
+            Batches, each tensor `(batch, …)`, on the CPU, without labels; only those of language
+            modeling have `labels`, which are the inputs.
 
         Raises:
             ConfigurationError: for an invalid input.

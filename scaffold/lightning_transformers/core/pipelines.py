@@ -1,12 +1,16 @@
 """Pipelines of transformers around a task's model."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from transformers import Pipeline, PreTrainedModel, PreTrainedTokenizerBase, pipeline
 
 from lightning_transformers.base.types import Settings
+from lightning_transformers.former_paths import former_names
 from lightning_transformers.models.eval_mode import evaluation_mode
+
+if not TYPE_CHECKING:
+    __getattr__ = former_names(__name__)
 
 
 def build_pipeline(

@@ -13,7 +13,7 @@ from pytorch_lightning import LightningModule
 from torch import Tensor
 from transformers.utils.generic import ModelOutput
 
-from lightning_transformers.base.errors import first_line
+from lightning_transformers.base.errors import ConfigurationError, first_line
 from lightning_transformers.base.run_folder import PROBABILITY
 from lightning_transformers.base.types import Batch, Columns, Loss
 from lightning_transformers.data.cleaning import usable_inputs
@@ -37,7 +37,16 @@ def predict_inputs(
         needs_one: whether it is an error if no input can have a prediction.
     """
     task.attach_data(data)
-    usable, reasons = usable_inputs(inputs, data.clean_input, data.predict_rows, needs_one)
+    try:
+        return _predictions(task, data, batch_size, *usable_inputs(inputs, data.clean_input))
+    except ConfigurationError:  # find the inputs at fault
+        found = usable_inputs(inputs, data.clean_input, data.predict_rows, needs_one)
+        return _predictions(task, data, batch_size, *found)
+
+
+def _predictions(
+    task: Any, data: Any, batch_size: int, usable: Sequence[object], reasons: Mapping[int, str]
+) -> list[Any]:
     found: list[Any] = []
     with torch.no_grad(), evaluation_mode(task):
         batches = data.predict_batches(usable, batch_size) if usable or not reasons else ()

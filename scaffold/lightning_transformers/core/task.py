@@ -376,7 +376,8 @@ class TaskTransformer(EvaluatedColumns, OptimizedModule):
         """Return a prediction per example; a subclass must define it.
 
         Args:
-            batch: inputs without labels, each `(batch, …)`, on the task's device.
+            batch: inputs, each `(batch, …)`, on the task's device, without labels; only those of
+                language modeling have `labels`, which are the inputs.
             batch_idx: index of the batch.
             dataloader_idx: index of the dataloader.
 

@@ -31,7 +31,7 @@ def clean_columns(columns: Columns, *, clean_row: Callable[[Row], Row | None]) -
 def usable_inputs(
     inputs: Iterable[Any],
     clean: Callable[[Any], Any],
-    accept: Callable[[list[Any]], object],
+    accept: Callable[[list[Any]], object] = len,
     needs_one: bool = True,
 ) -> tuple[list[Any], dict[int, str]]:
     """Clean prediction inputs, and tell apart those that cannot have a prediction.
@@ -39,7 +39,8 @@ def usable_inputs(
     Args:
         inputs: the raw inputs.
         clean: returns an input cleaned; raises ConfigurationError to drop it.
-        accept: takes a list of cleaned inputs; raises ConfigurationError for an unusable one.
+        accept: takes a list of cleaned inputs; raises ConfigurationError for an unusable one. By
+            default all are usable.
         needs_one: whether it is an error if none is usable.
 
     Returns:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 import os
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Iterable, Mapping
 from glob import glob
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -148,13 +147,15 @@ def build_trainer(
     Raises:
         ConfigurationError: if the mode of a monitored metric is unknown.
     """
-    from pytorch_lightning.callbacks import Checkpoint, ModelSummary
+    from pytorch_lightning.callbacks import Checkpoint, ModelSummary, ProgressBar
 
     from lightning_transformers.callbacks import ParameterTable
 
     metrics: Any = model and model.metrics["val"]
     chosen = callbacks_with_modes(config, metrics.by_logged_name() if metrics else {})
     callbacks = [*first, *instances("callbacks", chosen)]
+    if not config.trainer.get("enable_progress_bar", True):  # Lightning would refuse the bar
+        callbacks = [callback for callback in callbacks if not isinstance(callback, ProgressBar)]
     built = instances("logger", config.logger if loggers is None else loggers)
     # Lightning would add a table and a checkpoint callback of its own.
     summarizes = any(isinstance(callback, ModelSummary) for callback in callbacks)
@@ -192,36 +193,55 @@ def first_device(config: DictConfig) -> torch.device:
     return trainer.strategy.root_device
 
 
-def restore(config: DictConfig) -> tuple[TaskTransformer, TransformerDataModule]:
+def check_files(data: TransformerDataModule, splits: Iterable[str]) -> None:
+    """Check that the files of splits exist.
+
+    Raises:
+        ConfigurationError: for the first missing file.
+    """
+    for split in splits:
+        data.files_of(split)
+
+
+def restore(
+    config: DictConfig, splits: Iterable[str] = ()
+) -> tuple[TaskTransformer, TransformerDataModule]:
     """Return the task and the data of a composed config, from `checkpoint_path` if it names one.
 
     The weights, the classes and the hyperparameters are those of the checkpoint, except for
     hyperparameters that the config sets to another value than the class has. The sources of the
     rows, `trust_remote_code` and, if set, `attn_implementation` are those of the config.
 
+    Args:
+        config: the composed config.
+        splits: the splits to read; their files must exist, which is checked before a model is
+            loaded.
+
     Raises:
-        ConfigurationError: if the file is missing, is not a checkpoint, is one of another task, or
-            its weights do not fit; for a hyperparameter as `build_data` and `build_model`.
+        ConfigurationError: if a file is missing, or the checkpoint is unreadable, one of another
+            task, or does not fit; for a hyperparameter as `build_data` and `build_model`.
     """
-    path = checkpoint_path(config)
-    if path is None:
-        data = build_data(config)
-        return build_model(config, data), data
     from lightning_transformers.core import TransformerDataModule
     from lightning_transformers.training.checkpoint_identity import recorded_class
     from lightning_transformers.training.former_checkpoint import is_former
 
-    if is_former(path):
-        return restore_former(config, path)
+    path = checkpoint_path(config)
+    if path is None or is_former(path):
+        data = build_data(config)
+        check_files(data, splits)
+        return restore_former(config, path) if path else (build_model(config, data), data)
     cls = task_class(config)
     trusted = bool(config.backbone.get("trust_remote_code"))
     attention = config.backbone.get("attn_implementation")
-    model = load_checkpoint(cls, path, trusted, attention, **stated_hyperparameters(cls, config))
-    processor = instantiate("tokenizer", config.tokenizer, backbone=asdict(model.backbone))
     content = read_checkpoint(path)
+    recorded = task_hyperparameters(cls, content, trusted, attention)
+    backbone = {name: value for name, value in recorded.items() if name == "backbone"}
+    processor = instantiate("tokenizer", config.tokenizer, **backbone)
     data = build_data(config, processor, recorded_hyperparameters(content))
     report_lost(type(data), recorded_class(content, "data"), TransformerDataModule, path)
-    return model, data
+    check_files(data, splits)
+    stated = stated_hyperparameters(cls, config)
+    return load_checkpoint(cls, path, trusted, attention, **stated), data
 
 
 def restore_former(config: DictConfig, path: str) -> tuple[TaskTransformer, TransformerDataModule]:
@@ -313,9 +333,43 @@ def load_checkpoint(
     from lightning_transformers.training.lightning_internals import module_of
 
     content = read_checkpoint(path)
-    recorded = content.setdefault(cls.CHECKPOINT_HYPER_PARAMS_KEY, {})
+    report_lost(cls, recorded_class(content, "task"), TaskTransformer, path)
+    recorded = task_hyperparameters(cls, content, trust_remote_code, attn_implementation, directory)
+    content[cls.CHECKPOINT_HYPER_PARAMS_KEY] = recorded | hyperparameters
+    task = cast("TaskTransformer", module_of(cls, content))
+    task.formulas = recorded_formulas(content)
+    if task.formulas < FORMULAS:
+        log.info(
+            "%s was trained with formulas of version %d, which its losses and metrics have, too "
+            "(now %d)",
+            *(path, task.formulas, FORMULAS),
+        )
+    return task
+
+
+def task_hyperparameters(
+    cls: type[TaskTransformer],
+    content: dict[str, Any],
+    trust_remote_code: bool,
+    attn_implementation: str | None,
+    directory: Path = Path(),
+) -> dict[str, Any]:
+    """Return the hyperparameters with which `cls` is built from a checkpoint.
+
+    The `backbone` among them is a dict, missing if a class of the project sets it itself. If the
+    checkpoint is of a class of a project, a class of the package gets those of its base.
+
+    Args:
+        cls: the class of the task.
+        content: the content of the checkpoint.
+        trust_remote_code: as in `load_checkpoint`, like the other arguments.
+        attn_implementation: the attention.
+        directory: the folder.
+    """
+    from lightning_transformers.training.checkpoint_identity import recorded_class
+
+    recorded = dict(content.get(cls.CHECKPOINT_HYPER_PARAMS_KEY, {}))
     record = recorded_class(content, "task")
-    report_lost(cls, record, TaskTransformer, path)
     if record and cls.__module__.startswith(PACKAGE):
         recorded |= record["values"]
         for name in record["hyperparameters"]:
@@ -326,16 +380,7 @@ def load_checkpoint(
         fields["trust_remote_code"] = trust_remote_code
         fields["attn_implementation"] = attn_implementation or fields.get("attn_implementation")
         recorded["backbone"] = fields
-    recorded |= hyperparameters
-    task = cast("TaskTransformer", module_of(cls, content))
-    task.formulas = recorded_formulas(content)
-    if task.formulas < FORMULAS:
-        log.info(
-            "%s was trained with formulas of version %d, which its losses and metrics have, too "
-            "(now %d)",
-            *(path, task.formulas, FORMULAS),
-        )
-    return task
+    return recorded
 
 
 def report_lost(cls: type, record: ClassRecord | None, root: type, path: str) -> None:

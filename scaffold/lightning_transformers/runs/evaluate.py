@@ -64,13 +64,14 @@ def evaluate_from_config(config: DictConfig) -> dict[str, float]:
     Raises:
         ConfigurationError: for a mistake in the config, or a checkpoint of another task.
     """
+    from lightning_transformers.data.loading import SPLITS
     from lightning_transformers.runs.manifest.environment import environment
     from lightning_transformers.runs.results.recorder import PredictionRecorder  # imports torch
     from lightning_transformers.runs.results.report import report_run
 
     check_config(config)
     seed_everything(config.training.seed)
-    model, data = restore(config)
+    model, data = restore(config, SPLITS)
     recorder = PredictionRecorder(Path(config.training.run_dir))
     trainer = build_trainer(config, recorder, model=model)
     metrics = evaluate(model, data, trainer)

@@ -108,7 +108,7 @@ def predict_from_config(config: DictConfig) -> list[Any]:
         check_output(output_file, config)
     disable_progress_bars()
     seed_everything(config.training.seed)
-    model, data = restore(config)
+    model, data = restore(config, ["predict"] if config.x is None else ())
     if output_file:
         predict_file(config, model, data, Path(to_absolute_path(output_file)))
         return []

@@ -43,6 +43,7 @@ from lightning_transformers.runs.build import (
     build_model,
     build_trainer,
     check_checkpoint,
+    check_files,
     checkpoint_path,
     recorded_hyperparameters,
     seed_everything,
@@ -238,8 +239,7 @@ def _train_and_record(
     # Later versions may infer classes or columns otherwise.
     recorded = recorded_hyperparameters(state) if checkpoint else None
     data = build_data(config, recorded=recorded)
-    for split in SPLITS:
-        data.files_of(split)  # a missing file is an error before the model is loaded
+    check_files(data, SPLITS)
     model = build_model(config, data)
     if repeated or checkpoint:
         model.formulas = recorded_formulas(repeated["training"] if repeated else state)

@@ -6,10 +6,11 @@ takes over the recorded one, as does a task that is loaded, and a new fit has th
 
 1. Before 0.2: positions of padding are classes of question answering's loss; a share of warm-up is
    one of the steps of the fit, rounded; T5's relative position biases decay; texts are padded on
-   the tokenizer's side; BLEU has the tokenizer 13a for all languages.
+   the tokenizer's side; BLEU has the tokenizer 13a for all languages;
+   answers that SQuAD's normalization leaves nothing of count.
 2. Padding does not belong to these classes; a share of warm-up is one of the schedule's steps,
    rounded up; no bias decays; texts are padded on the right, except for XLNet; BLEU's tokenizer is
-   that of the target language.
+   that of the target language; such answers are excluded if questions may have no answer.
 """
 
 from collections.abc import Mapping

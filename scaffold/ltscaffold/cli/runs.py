@@ -41,7 +41,7 @@ def confirm(amount: str, as_json: bool) -> bool:
         ScaffoldError: if the terminal cannot answer.
     """
     if as_json or not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise ScaffoldError("nobody can confirm here; add --yes to delete without asking")
+        raise ScaffoldError("no terminal can confirm this; add --yes to delete without asking")
     return typer.confirm(f"Delete {amount}?")
 
 

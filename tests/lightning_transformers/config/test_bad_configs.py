@@ -102,6 +102,7 @@ def experiment(project: Path) -> Callable[[str], None]:
             "+trainer.max_epochs=3",
             "trainer.max_epochs is already in the config: remove the plus",
         ),
+        ("+trainer.accelerator=ddp", "trainer.accelerator=ddp is now trainer.strategy=ddp"),
         ("trainer.max_epochs=1,2", "trainer.max_epochs=1,2: commas separate the values of a sweep"),
         ("trainer.devices=[0", "cannot parse trainer.devices=[0: "),
         ("dataset.train_file=a=b.csv", "dataset.train_file='\"…\"'"),
@@ -138,6 +139,9 @@ def test_mistake_that_hydra_finds(typed: str, line: str) -> None:
             "'training.run_fit' is not a known key (known: batch_size, ",
         ),
         (f"{SAMPLE} {TASK} +trainer/logger=wandb", "trainer/logger=wandb is now logger=wandb"),
+        (f"{SAMPLE} {TASK} +trainer.plugins.stage=3", "is now trainer=deepspeed trainer.strategy="),
+        (f"{SAMPLE} {TASK} +training.output_dir=here", "is now hydra.run.dir=here"),
+        (f"{SAMPLE} {TASK} +task.model_data_kwargs.a=1", "is now +backbone.config.a=1"),
         (f"{SAMPLE} {TASK} optimizer=admw", "optimizer=admw: no such option (did you mean 'ada"),
         (f"{TASK} hydra.run.dir=${{foo}}", "hydra.run.dir: Interpolation key 'foo' not found"),
         ("--lr=3", "unknown flag --lr=3: set a key with lr=<value>"),
@@ -176,8 +180,22 @@ def test_mistake_ends_in_one_line_and_leaves_nothing_behind(
         ),
         (
             "# @package _global_\ndefaults:\n  - override /bckbone: nlp/tiny\n",
-            "No match in the defaults list. (did you mean 'backbone'?)",
+            "`override /bckbone: nlp/tiny`: no such group (did you mean 'backbone'?)",
         ),
+        (
+            "# @package _global_\ndefaults:\n  - /optimizer: sgd\n",
+            "write `override /optimizer: sgd`, since conf/config.yaml chooses an option of opt",
+        ),
+        (
+            "# @package _global_\ndefaults:\n  - /a: x\n  - /b: x\n  - /a: y\n",
+            "/a stands 2 times in the defaults list: keep one of them",
+        ),
+        (
+            "# @package _global_\ndefaults:\n  - override /optimizer: sgd\n  - /a: x\n",
+            "move `override /optimizer: sgd` to the end of the defaults list",
+        ),
+        ("defaults:\n  - override /optimizer: sgd\n", "write `override /optimizer@_global_.opt"),
+        ("# @package _global_\ndefaults:\n  optimizer: sgd\n", "defaults is not a list: write `-"),
         ("# @package _global_\ntrainer: {max_epochs: 3\n", "line 3: expected ',' or '}'"),
     ],
 )
@@ -189,6 +207,9 @@ def test_mistake_in_an_experiment_names_the_file(
     experiment: Callable[[str], None],
 ) -> None:
     experiment(text)
+    for name in ("a/x", "a/y", "b/x"):
+        (project / f"conf/{name}.yaml").parent.mkdir(exist_ok=True)
+        (project / f"conf/{name}.yaml").write_text("key: 1\n")
     status, errors = start(TASK, SAMPLE, "experiment=mine")
     assert status == 2
     assert re.match("error: conf/experiment/mine.yaml[:,] ", errors)

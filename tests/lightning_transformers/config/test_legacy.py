@@ -123,9 +123,7 @@ HINTED = {
     "trainer.checkpoint_callback=False": "~callbacks.checkpoint",
     "trainer.checkpoint_callback=True": None,
     "trainer.weights_save_path=here": "callbacks.checkpoint.dirpath=here",
-    "trainer.progress_bar_refresh_rate=0": (
-        "~callbacks.progress_bar +trainer.enable_progress_bar=false"
-    ),
+    "trainer.progress_bar_refresh_rate=0": "+trainer.enable_progress_bar=false",
     "trainer.progress_bar_refresh_rate=20": "+callbacks.progress_bar.refresh_rate=20",
     "trainer.log_gpu_memory=all": "callbacks=[default,epoch_statistics]",
     "trainer.gpus=0": "trainer.accelerator=cpu",

@@ -57,6 +57,18 @@ def logged(folder: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
+def test_a_trainer_without_a_progress_bar_takes_none_from_the_callbacks(tmp_path: Path) -> None:
+    shown = compose([*TASK, "callbacks=default", f"training.run_dir={tmp_path}"])
+    hidden = compose(
+        [
+            *(*TASK, "callbacks=default", f"training.run_dir={tmp_path}"),
+            "+trainer.enable_progress_bar=false",
+        ]
+    )
+    assert build_trainer(shown).progress_bar_callback is not None
+    assert build_trainer(hidden).progress_bar_callback is None
+
+
 def test_the_last_validation_is_printed_in_a_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

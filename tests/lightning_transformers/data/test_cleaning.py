@@ -118,3 +118,21 @@ def test_unusable_inputs_have_a_reason_unless_all_are_unusable() -> None:
     with pytest.raises(ConfigurationError, match="zero"):
         usable_inputs([0, 0], lambda value: value, refuse_zero)
     assert usable_inputs([], refuse_zero, refuse_zero) == ([], {})
+
+
+def test_inputs_are_converted_once_unless_one_is_unusable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = TextClassificationDataModule(TOKENIZER, labels=["a", "b"])
+    backbone = {"pretrained_model_name_or_path": f"{TINY}/bert", "random_weights": True}
+    task = TextClassificationTransformer(backbone, model_data_kwargs=data.model_data_kwargs)
+    calls: list[int] = []
+
+    def counted(inputs: list[object]) -> list[dict[str, object]]:
+        calls.append(len(inputs))
+        return TextClassificationDataModule.predict_rows(data, inputs)
+
+    monkeypatch.setattr(data, "predict_rows", counted)
+    assert len(task.predict(["one", "two"], data)) == 2
+    assert calls == [2]
+    assert "error" in task.predict(["one", {"text": None}], data)[1]

@@ -206,6 +206,39 @@ def test_no_command_runs_the_code_in_a_checkpoint(
     assert (tmp_path / "it-ran").exists()
 
 
+@pytest.mark.parametrize("trained", [True, False])
+@pytest.mark.parametrize(
+    ("command", "key", "line"),
+    [
+        (evaluate_from_config, "dataset.test_file", "the test file 'no.csv' does not exist"),
+        (predict_from_config, "dataset.predict_file", "the predict file 'no.csv' does not exist"),
+        (export_from_config, "checkpoint_path", "checkpoint_path=no.csv is not a file"),
+    ],
+)
+def test_a_missing_file_is_found_before_a_model_is_loaded(
+    command: Callable[..., object],
+    key: str,
+    line: str,
+    trained: bool,
+    classifier: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    loaded: list[object] = []
+    monkeypatch.setattr(TextClassificationTransformer, "build_model", loaded.append)
+    options = [classifier] if trained else [f"backbone.pretrained_model_name_or_path={BERT}"]
+    with pytest.raises(ConfigurationError, match=line):
+        command(
+            compose(
+                [
+                    *("task=nlp/text_classification", f"training.run_dir={tmp_path}"),
+                    *(*options, f"{key}=no.csv"),
+                ]
+            )
+        )
+    assert not loaded
+
+
 def test_code_of_a_repository_is_trusted_by_the_config_alone(
     classifier: str, tmp_path: Path
 ) -> None:

@@ -69,7 +69,7 @@ def read_images(split: str, images: Sequence[Path]) -> Dataset:
     else:
         raise ConfigurationError(
             f"the {split} folder has images in {', '.join(classes)}: put them into a subfolder per "
-            "class, at least 2, on one level"
+            "class, at least 2, on one level, or list them in metadata.csv (file_name, label)"
         )
     rows = Dataset.from_dict({"image": list(map(str, images)), **labels}, features)
     return Dataset(rows.data, rows.info, fingerprint=digest_of_images(rows, images))
@@ -80,6 +80,8 @@ def read_metadata(
 ) -> Dataset | None:
     """Return the rows of a folder's metadata file, with the images that they list as `image`.
 
+    It is one of `METADATA`, or the only file of rows beside images that are not in subfolders.
+
     Args:
         name: the name of the folder, for messages.
         folder: the folder.
@@ -89,6 +91,9 @@ def read_metadata(
         The rows, or None without such a file or without `file_name` in it.
     """
     file = next((folder / known for known in METADATA if (folder / known).is_file()), None)
+    beside = [path for path in sorted(folder.iterdir()) if path.suffix in FORMATS]
+    if len(beside) == 1 and not any(path.is_dir() for path in folder.iterdir()):
+        file = beside[0]
     rows = file and read([source_of(file, os.path.join(name, file.name), file)])
     if not rows or "file_name" not in rows.column_names:
         return None

@@ -59,7 +59,7 @@ class Run:
         return yaml.safe_load(text) or {}
 
     def value(self, key: str) -> object:
-        """Return what a key of `--sort` or `--where` stands for, None if the run lacks it.
+        """Return the value of a key of `--sort` or `--where`, None if the run lacks it.
 
         Args:
             key: `date`, `status`, `size` or `score`, a metric, or a dotted key of the config.

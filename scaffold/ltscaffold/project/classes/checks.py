@@ -54,6 +54,7 @@ def check_class(sources: Sources, path: str, owner: ClassSource) -> Iterator[Fin
         *unknown_hooks(sources, owner),
         *missing_values(sources, owner),
         *missing_super_calls(sources, owner),
+        *asynchronous(owner),
         *mutable_defaults(owner),
     )
     for code, line, message in sorted(problems, key=itemgetter(1)):
@@ -158,6 +159,15 @@ def missing_super_calls(sources: Sources, owner: ClassSource) -> Iterator[Proble
         if bases and not does_it_itself:
             fact = f"{name} does not call super(), and drops {next(iter(bases))}.{name}"
             yield "missing-super", method.lineno, f"{fact}; call super().{name}(...)"
+
+
+def asynchronous(owner: ClassSource) -> Iterator[Problem]:
+    """Yield a problem for each coroutine that replaces a method of the base classes."""
+    inherited = {name: each for base in owner.ancestry[1:] for name, each in base.members.items()}
+    for name, member in owner.members.items():
+        is_own = isinstance(member, ast.AsyncFunctionDef)
+        if is_own and isinstance(inherited.get(name), ast.FunctionDef):
+            yield "async-method", member.lineno, f"nothing awaits {name}; remove async"
 
 
 def mutable_defaults(owner: ClassSource) -> Iterator[Problem]:

@@ -115,9 +115,11 @@ def test_images_in_a_folder(project: Path) -> None:
     assert origins("train", "images", True, COPIES) == [str(project.resolve() / "images")]
 
 
-def test_images_with_metadata(project: Path) -> None:
+@pytest.mark.parametrize("name", ["metadata.csv", "labels.csv"])
+def test_images_with_metadata(name: str, project: Path) -> None:
+    """The only file of rows beside images may have any name."""
     paint("images/1.png", "images/2.png")
-    Path("images/metadata.csv").write_text("file_name,label\n2.png,x\n1.png,y\n,x\n")
+    Path("images", name).write_text("file_name,label\n2.png,x\n1.png,y\n,x\n")
     rows = load_files({"train": "images"}, DatasetReader("cache"), images)["train"]
     assert rows["label"] == ["x", "y", "x"]
     assert rows[2]["image"] is None

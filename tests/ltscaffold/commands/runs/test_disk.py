@@ -38,7 +38,7 @@ def test_pruning_and_deleting_need_a_confirmation(project: Path, run: Run) -> No
         done = run("ltscaffold", "runs", option)
         assert (done.returncode, done.stderr) == (
             2,
-            "error: nobody can confirm here; add --yes to delete without asking\n",
+            "error: no terminal can confirm this; add --yes to delete without asking\n",
         )
     assert len(find_runs(project)[0]) == 2
     done = run("ltscaffold", "runs", "--prune", "--yes")

@@ -73,6 +73,8 @@ FAULTS: dict[str, tuple[str, str, str, str]] = {
         DATA, "unknown-hook", "def", "did you mean process_split?"),
     "def training_step(self, batch, batch_idx):\n    loss = self(batch).loss": (
         TASK, "missing-return", "def", "training_step returns nothing, and must return Tensor"),
+    "async def training_step(self, batch, batch_idx): return self(batch).loss": (
+        TASK, "async-method", "async def", "nothing awaits training_step; remove async"),
     "def build_model(self):\n    def inner(): return 1\n    return": (
         TASK, "missing-return", "def build", "must return PreTrainedModel"),
     "def on_after_batch_transfer(self, batch, dataloader_idx): batch.clear()": (

@@ -12,6 +12,7 @@ FORMATS = (
     ("conversations",),  # ShareGPT: {from, value}
     ("instruction", "output"),  # Alpaca (Taori et al., 2023), with `input` or without
     ("prompt", "completion"),
+    ("prompt", "response"),
 )
 """Columns of the known formats; those of a prompt and its answer, or one of lists of messages."""
 OPTIONAL_COLUMNS = ("input", "system")
@@ -62,7 +63,8 @@ def messages_in(row: Mapping[str, Any], messages_column: str) -> Any:
         given = [text for text in (row["instruction"], row.get("input")) if text]
         messages = [*turn("user", "\n".join(given)), *turn("assistant", row.get("output"))]
     elif row.get("prompt"):
-        messages = [*turn("user", row["prompt"]), *turn("assistant", row.get("completion"))]
+        answer = row.get("completion") or row.get("response")
+        messages = [*turn("user", row["prompt"]), *turn("assistant", answer)]
     else:
         return None
     if not isinstance(messages, list):

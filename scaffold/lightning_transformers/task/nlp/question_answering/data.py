@@ -1,7 +1,7 @@
 """Data module of question answering: questions, contexts and answers."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from datasets import Dataset, DatasetDict
 from pydantic import NonNegativeInt, PositiveInt
@@ -11,6 +11,7 @@ from lightning_transformers.base.types import Row
 from lightning_transformers.data.collators import PaddingCollator
 from lightning_transformers.data.complete import Check, missing_value
 from lightning_transformers.data.loading import AnyDataset, column_names, shipped_files
+from lightning_transformers.former_paths import former_names
 from lightning_transformers.task.nlp.question_answering.examples import ID_COLUMN, encode_windows
 from lightning_transformers.task.nlp.question_answering.squad import answers_of, flatten
 from lightning_transformers.task.shared.text import PaddedTextDataModule
@@ -18,6 +19,9 @@ from lightning_transformers.task.shared.text import PaddedTextDataModule
 ANSWERS_COLUMNS = ("answers", "answer_text")
 DEFAULT_STRIDE = 128
 BATCH = 1000
+
+if not TYPE_CHECKING:
+    __getattr__ = former_names(__name__)
 
 
 class QuestionAnsweringDataModule(PaddedTextDataModule):

@@ -73,7 +73,11 @@ class QuestionAnsweringTransformer(TaskTransformer):
 
     def configure_metrics(self, stage: str) -> dict[str, Metric]:
         """Return the loss and the SQuAD metrics."""
-        return {**super().configure_metrics(stage), "squad": SquadScores()}
+        return {**super().configure_metrics(stage), "squad": SquadScores(self.version)}
+
+    def version(self) -> int:
+        """Return the version of the run's formulas, which a resumed fit sets after the metrics."""
+        return self.formulas
 
     def metric_inputs(self, loss: Loss, outputs: ModelOutput, batch: Batch) -> MetricInputs:
         """Return also `records`: the best candidate of each window."""
@@ -98,7 +102,7 @@ class QuestionAnsweringTransformer(TaskTransformer):
             losses.setdefault(window["key"], []).append(loss)
         questions = merge_windows(columns["window"])
         best = [best_answer(question, self.data.n_best_size) for question in questions]
-        scores = [squad_scores([question]) for question in questions]
+        scores = [squad_scores([question], self.formulas) for question in questions]
         return {
             "label": [question["answers"] for question in questions],
             "prediction": [answer["answer"] for answer in best],

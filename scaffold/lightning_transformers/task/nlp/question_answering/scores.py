@@ -1,7 +1,7 @@
 """The SQuAD metrics."""
 
 import string
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from torchmetrics.functional.text import squad
 
@@ -10,6 +10,7 @@ from lightning_transformers.task.nlp.question_answering.spans import (
     best_answer,
     merge_windows,
 )
+from lightning_transformers.training.formulas import FORMULAS
 from lightning_transformers.training.metrics import TextMetric
 
 PUNCTUATION = str.maketrans("", "", string.punctuation)
@@ -21,10 +22,17 @@ class SquadScores(TextMetric):
 
     With unanswerable questions, also both for the answerable ones and the accuracy for the
     unanswerable ones (Rajpurkar et al., 2018).
+
+    Args:
+        formulas: returns the version of the run's formulas, called with each score.
     """
 
     RARE = ("has_answer_exact_match", "has_answer_f1", "no_answer_accuracy")
     higher_is_better = True
+
+    def __init__(self, formulas: Callable[[], int] = lambda: FORMULAS) -> None:
+        super().__init__()
+        self.formulas = formulas
 
     def score(self, records: list[Candidates]) -> dict[str, float]:
         """Return the metrics by name, from the candidates of all windows."""
@@ -33,7 +41,11 @@ class SquadScores(TextMetric):
             "has_answer": [question for question in questions if question["answers"]],
             "no_answer": [question for question in questions if not question["answers"]],
         }
-        scores = {part: squad_scores(members) for part, members in parts.items() if members}
+        scores = {
+            part: squad_scores(members, self.formulas())
+            for part, members in parts.items()
+            if members
+        }
         overall = {
             name: sum(scores[part][name] * len(parts[part]) for part in scores) / len(questions)
             for name in ("exact_match", "f1")
@@ -47,26 +59,35 @@ class SquadScores(TextMetric):
         }
 
 
-def squad_scores(questions: Sequence[Candidates]) -> dict[str, float]:
-    """Return `exact_match` and `f1` of the best candidates; no answer is the empty text."""
+def squad_scores(questions: Sequence[Candidates], formulas: int = FORMULAS) -> dict[str, float]:
+    """Return `exact_match` and `f1` of the best candidates; no answer is the empty text.
+
+    Args:
+        questions: the candidates of all windows, merged.
+        formulas: version of the run's formulas.
+    """
     scores = squad(
         [
             {"id": q["key"], "prediction_text": best_answer(q, n_best=1)["answer"]}
             for q in questions
         ],
-        [{"id": q["key"], "answers": {"text": right_answers(q)}} for q in questions],
+        [{"id": q["key"], "answers": {"text": right_answers(q, formulas)}} for q in questions],
     )
     return {name: float(value) for name, value in scores.items()}
 
 
-def right_answers(question: Candidates) -> list[str]:
+def right_answers(question: Candidates, formulas: int = FORMULAS) -> list[str]:
     """Return the answers to compare with, the empty text if there is none.
 
     If questions may have no answer, those that SQuAD's normalization leaves nothing of, such as
     "the", are excluded, as in the official script of SQuAD 2.
+
+    Args:
+        question: the candidates of a question.
+        formulas: version of the run's formulas; version 1 excluded no answer.
     """
     answers = question["answers"]
-    if question["null"] is not None:
+    if question["null"] is not None and formulas >= 2:
         bare = {answer: answer.lower().translate(PUNCTUATION).split() for answer in answers}
         answers = [answer for answer, words in bare.items() if not ARTICLES.issuperset(words)]
     return answers or [""]

@@ -1,7 +1,10 @@
 """Parse questions with answers: SQuAD as on the hub, SQuAD's original json, and flat columns."""
 
+import ast
+import json
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -9,6 +12,7 @@ from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.types import Columns, Row
 
 PREVIEW_CHARS = 60
+NUMPY_ARRAY = re.compile(r"array\((\[[^\]]*\])(?:, dtype=\w+)?\)")
 
 
 class Answer(NamedTuple):
@@ -61,13 +65,15 @@ def answers_of(value: object, start: object = None) -> list[Answer]:
     """Return the answers in a column value; an unanswerable question has none.
 
     Args:
-        value: `{text: […], answer_start: […]}`, a list of `{text, answer_start}`, a text, or a
-            list of texts.
+        value: `{text: […], answer_start: […]}`, also as a text that JSON or Python writes for it, a
+            list of `{text, answer_start}`, a text, or a list of texts.
         start: the start of a text, from the column `answer_start`.
 
     Raises:
         ConfigurationError: for another structure, or a start that is not a number.
     """
+    if isinstance(value, str) and value[:1] + value[-1:] == "{}":
+        value = mapping_in(value)
     if isinstance(value, Mapping):
         if "text" not in value:
             raise ConfigurationError(
@@ -87,6 +93,20 @@ def answers_of(value: object, start: object = None) -> list[Answer]:
         return list(chain.from_iterable(map(answers_of, value)))
     text = _text(value)
     return [Answer(text, _number(start))] if text else []
+
+
+def mapping_in(cell: str) -> object:
+    """Return the mapping that a cell of a csv is the text of, or any other text itself.
+
+    Args:
+        cell: a text in braces, as JSON, Python or pandas writes a mapping; arrays of numpy, which
+            pandas writes for the rows of a dataset, are lists.
+    """
+    plain = NUMPY_ARRAY.sub(r"\1", cell)
+    for parse in (json.loads, ast.literal_eval):
+        with suppress(ValueError, SyntaxError):
+            return parse(plain)
+    return cell
 
 
 def answer_span(context: str, answer: Answer) -> tuple[int, int]:

@@ -4,6 +4,7 @@ import re
 import reprlib
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from functools import cached_property
 from itertools import chain
 from math import isfinite
 from typing import Any, ClassVar, Literal
@@ -19,7 +20,7 @@ from lightning_transformers.data.texts import as_list, text_columns, tokenize
 from lightning_transformers.task.shared.labels import LabelledData
 from lightning_transformers.task.shared.text import PaddedTextDataModule
 
-DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
+DECIMAL_COMMA = re.compile(r"[+-]?\d+(?:,(\d+))?")
 ProblemType = Literal["single_label_classification", "multi_label_classification", "regression"]
 
 
@@ -37,7 +38,8 @@ class TextClassificationDataModule(LabelledData, PaddedTextDataModule):
     """Column of the second text of a pair; None: `text_pair`, if it exists."""
     problem_type: ProblemType | None = None
     """Type of the labels; None: multi-label classification for lists, regression for numbers, some
-    of them not whole, unless `labels` is set, else single-label classification."""
+    of them not whole, unless `labels` is set, else single-label classification. Numbers with a
+    decimal comma count if all labels are such numbers."""
 
     sample_files: ClassVar[dict[str, str]] = shipped_files("text_classification", "csv")
 
@@ -60,6 +62,7 @@ class TextClassificationDataModule(LabelledData, PaddedTextDataModule):
             label=self.label_column if labelled else None,
             labels=self.label_encoder(split, rows) if labelled else None,
             place=f"the {split} set",
+            has_commas=labelled and self.has_decimal_commas,
         )
         self.report_truncated(split, examples)
         return examples
@@ -125,16 +128,25 @@ class TextClassificationDataModule(LabelledData, PaddedTextDataModule):
             split, rows = next(iter(self.loaded_dataset.items()))
             self.require_columns(split, rows, label_column=self.label_column)
             values = first_values(rows, self.label_column)
+            if self.labels is None and have_decimal_commas(values):
+                values = [value and str(value).replace(",", ".") for value in values]
             self.problem_type = problem_type_of(values, has_classes=self.labels is not None)
             self.hparams["problem_type"] = self.problem_type
             kind = "are lists" if self.problem_type.startswith("multi") else "are classes"
-            if any(DECIMAL_COMMA.fullmatch(str(value)) for value in values):
-                kind = "are texts, since numbers have a decimal point, not a comma"
             if self.problem_type == "regression":
-                kind = "are numbers, not all of them whole"
+                comma = " with a decimal comma" if self.has_decimal_commas else ""
+                kind = f"are numbers{comma}, not all of them whole"
             reason = f"the labels in '{self.label_column}' of the {split} set {kind}"
             self.notices.inferred(reason, problem_type=self.problem_type)
         return self.problem_type
+
+    @cached_property
+    def has_decimal_commas(self) -> bool:
+        """Whether the labels of a regression are texts such as `3,5`; raises ConfigurationError."""
+        if self.kind_of_labels() != "regression":
+            return False
+        rows = next(iter(self.loaded_dataset.values()))
+        return have_decimal_commas(first_values(rows, self.label_column))
 
     def label_values(self, values: Iterable[Any]) -> Iterable[Any]:
         """Return the classes in the values of the label column, which may be lists."""
@@ -175,6 +187,18 @@ def problem_type_of(values: Sequence[Any], has_classes: bool) -> ProblemType:
     return "regression" if is_regression else "single_label_classification"
 
 
+def have_decimal_commas(values: Sequence[Any]) -> bool:
+    """Return whether all labels are numbers as texts, some of them with a decimal comma.
+
+    Numbers of which each comma precedes three digits are not, since these may be thousands.
+
+    Args:
+        values: the labels; None is a missing one.
+    """
+    found = [DECIMAL_COMMA.fullmatch(str(value)) for value in values if value is not None]
+    return all(found) and any(match and len(match[1] or "...") != 3 for match in found)
+
+
 def encode_texts_with_labels(
     columns: Columns,
     *,
@@ -186,6 +210,7 @@ def encode_texts_with_labels(
     label: str | None,
     labels: LabelEncoder | None,
     place: str,
+    has_commas: bool = False,
 ) -> Columns:
     """Tokenize texts and encode their labels, for `Dataset.map(batched=True)`.
 
@@ -199,6 +224,7 @@ def encode_texts_with_labels(
         label: column of the labels; None for rows without labels.
         labels: encodes a class as its id; None for regression.
         place: name of the split, for error messages.
+        has_commas: whether numbers have a decimal comma.
 
     Returns:
         The columns of the tokenizer, and with `label` the results of `target` as `labels`.
@@ -211,7 +237,10 @@ def encode_texts_with_labels(
     pairs = columns[pair] if pair else None
     encoded = tokenize(tokenizer, columns[text], pairs, max_length, truncation)
     if label is not None:
-        encoded["labels"] = [target(value, labels, place) for value in columns[label]]
+        values = columns[label]
+        if has_commas:
+            values = [str(value).replace(",", ".") for value in values]
+        encoded["labels"] = [target(value, labels, place) for value in values]
     return encoded
 
 

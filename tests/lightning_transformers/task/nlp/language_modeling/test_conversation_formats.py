@@ -38,6 +38,7 @@ FORMATS: dict[str, tuple[dict[str, Any], list[dict[str, str]]]] = {
         [ASKED, ANSWERED],
     ),
     "prompt": ({"prompt": "Hi", "completion": "Hello"}, [ASKED, ANSWERED]),
+    "prompt and response": ({"prompt": "Hi", "response": "Hello"}, [ASKED, ANSWERED]),
     "prompt of messages": ({"prompt": [ASKED], "completion": [ANSWERED]}, [ASKED, ANSWERED]),
 }
 

@@ -1,6 +1,9 @@
 """Questions in the user's files: formats of answers, and errors in them."""
 
+import csv
+import io
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +53,26 @@ def processed(name: str, content: str, **hyperparameters: Any) -> QuestionAnswer
     return data
 
 
+def in_cells(write: Callable[[dict[str, Any]], str]) -> str:
+    """Return a csv with the answers as `write` writes them into a cell."""
+    stream = io.StringIO()
+    writer = csv.writer(stream)
+    writer.writerow(["context", "question", "answers"])
+    writer.writerows([r["context"], r["question"], write(r["answers"])] for r in ROWS)
+    return stream.getvalue()
+
+
+def as_pandas(answers: dict[str, Any]) -> str:
+    """Return answers as pandas writes those of a dataset: arrays of numpy."""
+    text, start = (f"array({values!r}" for values in answers.values())
+    return f"{{'text': {text}, dtype=object), 'answer_start': {start}, dtype=int32)}}"
+
+
 FILES = {
     "rows.csv": CSV,
+    "json.csv": in_cells(json.dumps),
+    "python.csv": in_cells(str),
+    "pandas.csv": in_cells(as_pandas),
     "listed.jsonl": jsonl(*({**r, "answers": r["answers"]["text"]} for r in ROWS)),
     "flat.jsonl": jsonl(*({**r, "answers": (r["answers"]["text"] or [None])[0]} for r in ROWS)),
     "squad.json": squad(*ROWS),

@@ -145,3 +145,6 @@ def test_an_answer_that_normalizes_to_nothing_counts_in_squad_1_only() -> None:
         metric = SquadScores()
         metric.update([{**record, "null": null}])
         assert metric.compute()["exact_match"] == score
+    former = SquadScores(lambda: 1)
+    former.update([{**record, "null": 1.0}])
+    assert former.compute()["exact_match"] == 100.0, "as in a run of version 0.1"

@@ -367,3 +367,34 @@ def test_a_class_that_is_listed_twice(cls: type[Any]) -> None:
     data = cls(TOKENIZER, labels=["neg", "pos", "neg"])
     with pytest.raises(ConfigurationError, match=r"dataset\.labels has neg twice"):
         data.class_names()
+
+
+@pytest.mark.parametrize(
+    ("labels", "numbers"),
+    [
+        (["3,5", "2", "-1,125"], [3.5, 2.0, -1.125]),
+        (["1,000", "12,500", "7"], None),
+        (["3,5", "2.5", "1"], None),
+        (["3,5", "none", "1"], None),
+    ],
+    ids=["decimal commas", "thousands", "both", "a word"],
+)
+def test_decimal_commas_are_numbers_if_all_labels_have_that_form(
+    labels: list[str], numbers: list[float] | None, tmp_path: Path, caplog: Any
+) -> None:
+    caplog.set_level(logging.INFO)
+    path = tmp_path / "rows.csv"
+    lines = [f"text {number};{label}" for number, label in enumerate(labels)]
+    path.write_text("\n".join(["text;label", *lines]) + "\n")
+    data = data_module(str(path))
+    data.setup("fit")
+    assert data.dataset is not None
+    assert (data.problem_type == "regression") == (numbers is not None)
+    said = "the labels in 'label' of the train set are numbers with a decimal comma"
+    assert any(said in line for line in caplog.messages) == (numbers is not None)
+    if numbers:
+        assert data.dataset["train"]["labels"] == numbers
+        other = data_module(str(path), problem_type="regression")
+        other.setup("fit")
+        assert other.dataset is not None
+        assert other.dataset["train"]["labels"] == numbers
