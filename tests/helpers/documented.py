@@ -1,8 +1,32 @@
-"""The metrics that `docs/tasks.md` lists."""
+"""The metrics that `docs/tasks.md` lists, and what applies to which task."""
 
 import re
+from typing import NamedTuple
 
 from build_tools.release_templates import ROOT
+
+
+class Applies(NamedTuple):
+    """A row of the table of what applies to which task."""
+
+    class_weights: bool
+    stratify: bool
+    probabilities: bool
+    sections: list[str]
+
+
+def documented_applies(task: str) -> Applies:
+    """Return what applies to a task.
+
+    Args:
+        task: such as `nlp/translation`.
+    """
+    page = (ROOT / "docs/tasks.md").read_text()
+    (row,) = re.findall(
+        rf"^\| `{task}` \| (.*) \|$", page.partition("## What applies to which task")[2], re.M
+    )
+    *cells, sections = row.split(" | ")
+    return Applies(*(cell == "yes" for cell in cells), sections.split(", "))
 
 
 def documented_metrics(row: str) -> set[str]:
