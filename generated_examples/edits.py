@@ -315,7 +315,7 @@ callbacks: {checkpoint: {monitor: val/f1_macro}}  # the best checkpoint is that 
         test.write_text(test.read_text() + rows)
 
 
-EXAMPLES = {
+EXAMPLES: dict[str, Example | Tickets] = {
     "custom_language_modeling": LANGUAGE_MODELING,
     "custom_masked_language_modeling": MASKED_LANGUAGE_MODELING,
     "custom_multiple_choice": MULTIPLE_CHOICE,

@@ -37,6 +37,8 @@ def documented_metrics(row: str) -> set[str]:
     """
     page = (ROOT / "docs/tasks.md").read_text()
     (cell,) = re.findall(
-        rf"^\| {re.escape(row)} \| (.*?) \|$", page.partition("## Metrics")[2], re.M
+        rf"^\| {re.escape(row)} \| (.*?) \|$",
+        page.partition("## Metrics")[2].partition("\n## ")[0],
+        re.M,
     )
     return {"loss", *re.findall(r"`(\w+)`", cell.partition(";")[0])}
