@@ -291,7 +291,7 @@ defaults:
   - override /dataset: nlp/text_classification/support_tickets
 
 task: {class_weights: balanced}  # rare categories count as much as frequent ones
-callbacks: {checkpoint: {monitor: val/f1_macro}}  # the best checkpoint is that of the average class
+training: {select: val/f1_macro}  # the best checkpoint is that of the average class
 """
 
     def generate(self, project: Path) -> None:

@@ -2,10 +2,14 @@
 
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 LOG = logging.getLogger("lightning_transformers.run")
+LAYOUT = "[%(asctime)s][%(name)s][%(levelname)s] - %(message)s"
+"""Of a line in a log file, as Hydra writes it."""
 
 
 def log_detail(text: str, *values: object) -> None:
@@ -34,6 +38,37 @@ def log_for_file(level: int, line: str, error: BaseException | None = None) -> N
     """
     if LOG.hasHandlers():  # else Python prints errors to stderr
         LOG.log(level, "%s", line, exc_info=error, extra={"file_only": True})
+
+
+@contextmanager
+def log_failure() -> Iterator[None]:
+    """Write the traceback of an error in the block, or decorated function, to the log file."""
+    try:
+        yield
+    except Exception as error:
+        log_for_file(logging.ERROR, f"{type(error).__name__}: {error}", error)
+        raise
+
+
+@contextmanager
+def logged_to(file: Path) -> Iterator[None]:
+    """Write the log of the block to a file, where no Hydra job does, and warnings to stderr."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    course, console = logging.FileHandler(file), logging.StreamHandler()
+    course.setFormatter(logging.Formatter(LAYOUT))
+    console.setLevel(logging.WARNING)
+    console.addFilter(is_for_console)
+    root, level = logging.root, logging.root.level
+    root.setLevel(logging.INFO)
+    for handler in (course, console):
+        root.addHandler(handler)
+    try:
+        yield
+    finally:
+        root.setLevel(level)
+        for handler in (course, console):
+            root.removeHandler(handler)
+            handler.close()
 
 
 def is_for_console(record: logging.LogRecord) -> bool:

@@ -33,6 +33,8 @@ from lightning_transformers.config.targets import PACKAGE, ArgumentError
 DATASET_SOURCES = ("train_file", "source_file", "validation_file", "test_file", "dataset_name")
 GROUPS = ("training", "trainer", "backbone", "tokenizer", "dataset", "callbacks", "logger")
 """Groups that every command reads, besides the task."""
+SELECT = "val/loss"
+"""Default of `training.select`."""
 GLOBAL_GROUPS = ("experiment", "debug", "local")
 """Groups whose options have the package `_global_`: they set keys of other groups."""
 
@@ -68,6 +70,7 @@ def check_config(config: DictConfig, *, needs_dataset: bool = True) -> None:
     if OmegaConf.is_missing(config.task, "_target_") and str(choice).endswith(BASE_OPTION):
         raise ConfigurationError(f"task={choice} is a base config, not a task: {GIVE_TASK}")
     check_known_keys(config)
+    check_selection(config)
     try:
         fit_values(config)
     except ArgumentError as error:
@@ -133,3 +136,26 @@ def check_known_keys(config: DictConfig) -> None:
                     former_key(key, str(node[name]))
                     or f"{in_file(key)}'{key}' is not a known key{near}"
                 )
+
+
+def check_selection(config: DictConfig) -> None:
+    """Check that whatever monitors a metric monitors that of `training.select`, if this is set.
+
+    Args:
+        config: the composed config.
+
+    Raises:
+        ConfigurationError: if a callback or the schedule monitors another one.
+    """
+    selected = config.training.get("select", SELECT)
+    if selected == SELECT:
+        return
+    monitors = {f"callbacks.{name}": each for name, each in config.callbacks.items()}
+    monitors["scheduler"] = config.get("scheduler") or {}
+    for place, each in monitors.items():
+        monitored = each.get("monitor") or selected
+        if monitored != selected:
+            raise ConfigurationError(
+                f"{place}.monitor={monitored} differs from training.select={selected}: remove one "
+                "of them"
+            )

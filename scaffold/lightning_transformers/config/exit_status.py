@@ -14,6 +14,7 @@ from typing import NoReturn
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.config.error_messages import user_error
 from lightning_transformers.config.launcher import is_rank_zero
+from lightning_transformers.config.tracebacks import print_folded
 
 USER_ERROR = 2
 INTERRUPTED = 130
@@ -24,8 +25,10 @@ CLOSED_PIPE = 141
 def exit_on_error(*, tracebacks: bool = False) -> Iterator[None]:
     """Exit on a user error, Ctrl-C or a closed stdout; other exceptions propagate.
 
+    Python prints these with the frames of installed packages folded, see `print_folded`.
+
     Args:
-        tracebacks: let user errors propagate, too.
+        tracebacks: let user errors propagate, too, and print all frames.
     """
     try:
         yield
@@ -40,8 +43,11 @@ def exit_on_error(*, tracebacks: bool = False) -> Iterator[None]:
             # Python flushes stdout again at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(CLOSED_PIPE)
-        reported = None if tracebacks else user_error(error)
+        if tracebacks:
+            raise
+        reported = user_error(error)
         if reported is None:
+            sys.excepthook = print_folded
             raise
         print_error(reported)
         sys.exit(USER_ERROR)

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
-from traceback import print_exc
 from types import TracebackType
 
 from hydra.conf import HydraConf
@@ -20,6 +19,7 @@ from lightning_transformers.base.run_log import is_for_console
 from lightning_transformers.config.error_messages import user_error
 from lightning_transformers.config.exit_status import USER_ERROR, is_interrupt, print_error
 from lightning_transformers.config.launcher import is_rank_zero, is_torchrun, share_job
+from lightning_transformers.config.tracebacks import print_folded
 from lightning_transformers.training.checkpoint import newest_checkpoint
 
 
@@ -77,8 +77,12 @@ class Job:
             print_error(reported)
             if job.mode == RunMode.RUN or is_torchrun():
                 sys.exit(USER_ERROR)
-        elif is_torchrun():
-            print_exc()
+            return
+        log = Path(job.runtime.output_dir, f"{job.job.name}.log")
+        if log.is_file():
+            error.add_note(f"All frames: {os.path.relpath(log)}")
+        if is_torchrun():
+            print_folded(type(error), error, error.__traceback__)
             sys.exit(1)
 
 

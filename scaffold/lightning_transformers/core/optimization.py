@@ -1,7 +1,10 @@
 """The part of a task that builds its optimizer and schedule."""
 
+from typing import Any
+
 from pytorch_lightning import LightningModule
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
+from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from transformers import PreTrainedModel
@@ -12,13 +15,19 @@ from lightning_transformers.base.types import Settings
 from lightning_transformers.core.freeze_keys import Freezing
 from lightning_transformers.models.freezing import all_frozen_message
 from lightning_transformers.models.layers import ParameterGroup, decay_groups
-from lightning_transformers.training.schedules import schedule_arguments, training_steps
+from lightning_transformers.training.metric_modes import AUTO, mode_of
+from lightning_transformers.training.schedules import (
+    ReduceOnPlateau,
+    schedule_arguments,
+    training_steps,
+)
 
 
 class OptimizedModule(LightningModule):
     """The methods of `TaskTransformer` from parameter groups to Lightning's optimizer config."""
 
     model: PreTrainedModel
+    metrics: nn.ModuleDict
     freezing: Freezing
     optimizer_config: Settings
     scheduler_config: Settings | None
@@ -53,7 +62,11 @@ class OptimizedModule(LightningModule):
         """Return the schedule, which steps after the optimizer, or None for a constant rate."""
         if not self.scheduler_config:
             return None
-        config = schedule_arguments(self.scheduler_config, self.num_training_steps, self.formulas)
+        given = self.scheduler_config
+        config = dict(schedule_arguments(given, self.num_training_steps, self.formulas))
+        if config.get("mode") == AUTO:
+            metrics: Any = self.metrics["val"]
+            config["mode"] = mode_of(config["monitor"], "scheduler", metrics.by_logged_name())
         scheduler: LRScheduler = instantiate("scheduler", config, optimizer)
         return scheduler
 
@@ -66,10 +79,11 @@ class OptimizedModule(LightningModule):
         scheduler = self.build_scheduler(optimizer)
         if scheduler is None:
             return optimizer
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
-        }
+        options: Any = {"scheduler": scheduler, "interval": "step"}
+        if isinstance(scheduler, ReduceOnPlateau):
+            options |= {"interval": "epoch", "monitor": scheduler.monitor, "strict": False}
+            options["frequency"] = self.trainer.check_val_every_n_epoch or 1
+        return {"optimizer": optimizer, "lr_scheduler": options}
 
     def num_training_steps(self) -> int:
         """Return the number of optimizer steps of the fit, see `training_steps`."""

@@ -51,7 +51,12 @@ from lightning_transformers.training.checkpoint_identity import record_task
 from lightning_transformers.training.formulas import FORMULAS
 from lightning_transformers.training.loss import unmasked
 from lightning_transformers.training.loss_normalization import TokenWeighting, records_loss_count
-from lightning_transformers.training.metrics import MeanLoss, MetricInputs, StageMetrics
+from lightning_transformers.training.metrics import (
+    MeanLoss,
+    MetricInputs,
+    StageMetrics,
+    require_scalar,
+)
 from lightning_transformers.training.trainer_fields import fields
 
 BAR_METRICS = 4  # of a stage, in the progress bar
@@ -336,6 +341,7 @@ class TaskTransformer(ConfiguredLoss, EvaluatedColumns, OptimizedModule):
     def _log_metrics(self, stage: str) -> None:
         metrics = self._stage_metrics(stage)
         for number, (name, value) in enumerate(metrics.compute().items()):
+            require_scalar(name, value, f"{type(self).__name__}.configure_metrics")
             self.log(name, value, prog_bar=number < BAR_METRICS)
         metrics.reset()
 

@@ -21,7 +21,7 @@ from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.instantiation import instantiate
 from lightning_transformers.config.config_tree import to_dict
 from lightning_transformers.config.targets import locate
-from lightning_transformers.runs.monitors import with_modes
+from lightning_transformers.runs.monitors import callbacks_with_modes
 from lightning_transformers.training.checkpoint import TRAINING_KEYS, read_checkpoint
 from lightning_transformers.training.formulas import FORMULAS, recorded_formulas
 
@@ -128,7 +128,10 @@ def build_model(config: DictConfig, data: TransformerDataModule) -> TaskTransfor
 
 
 def build_trainer(
-    config: DictConfig, *first: Callback, loggers: DictConfig | None = None
+    config: DictConfig,
+    *first: Callback,
+    loggers: DictConfig | None = None,
+    model: TaskTransformer | None = None,
 ) -> Trainer:
     """Return the trainer of a composed config, with its loggers and callbacks.
 
@@ -136,6 +139,7 @@ def build_trainer(
         config: the composed config.
         first: callbacks that precede those of the config.
         loggers: replaces the config group `logger`.
+        model: the task, whose metrics say whether higher values of them are better.
 
     Raises:
         ConfigurationError: if the mode of a monitored metric is unknown.
@@ -144,7 +148,9 @@ def build_trainer(
 
     from lightning_transformers.callbacks import ParameterTable
 
-    callbacks = [*first, *instances("callbacks", with_modes(config.callbacks))]
+    metrics: Any = model and model.metrics["val"]
+    chosen = callbacks_with_modes(config, metrics.by_logged_name() if metrics else {})
+    callbacks = [*first, *instances("callbacks", chosen)]
     built = instances("logger", config.logger if loggers is None else loggers)
     # Lightning would add a table and a checkpoint callback of its own.
     summarizes = any(isinstance(callback, ModelSummary) for callback in callbacks)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
 
+from lightning_transformers.base.run_log import log_failure
 from lightning_transformers.config.checks import check_config
 from lightning_transformers.runs.build import build_trainer, restore, seed_everything
 
@@ -50,6 +51,7 @@ def evaluate(
     return {name: float(value) for metrics in found for name, value in metrics.items()}
 
 
+@log_failure()
 def evaluate_from_config(config: DictConfig) -> dict[str, float]:
     """Evaluate the model of `checkpoint_path`, or the untrained one, and print the metrics.
 
@@ -69,7 +71,7 @@ def evaluate_from_config(config: DictConfig) -> dict[str, float]:
     seed_everything(config.training.seed)
     model, data = restore(config)
     recorder = PredictionRecorder(Path(config.training.run_dir))
-    trainer = build_trainer(config, recorder)
+    trainer = build_trainer(config, recorder, model=model)
     metrics = evaluate(model, data, trainer)
     if trainer.is_global_zero:
         report_run(config, data, metrics, environment(trainer))

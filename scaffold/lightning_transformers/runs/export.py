@@ -10,6 +10,7 @@ from hydra.utils import to_absolute_path
 from omegaconf import DictConfig
 
 from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.base.run_log import log_failure
 from lightning_transformers.config.checks import check_config
 from lightning_transformers.runs.build import restore
 
@@ -57,6 +58,7 @@ def require_empty(folder: str | os.PathLike[str]) -> Path:
     return path
 
 
+@log_failure()
 def export_from_config(config: DictConfig) -> Path:
     """Export the checkpoint of a composed config into `export_dir`, and return that folder.
 

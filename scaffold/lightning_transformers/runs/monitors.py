@@ -1,52 +1,31 @@
 """The mode of callbacks that monitor a metric, where the config leaves it open (`mode: auto`)."""
 
-import re
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
 
-from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.training.metric_modes import AUTO, mode_of
 
-AUTO = "auto"
-MODES = {
-    "min": r"loss|perplexity|error|mae|mse|rmse|wer|cer|nll|entropy|distance",
-    "max": r"accuracy|acc|f1|precision|recall|specificity|matthews|mcc|kappa|auc|auroc|auprc|iou|"
-    r"rouge(1|2|l|lsum)?|bleu|chrf|exact|pearson|spearman|r2|score",
-}
-"""Patterns of the words of a metric's name, by the mode of the metric."""
+if TYPE_CHECKING:
+    from torchmetrics import Metric
 
 
-def with_modes(callbacks: DictConfig) -> DictConfig:
+def callbacks_with_modes(config: DictConfig, metrics: Mapping[str, Metric]) -> DictConfig:
     """Return the callbacks of a config with `mode: auto` replaced by the mode of their metric.
 
     Args:
-        callbacks: the config group `callbacks`.
+        config: the composed config.
+        metrics: metrics of the validation by the name under which they are logged.
 
     Raises:
-        ConfigurationError: if the mode does not follow from the name of the metric.
+        ConfigurationError: if a mode follows neither from the metric nor from its name.
     """
-    chosen: DictConfig = callbacks.copy()
+    chosen: DictConfig = config.callbacks.copy()
     for name in map(str, chosen):
         callback = chosen[name]
         if callback.get("mode") == AUTO and callback.get("monitor"):
-            callback["mode"] = mode_of(callback["monitor"], f"callbacks.{name}")
+            callback["mode"] = mode_of(callback["monitor"], f"callbacks.{name}", metrics)
     return chosen
-
-
-def mode_of(metric: str, place: str) -> str:
-    """Return `min` if lower values of a metric are better, `max` if higher ones are.
-
-    Args:
-        metric: its name, such as `val/f1_macro`.
-        place: the key of the callback, for the message.
-
-    Raises:
-        ConfigurationError: if the name says neither.
-    """
-    words = re.split(r"[^a-z0-9]+", metric.lower())
-    found = {mode for mode, names in MODES.items() for w in words if re.fullmatch(names, w)}
-    if len(found) != 1:
-        raise ConfigurationError(
-            f"{place}.monitor={metric}: the name does not say whether higher values are better: "
-            f"set {place}.mode=min or max"
-        )
-    return found.pop()

@@ -63,7 +63,7 @@ def outcome_of_error(error: BaseException) -> Outcome:
 
 
 def best_of(trainer: Trainer, folder: Path) -> Outcome:
-    """Return `best`: `monitor`, `score`, `step` and `checkpoint` of the best checkpoint of a fit.
+    """Return `best`: `monitor`, `mode`, `score`, `step`, `checkpoint` of the best of a fit.
 
     Args:
         trainer: the trainer of the fit.
@@ -77,6 +77,7 @@ def best_of(trainer: Trainer, folder: Path) -> Outcome:
         if callback.get("monitor") and path and Path(path).is_file():
             best = {
                 "monitor": callback["monitor"],
+                "mode": callback["mode"],
                 "score": float(callback["best_model_score"]),
                 "step": read_checkpoint(path)["global_step"],
                 "checkpoint": os.path.relpath(path, folder),

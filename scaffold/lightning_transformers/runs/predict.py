@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.hyperparameters import to_plain
 from lightning_transformers.base.instantiation import instantiate
+from lightning_transformers.base.run_log import log_failure
 from lightning_transformers.config.checks import check_config
 from lightning_transformers.data.source_code import module_sources
 from lightning_transformers.runs.build import (
@@ -87,6 +88,7 @@ def rows_to_predict(data: TransformerDataModule) -> Dataset:
     return rows["predict"]
 
 
+@log_failure()
 def predict_from_config(config: DictConfig) -> list[Any]:
     """Print and return the predictions on `x`, or on each row of `dataset.predict_file`.
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import sys
 from argparse import Namespace
+from contextlib import nullcontext
 from pathlib import Path
 
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.run_folder import discard_if_empty, finished_run, free_name
+from lightning_transformers.base.run_log import logged_to
 from lightning_transformers.config.app import suppress_library_warnings
 from lightning_transformers.config.compose import find_config_dir
 from lightning_transformers.config.error_messages import user_error
@@ -36,11 +38,14 @@ def run_command(script: str | None) -> None:
         script = script and str(absolute(Path(script)))
         # Lightning starts the other ranks with this command line, in another directory.
         sys.argv = [str(absolute(Path(sys.argv[0]))), str(folder), "--into", str(into)]
+        log = into / "train.log"
         try:
-            status = repeat(folder, into, directory, script)
+            with logged_to(log) if is_rank_zero() else nullcontext():
+                status = repeat(folder, into, directory, script)
         except Exception as error:
             if user_error(error) and is_rank_zero():
-                discard_if_empty(into)
+                discard_if_empty(into, log.name)
+            error.add_note(f"All frames: {log}")
             raise
     sys.exit(status)
 

@@ -94,13 +94,25 @@ def train(
         data: its data, with the tokenizer or image processor of the model's backbone.
         trainer: a Lightning trainer.
         checkpoint_path: resume from this checkpoint, with its optimizer and schedule.
-        validate_before_fit: log the validation metrics of the untrained model first.
+        validate_before_fit: log the validation metrics of the untrained model first, in place of
+            the trainer's sanity check.
 
     Returns:
         The last logged value of each metric, such as `train/loss` and `val/loss`.
+
+    Raises:
+        ConfigurationError: before the first step, if a callback or a schedule monitors a metric
+            that the validation does not log, or with a mode that contradicts the metric. Not with
+            `num_sanity_val_steps=0` of the trainer.
     """
+    from lightning_transformers.core.monitor_check import MonitorCheck  # imports torch
+    from lightning_transformers.training.trainer_fields import fields
+
+    if trainer.num_sanity_val_steps:
+        fields(trainer).callbacks.insert(0, MonitorCheck())
     if validate_before_fit:
         trainer.validate(model, datamodule=data, verbose=False)
+        trainer.num_sanity_val_steps = 0
     trainer.fit(model, datamodule=data, ckpt_path=checkpoint_path, weights_only=True)
     return {name: float(value) for name, value in trainer.callback_metrics.items()}
 
@@ -200,7 +212,7 @@ def _train_and_record(
     predictions = PredictionRecorder(folder, limit=ROWS_IN_TRAINING)
     curve = Curve.of(state, loggers_of(folder)) if resumed else None
     loggers = curve.continue_loggers(config.logger) if curve else config.logger
-    trainer = build_trainer(config, recorder, kept, predictions, loggers=loggers)
+    trainer = build_trainer(config, recorder, kept, predictions, loggers=loggers, model=model)
     try:
         if trainer.is_global_zero:
             record_config(config, checkpoint, resumes=resumed is not None)

@@ -1,14 +1,16 @@
 """Metrics of losses and classes, and the base class of text metrics."""
 
 import json
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 from torchmetrics import Metric, MetricCollection
 from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 from torchmetrics.utilities import dim_zero_cat
+
+from lightning_transformers.base.errors import ConfigurationError
 
 MetricInputs = dict[str, Any]
 """Arguments of the metrics' `update` methods, by name."""
@@ -39,11 +41,30 @@ class StageMetrics(KeepFloat64, MetricCollection):
     def __init__(self, metrics: dict[str, Metric], prefix: str) -> None:
         super().__init__(metrics, prefix=prefix, compute_groups=False)  # type: ignore[arg-type]
 
+    def by_logged_name(self) -> dict[str, Metric]:
+        """Return the metrics by the name under which they are logged, without those of a dict."""
+        return dict(self.items(copy_state=False))
+
+    def directions(self) -> dict[str, bool]:
+        """Return whether higher values are better, by the name under which a value is logged.
+
+        For metrics that have batches and say it (`higher_is_better`).
+        """
+        found: dict[str, bool] = {}
+        for name, metric in self.items(keep_base=True, copy_state=False):
+            if metric.update_called and metric.higher_is_better is not None:
+                value = metric.compute()  # which torchmetrics caches
+                names = [*value] if isinstance(value, dict) else [name]
+                names += getattr(metric, "RARE", ())
+                found |= {f"{self.prefix}{each}": metric.higher_is_better for each in names}
+        return found
+
 
 class MeanLoss(KeepFloat64, Metric):
     """Mean loss per term (token or example, see `Loss`) over all batches and ranks."""
 
     full_state_update = False
+    higher_is_better = False
     total: Tensor
     count: Tensor
 
@@ -98,6 +119,7 @@ class ClassScores(Metric):
     """
 
     full_state_update = False
+    higher_is_better = True
     hits: Tensor
     predicted: Tensor
     labelled: Tensor
@@ -159,6 +181,8 @@ class TextMetric(Metric):
     tensors. A subclass defines `score`.
     """
 
+    RARE: ClassVar[Sequence[str]] = ()
+    """Names of scores that depend on rows which a batch may lack."""
     full_state_update = False
     lines: list[Tensor]
 
@@ -188,3 +212,26 @@ class TextMetric(Metric):
             NotImplementedError: in this base class.
         """
         raise NotImplementedError(f"{type(self).__name__} must define score")
+
+
+def require_scalar(name: str, value: Any, place: str) -> None:
+    """Check the value of a metric, a scalar.
+
+    Args:
+        name: the name under which it is logged.
+        value: the result of `compute`.
+        place: where the metric is defined, for the message.
+
+    Raises:
+        ConfigurationError: for a tensor of several values, or no number.
+    """
+    if isinstance(value, Tensor) and value.numel() != 1:
+        kind = f"a tensor of shape {tuple(value.shape)}"
+    elif not isinstance(value, Tensor | int | float):
+        kind = f"a {type(value).__name__}"
+    else:
+        return
+    raise ConfigurationError(
+        f"{place}: the metric {name} is {kind}, not a scalar: let its compute return a scalar, or "
+        "a dict of scalars by name"
+    )

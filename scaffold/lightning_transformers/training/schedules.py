@@ -2,8 +2,12 @@
 
 import math
 from collections.abc import Callable
+from typing import Literal
 
+from pydantic import NonNegativeFloat, NonNegativeInt
 from pytorch_lightning import Trainer
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.types import Settings
@@ -84,3 +88,33 @@ def schedule_arguments(
         rounded = math.ceil if formulas >= 2 else round
         arguments["num_warmup_steps"] = rounded(warmup * whole)
     return arguments
+
+
+class ReduceOnPlateau(ReduceLROnPlateau):
+    """Lower the learning rate whenever a metric has stopped improving, at the ends of epochs.
+
+    Args:
+        optimizer: the optimizer.
+        monitor: logged metric.
+        mode: whether lower (`min`) or higher values (`max`) are better.
+        factor: factor by which the learning rate is multiplied, between 0 and 1.
+        patience: epochs without improvement before that.
+        threshold: minimum relative change that counts as an improvement.
+        cooldown: epochs after a reduction that do not count.
+        min_lr: lower limit of the learning rate.
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        monitor: str = "val/loss",
+        mode: Literal["min", "max", "auto"] = "min",
+        factor: float = 0.1,
+        patience: NonNegativeInt = 10,
+        threshold: NonNegativeFloat = 1e-4,
+        cooldown: NonNegativeInt = 0,
+        min_lr: NonNegativeFloat = 0.0,
+    ) -> None:
+        further = {"threshold": threshold, "cooldown": cooldown, "min_lr": min_lr}
+        super().__init__(optimizer, mode, factor, patience, **further)  # type: ignore[arg-type]
+        self.monitor = monitor

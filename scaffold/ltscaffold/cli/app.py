@@ -298,6 +298,54 @@ def explain(name: ComponentName, project: Project = Path(), as_json: Json = Fals
 
 
 @app.command()
+def runs(
+    folder: Annotated[Path, typer.Argument(help="Folder that contains the runs.")] = Path(
+        "outputs"
+    ),
+    status: Annotated[
+        list[str] | None, typer.Option(help="Only runs of this status; repeatable.")
+    ] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE", help="Only runs with this setting or value; repeatable."),
+    ] = None,
+    sort: Annotated[
+        str, typer.Option(metavar="[-]KEY", help="date, status, size, score, a metric, a setting.")
+    ] = "date",
+    best: Annotated[bool, typer.Option("--best", help="Only the run with the best score.")] = False,
+    delete: Annotated[bool, typer.Option("--delete", help="Delete the listed runs.")] = False,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Delete checkpoints of the listed runs but the best.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Delete without asking.")] = False,
+    as_json: Json = False,
+) -> None:
+    """List runs: status, best score, overrides that differ, size; delete runs or checkpoints."""
+    from ltscaffold.cli.runs import confirm, counted, in_bytes, show_runs
+    from ltscaffold.commands.runs import disk
+    from ltscaffold.commands.runs.table import find_runs, select, size_of
+
+    found, problems = find_runs(folder)
+    for problem in problems:
+        typer.echo(f"warning: {problem}", err=True)
+    chosen = select(found, status or (), where or (), sort, best)
+    show_runs(chosen, as_json)
+    if not (delete or prune):
+        return
+    disk.check_ended(chosen)
+    paths = [run.folder for run in chosen] if delete else disk.prunable(chosen)
+    amount = (
+        f"{counted(len(paths), 'run' if delete else 'checkpoint')}, {in_bytes(size_of(*paths))}"
+    )
+    if paths and (yes or confirm(amount, as_json)):
+        disk.check_ended(chosen)  # the answer may have taken hours
+        disk.delete(paths)
+        typer.echo(f"deleted {amount}", err=as_json)
+    elif not paths:
+        typer.echo("nothing to delete", err=as_json)
+
+
+@app.command()
 def trust(
     template: Annotated[
         str, typer.Argument(help="Source of the templates: a git URL or a folder.")

@@ -33,7 +33,7 @@ from lightning_transformers.config.compose import compose
 from lightning_transformers.config.config_tree import PACKAGED_CONFIGS
 from lightning_transformers.models.layers import transformer_layers
 from lightning_transformers.runs.build import seed_everything
-from lightning_transformers.runs.monitors import with_modes
+from lightning_transformers.runs.monitors import callbacks_with_modes
 from lightning_transformers.runs.train import train
 from lightning_transformers.task.nlp.language_modeling import (
     LanguageModelingDataModule,
@@ -319,7 +319,7 @@ NAMES = {path.stem for path in (PACKAGED_CONFIGS / "callbacks").glob("*.yaml")}
 def test_an_option_adds_one_callback_of_its_name(name: str, tmp_path: Path) -> None:
     config = compose([f"callbacks={name}", f"training.run_dir={tmp_path}"])
     assert list(config.callbacks) == [name]
-    assert isinstance(instantiate(with_modes(config.callbacks)[name]), Callback)
+    assert isinstance(instantiate(callbacks_with_modes(config, {})[name]), Callback)
 
 
 def test_options_add_up(tmp_path: Path) -> None:

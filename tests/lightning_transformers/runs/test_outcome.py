@@ -116,8 +116,8 @@ def test_early_stopping_is_named(tmp_path: Path) -> None:
 
 def test_an_unknown_metric_of_early_stopping_is_a_user_error(tmp_path: Path) -> None:
     stopping = ("callbacks=[default,early_stopping]", "callbacks.early_stopping.monitor=val/los")
-    modes = "callbacks.early_stopping.mode=min"
+    words = (*stopping, "callbacks.early_stopping.mode=min", "trainer.limit_train_batches=2")
     with pytest.raises(RuntimeError) as raised:
-        train(tmp_path, *stopping, modes, "trainer.limit_train_batches=2")
+        train(tmp_path, *words, "trainer.num_sanity_val_steps=0")
     assert isinstance(user_error(raised.value), ConfigurationError)
     assert read_manifest(tmp_path / "manifest.yaml")["reason"].count("`val/loss`") == 1

@@ -38,5 +38,7 @@ class Training:
     """Whether to log the validation metrics of the untrained model."""
     run_test_after_fit: bool = False
     """Whether to evaluate the best checkpoint on the test or validation set."""
+    select: str = "val/loss"
+    """Metric that selects the best checkpoint, and that other callbacks and schedules monitor."""
     run_dir: str = ""
     """Folder of the run."""

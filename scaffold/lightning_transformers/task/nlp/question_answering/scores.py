@@ -23,6 +23,9 @@ class SquadScores(TextMetric):
     unanswerable ones (Rajpurkar et al., 2018).
     """
 
+    RARE = ("has_answer_exact_match", "has_answer_f1", "no_answer_accuracy")
+    higher_is_better = True
+
     def score(self, records: list[Candidates]) -> dict[str, float]:
         """Return the metrics by name, from the candidates of all windows."""
         questions = merge_windows(records)

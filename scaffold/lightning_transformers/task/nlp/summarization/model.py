@@ -43,6 +43,8 @@ class Rouge(TextMetric):
     words, such as Chinese or Thai, is not segmented, and scores near 0.
     """
 
+    higher_is_better = True
+
     def score(self, records: list[list[str]]) -> dict[str, float]:
         """Return the scores of pairs of a summary and its reference, by name."""
         summaries = [summary for summary, _ in records]

@@ -32,6 +32,8 @@ class EntityScores(TextMetric):
     As in the CoNLL-2003 shared task (Tjong Kim Sang and De Meulder, 2003).
     """
 
+    higher_is_better = True
+
     def score(self, records: list[list[list[str]]]) -> dict[str, float]:
         """Return `precision`, `recall`, `f1` and F1 averaged over types of entities.
 

@@ -68,6 +68,8 @@ class TranslationScores(TextMetric):
         ConfigurationError: if the tokenizer requires a package that is not installed.
     """
 
+    higher_is_better = True
+
     def __init__(
         self, bleu_tokenizer: str | None = "13a", language: Callable[[], str] = str
     ) -> None:
