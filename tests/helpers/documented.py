@@ -1,4 +1,4 @@
-"""The metrics that `docs/tasks.md` lists, and what applies to which task."""
+"""The metrics that `docs/tasks.md` lists, and the features of each."""
 
 import re
 from typing import NamedTuple
@@ -7,7 +7,7 @@ from build_tools.release_templates import ROOT
 
 
 class Applies(NamedTuple):
-    """A row of the table of what applies to which task."""
+    """A row of the table of features by task."""
 
     class_weights: bool
     stratify: bool
@@ -16,14 +16,14 @@ class Applies(NamedTuple):
 
 
 def documented_applies(task: str) -> Applies:
-    """Return what applies to a task.
+    """Return the row of a task.
 
     Args:
         task: such as `nlp/translation`.
     """
     page = (ROOT / "docs/tasks.md").read_text()
     (row,) = re.findall(
-        rf"^\| `{task}` \| (.*) \|$", page.partition("## What applies to which task")[2], re.M
+        rf"^\| `{task}` \| (.*) \|$", page.partition("## Features by task")[2], re.M
     )
     *cells, sections = row.split(" | ")
     return Applies(*(cell == "yes" for cell in cells), sections.split(", "))

@@ -109,9 +109,7 @@ class LossKeys:
         shown = (f"{name} {w:.4g}" for name, w in zip(names, self.weights.tolist(), strict=True))
         log.info("task.class_weights=balanced: %s", ", ".join(shown))
 
-    def change(
-        self, task: "ConfiguredLoss", loss: Loss, outputs: ModelOutput, batch: Batch
-    ) -> Loss:
+    def change(self, task: Any, loss: Loss, outputs: ModelOutput, batch: Batch) -> Loss:
         """Return the loss of a training batch with the keys applied.
 
         Args:
@@ -144,10 +142,6 @@ class ConfiguredLoss(LightningModule):
     def loss_keys_taken(self) -> Collection[str]:
         """The keys of `LossKeys` that fit the labels; a task with classes overrides it."""
         return ("label_smoothing",)
-
-    def logits_and_labels(self, outputs: ModelOutput, batch: Batch) -> tuple[Tensor, Tensor]:
-        """See `TaskTransformer`."""
-        raise NotImplementedError
 
     def with_loss_keys(self, loss: Loss, outputs: ModelOutput, batch: Batch, stage: str) -> Loss:
         """Return a loss, in training with the keys of `LossKeys` applied.
@@ -220,7 +214,7 @@ def weights_of(given: Sequence[float] | Mapping[str | int, float], names: list[s
         for name in by_name:
             if name not in names:
                 raise ConfigurationError(
-                    f"task.class_weights has a weight for '{name}', which is none of the "
+                    f"task.class_weights has a weight for '{name}', not one of the "
                     f"{len(names)} classes{did_you_mean(name, names)}: rename or remove it"
                 )
         return [by_name.get(name, 1.0) for name in names]

@@ -167,7 +167,7 @@ NO_CLASSES = "requires labels that are each one of the data's classes, unlike th
     ("task", "keys", "line"),
     [
         (TEXT, ["task.class_weights=[1,2]"], "has 2 weights, but there are 4 classes: give one "),
-        (TEXT, ["task.class_weights={poem:2}"], "a weight for 'poem', which is none of the 4"),
+        (TEXT, ["task.class_weights={poem:2}"], "a weight for 'poem', not one of the 4"),
         (TEXT, ["task.class_weights={gospl:2}"], "did you mean 'gospel'"),
         (TEXT, ["task.focal_gamma=1", "task.label_smoothing=0.1"], "requires hard labels, but "),
         ("nlp/summarization", ["task.class_weights=balanced"], f"{NO_CLASSES}Summ"),
