@@ -46,10 +46,10 @@ def data_of(folder: Path, rows: list[tuple[str, str]], *overrides: str) -> Any:
 
 
 def test_the_validation_set_is_stratified(tmp_path: Path) -> None:
-    rows = [(f"text {n}", "rare" if n < 4 else "usual") for n in range(200)]
+    rows = [(f"text {n}", "rare" if n < 8 else "usual") for n in range(200)]
     data = data_of(tmp_path, rows, "dataset.train_val_split=0.25")
     held = data.raw_dataset["validation"]
-    assert Counter(held["label"]) == {"rare": 1, "usual": 49}
+    assert Counter(held["label"]) == {"rare": 2, "usual": 48}
     assert not {*held["text"]} & {*data.raw_dataset["train"]["text"]}
     assert data.hparams["stratify"] is True
 
