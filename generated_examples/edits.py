@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from make_tickets import tickets, write
+
 from ltscaffold.commands.create.new_component import NewComponent, plan_new_component
-from ltscaffold.record.component_types import TASK
+from ltscaffold.record.component_types import DATASET, TASK
 from ltscaffold.writing.transaction import apply
 
 
@@ -264,7 +266,56 @@ return batch
     },
 )
 
-EXAMPLES = {
+
+class Tickets:
+    """A project on messy files: a dataset that cleans its rows, and an experiment."""
+
+    clean_row = """
+# row: values by column; a row to predict on may have no category
+row = {name: (value or "").strip() for name, value in row.items()}
+row["text"] = f"{row['subject']} {row['message']}".strip() or None
+row["label"] = row.get("category", "").lower() or None
+return row
+"""
+    dataset = """
+train_file: tickets.csv
+encoding: cp1252
+on_bad_row: drop  # tickets without a text or a category
+stratify: true  # each category has its share in the validation set
+"""
+    experiment = """\
+# @package _global_
+# Train on tickets.csv: python train.py experiment=tickets
+defaults:
+  - override /task: nlp/text_classification
+  - override /dataset: nlp/text_classification/support_tickets
+
+task: {class_weights: balanced}  # rare categories count as much as frequent ones
+training: {select: val/f1_macro}  # the best checkpoint is that of the average class
+"""
+
+    def generate(self, project: Path) -> None:
+        """Write the project into an empty folder, and edit it as a user would."""
+        base = "text_classification"
+        dataset = NewComponent(DATASET, "support_tickets", base, ("clean_row",))
+        apply(project, partial(plan_new_component, project, dataset, "tasks"))
+        module = project / "tasks" / "data_modules" / "support_tickets.py"
+        stub = "        return super().clean_row(row)\n"
+        head, _, _ = module.read_text().partition("        # row: values")
+        assert stub in module.read_text()
+        module.write_text(head + indented(self.clean_row))
+        config = project / "conf" / "dataset" / "nlp" / base / "support_tickets.yaml"
+        config.write_text(config.read_text() + self.dataset)
+        experiment = project / "conf" / "experiment" / "tickets.yaml"
+        experiment.parent.mkdir()
+        experiment.write_text(self.experiment)
+        write(project / "tests" / "rows.csv", tickets(60, seed=2))
+        test = project / "tests" / "test_support_tickets.py"
+        rows = '    rows = ("dataset.train_file=tests/rows.csv",)\n'
+        test.write_text(test.read_text() + rows)
+
+
+EXAMPLES: dict[str, Example | Tickets] = {
     "custom_language_modeling": LANGUAGE_MODELING,
     "custom_masked_language_modeling": MASKED_LANGUAGE_MODELING,
     "custom_multiple_choice": MULTIPLE_CHOICE,
@@ -274,4 +325,5 @@ EXAMPLES = {
     "custom_token_classification": TOKEN_CLASSIFICATION,
     "custom_translation": TRANSLATION,
     "custom_image_classification": IMAGE_CLASSIFICATION,
+    "tickets": Tickets(),
 }

@@ -19,6 +19,8 @@ from tests.helpers.rendered import BASES
 from tests.helpers.weighting_runs import parts_of, task_and_batch, update
 
 TWO: dict[str, Any] = {"strategy": "ddp", "devices": 2}
+WEIGHTED = {"class_weights": [0.1, 3.0, 1.0, 0.0], "focal_gamma": 2.0}
+"""Keys of a task with four classes."""
 ODD = {"limit_val_samples": 5, "batch_size": 3, "block_size": 32}
 """These texts give 17 rows: nine on one rank and eight on the other."""
 
@@ -29,6 +31,7 @@ def updates(
     numbers: Sequence[int],
     plain: bool = False,
     sharded: bool = False,
+    **loss_keys: object,
 ) -> dict[int, torch.Tensor]:
     """Return the update of one step by the number of batches per rank.
 
@@ -38,11 +41,12 @@ def updates(
         numbers: the numbers of batches.
         plain: weigh the batches as Lightning does.
         sharded: shard the weights over the ranks.
+        loss_keys: keys that change the loss of the task.
     """
     rank = int(os.environ.get("LOCAL_RANK", "0"))
     found = {}
     for batches in numbers:
-        task, batch = task_and_batch(base, *recipes, plain=plain)
+        task, batch = task_and_batch(base, *recipes, plain=plain, **loss_keys)
         mine = parts_of(batch, 2 * batches)[rank::2]
         arguments = {"precision": "64-true", "use_distributed_sampler": False}
         shards = {"strategy": FullyShardedStrategy(), "precision": "32-true"} if sharded else {}
@@ -69,6 +73,7 @@ if __name__ == "__main__":
     results = {
         "updates": updates(numbers=[1, 8]),
         "recipes": updates("label_smoothing", "custom_loss", numbers=[1, 4]),
+        "weights of classes": updates(base="text_classification", numbers=[4], **WEIGHTED),
         "sharded": updates(sharded=True, numbers=[1, 4]),
         "bases": {base: updates(base=base, numbers=[2])[2] for base in BASES},
         "plain updates": updates(plain=True, numbers=[1, 4]),

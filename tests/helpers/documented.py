@@ -1,8 +1,32 @@
-"""The metrics that `docs/tasks.md` lists."""
+"""The metrics that `docs/tasks.md` lists, and the features of each."""
 
 import re
+from typing import NamedTuple
 
 from build_tools.release_templates import ROOT
+
+
+class Applies(NamedTuple):
+    """A row of the table of features by task."""
+
+    class_weights: bool
+    stratify: bool
+    probabilities: bool
+    sections: list[str]
+
+
+def documented_applies(task: str) -> Applies:
+    """Return the row of a task.
+
+    Args:
+        task: such as `nlp/translation`.
+    """
+    page = (ROOT / "docs/tasks.md").read_text()
+    (row,) = re.findall(
+        rf"^\| `{task}` \| (.*) \|$", page.partition("## Features by task")[2], re.M
+    )
+    *cells, sections = row.split(" | ")
+    return Applies(*(cell == "yes" for cell in cells), sections.split(", "))
 
 
 def documented_metrics(row: str) -> set[str]:
@@ -13,6 +37,8 @@ def documented_metrics(row: str) -> set[str]:
     """
     page = (ROOT / "docs/tasks.md").read_text()
     (cell,) = re.findall(
-        rf"^\| {re.escape(row)} \| (.*?) \|$", page.partition("## Metrics")[2], re.M
+        rf"^\| {re.escape(row)} \| (.*?) \|$",
+        page.partition("## Metrics")[2].partition("\n## ")[0],
+        re.M,
     )
     return {"loss", *re.findall(r"`(\w+)`", cell.partition(";")[0])}

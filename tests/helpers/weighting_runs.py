@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader
 
 from lightning_transformers.config.compose import compose
 from lightning_transformers.core import Batch, TaskTransformer
+from lightning_transformers.core.loss_keys import LossKeys
 from lightning_transformers.runs.build import build_data, build_model, seed_everything
 from tests.helpers.language_modeling import trainer
 from tests.helpers.rendered import CATALOG, task_class
@@ -28,16 +29,21 @@ SHORT = {
 """Overrides that make the rows of some bases shorter."""
 
 
-def task_and_batch(base: str, *recipes: str, plain: bool = False) -> tuple[TaskTransformer, Batch]:
+def task_and_batch(
+    base: str, *recipes: str, plain: bool = False, **loss_keys: object
+) -> tuple[TaskTransformer, Batch]:
     """Return a generated task on a tiny model without dropout, and rows of its sample.
 
     Args:
         base: its base.
         recipes: its recipes.
         plain: weigh the batches as Lightning does.
+        loss_keys: keys that change its loss.
     """
     task, batch = copy.deepcopy(_built(base, *recipes))
     seed_everything(0)
+    task.loss_keys = LossKeys(**loss_keys)
+    task.loss_keys.check(task, ())
     if plain:
         task.weighting.weigh = lambda *_: None  # type: ignore[method-assign]
     return task, batch

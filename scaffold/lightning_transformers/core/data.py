@@ -280,7 +280,11 @@ class TransformerDataModule(DataLoaders):
         """
         if "validation" in dataset or "train" not in dataset:
             return dataset
-        return hold_out(dataset, self.train_val_split, self.seed)
+        return hold_out(dataset, self.train_val_split, self.seed, self.stratified_column())
+
+    def stratified_column(self) -> str | None:
+        """Return the column of classes that the held-out rows have as often as all; None: none."""
+        return None
 
     def select_samples(self, dataset: DatasetDict) -> DatasetDict:
         """Return the first `limit_*_samples` rows of each split, all rows if it is None."""

@@ -25,11 +25,15 @@ from lightning_transformers.base.hyperparameters import (
 from lightning_transformers.base.seeding import keyed_generator
 from lightning_transformers.base.types import Batch, Checkpoint, Loss, Settings
 from lightning_transformers.core.data import TransformerDataModule
-from lightning_transformers.core.former_forms import (
-    refuse_former_arguments,
-    refuse_former_methods,
-)
+from lightning_transformers.core.former_forms import refuse_former_arguments, refuse_former_methods
 from lightning_transformers.core.freeze_keys import Freezing, LearningRate, Part
+from lightning_transformers.core.loss_keys import (
+    ClassWeights,
+    ConfiguredLoss,
+    Gamma,
+    LossKeys,
+    Smoothing,
+)
 from lightning_transformers.core.optimization import OptimizedModule
 from lightning_transformers.core.pipelines import build_pipeline
 from lightning_transformers.core.prediction import EvaluatedColumns, predict_inputs
@@ -40,13 +44,8 @@ from lightning_transformers.models.adapters import add_adapter, has_adapter, tra
 from lightning_transformers.models.backbone import Backbone
 from lightning_transformers.models.freezing import all_frozen_message
 from lightning_transformers.models.repository import save_model
-from lightning_transformers.training.checkpoint_identity import (
-    BASE,
-    CLASS,
-    CLASSES,
-    base_task,
-    class_record,
-)
+from lightning_transformers.training.checkpoint import TRAINING_KEYS
+from lightning_transformers.training.checkpoint_identity import class_record, record_classes
 from lightning_transformers.training.formulas import FORMULAS
 from lightning_transformers.training.loss import unmasked
 from lightning_transformers.training.loss_normalization import TokenWeighting, records_loss_count
@@ -59,12 +58,10 @@ from lightning_transformers.training.metrics import (
 from lightning_transformers.training.trainer_fields import fields
 
 BAR_METRICS = 4  # of a stage, in the progress bar
-KEYS = ("freeze", "freeze_epochs", "head_learning_rate")
-"""Arguments that a class may declare as hyperparameters, with a meaning of its own."""
 ADAMW = {"_target_": "torch.optim.AdamW", "lr": 5e-5, "weight_decay": 0.01}
 
 
-class TaskTransformer(EvaluatedColumns, OptimizedModule):
+class TaskTransformer(ConfiguredLoss, EvaluatedColumns, OptimizedModule):
     """A Hugging Face model with the steps of its training, each a method to override.
 
     A subclass declares hyperparameters as annotated class attributes, set by keyword or YAML:
@@ -105,6 +102,10 @@ class TaskTransformer(EvaluatedColumns, OptimizedModule):
             `embeddings`.
         freeze_epochs: epochs until that part is trained as well; never by default.
         head_learning_rate: learning rate of the head; that of the optimizer by default.
+        class_weights: weights of the classes in the training loss, as a list in their order or by
+            name, or `balanced`, from the rows of each class in the training set; none by default.
+        label_smoothing: probability moved from the label to all classes in training.
+        focal_gamma: exponent of the focal loss in training, see `training.loss.class_loss`.
         hyperparameters: values of the declared hyperparameters.
 
     Raises:
@@ -132,6 +133,9 @@ class TaskTransformer(EvaluatedColumns, OptimizedModule):
         freeze: Part | None = None,
         freeze_epochs: PositiveInt | None = None,
         head_learning_rate: LearningRate | None = None,
+        class_weights: ClassWeights | None = None,
+        label_smoothing: Smoothing | None = None,
+        focal_gamma: Gamma | None = None,
         **hyperparameters: object,
     ) -> None:
         super().__init__()
@@ -139,12 +143,14 @@ class TaskTransformer(EvaluatedColumns, OptimizedModule):
         refuse_former_arguments(type(self), backbone, hyperparameters, declared)
         refuse_former_methods(self)
         backbone = asdict(backbone) if isinstance(backbone, Backbone) else to_plain(backbone)
-        peft = to_plain(peft)
-        optimizer, scheduler = to_plain(optimizer), to_plain(scheduler)
-        keys = dict(zip(KEYS, (freeze, freeze_epochs, head_learning_rate), strict=True))
+        peft, optimizer, scheduler = to_plain(peft), to_plain(optimizer), to_plain(scheduler)
+        freezing = (freeze, freeze_epochs, head_learning_rate)
+        losses = (class_weights, label_smoothing, focal_gamma)
+        keys = dict(zip(TRAINING_KEYS, freezing + losses, strict=True))
         own = declared & keys.keys()
         hyperparameters |= {name: keys[name] for name in own if keys[name] is not None}
-        self.freezing = Freezing(**{name: v for name, v in keys.items() if name not in own})
+        self.freezing = Freezing(**{n: keys[n] for n in Freezing.__annotations__ if n not in own})
+        self.loss_keys = LossKeys(**{n: keys[n] for n in LossKeys.__annotations__ if n not in own})
         hyperparameters = {name: to_plain(value) for name, value in hyperparameters.items()}
         set_hyperparameters(self, TaskTransformer, hyperparameters)
         self.save_hyperparameters(logger=False)
@@ -162,17 +168,15 @@ class TaskTransformer(EvaluatedColumns, OptimizedModule):
         self.formulas = FORMULAS  # in a resumed fit, those of the checkpoint
         self.model = self.build_model()
         self.freezing.apply(self.model)
+        self.loss_keys.check(self, own)
         if peft:
             add_adapter(self.model, peft)
         if has_adapter(self.model):
             # Checkpoints then omit the frozen backbone, see on_save_checkpoint.
             self.strict_loading = False
-        self.metrics = nn.ModuleDict(
-            {
-                stage: StageMetrics(self.configure_metrics(stage), prefix=f"{stage}/")
-                for stage in ("val", "test")
-            }
-        )
+        stages = ("val", "test")
+        metrics = {s: StageMetrics(self.configure_metrics(s), prefix=f"{s}/") for s in stages}
+        self.metrics = nn.ModuleDict(metrics)
 
     def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
@@ -219,7 +223,8 @@ class TaskTransformer(EvaluatedColumns, OptimizedModule):
     def compute_loss(self, outputs: ModelOutput, batch: Batch, stage: str) -> Loss:
         """Return the loss of a batch as the sum over its targets and their number.
 
-        The default is the model's own loss, a mean. Override it for another one.
+        The default is the model's own loss, a mean, in training with the keys of `LossKeys`.
+        Override it for another one.
 
         Args:
             outputs: the outputs of `forward`, with `loss`, a scalar.
@@ -229,7 +234,8 @@ class TaskTransformer(EvaluatedColumns, OptimizedModule):
         count, mean = self.count_targets(batch), outputs["loss"]
         # The sum may overflow in 16 bits; without targets, the mean is NaN.
         wide = mean.to(torch.promote_types(mean.dtype, torch.float32))
-        return Loss(wide.where(count > 0, 0) * count, count)
+        loss = Loss(wide.where(count > 0, 0) * count, count)
+        return self.with_loss_keys(loss, outputs, batch, stage)
 
     def count_targets(self, batch: Batch) -> Tensor:
         """Return the number of unmasked `labels`, which the loss is a mean of; int64, a scalar."""
@@ -463,14 +469,11 @@ class TaskTransformer(EvaluatedColumns, OptimizedModule):
     def on_save_checkpoint(self, checkpoint: Checkpoint) -> None:
         """Record the classes; with an adapter, omit weights that the backbone's files have."""
         values = hyperparameters_of(self, TaskTransformer)
-        task = class_record(type(self), TaskTransformer)
-        task["values"] = {
-            name: v for name, v in values.items() if name not in task["hyperparameters"]
-        }
-        task["values"]["downstream_model_type"] = self.downstream_model_type
-        checkpoint |= {CLASS: task["name"], BASE: base_task(type(self)), CLASSES: {"task": task}}
+        values["downstream_model_type"] = self.downstream_model_type
+        task, data = class_record(type(self), TaskTransformer, values), None
         if isinstance(self.data, TransformerDataModule):
-            checkpoint[CLASSES]["data"] = class_record(type(self.data), TransformerDataModule)
+            data = class_record(type(self.data), TransformerDataModule)
+        record_classes(checkpoint, type(self), task, data)
         if not self.strict_loading and not self.backbone.random_weights:
             checkpoint["state_dict"] = trained_state(self, checkpoint["state_dict"])
 

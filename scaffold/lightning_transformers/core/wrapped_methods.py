@@ -9,6 +9,7 @@ from pytorch_lightning import Callback
 from lightning_transformers.core.data import TransformerDataModule
 from lightning_transformers.core.exactness_callback import ExactnessCallback
 from lightning_transformers.core.freeze_keys import FrozenStart
+from lightning_transformers.core.loss_keys import LossKeysCallback
 from lightning_transformers.training.loss_normalization import records_loss_count
 from lightning_transformers.training.trainer_fields import fields
 
@@ -25,6 +26,8 @@ def attach_first(configure: Callable[[Any], list[Callback]]) -> Callable[[Any], 
             required = data.required_callbacks
         if task.freezing.freeze_epochs:
             required = (FrozenStart, *required)
+        if task.loss_keys.given:
+            required = (LossKeysCallback, *required)
         ExactnessCallback.attach(task.trainer, task, *required)
         return configure(task)
 

@@ -2,12 +2,13 @@
 
 import errno
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import datasets
+import numpy as np
 from datasets import Dataset, DatasetDict, IterableDataset
 
 from lightning_transformers.base.errors import ConfigurationError, first_line, joined
@@ -247,16 +248,21 @@ def named_splits(dataset: DatasetDict, chosen: Mapping[str, str | None]) -> Data
     return DatasetDict(splits)
 
 
-def hold_out(dataset: DatasetDict, fraction: float, seed: int) -> DatasetDict:
+def hold_out(
+    dataset: DatasetDict, fraction: float, seed: int, stratify_by: str | None = None
+) -> DatasetDict:
     """Hold out a fraction of the training set as `validation`.
 
     Args:
         dataset: the raw splits, with `train`.
         fraction: `dataset.train_val_split`.
         seed: seed of the selection.
+        stratify_by: hold out this fraction of the rows of each value of a column, at least one of
+            two or more, see `stratified`; None: of all rows.
 
     Raises:
-        ConfigurationError: for a stream, an invalid fraction, or fewer than 2 training rows.
+        ConfigurationError: for a stream, an invalid fraction, fewer than 2 training rows, or no
+            two rows of a class.
     """
     if isinstance(dataset["train"], IterableDataset):
         raise ConfigurationError(
@@ -273,5 +279,41 @@ def hold_out(dataset: DatasetDict, fraction: float, seed: int) -> DatasetDict:
             "the training set has fewer than 2 examples and cannot be split: set "
             "dataset.validation_file=<file>"
         )
-    parts = dataset["train"].train_test_split(fraction, seed=seed)
+    rows = dataset["train"]
+    if stratify_by is not None:
+        train, held = stratified(rows[stratify_by], fraction, seed)
+        if not held:
+            raise ConfigurationError(
+                f"no two rows of the training set have the same '{stratify_by}': remove "
+                "dataset.stratify=true"
+            )
+        split = {"train": rows.select(train), "validation": rows.select(held)}
+        return DatasetDict({**dataset, **split})
+    parts = rows.train_test_split(fraction, seed=seed)
     return DatasetDict({**dataset, "train": parts["train"], "validation": parts["test"]})
+
+
+def stratified(
+    classes: Sequence[Hashable], fraction: float, seed: int
+) -> tuple[list[int], list[int]]:
+    """Split rows so that each class has about the same share in both parts.
+
+    Of a class with several rows, each part has at least one; a single row is in the first part.
+
+    Args:
+        classes: the class of each row.
+        fraction: share of the rows in the second part, between 0 and 1.
+        seed: seed of the selection and the order.
+
+    Returns:
+        The indices of the rows of each part, in random order.
+    """
+    order = np.random.default_rng(seed).permutation(len(classes)).tolist()
+    members: dict[Hashable, list[int]] = {}
+    for row in order:
+        members.setdefault(classes[row], []).append(row)
+    sizes = {name: max(1, round(fraction * len(rows))) for name, rows in members.items()}
+    held = {
+        row for name, rows in members.items() for row in rows[: min(sizes[name], len(rows) - 1)]
+    }
+    return [row for row in order if row not in held], [row for row in order if row in held]

@@ -22,7 +22,7 @@ from lightning_transformers.config.config_tree import to_dict
 from lightning_transformers.config.launcher import watch_ranks
 from lightning_transformers.config.targets import PACKAGE, locate
 from lightning_transformers.runs.monitors import callbacks_with_modes
-from lightning_transformers.training.checkpoint import read_checkpoint
+from lightning_transformers.training.checkpoint import TRAINING_KEYS, read_checkpoint
 from lightning_transformers.training.formulas import FORMULAS, recorded_formulas
 
 if TYPE_CHECKING:
@@ -300,7 +300,10 @@ def stated_hyperparameters(cls: type[TaskTransformer], config: DictConfig) -> di
     from lightning_transformers.base.hyperparameters import declared_hyperparameters
     from lightning_transformers.core import TaskTransformer
 
-    values = to_dict(config.task)
+    # Of the keys that every task has, null means that the class decides.
+    values = {
+        n: v for n, v in to_dict(config.task).items() if n not in TRAINING_KEYS or v is not None
+    }
     declared = declared_hyperparameters(cls, TaskTransformer) & values.keys()
     return {name: values[name] for name in declared if values[name] != getattr(cls, name, None)}
 

@@ -15,6 +15,12 @@ if TYPE_CHECKING:  # configs are checked before torch is imported
     from lightning_transformers.base.types import Checkpoint, Settings
 
 
+TRAINING_KEYS = (
+    *("freeze", "freeze_epochs", "head_learning_rate"),
+    *("class_weights", "label_smoothing", "focal_gamma"),
+)
+"""Keys of every task, the same in a resumed run; a class may declare one as a hyperparameter with a
+meaning of its own."""
 TAKE_WEIGHTS = "python export.py task=<task> +checkpoint_path=<file> export_dir=<folder>"
 """The command that takes over the weights of a checkpoint of lightning-transformers."""
 
@@ -93,7 +99,7 @@ def check_resumable(path: str, config: DictConfig) -> None:
 
     Raises:
         ConfigurationError: if the file cannot be read, was trained with another optimizer,
-            adapter or freezing, or is beyond `max_epochs` or `max_steps`.
+            adapter, freezing or loss, or is beyond `max_epochs` or `max_steps`.
     """
     content = read_training_state(path)
     recorded = content.get("hyper_parameters", {})
@@ -104,7 +110,7 @@ def check_resumable(path: str, config: DictConfig) -> None:
                 f"checkpoint_path={path} was trained with {name} {then}, not with {now}: restore "
                 f"{name}, or start a new run in another hydra.run.dir"
             )
-    for name in ("freeze", "freeze_epochs", "head_learning_rate"):
+    for name in TRAINING_KEYS:
         then, now = recorded.get(name), config.task.get(name)
         if then != now:
             raise ConfigurationError(

@@ -1,5 +1,6 @@
 """The classes of a checkpoint: recorded in it, and checked before it is loaded."""
 
+from collections.abc import Mapping
 from functools import cached_property
 from types import FunctionType
 from typing import Any, NotRequired, TypedDict, cast
@@ -59,21 +60,33 @@ def overridden_methods(cls: type, root: type) -> list[str]:
     return sorted(name for name in names if hasattr(base, name))
 
 
-def class_record(cls: type, root: type) -> ClassRecord:
+def class_record(cls: type, root: type, values: Mapping[str, Any] | None = None) -> ClassRecord:
     """Return the record of the class of a task or data module.
 
     Args:
         cls: the class.
         root: its base class in `core`.
+        values: its hyperparameters, of a task.
     """
     base = base_of(cls, root)
     own = declared_hyperparameters(cls, root) - declared_hyperparameters(base, root)
-    return {
+    record: ClassRecord = {
         "name": path_of(cls),
         "base": path_of(base),
         "methods": overridden_methods(cls, root),
         "hyperparameters": sorted(own),
     }
+    if values is not None:
+        record["values"] = {name: value for name, value in values.items() if name not in own}
+    return record
+
+
+def record_classes(
+    checkpoint: Checkpoint, cls: type, task: ClassRecord, data: ClassRecord | None
+) -> None:
+    """Record in a checkpoint the class of the task, and the records of task and data."""
+    checkpoint |= {CLASS: task["name"], BASE: base_task(cls)}
+    checkpoint[CLASSES] = {"task": task} | ({"data": data} if data else {})
 
 
 def recorded_class(checkpoint: Checkpoint, kind: str) -> ClassRecord | None:

@@ -1,8 +1,8 @@
-"""Additional losses as functions of logits and labels.
+"""Losses as functions of logits and labels.
 
 `TaskTransformer.logits_and_labels` returns their inputs for every task: logits
-`(labels, classes)` and labels `(labels,)`, without masked ones. Each loss is a mean over labels, a
-scalar to add with `Loss.plus`, so that several recipes combine in any order.
+`(labels, classes)` and labels `(labels,)`, without masked ones. Each but `class_loss` is a mean
+over labels, a scalar to add with `Loss.plus`, so that several recipes combine in any order.
 """
 
 import torch
@@ -26,6 +26,36 @@ def unmasked(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     unignored = labels != IGNORE_INDEX
     wide = torch.promote_types(logits.dtype, torch.float32)
     return logits[unignored].to(wide), labels[unignored]
+
+
+def class_loss(
+    logits: Tensor,
+    labels: Tensor,
+    weights: Tensor | None = None,
+    smoothing: float = 0.0,
+    gamma: float = 0.0,
+) -> Loss:
+    """Return the cross-entropy, or the focal loss, with weighted classes.
+
+    Its mean is that of `torch.nn.CrossEntropyLoss`: the sum of the weighted losses divided by the
+    sum of the weights of the labels. The focal loss multiplies each loss by (1 - p) ** gamma, where
+    p is the probability of the label (Lin et al., "Focal Loss for Dense Object Detection", 2017,
+    section 3.2); its mean is divided by the same sum, so that gamma 0 gives the cross-entropy.
+
+    Args:
+        logits: `(labels, classes)`.
+        labels: `(labels,)`, int64.
+        weights: weight of each class, `(classes,)`; 1 by default.
+        smoothing: probability mass to spread over all classes, 0 to 1.
+        gamma: exponent of the focal loss; 0 gives the cross-entropy.
+    """
+    weights = logits.new_ones(logits.shape[-1]) if weights is None else weights
+    losses = cross_entropy(logits, labels, weights, reduction="none", label_smoothing=smoothing)
+    if gamma:
+        plain = cross_entropy(logits, labels, reduction="none")
+        # 1 - p, above 0: for gamma below 1 the derivative at 0 is infinite.
+        losses = (-torch.expm1(-plain)).clamp_min(1e-8) ** gamma * losses
+    return Loss(losses.sum(), weights[labels].sum())
 
 
 def smoothing_term(logits: Tensor, labels: Tensor, smoothing: float) -> Tensor:

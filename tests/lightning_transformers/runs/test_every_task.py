@@ -3,6 +3,7 @@
 import csv
 import json
 import random
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from hydra.utils import get_class
 from PIL import Image
 
 from lightning_transformers.base.package_data import local_path
+from lightning_transformers.base.run_folder import MANIFEST, read_manifest
 from lightning_transformers.config.app import suppress_library_warnings
 from lightning_transformers.config.compose import compose
 from lightning_transformers.config.config_tree import PACKAGED_CONFIGS
@@ -24,7 +26,7 @@ from lightning_transformers.runs.evaluate import evaluate_from_config
 from lightning_transformers.runs.export import export_from_config
 from lightning_transformers.runs.predict import predict_from_config
 from lightning_transformers.runs.train import train_from_config
-from tests.helpers.documented import documented_metrics
+from tests.helpers.documented import documented_applies, documented_metrics
 
 Row = dict[str, Any]
 SHORT_OUTPUTS = "task.max_new_tokens=16"
@@ -34,8 +36,12 @@ AT_THE_END = (
     "trainer.check_val_every_n_epoch=${trainer.max_epochs}",
 )
 """Validate once, after the last epoch."""
+WEIGHTED = ("task.class_weights=balanced", "task.focal_gamma=0.5")
+SMOOTHED = ("task.label_smoothing=0.01",)
 QUIET = ("logger=csv", "callbacks=checkpoint", "+trainer.enable_progress_bar=false")
 
+EVERY_SECTION = {"Metrics", "Data", "Settings", "Environment"}
+"""Sections of every report."""
 LOSS_PER_ROW = ("nlp/multiple_choice", "nlp/text_classification", "vision/image_classification")
 
 
@@ -162,10 +168,10 @@ CASES = {
 
 def overrides(task: str, run_dir: Path, *more: str) -> list[str]:
     """Return the command line of a run on the sample of a task."""
-    settings = CASES[task].settings
+    keys = WEIGHTED if documented_applies(task).class_weights else SMOOTHED
     return [
         *(f"task={task}", "experiment=smoke", f"training.run_dir={run_dir}"),
-        *(*QUIET, *settings, *more),
+        *(f"training.select={CASES[task].metric}", *QUIET, *keys, *CASES[task].settings, *more),
     ]
 
 
@@ -216,27 +222,41 @@ def test_it_evaluates_predicts_and_exports(
     trained: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     task, run_dir, _ = trained
+    applies = documented_applies(task)
     monkeypatch.chdir(tmp_path)
     checkpoint = f"checkpoint_path={run_dir}/checkpoints/best.ckpt"
     metrics = evaluate_from_config(compose(overrides(task, tmp_path, checkpoint)))
-    logged = [row["val/loss"] for row in rows_of(run_dir) if row.get("val/loss")]
-    assert metrics["val/loss"] == pytest.approx(min(map(float, logged[1:])), rel=1e-4)
+    chosen = best_row(CASES[task].metric, run_dir)
+    assert metrics["val/loss"] == pytest.approx(float(chosen["val/loss"]), rel=1e-4)
     for folder in (run_dir, tmp_path):  # of the best validation, and of this evaluation
         rows = pq.read_table(folder / "predictions.parquet").to_pylist()
         losses = [row["loss"] for row in rows]
         tolerance = 1e-4 if task in LOSS_PER_ROW else 0.3  # else the mean is over tokens
         assert sum(losses) / len(losses) == pytest.approx(metrics["val/loss"], rel=tolerance)
         assert "prediction" in rows[0]
-        assert (folder / "report.html").is_file()
+        page = (folder / "report.html").read_text()
+        sections = set(re.findall("<h2>(.*?)</h2>", page)) - EVERY_SECTION
+        assert sections == {*applies.sections}
+    assert read_manifest(run_dir / MANIFEST)["status"] == "finished"
 
     x = input_of(task, tmp_path)
-    config = compose([f"task={task}", checkpoint, f"+x={x}", f"training.run_dir={tmp_path}"])
+    typed = [f"task={task}", checkpoint, f"training.run_dir={tmp_path}"]
+    config = compose([*typed, f"+x={x}"])
     (prediction,) = predict_from_config(config)
     assert json.dumps(prediction)
+    assert ("stratify" in config.dataset) == applies.stratify
+    file = (f"dataset.predict_file={first_rows(task, tmp_path)}", "output_file=out.jsonl")
+    predict_from_config(compose([*typed, *file]))
+    written = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert len(written) == 2
+    for row in written:
+        assert any(name.startswith("probability_") for name in row) == applies.probabilities
 
     export = compose([f"task={task}", checkpoint, "export_dir=exported", "training.run_dir=."])
     folder = export_from_config(export)
-    model = load_checkpoint(task_class(config), f"{run_dir}/checkpoints/best.ckpt").model.eval()
+    trained_task = load_checkpoint(task_class(config), f"{run_dir}/checkpoints/best.ckpt")
+    assert ("class_weights" in trained_task.loss_keys_taken) == applies.class_weights
+    model = trained_task.model.eval()
     exported = get_class(config.task.downstream_model_type).from_pretrained(folder).eval()
     batch = a_batch(task, config)
     weights = exported.state_dict()
@@ -269,6 +289,13 @@ def rows_of(run_dir: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
+def best_row(metric: str, run_dir: Path) -> dict[str, str]:
+    """Return the first row of `metrics.csv` after the fit began with the best value of a metric."""
+    rows = [row for row in rows_of(run_dir) if row.get("val/loss")][1:]
+    pick = min if metric.endswith("perplexity") else max
+    return pick(rows, key=lambda row: float(row[metric]))
+
+
 def first_metrics(run_dir: Path) -> dict[str, float]:
     """Return the validation metrics of the untrained model."""
     return {name: float(value) for name, value in rows_of(run_dir)[0].items() if value}
@@ -283,17 +310,40 @@ def gain(case: Case, before: dict[str, float], after: dict[str, float]) -> float
 
 def shuffled_sample(task: str, folder: Path) -> list[str]:
     """Write the sample with shuffled labels and return the overrides that train on it."""
-    config = compose([f"task={task}", f"training.run_dir={folder}"])
-    files = get_class(config.dataset._target_).sample_files
-    kind = files["train"].rpartition(".")[2]
-    builder = {"txt": "text", "jsonl": "json"}.get(kind, kind)
-    table = datasets.load_dataset(builder, data_files=local_path(files["train"]), split="train")
-    rows = table.to_list()
+    rows = sample(task, "train").to_list()
     CASES[task].shuffle(rows, random.Random(0))
-    path = folder / f"shuffled.{'parquet' if kind == 'parquet' else 'jsonl'}"
-    shuffled = datasets.Dataset.from_list(rows, table.features)
-    shuffled.to_parquet(path) if kind == "parquet" else shuffled.to_json(path)
-    return [f"dataset.train_file={path}", f"dataset.validation_file={files['validation']}"]
+    shuffled = datasets.Dataset.from_list(rows, sample(task, "train").features)
+    path = write_rows(shuffled, folder / "shuffled")
+    validation = sample_files(task)["validation"]
+    return [f"dataset.train_file={path}", f"dataset.validation_file={validation}"]
+
+
+def first_rows(task: str, folder: Path) -> Path:
+    """Write two rows of the validation sample and return the file."""
+    return write_rows(sample(task, "validation").take(2), folder / "first")
+
+
+def sample_files(task: str) -> dict[str, str]:
+    """Return the files of the sample of a task by split."""
+    found: dict[str, str] = get_class(compose([f"task={task}"]).dataset._target_).sample_files
+    return found
+
+
+def sample(task: str, split: str) -> datasets.Dataset:
+    """Return the raw rows of the sample of a task."""
+    file = sample_files(task)[split]
+    kind = file.rpartition(".")[2]
+    builder = {"txt": "text", "jsonl": "json"}.get(kind, kind)
+    return datasets.load_dataset(builder, data_files=local_path(file), split="train")
+
+
+def write_rows(rows: datasets.Dataset, path: Path) -> Path:
+    """Write rows to a file of a kind that holds their values, and return it."""
+    if any(isinstance(feature, datasets.Image) for feature in rows.features.values()):
+        rows.to_parquet(path := path.with_suffix(".parquet"))
+    else:
+        rows.to_json(path := path.with_suffix(".jsonl"))
+    return path
 
 
 def input_of(task: str, folder: Path) -> str:

@@ -23,7 +23,7 @@ from lightning_transformers.data.dataloaders import even_batch_size
 from lightning_transformers.task.nlp.language_modeling import LanguageModelingTransformer
 from lightning_transformers.training.loss_normalization import TokenWeighting
 from tests.helpers import warm
-from tests.helpers.ddp_weighting import ODD
+from tests.helpers.ddp_weighting import ODD, WEIGHTED
 from tests.helpers.language_modeling import Recorder, model, sample, trainer
 from tests.helpers.rendered import BASES, suitable
 from tests.helpers.weighting_runs import (
@@ -273,6 +273,13 @@ def test_two_processes_give_the_update_of_one(
     precise = 1e-5 if kind == "sharded" else 1e-6  # shards are in float32
     for batches, changes in two_processes[kind].items():
         assert relative_error(changes, whole) < precise, batches
+
+
+@on_two_ranks
+def test_two_processes_weigh_classes_as_one(two_processes: dict[str, Any]) -> None:
+    task, batch = task_and_batch("text_classification", **WEIGHTED)
+    whole = update(task, [batch], precision="64-true")
+    assert relative_error(two_processes["weights of classes"][4], whole) < 1e-6
 
 
 @on_two_ranks

@@ -3,8 +3,12 @@
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
+import torch
 from datasets import Dataset, DatasetDict
 from pydantic import Field
+from torch import Tensor
 
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.core.data import TransformerDataModule
@@ -30,6 +34,8 @@ class LabelledData(TransformerDataModule):
     label_column: str = "label"
     labels: Annotated[list[str], Field(min_length=2)] | None = None
     """Names of the classes, in the order of the model's logits."""
+    stratify: bool = False
+    """Hold out `train_val_split` of the rows of each class."""
 
     def class_names(self) -> list[str]:
         """Return `labels`; if None, infer them from the dataset once, and set `labels`.
@@ -103,6 +109,37 @@ class LabelledData(TransformerDataModule):
     def required_columns(self, split: str, rows: AnyDataset) -> Mapping[str, Check]:
         """Return the column of the labels."""
         return {self.label_column: missing_value}
+
+    def stratified_column(self) -> str | None:
+        """Return the label column if `stratify` is set."""
+        return self.label_column if self.stratify else None
+
+    def class_counts(self) -> list[int]:
+        """Return the number of labels of each class in the training set, after `setup`.
+
+        Raises:
+            ConfigurationError: for a stream, or a training set without class ids.
+        """
+        assert self.dataset is not None
+        rows = self.dataset["train"]
+        if not isinstance(rows, Dataset):
+            raise ConfigurationError(
+                "task.class_weights=balanced requires the numbers of rows, which a stream does not "
+                "tell: give a list of weights"
+            )
+        ids = self.class_ids(rows)
+        return [*map(int, ids[ids >= 0].bincount(minlength=len(self.class_names())))]
+
+    def class_ids(self, rows: Dataset) -> Tensor:
+        """Return the class ids of all labels of a processed split, `(labels,)`; -100 if masked.
+
+        Args:
+            rows: the split, with `labels`, also lists of them.
+        """
+        ids = rows.select_columns("labels").with_format("arrow")[:]["labels"]
+        while pa.types.is_nested(ids.type):
+            ids = pc.list_flatten(ids)
+        return torch.tensor(ids.to_numpy())
 
     def is_unlabelled(self, rows: AnyDataset) -> bool:
         """Return whether all labels of a split are missing."""

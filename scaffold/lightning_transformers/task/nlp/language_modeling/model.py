@@ -56,7 +56,8 @@ class LanguageModelingTransformer(TaskTransformer):
         if uses_standard_loss(self.model):
             return super().compute_loss(outputs, batch, stage)
         logits, labels = self.logits_and_labels(outputs, batch)
-        return Loss(cross_entropy(logits, labels, reduction="sum"), self.count_targets(batch))
+        loss = Loss(cross_entropy(logits, labels, reduction="sum"), self.count_targets(batch))
+        return self.with_loss_keys(loss, outputs, batch, stage)
 
     def count_targets(self, batch: Batch) -> Tensor:
         """Return the number of predicted tokens, a scalar; the first of a row is not predicted."""

@@ -46,7 +46,8 @@ class QuestionAnsweringTransformer(TaskTransformer):
         logits, positions = self.logits_and_labels(outputs, batch)
         count = self.count_targets(batch)
         total = cross_entropy(logits, positions, reduction="sum")
-        return Loss(total * count / max(len(positions), 1), count)
+        loss = Loss(total * count / max(len(positions), 1), count)
+        return self.with_loss_keys(loss, outputs, batch, stage)
 
     def count_targets(self, batch: Batch) -> Tensor:
         """Return the number of windows in the batch, a scalar: the loss is their mean."""

@@ -148,6 +148,19 @@ class TextClassificationDataModule(LabelledData, PaddedTextDataModule):
         rows = next(iter(self.loaded_dataset.values()))
         return have_decimal_commas(first_values(rows, self.label_column))
 
+    def stratified_column(self) -> str | None:
+        """Return the label column if `stratify` is set.
+
+        Raises:
+            ConfigurationError: for several labels per text, or numbers.
+        """
+        if self.stratify and self.kind_of_labels() != "single_label_classification":
+            raise ConfigurationError(
+                "dataset.stratify=true requires one class per row, but dataset.problem_type="
+                f"{self.problem_type}: remove it"
+            )
+        return super().stratified_column()
+
     def label_values(self, values: Iterable[Any]) -> Iterable[Any]:
         """Return the classes in the values of the label column, which may be lists."""
         if self.kind_of_labels() == "multi_label_classification":

@@ -1,6 +1,6 @@
 """Task of text classification."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -17,6 +17,7 @@ from transformers.utils.generic import ModelOutput
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.types import Batch, Loss
 from lightning_transformers.core import TaskTransformer
+from lightning_transformers.core.loss_keys import ALL_LOSS_KEYS
 from lightning_transformers.core.prediction import class_columns, probability_columns
 from lightning_transformers.data.labels import class_names, likely_classes
 from lightning_transformers.training.metrics import MetricInputs, class_metrics
@@ -41,6 +42,11 @@ class TextClassificationTransformer(TaskTransformer):
     def problem_type(self) -> str:
         """The problem type in the model's config."""
         return self.model.config.problem_type or "single_label_classification"
+
+    @property
+    def loss_keys_taken(self) -> Collection[str]:
+        """All keys for a class per text, else none."""
+        return ALL_LOSS_KEYS if self.problem_type == "single_label_classification" else ()
 
     def count_targets(self, batch: Batch) -> Tensor:
         """Return the number of labels in the batch, a scalar: the loss is their mean."""

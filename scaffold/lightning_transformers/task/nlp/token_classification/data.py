@@ -52,6 +52,14 @@ class TokenClassificationDataModule(LabelledData, PaddedTextDataModule):
         columns = (self.tokens_column, self.label_column)
         return replace(super().read_options(split), text_unit=unit, word_columns=columns)
 
+    def stratified_column(self) -> None:
+        """Refuse `stratify` by a ConfigurationError, since a sentence has several tags."""
+        if self.stratify:
+            raise ConfigurationError(
+                "dataset.stratify=true requires one class per row, but a sentence has several: "
+                "remove it"
+            )
+
     def process_split(self, split: str, rows: AnyDataset) -> AnyDataset:
         """Return tokenized sentences with `word_ids`, and except for `predict` with labels.
 

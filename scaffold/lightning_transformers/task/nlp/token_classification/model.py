@@ -13,6 +13,7 @@ from transformers.utils.generic import ModelOutput
 
 from lightning_transformers.base.types import Batch, Loss, Row
 from lightning_transformers.core import TaskTransformer
+from lightning_transformers.core.loss_keys import ALL_LOSS_KEYS
 from lightning_transformers.data.collators import IGNORE_INDEX
 from lightning_transformers.data.labels import class_names
 from lightning_transformers.task.nlp.token_classification.encoding import NO_WORD
@@ -58,6 +59,7 @@ class TokenClassificationTransformer(TaskTransformer):
     default_model_type: ClassVar[str] = "transformers.AutoModelForTokenClassification"
     data_module_type: ClassVar[str] = f"{__package__}.TokenClassificationDataModule"
     hf_pipeline_task: ClassVar[str | None] = "token-classification"
+    loss_keys_taken = ALL_LOSS_KEYS
 
     @property
     def tags_entities(self) -> bool:

@@ -11,6 +11,7 @@ from datasets import Dataset, DatasetDict, Image, IterableDataset
 from hydra.utils import to_absolute_path
 from PIL import ImageOps
 from PIL.Image import Image as PILImage
+from torch import Tensor
 from transformers import BaseImageProcessor
 
 from lightning_transformers.base.errors import ConfigurationError
@@ -120,6 +121,13 @@ class ImageClassificationDataModule(LabelledData):
                 named = rows.select_columns(self.label_column)
                 raise located(error, split, named, encode_labels, len(rows)) from error
         return rows.with_transform(encode)
+
+    def class_ids(self, rows: Dataset) -> Tensor:
+        """Return the class ids of the training set, `(rows,)`, without reading its images."""
+        labels, column = self.label_encoder("train", rows), self.label_column
+        assert labels is not None
+        classes = rows.select_columns(column).with_format(None)[:]
+        return torch.tensor(encoded_labels(classes, labels=labels, column=column))
 
     @property
     def collate_fn(self) -> Callable[[Sequence[Row]], Batch]:

@@ -9,6 +9,7 @@ from transformers.utils.generic import ModelOutput
 
 from lightning_transformers.base.types import Batch, Loss
 from lightning_transformers.core import TaskTransformer
+from lightning_transformers.core.loss_keys import ALL_LOSS_KEYS
 from lightning_transformers.core.prediction import class_columns
 from lightning_transformers.data.labels import class_names, likely_classes
 from lightning_transformers.training.metrics import MetricInputs, class_metrics
@@ -20,6 +21,7 @@ class ImageClassificationTransformer(TaskTransformer):
     default_model_type: ClassVar[str] = "transformers.AutoModelForImageClassification"
     data_module_type: ClassVar[str] = f"{__package__}.ImageClassificationDataModule"
     hf_pipeline_task: ClassVar[str | None] = "image-classification"
+    loss_keys_taken = ALL_LOSS_KEYS
 
     def configure_metrics(self, stage: str) -> dict[str, Metric]:
         """Return the loss, the accuracy, F1 and `ClassScores`."""
