@@ -41,7 +41,7 @@ class Job:
         """Run the function; a user error exits with status 2, in a multirun after the last job.
 
         Returns:
-            What the function returns, for the sweeper of a multirun.
+            The result of the function, for the sweeper of a multirun.
 
         Raises:
             KeyboardInterrupt: for Ctrl-C, with the path of the run folder in its message.

@@ -1,4 +1,4 @@
-"""`-m hydra/sweeper=optuna`: the command runs trials, names the best, and goes on where it was."""
+"""`-m hydra/sweeper=optuna`: the command runs trials, names the best, and continues."""
 
 import re
 import signal
@@ -88,7 +88,7 @@ def test_mistakes_are_one_line(folder: Path, run: Run, words: list[str], line: s
 
 
 @pytest.mark.slow
-def test_a_killed_sweep_goes_on_with_the_trial_that_was_running(folder: Path, run: Run) -> None:
+def test_a_killed_sweep_continues_the_trial_that_was_running(folder: Path, run: Run) -> None:
     words = [*SHORT, "trainer.limit_train_batches=20", "trainer.max_epochs=2"]
     words += ["optimizer.lr=tag(log,interval(1e-5,1e-1))", "hydra.sweeper.n_trials=2"]
     run(*SWEEP, *words, "hydra.sweeper.study=whole")

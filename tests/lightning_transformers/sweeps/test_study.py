@@ -1,4 +1,4 @@
-"""A study goes on as if nothing had happened, whenever it is killed and whoever continues it."""
+"""A study that is killed and continued, at any write, equals one that was not."""
 
 import multiprocessing
 import os
