@@ -52,7 +52,7 @@ def train(script: str | None = None) -> None:
     Args:
         script: path of the project's `train.py` that calls this; None for the console.
     """
-    _run("train", script, function="score_from_config")
+    _run("train", script, function="repeats.command.score_from_config")
 
 
 def evaluate(script: str | None = None) -> None:
@@ -113,8 +113,9 @@ def _run(
 
     def run(config: DictConfig) -> object:
         # Imports torch, which a mistake in the config does not need.
-        module = import_module(f"lightning_transformers.runs.{command}")
-        return getattr(module, function or f"{command}_from_config")(config)
+        path = function or f"{command}.{command}_from_config"
+        module, _, name = path.rpartition(".")
+        return getattr(import_module(f"lightning_transformers.runs.{module}"), name)(config)
 
     with NamedShadowing():
         from lightning_transformers.config.app import run_app

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import fields
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
@@ -28,6 +29,7 @@ from lightning_transformers.config.former_keys import check_former_keys
 from lightning_transformers.config.legacy import former_key
 from lightning_transformers.config.provenance import in_file, leaves
 from lightning_transformers.config.schema.check import GIVE_TASK, check_targets
+from lightning_transformers.config.schema.keys import Repeat
 from lightning_transformers.config.targets import PACKAGE, ArgumentError
 
 DATASET_SOURCES = ("train_file", "source_file", "validation_file", "test_file", "dataset_name")
@@ -71,6 +73,7 @@ def check_config(config: DictConfig, *, needs_dataset: bool = True) -> None:
         raise ConfigurationError(f"task={choice} is a base config, not a task: {GIVE_TASK}")
     check_known_keys(config)
     check_selection(config)
+    check_folds(config)
     try:
         fit_values(config)
     except ArgumentError as error:
@@ -111,7 +114,7 @@ def resolve(config: DictConfig) -> dict[str, object]:
 
 
 def check_known_keys(config: DictConfig) -> None:
-    """Check the keys of the top level and of `training`.
+    """Check the keys of the top level, of `training` and of `repeat`.
 
     A key is known if the package reads it, an interpolation refers to it, or it is a group of the
     project.
@@ -128,7 +131,12 @@ def check_known_keys(config: DictConfig) -> None:
     # backbone=tiny sets `tiny`; an override of the model path may leave it unused.
     top = {*keys_in_file(PACKAGED_CONFIGS / "config.yaml"), *chosen_options(config), "tiny"}
     training = keys_in_file(PACKAGED_CONFIGS / "training/default.yaml")
-    for prefix, node, known in (("", config, top), ("training.", config.training, training)):
+    repeat = {field.name for field in fields(Repeat)}
+    for prefix, node, known in (
+        ("", config, top),
+        ("training.", config.training, training),
+        ("repeat.", config.get("repeat") or {}, repeat),
+    ):
         for name in map(str, node):
             if name not in known and name not in read:
                 key = f"{prefix}{name}"
@@ -160,3 +168,23 @@ def check_selection(config: DictConfig) -> None:
                 f"{place}.monitor={monitored} differs from training.select={selected}: remove one "
                 "of them"
             )
+
+
+def check_folds(config: DictConfig) -> None:
+    """Check that a config with folds leaves the validation set to them, and that a group has folds.
+
+    Raises:
+        ConfigurationError: otherwise.
+    """
+    repeat = config.get("repeat") or {}
+    if repeat.get("group") and not repeat.get("folds"):
+        raise ConfigurationError(
+            f"repeat.group={repeat['group']} keeps rows in the same fold: set repeat.folds=<number>"
+        )
+    keys = {"repeat.folds": repeat.get("folds"), "dataset.fold": config.dataset.get("fold")}
+    chosen = next((f"{key}={value}" for key, value in keys.items() if value), None)
+    if chosen and (file := config.dataset.get("validation_file")):
+        raise ConfigurationError(
+            f"{chosen} validates on parts of the training set, and dataset.validation_file={file} "
+            "is another validation set: remove one of them"
+        )

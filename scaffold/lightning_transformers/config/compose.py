@@ -50,9 +50,12 @@ def _normalized(override: str, known: frozenset[str], own: frozenset[str]) -> st
     """
     key, equals, value = override.partition("=")
     name = key.lstrip("+")
+    top = name.partition(".")[0]
     if name.endswith("_file"):
         value = HOME_PATH.sub(r"'\g<0>'", value)
         override = key + equals + value
+    if top == "repeat" and top not in own:
+        return f"++{name}={value}"
     if name not in known or not equals:
         return override
     if name == "x" and not QUOTED_OR_NESTED.fullmatch(value):

@@ -109,8 +109,9 @@ def interrupt_message(run_dir: Path) -> str:
     if not run_dir.is_dir():
         return "interrupted"
     name = os.path.relpath(run_dir)
+    folders = [run_dir, *run_dir.glob("seed-*"), *run_dir.glob("fold-*")]  # those of a repeat
     with suppress(ConfigurationError):
-        if newest_checkpoint(run_dir / CHECKPOINTS):
+        if any(newest_checkpoint(folder / CHECKPOINTS) for folder in folders):
             name += f": continue with resume=auto hydra.run.dir={name}"
     return f"interrupted, the run folder is {name}"
 

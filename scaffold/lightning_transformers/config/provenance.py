@@ -15,6 +15,8 @@ from omegaconf import DictConfig
 from lightning_transformers.config.config_tree import PACKAGED_CONFIGS, to_dict
 
 COMMAND_LINE = "command line"
+NO_SETTING = ("tiny.", "training.run_dir")
+"""Starts of the keys that say nothing about a training."""
 
 
 def origins(config: DictConfig) -> dict[str, str]:
@@ -55,7 +57,7 @@ def changed_settings(config: DictConfig) -> dict[str, list[object]]:
     return {
         key: [defaults.get(key), given.get(key)]
         for key in {**given, **defaults}
-        if given.get(key) != defaults.get(key) and not key.startswith("tiny.")  # not a setting
+        if given.get(key) != defaults.get(key) and not key.startswith(NO_SETTING)
     }
 
 

@@ -25,6 +25,7 @@ from lightning_transformers.data.loading import (
     AnyDataset,
     DatasetReader,
     column_names,
+    cut_fold,
     hold_out,
     load_files,
     load_from_hub,
@@ -98,6 +99,10 @@ class TransformerDataModule(DataLoaders):
     predict_subset_name: str | None = None
     train_val_split: Annotated[float, Field(ge=0, lt=1)] = 0.1
     """Fraction of the training set to hold out if there is no validation set."""
+    fold: str | None = None
+    """Which part of the training set is the validation set, such as `2/5`; stratified by class."""
+    group_column: str | None = None
+    """Column whose rows with the same value are in the same fold."""
     limit_train_samples: PositiveInt | None = None
     limit_val_samples: PositiveInt | None = None
     limit_test_samples: PositiveInt | None = None
@@ -199,10 +204,9 @@ class TransformerDataModule(DataLoaders):
                 "reading %s of %s: dataset.dataset_config_name=<name> selects another subset",
                 *(self.dataset_config_name, self.dataset_name),
             )
-        hub = (self.dataset_name, self.dataset_config_name, self.revision)
-        loaded = load_from_hub(*hub, self.reader)
         chosen = {split: getattr(self, f"{split}_subset_name") for split in SPLITS}
-        return named_splits(loaded, chosen)
+        hub = (self.dataset_name, self.dataset_config_name, self.revision)
+        return named_splits(load_from_hub(*hub, self.reader), chosen)
 
     def clean_row(self, row: Row) -> Row | None:
         """Return a cleaned raw row, or None to drop it; by default the row itself.
@@ -238,8 +242,7 @@ class TransformerDataModule(DataLoaders):
         Raises:
             ConfigurationError: for a folder of splits without the one that is named.
         """
-        named = {split: getattr(self, f"{split}_file") for split in SPLITS}
-        files = {split: names for split, names in named.items() if names}
+        files = {split: names for split in SPLITS if (names := getattr(self, f"{split}_file"))}
         if set(files) <= {"predict"} and self.dataset_name == SAMPLE:
             return {**self.samples(), **files}
         return split_folders(files, self.reader.copies)
@@ -270,14 +273,17 @@ class TransformerDataModule(DataLoaders):
         return bool(self.named_files() or self.dataset_name)
 
     def split_dataset(self, dataset: DatasetDict) -> DatasetDict:
-        """Hold out `train_val_split` of the training set if there is no validation set.
+        """Hold out `fold` or, without a validation set, `train_val_split` of the training set.
 
         Args:
             dataset: the raw splits.
 
         Raises:
-            ConfigurationError: for a stream, an invalid fraction, or fewer than 2 training rows.
+            ConfigurationError: for a stream, an invalid fraction or fold, or too few training rows.
         """
+        if self.fold and "train" in dataset and not self.validation_file:
+            self.require_columns("train", dataset["train"], group_column=self.group_column)
+            return cut_fold(dataset, self.fold, self.seed, self.stratified_column(), self.group_column)
         if "validation" in dataset or "train" not in dataset:
             return dataset
         return hold_out(dataset, self.train_val_split, self.seed, self.stratified_column())
@@ -443,8 +449,7 @@ class TransformerDataModule(DataLoaders):
                 desc=f"Processing {split}",
             )
         except ConfigurationError as error:
-            call = partial(function, **arguments)
-            raise located(error, split, rows, call, rows_at_once) from error
+            raise located(error, split, rows, partial(function, **arguments), rows_at_once) from error
         except OSError as error:
             self.reader.raise_if_unwritable(error)
             raise

@@ -1,7 +1,9 @@
 """Loading raw datasets from local files, the package's samples, and the hub."""
 
 import errno
+import logging
 import re
+from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +32,8 @@ from lightning_transformers.data.reading.sources import (
     is_url,
 )
 
+log = logging.getLogger(__name__)
+
 AnyDataset: TypeAlias = "Dataset | IterableDataset"
 """A dataset in memory or on disk, or a stream of rows."""
 
@@ -38,6 +42,9 @@ UNKNOWN_CONFIG = re.compile(
     r"(?:Config name is missing|BuilderConfig .* not found).*?\[(.*?)\]", re.S
 )
 """Message of datasets if no configuration is chosen, or an unknown one; group 1 lists the known."""
+
+FOLD = re.compile(r"([1-9]\d*)/([1-9]\d*)")
+"""A fold, such as 2/5: its number and that of all folds."""
 
 PERMISSION_ERRORS = {errno.EACCES, errno.EPERM, errno.EROFS}
 
@@ -317,3 +324,94 @@ def stratified(
         row for name, rows in members.items() for row in rows[: min(sizes[name], len(rows) - 1)]
     }
     return [row for row in order if row not in held], [row for row in order if row in held]
+
+
+def cut_fold(
+    dataset: DatasetDict,
+    fold: str,
+    seed: int,
+    stratify_by: str | None = None,
+    group_by: str | None = None,
+) -> DatasetDict:
+    """Cut the training set into folds: one is `validation`, the others are `train`.
+
+    Args:
+        dataset: the raw splits, with `train`. A validation set in it is not used.
+        fold: `dataset.fold`, such as `2/5`.
+        seed: seed of the cut and the order of the rows.
+        stratify_by: column of classes, which are spread evenly over the folds.
+        group_by: column whose rows with the same value are in the same fold.
+
+    Raises:
+        ConfigurationError: for a stream, an invalid fold, more folds than rows or groups, or rows
+            without a group.
+    """
+    found = FOLD.fullmatch(fold)
+    number, folds = map(int, found.groups()) if found else (0, 0)
+    if not 1 <= number <= folds >= 2:
+        raise ConfigurationError(
+            f"dataset.fold={fold} is not a fold: set its number and that of all folds, such as 1/5"
+        )
+    rows = dataset["train"]
+    if isinstance(rows, IterableDataset):
+        raise ConfigurationError("a stream cannot be cut into folds: set dataset.streaming=false")
+    if "validation" in dataset:
+        log.info("dataset.fold=%s: the validation set of the dataset is not used", fold)
+    groups = rows[group_by][:] if group_by else range(len(rows))
+    if lacking := sum(value in (None, "") for value in groups):
+        raise ConfigurationError(
+            f"{lacking} rows of the training set have no '{group_by}': fill it in, or remove them"
+        )
+    if folds > (number_of_groups := len(set(groups))):
+        units = f"values of '{group_by}'" if group_by else "rows"
+        raise ConfigurationError(
+            f"dataset.fold={fold}: the training set has only {number_of_groups} {units}: give "
+            "fewer folds"
+        )
+    classes = rows[stratify_by][:] if stratify_by else [None] * len(rows)
+    order = np.random.default_rng(seed).permutation(len(rows)).tolist()
+    fold_of = folds_of(order, groups, classes, folds)
+    split = {
+        "train": rows.select([row for row in order if fold_of[row] != number]),
+        "validation": rows.select([row for row in order if fold_of[row] == number]),
+    }
+    return DatasetDict({**dataset, **split})
+
+
+def folds_of(
+    order: Sequence[int],
+    groups: Sequence[Hashable],
+    classes: Sequence[Hashable],
+    folds: int,
+) -> list[int]:
+    """Return the fold of each row, from 1 on; none is empty if there are as many groups.
+
+    Each group goes to the fold with the fewest rows of its classes, and among those to the
+    smallest. Without groups, folds differ by one row at most, in total and of each class.
+
+    Args:
+        order: the indices of the rows, in the order in which they choose among equal folds.
+        groups: the group of each row, all of which are in the same fold.
+        classes: the class of each row.
+        folds: the number of folds.
+    """
+    members: dict[Hashable, list[int]] = {}
+    for row in order:
+        members.setdefault(groups[row], []).append(row)
+    rank = {name: number for number, name in enumerate(dict.fromkeys(classes))}
+    # Small groups last, since they level what large ones leave; class by class, likewise.
+    by_size = sorted(members.values(), key=lambda rows: (-len(rows), rank[classes[rows[0]]]))
+    held = [Counter[Hashable]() for _ in range(folds)]
+    sizes, found = [0] * folds, [0] * len(groups)
+    for rows in by_size:
+        numbers = Counter(classes[row] for row in rows)
+        costs = [
+            (sum(number * counts[name] for name, number in numbers.items()), size)
+            for counts, size in zip(held, sizes, strict=True)
+        ]
+        fold = costs.index(min(costs))
+        held[fold].update(numbers)
+        sizes[fold] += len(rows)
+        for row in rows:
+            found[row] = fold + 1
+    return found

@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 CHECKPOINTS = ("checkpoints/best.ckpt", "checkpoints/last.ckpt", "best.ckpt", "last.ckpt")
 """The checkpoint that a run folder, or its `checkpoints`, stands for: the first that exists."""
-HELD_OUT = {"seed", "train_val_split"}
+HELD_OUT = {"seed", "train_val_split", "fold", "group_column"}
 """Hyperparameters that decide which rows are held out for validation."""
 PATHS = ("_file", "_dir", "_path", "dataset_name")
 """Endings of the names of keys whose value may be a path."""
@@ -79,7 +79,7 @@ def processing(
 
     Rows are then processed as in training, for example with the same `max_length`. Only
     hyperparameters that the config leaves at their defaults are replaced, and of those that every
-    data module has only `seed` and `train_val_split`: with others, the validation set would contain
+    data module has only those of `HELD_OUT`: with others, the validation set would contain
     training rows.
 
     Args:

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from pytorch_lightning import Trainer
     from pytorch_lightning.callbacks import ModelCheckpoint
 
+REPEATED = ("repeat.", "++repeat.")
+"""Starts of the overrides of a repeat, whose folder has those of its runs."""
+
 Outcome: TypeAlias = dict[str, Any]
 """The keys `status`, `reason` and `best` of a manifest, as far as they are known."""
 
@@ -145,10 +148,13 @@ def next_command(manifest: Manifest, folder: Path, changes: Sequence[str] = ()) 
     if manifest["status"] in (FINISHED, STOPPED):
         if "best" not in manifest:
             return None
+        overrides = [override for override in overrides if not override.startswith(REPEATED)]
         program = str(Path(program).with_name(Path(program).name.replace("train", "evaluate")))
         overrides.append(f"checkpoint_path={name}/{manifest['best']['checkpoint']}")
     elif changes or any((folder / CHECKPOINTS).glob("*.ckpt")):
-        overrides += [*changes, f"hydra.run.dir={name}", "resume=auto"]
+        is_part = any(override.startswith(REPEATED) for override in overrides)
+        whole = os.path.dirname(name) if is_part else name
+        overrides += [*changes, f"hydra.run.dir={whole}", "resume=auto"]
     else:
         return None
     words = ["python", program] if program.endswith(".py") else [Path(program).name]

@@ -169,19 +169,6 @@ def train_from_config(config: DictConfig) -> dict[str, float]:
     return train_and_record(config)
 
 
-def score_from_config(config: DictConfig) -> float | None:
-    """Train as `train_from_config`, and return the best score, as a sweeper of Hydra needs it.
-
-    Returns:
-        The value of the metric that selects the best checkpoint; None if there is no such
-        checkpoint.
-    """
-    train_from_config(config)
-    file = folder_of(config) / MANIFEST
-    best = read_manifest(file).get("best") if file.is_file() else None
-    return float(best["score"]) if best else None
-
-
 def train_and_record(
     config: DictConfig,
     announce: Callable[[Manifest], None] | None = None,

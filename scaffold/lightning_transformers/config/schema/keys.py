@@ -1,4 +1,4 @@
-"""Keys of the config that no class takes: those of the top level and of `training`."""
+"""Keys of the config that no class takes: of the top level, `repeat` and `training`."""
 
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -22,6 +22,18 @@ class TopLevel:
     """File for the predictions on `dataset.predict_file`: csv, jsonl or parquet."""
     export_dir: str = "exported"
     """Folder to export to."""
+
+
+@dataclass
+class Repeat:
+    """The keys below `repeat`."""
+
+    seeds: Annotated[int, Field(ge=2)] | None = None
+    """Number of runs with different seeds, from `training.seed` on."""
+    folds: Annotated[int, Field(ge=2)] | None = None
+    """Number of parts of the training set, each of which is the validation set of a run."""
+    group: str | None = None
+    """With folds: column whose rows with the same value are in the same fold."""
 
 
 @dataclass

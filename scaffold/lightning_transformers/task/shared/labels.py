@@ -111,8 +111,8 @@ class LabelledData(TransformerDataModule):
         return {self.label_column: missing_value}
 
     def stratified_column(self) -> str | None:
-        """Return the label column if `stratify` is set."""
-        return self.label_column if self.stratify else None
+        """Return the label column if `stratify` or `fold` is set."""
+        return self.label_column if self.stratify or self.fold else None
 
     def class_counts(self) -> list[int]:
         """Return the number of labels of each class in the training set, after `setup`.

@@ -149,17 +149,20 @@ class TextClassificationDataModule(LabelledData, PaddedTextDataModule):
         return have_decimal_commas(first_values(rows, self.label_column))
 
     def stratified_column(self) -> str | None:
-        """Return the label column if `stratify` is set.
+        """Return the label column if `stratify`, or for single classes `fold`, is set.
 
         Raises:
-            ConfigurationError: for several labels per text, or numbers.
+            ConfigurationError: with `stratify`, for several labels per text, or numbers.
         """
-        if self.stratify and self.kind_of_labels() != "single_label_classification":
+        column = super().stratified_column()
+        if column is None or self.kind_of_labels() == "single_label_classification":
+            return column
+        if self.stratify:
             raise ConfigurationError(
                 "dataset.stratify=true requires one class per row, but dataset.problem_type="
                 f"{self.problem_type}: remove it"
             )
-        return super().stratified_column()
+        return None
 
     def label_values(self, values: Iterable[Any]) -> Iterable[Any]:
         """Return the classes in the values of the label column, which may be lists."""
