@@ -283,7 +283,8 @@ class TransformerDataModule(DataLoaders):
         """
         if self.fold and "train" in dataset and not self.validation_file:
             self.require_columns("train", dataset["train"], group_column=self.group_column)
-            return cut_fold(dataset, self.fold, self.seed, self.stratified_column(), self.group_column)
+            columns = (self.stratified_column(), self.group_column)
+            return cut_fold(dataset, self.fold, self.seed, *columns)
         if "validation" in dataset or "train" not in dataset:
             return dataset
         return hold_out(dataset, self.train_val_split, self.seed, self.stratified_column())
@@ -294,11 +295,8 @@ class TransformerDataModule(DataLoaders):
 
     def select_samples(self, dataset: DatasetDict) -> DatasetDict:
         """Return the first `limit_*_samples` rows of each split, all rows if it is None."""
-        limits = {
-            "train": self.limit_train_samples,
-            "validation": self.limit_val_samples,
-            "test": self.limit_test_samples,
-        }
+        names = {"train": "train", "validation": "val", "test": "test"}
+        limits = {split: getattr(self, f"limit_{name}_samples") for split, name in names.items()}
         kept = {s: r if limits.get(s) is None else r.take(limits[s]) for s, r in dataset.items()}
         return DatasetDict(kept)
 
@@ -449,7 +447,8 @@ class TransformerDataModule(DataLoaders):
                 desc=f"Processing {split}",
             )
         except ConfigurationError as error:
-            raise located(error, split, rows, partial(function, **arguments), rows_at_once) from error
+            call = partial(function, **arguments)
+            raise located(error, split, rows, call, rows_at_once) from error
         except OSError as error:
             self.reader.raise_if_unwritable(error)
             raise

@@ -144,6 +144,21 @@ def test_mistake_that_hydra_finds(typed: str, line: str) -> None:
         (f"{SAMPLE} {TASK} +task.model_data_kwargs.a=1", "is now +backbone.config.a=1"),
         (f"{SAMPLE} {TASK} optimizer=admw", "optimizer=admw: no such option (did you mean 'ada"),
         (f"{TASK} hydra.run.dir=${{foo}}", "hydra.run.dir: Interpolation key 'foo' not found"),
+        (f"{SAMPLE} {TASK} repeat.seeds=1", "repeat.seeds=1 is not an integer of at least 2 or nu"),
+        (f"{SAMPLE} {TASK} repeat.fold=3", "repeat has no key 'fold' (did you mean 'folds'?)"),
+        (f"{SAMPLE} {TASK} ++repeat.fold=3", "'repeat.fold' is not a known key (did you mean"),
+        (
+            f"{SAMPLE} {TASK} repeat.group=id",
+            "repeat.group=id keeps rows in the same fold: set repeat.folds=<number>",
+        ),
+        (
+            f"{SAMPLE} {TASK} repeat.folds=3 dataset.validation_file=b.txt",
+            "repeat.folds=3 validates on parts of the training set, and dataset.validation_file=b",
+        ),
+        (
+            f"{SAMPLE} {TASK} dataset.fold=1/3 dataset.validation_file=b.txt",
+            "dataset.fold=1/3 validates on parts of the training set",
+        ),
         ("--lr=3", "unknown flag --lr=3: set a key with lr=<value>"),
         ("--cfg=jbo", "invalid choice: 'jbo'"),
     ],
