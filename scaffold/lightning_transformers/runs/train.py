@@ -194,10 +194,13 @@ def train_and_record(
             return ended["metrics"]
         resumed = checkpoint_to_resume(config)
         try:
-            return _train_and_record(config, resumed, announce, repeated)
+            metrics = _train_and_record(config, resumed, announce, repeated)
         except Exception as error:
             fail_early(config, error)
+            end_wandb_run(exit_code=1)
             raise
+        end_wandb_run(exit_code=0)
+        return metrics
 
 
 def _train_and_record(
@@ -272,6 +275,12 @@ def _train_and_record(
         if not keeps_state(config):
             keep_weights(folder / CHECKPOINTS, outcome.get("best", {}).get("checkpoint"))
     return metrics | tested
+
+
+def end_wandb_run(exit_code: int) -> None:
+    """End the run of W&B, if there is one: its logger would add the next run of this process."""
+    if wandb := sys.modules.get("wandb"):
+        wandb.finish(exit_code)
 
 
 def pruning() -> list[Callback]:

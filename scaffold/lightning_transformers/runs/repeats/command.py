@@ -12,12 +12,11 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 
 from lightning_transformers.base.errors import ConfigurationError
-from lightning_transformers.base.run_folder import discard_if_empty
+from lightning_transformers.base.run_folder import MANIFEST, discard_if_empty, read_manifest
 from lightning_transformers.base.run_lock import run_lock
 from lightning_transformers.base.run_log import report
 from lightning_transformers.config.checks import check_config
 from lightning_transformers.config.launcher import is_rank_zero
-from lightning_transformers.reports.run_files import RunFiles
 from lightning_transformers.runs.repeats.summary import Metrics, Summary
 from lightning_transformers.runs.train import folder_of, train_and_record
 from lightning_transformers.sweeps import TRIAL
@@ -116,11 +115,12 @@ def metrics_of(folder: Path, last: Metrics) -> Metrics:
         folder: the run folder.
         last: the last value of each metric, which counts without a best checkpoint.
     """
-    monitor, score = best_of(folder)
-    if monitor is None or score is None:
-        return last
+    from lightning_transformers.reports.run_files import RunFiles  # imports pyarrow
+
     run = RunFiles(folder)
-    saved, curves = run.manifest["best"]["step"], run.curves
+    if not (best := run.manifest.get("best")):
+        return last
+    monitor, saved, curves = best["monitor"], best["step"], run.curves
     # The row of a validation has the step before that of its checkpoint.
     step = max((at for at, _ in curves.get(monitor, []) if at <= saved), default=None)
     validated = {
@@ -129,10 +129,11 @@ def metrics_of(folder: Path, last: Metrics) -> Metrics:
         if name.startswith("val/") and step in dict(points)
     }
     tested = {name: value for name, value in last.items() if name.startswith("test/")}
-    return {monitor: score, **validated, **tested}
+    return {monitor: best["score"], **validated, **tested}
 
 
 def best_of(folder: Path) -> tuple[str | None, float | None]:
     """Return the metric that selects the best checkpoint of a run, and its value there."""
-    best = RunFiles(folder).manifest.get("best")
-    return (best["monitor"], float(best["score"])) if best else (None, None)
+    file = folder / MANIFEST
+    best = read_manifest(file).get("best") if file.is_file() else None
+    return (str(best["monitor"]), float(best["score"])) if best else (None, None)

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
-import numpy as np
-
 from lightning_transformers.base.atomic import write_atomically
 from lightning_transformers.base.run_log import in_one_line
 
@@ -83,7 +81,9 @@ def estimate(values: Sequence[float]) -> Estimate:
 
     The interval is that of Student's t: it takes the values for independent and normal.
     """
-    mean, deviation = float(np.mean(values)), float(np.std(values, ddof=1))
+    mean = sum(values) / len(values)
+    # By hand, since `statistics` fails for values that are not finite.
+    deviation = math.sqrt(sum((value - mean) ** 2 for value in values) / (len(values) - 1))
     half = t_quantile(len(values) - 1) * deviation / math.sqrt(len(values))
     return Estimate(mean, deviation, mean - half, mean + half)
 

@@ -3,7 +3,9 @@
 import csv
 import os
 import signal
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -135,7 +137,10 @@ def test_a_killed_repeat_continues_and_equals_one_that_was_not(
     assert "The run in outputs/run/seed-0 has ended" in capsys.readouterr().out
     assert Path("outputs/run/seed-0/manifest.yaml").read_bytes() == seen
     assert Path("outputs/run/seed-1/manifest-1.yaml").is_file()
+    ended: list[int] = []
+    monkeypatch.setitem(sys.modules, "wandb", SimpleNamespace(finish=ended.append))
     assert score == score_from_config(config_of(*words, "training.run_dir=outputs/whole"))
+    assert ended == [0, 0]
     assert table_in(Path("outputs/run")) == table_in(Path("outputs/whole"))
 
 
