@@ -49,8 +49,6 @@ Seed = Annotated[int, Field(ge=0, lt=2**32)]
 """Seed of a random generator, as NumPy demands it."""
 Workers = Annotated[int, Field(ge=0, le=256)]
 """Number of processes; the limit keeps a misspelled number from starting them."""
-Fraction = Annotated[float, Field(ge=0, le=1)]
-"""A share, such as a probability."""
 
 PLAIN = {bool: "bool", int: "int", float: "float", str: "str", NoneType: "None", None: "None"}
 LISTS = (Sequence, Collection, Iterable, Set)

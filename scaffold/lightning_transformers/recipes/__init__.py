@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from lightning_transformers.base.lazy import lazy_exports
 
 if TYPE_CHECKING:
-    from lightning_transformers.base.value_types import Fraction as Fraction
     from lightning_transformers.models.adapters import add_lora as add_lora
     from lightning_transformers.models.freezing import TiedEmbeddings as TiedEmbeddings
     from lightning_transformers.models.freezing import freeze_backbone as freeze_backbone

@@ -190,9 +190,12 @@ def train_and_record(
             training cannot resume from.
     """
     with run_lock(folder_of(config)) if is_rank_zero() else nullcontext():
-        if config.get("resume") and (ended := ended_run(config)):
+        # Without a training state there is nothing to compare with the config.
+        if config.get("resume") and not keeps_state(config) and (ended := ended_run(config)):
             return ended["metrics"]
         resumed = checkpoint_to_resume(config)
+        if resumed and (ended := ended_run(config)):
+            return ended["metrics"]
         try:
             metrics = _train_and_record(config, resumed, announce, repeated)
         except Exception as error:

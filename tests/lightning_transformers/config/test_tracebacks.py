@@ -76,7 +76,7 @@ def test_an_error_without_the_users_code_is_complete() -> None:
 
 
 def test_python_prints_an_error_of_a_command_folded(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = sys.excepthook
+    before = sys.__excepthook__
     monkeypatch.setattr(sys, "excepthook", before)
     with pytest.raises(KeyError), exit_on_error(tracebacks=True):
         raise KeyError

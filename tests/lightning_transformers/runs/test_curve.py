@@ -7,7 +7,6 @@ import csv
 import os
 import shutil
 import signal
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from pytorch_lightning.loggers import MLFlowLogger
 
 from lightning_transformers.base.run_folder import read_manifest
 from lightning_transformers.config.compose import compose
-from lightning_transformers.runs.results.kept_rows import mlflow_points, wandb_points
+from lightning_transformers.runs.results.kept_rows import mlflow_points
 from lightning_transformers.runs.train import train_from_config
 from tests.helpers.resume_runs import in_child
 from tests.helpers.tree import tree
@@ -66,10 +65,7 @@ def train(folder: Path, *overrides: str) -> int:
     def run() -> dict[str, float]:
         # A shell ignores SIGINT in commands that it starts in the background.
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        metrics = train_from_config(config)
-        if wandb := sys.modules.get("wandb"):
-            wandb.finish()  # as at the end of a process
-        return metrics
+        return train_from_config(config)
 
     return in_child(run, folder.parent / "end.pt")
 
@@ -163,31 +159,23 @@ def test_a_run_is_extended_within_the_epoch_that_max_steps_has_cut(tmp_path: Pat
     ][-2:]
 
 
-def points(logger: str, folder: Path, store: str) -> dict[str, list[tuple[int, float]]]:
-    """Return the points of each curve of the one run in W&B's files or in MLflow's store."""
+def points(folder: Path, store: str) -> dict[str, list[tuple[int, float]]]:
+    """Return the points of each curve of the one run in MLflow's store."""
     ids = read_manifest(folder / "manifest.yaml")["loggers"]
-    assert [*ids] == [logger]
-    if logger == "wandb":
-        assert len({file.name for file in folder.glob("wandb/*/run-*.wandb")}) == 1
-        found = wandb_points(folder, str(ids["wandb"]))
-    else:
-        kept = MLFlowLogger(tracking_uri=store, run_id=str(ids["mlflow"]))
-        assert len(kept.experiment.search_runs(["1"])) == 1
-        found = mlflow_points(kept)
+    logger = MLFlowLogger(tracking_uri=store, run_id=str(ids["mlflow"]))
+    assert len(logger.experiment.search_runs(["1"])) == 1
     curves: dict[str, list[tuple[int, float]]] = {}
-    for step, name, value in found:
+    for step, name, value in mlflow_points(logger):
         curves.setdefault(name, []).append((step, value))
     return {name: sorted(curve) for name, curve in curves.items()}
 
 
 @pytest.mark.slow  # it needs the packages of the extra `loggers`
-@pytest.mark.parametrize("logger", ["mlflow"])
-def test_a_killed_run_of_another_logger_is_one_curve(
-    logger: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_killed_run_is_one_curve_in_mlflow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is the curve of an uninterrupted run, although these loggers cannot drop rows."""
-    pytest.importorskip(logger)
-    monkeypatch.setenv("WANDB_MODE", "offline")
+    """It is the curve of an uninterrupted run, although MLflow cannot drop rows."""
+    pytest.importorskip("mlflow")
     found = []
     kill = interrupted("on_train_batch_start", 8, signal.SIGKILL)
     for name, parts in {"whole": [[]], "killed": [kill, ["resume=auto"]]}.items():
@@ -195,8 +183,8 @@ def test_a_killed_run_of_another_logger_is_one_curve(
         folder.mkdir(parents=True)
         monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
         for overrides in parts:
-            ended = train(folder, f"logger={logger}", *overrides)
+            ended = train(folder, "logger=mlflow", *overrides)
             assert ended == (-signal.SIGKILL if overrides == kill else 0)
-        found.append(points(logger, folder, store))
+        found.append(points(folder, store))
     assert found[0] == found[1]
     assert len(found[0]["train/loss"]) == 12
