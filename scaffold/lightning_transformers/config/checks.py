@@ -51,7 +51,7 @@ def check_config(config: DictConfig, *, needs_dataset: bool = True) -> None:
     Raises:
         ConfigurationError: for the first error, prefixed with the config file that causes it.
     """
-    for group in GROUPS:
+    for group in GROUPS if config.get("repeat") is None else (*GROUPS, "repeat"):
         if group not in config:
             raise ConfigurationError(
                 f"the config has no group '{group}': add '- {group}: <option>' to the defaults in "

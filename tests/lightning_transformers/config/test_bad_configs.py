@@ -144,6 +144,10 @@ def test_mistake_that_hydra_finds(typed: str, line: str) -> None:
         (f"{SAMPLE} {TASK} +task.model_data_kwargs.a=1", "is now +backbone.config.a=1"),
         (f"{SAMPLE} {TASK} optimizer=admw", "optimizer=admw: no such option (did you mean 'ada"),
         (f"{TASK} hydra.run.dir=${{foo}}", "hydra.run.dir: Interpolation key 'foo' not found"),
+        (
+            f"{SAMPLE} {TASK} repeat=5",
+            "repeat=5 is not a mapping: choose an option of the gr",
+        ),
         (f"{SAMPLE} {TASK} repeat.seeds=1", "repeat.seeds=1 is not an integer of at least 2 or nu"),
         (f"{SAMPLE} {TASK} repeat.fold=3", "repeat has no key 'fold' (did you mean 'folds'?)"),
         (f"{SAMPLE} {TASK} ++repeat.fold=3", "'repeat.fold' is not a known key (did you mean"),

@@ -120,9 +120,11 @@ def metrics_of(folder: Path, last: Metrics) -> Metrics:
     run = RunFiles(folder)
     if not (best := run.manifest.get("best")):
         return last
-    monitor, saved, curves = best["monitor"], best["step"], run.curves
-    # The row of a validation has the step before that of its checkpoint.
-    step = max((at for at, _ in curves.get(monitor, []) if at <= saved), default=None)
+    monitor, curves = best["monitor"], run.curves
+    # Loggers count from 0, except in a validation after the last step.
+    steps = (best["step"] - 1, best["step"])
+    found = (at for at, value in curves.get(monitor, []) if at in steps and value == best["score"])
+    step = next(found, None)
     validated = {
         name: dict(points)[step]
         for name, points in curves.items()

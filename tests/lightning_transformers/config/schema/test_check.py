@@ -15,7 +15,7 @@ from lightning_transformers.config.checks import check_config
 from lightning_transformers.config.compose import compose
 from lightning_transformers.config.config_tree import PACKAGED_CONFIGS, keys_in_file
 from lightning_transformers.config.schema.check import SHIPPED
-from lightning_transformers.config.schema.keys import TopLevel, Training
+from lightning_transformers.config.schema.keys import Repeat, TopLevel, Training
 from lightning_transformers.config.schema.signatures import describe
 from tests.helpers.random_overrides import run_two_steps, vectors, wrong
 
@@ -33,7 +33,9 @@ def composed() -> DictConfig:
 def test_keys_that_no_class_takes_are_those_of_the_config_files() -> None:
     top = keys_in_file(PACKAGED_CONFIGS / "config.yaml") - {"hydra", "local"}
     groups = {folder.name for folder in PACKAGED_CONFIGS.iterdir()}
-    assert describe(TopLevel).arguments.keys() == top - groups
+    assert describe(TopLevel).arguments.keys() == top - groups - {"repeat"}
+    repeat = OmegaConf.load(PACKAGED_CONFIGS / "config.yaml").repeat
+    assert describe(Repeat).arguments.keys() == repeat.keys()
     training = keys_in_file(PACKAGED_CONFIGS / "training/default.yaml")
     assert describe(Training).arguments.keys() == training
 

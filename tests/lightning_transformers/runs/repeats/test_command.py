@@ -75,7 +75,7 @@ def test_what_a_repeat_cannot_start_from_is_one_line(
 
 def test_the_metrics_of_a_run_are_those_of_its_best_checkpoint(tmp_path: Path) -> None:
     (tmp_path / "metrics.csv").write_text(
-        "step,train/loss,val/loss,val/f1\n0,,9,0.1\n3,,1.5,0.7\n3,0.2,,\n7,,2.5,0.9\n"
+        "step,train/loss,val/loss,val/f1\n0,,9,0.1\n3,,1.5,0.7\n3,0.2,,\n4,,2,0.8\n7,,2.5,0.9\n"
     )
     best = {"monitor": "val/loss", "mode": "min", "score": 1.5, "step": 4, "checkpoint": "b.ckpt"}
     keys = ("command", "directory", "config", "seeds", "versions", "machine", "training", "git")
