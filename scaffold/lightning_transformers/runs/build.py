@@ -20,7 +20,7 @@ from lightning_transformers.base.errors import ConfigurationError, joined
 from lightning_transformers.base.instantiation import instantiate
 from lightning_transformers.config.config_tree import to_dict
 from lightning_transformers.config.launcher import watch_ranks
-from lightning_transformers.config.targets import PACKAGE, locate
+from lightning_transformers.config.targets import locate
 from lightning_transformers.runs.monitors import callbacks_with_modes
 from lightning_transformers.training.checkpoint import TRAINING_KEYS, read_checkpoint
 from lightning_transformers.training.formulas import FORMULAS, recorded_formulas
@@ -359,8 +359,8 @@ def task_hyperparameters(
 ) -> dict[str, Any]:
     """Return the hyperparameters with which `cls` is built from a checkpoint.
 
-    The `backbone` among them is a dict, missing if a class of the project sets it itself. If the
-    checkpoint is of a class of a project, a class of the package gets those of its base.
+    The `backbone` among them is a dict, missing if a class of the project sets it itself. The base
+    of a project's class gets the values with which it built the model.
 
     Args:
         cls: the class of the task.
@@ -369,11 +369,11 @@ def task_hyperparameters(
         attn_implementation: the attention.
         directory: the folder.
     """
-    from lightning_transformers.training.checkpoint_identity import recorded_class
+    from lightning_transformers.training.checkpoint_identity import path_of, recorded_class
 
     recorded = dict(content.get(cls.CHECKPOINT_HYPER_PARAMS_KEY, {}))
     record = recorded_class(content, "task")
-    if record and cls.__module__.startswith(PACKAGE):
+    if record and record["base"] == path_of(cls):
         recorded |= record["values"]
         for name in record["hyperparameters"]:
             recorded.pop(name, None)

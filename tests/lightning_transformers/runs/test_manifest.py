@@ -56,7 +56,7 @@ def test_a_run_is_recorded(project: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert config.dataset.revision == "hunter2"
     assert "hunter2" not in file.read_text() + (project / "run/config.yaml").read_text()
     manifest = read_manifest(file)
-    outcome = {"status", "reason", "best", "loggers", "metrics"}
+    outcome = {"status", "reason", "best", "loggers", "metrics", "changed"}
     assert manifest.keys() == {*REQUIRED_KEYS, *outcome}
     assert manifest["metrics"] == metrics, "with all their digits"
     assert manifest["directory"] == str(project)

@@ -67,6 +67,7 @@ def test_a_fit_before_the_first_validation(
     assert (manifest["status"], manifest["reason"]) == ("finished", "trainer.max_steps=3 reached")
     assert manifest["best"] == {
         "monitor": "val/accuracy",
+        "mode": "max",
         "score": metrics["val/accuracy"],
         "step": 3,
         "checkpoint": "checkpoints/best.ckpt",
