@@ -6,13 +6,17 @@ import signal
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import yaml
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from lightning_transformers.base.errors import ConfigurationError
-from lightning_transformers.config.compose import compose
+from lightning_transformers.config import job
+from lightning_transformers.config.compose import compose, normalize_overrides
+from lightning_transformers.runs.outcome import next_command
 from lightning_transformers.runs.repeats.command import metrics_of, parts_of, score_from_config
 from lightning_transformers.sweeps import TRIAL
 from lightning_transformers.task.nlp.text_classification import TextClassificationTransformer
@@ -142,6 +146,30 @@ def test_a_killed_repeat_continues_and_equals_one_that_was_not(
     assert score == score_from_config(config_of(*words, "training.run_dir=outputs/whole"))
     assert ended == [0, 0]
     assert table_in(Path("outputs/run")) == table_in(Path("outputs/whole"))
+
+
+def test_the_next_command_of_an_interrupted_part_resumes_the_whole(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["task=nlp/mine", "repeat.seeds=2"]
+    monkeypatch.setattr(HydraConfig.instance(), "cfg", {})
+    hydra = SimpleNamespace(overrides=SimpleNamespace(task=words))
+    monkeypatch.setattr(HydraConfig, "get", lambda: hydra)
+    monkeypatch.setattr(sys, "argv", ["train.py"])
+    part = project / "mine/seed-1"
+    (part / "checkpoints").mkdir(parents=True)
+    (part / "checkpoints/last.ckpt").touch()
+    monkeypatch.setattr(job, "newest_checkpoint", lambda folder: [*folder.glob("*.ckpt")])
+    manifest: Any = {"status": "interrupted"}
+    expected = f"python train.py {' '.join(words)} hydra.run.dir=mine resume=auto"
+    assert next_command(manifest, part) == expected
+    assert job.interrupt_message(project / "mine").endswith("resume=auto hydra.run.dir=mine")
+
+
+def test_an_older_project_has_no_keys_of_a_repeat(project: Path) -> None:
+    (project / "config.yaml").write_text("resume: null\n")
+    assert normalize_overrides(["repeat.seeds=2"], project) == ["++repeat.seeds=2"]
+    assert normalize_overrides(["repeat.seeds=2"]) == ["repeat.seeds=2"]
 
 
 def test_a_mistake_in_the_data_leaves_nothing_behind(project: Path, run: Run) -> None:
