@@ -226,10 +226,12 @@ def restore(
     from lightning_transformers.training.former_checkpoint import is_former
 
     path = checkpoint_path(config)
-    if path is None or is_former(path):
+    if path is None:
         data = build_data(config)
         check_files(data, splits)
-        return restore_former(config, path) if path else (build_model(config, data), data)
+        return build_model(config, data), data
+    if is_former(path):
+        return restore_former(config, path, splits)
     cls = task_class(config)
     trusted = bool(config.backbone.get("trust_remote_code"))
     attention = config.backbone.get("attn_implementation")
@@ -244,7 +246,9 @@ def restore(
     return load_checkpoint(cls, path, trusted, attention, **stated), data
 
 
-def restore_former(config: DictConfig, path: str) -> tuple[TaskTransformer, TransformerDataModule]:
+def restore_former(
+    config: DictConfig, path: str, splits: Iterable[str]
+) -> tuple[TaskTransformer, TransformerDataModule]:
     """Return the task and the data of a config, with weights that lightning-transformers trained.
 
     Only tensors are read from the checkpoint, and its backbone's name if the command line sets
@@ -253,9 +257,11 @@ def restore_former(config: DictConfig, path: str) -> tuple[TaskTransformer, Tran
     Args:
         config: the composed config.
         path: a checkpoint for which `is_former` holds.
+        splits: as in `restore`.
 
     Raises:
-        ConfigurationError: if the file has no weights, or they do not fit the backbone.
+        ConfigurationError: if a file is missing, or the checkpoint has no weights, or they do not
+            fit the backbone.
     """
     from lightning_transformers.models.backbone import load_state
     from lightning_transformers.training.former_checkpoint import read_weights, recorded_name
@@ -269,6 +275,7 @@ def restore_former(config: DictConfig, path: str) -> tuple[TaskTransformer, Tran
     for key, value in values.items():
         OmegaConf.update(config, f"backbone.{key}", value, force_add=True)
     data = build_data(config)
+    check_files(data, splits)
     model = build_model(config, data).model
     now = model.state_dict()
     rows = {n: len(w) for n, w in weights.items() if n in now and w.shape != now[n].shape}

@@ -119,6 +119,7 @@ def records_loss_count(step: Method) -> Method:
 
     Args:
         step: returns a `Loss`, or a tuple that starts with one; other results are not recorded.
+            It then raises ConfigurationError if the loss is not a scalar.
     """
 
     @wraps(step)
@@ -126,6 +127,12 @@ def records_loss_count(step: Method) -> Method:
         found = step(task, *arguments, **kwargs)
         loss = found[0] if isinstance(found, tuple) else found
         if isinstance(loss, Loss):
+            for tensor in (loss.total, loss.count):
+                if tensor.ndim:
+                    raise ConfigurationError(
+                        f"{type(task).__name__}.{step.__name__} returns a loss of shape "
+                        f"{tuple(tensor.shape)}, not a scalar: sum it over the examples"
+                    )
             task.weighting.count = loss.count.detach()
         return found
 

@@ -35,7 +35,9 @@ def options(group: str) -> list[str]:
     return sorted(n for n in names if n.split("/")[-1] != "default" and "deepspeed" not in n)
 
 
-TASKS, OPTIMIZERS, SCHEDULERS = options("task"), options("optimizer"), options("scheduler")
+TASKS, OPTIMIZERS = options("task"), options("optimizer")
+SCHEDULERS = [name for name in options("scheduler") if name != "reduce_on_plateau"]
+"""Those that step with the optimizer; the other one steps after a validation of a fit."""
 
 
 @cache
