@@ -19,7 +19,7 @@ from lightning_transformers.base.run_log import is_for_console
 from lightning_transformers.config.error_messages import user_error
 from lightning_transformers.config.exit_status import USER_ERROR, is_interrupt, print_error
 from lightning_transformers.config.launcher import is_rank_zero, is_torchrun, share_job
-from lightning_transformers.config.tracebacks import print_folded
+from lightning_transformers.config.tracebacks import print_folded, print_place_of_frames
 from lightning_transformers.training.checkpoint import newest_checkpoint
 
 
@@ -84,7 +84,7 @@ class Job:
             return
         log = Path(job.runtime.output_dir, f"{job.job.name}.log")
         if log.is_file():
-            error.add_note(f"All frames: {os.path.relpath(log)}")
+            print_place_of_frames(log)
         if is_torchrun():
             print_folded(type(error), error, error.__traceback__)
             sys.exit(1)

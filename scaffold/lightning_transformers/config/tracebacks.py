@@ -21,6 +21,11 @@ def print_folded(
     print("".join(folded(error)), end="", file=sys.stderr)
 
 
+def print_place_of_frames(log: Path) -> None:
+    """Print which log has all frames, above the traceback, whose last line remains the error."""
+    print(f"all frames of this error: {os.path.relpath(log)}", file=sys.stderr)
+
+
 def folded(error: BaseException) -> Iterator[str]:
     """Yield the lines of a traceback, with frames of installed packages folded to a line.
 

@@ -16,6 +16,7 @@ from lightning_transformers.config.compose import find_config_dir
 from lightning_transformers.config.error_messages import user_error
 from lightning_transformers.config.exit_status import LineParser, exit_on_error
 from lightning_transformers.config.launcher import is_rank_zero
+from lightning_transformers.config.tracebacks import print_place_of_frames
 
 DESCRIPTION = (
     "Repeat a run with the config in its folder, and compare the metrics bit for bit. Differences "
@@ -43,9 +44,10 @@ def run_command(script: str | None) -> None:
             with logged_to(log) if is_rank_zero() else nullcontext():
                 status = repeat(folder, into, directory, script)
         except Exception as error:
-            if user_error(error) and is_rank_zero():
+            if not user_error(error):
+                print_place_of_frames(log)
+            elif is_rank_zero():
                 discard_if_empty(into, log.name)
-            error.add_note(f"All frames: {log}")
             raise
     sys.exit(status)
 
