@@ -90,6 +90,7 @@ EXCLUDED_OF_DATA = {
     "processor_to_export": "follows from the hyperparameters",
     "read_options": "follows from the hyperparameters",
     "reader": "follows from the hyperparameters",
+    "stratified_column": "follows from the hyperparameters",
     "required_columns": "follows from the hyperparameters",
     "require_columns": "for subclasses to call",
     "urls_of": "follows from the hyperparameters",
