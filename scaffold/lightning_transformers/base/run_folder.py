@@ -116,10 +116,7 @@ def archive_former_run(folder: Path, start: str | None = None) -> None:
         return
     former = free_name(folder / "former")
     (former / CHECKPOINTS).mkdir(parents=True)
-    for path in (
-        *found,
-        *(folder / name for name in (CONFIG, PREDICTIONS, REPORT, PICTURES)),
-    ):
+    for path in (*found, *(folder / name for name in (CONFIG, PREDICTIONS, REPORT, PICTURES))):
         place = former / path.relative_to(folder)
         if start and Path(start).resolve().is_relative_to(path.resolve()):
             (shutil.copytree if path.is_dir() else shutil.copy2)(path, place)

@@ -59,9 +59,9 @@ def _normalized(override: str, known: frozenset[str], own: frozenset[str]) -> st
     if name not in known or not equals:
         return override
     if name == "x" and not QUOTED_OR_NESTED.fullmatch(value):
-        value = _quoted(value)
+        value = quoted(value)
     if name in ("checkpoint_path", "export_dir"):
-        value = ",".join(p if PLAIN.fullmatch(p) else _quoted(p) for p in value.split(","))
+        value = ",".join(p if PLAIN.fullmatch(p) else quoted(p) for p in value.split(","))
     if name in ("callbacks", "logger") and value == "[]":
         value = "none"
     is_group = (PACKAGED_CONFIGS / name).is_dir()
@@ -69,7 +69,8 @@ def _normalized(override: str, known: frozenset[str], own: frozenset[str]) -> st
     return f"{plus}{name}={value}"
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """Return a text, which may contain anything, as a value of an override."""
     # Inside Hydra's quotes a backslash escapes only a quote, `${` and the end of the string.
     escaped = re.sub(r'(\\*)("|\$\{)', r"\1\1\\\2", text)
     doubled = text[len(text.rstrip("\\")) :]

@@ -97,9 +97,8 @@ def load(
         config = read_config(folder / CONFIG)
         project, directory = enter_project(folder)
     else:
-        targets = content.get(CLASS), of_data and of_data["name"]
-        named = ({"_target_": target} for target in targets)
-        config = OmegaConf.create(dict(zip(("task", "dataset"), named, strict=True)))
+        dataset = {"_target_": of_data["name"]} if of_data else {}
+        config = OmegaConf.create({"task": {"_target_": content.get(CLASS)}, "dataset": dataset})
         project, directory = None, Path()
     if task_class is None:
         target = of_task["base"] if of_task and base_class else config.task._target_

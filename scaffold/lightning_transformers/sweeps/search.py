@@ -17,6 +17,7 @@ from optuna.trial import FrozenTrial
 
 from lightning_transformers.base.atomic import write_atomically
 from lightning_transformers.base.errors import ConfigurationError, joined, suggestion
+from lightning_transformers.config.compose import quoted
 from lightning_transformers.sweeps import TRIAL
 from lightning_transformers.sweeps.space import overrides, split_overrides
 from lightning_transformers.sweeps.study import PRUNERS, SAMPLERS, Direction, Study, Trial
@@ -197,12 +198,6 @@ def _selected(config: DictConfig) -> tuple[str, Direction]:
     if mode == AUTO:
         mode = mode_of(checkpoint.monitor, "callbacks.checkpoint", {})
     return checkpoint.monitor, DIRECTIONS[mode]
-
-
-def quoted(text: str) -> str:
-    """Return a text as a value of an override."""
-    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"
 
 
 def _check(name: str, value: str | None, known: Iterable[str | None]) -> None:

@@ -1,5 +1,6 @@
 """`-m hydra/sweeper=optuna`: the command runs trials, names the best, and continues."""
 
+import json
 import re
 import signal
 import subprocess
@@ -9,7 +10,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from hydra.core.override_parser.overrides_parser import OverridesParser
 
+from lightning_transformers.config.compose import quoted
 from tests.conftest import Run
 from tests.helpers.projects import new_task
 from tests.helpers.studies import facts
@@ -62,6 +65,14 @@ def test_a_sweep_names_the_best_values_as_yaml_and_as_a_command(folder: Path, ru
     again = run(*SWEEP, *words, "optimizer.lr=0.01")
     assert "Launching" not in again.stdout
     assert again.stdout.splitlines()[-4:-2] == [counted, first]
+
+
+@pytest.mark.parametrize("folder_name", ["plain", "Grüße", "it's", 'a "b" \\ c', "${home}"])
+def test_any_folder_reaches_the_trial(folder_name: str) -> None:
+    text = json.dumps({"folder": folder_name})
+    parsed = OverridesParser.create().parse_override(f"+hydra.job.env_set.TRIAL={quoted(text)}")
+    value = str(parsed.value()).replace("\\${", "${")  # escaped until OmegaConf resolves it
+    assert json.loads(value) == {"folder": folder_name}
 
 
 @pytest.mark.parametrize(

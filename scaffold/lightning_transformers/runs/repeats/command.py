@@ -37,7 +37,7 @@ def score_from_config(config: DictConfig) -> float | None:
         with run_lock(folder_of(config)) if is_rank_zero() else nullcontext():
             return repeat(folder_of(config), parts)
     train_and_record(config)
-    _, score = best_of(folder_of(config))
+    _, score = recorded_best(folder_of(config))
     return score
 
 
@@ -102,7 +102,7 @@ def repeat(folder: Path, parts: Mapping[str, DictConfig]) -> float | None:
         return None
     summary = Summary({name: metrics_of(folder / name, last[name]) for name in parts})
     summary.write(folder)
-    monitor, _ = best_of(folder / next(iter(parts)))
+    monitor, _ = recorded_best(folder / next(iter(parts)))
     for line in summary.lines(monitor, folder):
         report(line)
     return summary.mean(monitor) if monitor else None
@@ -134,7 +134,7 @@ def metrics_of(folder: Path, last: Metrics) -> Metrics:
     return {monitor: best["score"], **validated, **tested}
 
 
-def best_of(folder: Path) -> tuple[str | None, float | None]:
+def recorded_best(folder: Path) -> tuple[str | None, float | None]:
     """Return the metric that selects the best checkpoint of a run, and its value there."""
     file = folder / MANIFEST
     best = read_manifest(file).get("best") if file.is_file() else None

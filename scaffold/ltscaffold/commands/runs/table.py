@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -34,7 +34,7 @@ class Run:
     folder: Path
     status: str
     manifest: Mapping[str, Any]
-    overrides: Mapping[str, str] = field(default_factory=dict)
+    overrides: Mapping[str, str]
 
     @property
     def best(self) -> Mapping[str, Any]:
