@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -38,6 +38,14 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 def pytest_xdist_auto_num_workers() -> int:
     """Return three workers for two cores: a third of the time, a worker waits for a command."""
     return (os.cpu_count() or 1) * 3 // 2
+
+
+@pytest.fixture(autouse=True)
+def no_former_run() -> Iterator[None]:
+    """Forget Hydra's run after a test: a later one would read its paths from that run's folder."""
+    yield
+    if module := sys.modules.get("hydra.core.hydra_config"):
+        module.HydraConfig.instance().cfg = None
 
 
 @pytest.fixture
