@@ -19,7 +19,13 @@ from lightning_transformers.core.former_forms import accepts_stage, warn_of_form
 from lightning_transformers.core.loaders import DataLoaders
 from lightning_transformers.data.cache import fingerprint
 from lightning_transformers.data.cleaning import clean_columns
-from lightning_transformers.data.complete import Check, complete_rows, complete_stream, located
+from lightning_transformers.data.complete import (
+    Check,
+    call_on_stream,
+    complete_rows,
+    complete_stream,
+    located,
+)
 from lightning_transformers.data.loading import (
     SPLITS,
     AnyDataset,
@@ -136,6 +142,8 @@ class TransformerDataModule(DataLoaders):
         self.formulas = FORMULAS
         """Version of the run's formulas, likewise."""
         self.dataset: DatasetDict | None = None
+        self.raw_streams: dict[str, IterableDataset] = {}
+        """The streams from `load_dataset`, cleaned, with the place of each row, by split."""
         self.notices = Notices()
 
     # -- from raw rows to examples
@@ -428,6 +436,8 @@ class TransformerDataModule(DataLoaders):
             "fn_kwargs": arguments,
         }
         if isinstance(rows, IterableDataset):
+            if raw := self.raw_streams.get(split):
+                function = partial(call_on_stream, function=function, split=split, raw=raw)
             return rows.map(function, **common)
         # Local rank 0 has just filled the cache for the others.
         others = self.trainer is not None and self.trainer.local_rank > 0
@@ -487,6 +497,7 @@ class TransformerDataModule(DataLoaders):
         checks = {} if split == "predict" else self.required_columns(split, rows)
         if isinstance(rows, Dataset):
             return complete_rows(split, rows, checks, self.on_bad_row)
+        self.raw_streams[split] = rows
         return complete_stream(split, rows, checks, self.on_bad_row, not self._cleans)
 
     def _cleaned(self, split: str, rows: AnyDataset) -> AnyDataset:
