@@ -7,7 +7,7 @@ from pathlib import Path
 from datasets import ClassLabel, Dataset, Features, Image
 from datasets.packaged_modules.imagefolder.imagefolder import ImageFolder
 
-from lightning_transformers.base.digests import state_of
+from lightning_transformers.base.digests import digest_of_file
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.data.cache import digest_of
 from lightning_transformers.data.reading.copies import Copies, system_of
@@ -139,6 +139,6 @@ def read_metadata(
 
 
 def digest_of_images(rows: Dataset, images: Sequence[str | Path | None]) -> str:
-    """Return a cache key of rows that changes with each replaced image."""
-    states = [(str(i), state_of(i)) for i in images if i is not None and os.path.isfile(i)]
-    return digest_of([rows._fingerprint, states])
+    """Return a cache key of rows with the paths and the content of their images."""
+    found = [[str(i), digest_of_file(i)] for i in images if i is not None and os.path.isfile(i)]
+    return digest_of([rows._fingerprint, found])

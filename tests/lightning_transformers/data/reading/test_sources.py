@@ -1,5 +1,6 @@
 """Names of files: home folder, splits in a folder, images in folders."""
 
+import os
 import re
 import shutil
 from pathlib import Path
@@ -110,8 +111,9 @@ def test_images_in_a_folder(project: Path) -> None:
 
     labels, before = read()
     assert labels == [0, 1]
+    os.utime("images/b/1.png")
     assert read()[1] == before
-    paint("images/b/1.png")
+    paint("images/b/1.png", "images/b/1.png")
     assert read()[1] != before
     assert origins("train", "images", True, COPIES) == [str(project.resolve() / "images")]
 
