@@ -79,6 +79,7 @@ def test_multirun_reaches_its_tests_and_ends(project: Path, run: Run) -> None:
     assert not (project / "outputs").exists()
 
 
+@pytest.mark.slow
 def test_multirun_of_torchrun_has_one_run_folder_and_one_log_a_job(project: Path, run: Run) -> None:
     """It ends with the first job that fails, here of a mistake that both processes find."""
     new_task(project, "mine", "language_modeling", recipes=["freeze_backbone"])
