@@ -42,6 +42,7 @@ def test_random_weights_do_not_learn_in_a_few_steps(tmp_path: Path) -> None:
     assert accuracy(tmp_path, random_weights=True) < 0.3
 
 
+@pytest.mark.slow
 def test_learning_rates_of_zero_learn_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
