@@ -1,4 +1,4 @@
-"""`task.freeze_epochs` on two ranks; started by `test_freeze_keys.py`.
+"""`task.freeze_epochs` on two ranks; started by `test_freezing.py`.
 
 Each rank writes its weights after each epoch to the file that the argument and its number name.
 """
