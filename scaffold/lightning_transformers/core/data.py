@@ -366,12 +366,12 @@ class TransformerDataModule(RawInputs):
             "batched": True,
             "batch_size": rows_at_once,
             "remove_columns": [] if keep_columns else rows.column_names or column_names(rows),
-            "fn_kwargs": arguments,
         }
         if isinstance(rows, IterableDataset):
+            call = partial(function, **arguments)
             if raw := self.raw_streams.get(split):
-                function = partial(call_on_stream, function=function, split=split, raw=raw)
-            return rows.map(function, **common)
+                call = partial(call_on_stream, function=call, split=split, raw=raw)
+            return rows.map(call, **common)
         # Local rank 0 has just filled the cache for the others.
         others = self.trainer is not None and self.trainer.local_rank > 0
         workers = self.preprocessing_num_workers  # part of the key: each processes its own shard
@@ -383,6 +383,7 @@ class TransformerDataModule(RawInputs):
             return rows.map(
                 function,
                 **common,
+                fn_kwargs=arguments,
                 new_fingerprint=name,
                 cache_file_name=self.reader.cache_file(name) if in_memory else None,
                 num_proc=workers,

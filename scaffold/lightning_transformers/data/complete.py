@@ -186,10 +186,9 @@ def row_of(columns: Any, number: int) -> Any:
 def call_on_stream(
     columns: Any,
     *,
-    function: Callable[..., object],
+    function: Callable[[Any], object],
     split: str,
     raw: IterableDataset,
-    **arguments: object,
 ) -> object:
     """Return the result of a function on rows of a stream; an error names the place of its row.
 
@@ -199,15 +198,14 @@ def call_on_stream(
         split: name of the split.
         raw: the rows of the split as they were read, with `FILE` and `LINE` if these are known.
             They are read again after an error, until one has the values of the row.
-        arguments: keyword arguments of the function.
 
     Raises:
         ConfigurationError: if the function does.
     """
     try:
-        return function(columns, **arguments)
+        return function(columns)
     except ConfigurationError as error:
-        if cause := first_cause(partial(function, **arguments), columns):
+        if cause := first_cause(function, columns):
             row = row_of(columns, cause[0])
             values = row.to_pydict() if isinstance(row, pa.Table) else row
             if place := place_in_stream(split, raw, {k: part for k, (part,) in values.items()}):
