@@ -1,6 +1,7 @@
 """The dataloaders of a data module: shuffled, resumable, each row on one rank."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -23,6 +24,7 @@ from lightning_transformers.data.dataloaders import (
     require_single_process,
 )
 from lightning_transformers.data.loading import AnyDataset
+from lightning_transformers.data.sampling.order import Order, epoch_order
 from lightning_transformers.training.resume import batches_done, epochs_done
 from lightning_transformers.training.trainer_fields import fields
 
@@ -36,6 +38,7 @@ class DataLoaders(LightningDataModule):
     batch_size: int
     num_workers: int
     seed: int
+    formulas: int
     dataset: DatasetDict | None
 
     @property
@@ -60,9 +63,9 @@ class DataLoaders(LightningDataModule):
                 rows, sampler=InOrderSampler(rows, self.batch_size, self._batches_done)
             )
         replicas = (self.trainer and self.trainer.distributed_sampler_kwargs) or {}
-        sampler = EpochSampler(
-            rows, self.batch_size, self.seed, self._epoch, self._batches_done, **replicas
-        )
+        order = partial(self._order, rows)
+        progress = (self._epoch, self._batches_done)
+        sampler = EpochSampler(rows, self.batch_size, self.seed, order, *progress, **replicas)
         collate_rows = SeededCollate(self.collate_fn)
         return self._dataloader(SeededDataset(rows), sampler=sampler, collate_fn=collate_rows)
 
@@ -122,6 +125,9 @@ class DataLoaders(LightningDataModule):
             "generator": torch.Generator().manual_seed(self.seed),
         }
         return loader(rows, **common | kwargs)
+
+    def _order(self, rows: Dataset, epoch: int) -> Order:
+        return epoch_order(len(rows), self.seed, epoch, self.formulas)
 
     def _epoch(self) -> int:
         return epochs_done(self.trainer)

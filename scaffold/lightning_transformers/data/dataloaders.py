@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader, DistributedSampler, SequentialSampler
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.seeding import seed_of, temporary_seed
 from lightning_transformers.base.types import Batch
+from lightning_transformers.data.sampling.order import Order
 
 Examples = Sequence[dict[str, Any]]
 Collate = Callable[[Examples], Batch]
@@ -88,7 +89,8 @@ class EpochSampler(DistributedSampler[SeededIndex]):
     Args:
         rows: the dataset.
         batch_size: batch size per rank.
-        seed: seed of the order.
+        seed: seed of the random numbers of a batch.
+        order: returns the order of an epoch.
         epoch: returns the current epoch.
         done: returns the number of batches that a resumed epoch has already processed.
         num_replicas: number of ranks.
@@ -103,6 +105,7 @@ class EpochSampler(DistributedSampler[SeededIndex]):
         rows: Dataset,
         batch_size: int,
         seed: int,
+        order: Callable[[int], Order],
         epoch: Callable[[], int],
         done: Callable[[], int],
         num_replicas: int = 1,
@@ -111,31 +114,34 @@ class EpochSampler(DistributedSampler[SeededIndex]):
         require_rows(len(rows), num_replicas, "train")
         super().__init__(cast(Any, rows), num_replicas, rank, seed=seed)
         self.batch_size = batch_size
+        self.order = order
         self.epoch_of_run = epoch
         self.done = done
         self.rows = len(rows)
         fewest = self.rows // num_replicas
-        used = self.rows if fewest % batch_size else fewest * num_replicas
-        self.num_samples = len(range(rank, used, num_replicas))
+        self.used = self.rows if fewest % batch_size else fewest * num_replicas
+        self.num_samples = len(range(rank, self.used, num_replicas))
 
     def __iter__(self) -> Iterator[SeededIndex]:
         """Return an iterator over the remaining row indices of the epoch."""
-        epoch = self.epoch_of_run()
-        mine = self.order(epoch, self.rank)[: self.num_samples]
-        remaining = range(self.done() * self.batch_size, self.num_samples)
-        return iter([self._row(mine, at, epoch) for at in remaining])
+        epoch, done = self.epoch_of_run(), self.done()
+        order = self.order(epoch)
+        for batch in range(done, math.ceil(self.num_samples / self.batch_size)):
+            first, *others = map(SeededIndex, self.batch(order, batch, self.rank))
+            first.seed = seed_of(self.seed, epoch, self.rank, batch * self.batch_size)
+            yield from (first, *others)
 
-    def order(self, epoch: int, rank: int) -> list[int]:
-        """Return the row indices of an epoch on a rank."""
-        generator = torch.Generator().manual_seed(seed_of(self.seed, epoch))
-        order: list[int] = torch.randperm(self.rows, generator=generator).tolist()
-        return order[rank :: self.num_replicas]
+    def batch(self, order: Order, number: int, rank: int) -> list[int]:
+        """Return the row indices of a batch.
 
-    def _row(self, mine: list[int], position: int, epoch: int) -> SeededIndex:
-        row = SeededIndex(mine[position])
-        if position % self.batch_size == 0:
-            row.seed = seed_of(self.seed, epoch, self.rank, position)
-        return row
+        Args:
+            order: the order of its epoch.
+            number: number of the batch in the epoch.
+            rank: the rank that has the batch.
+        """
+        start = number * self.batch_size * self.num_replicas
+        stop = min(start + self.batch_size * self.num_replicas, self.used)
+        return order[start + rank : stop : self.num_replicas]
 
 
 class InOrderSampler(SequentialSampler):

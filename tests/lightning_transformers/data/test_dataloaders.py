@@ -2,6 +2,8 @@
 
 import math
 import random
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,9 @@ from lightning_transformers.data.dataloaders import (
     batches_per_process,
 )
 from lightning_transformers.data.loading import AnyDataset
+from lightning_transformers.data.sampling.order import Order, epoch_order
 from lightning_transformers.task.nlp.language_modeling import LanguageModelingDataModule
+from lightning_transformers.training.formulas import FORMULAS
 from tests.helpers.language_modeling import TOKENIZER, model, sample, trainer
 
 sizes = {"rows": st.integers(1, 200), "processes": st.integers(1, 4), "batch": st.integers(1, 9)}
@@ -30,7 +34,13 @@ sizes = {"rows": st.integers(1, 200), "processes": st.integers(1, 4), "batch": s
 
 def indices(rows: int, batch: int, epoch: int = 0, done: int = 0, **process: int) -> list[int]:
     data = Dataset.from_dict({"x": list(range(rows))})
-    return list(EpochSampler(data, batch, 0, lambda: epoch, lambda: done, **process))
+    return list(
+        EpochSampler(data, batch, 0, shuffled(rows), lambda: epoch, lambda: done, **process)
+    )
+
+
+def shuffled(rows: int) -> Callable[[int], Order]:
+    return partial(epoch_order, rows, 0, formulas=FORMULAS)
 
 
 @settings(deadline=None)
@@ -66,7 +76,7 @@ def test_random_numbers_of_a_batch_are_the_same_in_workers_and_after_a_resume() 
     rows = Dataset.from_dict({"x": list(range(12))})
 
     def numbers(workers: int, done: int = 0) -> list[list[float]]:
-        sampler = EpochSampler(rows, 4, 0, lambda: 0, lambda: done)
+        sampler = EpochSampler(rows, 4, 0, shuffled(12), lambda: 0, lambda: done)
         loader = DataLoader(
             SeededDataset(rows),
             sampler=sampler,
