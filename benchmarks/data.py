@@ -7,14 +7,14 @@ import json
 import resource
 import sys
 import time
+from collections.abc import Callable
 from functools import partial
 
 from torch.utils.data import DataLoader, Dataset
 
 from benchmarks.measuring import in_turn, ratios, spread, trial, write
 from lightning_transformers.data.dataloaders import EpochSampler, SeededCollate, SeededDataset
-from lightning_transformers.data.sampling.order import epoch_order
-from lightning_transformers.training.formulas import FORMULAS
+from lightning_transformers.data.sampling.order import EpochOrder, Order, former_order
 
 TIMES = 3
 BATCH = 16
@@ -45,7 +45,9 @@ def measure(kind: str, size: int) -> None:
         loader: DataLoader[int] = DataLoader(rows, BATCH, shuffle=True)
     else:
         done = size // BATCH - 1 if kind == "resumed" else 0
-        order = partial(epoch_order, size, 0, formulas=2 if kind == "before" else FORMULAS)
+        order: Callable[[int], Order] = partial(EpochOrder, size, BATCH, None, 0)
+        if kind == "before":
+            order = partial(former_order, size, 0)
         sampler = EpochSampler(rows, BATCH, 0, order, lambda: 0, lambda: done)  # type: ignore[arg-type]
         loader = DataLoader(
             SeededDataset(rows), BATCH, sampler=sampler, collate_fn=SeededCollate(list)

@@ -36,9 +36,10 @@ from lightning_transformers.data.loading import (
 from lightning_transformers.data.notices import Notices
 from lightning_transformers.data.reading.copies import Copies
 from lightning_transformers.data.reading.dialect import ReadOptions, TextUnit
+from lightning_transformers.data.reading.names import FileNames, is_url
 from lightning_transformers.data.reading.reader import facts_on, with_places
 from lightning_transformers.data.reading.report import OnBadRow
-from lightning_transformers.data.reading.sources import FileNames, is_url, split_folders
+from lightning_transformers.data.reading.sources import split_folders
 from lightning_transformers.former_paths import warn_of_former_methods
 from lightning_transformers.training.formulas import FORMULAS
 
@@ -110,6 +111,8 @@ class TransformerDataModule(DataLoaders):
     """Read and process rows on demand instead of beforehand."""
     batch_size: PositiveInt = 16
     num_workers: Workers = 0
+    group_by_length: bool = True
+    """Shuffle rows such that those of a batch have similar lengths, which saves padding."""
     preprocessing_num_workers: Annotated[int, Field(gt=0, le=256)] | None = None
     load_from_cache_file: bool = True
     cache_dir: str | None = None
@@ -131,10 +134,9 @@ class TransformerDataModule(DataLoaders):
         set_hyperparameters(self, TransformerDataModule, hyperparameters)
         self.save_hyperparameters(hyperparameters_of(self, TransformerDataModule), logger=False)
         self.processor = processor
+        # `TaskTransformer.attach_data` sets the model's config and the version of the formulas.
         self.model_config: Any = None
-        """Config of the model, set by `TaskTransformer.attach_data`."""
         self.formulas = FORMULAS
-        """Version of the run's formulas, likewise."""
         self.dataset: DatasetDict | None = None
         self.notices = Notices()
 

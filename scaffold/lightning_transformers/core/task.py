@@ -359,6 +359,7 @@ class TaskTransformer(ConfiguredLoss, EvaluatedColumns, OptimizedModule):
         `configure_callbacks`, `predict` and `export` call this before any row is processed.
         """
         self.data, data.model_config, data.formulas = data, self.model.config, self.formulas
+        data.group_size = None  # in a resumed fit, that of the checkpoint
 
     # -- prediction and export
 

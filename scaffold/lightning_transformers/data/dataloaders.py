@@ -12,6 +12,7 @@ from typing import Any, cast
 import torch
 from datasets import Dataset, IterableDataset
 from pytorch_lightning import Trainer
+from pytorch_lightning.overrides.distributed import UnrepeatedDistributedSampler
 from torch.utils.data import DataLoader, DistributedSampler, SequentialSampler
 
 from lightning_transformers.base.errors import ConfigurationError
@@ -131,7 +132,7 @@ class EpochSampler(DistributedSampler[SeededIndex]):
             first.seed = seed_of(self.seed, epoch, self.rank, batch * self.batch_size)
             yield from (first, *others)
 
-    def batch(self, order: Order, number: int, rank: int) -> list[int]:
+    def batch(self, order: Order, number: int, rank: int) -> Sequence[int]:
         """Return the row indices of a batch.
 
         Args:
@@ -142,6 +143,29 @@ class EpochSampler(DistributedSampler[SeededIndex]):
         start = number * self.batch_size * self.num_replicas
         stop = min(start + self.batch_size * self.num_replicas, self.used)
         return order[start + rank : stop : self.num_replicas]
+
+
+class EvaluationSampler(UnrepeatedDistributedSampler):
+    """Samples the rows of one rank; with several ranks, each row is on exactly one.
+
+    Lightning's default sampler repeats rows, which metrics would count twice.
+
+    Args:
+        rows: the dataset.
+        order: the order of all rows.
+        num_replicas: number of ranks.
+        rank: this rank.
+    """
+
+    def __init__(self, rows: Dataset, order: Order, num_replicas: int = 1, rank: int = 0) -> None:
+        super().__init__(rows, num_replicas, rank, shuffle=False)
+        self.order = order
+
+    def __iter__(self) -> Iterator[Any]:
+        """Return an iterator over the row indices."""
+        part = 100 * self.num_replicas
+        for start in range(0, self.total_size, part):
+            yield from self.order[start + self.rank : start + part : self.num_replicas]
 
 
 class InOrderSampler(SequentialSampler):

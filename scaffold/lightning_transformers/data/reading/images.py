@@ -11,12 +11,11 @@ from lightning_transformers.base.digests import state_of
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.data.cache import digest_of
 from lightning_transformers.data.reading.copies import Copies
+from lightning_transformers.data.reading.names import FileNames, is_url
 from lightning_transformers.data.reading.sources import (
     FORMATS,
-    FileNames,
     Source,
     files_below,
-    is_url,
     is_zip,
     place_of,
     source_of,
