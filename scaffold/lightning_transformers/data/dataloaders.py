@@ -7,6 +7,7 @@ needs the same number of workers for that.
 import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from typing import Any, cast
 
 import torch
@@ -195,6 +196,8 @@ class SeededDataset(torch.utils.data.Dataset[object]):
 
     def __init__(self, rows: Any) -> None:
         self.rows = rows
+        # Seeding takes longer than reading the rows of a small batch.
+        self.is_random = not isinstance(rows, Dataset) or rows.format["type"] == "custom"
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -202,10 +205,10 @@ class SeededDataset(torch.utils.data.Dataset[object]):
     def __getitems__(self, indices: list[SeededIndex]) -> tuple[int, Examples]:
         """Return the seed and the examples of a batch, read with random numbers of that seed.
 
-        So random transforms of the dataset depend on the batch alone.
+        So random transforms of the dataset (`with_transform`) depend on the batch alone.
         """
         seed, places = indices[0].seed, [int(index) for index in indices]
-        with temporary_seed(seed_of(seed, "rows")):
+        with temporary_seed(seed_of(seed, "rows")) if self.is_random else nullcontext():
             if hasattr(self.rows, "__getitems__"):
                 return seed, self.rows.__getitems__(places)
             return seed, [self.rows[place] for place in places]

@@ -3,6 +3,7 @@
 import math
 import random
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,12 @@ from torch.utils.data import DataLoader
 
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.seeding import temporary_seed
+from lightning_transformers.data import dataloaders
 from lightning_transformers.data.dataloaders import (
     EpochSampler,
     SeededCollate,
     SeededDataset,
+    SeededIndex,
     batches_per_process,
 )
 from lightning_transformers.data.loading import AnyDataset
@@ -107,6 +110,25 @@ def test_seeding_for_a_while_leaves_the_random_state_alone() -> None:
     with temporary_seed(7):
         within = draw()
     assert draw() == expected != within
+
+
+def test_only_rows_with_a_transform_are_read_with_random_numbers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seeds: list[int] = []
+
+    def seeded(seed: int) -> AbstractContextManager[None]:
+        seeds.append(seed)
+        return temporary_seed(seed)
+
+    monkeypatch.setattr(dataloaders, "temporary_seed", seeded)
+    rows = Dataset.from_dict({"x": [1, 2]})
+    transformed = rows.with_transform(lambda row: {"x": [random.random() for _ in row["x"]]})
+    index = SeededIndex(0)
+    index.seed = 5
+    read = [SeededDataset(each).__getitems__([index]) for each in (rows, transformed, transformed)]
+    assert len(seeds) == 2
+    assert read[1] == read[2] != read[0]
 
 
 def test_no_rows_are_an_error_too() -> None:
