@@ -134,8 +134,7 @@ class TransformerDataModule(DataLoaders):
         set_hyperparameters(self, TransformerDataModule, hyperparameters)
         self.save_hyperparameters(hyperparameters_of(self, TransformerDataModule), logger=False)
         self.processor = processor
-        # `TaskTransformer.attach_data` sets the model's config and the version of the formulas.
-        self.model_config: Any = None
+        self.model_config: Any = None  # `attach_data` of the task sets it, and `formulas`
         self.formulas = FORMULAS
         self.dataset: DatasetDict | None = None
         self.notices = Notices()

@@ -65,6 +65,8 @@ class ExactnessCallback(Callback):
             ConfigurationError: if the tokenizer has more tokens than the embedding has rows.
         """
         replace_checkpoint_io(trainer, SafeCheckpointIO())
+        if isinstance(self.task.data, DataLoaders):
+            self.task.data.group_size = None  # in a resumed fit, that of the checkpoint
         tokenizer = getattr(fields(trainer).datamodule, "tokenizer", None)
         if not isinstance(tokenizer, PreTrainedTokenizerBase):
             return
@@ -189,6 +191,7 @@ class ExactnessCallback(Callback):
             self.task.formulas = formulas
             if self.task.data is not None:
                 self.task.attach_data(self.task.data)
+            if isinstance(self.task.data, DataLoaders):
                 self.task.data.group_size = checkpoint.get(GROUP_SIZE)
             self.resumed = checkpoint.get(resume.KEY)
             if self.resumed is not None:  # some strategies load after on_fit_start
