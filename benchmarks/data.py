@@ -16,7 +16,7 @@ from benchmarks.measuring import in_turn, ratios, spread, trial, write
 from lightning_transformers.data.dataloaders import EpochSampler, SeededCollate, SeededDataset
 from lightning_transformers.data.sampling.order import EpochOrder, Order, former_order
 
-TIMES = 3
+TIMES = 2
 BATCH = 16
 TEXT = """
 Rows of numbers, 16 a batch, without workers. Seconds are CPU, memory is the growth of the peak.

@@ -1,4 +1,4 @@
-"""What the benchmarks share: trials in processes of their own, in turn, and a table in Markdown."""
+"""The common part of benchmarks: trials in their own processes, in turn, and a Markdown table."""
 
 import json
 import os
