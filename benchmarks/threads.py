@@ -9,7 +9,7 @@ from functools import partial
 
 from benchmarks.measuring import Values, in_turn, spread, trial, write
 
-STEPS, TIMES = 20, 3
+STEPS, TIMES = 10, 2
 TEXT = """
 Steps of 24 linear layers of 128 on 512 rows, while each core has two other processes that compute.
 *Asleep* is what the commands set: `OMP_WAIT_POLICY=PASSIVE`. *Spinning* is the default of torch.
