@@ -144,6 +144,8 @@ def check_installation(script: str | None) -> None:
             working directory.
     """
     use_utf8()
+    # Threads that wait for work else take the processor from those of other programs.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     missing = [name for name in STACK if find_spec(name) is None]
     if missing:
         _exit(f'{", ".join(missing)} not installed: pip install "ltscaffold[train]"')

@@ -47,6 +47,7 @@ def test_the_packages_load_no_torch_before_a_name_is_used() -> None:
         "from lightning_transformers import *\n"
         "from lightning_transformers.recipes import *\n"
         f"assert {STACK} <= {{*sys.modules}}\n"
+        "assert 'peft' not in sys.modules\n"
         "assert load and freeze_backbone\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -6,10 +6,12 @@ The checks that need no torch come first.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
+from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
+from hydra.utils import to_absolute_path
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
@@ -31,10 +33,15 @@ from lightning_transformers.config.provenance import in_file, leaves
 from lightning_transformers.config.schema.check import GIVE_TASK, check_targets
 from lightning_transformers.config.schema.keys import Repeat
 from lightning_transformers.config.targets import PACKAGE, ArgumentError
+from lightning_transformers.data.reading.names import check_exists, names_in
 
 DATASET_SOURCES = ("train_file", "source_file", "validation_file", "test_file", "dataset_name")
 GROUPS = ("training", "trainer", "backbone", "tokenizer", "dataset", "callbacks", "logger")
 """Groups that every command reads, besides the task."""
+SPLITS = ("train", "validation", "test")
+"""Splits that a training or an evaluation reads."""
+CHECKPOINTS = ("checkpoints/best.ckpt", "checkpoints/last.ckpt", "best.ckpt", "last.ckpt")
+"""The checkpoint that a run folder, or its `checkpoints`, stands for: the first that exists."""
 SELECT = "val/loss"
 """Default of `training.select`."""
 GLOBAL_GROUPS = ("experiment", "debug", "local")
@@ -80,6 +87,37 @@ def check_config(config: DictConfig, *, needs_dataset: bool = True) -> None:
         former = (former_key(key, str(value)) for key, value in leaves({error.key: error.value}))
         message = next(filter(None, former), None) or f"{in_file(error.key)}{error}"
         raise ConfigurationError(message) from None
+
+
+def check_inputs(config: DictConfig, splits: Iterable[str] = SPLITS) -> None:
+    """Check that the files of splits and the checkpoint exist, before torch is imported.
+
+    Args:
+        config: a checked config.
+        splits: the splits that the command reads; a data module of the project reads its own way.
+
+    Raises:
+        ConfigurationError: for the first one that is missing.
+    """
+    if config.checkpoint_path is not None:
+        check_is_file(str(config.checkpoint_path))
+    if str(config.dataset.get("_target_") or PACKAGE).startswith(PACKAGE):
+        for split in splits:
+            for name in names_in(to_dict(config.dataset).get(f"{split}_file") or []):
+                check_exists(split, name)
+
+
+def check_is_file(name: str) -> None:
+    """Check that a checkpoint is a file; raises ConfigurationError, with one in its folder.
+
+    Args:
+        name: path of the checkpoint.
+    """
+    path = Path(to_absolute_path(name))
+    if not path.is_file():
+        within = next((each for each in CHECKPOINTS if (path / each).is_file()), None)
+        hint = f" (did you mean '{Path(name, within)}'?)" if within else ""
+        raise ConfigurationError(f"checkpoint_path={name} is not a file{hint}: give a checkpoint")
 
 
 def fit_values(config: DictConfig) -> None:

@@ -39,9 +39,10 @@ from lightning_transformers.data.loading import (
 from lightning_transformers.data.notices import Notices
 from lightning_transformers.data.reading.copies import Copies
 from lightning_transformers.data.reading.dialect import ReadOptions, TextUnit
+from lightning_transformers.data.reading.names import FileNames, is_url
 from lightning_transformers.data.reading.reader import facts_on, with_places
 from lightning_transformers.data.reading.report import OnBadRow
-from lightning_transformers.data.reading.sources import FileNames, is_url, split_folders
+from lightning_transformers.data.reading.sources import split_folders
 from lightning_transformers.former_paths import warn_of_former_methods
 from lightning_transformers.training.formulas import FORMULAS
 
@@ -113,6 +114,8 @@ class TransformerDataModule(RawInputs):
     """Read and process rows on demand instead of beforehand."""
     batch_size: PositiveInt = 16
     num_workers: Workers = 0
+    group_by_length: bool = True
+    """Shuffle rows such that those of a batch have similar lengths, which saves padding."""
     preprocessing_num_workers: Annotated[int, Field(gt=0, le=256)] | None = None
     load_from_cache_file: bool = True
     cache_dir: str | None = None
@@ -134,10 +137,8 @@ class TransformerDataModule(RawInputs):
         set_hyperparameters(self, TransformerDataModule, hyperparameters)
         self.save_hyperparameters(hyperparameters_of(self, TransformerDataModule), logger=False)
         self.processor = processor
-        self.model_config: Any = None
-        """Config of the model, set by `TaskTransformer.attach_data`."""
+        self.model_config: Any = None  # `attach_data` of the task sets it, and `formulas`
         self.formulas = FORMULAS
-        """Version of the run's formulas, likewise."""
         self.dataset: DatasetDict | None = None
         self.raw_streams: dict[str, IterableDataset] = {}
         """The streams from `load_dataset`, cleaned, with the place of each row, by split."""

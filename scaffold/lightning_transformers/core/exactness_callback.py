@@ -8,6 +8,7 @@ from transformers import PreTrainedTokenizerBase
 
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.types import Batch, Checkpoint
+from lightning_transformers.core.loaders import DataLoaders
 from lightning_transformers.models.backbone import embedding_rows
 from lightning_transformers.models.freezing import trainable
 from lightning_transformers.training import resume
@@ -22,6 +23,9 @@ from lightning_transformers.training.lightning_internals import (
 )
 from lightning_transformers.training.schedules import check_validation_interval
 from lightning_transformers.training.trainer_fields import fields
+
+GROUP_SIZE = "group_size"
+"""Key of a checkpoint: `DataLoaders.step_rows` of the run, on which its order depends."""
 
 
 class ExactnessCallback(Callback):
@@ -61,6 +65,8 @@ class ExactnessCallback(Callback):
             ConfigurationError: if the tokenizer has more tokens than the embedding has rows.
         """
         replace_checkpoint_io(trainer, SafeCheckpointIO())
+        if isinstance(self.task.data, DataLoaders):
+            self.task.data.group_size = None  # in a resumed fit, that of the checkpoint
         tokenizer = getattr(fields(trainer).datamodule, "tokenizer", None)
         if not isinstance(tokenizer, PreTrainedTokenizerBase):
             return
@@ -160,6 +166,8 @@ class ExactnessCallback(Callback):
         if trainer.state.fn == TrainerFn.FITTING:
             advance_progress(trainer, checkpoint["loops"])
             checkpoint[resume.KEY] = resume.capture_state(self.task)
+            if isinstance(self.task.data, DataLoaders):
+                checkpoint[GROUP_SIZE] = self.task.data.step_rows()
 
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: Checkpoint
@@ -183,6 +191,8 @@ class ExactnessCallback(Callback):
             self.task.formulas = formulas
             if self.task.data is not None:
                 self.task.attach_data(self.task.data)
+            if isinstance(self.task.data, DataLoaders):
+                self.task.data.group_size = checkpoint.get(GROUP_SIZE)
             self.resumed = checkpoint.get(resume.KEY)
             if self.resumed is not None:  # some strategies load after on_fit_start
                 resume.restore_results(self.task, self.resumed)

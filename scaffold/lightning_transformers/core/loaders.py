@@ -1,18 +1,19 @@
 """The dataloaders of a data module: shuffled, resumable, each row on one rank."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
 from datasets import Dataset, DatasetDict, IterableDataset
 from pytorch_lightning import LightningDataModule
-from pytorch_lightning.overrides.distributed import UnrepeatedDistributedSampler
 from torch.utils.data import DataLoader
 
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.types import Batch, Row
 from lightning_transformers.data.dataloaders import (
     EpochSampler,
+    EvaluationSampler,
     InOrderSampler,
     ResumableLoader,
     SeededCollate,
@@ -23,6 +24,13 @@ from lightning_transformers.data.dataloaders import (
     require_single_process,
 )
 from lightning_transformers.data.loading import AnyDataset
+from lightning_transformers.data.sampling.lengths import Lengths, lengths_of
+from lightning_transformers.data.sampling.order import (
+    EpochOrder,
+    EvaluationOrder,
+    Order,
+    former_order,
+)
 from lightning_transformers.training.resume import batches_done, epochs_done
 from lightning_transformers.training.trainer_fields import fields
 
@@ -36,7 +44,12 @@ class DataLoaders(LightningDataModule):
     batch_size: int
     num_workers: int
     seed: int
+    formulas: int
+    group_by_length: bool
     dataset: DatasetDict | None
+    group_size: int | None = None
+    """Rows that all ranks process together, in a resumed fit those of its start; None: those of a
+    batch."""
 
     @property
     def collate_fn(self) -> Callable[[Sequence[Row]], Batch]:
@@ -60,19 +73,19 @@ class DataLoaders(LightningDataModule):
                 rows, sampler=InOrderSampler(rows, self.batch_size, self._batches_done)
             )
         replicas = (self.trainer and self.trainer.distributed_sampler_kwargs) or {}
-        sampler = EpochSampler(
-            rows, self.batch_size, self.seed, self._epoch, self._batches_done, **replicas
-        )
+        order = partial(self._order, rows)
+        progress = (self._epoch, self._batches_done)
+        sampler = EpochSampler(rows, self.batch_size, self.seed, order, *progress, **replicas)
         collate_rows = SeededCollate(self.collate_fn)
         return self._dataloader(SeededDataset(rows), sampler=sampler, collate_fn=collate_rows)
 
     def val_dataloader(self) -> DataLoader[Any]:
-        """Return the batches of the validation set, in order."""
-        return self._evaluation_loader(self._split("validation"))
+        """Return the batches of the validation set, see `EvaluationOrder`."""
+        return self._evaluation_loader("validation", "limit_val_batches")
 
     def test_dataloader(self) -> DataLoader[Any]:
-        """Return the batches of the test set, in order."""
-        return self._evaluation_loader(self._split("test"))
+        """Return the batches of the test set, see `EvaluationOrder`."""
+        return self._evaluation_loader("test", "limit_test_batches")
 
     def predict_dataloader(self) -> DataLoader[Any]:
         """Return the batches of the split `predict`, in order; Lightning's `predict` uses them."""
@@ -97,15 +110,29 @@ class DataLoaders(LightningDataModule):
         batches = batches_per_process(len(rows), self.trainer.world_size, self.batch_size)
         return min(batches, limit) if isinstance(limit, int) else int(batches * (limit or 1.0))
 
-    def _evaluation_loader(self, rows: AnyDataset) -> ResumableLoader:
-        """Return the batches in order; with several ranks, each row is on exactly one."""
-        replicas = self.trainer and self.trainer.distributed_sampler_kwargs
-        if not replicas or isinstance(rows, IterableDataset):
+    def step_rows(self) -> int:
+        """Return the number of rows that all ranks process together, see `group_size`."""
+        ranks = self.trainer.world_size if self.trainer else 1
+        return self.group_size or self.batch_size * ranks
+
+    def _evaluation_loader(self, split: str, limit: str) -> ResumableLoader:
+        """Return the batches; with several ranks, each row is on exactly one."""
+        rows = self._split(split)
+        if isinstance(rows, IterableDataset):
             return self._dataloader(rows)
-        # Lightning's default sampler repeats rows, which metrics would count twice.
-        sampler = UnrepeatedDistributedSampler(rows, shuffle=False, **replicas)
-        size = even_batch_size(len(rows), replicas["num_replicas"], self.batch_size)
+        replicas = (self.trainer and self.trainer.distributed_sampler_kwargs) or {}
+        ranks = replicas.get("num_replicas", 1)
+        size = even_batch_size(len(rows), ranks, self.batch_size)
+        # A limited evaluation reads the first rows.
+        wanted = getattr(self.trainer, limit) if self.trainer else 1.0
+        is_whole = isinstance(wanted, float) and wanted == 1  # 1 is a single batch
+        lengths = self._lengths(rows) if is_whole else None
+        order = EvaluationOrder(len(rows), size * ranks, lengths) if lengths else range(len(rows))
+        sampler = EvaluationSampler(rows, order, **replicas)
         return self._dataloader(rows, sampler=sampler, batch_size=size)
+
+    def _lengths(self, rows: AnyDataset) -> Lengths | None:
+        return lengths_of(rows) if self.group_by_length and self.formulas >= 3 else None
 
     def _dataloader(self, rows: Any, **kwargs: Any) -> ResumableLoader:
         loader: type[ResumableLoader] = ResumableLoader
@@ -122,6 +149,11 @@ class DataLoaders(LightningDataModule):
             "generator": torch.Generator().manual_seed(self.seed),
         }
         return loader(rows, **common | kwargs)
+
+    def _order(self, rows: Dataset, epoch: int) -> Order:
+        if self.formulas < 3:
+            return former_order(len(rows), self.seed, epoch)
+        return EpochOrder(len(rows), self.step_rows(), self._lengths(rows), self.seed, epoch)
 
     def _epoch(self) -> int:
         return epochs_done(self.trainer)

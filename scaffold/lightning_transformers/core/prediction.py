@@ -17,6 +17,7 @@ from lightning_transformers.base.errors import ConfigurationError, first_line
 from lightning_transformers.base.run_folder import PROBABILITY
 from lightning_transformers.base.types import Batch, Columns, Loss
 from lightning_transformers.data.cleaning import usable_inputs
+from lightning_transformers.data.dataloaders import EvaluationSampler
 from lightning_transformers.models.eval_mode import evaluation_mode
 
 MISSING = object()
@@ -48,15 +49,35 @@ def _predictions(
     task: Any, data: Any, batch_size: int, usable: Sequence[object], reasons: Mapping[int, str]
 ) -> list[Any]:
     found: list[Any] = []
+    # Inputs of similar length share a batch.
+    order = sorted(range(len(usable)), key=lambda place: size_of(usable[place]))
+    usable = [usable[place] for place in order]
     with torch.no_grad(), evaluation_mode(task):
         batches = data.predict_batches(usable, batch_size) if usable or not reasons else ()
         for index, batch in enumerate(batches):
             found += task.predict_step(move_data_to_device(batch, task.device), index)
         whole = task.finish_predictions(task.merge_predictions(found), usable)
-        found = [task.postprocess(prediction) for prediction in whole]
+        found = in_places([task.postprocess(prediction) for prediction in whole], order)
     for index, reason in reasons.items():  # ascending
         found.insert(index, {"error": reason})
     return found
+
+
+def size_of(value: object) -> int:
+    """Return the number of characters in a raw input, 0 for an image."""
+    match value:
+        case str():
+            return len(value)
+        case Mapping():
+            return sum(map(size_of, value.values()))
+        case list() | tuple():
+            return sum(map(size_of, value))
+    return 0
+
+
+def in_places(values: Sequence[Any], places: Sequence[int]) -> list[Any]:
+    """Return values in ascending order of their places."""
+    return [values[number] for number in sorted(range(len(values)), key=places.__getitem__)]
 
 
 class EvaluatedColumns(LightningModule):
@@ -126,8 +147,16 @@ class Recording:
         self.parts.append(columns)
         self.count += len(columns["loss"])
 
-    def gather(self, task: Any) -> Columns | None:
-        """Return the columns of all ranks in the order of the examples, None if there are none."""
+    def gather(self, task: Any, loader: Any) -> tuple[Columns, list[int]] | None:
+        """Return the columns of all ranks, in the order of the examples.
+
+        Args:
+            task: the task.
+            loader: the dataloader of the evaluation.
+
+        Returns:
+            The columns, and the places of their examples in the data; None without examples.
+        """
         parts: list[Any] = [self.parts]
         if torch.distributed.is_available() and torch.distributed.is_initialized():
             parts = [None] * torch.distributed.get_world_size()
@@ -136,10 +165,13 @@ class Recording:
             return None
         ranks = [joined(part) for part in parts]
         names = dict.fromkeys(chain.from_iterable(ranks))
-        merged: Columns = task.merge_evaluated(
-            {name: interleaved(rank[name] for rank in ranks) for name in names}
-        )
-        return merged
+        columns = {name: interleaved(rank[name] for rank in ranks) for name in names}
+        sampler, count = getattr(loader, "sampler", None), len(columns["loss"])
+        places: Sequence[int] = range(count)
+        if isinstance(sampler, EvaluationSampler) and count <= sampler.total_size:
+            places = sampler.order[:count]
+            columns = {name: in_places(values, places) for name, values in columns.items()}
+        return task.merge_evaluated(columns), sorted(places)
 
 
 def evaluated(

@@ -7,16 +7,19 @@ needs the same number of workers for that.
 import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from typing import Any, cast
 
 import torch
 from datasets import Dataset, IterableDataset
 from pytorch_lightning import Trainer
+from pytorch_lightning.overrides.distributed import UnrepeatedDistributedSampler
 from torch.utils.data import DataLoader, DistributedSampler, SequentialSampler
 
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.seeding import seed_of, temporary_seed
 from lightning_transformers.base.types import Batch
+from lightning_transformers.data.sampling.order import Order
 
 Examples = Sequence[dict[str, Any]]
 Collate = Callable[[Examples], Batch]
@@ -88,7 +91,8 @@ class EpochSampler(DistributedSampler[SeededIndex]):
     Args:
         rows: the dataset.
         batch_size: batch size per rank.
-        seed: seed of the order.
+        seed: seed of the random numbers of a batch.
+        order: returns the order of an epoch.
         epoch: returns the current epoch.
         done: returns the number of batches that a resumed epoch has already processed.
         num_replicas: number of ranks.
@@ -103,6 +107,7 @@ class EpochSampler(DistributedSampler[SeededIndex]):
         rows: Dataset,
         batch_size: int,
         seed: int,
+        order: Callable[[int], Order],
         epoch: Callable[[], int],
         done: Callable[[], int],
         num_replicas: int = 1,
@@ -111,31 +116,57 @@ class EpochSampler(DistributedSampler[SeededIndex]):
         require_rows(len(rows), num_replicas, "train")
         super().__init__(cast(Any, rows), num_replicas, rank, seed=seed)
         self.batch_size = batch_size
+        self.order = order
         self.epoch_of_run = epoch
         self.done = done
         self.rows = len(rows)
         fewest = self.rows // num_replicas
-        used = self.rows if fewest % batch_size else fewest * num_replicas
-        self.num_samples = len(range(rank, used, num_replicas))
+        self.used = self.rows if fewest % batch_size else fewest * num_replicas
+        self.num_samples = len(range(rank, self.used, num_replicas))
 
     def __iter__(self) -> Iterator[SeededIndex]:
         """Return an iterator over the remaining row indices of the epoch."""
-        epoch = self.epoch_of_run()
-        mine = self.order(epoch, self.rank)[: self.num_samples]
-        remaining = range(self.done() * self.batch_size, self.num_samples)
-        return iter([self._row(mine, at, epoch) for at in remaining])
+        epoch, done = self.epoch_of_run(), self.done()
+        order = self.order(epoch)
+        for batch in range(done, math.ceil(self.num_samples / self.batch_size)):
+            first, *others = map(SeededIndex, self.batch(order, batch, self.rank))
+            first.seed = seed_of(self.seed, epoch, self.rank, batch * self.batch_size)
+            yield from (first, *others)
 
-    def order(self, epoch: int, rank: int) -> list[int]:
-        """Return the row indices of an epoch on a rank."""
-        generator = torch.Generator().manual_seed(seed_of(self.seed, epoch))
-        order: list[int] = torch.randperm(self.rows, generator=generator).tolist()
-        return order[rank :: self.num_replicas]
+    def batch(self, order: Order, number: int, rank: int) -> Sequence[int]:
+        """Return the row indices of a batch.
 
-    def _row(self, mine: list[int], position: int, epoch: int) -> SeededIndex:
-        row = SeededIndex(mine[position])
-        if position % self.batch_size == 0:
-            row.seed = seed_of(self.seed, epoch, self.rank, position)
-        return row
+        Args:
+            order: the order of its epoch.
+            number: number of the batch in the epoch.
+            rank: the rank that has the batch.
+        """
+        start = number * self.batch_size * self.num_replicas
+        stop = min(start + self.batch_size * self.num_replicas, self.used)
+        return order[start + rank : stop : self.num_replicas]
+
+
+class EvaluationSampler(UnrepeatedDistributedSampler):
+    """Samples the rows of one rank; with several ranks, each row is on exactly one.
+
+    Lightning's default sampler repeats rows, which metrics would count twice.
+
+    Args:
+        rows: the dataset.
+        order: the order of all rows.
+        num_replicas: number of ranks.
+        rank: this rank.
+    """
+
+    def __init__(self, rows: Dataset, order: Order, num_replicas: int = 1, rank: int = 0) -> None:
+        super().__init__(rows, num_replicas, rank, shuffle=False)
+        self.order = order
+
+    def __iter__(self) -> Iterator[Any]:
+        """Return an iterator over the row indices."""
+        part = 100 * self.num_replicas
+        for start in range(0, self.total_size, part):
+            yield from self.order[start + self.rank : start + part : self.num_replicas]
 
 
 class InOrderSampler(SequentialSampler):
@@ -165,6 +196,8 @@ class SeededDataset(torch.utils.data.Dataset[object]):
 
     def __init__(self, rows: Any) -> None:
         self.rows = rows
+        # Seeding takes longer than reading the rows of a small batch.
+        self.is_random = not isinstance(rows, Dataset) or rows.format["type"] == "custom"
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -172,10 +205,10 @@ class SeededDataset(torch.utils.data.Dataset[object]):
     def __getitems__(self, indices: list[SeededIndex]) -> tuple[int, Examples]:
         """Return the seed and the examples of a batch, read with random numbers of that seed.
 
-        So random transforms of the dataset depend on the batch alone.
+        So random transforms of the dataset (`with_transform`) depend on the batch alone.
         """
         seed, places = indices[0].seed, [int(index) for index in indices]
-        with temporary_seed(seed_of(seed, "rows")):
+        with temporary_seed(seed_of(seed, "rows")) if self.is_random else nullcontext():
             if hasattr(self.rows, "__getitems__"):
                 return seed, self.rows.__getitems__(places)
             return seed, [self.rows[place] for place in places]

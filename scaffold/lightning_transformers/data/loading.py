@@ -22,15 +22,10 @@ from lightning_transformers.data.reading.images import (
     read_images,
     read_metadata,
 )
+from lightning_transformers.data.reading.names import FileNames, is_url
 from lightning_transformers.data.reading.reader import read_dataset, read_stream
 from lightning_transformers.data.reading.rows import FILE, LINE
-from lightning_transformers.data.reading.sources import (
-    FileNames,
-    Source,
-    archive_of,
-    find_sources,
-    is_url,
-)
+from lightning_transformers.data.reading.sources import Source, archive_of, find_sources
 
 log = logging.getLogger(__name__)
 

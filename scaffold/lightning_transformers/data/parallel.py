@@ -5,9 +5,10 @@ from datasets import Dataset, concatenate_datasets
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.data.loading import DatasetReader
 from lightning_transformers.data.reading.dialect import ReadOptions
+from lightning_transformers.data.reading.names import absolute
 from lightning_transformers.data.reading.plain_text import TEXT
 from lightning_transformers.data.reading.reader import read_dataset
-from lightning_transformers.data.reading.sources import CODECS, Source, absolute
+from lightning_transformers.data.reading.sources import CODECS, Source
 
 
 def load_pairs(

@@ -4,9 +4,6 @@ import copy
 from collections.abc import Mapping
 
 from hydra.utils import get_object
-from peft import PeftConfig
-from peft.tuners.tuners_utils import BaseTunerLayer, cast_adapter_dtype
-from peft.utils.constants import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING as TARGETS
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
@@ -14,7 +11,7 @@ from lightning_transformers.base.errors import ConfigurationError, first_line
 from lightning_transformers.base.instantiation import instantiate
 from lightning_transformers.base.types import Settings
 from lightning_transformers.models.backbone import is_new
-from lightning_transformers.models.freezing import head_parameters, only_these_train
+from lightning_transformers.models.freezing import adapter_layers, head_parameters, only_these_train
 
 QUERY_AND_VALUE = r".*\.(q|v|query|value|q_proj|v_proj)"
 """Adapted layers of an architecture for which peft has no defaults, such as ViT: the best choice
@@ -35,6 +32,9 @@ def add_adapter(model: PreTrainedModel, config: Settings) -> None:
         ConfigurationError: if the target is not a config of peft, peft finds no layer to adapt, or
             the model already has an adapter.
     """
+    from peft.tuners.tuners_utils import cast_adapter_dtype  # late: most runs have no adapter
+    from peft.utils.constants import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING as TARGETS
+
     check_target(str(config.get("_target_")))
     if has_adapter(model):
         raise ConfigurationError(
@@ -67,6 +67,8 @@ def check_target(target: str) -> None:
     Raises:
         ConfigurationError: if it cannot be imported, or is anything else.
     """
+    from peft import PeftConfig
+
     try:
         found = get_object(target)
     except (ImportError, ValueError):
@@ -132,10 +134,9 @@ def merge_adapters(model: PreTrainedModel) -> PreTrainedModel:
     if not has_adapter(model):
         return model
     model = copy.deepcopy(model)
-    for name, module in list(model.named_modules()):
-        if isinstance(module, BaseTunerLayer):
-            module.merge(safe_merge=True)
-            model.set_submodule(name, module.get_base_layer())
+    for name, layer in list(adapter_layers(model)):
+        layer.merge(safe_merge=True)
+        model.set_submodule(name, layer.get_base_layer())
     del model.peft_config
     model._hf_peft_config_loaded = False
     return model
@@ -143,4 +144,4 @@ def merge_adapters(model: PreTrainedModel) -> PreTrainedModel:
 
 def has_adapter(model: nn.Module) -> bool:
     """Return whether the model has an adapter."""
-    return any(isinstance(module, BaseTunerLayer) for module in model.modules())
+    return any(True for _ in adapter_layers(model))

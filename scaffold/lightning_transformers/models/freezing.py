@@ -1,9 +1,9 @@
 """Freezing: parameters of the backbone, of the head, and the embedding that both may share."""
 
+import sys
 from collections.abc import Iterable, Iterator
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
-from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import nn
 from transformers import PreTrainedModel
 
@@ -116,10 +116,20 @@ def only_these_train(model: nn.Module, parameters: Iterable[nn.Parameter]) -> bo
 
 def adapter_parameters(model: nn.Module) -> Iterator[nn.Parameter]:
     """Yield the parameters that adapters of peft added to a model."""
-    for module in model.modules():
+    for _, layer in adapter_layers(model):
+        base = {id(parameter) for parameter in layer.get_base_layer().parameters()}
+        yield from (p for p in layer.parameters() if id(p) not in base)
+
+
+def adapter_layers(model: nn.Module) -> Iterator[tuple[str, Any]]:
+    """Yield the layers of a model that an adapter of peft has replaced, by name."""
+    if "peft" not in sys.modules:  # then there are none, and the import takes its time
+        return
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    for name, module in list(model.named_modules()):
         if isinstance(module, BaseTunerLayer):
-            base = {id(parameter) for parameter in module.get_base_layer().parameters()}
-            yield from (p for p in module.parameters() if id(p) not in base)
+            yield name, module
 
 
 def is_tied(model: PreTrainedModel) -> bool:

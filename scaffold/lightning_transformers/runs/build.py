@@ -19,9 +19,10 @@ from omegaconf import DictConfig, OmegaConf
 from lightning_transformers.base.errors import ConfigurationError, joined
 from lightning_transformers.base.hyperparameters import to_plain
 from lightning_transformers.base.instantiation import instantiate
-from lightning_transformers.base.types import Settings
+from lightning_transformers.config.checks import check_is_file
 from lightning_transformers.config.config_tree import to_dict
 from lightning_transformers.config.launcher import watch_ranks
+from lightning_transformers.config.processes.threads import use_available
 from lightning_transformers.config.targets import locate
 from lightning_transformers.runs.monitors import callbacks_with_modes
 from lightning_transformers.training.checkpoint import TRAINING_KEYS, read_checkpoint
@@ -31,13 +32,12 @@ if TYPE_CHECKING:
     import torch
     from pytorch_lightning import Callback, Trainer
 
+    from lightning_transformers.base.types import Settings
     from lightning_transformers.core import TaskTransformer, TransformerDataModule
     from lightning_transformers.training.checkpoint_identity import ClassRecord
 
 log = logging.getLogger(__name__)
 
-CHECKPOINTS = ("checkpoints/best.ckpt", "checkpoints/last.ckpt", "best.ckpt", "last.ckpt")
-"""The checkpoint that a run folder, or its `checkpoints`, stands for: the first that exists."""
 LOADING = ("attn_implementation", "dtype", "device_map", "quantization")
 """Fields of the backbone that a command may set for the model of a checkpoint."""
 HELD_OUT = {"seed", "train_val_split", "fold", "group_column"}
@@ -173,6 +173,7 @@ def build_trainer(
         logger=built or False,
         enable_checkpointing=config.trainer.get("enable_checkpointing", saves),
     )
+    use_available(trainer.num_devices)
     watch_ranks(trainer.num_devices)
     return trainer
 
@@ -470,12 +471,7 @@ def checkpoint_path(config: DictConfig) -> str | None:
     if config.checkpoint_path is None:
         return None
     path = to_absolute_path(config.checkpoint_path)
-    if not Path(path).is_file():
-        within = next((name for name in CHECKPOINTS if Path(path, name).is_file()), None)
-        hint = f" (did you mean '{Path(config.checkpoint_path, within)}'?)" if within else ""
-        raise ConfigurationError(
-            f"checkpoint_path={config.checkpoint_path} is not a file{hint}: give a checkpoint"
-        )
+    check_is_file(config.checkpoint_path)
     from lightning_transformers.training.former_checkpoint import is_former
 
     if not is_former(path):

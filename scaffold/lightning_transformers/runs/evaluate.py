@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from omegaconf import DictConfig
 
 from lightning_transformers.base.run_log import log_failure
-from lightning_transformers.config.checks import check_config
+from lightning_transformers.config.checks import check_config, check_inputs
 from lightning_transformers.config.provenance import changed_settings
 from lightning_transformers.runs.build import build_trainer, restore, seed_everything
 
@@ -64,12 +64,14 @@ def evaluate_from_config(config: DictConfig) -> dict[str, float]:
     Raises:
         ConfigurationError: for a mistake in the config, or a checkpoint of another task.
     """
+    check_config(config)
+    check_inputs(config)
+    # These import torch.
     from lightning_transformers.data.loading import SPLITS
     from lightning_transformers.runs.manifest.environment import environment
-    from lightning_transformers.runs.results.recorder import PredictionRecorder  # imports torch
+    from lightning_transformers.runs.results.recorder import PredictionRecorder
     from lightning_transformers.runs.results.report import report_run
 
-    check_config(config)
     seed_everything(config.training.seed)
     model, data = restore(config, SPLITS)
     recorder = PredictionRecorder(Path(config.training.run_dir))

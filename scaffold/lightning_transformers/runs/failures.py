@@ -118,8 +118,7 @@ def rows_of_batch(data: TransformerDataModule, place: Place, rank: int) -> str |
     raw = data.rows_of_examples("train", rows)
     if raw is None or len(raw) != sampler.rows:
         return None
-    start = place.batch * sampler.batch_size
-    batch = sampler.order(place.epoch, rank)[start:][: sampler.batch_size]
+    batch = sampler.batch(sampler.order(place.epoch), place.batch, rank)
     report, places = report_of("train", rows, [raw[number] for number in batch])
     words: dict[int, str] = {}
     for file, line in sorted(places[:SHOWN]):

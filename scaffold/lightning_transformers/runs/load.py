@@ -25,9 +25,9 @@ from lightning_transformers.base.run_folder import (
     read_manifest,
     require_run,
 )
+from lightning_transformers.config.checks import CHECKPOINTS
 from lightning_transformers.config.targets import locate
 from lightning_transformers.runs.build import (
-    CHECKPOINTS,
     absolute_paths,
     check_checkpoint,
     load_checkpoint,

@@ -8,7 +8,6 @@ from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from datasets import Dataset, disable_progress_bars
 from hydra.utils import to_absolute_path
 from omegaconf import DictConfig, OmegaConf
 
@@ -16,7 +15,7 @@ from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.hyperparameters import to_plain
 from lightning_transformers.base.instantiation import instantiate
 from lightning_transformers.base.run_log import log_failure
-from lightning_transformers.config.checks import check_config
+from lightning_transformers.config.checks import check_config, check_inputs
 from lightning_transformers.data.source_code import module_sources
 from lightning_transformers.runs.build import (
     checkpoint_path,
@@ -27,6 +26,7 @@ from lightning_transformers.runs.build import (
 from lightning_transformers.runs.manifest.digests import digest_of
 
 if TYPE_CHECKING:
+    from datasets import Dataset
     from pytorch_lightning import Trainer
 
     from lightning_transformers.base.types import Settings
@@ -106,6 +106,9 @@ def predict_from_config(config: DictConfig) -> list[Any]:
         )
     if output_file := config.get("output_file"):
         check_output(output_file, config)
+    check_inputs(config, ["predict"] if config.x is None else ())
+    from datasets import disable_progress_bars  # imports pandas, as others do torch
+
     disable_progress_bars()
     seed_everything(config.training.seed)
     model, data = restore(config, ["predict"] if config.x is None else ())

@@ -35,7 +35,7 @@ from lightning_transformers.base.run_folder import (
 )
 from lightning_transformers.base.run_lock import run_lock
 from lightning_transformers.base.run_log import log_detail, log_for_file, report
-from lightning_transformers.config.checks import check_config
+from lightning_transformers.config.checks import check_config, check_inputs
 from lightning_transformers.config.launcher import is_rank_zero
 from lightning_transformers.config.provenance import changed_settings
 from lightning_transformers.runs.build import (
@@ -196,6 +196,7 @@ def train_and_record(
         resumed = checkpoint_to_resume(config)
         if resumed and (ended := ended_run(config)):
             return ended["metrics"]
+        check_inputs(config)
         try:
             metrics = _train_and_record(config, resumed, announce, repeated)
         except Exception as error:

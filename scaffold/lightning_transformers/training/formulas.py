@@ -12,12 +12,14 @@ takes over the recorded one, as does a task that is loaded, and a new fit has th
    rounded up; no bias decays; texts are padded on the right, except for XLNet; BLEU's tokenizer is
    that of the target language; such answers are excluded if questions may have no answer; the loss
    of a large vocabulary is summed in chunks of rows.
+3. The rows of an epoch are shuffled by a keyed permutation, before by `torch.randperm`; rows of
+   similar length share a batch, also in an evaluation.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-FORMULAS = 2
+FORMULAS = 3
 """The newest version."""
 KEY = "formulas"
 """Key of a checkpoint, and of a manifest: the version, 1 if there is none."""

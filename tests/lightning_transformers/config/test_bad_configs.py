@@ -459,6 +459,29 @@ def test_mistakes_are_found_without_torch(project: Path, run: Run) -> None:
     assert done.stderr == "error: `comet-ml` is not installed (logger.csv): pip install comet-ml\n"
 
 
+@pytest.mark.parametrize(
+    ("command", "mistake"),
+    [
+        ("train", "dataset.train_file=none.csv"),
+        ("evaluate", "+checkpoint_path=none.ckpt"),
+        ("predict", "dataset.predict_file=none.txt"),
+    ],
+)
+def test_a_missing_file_is_found_without_torch_and_datasets(
+    command: str, mistake: str, project: Path, run: Run
+) -> None:
+    code = (
+        "import sys\n"
+        "from lightning_transformers import cli\n"
+        f"try: cli.{command}()\n"
+        "finally: print(sorted({'datasets', 'numpy', 'torch'} & {*sys.modules}))"
+    )
+    done = run("env", "python", "-c", code, TASK, SAMPLE, mistake)
+    assert done.returncode == 2
+    assert done.stdout == "[]\n"
+    assert "none." in done.stderr
+
+
 def test_a_mistake_in_a_config_from_python_names_no_file(
     config: DictConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,9 @@
 
 import math
 import random
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +18,16 @@ from torch.utils.data import DataLoader
 
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.seeding import temporary_seed
+from lightning_transformers.data import dataloaders
 from lightning_transformers.data.dataloaders import (
     EpochSampler,
     SeededCollate,
     SeededDataset,
+    SeededIndex,
     batches_per_process,
 )
 from lightning_transformers.data.loading import AnyDataset
+from lightning_transformers.data.sampling.order import EpochOrder, Order
 from lightning_transformers.task.nlp.language_modeling import LanguageModelingDataModule
 from tests.helpers.language_modeling import TOKENIZER, model, sample, trainer
 
@@ -30,7 +36,13 @@ sizes = {"rows": st.integers(1, 200), "processes": st.integers(1, 4), "batch": s
 
 def indices(rows: int, batch: int, epoch: int = 0, done: int = 0, **process: int) -> list[int]:
     data = Dataset.from_dict({"x": list(range(rows))})
-    return list(EpochSampler(data, batch, 0, lambda: epoch, lambda: done, **process))
+    return list(
+        EpochSampler(data, batch, 0, shuffled(rows), lambda: epoch, lambda: done, **process)
+    )
+
+
+def shuffled(rows: int) -> Callable[[int], Order]:
+    return partial(EpochOrder, rows, 4, None, 0)
 
 
 @settings(deadline=None)
@@ -66,7 +78,7 @@ def test_random_numbers_of_a_batch_are_the_same_in_workers_and_after_a_resume() 
     rows = Dataset.from_dict({"x": list(range(12))})
 
     def numbers(workers: int, done: int = 0) -> list[list[float]]:
-        sampler = EpochSampler(rows, 4, 0, lambda: 0, lambda: done)
+        sampler = EpochSampler(rows, 4, 0, shuffled(12), lambda: 0, lambda: done)
         loader = DataLoader(
             SeededDataset(rows),
             sampler=sampler,
@@ -100,6 +112,25 @@ def test_seeding_for_a_while_leaves_the_random_state_alone() -> None:
     assert draw() == expected != within
 
 
+def test_only_rows_with_a_transform_are_read_with_random_numbers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seeds: list[int] = []
+
+    def seeded(seed: int) -> AbstractContextManager[None]:
+        seeds.append(seed)
+        return temporary_seed(seed)
+
+    monkeypatch.setattr(dataloaders, "temporary_seed", seeded)
+    rows = Dataset.from_dict({"x": [1, 2]})
+    transformed = rows.with_transform(lambda row: {"x": [random.random() for _ in row["x"]]})
+    index = SeededIndex(0)
+    index.seed = 5
+    read = [SeededDataset(each).__getitems__([index]) for each in (rows, transformed, transformed)]
+    assert len(seeds) == 2
+    assert read[1] == read[2] != read[0]
+
+
 def test_no_rows_are_an_error_too() -> None:
     with pytest.raises(ConfigurationError, match=r"no rows to train on: add rows$"):
         indices(0, 2)
@@ -127,7 +158,9 @@ class OwnRowsDataModule(LanguageModelingDataModule):
 
 def test_rows_may_be_of_a_class_of_torch() -> None:
     def batches(cls: type[LanguageModelingDataModule]) -> list[list[int]]:
-        data = cls(TOKENIZER, dataset_name="sample", block_size=64, limit_train_samples=40)
+        values = {"dataset_name": "sample", "block_size": 64, "limit_train_samples": 40}
+        # Only rows of `datasets` have lengths.
+        data = cls(TOKENIZER, **values, group_by_length=False)
         data.prepare_data = lambda: None
         data.dataset = data.build_dataset()
         return [batch["input_ids"].tolist() for batch in data.train_dataloader()]

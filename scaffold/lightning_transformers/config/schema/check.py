@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 
 from lightning_transformers.base.errors import ConfigurationError, did_you_mean
 from lightning_transformers.base.value_types import checked
+from lightning_transformers.config.config_tree import PACKAGED_CONFIGS
 from lightning_transformers.config.schema.keys import Repeat, TopLevel, Training
 from lightning_transformers.config.schema.signatures import Argument, Target, describe
 from lightning_transformers.config.targets import (
@@ -47,6 +48,13 @@ Fitted = Iterator[tuple[str, object]]
 def shipped_targets() -> dict[str, Target]:
     """Return the descriptions of classes and functions that the packaged configs name, by path."""
     return TypeAdapter(dict[str, Target]).validate_json(SHIPPED.read_bytes())
+
+
+@cache
+def packaged_heads() -> set[str]:
+    """Return the import paths of the Auto classes that the packaged tasks name."""
+    architectures = OmegaConf.load(PACKAGED_CONFIGS / "tiny/architectures.yaml")
+    return {f"transformers.{name}" for name in OmegaConf.select(architectures, "transformers")}
 
 
 def described(target: str, key: str) -> Target:
@@ -131,8 +139,10 @@ def check_targets(values: Mapping[str, Any]) -> Fitted:
         if mapping not in equal:
             yield from check_arguments(key, mapping, described(mapping["_target_"], key))
             equal.append(mapping)
-    locate(values["task"]["_target_"], "task._target_")
-    if head := values["task"].get("downstream_model_type"):
+    if values["task"]["_target_"] not in shipped_targets():
+        locate(values["task"]["_target_"], "task._target_")
+    head = values["task"].get("downstream_model_type")
+    if head and str(head) not in packaged_heads():
         locate(head, "task.downstream_model_type")
     if values["dataset"].get("_target_") is None:
         target = data_module_of(values["task"]["_target_"])

@@ -11,13 +11,12 @@ from lightning_transformers.base.digests import digest_of_file
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.data.cache import digest_of
 from lightning_transformers.data.reading.copies import Copies, system_of
+from lightning_transformers.data.reading.names import FileNames, is_url
 from lightning_transformers.data.reading.sources import (
     FORMATS,
-    FileNames,
     Source,
     files_below,
     is_data,
-    is_url,
     is_zip,
     place_of,
     source_of,

@@ -10,12 +10,17 @@ from typing import IO, Any
 
 import fsspec
 import pyarrow as pa
-from hydra.utils import to_absolute_path
 
 from lightning_transformers.base.digests import digest_of_file
 from lightning_transformers.base.errors import ConfigurationError, first_line
-from lightning_transformers.base.package_data import local_path
 from lightning_transformers.data.reading.copies import Copies, system_of
+from lightning_transformers.data.reading.names import (
+    FileNames,
+    absolute,
+    is_url,
+    missing_file,
+    names_in,
+)
 
 FORMATS = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".txt", ".conll", ".conllu")
 CODECS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
@@ -30,9 +35,6 @@ SPLIT_NAMES = {
     "test": "test",
 }
 """Split by the name of its folder or file."""
-
-FileNames = str | list[str]
-"""A file, folder, archive, glob or URL, or a list of these."""
 
 
 @dataclass(frozen=True)
@@ -68,26 +70,6 @@ class Source:
 def source_of(path: str | Path, name: str, origin: str | Path) -> Source:
     """Return a file of rows, of the format that its name ends with; see `Source`."""
     return Source(str(path), name, *format_of(name), str(origin))
-
-
-def absolute(name: str) -> Path:
-    """Return the absolute path of a local name.
-
-    Args:
-        name: a path, which may be relative to the folder in which the command was run or start with
-            `~`, or `pkg://…`.
-    """
-    return Path(to_absolute_path(os.path.expanduser(local_path(name))))
-
-
-def is_url(name: str) -> bool:
-    """Return whether a name is a URL, such as `https://…` or `s3://…`."""
-    return "://" in name and not name.startswith("pkg://")
-
-
-def names_in(names: FileNames) -> list[str]:
-    """Return a name or a list of names as a list."""
-    return [names] if isinstance(names, str) else list(names)
 
 
 def archive_of(name: str) -> Path | None:
@@ -178,10 +160,7 @@ def _local(split: str, name: str, copies: Copies) -> Iterator[Source]:
         for match in found:
             yield from _local(split, os.path.relpath(match, absolute("")), copies)
     else:
-        raise ConfigurationError(
-            f"the {split} file '{name}' does not exist (looked for {absolute(name)}): correct the "
-            "path"
-        )
+        raise missing_file(split, name)
 
 
 def _remote(split: str, name: str, copies: Copies) -> Iterator[Source]:

@@ -1,13 +1,17 @@
 """SHA-256 digests of files and rows: equal for equal content, on any machine."""
 
+from __future__ import annotations
+
 import hashlib
 import os
 from collections.abc import Iterable
 from pathlib import Path
-
-from datasets import Dataset
+from typing import TYPE_CHECKING
 
 from lightning_transformers.base.digests import digest_of_file
+
+if TYPE_CHECKING:
+    from datasets import Dataset
 
 ROWS = 1000
 """Rows read at a time."""

@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 from lightning_transformers.base.package_data import local_path
 from lightning_transformers.core import TaskTransformer, TransformerDataModule
 from lightning_transformers.data.reading.copies import version_of
-from lightning_transformers.data.reading.sources import names_in
+from lightning_transformers.data.reading.names import names_in
 from lightning_transformers.runs.manifest.digests import digest_of, digest_of_all, digest_of_rows
 
 

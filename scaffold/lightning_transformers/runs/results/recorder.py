@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,10 +63,11 @@ class PredictionRecorder(Callback):
         recording, task.recording = task.recording, None
         if recording is None or (trainer.state.fn == TrainerFn.FITTING and not is_best(trainer)):
             return
-        columns = recording.gather(task)
-        if columns and trainer.is_global_zero:
+        loaders = trainer.test_dataloaders if split == "test" else trainer.val_dataloaders
+        found = recording.gather(task, loaders)
+        if found and trainer.is_global_zero:
             about = {"split": split, "step": trainer.global_step, "task": type(task).__name__}
-            write_table(self.file, with_inputs(task, split, columns), about)
+            write_table(self.file, with_inputs(task, split, *found), about)
 
 
 def is_best(trainer: Trainer) -> bool:
@@ -77,13 +78,14 @@ def is_best(trainer: Trainer) -> bool:
     return True
 
 
-def with_inputs(task: Any, split: str, columns: Columns) -> pa.Table:
+def with_inputs(task: Any, split: str, columns: Columns, places: Sequence[int]) -> pa.Table:
     """Return the recorded columns as a table, after those of their raw rows if these are known.
 
     Args:
         task: the task, with the data module of the evaluation.
         split: `validation` or `test`.
         columns: the recorded columns.
+        places: which examples they are of, unless the task has merged these.
     """
     data, found = task.data, pa.table({name: array_of(columns[name]) for name in columns})
     rows = data.select_samples(data.raw_dataset).get(split)
@@ -96,7 +98,8 @@ def with_inputs(task: Any, split: str, columns: Columns) -> pa.Table:
     known = len(found) if is_merged or len(found) > examples else examples
     if len(numbers) != known:
         return found
-    inputs = rows.with_format("arrow")[list(numbers[: len(found)])]
+    given_rows = numbers if is_merged else [numbers[place] for place in places]
+    inputs = rows.with_format("arrow")[list(given_rows[: len(found)])]
     given = {
         f"input_{name}" if name in columns else name: stored(inputs.column(name))
         for name in inputs.column_names

@@ -21,7 +21,7 @@ from lightning_transformers.data.collators import IGNORE_INDEX, PaddingCollator
 from lightning_transformers.data.complete import Check, not_a_text
 from lightning_transformers.data.loading import AnyDataset
 from lightning_transformers.data.parallel import load_pairs
-from lightning_transformers.data.reading.sources import absolute
+from lightning_transformers.data.reading.names import absolute
 from lightning_transformers.data.texts import decode_texts, tokenize
 from lightning_transformers.models.backbone import generate
 from lightning_transformers.task.shared.text import TextDataModule, with_limit

@@ -21,9 +21,10 @@ from lightning_transformers.data.labels import LabelEncoder, distinct_values
 from lightning_transformers.data.loading import AnyDataset, shipped_files
 from lightning_transformers.data.reading.dialect import ReadOptions
 from lightning_transformers.data.reading.images import digest_of_images
+from lightning_transformers.data.reading.names import is_url
 from lightning_transformers.data.reading.reader import names_of, places_of
 from lightning_transformers.data.reading.rows import FILE
-from lightning_transformers.data.reading.sources import is_url, place_of
+from lightning_transformers.data.reading.sources import place_of
 from lightning_transformers.data.texts import TEXT_TYPES
 from lightning_transformers.task.shared.labels import LabelledData
 from lightning_transformers.task.vision.image_classification.reading import (

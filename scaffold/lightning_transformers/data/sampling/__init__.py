@@ -1,0 +1,1 @@
+"""The order of rows, as a function from positions to rows; imports `base` only."""
