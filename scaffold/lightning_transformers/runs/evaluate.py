@@ -65,6 +65,7 @@ def evaluate_from_config(config: DictConfig) -> dict[str, float]:
         ConfigurationError: for a mistake in the config, or a checkpoint of another task.
     """
     from lightning_transformers.data.loading import SPLITS
+    from lightning_transformers.runs.failures import known_failures
     from lightning_transformers.runs.manifest.environment import environment
     from lightning_transformers.runs.results.recorder import PredictionRecorder  # imports torch
     from lightning_transformers.runs.results.report import report_run
@@ -74,7 +75,8 @@ def evaluate_from_config(config: DictConfig) -> dict[str, float]:
     model, data = restore(config, SPLITS)
     recorder = PredictionRecorder(Path(config.training.run_dir))
     trainer = build_trainer(config, recorder, model=model)
-    metrics = evaluate(model, data, trainer)
+    with known_failures(config, trainer.strategy.root_device):
+        metrics = evaluate(model, data, trainer)
     if trainer.is_global_zero:
         known = environment(trainer) | {"changed": changed_settings(config)}
         report_run(config, data, metrics, known)

@@ -98,6 +98,7 @@ def test_train_then_predict(project: Path, run: Run) -> None:
     done = run("python", "predict.py", "+task=nlp/mine", checkpoint, "+x=The cat")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("The cat")
+    assert len(done.stdout.splitlines()) == 1
     assert tree(project) == before, "a prediction leaves nothing behind"
 
 
