@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from traceback import walk_tb
 from typing import TYPE_CHECKING
 
 import torch
@@ -55,7 +56,7 @@ def known_failure(
     """
     if isinstance(error, torch.OutOfMemoryError):
         return out_of_memory(config, device, trains)
-    if isinstance(error, RuntimeError) and str(error).startswith("DataLoader worker"):
+    if is_of_dead_worker(error):
         again = "continue with resume=auto" if trains else "repeat the command"
         return RunError(
             f"a dataloader process has died ({first_line(error)}): lower training.num_workers "
@@ -63,6 +64,22 @@ def known_failure(
         )
     line = lost_rank(error)
     return RunError(line) if line else None
+
+
+def is_of_dead_worker(error: BaseException) -> bool:
+    """Return whether an error says that a dataloader process has died.
+
+    Torch reports it, unless a batch was on its way: its tensors cannot be received any more.
+    """
+    if isinstance(error, RuntimeError):
+        return str(error).startswith("DataLoader worker")
+    names = [str(frame.f_globals.get("__name__")) for frame, _ in walk_tb(error.__traceback__)]
+    is_of_connection = bool(names) and names[-1].startswith("multiprocessing.")
+    return (
+        isinstance(error, EOFError | OSError)
+        and is_of_connection
+        and "torch.utils.data.dataloader" in names
+    )
 
 
 @contextmanager

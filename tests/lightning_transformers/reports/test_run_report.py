@@ -152,7 +152,7 @@ def test_inputs_that_say_the_same_are_shown_once(tmp_path: Path) -> None:
     ]
     shown = page(tmp_path / "run", rows)
     head = shown.tables["Highest loss"][0]
-    assert head == ["text", "channel", "by", "label", "prediction", "score", "loss"]
+    assert head == ["text", "by", "channel", "label", "prediction", "score", "loss"]
     assert "class" not in shown.tables, "its slices are those of the label"
 
 

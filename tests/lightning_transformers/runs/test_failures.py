@@ -105,8 +105,8 @@ def test_an_argument_of_the_optimizer_without_effect_is_named(
         "it, start a new run in another hydra.run.dir)"
     ]
     last = torch.load(tmp_path / "checkpoints/last.ckpt", weights_only=True)
-    (group,) = last["optimizer_states"][0]["param_groups"]
-    assert group["initial_lr"] == 0.003
+    groups = last["optimizer_states"][0]["param_groups"]
+    assert {group["initial_lr"] for group in groups} == {0.003}
 
 
 def test_a_batch_size_that_no_number_of_batches_continues_is_refused(tmp_path: Path) -> None:
@@ -160,6 +160,17 @@ def test_a_command_without_memory_names_a_smaller_batch(
         "out of memory on cpu with a batch of 6 row(s): repeat the command with "
         "training.batch_size=3"
     )
+
+
+@pytest.mark.parametrize("module", ["torch.utils.data.dataloader", "mine"])
+def test_a_dataloader_process_that_dies_with_a_batch_on_its_way(module: str) -> None:
+    """Torch then raises what `multiprocessing` does where the connection ends."""
+    code = "from multiprocessing import Pipe\none, other = Pipe()\nother.close()\none.recv()"
+    with pytest.raises(EOFError) as raised:
+        exec(code, {"__name__": module})
+    failure = known_failure(raised.value, compose([]), CPU)
+    assert (failure is None) == (module == "mine")
+    assert failure is None or "a dataloader process has died (EOFError): lower" in str(failure)
 
 
 def test_a_dead_dataloader_process_is_one_line() -> None:
