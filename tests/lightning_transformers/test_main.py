@@ -40,6 +40,7 @@ def test_a_mistake_is_one_line(arguments: tuple[str, ...], message: str, project
     assert (done.returncode, done.stdout, done.stderr) == (2, "", f"error: {message}\n")
 
 
+@pytest.mark.slow
 def test_ranks_that_lightning_starts_run_the_same_command(project: Path) -> None:
     task = ("+task=nlp/text_classification", "experiment=smoke", "hydra.run.dir=run")
     done = started("train", *task, *TWO_RANKS, *SHORT)

@@ -14,6 +14,7 @@ from ltscaffold.commands.create.new_component import NewComponent, plan_new_comp
 from ltscaffold.record.component_types import DATASET
 from ltscaffold.writing.transaction import apply
 from tests.conftest import Run
+from tests.helpers.slow import sampled
 from tests.helpers.tree import tree
 
 GENERATED = ROOT / "generated_examples"
@@ -34,7 +35,7 @@ def test_example_is_a_fresh_render(name: str, project: Path, tmp_path: Path) -> 
     assert tree(project) == tree(tmp_path / "committed"), "run make examples"
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
+@pytest.mark.parametrize("name", sampled(EXAMPLES, ("custom_language_modeling", "tickets")))
 def test_example_passes_its_own_tests(name: str, project: Path, run: Run) -> None:
     shutil.copytree(GENERATED / name, project, dirs_exist_ok=True, ignore=CACHES)
     done = run("pytest", "--quiet", "-p", "no:cacheprovider")

@@ -13,7 +13,9 @@ from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.instantiation import instantiate
 from lightning_transformers.base.types import Settings
 from lightning_transformers.core.freeze_keys import Freezing
-from lightning_transformers.models.freezing import all_frozen_message
+from lightning_transformers.models.adapters import has_adapter
+from lightning_transformers.models.backbone import Backbone
+from lightning_transformers.models.freezing import FROZEN_BACKBONE, all_frozen_message
 from lightning_transformers.models.layers import ParameterGroup, decay_groups
 from lightning_transformers.training.metric_modes import AUTO, mode_of
 from lightning_transformers.training.schedules import (
@@ -28,6 +30,7 @@ class OptimizedModule(LightningModule):
 
     model: PreTrainedModel
     metrics: nn.ModuleDict
+    backbone: Backbone
     freezing: Freezing
     optimizer_config: Settings
     scheduler_config: Settings | None
@@ -71,7 +74,17 @@ class OptimizedModule(LightningModule):
         return scheduler
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """Return Lightning's optimizer config; raises ConfigurationError if nothing trains."""
+        """Return Lightning's optimizer config.
+
+        Raises:
+            ConfigurationError: if nothing trains, or the backbone is quantized and not frozen.
+        """
+        frozen = has_adapter(self.model) or getattr(self.model, FROZEN_BACKBONE, False)
+        if self.backbone.quantization and not frozen:
+            raise ConfigurationError(
+                f"backbone.quantization={self.backbone.quantization} rounds the weights, which "
+                "cannot be trained then: set peft=qlora, or task.freeze=backbone"
+            )
         groups = self.freezing.with_head_rate(self.parameter_groups(), self.model)
         if not groups:
             raise ConfigurationError(all_frozen_message(self.model))

@@ -36,6 +36,7 @@ from lightning_transformers.core.loss_keys import (
 )
 from lightning_transformers.core.optimization import OptimizedModule
 from lightning_transformers.core.pipelines import build_pipeline
+from lightning_transformers.core.placement import PlacedModule
 from lightning_transformers.core.prediction import EvaluatedColumns, predict_inputs
 from lightning_transformers.core.wrapped_methods import WRAPPED_METHODS, attach_first
 from lightning_transformers.data.collators import IGNORE_INDEX
@@ -61,7 +62,7 @@ BAR_METRICS = 4  # of a stage, in the progress bar
 ADAMW = {"_target_": "torch.optim.AdamW", "lr": 5e-5, "weight_decay": 0.01}
 
 
-class TaskTransformer(ConfiguredLoss, EvaluatedColumns, OptimizedModule):
+class TaskTransformer(ConfiguredLoss, EvaluatedColumns, OptimizedModule, PlacedModule):
     """A Hugging Face model with the steps of its training, each a method to override.
 
     A subclass declares hyperparameters as annotated class attributes, set by keyword or YAML:
@@ -171,7 +172,7 @@ class TaskTransformer(ConfiguredLoss, EvaluatedColumns, OptimizedModule):
         self.loss_keys.check(self, own)
         if peft:
             add_adapter(self.model, peft)
-        if has_adapter(self.model):
+        if has_adapter(self.model) or self.backbone.quantization:
             # Checkpoints then omit the frozen backbone, see on_save_checkpoint.
             self.strict_loading = False
         stages = ("val", "test")

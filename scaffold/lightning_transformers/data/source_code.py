@@ -28,14 +28,15 @@ def module_sources(*modules: str) -> dict[str, str]:
         modules: import names; those without a file, and of installed packages, are skipped.
     """
     texts: dict[str, str] = {}
-    waiting = [*modules, *(name for module in {*modules} for name in modules_of_globals(module))]
+    waiting = {*modules, *(name for module in {*modules} for name in modules_of_globals(module))}
+    seen = set(waiting)
     while waiting:
         name = waiting.pop()
-        file = first_party_file(name)
-        if file is None or name in texts:
-            continue
-        texts[name] = file.read_text(encoding="utf-8", errors="replace")
-        waiting += imports_in(texts[name], package_of(name, file))
+        if file := first_party_file(name):
+            texts[name] = file.read_text(encoding="utf-8", errors="replace")
+            found = {*imports_in(texts[name], package_of(name, file))} - seen
+            waiting |= found
+            seen |= found
     return dict(sorted(texts.items()))
 
 

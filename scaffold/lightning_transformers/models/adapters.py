@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from hydra.utils import get_object
 from peft import PeftConfig
-from peft.tuners.tuners_utils import BaseTunerLayer
+from peft.tuners.tuners_utils import BaseTunerLayer, cast_adapter_dtype
 from peft.utils.constants import TRANSFORMERS_MODELS_TO_LORA_TARGET_MODULES_MAPPING as TARGETS
 from torch import Tensor, nn
 from transformers import PreTrainedModel
@@ -56,6 +56,8 @@ def add_adapter(model: PreTrainedModel, config: Settings) -> None:
         ) from error
     for parameter in head:
         parameter.requires_grad = True
+    # In the dtype of a backbone in 16 bits, most updates would be lost to rounding.
+    cast_adapter_dtype(model, "default", autocast_adapter_dtype=True)
     model.train()
 
 
@@ -109,9 +111,20 @@ def trained_state(module: nn.Module, state: Mapping[str, Tensor]) -> dict[str, T
     Returns:
         Trainable parameters, parameters that were newly initialized, and buffers.
     """
-    parameters = module.named_parameters(remove_duplicate=False)
-    in_files = {name for name, p in parameters if not (p.requires_grad or is_new(p))}
-    return {name: value for name, value in state.items() if name not in in_files}
+    parameters = dict(module.named_parameters(remove_duplicate=False))
+    in_files = {name for name, p in parameters.items() if not (p.requires_grad or is_new(p))}
+    # Entries beside an integer weight describe its quantization.
+    integer = tuple(
+        f"{name.rpartition('.')[0]}."
+        for name in in_files
+        if not parameters[name].is_floating_point()
+    )
+    return {
+        name: value
+        for name, value in state.items()
+        if name in parameters.keys() - in_files
+        or (name not in in_files and not name.startswith(integer))
+    }
 
 
 def merge_adapters(model: PreTrainedModel) -> PreTrainedModel:

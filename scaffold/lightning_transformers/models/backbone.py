@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, Literal, TypeVar, cast
 
 import torch
 from hydra.utils import get_class
@@ -13,6 +14,7 @@ from transformers import (
     AutoImageProcessor,
     AutoTokenizer,
     BaseImageProcessor,
+    BitsAndBytesConfig,
     PreTrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
@@ -25,7 +27,9 @@ from lightning_transformers.base.types import Settings
 
 T = TypeVar("T")
 DTYPE = torch.float32
-"""Dtype of the loaded weights: the trainer's `precision` casts down, never up."""
+"""Default dtype of the loaded weights: the trainer's `precision` casts down, never up."""
+Dtype = Literal["float32", "bfloat16", "float16", "auto"]
+Quantization = Literal["bnb4", "bnb8"]
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,11 @@ class Backbone:
         config: overrides of the model's config.
         attn_implementation: `eager`, `sdpa`, `flex_attention`, `flash_attention_2` …; chosen by
             transformers by default.
+        dtype: dtype of the loaded weights, `auto`: that of the files; float32 by default.
+        device_map: places the layers of a model on several devices of one process, such as `auto`;
+            by default the trainer places the whole model on one.
+        quantization: `bnb4` or `bnb8`: the weights of linear layers in 4 bits (NF4, Dettmers et
+            al., "QLoRA", 2023) or 8 bits, by bitsandbytes; none by default.
     """
 
     pretrained_model_name_or_path: str
@@ -54,9 +63,12 @@ class Backbone:
     trust_remote_code: bool = False
     config: Settings = field(default_factory=dict)
     attn_implementation: str | None = None
+    dtype: Dtype | None = None
+    device_map: str | Settings | None = None
+    quantization: Quantization | None = None
 
     def load_model(self, model_type: str, model_data_kwargs: Settings) -> PreTrainedModel:
-        """Load the model in float32 and training mode.
+        """Load the model in training mode.
 
         Args:
             model_type: import path of an Auto class, such as `transformers.AutoModelForCausalLM`.
@@ -65,7 +77,8 @@ class Backbone:
 
         Raises:
             ConfigurationError: if the model is not found or cannot be downloaded, its weights do
-                not fit `config`, or it does not support the attention implementation.
+                not fit `config`, it does not support the attention implementation, or it must be
+                quantized without bitsandbytes or with random weights.
         """
         values = dict(model_data_kwargs)
         vocab_size = values.pop("vocab_size", 0)
@@ -73,8 +86,13 @@ class Backbone:
         config: PreTrainedConfig = self._load(AutoConfig.from_pretrained, **self.config, **values)
         model: PreTrainedModel
         if self.random_weights:
+            if self.quantization:
+                raise ConfigurationError(
+                    f"backbone.quantization={self.quantization} needs trained weights: set "
+                    "backbone.random_weights=false, or omit backbone.quantization"
+                )
             model = auto_class.from_config(
-                config, dtype=DTYPE, trust_remote_code=self.trust_remote_code
+                config, dtype=self._dtype, trust_remote_code=self.trust_remote_code
             )
         else:
             model = self._load_weights(auto_class, config)
@@ -115,7 +133,9 @@ class Backbone:
         model, report = self._load(
             auto_class.from_pretrained,
             config=config,
-            dtype=DTYPE,
+            dtype=self._dtype,
+            device_map=self.device_map,
+            quantization_config=self._quantization_config(),
             ignore_mismatched_sizes=True,
             output_loading_info=True,
         )
@@ -129,8 +149,40 @@ class Backbone:
                     "sizes, or set backbone.random_weights=true"
                 )
         for name in (*report["missing_keys"], *(name for name, *_ in report["mismatched_keys"])):
+            if self.quantization:
+                restore_linear(model, name.rpartition(".")[0])
             mark_new(model.get_parameter_or_buffer(name))
+        if self.quantization == "bnb4":
+            layer: Any
+            for layer in model.modules():
+                # Else an evaluation on a CPU packs the weights in a form without a gradient.
+                layer.support_avx512bf16_for_cpu = False
         return model
+
+    @property
+    def _dtype(self) -> torch.dtype | str:
+        if self.dtype in (None, "auto"):
+            return self.dtype or DTYPE
+        dtype: torch.dtype = getattr(torch, str(self.dtype))
+        return dtype
+
+    def _quantization_config(self) -> BitsAndBytesConfig | None:
+        """Return the arguments of bitsandbytes for `quantization`; None without it."""
+        if self.quantization is None:
+            return None
+        if find_spec("bitsandbytes") is None:
+            raise ConfigurationError(
+                f"`bitsandbytes` is not installed (backbone.quantization={self.quantization}): "
+                "pip install bitsandbytes"
+            )
+        if self.quantization == "bnb8":
+            return BitsAndBytesConfig(load_in_8bit=True)
+        return BitsAndBytesConfig(
+            load_in_4bit=True,
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_use_double_quant=True,
+            bnb_4bit_compute_dtype="bfloat16" if self.dtype in (None, "auto") else self.dtype,
+        )
 
     def _load(self, loader: Callable[..., T], name: str | None = None, **kwargs: Any) -> T:
         name = name or self.pretrained_model_name_or_path
@@ -220,6 +272,20 @@ def load_state(model: PreTrainedModel, weights: dict[str, Tensor]) -> str | None
     misfits = [*report["missing_keys"], *(name for name, *_ in report["mismatched_keys"])]
     model.load_state_dict(loaded.state_dict())
     return min(misfits, default=None)
+
+
+def restore_linear(model: nn.Module, name: str) -> None:
+    """Replace a quantized linear layer by a plain one if its weight is new, and so not quantized.
+
+    Args:
+        model: the model, changed in place.
+        name: name of a layer of it; one of another kind is kept.
+    """
+    layer = model.get_submodule(name)
+    if isinstance(layer, nn.Linear) and layer.weight.is_floating_point():
+        plain = nn.Linear(layer.in_features, layer.out_features, device="meta")
+        plain.weight, plain.bias = layer.weight, layer.bias
+        model.set_submodule(name, plain)
 
 
 def mark_new(parameter: Tensor) -> None:

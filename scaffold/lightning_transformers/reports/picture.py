@@ -158,4 +158,4 @@ class Picture:
             shape.draw(ImageDraw.Draw(body), scale)
         image.paste(body, (0, top * scale))
         file.parent.mkdir(parents=True, exist_ok=True)
-        image.resize((size[0] * SCALE, size[1] * SCALE), Image.Resampling.LANCZOS).save(file)
+        image.reduce(OVERSAMPLING).save(file)

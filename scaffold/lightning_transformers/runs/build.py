@@ -17,7 +17,9 @@ from hydra.utils import get_class, to_absolute_path
 from omegaconf import DictConfig, OmegaConf
 
 from lightning_transformers.base.errors import ConfigurationError, joined
+from lightning_transformers.base.hyperparameters import to_plain
 from lightning_transformers.base.instantiation import instantiate
+from lightning_transformers.base.types import Settings
 from lightning_transformers.config.config_tree import to_dict
 from lightning_transformers.config.launcher import watch_ranks
 from lightning_transformers.config.targets import locate
@@ -36,6 +38,8 @@ log = logging.getLogger(__name__)
 
 CHECKPOINTS = ("checkpoints/best.ckpt", "checkpoints/last.ckpt", "best.ckpt", "last.ckpt")
 """The checkpoint that a run folder, or its `checkpoints`, stands for: the first that exists."""
+LOADING = ("attn_implementation", "dtype", "device_map", "quantization")
+"""Fields of the backbone that a command may set for the model of a checkpoint."""
 HELD_OUT = {"seed", "train_val_split", "fold", "group_column"}
 """Hyperparameters that decide which rows are held out for validation."""
 PATHS = ("_file", "_dir", "_path", "dataset_name")
@@ -204,18 +208,20 @@ def check_files(data: TransformerDataModule, splits: Iterable[str]) -> None:
 
 
 def restore(
-    config: DictConfig, splits: Iterable[str] = ()
+    config: DictConfig, splits: Iterable[str] = (), quantized: bool = True
 ) -> tuple[TaskTransformer, TransformerDataModule]:
     """Return the task and the data of a composed config, from `checkpoint_path` if it names one.
 
     The weights, the classes and the hyperparameters are those of the checkpoint, except for
     hyperparameters that the config sets to another value than the class has. The sources of the
-    rows, `trust_remote_code` and, if set, `attn_implementation` are those of the config.
+    rows, `trust_remote_code` and, if set, the fields of the backbone in `LOADING` are those of the
+    config.
 
     Args:
         config: the composed config.
         splits: the splits to read; their files must exist, which is checked before a model is
             loaded.
+        quantized: quantize the backbone of a checkpoint as the config or the checkpoint says.
 
     Raises:
         ConfigurationError: if a file is missing, or the checkpoint is unreadable, one of another
@@ -234,16 +240,18 @@ def restore(
         return restore_former(config, path, splits)
     cls = task_class(config)
     trusted = bool(config.backbone.get("trust_remote_code"))
-    attention = config.backbone.get("attn_implementation")
+    loading = {n: v for n in LOADING if (v := to_plain(config.backbone.get(n))) is not None}
+    if not quantized:
+        loading["quantization"] = None
     content = read_checkpoint(path)
-    recorded = task_hyperparameters(cls, content, trusted, attention)
+    recorded = task_hyperparameters(cls, content, trusted, loading)
     backbone = {name: value for name, value in recorded.items() if name == "backbone"}
     processor = instantiate("tokenizer", config.tokenizer, **backbone)
     data = build_data(config, processor, recorded_hyperparameters(content))
     report_lost(type(data), recorded_class(content, "data"), TransformerDataModule, path)
     check_files(data, splits)
     stated = stated_hyperparameters(cls, config)
-    return load_checkpoint(cls, path, trusted, attention, **stated), data
+    return load_checkpoint(cls, path, trusted, loading, **stated), data
 
 
 def restore_former(
@@ -319,7 +327,7 @@ def load_checkpoint(
     cls: type[TaskTransformer],
     path: str,
     trust_remote_code: bool = False,
-    attn_implementation: str | None = None,
+    loading: Settings | None = None,
     directory: Path = Path(),
     **hyperparameters: Any,
 ) -> TaskTransformer:
@@ -330,7 +338,7 @@ def load_checkpoint(
         path: the checkpoint; it is read with `weights_only=True`.
         trust_remote_code: run code that the repository of the backbone ships; the checkpoint's own
             value is ignored, since the file may come from elsewhere.
-        attn_implementation: replaces the recorded one.
+        loading: fields of the backbone that replace the recorded ones, see `LOADING`.
         directory: the folder that a relative path of the backbone starts from.
         hyperparameters: replace the recorded ones.
 
@@ -344,7 +352,7 @@ def load_checkpoint(
 
     content = read_checkpoint(path)
     report_lost(cls, recorded_class(content, "task"), TaskTransformer, path)
-    recorded = task_hyperparameters(cls, content, trust_remote_code, attn_implementation, directory)
+    recorded = task_hyperparameters(cls, content, trust_remote_code, loading or {}, directory)
     content[cls.CHECKPOINT_HYPER_PARAMS_KEY] = recorded | hyperparameters
     task = cast("TaskTransformer", module_of(cls, content))
     task.formulas = recorded_formulas(content)
@@ -361,7 +369,7 @@ def task_hyperparameters(
     cls: type[TaskTransformer],
     content: dict[str, Any],
     trust_remote_code: bool,
-    attn_implementation: str | None,
+    loading: Settings,
     directory: Path = Path(),
 ) -> dict[str, Any]:
     """Return the hyperparameters with which `cls` is built from a checkpoint.
@@ -373,7 +381,7 @@ def task_hyperparameters(
         cls: the class of the task.
         content: the content of the checkpoint.
         trust_remote_code: as in `load_checkpoint`, like the other arguments.
-        attn_implementation: the attention.
+        loading: the fields of the backbone.
         directory: the folder.
     """
     from lightning_transformers.training.checkpoint_identity import path_of, recorded_class
@@ -388,7 +396,7 @@ def task_hyperparameters(
         named = {"pretrained_model_name_or_path": backbone}
         fields = absolute_paths(named if isinstance(backbone, str) else backbone, directory)
         fields["trust_remote_code"] = trust_remote_code
-        fields["attn_implementation"] = attn_implementation or fields.get("attn_implementation")
+        fields |= loading
         recorded["backbone"] = fields
     return recorded
 

@@ -37,9 +37,14 @@ def export(
         The folder.
 
     Raises:
-        ConfigurationError: if the folder exists and is not empty.
+        ConfigurationError: if the folder exists and is not empty, or the backbone is quantized.
     """
     folder = require_empty(folder)
+    if model.backbone.quantization:
+        raise ConfigurationError(
+            f"the backbone is quantized ({model.backbone.quantization}), and an export has the "
+            "weights of its files: load the task with load(<run>, quantized=False)"
+        )
     model.attach_data(data)
     model.save_hf_checkpoint(folder, data.processor_to_export())
     return folder
@@ -70,7 +75,7 @@ def export_from_config(config: DictConfig) -> Path:
     if config.checkpoint_path is None:
         raise ConfigurationError("nothing to export: give +checkpoint_path=<file>")
     folder = require_empty(to_absolute_path(config.export_dir))
-    model, data = restore(config)
+    model, data = restore(config, quantized=False)
     export(model, data, folder)
     print(f"Model repository: {folder}")
     return folder

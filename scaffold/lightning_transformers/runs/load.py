@@ -50,6 +50,7 @@ def load(
     task_class: type[TaskTransformer] | None = None,
     data_class: type[TransformerDataModule] | None = None,
     base_class: bool = False,
+    quantized: bool = True,
     trust_remote_code: bool = False,
 ) -> tuple[TaskTransformer, TransformerDataModule]:
     """Return the task of a run with its trained weights, in eval mode on the CPU, and its data.
@@ -76,6 +77,8 @@ def load(
         base_class: load the classes of this package that the recorded ones inherit from, for a run
             whose project is gone; a warning names the methods and hyperparameters that do not
             apply.
+        quantized: quantize the backbone as in the training; False: its weights are those of its
+            files, as an export needs them.
         trust_remote_code: run code that the repository of the backbone ships.
 
     Returns:
@@ -106,7 +109,11 @@ def load(
         check_project(task_class, project, "task_class")
     check_checkpoint(task_class, checkpoint)
     task = load_checkpoint(
-        task_class, checkpoint, trust_remote_code=trust_remote_code, directory=directory
+        task_class,
+        checkpoint,
+        trust_remote_code,
+        {} if quantized else {"quantization": None},
+        directory,
     ).eval()
     if data_class is None:
         target = config.dataset.get("_target_") or task_class.data_module_type

@@ -34,10 +34,10 @@ def merge_function(name: str, ours: Version, base: Version, theirs: Version) -> 
             changed.append(part)
         head.append(Draft(new if mine == old or own == before != after else mine))
         kept = kept or clash
-    implemented = _forms(bodies[0]) != _forms(bodies[1])
+    code = [[unit.form for unit in units] for units in bodies]
+    implemented = code[0] != code[1]
     if implemented and _is_stub(bodies[1]):
         body = concatenate(unit.merged for unit in bodies[0])
-        code = [[unit.form for unit in units] for units in bodies]
         if code[0] != code[2] != code[1]:
             changed.append("body")
     else:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations, repeat
 from typing import TypeGuard
 
@@ -82,6 +82,20 @@ class Block:
     def column(self) -> int:
         """The column of its entries, from 0."""
         return self.entries[0][0].start_mark.column
+
+    def indented(self, column: int) -> "Block":
+        """Return it with its entries at another column."""
+        shift = column - self.column
+        lines = [
+            " " * max(0, shift + len(line) - len(line.lstrip(" "))) + line.lstrip(" ")
+            if line.strip()
+            else line
+            for line in self.lines[self.first : self.last]
+        ]
+        node = yaml.compose("".join(lines), yaml.SafeLoader)
+        if not isinstance(node, type(self.node)):
+            raise LayoutError
+        return replace(self, lines=lines, node=node, first=0, last=len(lines))
 
     def _end(self, start: int, end: int) -> int:
         """Return the line after an entry, counted from 0.
@@ -169,17 +183,20 @@ def _combine(ours: Unit, base: Unit, theirs: Unit) -> Draft:
     blocks = [unit.node for unit in (ours, base, theirs)]
     shown = " ".join(theirs.text.split())
     kept = f"{ours.key}: the template also changed it: {shown}; yours is kept"
-    if not _mergeable(blocks):
+    if not _are_mergeable(blocks):
         return review(ours.text, kept)
     heads = [unit.text.partition("\n")[0] + "\n" for unit in (ours, base, theirs)]
     head = Draft(pick_changed(*heads)) if len(set(heads)) < 3 else review(heads[0], kept)
-    return concatenate([head, _merge_blocks(*blocks)])
+    column = blocks[0].column
+    return concatenate([head, _merge_blocks(*(block.indented(column) for block in blocks))])
 
 
-def _mergeable(blocks: list[Block | None]) -> bool:
-    """Return whether blocks are all mappings, or all defaults lists, at the same column."""
-    shapes = {(type(block.node), block.column) for block in blocks if block is not None}
-    return all(map(_is_divisible, blocks)) and len(shapes) == 1
+def _are_mergeable(blocks: list[Block | None]) -> TypeGuard[list[Block]]:
+    """Return whether blocks are all mappings, or all defaults lists."""
+    return (
+        all(map(_is_divisible, blocks))
+        and len({type(block and block.node) for block in blocks}) == 1
+    )
 
 
 def _is_divisible(block: Block | None) -> bool:

@@ -38,6 +38,10 @@ from tests.helpers.tree import tree
 
 GENERATED = task_class("language_modeling", "weight_noise")
 TASKS = {"base": (), "generated": (f"task._target_={GENERATED.__module__}.{GENERATED.__name__}",)}
+BOTH = [
+    pytest.param(TASKS["base"], id="base", marks=pytest.mark.slow),
+    pytest.param(TASKS["generated"], id="generated"),
+]
 EVERY_PART: dict[str, Any] = {part: {} for part in REQUIRED_KEYS}
 
 
@@ -81,7 +85,7 @@ def after(project: Path, project_after: Callable[..., Path]) -> Callable[..., No
     return after
 
 
-@pytest.mark.parametrize("task", TASKS.values(), ids=[*TASKS])
+@pytest.mark.parametrize("task", BOTH)
 def test_a_run_that_begins_leaves_what_a_former_one_has_recorded(
     task: tuple[str, ...], project: Path
 ) -> None:
@@ -227,7 +231,7 @@ def test_plain_lightning_deletes_the_table_before(tmp_path: Path) -> None:
     assert not (tmp_path / "former").exists()
 
 
-@pytest.mark.parametrize("task", TASKS.values(), ids=[*TASKS])
+@pytest.mark.parametrize("task", BOTH)
 def test_a_run_that_was_at_its_end_keeps_its_metrics(task: tuple[str, ...], project: Path) -> None:
     write_csv(project / "train.csv")
     metrics = trained(*task)

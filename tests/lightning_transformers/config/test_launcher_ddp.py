@@ -64,6 +64,7 @@ def test_generated_task_has_one_run_folder_and_one_log(project: Path, run: Run) 
     assert done.stdout.count("Run folder:") == done.stdout.count("Last validation:") == 1
 
 
+@pytest.mark.slow
 def test_multirun_reaches_its_tests_and_ends(project: Path, run: Run) -> None:
     sweep = ("optimizer.lr=1e-3,3e-3", "hydra.sweep.dir=sweep", "training.run_test_after_fit=true")
     command = ("pl-transformers-train", "-m", "+task=nlp/language_modeling", *TWO, *sweep)
@@ -79,6 +80,7 @@ def test_multirun_reaches_its_tests_and_ends(project: Path, run: Run) -> None:
     assert not (project / "outputs").exists()
 
 
+@pytest.mark.slow
 def test_multirun_of_torchrun_has_one_run_folder_and_one_log_a_job(project: Path, run: Run) -> None:
     """It ends with the first job that fails, here of a mistake that both processes find."""
     new_task(project, "mine", "language_modeling", recipes=["freeze_backbone"])

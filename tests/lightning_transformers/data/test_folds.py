@@ -58,6 +58,12 @@ def test_large_groups_are_placed_first() -> None:
     assert found == [2, 2, 2, 2, 1, 1, 1, 1]
 
 
+def test_groups_of_a_class_are_spread_over_the_folds() -> None:
+    classes = [*"abbb", *"aaaa", *"abbb", *"aaaa"]
+    found = folds_of([*range(16)], [row // 4 for row in range(16)], classes, 2)
+    assert found == [1] * 4 + [2] * 8 + [1] * 4
+
+
 def data_of(folder: Path, *overrides: str, labels: str = "aab", rows: int = 30) -> Any:
     """Return the data module of a csv file with a patient for every three rows."""
     with (folder / "rows.csv").open("w", newline="") as stream:

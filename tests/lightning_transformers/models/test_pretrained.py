@@ -17,17 +17,17 @@ from tests.helpers.language_modeling import trainer
 ADAMW = {"_target_": "torch.optim.AdamW", "lr": 4e-4}
 
 
-def accuracy(folder: Path, steps: int = 12, **backbone: object) -> float:
+def accuracy(folder: Path, steps: int = 8, **backbone: object) -> float:
     """Return the accuracy of a MiniLM after a few steps on verses of four kinds of books."""
     seed_everything(0)
     fields = {"pretrained_model_name_or_path": str(get_model_path()), **backbone}
     data = TextClassificationDataModule(
-        Backbone(**fields).load_tokenizer(), dataset_name="sample", max_length=48
+        Backbone(**fields).load_tokenizer(), dataset_name="sample", max_length=32
     )
     model = TextClassificationTransformer(
         fields, optimizer=ADAMW, model_data_kwargs=data.model_data_kwargs
     )
-    run = trainer(folder, limit_train_batches=steps, limit_val_batches=6)
+    run = trainer(folder, limit_train_batches=steps, limit_val_batches=4)
     return train(model, data, run)["val/accuracy"]
 
 
@@ -42,6 +42,7 @@ def test_random_weights_do_not_learn_in_a_few_steps(tmp_path: Path) -> None:
     assert accuracy(tmp_path, random_weights=True) < 0.3
 
 
+@pytest.mark.slow
 def test_learning_rates_of_zero_learn_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

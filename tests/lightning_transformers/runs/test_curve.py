@@ -106,10 +106,10 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ("hook", "step", "number"),
     [
         ("on_train_batch_end", 5, signal.SIGKILL),
-        ("on_validation_end", 6, signal.SIGKILL),
-        ("on_train_epoch_end", 6, signal.SIGKILL),
-        ("on_train_batch_start", 8, signal.SIGKILL),
-        ("on_validation_batch_start", 6, signal.SIGTERM),
+        pytest.param("on_validation_end", 6, signal.SIGKILL, marks=pytest.mark.slow),
+        pytest.param("on_train_epoch_end", 6, signal.SIGKILL, marks=pytest.mark.slow),
+        pytest.param("on_train_batch_start", 8, signal.SIGKILL, marks=pytest.mark.slow),
+        pytest.param("on_validation_batch_start", 6, signal.SIGTERM, marks=pytest.mark.slow),
         ("on_train_batch_start", 7, signal.SIGINT),
     ],
 )

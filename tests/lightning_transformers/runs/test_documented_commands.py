@@ -22,34 +22,39 @@ QUICK = ("trainer.accelerator=cpu", "hydra.run.dir=outputs/run")
 B = "backbone.pretrained_model_name_or_path"
 
 TRAINED = [
-    "task=nlp/language_modeling dataset=nlp/language_modeling/wikitext",
     f"task=nlp/language_modeling dataset=nlp/language_modeling/wikitext {B}=gpt2",
-    "task=nlp/multiple_choice dataset=nlp/multiple_choice/race",
     f"task=nlp/multiple_choice dataset=nlp/multiple_choice/race {B}=roberta-base",
     "task=nlp/multiple_choice dataset=nlp/multiple_choice/swag",
     "task=nlp/question_answering dataset=nlp/question_answering/squad",
     "task=nlp/summarization dataset=nlp/summarization/cnn_dailymail",
     f"task=nlp/summarization dataset=nlp/summarization/xsum {B}=t5-base",
-    "task=nlp/text_classification dataset=nlp/text_classification/emotion",
-    "task=nlp/text_classification dataset=nlp/text_classification/xnli",
     "task=nlp/text_classification dataset=nlp/text_classification/glue"
-    " dataset.dataset_config_name=mnli dataset.validation_subset_name=validation_matched",
+    " dataset.dataset_config_name=mnli"
+    " dataset.validation_subset_name=validation_matched",
     "task=nlp/token_classification dataset=nlp/token_classification/conll",
     f"task=nlp/translation dataset=nlp/translation/wmt16 {B}=google/mt5-base"
-    " dataset.dataset_config_name=de-en dataset.source_language=de dataset.target_language=en",
+    " dataset.dataset_config_name=de-en dataset.source_language=de"
+    " dataset.target_language=en",
     "task=vision/image_classification dataset=vision/image_classification/cifar10"
     " backbone=vision/tiny",
-    "task=nlp/text_classification dataset=nlp/text_classification/emotion optimizer=rmsprop",
     "task=nlp/text_classification dataset=nlp/text_classification/emotion"
     " optimizer=sgd optimizer.momentum=0.99 trainer.max_epochs=4 training.batch_size=8",
+    "task=nlp/language_modeling dataset=nlp/language_modeling/my_dataset"
+    " dataset.train_file=train.csv dataset.validation_file=valid.csv",
+    "task=nlp/text_classification dataset=nlp/text_classification/emotion"
+    " logger=tensorboard logger.tensorboard.save_dir=my_dir/",
+]
+SIMILAR = [
+    "task=nlp/language_modeling dataset=nlp/language_modeling/wikitext",
+    "task=nlp/multiple_choice dataset=nlp/multiple_choice/race",
+    "task=nlp/text_classification dataset=nlp/text_classification/emotion",
+    "task=nlp/text_classification dataset=nlp/text_classification/xnli",
+    "task=nlp/text_classification dataset=nlp/text_classification/emotion optimizer=rmsprop",
     "task=nlp/language_modeling dataset.train_file=train.csv dataset.validation_file=valid.csv",
     "task=nlp/language_modeling dataset.train_file=train.json dataset.validation_file=valid.json",
     "task=nlp/language_modeling dataset.train_file=train.txt dataset.validation_file=valid.txt",
-    "task=nlp/language_modeling dataset=nlp/language_modeling/my_dataset"
-    " dataset.train_file=train.csv dataset.validation_file=valid.csv",
-    "task=nlp/text_classification dataset=nlp/text_classification/emotion logger=tensorboard"
-    " logger.tensorboard.save_dir=my_dir/",
 ]
+"""Commands whose parts others have as well."""
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +83,9 @@ def run(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run
         yield lambda *command: warm.run(command, project, environment)
 
 
-@pytest.mark.parametrize("command", TRAINED)
+@pytest.mark.parametrize(
+    "command", [*TRAINED, *(pytest.param(command, marks=pytest.mark.slow) for command in SIMILAR)]
+)
 def test_command_trains(command: str, run: Run, project: Path) -> None:
     done = run("python", "train.py", *command.split(), *QUICK)
     assert done.returncode == 0, done.stderr

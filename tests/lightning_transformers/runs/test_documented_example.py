@@ -17,6 +17,7 @@ from lightning_transformers.runs.train import train
 from tests.conftest import Run
 from tests.helpers.corpus import TEXTS, write_csv
 from tests.helpers.projects import new_project
+from tests.helpers.slow import sampled
 
 MODEL = """
 import torch
@@ -91,7 +92,7 @@ def test_documented_commands_compose(
     assert config.dataset.train_file == "train.csv"
 
 
-@pytest.mark.parametrize("dataset", ["", "dataset=nlp/language_modeling/wikitext"])
+@pytest.mark.parametrize("dataset", sampled(["", "dataset=nlp/language_modeling/wikitext"], [""]))
 def test_documented_command_trains(dataset: str, example: Path, run: Run) -> None:
     words = ["+task=nlp/my_language_modeling", *dataset.split(), *DATA, *QUICK]
     done = run("python", "train.py", *words)

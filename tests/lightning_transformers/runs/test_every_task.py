@@ -1,4 +1,4 @@
-"""Every task from its config on its sample: trains, learns, evaluates, predicts and exports."""
+"""Every task from its config on its sample: trains, evaluates, predicts, exports, and learns."""
 
 import csv
 import json
@@ -36,6 +36,11 @@ AT_THE_END = (
     "trainer.check_val_every_n_epoch=${trainer.max_epochs}",
 )
 """Validate once, after the last epoch."""
+FEW = (
+    *("trainer.max_epochs=1", "training.validate_before_fit=false"),
+    *("dataset.limit_train_samples=64", "dataset.limit_val_samples=32"),
+)
+"""Train on a few rows."""
 WEIGHTED = ("task.class_weights=balanced", "task.focal_gamma=0.5")
 SMOOTHED = ("task.label_smoothing=0.01",)
 QUIET = ("logger=csv", "callbacks=checkpoint", "+trainer.enable_progress_bar=false")
@@ -180,10 +185,19 @@ def _quiet() -> None:
     suppress_library_warnings()
 
 
+QUICK = ("nlp/token_classification", "vision/image_classification")
+
+
 # Both tests of a task in one process, which trains it once.
 @pytest.fixture(
     scope="module",
-    params=[pytest.param(task, marks=pytest.mark.xdist_group(task)) for task in CASES],
+    params=[
+        pytest.param(
+            task,
+            marks=[pytest.mark.xdist_group(task), *(() if task in QUICK else (pytest.mark.slow,))],
+        )
+        for task in CASES
+    ],
 )
 def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Return a task, the folder of its training on the sample, and the last metrics."""
@@ -205,8 +219,6 @@ def test_it_learns_what_shuffled_labels_do_not_teach(trained: Any) -> None:
     task, run_dir, after = trained
     case = CASES[task]
     assert gain(case, first_metrics(run_dir), after) > case.shuffled + case.margin
-    logged = {name.removeprefix("val/") for name in after if name.startswith("val/")}
-    assert logged == documented_metrics(f"`{task}`")
 
 
 @pytest.mark.slow
@@ -218,14 +230,18 @@ def test_shuffled_labels_teach_no_more_than_is_recorded(trained: Any, tmp_path: 
     assert found <= CASES[task].shuffled
 
 
-def test_it_evaluates_predicts_and_exports(
-    trained: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("task", CASES)
+def test_it_trains_evaluates_predicts_and_exports(
+    task: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    task, run_dir, _ = trained
     applies = documented_applies(task)
     monkeypatch.chdir(tmp_path)
+    run_dir = tmp_path / "run"
+    after = train_from_config(compose(overrides(task, run_dir, *FEW)))
+    logged = {name.removeprefix("val/") for name in after if name.startswith("val/")}
+    assert logged == documented_metrics(f"`{task}`")
     checkpoint = f"checkpoint_path={run_dir}/checkpoints/best.ckpt"
-    metrics = evaluate_from_config(compose(overrides(task, tmp_path, checkpoint)))
+    metrics = evaluate_from_config(compose(overrides(task, tmp_path, *FEW, checkpoint)))
     chosen = best_row(CASES[task].metric, run_dir)
     assert metrics["val/loss"] == pytest.approx(float(chosen["val/loss"]), rel=1e-4)
     for folder in (run_dir, tmp_path):  # of the best validation, and of this evaluation
@@ -290,8 +306,8 @@ def rows_of(run_dir: Path) -> list[dict[str, str]]:
 
 
 def best_row(metric: str, run_dir: Path) -> dict[str, str]:
-    """Return the first row of `metrics.csv` after the fit began with the best value of a metric."""
-    rows = [row for row in rows_of(run_dir) if row.get("val/loss")][1:]
+    """Return the first row of `metrics.csv` with the best value of a metric."""
+    rows = [row for row in rows_of(run_dir) if row.get("val/loss")]
     pick = min if metric.endswith("perplexity") else max
     return pick(rows, key=lambda row: float(row[metric]))
 

@@ -61,13 +61,19 @@ def lines_of(done: CompletedProcess[str], beginning: str) -> list[str]:
 @pytest.mark.parametrize(
     "options",
     [
-        "task=nlp/language_modeling experiment=smoke",
-        "task=nlp/mine experiment=smoke",
+        pytest.param("task=nlp/language_modeling experiment=smoke", marks=pytest.mark.slow),
+        pytest.param("task=nlp/mine experiment=smoke", marks=pytest.mark.slow),
         "task=nlp/mine experiment=smoke training.num_workers=2 trainer.accumulate_grad_batches=2"
         " callbacks=[default,throughput]",
-        "task=nlp/mine experiment=smoke dataset.streaming=true trainer.limit_train_batches=4"
-        " dataset.limit_train_samples=200",
-        "task=nlp/masked_language_modeling experiment=smoke training.num_workers=2",
+        pytest.param(
+            "task=nlp/mine experiment=smoke dataset.streaming=true trainer.limit_train_batches=4"
+            " dataset.limit_train_samples=200",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            "task=nlp/masked_language_modeling experiment=smoke training.num_workers=2",
+            marks=pytest.mark.slow,
+        ),
         "task=vision/image_classification experiment=smoke dataset.random_flip=true",
         "task=nlp/mine experiment=smoke logger=none training.seed=7"
         " +training.mine=0.01 optimizer.lr=${training.mine}"
@@ -165,6 +171,7 @@ def test_edited_code_is_said_and_found(project: Path, run: Run) -> None:
     assert "differs: " not in done.stdout
 
 
+@pytest.mark.slow
 def test_two_processes_have_equal_metrics(project: Path, run: Run) -> None:
     """The second one is started by the command line of the first, from another folder here."""
     options = ("trainer=ddp", "trainer.devices=2", "dataset.num_workers=1", *OWN_FILE)

@@ -12,6 +12,7 @@ from build_tools.release_templates import ROOT
 from lightning_transformers.training import resume
 from tests.conftest import Run
 from tests.helpers.resume_runs import BATCHES, Case, differences, killed_and_resumed, uninterrupted
+from tests.helpers.slow import sampled
 
 RECIPES = ("weight_noise", "ema_weights", "gradual_unfreezing")
 OWN = {"every": BATCHES, "own_hooks": True}
@@ -51,7 +52,24 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("name", CASES)
+SAMPLE = {
+    "map, random masks, 2 workers, mid-step",
+    "packed, recipes, mid-step",
+    "stream of images, random transforms, 2 workers",
+    "SIGTERM, in a validation",
+    "validation, mid-step",
+    "own hooks, mid-step",
+    "overfitting",
+    "batches in a step by epoch",
+    "manual optimization, mid-step",
+    "schedule by a metric, last validation of an epoch",
+    "last validation of an epoch",
+    "end of an epoch of a stream",
+    "in the write",
+}
+
+
+@pytest.mark.parametrize("name", sampled(CASES, SAMPLE))
 def test_killed_run_ends_as_the_one_that_was_not(name: str, tmp_path: Path) -> None:
     case, kill_at = CASES[name]
     expected = uninterrupted(case, tmp_path / "whole")

@@ -127,9 +127,13 @@ def test_nested_keys_merge_by_themselves() -> None:
     assert text.endswith("    dir: mine # here\n  job:\n    chdir: false\n")
 
 
-def test_another_depth_of_indentation_is_left_alone() -> None:
+def test_entries_are_added_in_the_users_indentation() -> None:
     ours = CONFIG.replace("    dir: multirun", "        dir: mine")
-    assert merged(ours, CONFIG, CONFIG + "    all: 1\n", reviews=1) == ours
+    assert merged(ours, CONFIG, CONFIG + "    all: 1\n") == ours + "        all: 1\n"
+    theirs = CONFIG + "    # more\n    all:\n      - |\n        a\n\n         b\n"
+    text = merged(ours, CONFIG, theirs)
+    assert yaml.safe_load(text)["hydra"]["sweep"] == {"dir": "mine", "all": ["a\n\n b\n"]}
+    assert "        # more\n" in text
 
 
 def test_block_scalars_and_lists_are_values() -> None:

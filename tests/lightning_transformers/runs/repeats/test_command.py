@@ -120,6 +120,7 @@ def test_the_command_trains_each_part_and_prints_the_summary(project: Path, run:
     assert lines[-1].startswith("Table: ")
 
 
+@pytest.mark.slow
 def test_a_killed_repeat_continues_and_equals_one_that_was_not(
     project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

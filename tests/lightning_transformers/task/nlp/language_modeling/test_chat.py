@@ -24,6 +24,7 @@ from tests.helpers.chats import (
 )
 from tests.helpers.document_classes import CLASSES
 from tests.helpers.language_modeling import BACKBONE, TINY, model, trainer
+from tests.helpers.slow import sampled
 
 # As some models that think: what an earlier turn thought is left out.
 FORGETFUL = (
@@ -179,7 +180,7 @@ def test_inputs_that_are_no_conversation(x: Any) -> None:
         list(chat().predict_batches([x], 1))
 
 
-@pytest.mark.parametrize("cls", CLASSES)
+@pytest.mark.parametrize("cls", sampled(CLASSES, ["generated"]))
 def test_the_sample_is_learned_and_answered(cls: str, tmp_path: Path) -> None:
     data = chat(dataset_name="sample")
     task = CLASSES[cls](BACKBONE, optimizer={"_target_": "torch.optim.AdamW", "lr": 3e-3})
