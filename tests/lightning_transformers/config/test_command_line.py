@@ -1,5 +1,6 @@
 """Output and files of the generated commands, for a run and for a mistake."""
 
+import json
 import shlex
 import time
 from importlib.metadata import version
@@ -62,6 +63,15 @@ def test_settings_of_this_machine_win_over_those_of_the_package(project: Path, r
     assert "/conf/local/" in (project / ".gitignore").read_text().splitlines()
 
 
+def test_stdout_of_a_prediction_has_the_result_alone(run: Run) -> None:
+    done = run(
+        "python", "predict.py", "task=nlp/text_classification", "experiment=smoke", "+x=The cat"
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout).keys() == {"label", "score"}
+    assert "[INFO] - inferred dataset.labels=" in done.stderr
+
+
 def test_train_then_predict(project: Path, run: Run) -> None:
     write_csv(project / "valid.csv", TEXTS[:20])
     files = ("dataset.train_file=train.csv", "dataset.validation_file=valid.csv")
@@ -98,7 +108,6 @@ def test_train_then_predict(project: Path, run: Run) -> None:
     done = run("python", "predict.py", "+task=nlp/mine", checkpoint, "+x=The cat")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("The cat")
-    assert len(done.stdout.splitlines()) == 1
     assert tree(project) == before, "a prediction leaves nothing behind"
 
 
