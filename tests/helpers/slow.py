@@ -7,7 +7,7 @@ import pytest
 
 
 def sampled(values: Iterable[Any], chosen: Collection[Any]) -> list[Any]:
-    """Return the values as parameters, slow but for the chosen ones."""
+    """Return the values as parameters, slow except the chosen ones."""
     return [
         value if value in chosen else pytest.param(value, marks=pytest.mark.slow)
         for value in values

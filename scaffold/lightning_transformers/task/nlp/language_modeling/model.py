@@ -18,11 +18,19 @@ from lightning_transformers.base.types import Batch, Loss
 from lightning_transformers.core import TaskTransformer
 from lightning_transformers.data.collators import IGNORE_INDEX, padding_token_id
 from lightning_transformers.models.backbone import generate
+from lightning_transformers.task.nlp.language_modeling.large_vocabulary import (
+    chunked_loss,
+    has_plain_head,
+    is_large,
+    uses_plain_strategy,
+)
 from lightning_transformers.training.loss import unmasked
 from lightning_transformers.training.metrics import Perplexity
 
 CONTINUED = 4
 """Examples of an evaluation whose text is continued, for the report."""
+OF_THE_LOSS = ("training_step", "shared_step", "forward", "compute_loss", "logits_and_labels")
+"""Methods that take part in the training loss."""
 
 
 class LanguageModelingTransformer(TaskTransformer):
@@ -30,6 +38,8 @@ class LanguageModelingTransformer(TaskTransformer):
 
     max_new_tokens: PositiveInt = 40
     """Maximum tokens that `predict` generates."""
+
+    _is_plain: bool | None = None
 
     default_model_type: ClassVar[str] = "transformers.AutoModelForCausalLM"
     data_module_type: ClassVar[str] = f"{__package__}.LanguageModelingDataModule"
@@ -42,6 +52,39 @@ class LanguageModelingTransformer(TaskTransformer):
         # With a cache, transformers does not separate packed documents; generation sets its own.
         model.config.get_text_config().use_cache = False
         return model
+
+    def shared_step(self, batch: Batch, stage: str) -> tuple[Loss, ModelOutput]:
+        """Return the loss and the model's outputs, for training and evaluation.
+
+        In training, a loss of many logits is computed without them, unless the class or the model
+        changes them.
+
+        Args:
+            batch: inputs and `labels`, each (batch, seq).
+            stage: `train`, `val` or `test`.
+
+        Returns:
+            The `Loss`, its sum and count scalars, and the outputs of `forward`.
+        """
+        if stage == "train" and is_large(self.model, batch) and self._loss_is_plain(batch):
+            loss = Loss(chunked_loss(self.model, batch), self.count_targets(batch))
+            return loss, ModelOutput(loss=loss.mean)
+        return super().shared_step(batch, stage)
+
+    def _loss_is_plain(self, batch: Batch) -> bool:
+        """Return whether `chunked_loss` is the training loss, which the first batch decides."""
+        if self._is_plain is None:
+            own = LanguageModelingTransformer
+            self._is_plain = (
+                all(getattr(type(self), name) is getattr(own, name) for name in OF_THE_LOSS)
+                and not self.loss_keys.given
+                and self.formulas > 1
+                and not self.is_spread
+                and uses_plain_strategy(self.trainer.strategy)
+                and uses_standard_loss(self.model)
+                and has_plain_head(self.model, batch)
+            )
+        return self._is_plain
 
     def compute_loss(self, outputs: ModelOutput, batch: Batch, stage: str) -> Loss:
         """Return the sum of the next-token losses and the number of predicted tokens.
