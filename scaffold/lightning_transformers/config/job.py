@@ -50,6 +50,8 @@ class Job:
         for handler in logging.root.handlers:
             if getattr(handler, "stream", sys.stdout) in (sys.stdout, sys.stderr):
                 handler.addFilter(is_for_console)
+                if isinstance(handler, logging.StreamHandler) and not self.keeps_files:
+                    handler.setStream(sys.stderr)  # stdout is for the result
         try:
             with share_job(config), log_warnings() if self.keeps_files else nullcontext():
                 result = self.function(config)

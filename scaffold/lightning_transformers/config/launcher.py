@@ -24,7 +24,7 @@ from hydra.core.utils import setup_globals
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from lightning_transformers.base.errors import ConfigurationError, first_line
+from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.config.processes import lost_ranks
 from lightning_transformers.config.processes.lost_ranks import (
     FolderNotes,
@@ -32,6 +32,7 @@ from lightning_transformers.config.processes.lost_ranks import (
     RankWatch,
     StoreNotes,
 )
+from lightning_transformers.config.tracebacks import described
 
 JOB_FILE = "LIGHTNING_TRANSFORMERS_JOB"
 """Environment variable with the path of a pickled job, a file named after rank 0's process id."""
@@ -307,7 +308,7 @@ def run_worker(function: Callable[[DictConfig], object]) -> None:
                 function(config)
     except Exception as error:
         reported = isinstance(error, ConfigurationError)
-        text = str(error) if reported else f"{type(error).__name__}: {first_line(error)}"
+        text = str(error) if reported else described(error)
         by_others = lost_ranks.is_of_network(error)
         ranks.end("" if by_others else f"rank {rank} has failed: {text}")
         time.sleep(GRACE_S)

@@ -63,6 +63,15 @@ class Notices:
                 "in the data or in clean_row, or list the classes in dataset.labels=[a,b]",
             )
 
+    def absent_classes(self, names: Sequence[str]) -> None:
+        """Warn of classes that no training row has."""
+        if names:
+            self._log_once(
+                logging.WARNING,
+                f"no training row has the class {joined(names)}, which cannot be learned: add "
+                "rows, or leave it out of dataset.labels",
+            )
+
     def truncated(
         self, split: str, rows: AnyDataset, length: int, key: str, column: str = "input_ids"
     ) -> None:

@@ -88,7 +88,7 @@ def confusion_matrix(
     names = [name if len(name) <= 14 else f"{name[:13]}…" for name in classes]
     left, top = 7 * max(map(len, names)) + 30, 44
     size = CELL * len(names)
-    picture = Picture(title, max(left + size + 10, 220), top + size + 10, scales=False)
+    picture = Picture(title, max(left + size + 10, 220), top + size + 10)
     middle = left + size / 2
     picture.shapes.append(Label(middle, 12, "prediction", "middle"))
     picture.shapes.append(Label(2, top - 6, "label"))

@@ -22,6 +22,8 @@ COLORS = {
 SERIES = [name for name in COLORS if name.startswith("series")]
 SCALE, OVERSAMPLING = 2, 2
 """Pixels of a PNG per unit, and how many times finer it is drawn before it is reduced."""
+LEGIBLE = 0.7
+"""Share of a picture's width below which its texts are too small."""
 ANCHORS = {"start": "ls", "middle": "ms", "end": "rs"}
 
 Point = tuple[float, float]
@@ -129,21 +131,19 @@ class Label:
 
 @dataclass
 class Picture:
-    """Shapes on a canvas; one that `scales` shrinks to the width of a narrow screen."""
+    """Shapes on a canvas, which a narrow screen shrinks as far as the texts are legible."""
 
     title: str
     width: float
     height: float
     shapes: list[Line | Box | Dot | Label] = field(default_factory=list)
-    scales: bool = True
 
     def svg(self) -> str:
         """Return the picture as an SVG element, with colors that the page defines."""
-        size = f"width: 100%; max-width: {self.width:.0f}px" if self.scales else ""
-        fixed = f' width="{self.width:.0f}" height="{self.height:.0f}"' if not self.scales else ""
+        size = f"min-width: {LEGIBLE * self.width:.0f}px; max-width: {self.width:.0f}px"
         shapes = "\n".join(shape.svg() for shape in self.shapes)
         return (
-            f'<svg viewBox="0 0 {self.width:.0f} {self.height:.0f}"{fixed} style="{size}" '
+            f'<svg viewBox="0 0 {self.width:.0f} {self.height:.0f}" style="{size}" '
             f'role="img" aria-label="{escape(self.title)}">\n{shapes}\n</svg>'
         )
 

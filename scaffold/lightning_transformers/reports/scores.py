@@ -18,6 +18,15 @@ class ClassScore(NamedTuple):
     f1: float
 
 
+class Threshold(NamedTuple):
+    """A probability above which a label is predicted, with the scores of the label then."""
+
+    value: float
+    precision: float
+    recall: float
+    f1: float
+
+
 class Bin(NamedTuple):
     """The rows whose predicted probability is in a range."""
 
@@ -67,6 +76,25 @@ def class_scores(
     ]
 
 
+def best_threshold(rows: Iterable[tuple[float, bool]]) -> Threshold | None:
+    """Return the threshold of a label's probability with the highest F1, None without a label.
+
+    It lies halfway between two probabilities, since predictions are those above it.
+
+    Args:
+        rows: probability of the label, and whether the row has it.
+    """
+    ranked = sorted(rows, reverse=True)
+    total, hits, best = sum(has_label for _, has_label in ranked), 0, None
+    for count, (probability, has_label) in enumerate(ranked, 1):
+        hits += has_label
+        below = ranked[count][0] if count < len(ranked) else 0.0
+        f1 = 2 * hits / (count + total)
+        if below < probability and hits and (best is None or f1 > best.f1):
+            best = Threshold((probability + below) / 2, hits / count, hits / total, f1)
+    return best
+
+
 def kind_of(part: Any) -> str:
     """Return the class of a class, or of an entity with its place."""
     return str(part[0]) if isinstance(part, tuple) else str(part)
@@ -112,7 +140,7 @@ def slices(
     """
     members: dict[str, list[int]] = {}
     for number, value in enumerate(values):
-        members.setdefault("missing" if value is None else str(value), []).append(number)
+        members.setdefault("missing" if value in (None, "") else str(value), []).append(number)
     found = [
         Slice(value, len(rows), mean(scores, rows), mean(losses, rows))
         for value, rows in members.items()

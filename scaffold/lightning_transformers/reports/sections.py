@@ -6,6 +6,7 @@ from typing import Any
 
 from seqeval.metrics.sequence_labeling import get_entities
 
+from lightning_transformers.base.run_folder import PROBABILITY
 from lightning_transformers.reports.charts import calibration, confusion_matrix, scatter
 from lightning_transformers.reports.parts import (
     Facts,
@@ -18,6 +19,7 @@ from lightning_transformers.reports.parts import (
 )
 from lightning_transformers.reports.run_files import Evaluation
 from lightning_transformers.reports.scores import (
+    best_threshold,
     calibration_bins,
     calibration_error,
     class_scores,
@@ -54,10 +56,16 @@ def evaluation_sections(found: Evaluation, thumbnail: Thumbnails | None) -> list
         sections.append(
             Section("Slices", ["Rows by the value of a column, the worst first.", *sliced])
         )
-    if found.has("loss") and not (found.has("label") and words_of(found)):
+    if found.has("loss") and not (found.has("label") and has_worst_rows(found)):
         worst = by(found.column("loss"), reverse=True)
-        sections.append(Section("Highest loss", [examples.table("Highest loss", worst)]))
+        names = ("loss",) if found.has("prompt") else NAMES  # few rows have a continuation
+        sections.append(Section("Highest loss", [examples.table("Highest loss", worst, names)]))
     return [section for section in sections if section.parts]
+
+
+def has_worst_rows(found: Evaluation) -> bool:
+    """Return whether the section of the kind of task has the rows with the highest loss."""
+    return isinstance(found.column("label")[0], float) or bool(words_of(found))
 
 
 def section_of(found: Evaluation, examples: "Examples") -> Section:
@@ -111,12 +119,27 @@ def classes(found: Evaluation, examples: "Examples") -> Section:
 
 
 def several_labels(found: Evaluation) -> Section:
-    """Return a table of the labels of a multi-label classification."""
+    """Return tables of the labels of a multi-label classification, and of their thresholds."""
     labels, predictions = found.column("label"), found.column("prediction")
     scored = class_scores(labels, predictions, found.classes)
     facts = {"rows": len(labels), "all labels right": fraction(hits_of(found))}
-    head = ("label", *CLASS_HEAD[1:])
-    return Section("Predictions", [Facts(facts, large=True), Table("Labels", head, scored)])
+    head, thresholds = ("label", *CLASS_HEAD[1:]), []
+    for name in found.classes:
+        pairs = zip(found.column(PROBABILITY + name), labels, strict=True)
+        best = best_threshold([(probability, name in given) for probability, given in pairs])
+        thresholds.append((name, *(best or (None,) * 4)))
+    return Section(
+        "Predictions",
+        [
+            Facts(facts, large=True),
+            Table("Labels, predicted above a probability of 0.5", head, scored),
+            Table(
+                "Thresholds with the highest F1 on these rows",
+                ("label", "threshold", *CLASS_HEAD[3:]),
+                thresholds,
+            ),
+        ],
+    )
 
 
 def answers(found: Evaluation, examples: "Examples") -> Section:
@@ -238,7 +261,9 @@ class Examples:
         self.found, self.thumbnail = found, thumbnail
         same = {name for name in found.inputs if found.has("label") and repeats_label(found, name)}
         inputs = [name for name in found.inputs if name not in same]
-        self.inputs = sorted(inputs, key=lambda name: -length_of(found, name))[:SHOWN_INPUTS]
+        inputs.sort(key=lambda name: -length_of(found, name))
+        others = [name for name in inputs[1:] if not is_within(found, name, inputs[0])]
+        self.inputs = [*inputs[:1], *others][:SHOWN_INPUTS]
 
     def table(
         self,
@@ -335,12 +360,23 @@ def words_of(found: Evaluation) -> list[list[str]] | None:
 
 
 def repeats_label(found: Evaluation, name: str) -> bool:
-    """Return whether a column holds the label, as the data have it."""
+    """Return whether a column holds the label, as the data have it, in any case of letters."""
     if not found.has("label"):
         return False
     given, labels = found.column(name), found.column("label")
-    splits = isinstance(labels[0], list)
-    return labels == [v.split() if splits and isinstance(v, str) else v for v in given]
+    if isinstance(labels[0], list):
+        return labels == [v.split() if isinstance(v, str) else v for v in given]
+    pairs = zip(given, labels, strict=True)
+    return all(str(a).strip().casefold() == str(b).casefold() for a, b in pairs)
+
+
+def is_within(found: Evaluation, name: str, other: str) -> bool:
+    """Return whether each value of a column is a part of the text in another column."""
+    pairs = zip(found.column(name), found.column(other), strict=True)
+    return all(
+        part is None or (isinstance(part, str) and isinstance(whole, str) and part in whole)
+        for part, whole in pairs
+    )
 
 
 def length(value: Any) -> int:

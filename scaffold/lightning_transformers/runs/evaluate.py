@@ -68,6 +68,7 @@ def evaluate_from_config(config: DictConfig) -> dict[str, float]:
     check_inputs(config)
     # These import torch.
     from lightning_transformers.data.loading import SPLITS
+    from lightning_transformers.runs.failures import known_failures
     from lightning_transformers.runs.manifest.environment import environment
     from lightning_transformers.runs.results.recorder import PredictionRecorder
     from lightning_transformers.runs.results.report import report_run
@@ -76,7 +77,8 @@ def evaluate_from_config(config: DictConfig) -> dict[str, float]:
     model, data = restore(config, SPLITS)
     recorder = PredictionRecorder(Path(config.training.run_dir))
     trainer = build_trainer(config, recorder, model=model)
-    metrics = evaluate(model, data, trainer)
+    with known_failures(config, trainer.strategy.root_device):
+        metrics = evaluate(model, data, trainer)
     if trainer.is_global_zero:
         known = environment(trainer) | {"changed": changed_settings(config)}
         report_run(config, data, metrics, known)

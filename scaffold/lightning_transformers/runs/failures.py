@@ -1,9 +1,12 @@
-"""Failures of a fit that need no traceback: each is one line, with what to do."""
+"""Failures of a run that need no traceback: each is one line, with what to do."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from traceback import walk_tb
 from typing import TYPE_CHECKING
 
 import torch
@@ -18,8 +21,6 @@ from lightning_transformers.data.dataloaders import EpochSampler
 from lightning_transformers.training.checkpoint import newest_checkpoint, progress, read_checkpoint
 
 if TYPE_CHECKING:
-    from pytorch_lightning import Trainer
-
     from lightning_transformers.core import TransformerDataModule
     from lightning_transformers.core.finite_loss import Place
 
@@ -42,45 +43,89 @@ class RunError(ConfigurationError):
         self.overrides = overrides or []
 
 
-def known_failure(error: BaseException, config: DictConfig, trainer: Trainer) -> RunError | None:
-    """Return the failure that an error of a fit stands for, None if its cause is unknown.
+def known_failure(
+    error: BaseException, config: DictConfig, device: torch.device, trains: bool = True
+) -> RunError | None:
+    """Return the failure that an error of a run stands for, None if its cause is unknown.
 
     Args:
         error: the error.
         config: the composed config.
-        trainer: the trainer of the fit.
+        device: the device of the run.
+        trains: whether the run is a training, which can be resumed.
     """
     if isinstance(error, torch.OutOfMemoryError):
-        return out_of_memory(config, trainer)
-    if isinstance(error, RuntimeError) and str(error).startswith("DataLoader worker"):
+        return out_of_memory(config, device, trains)
+    if is_of_dead_worker(error):
+        again = "continue with resume=auto" if trains else "repeat the command"
         return RunError(
             f"a dataloader process has died ({first_line(error)}): lower training.num_workers "
-            "(0 shows an error of its own), and continue with resume=auto"
+            f"(0 shows an error of its own), and {again}"
         )
-    line = lost_rank(error) if trainer.world_size > 1 else None
+    line = lost_rank(error)
     return RunError(line) if line else None
 
 
-def out_of_memory(config: DictConfig, trainer: Trainer) -> RunError:
-    """Return the failure of a batch that does not fit into memory.
+def is_of_dead_worker(error: BaseException) -> bool:
+    """Return whether an error says that a dataloader process has died.
 
-    Its smallest divisor splits the batch size, and multiplies what counts batches, so that a step
-    keeps its rows.
+    Torch reports it, unless a batch was on its way: its tensors cannot be received any more.
+    """
+    if isinstance(error, RuntimeError):
+        return str(error).startswith("DataLoader worker")
+    names = [str(frame.f_globals.get("__name__")) for frame, _ in walk_tb(error.__traceback__)]
+    is_of_connection = bool(names) and names[-1].startswith("multiprocessing.")
+    return (
+        isinstance(error, EOFError | OSError)
+        and is_of_connection
+        and "torch.utils.data.dataloader" in names
+    )
+
+
+@contextmanager
+def known_failures(config: DictConfig, device: torch.device) -> Iterator[None]:
+    """Raise the failures that errors in the block stand for, for a command that does not train.
 
     Args:
         config: the composed config.
-        trainer: the trainer of the fit.
+        device: the device of the command.
+
+    Raises:
+        RunError: for an error whose cause is known.
     """
-    size, device = int(config.dataset.batch_size), trainer.strategy.root_device
+    try:
+        yield
+    except Exception as error:
+        if failure := known_failure(error, config, device, trains=False):
+            raise failure from error
+        raise
+
+
+def out_of_memory(config: DictConfig, device: torch.device, trains: bool) -> RunError:
+    """Return the failure of a batch that does not fit into memory.
+
+    Its smallest divisor splits the batch size. In a training it multiplies what counts batches, so
+    that a step keeps its rows.
+
+    Args:
+        config: the composed config.
+        device: the device.
+        trains: whether the run is a training.
+    """
+    size = int(config.dataset.batch_size)
     fact = f"out of memory on {device} with a batch of {size} row(s)"
     if size == 1:
         return RunError(
             f"{fact}: set trainer.precision=bf16-mixed, callbacks=[default,gradient_checkpointing] "
             "or peft=lora, or shorten the rows, and continue with resume=auto"
+            if trains
+            else f"{fact}: shorten the rows, or set trainer.accelerator=cpu"
         )
     factor = next(n for n in range(2, size + 1) if size % n == 0)
     group = "training" if OmegaConf.is_interpolation(config.dataset, "batch_size") else "dataset"
     overrides = [f"{group}.batch_size={size // factor}"]
+    if not trains:
+        return RunError(f"{fact}: repeat the command with {overrides[0]}", overrides)
     for name in BATCH_COUNTS:
         value = config.trainer.get(name)
         if isinstance(value, int):

@@ -22,6 +22,7 @@ from lightning_transformers.base.run_folder import (
 from lightning_transformers.base.run_log import in_one_line
 from lightning_transformers.config.error_messages import user_error
 from lightning_transformers.config.exit_status import is_interrupt
+from lightning_transformers.config.tracebacks import described
 from lightning_transformers.training.checkpoint import read_checkpoint
 
 if TYPE_CHECKING:
@@ -64,8 +65,8 @@ def outcome_of_error(error: BaseException) -> Outcome:
     if isinstance(error, SystemExit):  # Lightning's SIGTERMException is one
         return {"status": INTERRUPTED, "reason": "SIGTERM"}
     reported = user_error(error)
-    text = str(reported) if reported else f"{type(error).__name__}: {error}"
-    return {"status": FAILED, "reason": " ".join(text.split())}
+    reason = " ".join(str(reported).split()) if reported else described(error)
+    return {"status": FAILED, "reason": reason}
 
 
 def best_callbacks(trainer: Trainer) -> Iterator[ModelCheckpoint]:

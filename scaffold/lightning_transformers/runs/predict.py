@@ -16,6 +16,7 @@ from lightning_transformers.base.hyperparameters import to_plain
 from lightning_transformers.base.instantiation import instantiate
 from lightning_transformers.base.run_log import log_failure
 from lightning_transformers.config.checks import check_config, check_inputs
+from lightning_transformers.config.launcher import watch_ranks
 from lightning_transformers.data.source_code import module_sources
 from lightning_transformers.runs.build import (
     checkpoint_path,
@@ -109,14 +110,18 @@ def predict_from_config(config: DictConfig) -> list[Any]:
     check_inputs(config, ["predict"] if config.x is None else ())
     from datasets import disable_progress_bars  # imports pandas, as others do torch
 
+    from lightning_transformers.runs.failures import known_failures  # imports torch
+
     disable_progress_bars()
     seed_everything(config.training.seed)
     model, data = restore(config, ["predict"] if config.x is None else ())
     if output_file:
         predict_file(config, model, data, Path(to_absolute_path(output_file)))
         return []
-    model.to(first_device(config))
-    predictions = predict(model, data, None if config.x is None else [to_plain(config.x)])
+    device = first_device(config)
+    with known_failures(config, device):
+        model.to(device)
+        predictions = predict(model, data, None if config.x is None else [to_plain(config.x)])
     for prediction in predictions:
         is_text = isinstance(prediction, str)
         print(prediction if is_text else json.dumps(prediction, ensure_ascii=False))
@@ -140,7 +145,10 @@ def check_output(name: str, config: DictConfig) -> None:
 
 
 def predicting_trainer(config: DictConfig) -> Trainer:
-    """Return a trainer on all devices of the config, which only predicts."""
+    """Return a trainer on all devices of the config, which only predicts.
+
+    From now on rank 0 watches the other ranks, see `watch_ranks`.
+    """
     from lightning_transformers.runs.results.prediction_file import RowBar  # imports torch
 
     shows = config.trainer.get("enable_progress_bar", True)
@@ -156,6 +164,7 @@ def predicting_trainer(config: DictConfig) -> Trainer:
         enable_model_summary=False,
         callbacks=[RowBar()] if shows else [],
     )
+    watch_ranks(trainer.num_devices)
     return trainer
 
 
@@ -173,6 +182,7 @@ def predict_file(
         file: the output file.
     """
     from lightning_transformers.data.reading.reader import faults_of
+    from lightning_transformers.runs.failures import known_failures
     from lightning_transformers.runs.results.prediction_file import (  # imports torch
         PartPredictor,
         parts_folder,
@@ -191,4 +201,6 @@ def predict_file(
         module_sources(type(model).__module__, type(data).__module__),
     )
     predictor = PartPredictor(model, data, rows, faults_of(rows), parts_folder(file, identity))
-    predict_to_file(predictor, predicting_trainer(config), file)
+    trainer = predicting_trainer(config)
+    with known_failures(config, trainer.strategy.root_device):
+        predict_to_file(predictor, trainer, file)

@@ -61,6 +61,7 @@ from lightning_transformers.runs.outcome import (
 from lightning_transformers.sweeps import TRIAL
 from lightning_transformers.training.checkpoint import (
     check_resumable,
+    kept_settings,
     newest_checkpoint,
     read_training_state,
 )
@@ -230,6 +231,8 @@ def _train_and_record(
         check_resumable(checkpoint, config)
     seed_everything(config.training.seed)
     state = read_training_state(str(checkpoint)) if checkpoint else {}
+    for line in kept_settings(state, config) if is_rank_zero() else ():
+        log.warning("%s", line)
     # Later versions may infer classes or columns otherwise.
     recorded = recorded_hyperparameters(state) if checkpoint else None
     data = build_data(config, recorded=recorded)
@@ -261,7 +264,7 @@ def _train_and_record(
         tested = evaluate_best(model, data, trainer) if config.training.run_test_after_fit else {}
         end(recorder, folder, tested, **outcome, metrics=metrics | tested)
     except BaseException as error:
-        failure = known_failure(error, config, trainer)
+        failure = known_failure(error, config, trainer.strategy.root_device)
         if trainer.is_global_zero:
             outcome = outcome_of_error(failure or error)
             if outcome["status"] == FAILED and recorder.is_done:

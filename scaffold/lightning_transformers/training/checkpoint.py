@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from zipfile import is_zipfile
 from omegaconf import DictConfig
 
 from lightning_transformers.base.errors import ConfigurationError, first_line
+from lightning_transformers.base.hyperparameters import to_plain
 
 if TYPE_CHECKING:  # configs are checked before torch is imported
     from lightning_transformers.base.types import Checkpoint, Settings
@@ -125,6 +127,25 @@ def check_resumable(path: str, config: DictConfig) -> None:
             raise ConfigurationError(
                 f"trainer.{name}={limit} is less than the {done} of checkpoint_path={path}: set "
                 f"trainer.{name}={done} or more"
+            )
+
+
+def kept_settings(content: Checkpoint, config: DictConfig) -> Iterator[str]:
+    """Yield a line for each argument of the optimizer in which a config differs from a checkpoint.
+
+    The state of the optimizer has its arguments, and schedules start from them.
+
+    Args:
+        content: the content of the checkpoint, of the same optimizer.
+        config: the composed config.
+    """
+    then = content.get("hyper_parameters", {}).get("optimizer") or {}
+    now = to_plain(config.task.get("optimizer")) or {}
+    for name in sorted(then.keys() & now.keys()):
+        if then[name] != now[name]:
+            yield (
+                f"optimizer.{name}={now[name]} has no effect: a resumed run keeps {then[name]} of "
+                "its checkpoint (to change it, start a new run in another hydra.run.dir)"
             )
 
 

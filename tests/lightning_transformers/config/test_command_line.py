@@ -1,5 +1,6 @@
 """Output and files of the generated commands, for a run and for a mistake."""
 
+import json
 import shlex
 import time
 from importlib.metadata import version
@@ -60,6 +61,15 @@ def test_settings_of_this_machine_win_over_those_of_the_package(project: Path, r
     assert "log_every_n_steps: 7" in done.stdout
     assert "precision: 32-true" in done.stdout, "the command line wins over both"
     assert "/conf/local/" in (project / ".gitignore").read_text().splitlines()
+
+
+def test_stdout_of_a_prediction_has_the_result_alone(run: Run) -> None:
+    done = run(
+        "python", "predict.py", "task=nlp/text_classification", "experiment=smoke", "+x=The cat"
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout).keys() == {"label", "score"}
+    assert "[INFO] - inferred dataset.labels=" in done.stderr
 
 
 def test_train_then_predict(project: Path, run: Run) -> None:

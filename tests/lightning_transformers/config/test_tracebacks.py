@@ -4,10 +4,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from torch.utils.data import default_collate
+from torch.utils.data import DataLoader, default_collate
 
 from lightning_transformers.config.exit_status import exit_on_error
-from lightning_transformers.config.tracebacks import folded
+from lightning_transformers.config.tracebacks import described, folded
 
 CALLS = "import sys\nfrom torch.nn import Sequential, Module\n"
 OWN = f"""{CALLS}
@@ -22,6 +22,14 @@ def run():
     Sequential(Mine())(1)
 
 run()
+"""
+
+IN_A_WORKER = """
+def check(rows):
+    raise ValueError('mine')
+
+def collate(rows):
+    check(rows)
 """
 
 
@@ -73,6 +81,26 @@ def test_an_error_without_the_users_code_is_complete() -> None:
         found = "".join(folded(error))
     assert "site-packages" in found
     assert " frames of " not in found
+
+
+@pytest.mark.parametrize(("collate", "is_folded"), [("collate", True), ("default_collate", False)])
+def test_an_error_in_a_dataloader_process(collate: str, is_folded: bool, tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(IN_A_WORKER)
+    names = {"default_collate": default_collate}
+    exec(compile(file.read_text(), str(file), "exec"), names)
+    loader = DataLoader([object()], num_workers=1, collate_fn=names[collate])  # type: ignore[arg-type]
+    with pytest.raises((ValueError, TypeError), match="Original Traceback") as raised:
+        next(iter(loader))
+    found = "".join(folded(raised.value))
+    assert (" frames of torch ..." in found, "site-packages" in found) == (is_folded, not is_folded)
+    if is_folded:
+        lines = found.splitlines()
+        assert [line.rpartition(", ")[2] for line in lines if "File" in line] == [
+            "in collate",
+            "in check",
+        ]
+        assert lines[-1] == described(raised.value) == "ValueError: mine"
 
 
 def test_python_prints_an_error_of_a_command_folded(monkeypatch: pytest.MonkeyPatch) -> None:

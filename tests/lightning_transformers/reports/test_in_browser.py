@@ -1,7 +1,8 @@
 """A report in headless Chromium: `CHROMIUM=<binary> pytest` of this file.
 
 A page around the report has it in a frame of the width of a phone or a screen, and shows what the
-report measures in itself: the width that it needs, and the requests that it makes.
+report measures in itself: the width that it needs, how many tables of scores and pictures scroll,
+and the requests that it makes.
 """
 
 import os
@@ -21,8 +22,11 @@ SCHEMES = {"light": "1", "dark": "0"}
 MEASURE = """<script>
 const style = getComputedStyle(document.body);
 const element = document.documentElement;
+const boxes = [...document.querySelectorAll(".wide, figure")];
+const scores = boxes.filter((box) => box.matches("figure") || /precision/.test(box.textContent));
+const cut = scores.filter((box) => box.scrollWidth > box.clientWidth).length;
 const requests = performance.getEntriesByType("resource").length;
-const found = [element.scrollWidth, element.clientWidth, requests, style.backgroundColor];
+const found = [element.scrollWidth, element.clientWidth, cut, requests, style.backgroundColor];
 parent.postMessage(found.join(), "*");
 </script></body>"""
 FRAME = """<body><iframe width="{width}" height="2000" src="inner.html"></iframe><pre></pre>
@@ -49,9 +53,9 @@ def test_it_fits_the_screen_without_error_or_request(
         *("--dump-dom", page.as_uri()),
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
-    measured = re.search(r"<pre>(\d+),(\d+),(\d+),(.+)</pre>", done.stdout)
+    measured = re.search(r"<pre>(\d+),(\d+),(\d+),(\d+),(.+)</pre>", done.stdout)
     assert measured, done.stdout
-    needed, available, requests, background = measured.groups()
+    needed, available, cut, requests, background = measured.groups()
     assert int(needed) <= int(available) <= width
     assert background == {"light": "rgb(246, 248, 250)", "dark": "rgb(13, 17, 23)"}[scheme]
-    assert (requests, "CONSOLE" in done.stderr) == ("0", False)
+    assert (cut, requests, "CONSOLE" in done.stderr) == ("0", "0", False)

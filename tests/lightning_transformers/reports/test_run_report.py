@@ -124,7 +124,9 @@ def test_each_kind_of_task_has_its_section(tmp_path: Path) -> None:
         "tokens": [
             {"text": "a <mask><mask> d", "label": ["b", "c"], "prediction": ["b", "d"], "loss": 1.0}
         ],
-        "numbers": [{"text": "t", "label": float(n), "prediction": n + 0.5} for n in range(3)],
+        "numbers": [
+            {"text": "t", "label": float(n), "prediction": n + 0.5, "loss": 0.25} for n in range(3)
+        ],
         "labels": [{**several, "label": ["a", "b"], "prediction": ["a"]}] * 2,
     }
     pages = {name: page(tmp_path / name, rows) for name, rows in cases.items()}
@@ -136,7 +138,28 @@ def test_each_kind_of_task_has_its_section(tmp_path: Path) -> None:
     assert pages["texts"].facts["empty outputs"] == "1"
     assert pages["tokens"].tables["Most frequent errors"][1:] == [["c", "d", "1"]]
     assert pages["numbers"].facts["mean absolute error"] == "0.500"
-    assert pages["labels"].tables["Labels"][2] == ["b", "2", "0", "0.000", "0.000", "0.000"]
+    labels = pages["labels"].tables["Labels, predicted above a probability of 0.5"]
+    assert labels[2] == ["b", "2", "0", "0.000", "0.000", "0.000"]
+    thresholds = pages["labels"].tables["Thresholds with the highest F1 on these rows"]
+    assert thresholds[2] == ["b", "0.100", "1.000", "1.000", "1.000"]
+    assert "Highest loss" not in pages["numbers"].tables, "the largest errors are the same rows"
+
+
+def test_inputs_that_say_the_same_are_shown_once(tmp_path: Path) -> None:
+    rows = [
+        {**row, "text": f"{row['title']} and more", "class": row["label"].upper(), "by": "Ada "}
+        for row in tickets()
+    ]
+    shown = page(tmp_path / "run", rows)
+    head = shown.tables["Highest loss"][0]
+    assert head == ["text", "by", "channel", "label", "prediction", "score", "loss"]
+    assert "class" not in shown.tables, "its slices are those of the label"
+
+
+def test_an_empty_value_has_a_name(tmp_path: Path) -> None:
+    rows = [{**row, "channel": "" if n % 2 else "web"} for n, row in enumerate(tickets())]
+    slices = page(tmp_path / "run", rows).tables["channel"]
+    assert {row[0] for row in slices[1:]} == {"missing", "web"}
 
 
 def test_a_run_without_predictions_has_its_curves(tmp_path: Path) -> None:

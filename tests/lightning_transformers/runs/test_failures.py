@@ -10,11 +10,14 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.run_folder import read_manifest
 from lightning_transformers.config.compose import compose
+from lightning_transformers.core import TaskTransformer
+from lightning_transformers.runs.evaluate import evaluate_from_config
 from lightning_transformers.runs.failures import RunError, known_failure
+from lightning_transformers.runs.predict import predict_from_config
 from lightning_transformers.runs.train import train_from_config
-from tests.helpers.language_modeling import trainer as tiny_trainer
 
 HERE = "tests.lightning_transformers.runs.test_failures"
+CPU = torch.device("cpu")
 SEEN: list[tuple[int, ...]] = []
 """The tokens of each row trained on."""
 
@@ -91,6 +94,21 @@ def test_a_run_without_memory_continues_with_half_the_batch(tmp_path: Path) -> N
     assert last["global_step"] == 10
 
 
+def test_an_argument_of_the_optimizer_without_effect_is_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(RunError):
+        train(tmp_path, f"+callbacks.lacks._target_={HERE}.LacksMemory")
+    train(tmp_path, "optimizer.lr=0.5", "resume=auto")
+    assert [message for message in caplog.messages if "no effect" in message] == [
+        "optimizer.lr=0.5 has no effect: a resumed run keeps 0.003 of its checkpoint (to change "
+        "it, start a new run in another hydra.run.dir)"
+    ]
+    last = torch.load(tmp_path / "checkpoints/last.ckpt", weights_only=True)
+    groups = last["optimizer_states"][0]["param_groups"]
+    assert {group["initial_lr"] for group in groups} == {0.003}
+
+
 def test_a_batch_size_that_no_number_of_batches_continues_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RunError):
         train(tmp_path, f"+callbacks.lacks._target_={HERE}.LacksMemory")
@@ -119,8 +137,47 @@ def test_a_loss_that_is_not_finite_ends_the_run_without_a_bad_checkpoint(tmp_pat
         assert all(value.isfinite().all() for value in state.values())
 
 
-def test_a_dead_dataloader_process_is_one_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize("command", ["evaluate", "predict", "predict to a file"])
+def test_a_command_without_memory_names_a_smaller_batch(
+    command: str, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lacks(*_: object, **__: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    Path("in.csv").write_text("text\na\n")
+    rows = ("dataset.predict_file=in.csv", "training.batch_size=6", "training.run_dir=.")
+    config = compose(
+        [
+            *("task=nlp/text_classification", "experiment=smoke", "callbacks=checkpoint", *rows),
+            *(["output_file=out.csv"] if command.endswith("file") else []),
+            "+trainer.enable_progress_bar=false",
+        ]
+    )
+    monkeypatch.setattr(TaskTransformer, "forward", lacks)
+    with pytest.raises(RunError) as raised:
+        (evaluate_from_config if command == "evaluate" else predict_from_config)(config)
+    assert str(raised.value) == (
+        "out of memory on cpu with a batch of 6 row(s): repeat the command with "
+        "training.batch_size=3"
+    )
+
+
+@pytest.mark.parametrize("module", ["torch.utils.data.dataloader", "mine"])
+def test_a_dataloader_process_that_dies_with_a_batch_on_its_way(module: str) -> None:
+    """Torch then raises what `multiprocessing` does where the connection ends."""
+    code = "from multiprocessing import Pipe\none, other = Pipe()\nother.close()\none.recv()"
+    with pytest.raises(EOFError) as raised:
+        exec(code, {"__name__": module})
+    failure = known_failure(raised.value, compose([]), CPU)
+    assert (failure is None) == (module == "mine")
+    assert failure is None or "a dataloader process has died (EOFError): lower" in str(failure)
+
+
+def test_a_dead_dataloader_process_is_one_line() -> None:
     error = RuntimeError("DataLoader worker (pid(s) 7) exited unexpectedly\nmore")
-    failure = known_failure(error, compose([]), tiny_trainer(tmp_path))
+    failure = known_failure(error, compose([]), CPU)
     assert "a dataloader process has died (DataLoader worker (pid(s) 7) exited" in str(failure)
-    assert known_failure(RuntimeError("else"), compose([]), tiny_trainer(tmp_path)) is None
+    assert "continue with resume=auto" in str(failure)
+    failure = known_failure(error, compose([]), CPU, trains=False)
+    assert str(failure).endswith("and repeat the command")
+    assert known_failure(RuntimeError("else"), compose([]), CPU) is None

@@ -121,8 +121,8 @@ class Ranks:
     def _killed(self, rank: int) -> str:
         return (
             f"rank {rank} (process {self.processes[rank][1]}) was killed, by hand or by the system "
-            "for lack of memory: continue with resume=auto, with fewer training.num_workers if "
-            "memory was short"
+            "for lack of memory: repeat the command (a training with resume=auto), with fewer "
+            "training.num_workers if memory was short"
         )
 
 

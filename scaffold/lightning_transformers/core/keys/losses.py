@@ -91,6 +91,8 @@ class LossKeys:
     def balance(self, task: "ConfiguredLoss") -> None:
         """Set the weights of `balanced` from the training set of the task's data module.
 
+        A class without a row, of which the data module warns, has the weight 0.
+
         Raises:
             ConfigurationError: if there is no data module that counts classes.
         """
@@ -101,8 +103,6 @@ class LossKeys:
                 "of weights"
             )
         names, counts = class_names(task.model), torch.tensor(count())
-        if absent := [name for name, n in zip(names, counts, strict=True) if not n]:
-            log.warning("no training row has the class %s: its weight is 0", joined(absent))
         weights = counts.sum() / (len(counts) * counts.double())
         self.weights = weights.where(counts > 0, 0)
         shown = (f"{name} {w:.4g}" for name, w in zip(names, self.weights.tolist(), strict=True))

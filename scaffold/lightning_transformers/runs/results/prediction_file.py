@@ -37,6 +37,8 @@ log = logging.getLogger(__name__)
 class PartPredictor(LightningModule):
     """Predicts on parts of the rows, and writes each to a file of its own.
 
+    Rank 0 decides the folder and the parts that are missing.
+
     Args:
         task: the task.
         data: its data module.
@@ -66,6 +68,11 @@ class PartPredictor(LightningModule):
     def files(self) -> list[Path]:
         """Return the files of all parts, in order."""
         return [self.file(start) for start in range(0, len(self.rows), self.size)]
+
+    def setup(self, stage: str) -> None:
+        """Take over the decisions of rank 0: caches, and so keys of rows, may differ by rank."""
+        decided = self.trainer.strategy.broadcast((self.folder, self.missing))
+        self.folder, self.missing = decided
 
     def starts(self) -> list[int]:
         """Return the starts of the rank's parts, equally many on each rank."""
@@ -139,9 +146,8 @@ def predict_to_file(predictor: PartPredictor, trainer: Trainer, file: Path) -> N
     if done:
         total = len(predictor.files())
         log.info("continuing %s: %d of %d parts are done", file.name, done, total)
-    if predictor.missing:
-        predictor.task.all_probabilities = True
-        trainer.predict(predictor, return_predictions=False)
+    predictor.task.all_probabilities = True
+    trainer.predict(predictor, return_predictions=False)
     if trainer.is_global_zero:
         with write_atomically(file) as beside:
             WRITERS[file.suffix](predictor.files(), beside)

@@ -114,6 +114,18 @@ class LabelledData(TransformerDataModule):
         """Return the label column if `stratify` or `fold` is set."""
         return self.label_column if self.stratify or self.fold else None
 
+    def build_dataset(self) -> DatasetDict:
+        """Return the processed splits, see the base class; warns of classes without a row."""
+        processed = super().build_dataset()
+        rows = self.select_samples(self.raw_dataset).get("train")
+        encode = self.label_encoder("train", rows) if isinstance(rows, Dataset) else None
+        if encode:
+            values = self.label_values(distinct_values(rows, self.label_column))
+            present = set(map(encode, values))
+            names = self.class_names()
+            self.notices.absent_classes([n for i, n in enumerate(names) if i not in present])
+        return processed
+
     def class_counts(self) -> list[int]:
         """Return the number of labels of each class in the training set, after `setup`.
 

@@ -2,17 +2,28 @@
 
 import csv
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from datasets import Dataset
 
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.config.compose import compose
 from lightning_transformers.runs.predict import predict_from_config
 from lightning_transformers.runs.results import prediction_file
-from lightning_transformers.runs.results.prediction_file import RowBar, predict_inputs
+from lightning_transformers.runs.results.prediction_file import (
+    PartPredictor,
+    RowBar,
+    predict_inputs,
+)
 from tests.conftest import Run
 
 SETTINGS = ("experiment=smoke", "training.run_dir=.", "+trainer.enable_progress_bar=false")
@@ -83,6 +94,24 @@ def test_a_killed_prediction_continues(project: Path, monkeypatch: pytest.Monkey
     assert sorted(path.name for path in project.iterdir()) == ["in.csv", "out.jsonl"]
 
 
+def test_rank_0_decides_where_the_parts_are(tmp_path: Path) -> None:
+    """The caches of the ranks, and so the keys of their rows, may differ."""
+    rows, data = Dataset.from_dict({"text": ["a"] * 20}), SimpleNamespace(batch_size=1)
+    first, second = (PartPredictor(None, data, rows, {}, tmp_path / n) for n in "01")  # type: ignore[arg-type]
+    first.missing = [8]
+    decided: list[Any] = []
+
+    def broadcast(value: object) -> object:
+        decided.append(value)
+        return decided[0]
+
+    trainer: Any = SimpleNamespace(strategy=SimpleNamespace(broadcast=broadcast))
+    for predictor in (first, second):
+        predictor._trainer = trainer
+        predictor.setup("predict")
+    assert (second.folder, second.missing) == (tmp_path / "0", [8])
+
+
 def test_the_bar_counts_rows(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_input()
     totals: list[float] = []
@@ -105,6 +134,49 @@ def test_a_mistake_is_found_before_the_model_is_built(override: str, message: st
     config = compose([*CLASSIFIER, *SMALL, "output_file=out.csv", override])
     with pytest.raises(ConfigurationError, match=message):
         predict_from_config(config)
+
+
+@pytest.mark.slow  # five commands
+def test_several_devices_continue_after_each_kill(project: Path) -> None:
+    lines = [f"{number},text {number}" for number in range(1000)]
+    Path("in.csv").write_text("\n".join(["id,text", *lines]))
+    command = [sys.executable, "-m", "lightning_transformers", "predict", *CLASSIFIER[:2], *SMALL]
+    device = ("trainer.accelerator=cpu", "+trainer.enable_progress_bar=false")
+
+    def start(file: str, devices: int) -> subprocess.Popen[str]:
+        words = [*command, *device, f"output_file={file}", f"trainer.devices={devices}"]
+        return subprocess.Popen(words, text=True, stderr=subprocess.PIPE)
+
+    def errors(process: subprocess.Popen[str]) -> list[str]:
+        _, printed = process.communicate(timeout=60)  # until no rank has the pipe open
+        return [line for line in printed.splitlines() if line.startswith("error: ")]
+
+    def kill(*ranks: int, parts: int) -> tuple[int, list[str]]:
+        process = start("out.jsonl", 2)
+        while len(list(project.glob(".out.jsonl.*/*.jsonl"))) < parts:
+            assert process.poll() is None
+            time.sleep(0.02)
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
+        pids = (process.pid, *map(int, children.split()))
+        for rank in ranks:
+            os.kill(pids[rank], signal.SIGKILL)
+        return process.wait(60), errors(process)
+
+    whole = start("whole.jsonl", 1)
+    assert (errors(whole), whole.returncode) == ([], 0)
+    assert kill(0, 1, parts=20) == (-signal.SIGKILL, [])
+    status, (line,) = kill(0, parts=40)
+    assert status == -signal.SIGKILL
+    assert line.startswith("error: rank 0 (process ")
+    status, (line,) = kill(1, parts=60)
+    assert status == 2
+    assert line.startswith("error: rank 1 (process ")
+    assert "was killed" in line
+    assert "repeat the command" in line
+    last = start("out.jsonl", 2)
+    assert (errors(last), last.returncode) == ([], 0)
+    assert Path("out.jsonl").read_text() == Path("whole.jsonl").read_text()
+    assert not list(project.glob(".out*"))
 
 
 @pytest.mark.slow
