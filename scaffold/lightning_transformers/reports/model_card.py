@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 
+import yaml
 from huggingface_hub import EvalResult, ModelCard, ModelCardData, hf_hub_download
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -165,7 +166,7 @@ def backbone_licence(backbone: Backbone) -> dict[str, str]:
             prepare_hub_access()
             file = Path(hf_hub_download(name, README, revision=backbone.revision))
         data = ModelCard.load(file, ignore_metadata_errors=True).data.to_dict()
-    except (OSError, ValueError):  # no card, or no access to it
+    except (OSError, ValueError, yaml.YAMLError):  # no card, a broken one, or no access
         return {}
     return {key: data[key] for key in ("license", "license_name", "license_link") if key in data}
 
