@@ -1,12 +1,13 @@
 """Base classes of the tests that are generated for tasks, datasets and callbacks."""
 
 import ast
+import copy
 import inspect
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import wraps
+from functools import cache, wraps
 from itertools import pairwise
 from pathlib import Path
 from textwrap import dedent
@@ -217,13 +218,31 @@ def smoke_config(test: type, run_dir: Path, *overrides: str) -> DictConfig:
         run_dir: the run folder.
         overrides: overrides, which take precedence over those of the short run.
     """
-    typed = [*SMOKE, *overrides, f"training.run_dir={run_dir}"]
-    config = compose(typed, project_of(test) / "conf")
+    config = copy.deepcopy(_composed((*SMOKE, *overrides), project_of(test) / "conf"))
+    config.training.run_dir = str(run_dir)
     if "max_new_tokens" in config.task:
         config.task.max_new_tokens = 8  # an untrained model never ends a text by itself
     return config
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute on one thread: threads that share a tiny model wait for each other."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+@cache
+def _composed(overrides: tuple[str, ...], config_dir: Path) -> DictConfig:
+    """Return a config without its run folder; the tests of a class share it, and change copies."""
+    return compose([*overrides, "training.run_dir=?"], config_dir)
+
+
+@one_thread()
 def assert_called(cls: type, hooks: set[str], config: DictConfig, *, predicts: bool) -> None:
     """Fit, test, predict and resume the fit; assert that all hooks of a class are called.
 
@@ -369,6 +388,7 @@ class RecordedRun:
     metrics: dict[str, float]
 
 
+@one_thread()
 def train_recorded(config: DictConfig) -> RecordedRun:
     """Train with the config of a short run, and record which parameters change.
 

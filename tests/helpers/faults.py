@@ -1,8 +1,8 @@
 """Commands in a child process that counts its writes and can be killed before any of them.
 
 Python calls an audit hook before each open, rename, unlink, mkdir and rmdir, whichever code
-requests it. The lock is not counted, nor is the temporary folder in which git merges, whose files
-are removed relative to it.
+requests it. The lock is not counted, nor are compiled templates in the cache, nor the temporary
+folder in which git merges, whose files are removed relative to it.
 """
 
 import signal
@@ -29,6 +29,7 @@ import ltscaffold.commands.update.update
 from ltscaffold.commands.edit import add, remove, rename, undo
 from ltscaffold.cli.app import main
 
+UNCOUNTED = ("/ltscaffold-merge", "/compiled-")
 WRITES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.truncate"}
 fatal, count = int(sys.argv.pop(1)), 0
 
@@ -40,9 +41,9 @@ def watch(event, arguments):
         if not isinstance(path, (str, bytes)) or not flag & flags:
             return
         path = os.fsdecode(path)
-        if path.endswith("/lock") or path == os.devnull or "/ltscaffold-merge" in path:
+        if path.endswith("/lock") or path == os.devnull or any(u in path for u in UNCOUNTED):
             return
-    elif event not in WRITES or "/ltscaffold-merge" in str(arguments[0]):
+    elif event not in WRITES or any(u in str(arguments[0]) for u in UNCOUNTED):
         return
     elif event == "os.remove" and arguments[1] != -1:
         return

@@ -13,7 +13,8 @@ from build_tools.release_templates import ROOT, TEMPLATES
 from lightning_transformers.cli import EXAMPLES
 from ltscaffold.cli import template
 from ltscaffold.cli.app import app
-from ltscaffold.templating.catalog import CATALOG_FOLDERS, Catalog
+from ltscaffold.templating.catalog import Catalog
+from ltscaffold.templating.fragments import CATALOG_FOLDERS
 from tests.conftest import Run
 from tests.helpers.corpus import write_csv
 from tests.helpers.hub import Hub, save_tiny_gpt2

@@ -101,6 +101,8 @@ def modules_of_globals(module: str) -> Iterator[str]:
 
 def first_party_file(module: str) -> Path | None:
     """Return the file of a first-party module, or None for other modules or without a file."""
+    if module.startswith(f"{RUNTIME}."):
+        return _runtime_file(module)
     if module == "__main__":
         origin = getattr(sys.modules[module], "__file__", None)
     elif is_first_party(module.partition(".")[0]):
@@ -110,6 +112,14 @@ def first_party_file(module: str) -> Path | None:
         return None
     file = Path(origin or "")
     return file if file.suffix == ".py" and file.is_file() else None
+
+
+@cache
+def _runtime_file(module: str) -> Path | None:
+    """Return the file of a module of the runtime, which is not moved while it runs, or None."""
+    place = Path(__file__).parents[1].joinpath(*module.split(".")[1:])
+    files = (place / "__init__.py", place.with_name(f"{place.name}.py"))
+    return next((file for file in files if file.is_file()), None)
 
 
 def package_of(module: str, file: Path) -> str:

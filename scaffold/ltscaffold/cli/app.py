@@ -1,5 +1,6 @@
 """The commands of `ltscaffold`; each imports its modules when it runs, so --help stays fast."""
 
+import gc
 import io
 import signal
 import sys
@@ -62,6 +63,8 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # not closed; a path may be in no encoding
             stream.reconfigure(errors="backslashreplace")
+    # A command creates no garbage to speak of; on 1,000 components, collection takes a fifth.
+    gc.disable()
     # An exception ends child processes and rolls changes back; the default action does neither.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     try:

@@ -2,14 +2,10 @@
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import typer
 
 from ltscaffold.errors import ScaffoldError
-
-if TYPE_CHECKING:
-    from ltscaffold.templating.catalog import Catalog
 
 Complete = Callable[[typer.Context, str], list[str]]
 
@@ -32,11 +28,18 @@ def _completes(names: Callable[[Path], Iterable[str]]) -> Complete:
     return complete
 
 
-def _catalog(project: Path) -> "Catalog":
+def _templates(project: Path) -> Path:
     from ltscaffold.project.initial_answers import read_or_initial_answers
-    from ltscaffold.templating.catalog import read_catalog
+    from ltscaffold.templating.source import checkout
 
-    return read_catalog(read_or_initial_answers(project))
+    answers = read_or_initial_answers(project)
+    return checkout(answers.source, answers.version)
+
+
+def _names(project: Path, folder: str) -> list[str]:
+    from ltscaffold.templating.fragments import names_in
+
+    return names_in(_templates(project), folder)
 
 
 def _component_names(project: Path) -> list[str]:
@@ -47,13 +50,13 @@ def _component_names(project: Path) -> list[str]:
 
 
 def _fragment_names(project: Path) -> list[str]:
-    from ltscaffold.project.project_fragments import fragment_names
+    from ltscaffold.templating.fragments import fragment_names
 
-    return fragment_names(_catalog(project).templates)
+    return fragment_names(_templates(project))
 
 
-bases = _completes(lambda project: [*_catalog(project).names("base"), *_component_names(project)])
-hooks = _completes(lambda project: _catalog(project).names("hook"))
-recipes = _completes(lambda project: _catalog(project).names("recipe"))
+bases = _completes(lambda project: [*_names(project, "bases"), *_component_names(project)])
+hooks = _completes(lambda project: _names(project, "hooks"))
+recipes = _completes(lambda project: _names(project, "recipes"))
 components = _completes(_component_names)
 fragments = _completes(_fragment_names)

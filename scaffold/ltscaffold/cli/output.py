@@ -7,15 +7,18 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import typer
 
 from ltscaffold.errors import EditLossError, ScaffoldError
-from ltscaffold.project.diagnostics import Finding
-from ltscaffold.project.status import Status
 from ltscaffold.record.answers import PROJECT_FRAGMENTS, to_record
-from ltscaffold.templating.render import SUFFIX
+from ltscaffold.templating.fragments import SUFFIX
 from ltscaffold.writing.plan import Plan
+
+if TYPE_CHECKING:
+    from ltscaffold.project.diagnostics import Finding
+    from ltscaffold.project.status import Status
 
 SCHEMA = 2
 NAMES = ("key", "name")
@@ -82,7 +85,7 @@ def show_json(content: Mapping[str, object]) -> None:
     typer.echo(json.dumps({"schema": SCHEMA, **content}, indent=2, default=asdict))
 
 
-def show_status(status: Status, as_json: bool) -> None:
+def show_status(status: "Status", as_json: bool) -> None:
     """Print the state of a project, as text or as one JSON object.
 
     The text has the version of the templates, the template fragments that the project overrides,
@@ -109,7 +112,7 @@ def show_status(status: Status, as_json: bool) -> None:
             typer.secho(f"  not implemented: {stub.path}:{stub.line} {stub.name}", fg="yellow")
 
 
-def show_findings(findings: Sequence[Finding], as_json: bool) -> None:
+def show_findings(findings: "Sequence[Finding]", as_json: bool) -> None:
     """Print a line per finding, `path:line: message [code]`, or one JSON object."""
     if as_json:
         show_json({"findings": findings})

@@ -33,8 +33,8 @@ class Block:
         return f"{self.indent}{self.level * (levels - self.depth)}{' ' * rest}{code}"
 
 
-def indented(text: str, like: Source) -> str:
-    """Return a template's text with the indentation of a file.
+def indented(text: str, like: Source) -> Source:
+    """Return a template's module with the indentation of a file.
 
     The body of a definition is indented as that of its namesake; a new one as the class around it.
 
@@ -55,7 +55,8 @@ def indented(text: str, like: Source) -> str:
         for line in range(node.lineno, node.end_lineno)
     }
     lines = enumerate(source.lines)
-    return "".join(line if n in strings else blocks[n].apply(line) for n, line in lines)
+    result = "".join(line if n in strings else blocks[n].apply(line) for n, line in lines)
+    return source if result == text else Source(result)
 
 
 def _fill(

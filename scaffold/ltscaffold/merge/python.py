@@ -27,7 +27,7 @@ def merge_python(ours: str, base: str, theirs: str) -> Draft | None:
     """
     try:
         mine = Source(ours)
-        old, new = (Source(indented(text, mine)) for text in (base, theirs))
+        old, new = (indented(text, mine) for text in (base, theirs))
         return _verified(mine, old, new)
     except (SyntaxError, ValueError, RecursionError):
         return None

@@ -5,7 +5,7 @@ import inspect
 import io
 import re
 import tokenize
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from ltscaffold.merge.units import Unit, number_duplicates, split_comments
 
@@ -28,7 +28,7 @@ class Source:
         tokens = tokenize.generate_tokens(io.StringIO(text).readline)
         comments = [token for token in tokens if token.type == tokenize.COMMENT]
         self.comments = {token.start[0]: token.string.lstrip("# ") for token in comments}
-        for node in ast.walk(self.tree):
+        for node in _definitions(self.tree):
             _clean_docstring(node)
 
     def text(self, first: int, last: int) -> str:
@@ -163,9 +163,18 @@ def _same_line(body: Sequence[ast.stmt]) -> list[list[ast.stmt]]:
     return groups
 
 
-def _clean_docstring(node: ast.AST) -> None:
+def _definitions(node: ast.AST) -> Iterator[ast.Module | Definition]:
+    """Yield a module or definition, and the definitions in it; no expression has any."""
+    if isinstance(node, ast.Module | Definition):
+        yield node
+    for child in ast.iter_child_nodes(node):
+        if not isinstance(child, ast.expr):
+            yield from _definitions(child)
+
+
+def _clean_docstring(node: ast.Module | Definition) -> None:
     """Remove the indentation from a docstring, which depends on its depth."""
-    if isinstance(node, ast.Module | Definition) and ast.get_docstring(node) is not None:
+    if ast.get_docstring(node) is not None:
         constant = getattr(node.body[0], "value", None)
         assert isinstance(constant, ast.Constant)
         lines = inspect.cleandoc(str(constant.value)).split("\n")

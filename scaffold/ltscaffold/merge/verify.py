@@ -7,7 +7,7 @@ bound before they are used; attributes of `self`, signatures and origins are com
 import ast
 import copy
 from collections import Counter
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterator
 from functools import cached_property
 
 from ltscaffold.merge.draft import Mark
@@ -22,7 +22,6 @@ class Names:
         tree: the parsed module.
         bound: the lines that bind a member or an attribute of `self`, by (class, name).
         used: the lines that read one, by (class, name).
-        reads: how often the module reads each name or attribute.
         interfaces: decorators and parameters of each function and method, by name.
     """
 
@@ -31,12 +30,16 @@ class Names:
         self.bound: dict[tuple[str, str], int] = {}
         self.used: dict[tuple[str, str], int] = {}
         self.interfaces: dict[str, str] = {}
-        reads = (_read_name(node) for node in ast.walk(self.tree))
-        self.reads = Counter(name for name in reads if name)
         for node in self.tree.body:
             self._add_interface(node)
             if isinstance(node, ast.ClassDef):
                 self._add_class(node)
+
+    @cached_property
+    def reads(self) -> Counter[str]:
+        """How often the module reads each name or attribute."""
+        reads = (_read_name(node) for node in ast.walk(self.tree))
+        return Counter(name for name in reads if name)
 
     @cached_property
     def undefined(self) -> dict[str, int]:
@@ -90,9 +93,10 @@ class Names:
 
     def _add_class(self, node: ast.ClassDef) -> None:
         for each in ast.walk(node):
-            if isinstance(each, ast.Attribute) and ast.unparse(each.value) in ("self", "cls"):
-                lines = self.used if isinstance(each.ctx, ast.Load) else self.bound
-                lines.setdefault((node.name, each.attr), each.lineno)
+            match each:
+                case ast.Attribute(value=ast.Name(id="self" | "cls")):
+                    lines = self.used if isinstance(each.ctx, ast.Load) else self.bound
+                    lines.setdefault((node.name, each.attr), each.lineno)
         for each in _statements(node):
             for name in _defined(each):
                 self.bound.setdefault((node.name, name), each.lineno)
@@ -143,11 +147,14 @@ def defects(ours: Names, base: Names, theirs: Names, result: Names) -> Iterator[
         result: as merged.
     """
     named = ours.origins.keys()
-    unbound = [each.undefined for each in (ours, theirs, result)]
-    unbound_texts = [each.undefined_texts(named) for each in (ours, theirs, result)]
-    for mine, new, found in (unbound, unbound_texts):
-        for name in sorted(found.keys() - mine.keys() - new.keys()):
-            yield _mark(found[name], name, "the merge leaves it undefined here")
+    finders: list[Callable[[Names], dict[str, int]]] = [
+        lambda names: names.undefined,
+        lambda names: names.undefined_texts(named),
+    ]
+    for find in finders:
+        if found := find(result):
+            for name in sorted(found.keys() - find(ours).keys() - find(theirs).keys()):
+                yield _mark(found[name], name, "the merge leaves it undefined here")
     lost = (ours.bound.keys() | base.bound.keys()) - result.bound.keys()
     for member in sorted(lost & result.used.keys()):
         yield _mark(result.used[member], member[1], "used here; the merge leaves it undefined")

@@ -2,8 +2,9 @@
 
 import ast
 import re
-from collections.abc import Container
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import yaml
@@ -13,7 +14,12 @@ from ltscaffold.project.python_code import parse_or_empty
 from ltscaffold.record.answers import ANSWERS_FILE, LOADER, Answers, Component
 from ltscaffold.record.component_types import CALLBACK, COMPONENT_TYPES
 from ltscaffold.templating import source
-from ltscaffold.templating.render import Files, render, render_answers
+from ltscaffold.templating.render import (
+    Files,
+    render_answers,
+    render_components,
+    render_skeleton,
+)
 from ltscaffold.writing.plan import Plan, SourceLocation, compute_changes, read
 
 SKIP_IF_EXISTS = (".gitattributes", ".gitignore")
@@ -43,6 +49,8 @@ class Moved:
         names = re.compile(rf"\b({'|'.join(map(re.escape, new_names))})\b")
         return {
             self.path if path == self.former else path: names.sub(lambda m: new_names[m[0]], text)
+            if any(name in text for name in new_names)
+            else text
             for path, text in files.items()
         }
 
@@ -50,6 +58,17 @@ class Moved:
 def component_files(project: Path, answers: Answers, *components: Component) -> Files:
     """Return the files of components, as `located_files` does."""
     return located_files(project, answers, *components)[0]
+
+
+def files_of_each(project: Path, answers: Answers, components: Sequence[Component]) -> list[Files]:
+    """Return the files of each component, as `located_files` does.
+
+    Args:
+        project: the folder of the project.
+        answers: the record of the project.
+        components: the components.
+    """
+    return _located(project, answers, components)[0]
 
 
 def located_files(
@@ -70,18 +89,37 @@ def located_files(
     Raises:
         ScaffoldError: if the templates of a version are not available, or have an error.
     """
-    files: Files = {}
-    for version in sorted({component.template_version for component in components}):
-        at_version = [each for each in components if each.template_version == version]
+    each, moved = _located(project, answers, components)
+    return _joined(each), moved
+
+
+def _located(
+    project: Path, answers: Answers, components: Sequence[Component]
+) -> tuple[list[Files], list[Moved]]:
+    """Return the files of each component, and the modules that the user moved."""
+    by_version: dict[str, list[int]] = {}
+    for number, component in enumerate(components):
+        by_version.setdefault(component.template_version, []).append(number)
+    files = [Files()] * len(components)
+    for version, numbers in sorted(by_version.items()):
         templates = source.checkout(answers.source, version)
-        files |= render(templates, answers, at_version, skeleton=False)
-    every = [moved for each in components if (moved := find_moved(project, answers, each, files))]
-    for moved in every:
-        files = moved.applied(files)
+        at_version = [components[number] for number in numbers]
+        rendered = render_components(templates, answers, at_version)
+        for number, each in zip(numbers, rendered, strict=True):
+            files[number] = each
+    every = _joined(files)
+    found = [moved for c in components if (moved := find_moved(project, answers, c, every))]
+    for moved in found:
+        files = [moved.applied(each) for each in files]
         package_file = f"{moved.former.rpartition('/')[0]}/__init__.py"
         if read(project, package_file) is None:
-            files.pop(package_file, None)
-    return files, every
+            for each in files:
+                each.pop(package_file, None)
+    return files, found
+
+
+def _joined(files: Iterable[Files]) -> Files:
+    return {path: text for each in files for path, text in each.items()}
 
 
 def find_moved(project: Path, answers: Answers, component: Component, files: Files) -> Moved | None:
@@ -115,19 +153,29 @@ def own_target(project: Path, answers: Answers, component: Component) -> tuple[s
 
     The class is in a file of the project, and not that of another component.
     """
+    key = component.name if component.type == CALLBACK.name else None
+    target = _target_of(read(project, config_file(component)) or b"", key)
+    if target is None or answers.is_taken(component, *target):
+        return None
+    path, name = target
+    return target if name in _classes(project, path) else None
+
+
+@lru_cache(4096)
+def _target_of(config: bytes, key: str | None) -> tuple[str, str] | None:
+    """Return the path and the class that a config names, or None; a command asks several times.
+
+    Args:
+        config: the text of the config.
+        key: the key of the component in it; None: the config is that of the component.
+    """
     try:
-        config = yaml.load(read(project, config_file(component)) or b"", LOADER)
-        config = config[component.name] if component.type == CALLBACK.name else config
-        module, _, name = config["_target_"].rpartition(".")
+        content = yaml.load(config, LOADER)
+        content = content if key is None else content[key]
+        module, _, name = content["_target_"].rpartition(".")
     except (yaml.YAMLError, ValueError, TypeError, KeyError, AttributeError):
         return None
-    path = f"{module.replace('.', '/')}.py"
-    others = [each for each in answers.components if each.name != component.name]
-    taken = {COMPONENT_TYPES[each.type].class_name(each.name) for each in others}
-    # Branches may have made two components of one name, each in its layout.
-    layouts = [each for each in answers.components if each.folder != component.folder]
-    taken |= {f"{answers.package}/{each.module.replace('.', '/')}.py" for each in layouts}
-    return None if taken & {name, path} or name not in _classes(project, path) else (path, name)
+    return f"{module.replace('.', '/')}.py", name
 
 
 def _classes(project: Path, path: str) -> set[str]:
@@ -137,14 +185,8 @@ def _classes(project: Path, path: str) -> set[str]:
 
 def skeleton_files(answers: Answers) -> Files:
     """Return the generated files that belong to no component, without the record."""
-    files = render(source.checkout(answers.source, answers.version), answers, [])
-    del files[ANSWERS_FILE]
-    return files
-
-
-def project_files(project: Path, answers: Answers) -> Files:
-    """Return all generated files of a project, without the record."""
-    return skeleton_files(answers) | component_files(project, answers, *answers.components)
+    templates = source.checkout(answers.source, answers.version)
+    return render_skeleton(templates, answers, [], record=False)
 
 
 def source_files(project: Path, answers: Answers, component: Component) -> list[str]:
@@ -253,7 +295,6 @@ def _differing_files(
     """
     if answers is None:
         return {}, []
-    known = other.components if other else []
-    changed = [component for component in answers.components if component not in known]
+    changed = answers.not_in(other) if other else answers.components
     files, moved = located_files(project, answers, *changed)
     return skeleton_files(answers) | files, moved

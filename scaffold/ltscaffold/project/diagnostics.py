@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ltscaffold.project.python_code import methods
+from ltscaffold.project.python_code import methods, parse_or_empty
 from ltscaffold.project.removed_hooks import removed_hooks
 from ltscaffold.record.answers import Component
 from ltscaffold.record.component_types import COMPONENT_TYPES
@@ -40,7 +40,8 @@ def check_code(path: str, content: bytes, owner: Component, catalog: Catalog) ->
         catalog: the catalog of the project's templates.
     """
     try:
-        ast.parse(content)
+        if not parse_or_empty(content).body:
+            ast.parse(content)
     except (SyntaxError, ValueError) as error:
         line = getattr(error, "lineno", 0) or 0
         yield Finding("syntax-error", path, line, f"invalid Python: {error.args[0]}")

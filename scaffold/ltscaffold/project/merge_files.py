@@ -1,22 +1,16 @@
 """The merge of a project's files with newer templates."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from ltscaffold.merge.draft import Draft
-from ltscaffold.merge.lines import conflict_lines, merge_lines
-from ltscaffold.merge.python import merge_python
-from ltscaffold.merge.yaml import merge_yaml
 from ltscaffold.templating.render import Files
 from ltscaffold.writing.plan import SourceLocation, check_not_taken, read
 
-MERGERS: Mapping[str, Callable[[str, str, str], Draft | None]] = {
-    ".py": merge_python,
-    ".yaml": merge_yaml,
-}
-"""Semantic merges by file suffix."""
+if TYPE_CHECKING:
+    from ltscaffold.merge.draft import Draft
+
 Strategy = Literal["semantic", "line"]
 """By class member and YAML key, or by line, as `copier update` merges."""
 
@@ -98,6 +92,8 @@ def _merge_file(
     if ours == old or old == new:
         merge.contents[path] = new if ours == old else ours
     elif strategy == "line" or not _merge_semantically(path, ours, base, theirs, merge):
+        from ltscaffold.merge.lines import conflict_lines, merge_lines
+
         merged, _ = merge_lines(ours, old, new, show_base=strategy != "line")
         merge.contents[path] = merged
         for line in conflict_lines(merged):
@@ -122,7 +118,7 @@ def _merge_semantically(path: str, ours: bytes, base: str, theirs: str, merge: M
         text = ours.decode("utf-8-sig")
     except ValueError:
         return False
-    ends, merge_text = text.count("\r\n"), MERGERS.get(PurePath(path).suffix)
+    ends, merge_text = text.count("\r\n"), _merger(PurePath(path).suffix)
     mixed = text.count("\r") != ends or ends not in (0, text.count("\n"))
     if mixed or merge_text is None:
         return False
@@ -136,6 +132,13 @@ def _merge_semantically(path: str, ours: bytes, base: str, theirs: str, merge: M
         locations.append(SourceLocation(path, mark.line + 1, mark.message))
     merge.notes += [f"{path}: {note}" for note in draft.notes]
     return True
+
+
+def _merger(suffix: str) -> "Callable[[str, str, str], Draft | None] | None":
+    """Return the semantic merge of files with a suffix; only a merge imports that code."""
+    from ltscaffold.merge import merge_python, merge_yaml
+
+    return {".py": merge_python, ".yaml": merge_yaml}.get(suffix)
 
 
 def _with_newlines(ours: bytes, text: str) -> bytes:

@@ -6,18 +6,8 @@ from pathlib import Path
 from ltscaffold.errors import ScaffoldError, unknown
 from ltscaffold.record.answers import PROJECT_FRAGMENTS, Answers
 from ltscaffold.templating import source
-from ltscaffold.templating.catalog import FRAGMENT_FOLDERS
-from ltscaffold.templating.render import SUFFIX
+from ltscaffold.templating.fragments import SUFFIX
 from ltscaffold.writing.plan import read
-
-
-def fragment_names(templates: Path) -> list[str]:
-    """Return the template fragments that a project can override, sorted."""
-    return sorted(
-        f"{folder}/{path.name.removesuffix(SUFFIX)}"
-        for folder in FRAGMENT_FOLDERS
-        for path in (templates / folder).glob(f"*{SUFFIX}")
-    )
 
 
 def unknown_fragment(name: str, known: Iterable[str]) -> ScaffoldError:

@@ -4,6 +4,7 @@ import ast
 import os
 import stat
 from collections.abc import Container, Iterator
+from functools import lru_cache
 from pathlib import Path, PurePath
 
 from ltscaffold.git import ignored_paths
@@ -20,8 +21,12 @@ RUN = {"config.yaml", "manifest.yaml"}
 """The files by which a folder is a recorded run."""
 
 
+@lru_cache(4096)
 def parse_or_empty(code: bytes | str | None) -> ast.Module:
-    """Return the syntax tree of a module, without statements for None or a syntax error."""
+    """Return the syntax tree of a module, without statements for None or a syntax error.
+
+    The tree is kept, since a command asks several times for each file: do not change it.
+    """
     try:
         return ast.parse(code or "")
     except (SyntaxError, ValueError):

@@ -3,14 +3,15 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from ltscaffold.project.components import component_files
+from ltscaffold.project.components import files_of_each
 from ltscaffold.project.merge_files import is_edited
 from ltscaffold.project.project_fragments import ejected_fragments
 from ltscaffold.project.stubs import Stub, find_stubs
 from ltscaffold.record.answers import Answers, Component, read_project
 from ltscaffold.record.component_types import COMPONENT_TYPES
 from ltscaffold.templating import source
-from ltscaffold.writing.plan import read
+from ltscaffold.templating.render import Files
+from ltscaffold.writing.plan import consistent_reads, read
 
 
 @dataclass(frozen=True)
@@ -21,11 +22,13 @@ class ComponentStatus:
         component: the component as recorded.
         files: state of each file by path: "unchanged", "edited" or "missing".
         stubs: methods whose body is still as generated.
+        rendered: the files as generated.
     """
 
     component: Component
     files: dict[str, str]
     stubs: list[Stub]
+    rendered: Files
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,7 @@ class Status:
     ejected: list[str]
 
 
+@consistent_reads()
 def status(project: Path) -> Status:
     """Return the state of a project.
 
@@ -52,13 +56,21 @@ def status(project: Path) -> Status:
         ScaffoldError: if the folder has no project.
     """
     answers = read_project(project)
-    components = [_status(project, answers, component) for component in answers.components]
+    components = component_states(project, answers)
     newest = source.versions(answers.source)[-1]
     return Status(answers.version, newest, components, ejected_fragments(project))
 
 
-def _status(project: Path, answers: Answers, component: Component) -> ComponentStatus:
-    files = component_files(project, answers, component)
+def component_states(project: Path, answers: Answers) -> list[ComponentStatus]:
+    """Return the state of each component."""
+    rendered = files_of_each(project, answers, answers.components)
+    return [
+        _status(project, component, files)
+        for component, files in zip(answers.components, rendered, strict=True)
+    ]
+
+
+def _status(project: Path, component: Component, files: Files) -> ComponentStatus:
     states = {path: _state(project, path, text) for path, text in files.items()}
     folder = f"{COMPONENT_TYPES[component.type].hooks}/"
     fragments = [each for each in component.fragments if each.startswith(folder)]
@@ -69,7 +81,7 @@ def _status(project: Path, answers: Answers, component: Component) -> ComponentS
         if path.endswith(".py")
         for stub in find_stubs(path, read(project, path), text, hooks)
     ]
-    return ComponentStatus(component, states, stubs)
+    return ComponentStatus(component, states, stubs, files)
 
 
 def _state(project: Path, path: str, text: str) -> str:

@@ -3,7 +3,8 @@
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass, field, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 
@@ -94,10 +95,16 @@ class Answers:
 
     def component(self, name: str) -> Component:
         """Return a component by its name; raises ScaffoldError if there is none."""
-        by_name = self._by_name()
-        if name not in by_name:
-            raise unknown("component", name, by_name, "see `ltscaffold list components`")
-        return by_name[name]
+        if name not in self._by_name:
+            raise unknown("component", name, self._by_name, "see `ltscaffold list components`")
+        return self._by_name[name]
+
+    def not_in(self, other: "Answers") -> list[Component]:
+        """Return the components that another record does not have, or has with other values."""
+        known: dict[str, list[Component]] = {}
+        for each in other.components:
+            known.setdefault(each.name, []).append(each)
+        return [each for each in self.components if each not in known.get(each.name, ())]
 
     def with_replaced(self, component: Component, *others: Component) -> "Answers":
         """Return these answers with a component replaced, at its place in the list.
@@ -115,9 +122,9 @@ class Answers:
         Args:
             base: the base of the component; of a base of the runtime, nothing is returned.
         """
-        by_name, found = self._by_name(), list[Component]()
-        while base in by_name and by_name[base] not in found:
-            found.append(by_name[base])
+        found = list[Component]()
+        while base in self._by_name and self._by_name[base] not in found:
+            found.append(self._by_name[base])
             base = found[-1].base
         return found
 
@@ -132,6 +139,7 @@ class Answers:
             "_copier_conf": {"answers_file": ANSWERS_FILE},
             "lts_package": self.package,
             "lts_items": [*map(to_record, self.components)],
+            "lts_bases": {each.name: each.base for each in self.components},
             FOLDERS: sorted({each.folder for each in self.components if each.folder}),
         }
         looped = self.components if only is None else only
@@ -140,13 +148,39 @@ class Answers:
             variables[component_type.loop_variable] = records
         return variables
 
+    def is_taken(self, component: Component, path: str, class_name: str) -> bool:
+        """Return whether a class, or the module at a path, is that of another component."""
+        owners = self._owners.get(class_name, set()) - {component.name}
+        # Branches may have made two components of one name, each in its layout.
+        return bool(owners or self._layouts.get(path, set()) - {component.folder})
+
+    @cached_property
+    def _owners(self) -> dict[str, set[str]]:
+        """The names of the components by the name of their class."""
+        owners: dict[str, set[str]] = {}
+        for each in self.components:
+            class_name = COMPONENT_TYPES[each.type].class_name(each.name)
+            owners.setdefault(class_name, set()).add(each.name)
+        return owners
+
+    @cached_property
+    def _layouts(self) -> dict[str, set[str]]:
+        """The folders of the components by the path of their module."""
+        layouts: dict[str, set[str]] = {}
+        for each in self.components:
+            path = f"{self.package}/{each.module.replace('.', '/')}.py"
+            layouts.setdefault(path, set()).add(each.folder)
+        return layouts
+
+    @cached_property
     def _by_name(self) -> dict[str, Component]:
         return {component.name: component for component in self.components}
 
 
 def to_record(component: Component) -> Fields:
     """Return a component under the keys of the record, of template variables and of JSON."""
-    fields = zip(COMPONENT_KEYS, astuple(component), strict=True)
+    values = {**vars(component), "fragments": [*component.fragments]}.values()
+    fields = zip(COMPONENT_KEYS, values, strict=True)
     return {key: value for key, value in fields if value or key != OPTIONAL_KEY}
 
 

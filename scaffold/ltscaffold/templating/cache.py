@@ -9,10 +9,10 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from filelock import FileLock
 from platformdirs import user_cache_path
 
 from ltscaffold.errors import ScaffoldError
+from ltscaffold.writing.lock import file_lock
 from ltscaffold.writing.plan import user_folder
 
 CONTENT, DIGEST = "content", "digest"
@@ -64,7 +64,7 @@ def renew(
             (made / CONTENT).mkdir(parents=True)
             make(made / CONTENT)
             (made / DIGEST).write_text(_digest(made / CONTENT))
-            with FileLock(cache_root() / "lock"):
+            with file_lock(cache_root() / "lock"):
                 if found := keep(name):
                     return found
                 if place.exists():

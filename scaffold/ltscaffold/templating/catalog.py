@@ -2,20 +2,22 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from ltscaffold.errors import unknown
 from ltscaffold.record.answers import FOLDERS, Answers
-from ltscaffold.record.component_types import COMPONENT_TYPES, ComponentType
+from ltscaffold.record.component_types import ComponentType
 from ltscaffold.templating import source
-from ltscaffold.templating.render import SUFFIX, environment, one_line_errors
+from ltscaffold.templating.fragments import (
+    CATALOG_FOLDERS,
+    FRAGMENT_FOLDERS,
+    SUFFIX,
+    names_in,
+)
+from ltscaffold.templating.render import environment, one_line_errors
 from ltscaffold.templating.sandbox import exported
-
-CATALOG_FOLDERS = {"base": "bases", "hook": "hooks", "recipe": "recipes"}
-"""Folder of template fragments by category."""
-FRAGMENT_FOLDERS = ("bases", *(each.hooks for each in COMPONENT_TYPES.values()), "recipes")
-"""All folders of template fragments."""
 
 
 @dataclass(frozen=True)
@@ -81,13 +83,24 @@ class Catalog:
         return any(f" from {variable} " in path.name for path in paths)
 
     def _names_in(self, folder: str) -> list[str]:
-        paths = (self.templates / folder).glob(f"*{SUFFIX}")
-        return sorted(path.name.removesuffix(SUFFIX) for path in paths)
+        return self._names[folder]
+
+    @cached_property
+    def _names(self) -> Mapping[str, list[str]]:
+        """The names of the fragments in each folder, sorted."""
+        return {folder: names_in(self.templates, folder) for folder in FRAGMENT_FOLDERS}
 
     def _values(self, template: str) -> Mapping[str, Any]:
-        with one_line_errors(template):
-            jinja = environment(self.templates, self.project_fragments)
-            return exported(jinja.get_template(template))
+        if template not in self._known_values:
+            with one_line_errors(template):
+                jinja = environment(self.templates, self.project_fragments)
+                self._known_values[template] = exported(jinja.get_template(template))
+        return self._known_values[template]
+
+    @cached_property
+    def _known_values(self) -> dict[str, Mapping[str, Any]]:
+        """The variables of the fragments that were asked for."""
+        return {}
 
 
 def read_catalog(answers: Answers, version: str | None = None) -> Catalog:

@@ -1,29 +1,40 @@
 """Render templates as Copier does, without importing Copier."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path, PurePath
 from traceback import extract_tb
 
-from jinja2 import Environment, Template, TemplateSyntaxError
+from jinja2 import TemplateSyntaxError
 
 from ltscaffold.errors import ScaffoldError
-from ltscaffold.record.answers import ANSWERS_FILE, FOLDERS, Answers, Component, Variables
-from ltscaffold.record.component_types import CALLBACK_BASE
+from ltscaffold.record.answers import (
+    ANSWERS_FILE,
+    FOLDERS,
+    Answers,
+    Component,
+    Variables,
+    to_record,
+)
+from ltscaffold.record.component_types import CALLBACK_BASE, COMPONENT_TYPES
+from ltscaffold.templating.fragments import SUFFIX
 from ltscaffold.templating.sandbox import Sandbox, limited, refuse_links, render_bounded
 
 Files = dict[str, str]
 """Texts by path relative to the project."""
 
-SUFFIX = ".jinja"
 ANSWERS_TEMPLATE = "{{ _copier_conf.answers_file }}.jinja"
 LOOP = re.compile(r"{% yield (?P<name>\w+) from (?P<components>\w+) %}(?P<body>.*?){% endyield %}")
 """Copier's loop in a path: one file per component."""
+RECORDED_VERSION = re.compile(
+    r'(?P<before>"name": "(?P<name>\w+)", .*"v": ")(?P<version>.*)(?="\})'
+)
+"""The version of a component, in its line of the record."""
 
 
-def environment(templates: Path, project_fragments: Path | None = None) -> Environment:
+def environment(templates: Path, project_fragments: Path | None = None) -> Sandbox:
     """Return the Jinja environment that `copier.yml` describes; it caches compiled templates.
 
     Args:
@@ -41,7 +52,7 @@ def environment(templates: Path, project_fragments: Path | None = None) -> Envir
 
 
 @cache
-def _environment(folders: tuple[Path, ...], files: tuple[Path, ...]) -> Environment:
+def _environment(folders: tuple[Path, ...], files: tuple[Path, ...]) -> Sandbox:
     """Return the environment for templates.
 
     Args:
@@ -66,18 +77,72 @@ def render(
         ScaffoldError: if the base of a component does not exist, or a template has an error.
     """
     components = answers.components if only is None else only
+    files = render_skeleton(templates, answers, components) if skeleton else {}
+    for each in render_components(templates, answers, components):
+        files |= each
+    return files
+
+
+def render_skeleton(
+    templates: Path, answers: Answers, components: list[Component], record: bool = True
+) -> Files:
+    """Return the files of a project that belong to no component.
+
+    Args:
+        templates: the folder of the templates.
+        answers: the record of the project.
+        components: those that the templates see as the components of each type.
+        record: also render the record.
+
+    Raises:
+        ScaffoldError: if a template has an error.
+    """
+    jinja = environment(templates, answers.project_fragments)
+    variables = answers.variables(components)
+    return {
+        path: _render_file(jinja, f"project/{source}", seen)
+        for source in _sources(templates)
+        if not _is_per_component(source) and (record or source != ANSWERS_TEMPLATE)
+        for path, seen in _expand_path(jinja, source, variables)
+    }
+
+
+def render_components(
+    templates: Path, answers: Answers, components: Sequence[Component]
+) -> Iterator[Files]:
+    """Yield the files of each component, in their order.
+
+    Args:
+        templates: the folder of the templates.
+        answers: the record of the project.
+        components: the components to render.
+
+    Raises:
+        ScaffoldError: if the base of a component does not exist, or a template has an error.
+    """
     for component in components:
         _check_base(templates, answers, component)
     jinja = environment(templates, answers.project_fragments)
-    variables = answers.variables(components)
+    variables = answers.variables([])
+    sources: dict[str, list[str]] = {}
+    for source in _sources(templates):
+        if loop := LOOP.search(source):
+            sources.setdefault(loop["components"], []).append(source)
+    for component in components:
+        loop_variable = COMPONENT_TYPES[component.type].loop_variable
+        own = {**variables, loop_variable: [to_record(component)]}
+        yield {
+            path: _render_file(jinja, f"project/{source}", seen)
+            for source in sources.get(loop_variable, ())
+            for path, seen in _expand_path(jinja, source, own)
+        }
+
+
+def _sources(templates: Path) -> list[str]:
+    """Return the paths of the templates of a project's files, sorted."""
     project = templates / "project"
     paths = (path.relative_to(project) for path in project.rglob("*") if path.is_file())
-    return {
-        path: _render_file(jinja, f"project/{source}", seen)
-        for source in map(PurePath.as_posix, sorted(paths))
-        if skeleton or _is_per_component(source)
-        for path, seen in _expand_path(jinja, source, variables)
-    }
+    return [*map(PurePath.as_posix, sorted(paths))]
 
 
 def _is_per_component(source: str) -> bool:
@@ -105,15 +170,16 @@ def render_answers(templates: Path, answers: Answers) -> str:
         answers: the content, with the version of each component.
     """
     text = _render_file(environment(templates), f"project/{ANSWERS_TEMPLATE}", answers.variables())
-    for component in answers.components:
-        if component.template_version != answers.version:
-            line = re.compile(rf'(?<="name": "{component.name}", )(.*"v": ").*(?="\}})')
-            text = line.sub(rf"\g<1>{component.template_version}", text)
-    return text
+    versions = {each.name: each.template_version for each in answers.components}
+
+    def with_version(line: re.Match[str]) -> str:
+        return line["before"] + versions.get(line["name"], line["version"])
+
+    return RECORDED_VERSION.sub(with_version, text)
 
 
 def _expand_path(
-    jinja: Environment, path: str, variables: Variables
+    jinja: Sandbox, path: str, variables: Variables
 ) -> Iterator[tuple[str, Variables]]:
     """Yield the paths that a template path renders to, each with its variables.
 
@@ -124,7 +190,7 @@ def _expand_path(
     """
     loop = LOOP.search(path)
     if loop is None:
-        target = _compiled(jinja, path.removesuffix(SUFFIX)).render(variables)
+        target = jinja.expression(path.removesuffix(SUFFIX)).render(variables)
         if all(target.split("/")):  # Copier skips a path with an empty part
             yield target, variables
         return
@@ -135,12 +201,7 @@ def _expand_path(
         yield from _expand_path(jinja, once, {**variables, loop["name"]: component})
 
 
-@cache
-def _compiled(jinja: Environment, text: str) -> Template:
-    return jinja.from_string(text)
-
-
-def _render_file(jinja: Environment, template: str, variables: Variables) -> str:
+def _render_file(jinja: Sandbox, template: str, variables: Variables) -> str:
     """Return the text of a file: rendered if its name ends in `.jinja`, else unchanged.
 
     Args:

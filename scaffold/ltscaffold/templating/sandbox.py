@@ -8,11 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from jinja2 import FileSystemLoader, StrictUndefined, Template
+from jinja2 import ChoiceLoader, FileSystemLoader, FunctionLoader, StrictUndefined, Template
 from jinja2.runtime import Context
 from jinja2.sandbox import SandboxedEnvironment
 
 from ltscaffold.errors import ScaffoldError
+from ltscaffold.templating.compiled import CompiledTemplates
 
 MAX_CHARS = 10_000_000
 """Limit on a rendered file and on a repeated text, so that neither exhausts the memory."""
@@ -21,6 +22,8 @@ MAX_SECONDS, MAX_BYTES = 10, 1 << 30
 """Limits on the processor time and the memory of a template."""
 MEMORY = Path("/proc/self/statm")
 """Where Linux tells how many pages the process has."""
+EXPRESSION = "expression: "
+"""Start of the name of a template that is the rest of its name, and no file."""
 LOCAL = ("expanduser", "expandvars", "fileglob", "realpath")
 """Filters of Copier that read the user's environment or files."""
 
@@ -37,7 +40,8 @@ class Sandbox(SandboxedEnvironment):
     def __init__(self, folders: Sequence[Path]) -> None:
         super().__init__(
             extensions=["jinja2_ansible_filters.AnsibleCoreFiltersExtension"],  # as Copier
-            loader=FileSystemLoader(folders),
+            loader=ChoiceLoader([FileSystemLoader(folders), FunctionLoader(_expression)]),
+            bytecode_cache=CompiledTemplates(Path(__file__).read_bytes()),
             keep_trailing_newline=True,
             lstrip_blocks=True,
             trim_blocks=True,
@@ -45,6 +49,10 @@ class Sandbox(SandboxedEnvironment):
         )
         for name in LOCAL:
             del self.filters[name]
+
+    def expression(self, text: str) -> Template:
+        """Return a text as a template, compiled once as the files are."""
+        return self.get_template(EXPRESSION + text)
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         """Return a product or a power.
@@ -63,6 +71,10 @@ class Sandbox(SandboxedEnvironment):
         if too_large:
             raise ValueError(f"the result of {operator} is too large")
         return super().call_binop(context, operator, left, right)
+
+
+def _expression(name: str) -> str | None:
+    return name.removeprefix(EXPRESSION) if name.startswith(EXPRESSION) else None
 
 
 def render_bounded(template: Template, variables: Mapping[str, Any]) -> str:

@@ -8,7 +8,6 @@ import io
 import os
 import shlex
 import shutil
-import tarfile
 from collections.abc import Iterable
 from contextlib import suppress
 from functools import partial
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ltscaffold.errors import ScaffoldError
-from ltscaffold.git import git, git_over_network
+from ltscaffold.git import git, git_over_network, run_git
 from ltscaffold.templating.cache import cached, intact, is_damaged, renew
 from ltscaffold.templating.trust import record_trust, require_trust
 
@@ -34,6 +33,9 @@ BUNDLE_VARIABLE = "LTSCAFFOLD_TEMPLATES"
 URL_ABBREVIATIONS = {"gh:": "https://github.com/", "gl:": "https://gitlab.com/"}
 GIT_URL_PREFIXES = ("git@", "git://", "git+", *URL_ABBREVIATIONS, *URL_ABBREVIATIONS.values())
 """Prefixes by which Copier recognizes a git URL, besides the suffix `.git`."""
+
+TAGS = "ltscaffold-tags"
+"""A file in a cached repository: the output of `git show-ref`, which lists the tags."""
 
 REQUIRED_PATHS = ("copier.yml", "bases", "project", "project/{{ _copier_conf.answers_file }}.jinja")
 """Paths that templates for ltscaffold must have."""
@@ -78,7 +80,7 @@ def repository(url: str) -> Path:
     """
     name, origin = _cache_entry(url)
     if url == SOURCE_URL:
-        return cached(name, partial(git, "clone", "--quiet", "--bare", "--", origin))
+        return cached(name, partial(_clone, origin))
     require_trust(url)
     found = intact(name)
     if found is None:
@@ -87,6 +89,11 @@ def repository(url: str) -> Path:
             f"the templates {url} are {state} on this machine; {_fetch_command(url)}"
         )
     return found
+
+
+def _clone(origin: str, repo: Path) -> None:
+    git("clone", "--quiet", "--bare", "--", origin, repo)
+    _write_tags(repo)
 
 
 def trust(url: str) -> None:
@@ -116,11 +123,13 @@ def _fetch(url: str) -> None:
     def make(repo: Path) -> None:
         found = intact(name)
         if found is None:
-            return _from_network(url, "clone", "--quiet", "--bare", "--", origin, repo)
-        shutil.copytree(found, repo, dirs_exist_ok=True)
-        heads_and_tags = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
-        fetch = ("--git-dir", repo, "fetch", "--quiet", "--prune", "--no-auto-maintenance")
-        return _from_network(url, *fetch, "--", origin, *heads_and_tags)
+            _from_network(url, "clone", "--quiet", "--bare", "--", origin, repo)
+        else:
+            shutil.copytree(found, repo, dirs_exist_ok=True)
+            heads_and_tags = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*")
+            fetch = ("--git-dir", repo, "fetch", "--quiet", "--prune", "--no-auto-maintenance")
+            _from_network(url, *fetch, "--", origin, *heads_and_tags)
+        _write_tags(repo)
 
     renew(name, make)
 
@@ -135,7 +144,7 @@ def versions(url: str) -> list[str]:
     Raises:
         ScaffoldError: if the repository has no version.
     """
-    found = _as_versions(git("--git-dir", repository(url), "tag", "--list").decode().split())
+    found = _as_versions(_tags(repository(url)))
     released = [tag for tag, version in found.items() if not version.is_prerelease]
     if not released:
         raise ScaffoldError(f"{url} has no version; git tag v1.0.0 there, and push the tag")
@@ -153,7 +162,7 @@ def checkout(url: str, version: str) -> Path:
         ScaffoldError: if the version does not exist, or has no templates for ltscaffold.
     """
     repo = repository(url)
-    commit = _commit(repo, version)
+    commit = _tags(repo).get(version) or _commit(repo, version)
     if not commit:
         owner, fix = url, _fetch_command(url)  # a colleague has updated the project
         if url == SOURCE_URL:
@@ -162,6 +171,8 @@ def checkout(url: str, version: str) -> Path:
         raise ScaffoldError(f"{owner} has no templates {version} (the latest is {latest}); {fix}")
 
     def unpack(path: Path) -> None:
+        import tarfile
+
         archive = git("--git-dir", repo, "archive", "--format=tar", commit)
         # tarfile rejects the archive of an empty tree.
         with suppress(tarfile.ReadError), tarfile.open(fileobj=io.BytesIO(archive)) as tar:
@@ -218,6 +229,23 @@ def check_templates(folder: Path, name: str) -> None:
             f"{name} has no templates for ltscaffold (it lacks {missing[0]}); to make your own, "
             f"git clone {SOURCE_URL}"
         )
+
+
+def _write_tags(repo: Path) -> None:
+    """Add the list of tags to a cached repository, so that no command runs git to read them."""
+    (repo / TAGS).write_text(_list_tags(repo), encoding="utf-8")
+
+
+def _list_tags(repo: Path) -> str:
+    return run_git("--git-dir", repo, "show-ref", "--tags", "--dereference").stdout.decode()
+
+
+def _tags(repo: Path) -> dict[str, str]:
+    """Return the commit of each tag; an earlier ltscaffold has cached repositories without list."""
+    path = repo / TAGS
+    listed = path.read_text(encoding="utf-8") if path.is_file() else _list_tags(repo)
+    pairs = (line.split(" refs/tags/") for line in listed.splitlines())
+    return {tag.removesuffix("^{}"): commit for commit, tag in pairs}
 
 
 def _commit(repo: Path, version: str) -> str:

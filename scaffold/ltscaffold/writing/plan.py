@@ -121,7 +121,7 @@ def compute_changes(project: Path, contents: Mapping[str, bytes | None]) -> list
     return changes
 
 
-_CONTENTS = ContextVar[dict[Path, bytes | None] | None]("_CONTENTS", default=None)
+_CONTENTS = ContextVar[dict[str, bytes | None] | None]("_CONTENTS", default=None)
 
 
 @contextmanager
@@ -147,11 +147,13 @@ def read(project: Path, path: str) -> bytes | None:
     Raises:
         ScaffoldError: if it is not readable.
     """
-    known, place = _CONTENTS.get(), (project / path).absolute()
+    # A project has thousands of files: os.path takes a tenth of the time of pathlib.
+    known, place = _CONTENTS.get(), os.path.join(os.path.abspath(project), path)
     if known is not None and place in known:
         return known[place]
     try:
-        content = place.read_bytes()
+        with open(place, "rb") as file:
+            content = file.read()
     except (FileNotFoundError, NotADirectoryError):
         content = None
     except OSError as error:

@@ -13,10 +13,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
 
-from filelock import FileLock
 from platformdirs import user_state_path
 
 from ltscaffold.record.answers import ANSWERS_FILE
+from ltscaffold.writing.lock import file_lock
 from ltscaffold.writing.plan import Change, Plan, user_folder
 
 
@@ -42,7 +42,7 @@ def claim_state(project: Path) -> Path:
         ScaffoldError: if the state folder of the user cannot be created.
     """
     own = state_folder(project)
-    with FileLock(user_folder("state", own.parent) / "lock"):
+    with file_lock(user_folder("state", own.parent) / "lock"):
         found = find_state(project)
         if found != own and own.exists():  # of a project that was here
             os.replace(own, own.with_name(f"{own.name}-{time.time_ns()}"))

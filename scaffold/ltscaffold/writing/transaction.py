@@ -16,11 +16,10 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
-from filelock import FileLock
-
 from ltscaffold.errors import EditLossError, ScaffoldError
 from ltscaffold.record.answers import ANSWERS_FILE
 from ltscaffold.writing.discarded import Discarded
+from ltscaffold.writing.lock import file_lock
 from ltscaffold.writing.plan import NEW_FILE, Change, Plan, consistent_reads, read
 from ltscaffold.writing.state import (
     backup_of,
@@ -64,7 +63,7 @@ def project_lock(project: Path) -> Iterator[None]:
             state = claim_state(project)
         except OSError as error:
             raise ScaffoldError(f"cannot write {_reason(error)}; {UNCHANGED}") from None
-        stack.enter_context(FileLock(state / "lock"))
+        stack.enter_context(file_lock(state / "lock"))
         recover(project)
         yield
 

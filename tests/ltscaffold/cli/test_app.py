@@ -11,7 +11,7 @@ import pytest
 
 from lightning_transformers.version import VERSION
 from ltscaffold.commands.inspect.listing import hook_rows
-from ltscaffold.templating.catalog import CATALOG_FOLDERS
+from ltscaffold.templating.fragments import CATALOG_FOLDERS
 from tests.conftest import Run
 from tests.helpers.tree import tree
 

@@ -42,7 +42,7 @@ def test_a_command_that_is_not_offered_is_refused() -> None:
 def test_without_git_the_error_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(ScaffoldError, match="git is not on PATH"):
-        source.versions(source.SOURCE_URL)
+        source.checkout(source.SOURCE_URL, "v2.0.0-1-gabc1234")  # no tag, whose commit is known
 
 
 @pytest.mark.usefixtures("cache_of_the_test")

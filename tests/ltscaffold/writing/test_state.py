@@ -88,7 +88,7 @@ def test_a_project_that_was_edited_and_renamed_keeps_its_history(mine: Path) -> 
 
 
 @MOVES
-@pytest.mark.parametrize(("point", "is_done"), [(10, False), (13, False), (15, True)])
+@pytest.mark.parametrize(("point", "is_done"), [(6, False), (9, False), (11, True)])
 def test_a_project_that_was_moved_after_a_kill_is_recovered(
     point: int, is_done: bool, move: Move, mine: Path
 ) -> None:
@@ -121,7 +121,7 @@ def test_a_copy_does_not_undo_the_work_of_the_original(mine: Path) -> None:
 def test_a_copy_of_a_half_changed_project_leaves_the_recovery_to_it(mine: Path) -> None:
     """Killed while the answers file has its temporary name."""
     before = tree(mine)
-    point = itertools.count(9)
+    point = itertools.count(5)
     while (mine / ANSWERS_FILE).exists():
         finish_interrupted(mine)
         run_and_die(["add", "mine", "--hook", "setup"], mine, next(point))
@@ -224,7 +224,7 @@ def test_another_user_is_told_of_a_killed_command(
     mine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before, own = tree(mine), os.environ["XDG_STATE_HOME"]
-    run_and_die(["add", "mine", "--hook", "setup"], mine, 14)
+    run_and_die(["add", "mine", "--hook", "setup"], mine, 10)
     half_done = tree(mine)
     assert half_done != before
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "of another user"))
@@ -247,7 +247,7 @@ def test_files_that_another_user_has_restored_stay(
     """The command of the other one gives a new file the same content as the killed one."""
     backup, own = tmp_path / "backup", os.environ["XDG_STATE_HOME"]
     shutil.copytree(mine, backup)
-    run_and_die(["new-task", "third", "--base", "translation"], mine, 19)
+    run_and_die(["new-task", "third", "--base", "translation"], mine, 15)
     assert (mine / "tasks/third/model.py").exists()
     assert journal_in(state_folder(mine)).exists()
     for path in mine.rglob("*"):

@@ -90,7 +90,7 @@ def sample(count: int) -> Iterator[int]:
 
 
 def test_an_edit_after_a_kill_is_kept(edited: Path) -> None:
-    run_and_die(["add", "second", "--hook", "setup"], edited, 10)
+    run_and_die(["add", "second", "--hook", "setup"], edited, 6)
     assert is_interrupted(edited)
     model = edited / "tasks/second/model.py"
     model.write_text("# mine\n")
@@ -232,7 +232,7 @@ def test_a_dry_run_opens_no_file_for_writing(command: list[str], option: str, ed
 
 
 def test_a_dry_run_says_that_a_command_was_interrupted(edited: Path) -> None:
-    run_and_die(["new-task", "third", "--base", "language_modeling"], edited, 10)
+    run_and_die(["new-task", "third", "--base", "language_modeling"], edited, 6)
     assert is_interrupted(edited)
     done = python("", ["add", "first", "--hook", "setup", "--dry-run"], edited)
     assert done.returncode == 2
@@ -243,7 +243,7 @@ def test_a_dry_run_says_that_a_command_was_interrupted(edited: Path) -> None:
 
 def test_a_new_project_is_rolled_back_by_the_next_command_in_it(project: Path) -> None:
     """Its folder is made by the command that is killed."""
-    run_and_die(["new-project", "sub"], project, 16)
+    run_and_die(["new-project", "sub"], project, 12)
     assert (project / "sub").exists()
     assert python("", ["new-project", "sub", "--package", "mine"], project).returncode == 0
     (project / "whole").mkdir()

@@ -10,20 +10,24 @@ from pathlib import Path
 from lightning_transformers.shadowing import shadowing_modules
 from ltscaffold.errors import ScaffoldError
 from ltscaffold.git import ignored_paths
-from ltscaffold.project.classes.checks import check_class, former_methods, missing_values
+from ltscaffold.project.classes.checks import (
+    Problem,
+    check_class,
+    former_methods,
+    missing_values,
+)
 from ltscaffold.project.classes.configs import check_config
 from ltscaffold.project.classes.source import Sources
-from ltscaffold.project.components import project_files, source_files, train_arguments
+from ltscaffold.project.components import skeleton_files, source_files, train_arguments
 from ltscaffold.project.diagnostics import IGNORED_BY_GIT, Finding, check_code
 from ltscaffold.project.interpreter import python_output
 from ltscaffold.project.project_fragments import (
     ejected_fragments,
-    fragment_names,
     unknown_fragment,
 )
 from ltscaffold.project.python_code import python_files
 from ltscaffold.project.removed_hooks import removed_hooks
-from ltscaffold.project.status import ComponentStatus, status
+from ltscaffold.project.status import ComponentStatus, component_states
 from ltscaffold.record.answers import (
     ANSWERS_FILE,
     PROJECT_FRAGMENTS,
@@ -34,14 +38,16 @@ from ltscaffold.record.answers import (
 from ltscaffold.templating import source
 from ltscaffold.templating.catalog import Catalog, read_catalog
 from ltscaffold.templating.copier_rehearsal import unfit_settings
-from ltscaffold.templating.render import SUFFIX, Files
+from ltscaffold.templating.fragments import SUFFIX, fragment_names
+from ltscaffold.templating.render import Files
 from ltscaffold.templating.samples import render_each, sample_answers, samples
-from ltscaffold.writing.plan import read
+from ltscaffold.writing.plan import consistent_reads, read
 
 LEGACY_DISTRIBUTION = "lightning-transformers"
 """An unmaintained distribution with the same import name as the runtime."""
 
 
+@consistent_reads()
 def check(project: Path, name: str | None = None, smoke: bool = False) -> list[Finding]:
     """Return the findings in a project, or in one of its components.
 
@@ -59,12 +65,15 @@ def check(project: Path, name: str | None = None, smoke: bool = False) -> list[F
     findings = [*check_legacy_distribution(), *check_ejected(project, answers)]
     if any(finding.code == "template-error" for finding in findings):
         return findings  # so the project's files cannot be rendered and compared
-    files = project_files(project, answers)
+    components = component_states(project, answers)
+    files = skeleton_files(answers)
+    for entry in components:
+        files |= entry.rendered
     findings += check_ignored(project, files)
     findings += check_shadowing(project)
     findings += check_git_settings(files)
     sources = Sources(project)
-    for entry in status(project).components:
+    for entry in components:
         if chosen in (None, entry.component):
             findings += check_component(project, catalog, entry)
             findings += check_classes(sources, answers, entry)
@@ -122,19 +131,21 @@ def check_former_methods(sources: Sources, findings: list[Finding]) -> Iterator[
 
     Those are methods of lightning-transformers, and hooks that Lightning has removed.
     """
+    known = set(findings)
     for path in python_files(sources.project):
         classes = list(sources.classes(path))
         types = {each.node.name: each.component_type or "" for each in classes}
         hooks = removed_hooks(path, read(sources.project, path), types)
         found: list[Finding] = []
         for each in classes:
-            forms = [
-                p for p in missing_values(sources, each) if p[2].startswith("configure_metric")
-            ]
+            forms = list[Problem]()
+            if any(name.startswith("configure_metric") for name in each.members):
+                missing = missing_values(sources, each)
+                forms = [each for each in missing if each[2].startswith("configure_metric")]
             problems = [*former_methods(sources, each), *forms]
             found += [Finding(code, path, line, message) for code, line, message in problems]
         found += [Finding("former-hook", path, hook.line, hook.message) for hook in hooks]
-        new = (finding for finding in found if finding not in findings)
+        new = (finding for finding in found if finding not in known)
         yield from sorted(new, key=attrgetter("line"))
 
 
@@ -152,7 +163,7 @@ def check_run(project: Path, component: Component) -> Iterator[Finding]:
 def check_ignored(project: Path, files: Files) -> Iterator[Finding]:
     """Yield a finding for each generated file, ejected fragment or record that git ignores."""
     fragments = [f"{PROJECT_FRAGMENTS}/{name}{SUFFIX}" for name in ejected_fragments(project)]
-    for path in ignored_paths(project, [*files, *fragments, ANSWERS_FILE]):
+    for path in ignored_paths(project, [*sorted(files), *fragments, ANSWERS_FILE]):
         yield Finding("ignored-file", path, 0, IGNORED_BY_GIT)
 
 

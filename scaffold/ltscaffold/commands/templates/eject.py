@@ -4,10 +4,10 @@ from pathlib import Path
 
 from ltscaffold.errors import ScaffoldError
 from ltscaffold.git import in_repository
-from ltscaffold.project.project_fragments import fragment_names, unknown_fragment
+from ltscaffold.project.project_fragments import unknown_fragment
 from ltscaffold.record.answers import PROJECT_FRAGMENTS, read_project
 from ltscaffold.templating import source
-from ltscaffold.templating.render import SUFFIX
+from ltscaffold.templating.fragments import SUFFIX, fragment_names
 from ltscaffold.writing.plan import Plan, check_not_taken, compute_changes
 
 

@@ -11,7 +11,8 @@ from ltscaffold.project.components import SKIP_IF_EXISTS
 from ltscaffold.project.diagnostics import Finding
 from ltscaffold.record.answers import ANSWERS_FILE, Answers, Component, read_project
 from ltscaffold.templating import source
-from ltscaffold.templating.catalog import FRAGMENT_FOLDERS, Catalog
+from ltscaffold.templating.catalog import Catalog
+from ltscaffold.templating.fragments import FRAGMENT_FOLDERS
 from ltscaffold.templating.render import Files, render
 from ltscaffold.templating.reverse_render import Hunk, candidate_edits, hunks
 from ltscaffold.templating.samples import render_each, sample_answers, samples

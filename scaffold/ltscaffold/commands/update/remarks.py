@@ -32,7 +32,7 @@ def with_remarks(
         new: the record after the update.
         names: the components whose files the codemods may change; empty: the whole project.
     """
-    moved = [component for component in new.components if component not in old.components]
+    moved = new.not_in(old)
     versions = source.versions(new.source)
     left, reached = (map(versions.index, each.template_versions) for each in (old, new))
     until = max(reached) + 1

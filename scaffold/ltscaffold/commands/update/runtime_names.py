@@ -75,12 +75,21 @@ def has_current_imports(code: str) -> bool:
         tree = ast.parse(code)
     except (SyntaxError, ValueError):
         return False
-    imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module]
+    statements = _statements(tree)
+    imports = [node for node in statements if isinstance(node, ast.ImportFrom) and node.module]
     imports = [node for node in imports if (node.module or "").partition(".")[0] == ROOT]
     paths = [f"{node.module}.{alias.name}" for node in imports for alias in node.names]
     return code.count(ROOT) == len(imports) and all(
         current_path(path) == path and not places(path) for path in paths
     )
+
+
+def _statements(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield the statements of a module, those in blocks and definitions included."""
+    for child in ast.iter_child_nodes(node):
+        if not isinstance(child, ast.expr):
+            yield child
+            yield from _statements(child)
 
 
 def current_path(path: str) -> str | None:

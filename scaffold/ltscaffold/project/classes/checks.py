@@ -67,13 +67,12 @@ Problem = tuple[str, int, str]
 
 def former_methods(sources: Sources, owner: ClassSource) -> Iterator[Problem]:
     """Yield the methods that only lightning-transformers called, or called otherwise."""
-    inherited = {name for each in owner.ancestry[1:] for name in each.members}
     former = FORMER_METHODS.get(owner.component_type or "", {})
     if not any(each.is_in("lightning_transformers") for each in owner.ancestry):
         return
     for method in owner.methods():
         name, arguments = method.name, [each.arg for each in method.args.args]
-        if name in former and name not in inherited and not sources.uses(name):
+        if name in former and name not in owner.inherited and not sources.uses(name):
             message = f"nothing calls {name} any more; override {former[name]}"
             yield "former-method", method.lineno, message
         if name == "process_data" and "stage" in arguments:
@@ -86,22 +85,17 @@ def former_methods(sources: Sources, owner: ClassSource) -> Iterator[Problem]:
 
 def unknown_hooks(sources: Sources, owner: ClassSource) -> Iterator[Problem]:
     """Yield a problem for each method that nothing calls, with a name like that of a hook."""
-    inherited = {
-        name: (each, member)
-        for each in reversed(owner.ancestry[1:])
-        for name, member in each.members.items()
-    }
-    hooks = {
-        name: member
-        for name, (each, member) in inherited.items()
-        if isinstance(member, ast.FunctionDef) and not (each.is_in("torch") or name[0] == "_")
-    }
-    known = inherited.keys() | REMOVED_HOOKS[owner.component_type or ""].keys()
+    known = {*REMOVED_HOOKS[owner.component_type or ""]}
     known |= FORMER_METHODS.get(owner.component_type or "", {}).keys()
     for method in owner.methods() if owner.is_complete else ():
         name = method.name
-        if name in known or name[0] == "_" or sources.mentions(name):
+        if name in owner.inherited or name in known or name[0] == "_" or sources.mentions(name):
             continue
+        hooks = {
+            name: member
+            for name, (each, member) in owner.inherited.items()
+            if isinstance(member, ast.FunctionDef) and not (each.is_in("torch") or name[0] == "_")
+        }
         alike = [h for h in hooks if _abbreviates(name, h) or _abbreviates(f"on_{name}", h)]
         alike += get_close_matches(name, hooks, cutoff=SIMILARITY)
         near = [each for each in alike if _takes(method, hooks[each])]
@@ -118,16 +112,19 @@ def unknown_hooks(sources: Sources, owner: ClassSource) -> Iterator[Problem]:
 def missing_values(sources: Sources, owner: ClassSource) -> Iterator[Problem]:
     """Yield a problem for each method that returns nothing where the base class returns a value."""
     own = [each for each in owner.ancestry if sources.is_own(each)]
-    is_manual = any("automatic_optimization" in ast.unparse(each.node) for each in own)
     for method in owner.methods():
         definitions = (each.members.get(method.name) for each in owner.ancestry if each not in own)
         base = next((each for each in definitions if isinstance(each, ast.FunctionDef)), None)
         expected = ast.unparse(base.returns).strip("'") if base and base.returns else "None"
-        if NO_VALUE.search(expected) or (is_manual and method.name in MANUAL):
+        if NO_VALUE.search(expected) or any(map(_gives_value, _own_nodes(method))):
+            continue
+        if method.name in MANUAL and any(
+            "automatic_optimization" in ast.unparse(each.node) for each in own
+        ):
             continue
         is_abstract = any("abstract" in ast.unparse(each) for each in method.decorator_list)
         raises = any(isinstance(each, ast.Raise) for each in method.body)
-        if not (is_abstract or raises or any(map(_gives_value, _own_nodes(method)))):
+        if not (is_abstract or raises):
             message = f"{method.name} returns nothing, and must return {expected}"
             yield "missing-return", method.lineno, message
 
@@ -163,16 +160,15 @@ def missing_super_calls(sources: Sources, owner: ClassSource) -> Iterator[Proble
 
 def asynchronous(owner: ClassSource) -> Iterator[Problem]:
     """Yield a problem for each coroutine that replaces a method of the base classes."""
-    inherited = {name: each for base in owner.ancestry[1:] for name, each in base.members.items()}
     for name, member in owner.members.items():
-        is_own = isinstance(member, ast.AsyncFunctionDef)
-        if is_own and isinstance(inherited.get(name), ast.FunctionDef):
+        _, replaced = owner.inherited.get(name, (owner, None))
+        if isinstance(member, ast.AsyncFunctionDef) and isinstance(replaced, ast.FunctionDef):
             yield "async-method", member.lineno, f"nothing awaits {name}; remove async"
 
 
 def mutable_defaults(owner: ClassSource) -> Iterator[Problem]:
     """Yield a problem for each container that all instances of a class would share."""
-    code, own = ast.unparse(owner.node), set[str]()
+    own = set[str]()
     if isinstance(init := owner.members.get("__init__"), ast.FunctionDef):
         own = _assigned(init)
         for default in (*init.args.defaults, *init.args.kw_defaults):
@@ -184,7 +180,8 @@ def mutable_defaults(owner: ClassSource) -> Iterator[Problem]:
             continue
         if name.isupper() or name in own or _is_constant(owner, name):
             continue
-        is_state = _is_empty(value) or re.search(MUTATED.replace("{name}", name), code)
+        mutation = MUTATED.replace("{name}", name)
+        is_state = _is_empty(value) or re.search(mutation, ast.unparse(owner.node))
         if isinstance(member, ast.AnnAssign) or is_state:
             yield _shared(f"{name} = {ast.unparse(value)}", member.lineno, "the class")
 

@@ -11,6 +11,7 @@ from ltscaffold.project.classes.source import ClassSource, Sources
 from ltscaffold.project.diagnostics import Finding
 from ltscaffold.record.component_types import CALLBACK
 
+LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 LIBRARIES = ("pytorch_lightning", "lightning_fabric", "torch")
 
 
@@ -23,8 +24,9 @@ def check_config(sources: Sources, path: str, content: bytes) -> Iterator[Findin
         content: the YAML of the file.
     """
     try:
-        config = yaml.compose(content, yaml.BaseLoader)
-        yaml.load(content, yaml.BaseLoader)  # refuses complex keys and endless aliases
+        loader = LOADER(content)
+        if config := loader.get_single_node():
+            loader.construct_document(config)  # refuses complex keys and endless aliases
     except (yaml.YAMLError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         reason = getattr(error, "problem", None) or str(error)
@@ -112,11 +114,5 @@ def arguments_of(sources: Sources, owner: ClassSource) -> set[str] | None:
 
 def declared(owner: ClassSource) -> set[str]:
     """Return the hyperparameters of a task or data module: annotated, public, no ClassVar."""
-    return {
-        name
-        for each in owner.ancestry
-        if not any(map(each.is_in, LIBRARIES))
-        for name, member in each.members.items()
-        if isinstance(member, ast.AnnAssign) and name[0] != "_"
-        if "ClassVar" not in ast.unparse(member.annotation)
-    }
+    sets = (each.annotated for each in owner.ancestry if not any(map(each.is_in, LIBRARIES)))
+    return set().union(*sets)

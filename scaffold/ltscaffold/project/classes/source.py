@@ -3,7 +3,7 @@
 import ast
 import builtins
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from importlib.util import find_spec
@@ -47,6 +47,32 @@ class ClassSource:
     def members(self) -> dict[str, ast.stmt]:
         """The methods and class attributes of the body, by name; of a property its getter."""
         return {name: node for node in reversed(self.node.body) for name in _names(node)}
+
+    @cached_property
+    def inherited(self) -> "Mapping[str, tuple[ClassSource, ast.stmt]]":
+        """The members of the ancestors by name, each with its class; the nearest one counts."""
+        if len(self.bases) == 1:
+            return self.bases[0].visible
+        return {
+            name: (each, member)
+            for each in reversed(self.ancestry[1:])
+            for name, member in each.members.items()
+        }
+
+    @cached_property
+    def visible(self) -> "Mapping[str, tuple[ClassSource, ast.stmt]]":
+        """The members that a subclass inherits, computed once for all of them."""
+        return {**self.inherited, **{name: (self, node) for name, node in self.members.items()}}
+
+    @cached_property
+    def annotated(self) -> set[str]:
+        """The public attributes of the body with an annotation other than ClassVar."""
+        return {
+            name
+            for name, member in self.members.items()
+            if isinstance(member, ast.AnnAssign) and name[0] != "_"
+            if "ClassVar" not in ast.unparse(member.annotation)
+        }
 
     @cached_property
     def extended(self) -> set[str]:
@@ -97,16 +123,30 @@ class Sources:
     def __init__(self, project: Path) -> None:
         self.project = project
         self._found: dict[str, ClassSource | None] = {}
+        self._modules: dict[str, Module | None] = {}
+        self._own: dict[str, bool] = {}
+        self._parents: dict[str, list[Path]] = {}
 
     def is_own(self, source: ClassSource) -> bool:
         """Return whether a class is defined in the project."""
-        # An environment in the project's folder is not its own.
-        return source.module.path.is_relative_to(self.project / source.module.name.split(".")[0])
+        module = source.module
+        if module.name not in self._own:
+            # An environment in the project's folder is not its own.
+            top = self.project / module.name.split(".")[0]
+            self._own[module.name] = module.path.is_relative_to(top)
+        return self._own[module.name]
 
     def module(self, name: str) -> Module | None:
         """Return a module by its dotted name, or None if no file has it."""
+        if name not in self._modules:
+            self._modules[name] = self._module(name)
+        return self._modules[name]
+
+    def _module(self, name: str) -> Module | None:
         top, *inner = name.split(".")
-        for folder in (self.project, *_package_parents(top)):
+        if top not in self._parents:
+            self._parents[top] = _package_parents(top)
+        for folder in (self.project, *self._parents[top]):
             place = folder.joinpath(top, *inner)
             for path in (place / "__init__.py", place.with_name(f"{place.name}.py")):
                 if path.is_file():
@@ -132,7 +172,7 @@ class Sources:
         return {
             node.attr
             for node in nodes
-            if isinstance(node, ast.Attribute) and not ast.unparse(node).startswith("super().")
+            if isinstance(node, ast.Attribute) and not _is_of_super(node)
         }
 
     @cached_property
@@ -176,6 +216,18 @@ class Sources:
         first, _, rest = name.partition(".")
         origin = module.imports.get(first, f"{module.name}.{first}")
         return self.find(f"{origin}.{rest}" if rest else origin)
+
+
+def _is_of_super(node: ast.expr) -> bool:
+    """Return whether an expression begins with `super().`."""
+    while True:
+        match node:
+            case ast.Attribute(value=ast.Call(func=ast.Name(id="super"), args=[], keywords=[])):
+                return True
+            case ast.Attribute(value=inner) | ast.Subscript(value=inner) | ast.Call(func=inner):
+                node = inner
+            case _:
+                return False
 
 
 def _package_parents(top: str) -> list[Path]:

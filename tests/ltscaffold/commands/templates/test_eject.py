@@ -9,9 +9,10 @@ import pytest
 from ltscaffold.commands.inspect.check import check
 from ltscaffold.commands.templates.eject import plan_eject
 from ltscaffold.errors import ScaffoldError
-from ltscaffold.project.project_fragments import ejected_changes, fragment_names
+from ltscaffold.project.project_fragments import ejected_changes
 from ltscaffold.project.status import status
 from ltscaffold.record.answers import read_project
+from ltscaffold.templating.fragments import fragment_names
 from ltscaffold.templating.source import BUNDLE_VARIABLE, SOURCE_URL, checkout, refresh, versions
 from tests.conftest import Run
 from tests.helpers.copier_update import commit_all
