@@ -38,7 +38,10 @@ EXAMPLES = {
         '+task=nlp/text_classification +checkpoint_path=best.ckpt +x="some text"',
         "+task=nlp/translation +checkpoint_path=best.ckpt dataset.predict_file=texts.txt",
     ),
-    "export": ("+task=nlp/text_classification +checkpoint_path=best.ckpt export_dir=my-model",),
+    "export": (
+        "+task=nlp/text_classification +checkpoint_path=best.ckpt export_dir=my-model",
+        "+task=nlp/text_classification +checkpoint_path=best.ckpt hub_id=me/my-model",
+    ),
 }
 """Example arguments of each command, for its help."""
 OLDEST_RUNTIME = re.compile(r"^lts_runtime: *[\"']?(\d+(?:\.\d+)*)", re.MULTILINE)

@@ -1,4 +1,4 @@
-"""The metrics that `docs/tasks.md` lists, and the features of each."""
+"""The metrics and features of each task that the documentation lists."""
 
 import re
 from typing import NamedTuple
@@ -42,3 +42,14 @@ def documented_metrics(row: str) -> set[str]:
         re.M,
     )
     return {"loss", *re.findall(r"`(\w+)`", cell.partition(";")[0])}
+
+
+def documented_intervals(task: str) -> set[str]:
+    """Return the names of the metrics of which `docs/export.md` says that a card has intervals.
+
+    Args:
+        task: such as `nlp/translation`.
+    """
+    page = (ROOT / "docs/export.md").read_text()
+    (row,) = re.findall(rf"^\| `{task}` \| (.*) \|$", page, re.M)
+    return {*re.findall(r"`(\w+)`", row.split(" | ")[-1])}

@@ -1,6 +1,7 @@
 """A small Hugging Face hub on the loopback interface, for the real clients to load from.
 
-It serves what `datasets`, `transformers` and `huggingface_hub` ask for to load a repository.
+It serves what `datasets`, `transformers` and `huggingface_hub` ask for to load a repository;
+uploads are in `hub_uploads`.
 """
 
 from __future__ import annotations
@@ -71,6 +72,8 @@ class Hub:
 
     def __init__(self) -> None:
         self.requests: list[tuple[str, str]] = []
+        self.private: dict[str, bool] = {}
+        self.large: dict[str, bytes] = {}
         self._repositories: dict[tuple[str, str], dict[str, Snapshot]] = {}
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, self))
         self.url = f"http://127.0.0.1:{self._server.server_port}"
@@ -96,6 +99,19 @@ class Hub:
         files = {path.relative_to(folder).as_posix(): path for path in paths}
         return self._add("models", name, files, revision)
 
+    def has_model(self, name: str) -> bool:
+        """Return whether there is a model of this name."""
+        return ("models", name) in self._repositories
+
+    def add_files(self, name: str, files: Mapping[str, bytes]) -> str:
+        """Add files to a model, which need not exist; return the commit."""
+        return self._add("models", name, {**self.model_files(name), **files}, "main")
+
+    def model_files(self, name: str) -> dict[str, bytes]:
+        """Return the files of a model by path, none if it does not exist."""
+        revisions = self._repositories.get(("models", name))
+        return {str(p): c for p, c in revisions["main"].files.items()} if revisions else {}
+
     def environment(self, cache: Path) -> dict[str, str]:
         """Return the environment of a subprocess that uses this hub and the folder `cache`."""
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(SETTINGS)}
@@ -119,7 +135,8 @@ class Hub:
             return snapshot.download(PurePosixPath(path))
         if match["call"] == "tree":
             return snapshot.tree(PurePosixPath(path), "recursive=True" in url.query)
-        return as_json({"id": name, "sha": snapshot.commit})
+        private = self.private.get(name, False)
+        return as_json({"id": name, "sha": snapshot.commit, "private": private})
 
     def _add(self, kind: str, name: str, files: Mapping[str, bytes | Path], revision: str) -> str:
         contents = {
@@ -140,7 +157,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.hub.requests.append((self.command, unquote(urlsplit(self.path).path)))
-        status, headers, body = self.hub.answer(self.path)
+        self.send(self.hub.answer(self.path))
+
+    def send(self, answer: Answer) -> None:
+        """Send an answer, of HEAD without its content."""
+        status, headers, body = answer
         self.send_response(status)
         for name, value in (headers | {"Content-Length": str(len(body))}).items():
             self.send_header(name, value)
@@ -150,6 +171,28 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_HEAD(self) -> None:
         self.do_GET()
+
+    def do_POST(self) -> None:
+        from tests.helpers.hub_uploads import accept
+
+        token = (self.headers["Authorization"] or "").removeprefix("Bearer ") or None
+        self.hub.requests.append((self.command, unquote(urlsplit(self.path).path)))
+        self.send(accept(self.hub, self.path, token, self.content()))
+
+    def do_PUT(self) -> None:
+        self.hub.large[self.path.rpartition("/")[2]] = self.content()
+        self.send(Answer(200, {}))
+
+    def content(self) -> bytes:
+        """Return the content of the request, which the client may send in chunks."""
+        if length := self.headers["Content-Length"]:
+            return self.rfile.read(int(length))
+        parts = []
+        while size := int(self.rfile.readline(), 16):
+            parts.append(self.rfile.read(size))
+            self.rfile.readline()
+        self.rfile.readline()
+        return b"".join(parts)
 
     def log_message(self, *_: Any) -> None:
         """Keep the output of the tests quiet."""

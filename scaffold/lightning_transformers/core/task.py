@@ -356,15 +356,16 @@ class TaskTransformer(ConfiguredLoss, EvaluatedModule, OptimizedModule, PlacedMo
         """
         return prediction
 
-    def save_hf_checkpoint(self, folder: str | Path, processor: Any) -> None:
-        """Write a model repository for `from_pretrained`, with adapters merged.
+    def save_hf_checkpoint(self, folder: str | Path, processor: Any, adapter: bool = False) -> None:
+        """Write a model repository for `from_pretrained`.
 
         Args:
             folder: for the weights (safetensors), configs with settings of the data, and processor.
             processor: the tokenizer or image processor.
+            adapter: whether to write it alone, not merged into the weights.
         """
         values = (self.config_to_export(), self.generation_settings()) if self.data else ({}, {})
-        save_model(self.model, folder, *values)
+        save_model(self.model, folder, *values, self.backbone if adapter else None)
         processor.save_pretrained(folder)
 
     def generation_settings(self) -> dict[str, Any]:
@@ -434,5 +435,4 @@ class TaskTransformer(ConfiguredLoss, EvaluatedModule, OptimizedModule, PlacedMo
         try:
             return self.count_targets(self.current_batch)
         except (KeyError, TypeError, IndexError):
-            # A custom training_step with other batches: all batches count equally.
-            return torch.ones((), device=self.device)
+            return torch.ones((), device=self.device)  # a custom step: all count equally

@@ -2,8 +2,11 @@
 
 import copy
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 from hydra.utils import get_object
+from safetensors.torch import save_file
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
@@ -140,6 +143,64 @@ def merge_adapters(model: PreTrainedModel) -> PreTrainedModel:
     del model.peft_config
     model._hf_peft_config_loaded = False
     return model
+
+
+def save_adapter(
+    model: PreTrainedModel, folder: str | Path, base: str, revision: str | None = None
+) -> None:
+    """Write the adapter and other trained modules as `peft.PeftModel.from_pretrained` reads them.
+
+    Args:
+        model: the model, which stays as it is.
+        folder: for `adapter_model.safetensors` and `adapter_config.json`.
+        base: name of the model that the adapter belongs to.
+        revision: its branch, tag or commit.
+
+    Raises:
+        ConfigurationError: if the model has no adapter, or has other parameters that neither the
+            base model nor a module of its own contains.
+    """
+    from peft.utils import SAFETENSORS_WEIGHTS_NAME  # late, as in add_adapter
+
+    if not has_adapter(model):
+        raise ConfigurationError(
+            "export_adapter=true, but the model has no adapter: remove it to export all weights"
+        )
+    others = new_modules(model)
+    config: Any = copy.deepcopy(model.peft_config[model.active_adapters()[0]])
+    embeddings = {model.get_input_embeddings(), model.get_output_embeddings()}
+    if "" in others or embeddings & {*others.values()}:
+        raise ConfigurationError(
+            "export_adapter=true, but the base model lacks more than the adapter and a head, such "
+            "as rows of a larger vocabulary: remove it to export all weights"
+        )
+    state = model.get_adapter_state_dict()
+    for name, module in others.items():
+        state |= {f"{name}.{key}": value for key, value in module.state_dict().items()}
+    config.modules_to_save = sorted({*(config.modules_to_save or ()), *others}) or None
+    config.base_model_name_or_path, config.revision = base, revision
+    config.inference_mode = True
+    config.save_pretrained(str(folder))
+    tensors = {f"base_model.model.{name}": value.contiguous() for name, value in state.items()}
+    save_file(tensors, Path(folder, SAFETENSORS_WEIGHTS_NAME), metadata={"format": "pt"})
+
+
+def new_modules(model: PreTrainedModel) -> dict[str, nn.Module]:
+    """Return the modules with parameters that the base model does not have, by name.
+
+    They were trained with the adapter, or newly initialized; adapters are not among them.
+    """
+    from peft.tuners.tuners_utils import BaseTunerLayer  # late, as in add_adapter
+    from peft.utils import AuxiliaryTrainingWrapper
+
+    adapted = (BaseTunerLayer, AuxiliaryTrainingWrapper)  # an adapter's state contains them
+    own = {id(p) for m in model.modules() if isinstance(m, adapted) for p in m.parameters()}
+    return {
+        name: module
+        for name, module in model.named_modules()
+        for p in module.parameters(recurse=False)
+        if (p.requires_grad or is_new(p)) and id(p) not in own
+    }
 
 
 def has_adapter(model: nn.Module) -> bool:

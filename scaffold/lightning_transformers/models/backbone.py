@@ -67,6 +67,17 @@ class Backbone:
     device_map: str | Settings | None = None
     quantization: Quantization | None = None
 
+    @property
+    def shared_name(self) -> str:
+        """The name for others than the user: the id on the hub; of a folder only its name."""
+        name = self.pretrained_model_name_or_path
+        return Path(name).name if self.is_folder else name
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether the model is in a folder, not on the hub or in a package."""
+        return Path(self.pretrained_model_name_or_path).exists()
+
     def load_model(self, model_type: str, model_data_kwargs: Settings) -> PreTrainedModel:
         """Load the model in training mode.
 

@@ -64,6 +64,21 @@ class RunFiles:
                     found.setdefault(name, {})[step] = number
         return {name: sorted(points.items()) for name, points in found.items() if name != "epoch"}
 
+    def metrics_at(self, step: int) -> dict[str, float]:
+        """Return the metrics of the validation of a checkpoint, by its step.
+
+        Without `metrics.csv`, only the selected metric of the best checkpoint is known.
+        """
+        best = self.manifest.get("best", {})
+        selected = {best["monitor"]: best["score"]} if best.get("step") == step else {}
+        # Loggers count from 0, except in a validation after the last step.
+        for at in (step - 1, step):
+            rows = {name: dict(points) for name, points in self.curves.items()}
+            found = {n: row[at] for n, row in rows.items() if n.startswith("val/") and at in row}
+            if found and all(found.get(name, value) == value for name, value in selected.items()):
+                return selected | found
+        return selected
+
     @cached_property
     def evaluation(self) -> "Evaluation | None":
         """The recorded predictions."""

@@ -1,5 +1,6 @@
 """LoRA by config: few parameters train and are saved; merging keeps the logits."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.core.task import TaskTransformer
 from lightning_transformers.models.backbone import Backbone, embedding_rows
 from lightning_transformers.runs.build import seed_everything
+from lightning_transformers.runs.export import export
 from lightning_transformers.runs.load import load
 from lightning_transformers.runs.train import train
 from lightning_transformers.task.nlp.text_classification import (
@@ -20,6 +22,7 @@ from lightning_transformers.task.nlp.text_classification import (
 )
 from lightning_transformers.task.vision.image_classification import ImageClassificationTransformer
 from tests.helpers.language_modeling import ADAMW, trainer
+from tests.helpers.model_cards import card_of, files_with, run_code
 
 TINY = "pkg://lightning_transformers/assets/tiny/bert"
 LORA = {"_target_": "peft.LoraConfig", "r": 4}
@@ -97,6 +100,43 @@ def test_unmerged_weights_give_others(trained: Any, pretrained: Path) -> None:
         assert not torch.allclose(untrained.eval()(**batch).logits, model(batch).logits, atol=1e-3)
 
 
+def test_the_adapter_alone_restores_the_logits_with_peft(
+    trained: Any, pretrained: Path, tmp_path: Path
+) -> None:
+    model, data, _, checkpoint = trained
+    folder = export(model, data, tmp_path / "adapter", run=checkpoint, adapter=True)
+    written = {path.name for path in folder.iterdir()}
+    assert written >= {"adapter_model.safetensors", "adapter_config.json", "README.md"}
+    assert "model.safetensors" not in written
+    config = json.loads((folder / "adapter_config.json").read_text())
+    assert config["base_model_name_or_path"] == pretrained.name
+    assert config["modules_to_save"] == ["classifier"]
+    assert files_with(folder, str(pretrained.parent), str(checkpoint.parent)) == []
+    assert "is the name of a folder" in (folder / "README.md").read_text()
+    code = run_code(folder, pretrained.name, str(pretrained))
+    (batch,) = data.predict_batches(["And Moses said"], 1)
+    with torch.no_grad():
+        torch.testing.assert_close(code["model"](**batch).logits, model(batch).logits)
+    assert card_of(folder).data.library_name == "peft"
+
+
+def test_an_adapter_alone_needs_an_adapter_and_the_base_model(
+    pretrained: Path, tmp_path: Path
+) -> None:
+    data = sample(str(pretrained))
+    values = data.model_data_kwargs
+    task = TextClassificationTransformer(str(pretrained), model_data_kwargs=values)
+    with pytest.raises(ConfigurationError, match="export_adapter=true, but the model has no adap"):
+        export(task, data, tmp_path / "a", adapter=True)
+    values = {**values, "vocab_size": embedding_rows(task.model) + 8}
+    task = TextClassificationTransformer(str(pretrained), peft=LORA, model_data_kwargs=values)
+    with pytest.raises(ConfigurationError, match="export_adapter=true, but the base model lacks "):
+        export(task, data, tmp_path / "b", adapter=True)
+    with pytest.raises(ConfigurationError, match="export_onnx=true needs all weights"):
+        export(task, data, tmp_path / "c", adapter=True, onnx=True)
+    assert not any(tmp_path.iterdir())
+
+
 def test_an_adapter_with_random_weights_saves_all(tmp_path: Path) -> None:
     """No file has the weights of such a backbone."""
     data = sample(TINY)
@@ -109,6 +149,8 @@ def test_an_adapter_with_random_weights_saves_all(tmp_path: Path) -> None:
     run.save_checkpoint(tmp_path / "last.ckpt")
     loaded, restored = load(tmp_path / "last.ckpt")
     assert loaded.predict(["Moses"], restored) == model.predict(["Moses"], data)
+    with pytest.raises(ConfigurationError, match="whose weights are in no file"):
+        export(model, data, tmp_path / "adapter", adapter=True)
 
 
 def test_where_no_layer_fits_it_is_said(pretrained: Path) -> None:

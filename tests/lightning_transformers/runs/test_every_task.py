@@ -26,7 +26,8 @@ from lightning_transformers.runs.evaluate import evaluate_from_config
 from lightning_transformers.runs.export import export_from_config
 from lightning_transformers.runs.predict import predict_from_config
 from lightning_transformers.runs.train import train_from_config
-from tests.helpers.documented import documented_applies, documented_metrics
+from tests.helpers.documented import documented_applies, documented_intervals, documented_metrics
+from tests.helpers.model_cards import card_of, files_with, intervals_in, run_code
 
 Row = dict[str, Any]
 SHORT_OUTPUTS = "task.max_new_tokens=16"
@@ -270,6 +271,7 @@ def test_it_trains_evaluates_predicts_and_exports(
 
     export = compose([f"task={task}", checkpoint, "export_dir=exported", "training.run_dir=."])
     folder = export_from_config(export)
+    check_card(task, folder, run_dir)
     trained_task = load_checkpoint(task_class(config), f"{run_dir}/checkpoints/best.ckpt")
     assert ("class_weights" in trained_task.loss_keys_taken) == applies.class_weights
     model = trained_task.model.eval()
@@ -280,6 +282,17 @@ def test_it_trains_evaluates_predicts_and_exports(
     with torch.no_grad():
         # How the weights lie in memory moves the last bit of a convolution.
         torch.testing.assert_close(model(**batch)[0], exported(**batch)[0], rtol=0, atol=1e-6)
+
+
+def check_card(task: str, folder: Path, run_dir: Path) -> None:
+    """Check that the card of an export runs, and has the intervals of the metrics of rows."""
+    run_code(folder)
+    assert files_with(folder, str(run_dir), str(folder.parent)) == []
+    found = intervals_in(folder)
+    assert {name.removeprefix("val/") for name in found} == documented_intervals(task)
+    assert all(low <= value <= high for value, low, high in found.values())
+    results = {result.metric_name for result in card_of(folder).data.eval_results}
+    assert results == {f"val/{name}" for name in documented_metrics(f"`{task}`")}
 
 
 def a_batch(task: str, config: Any) -> dict[str, torch.Tensor]:

@@ -1,11 +1,13 @@
-"""Plain transformers computes from raw text what `predict` does, for each kind of tokenizer."""
+"""Plain transformers computes from raw text what `predict` does; an export is uploaded whole."""
 
 import copy
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from huggingface_hub import constants
 from torch import Tensor
 from transformers import (
     AutoModelForMultipleChoice,
@@ -15,6 +17,7 @@ from transformers import (
     pipeline,
 )
 
+from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.core import TaskTransformer, TransformerDataModule
 from lightning_transformers.runs.build import seed_everything
 from lightning_transformers.runs.export import export
@@ -50,6 +53,8 @@ from lightning_transformers.task.nlp.translation import (
     TranslationDataModule,
     TranslationTransformer,
 )
+from tests.helpers.hub import Hub
+from tests.helpers.hub_uploads import READER, WRITER
 from tests.helpers.tokenizer_kinds import KINDS, TEXT
 
 SIZES = {"bert": {"hidden_size": 32}, "gpt2": {"n_embd": 32}, "t5": {"d_model": 32}}
@@ -65,6 +70,15 @@ def exported(
     **values: Any,
 ) -> TaskTransformer:
     """Return a task with random weights after its export."""
+    task = built(cls, data, backbone, **values)
+    export(task.eval(), data, folder)
+    return task
+
+
+def built(
+    cls: type[TaskTransformer], data: TransformerDataModule, backbone: str = "bert", **values: Any
+) -> TaskTransformer:
+    """Return a task with random weights."""
     seed_everything(0)
     config = {**SIZES[backbone], "vocab_size": len(data.processor)}
     fields = {
@@ -75,8 +89,94 @@ def exported(
     task = cls(fields, model_data_kwargs=data.model_data_kwargs, **values)
     for parameter in task.model.parameters():
         parameter.data.normal_(std=0.3)
-    export(task.eval(), data, folder)
     return task
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
+    """Return a hub that the client uses, in an empty working directory, with a writer's token."""
+    with Hub() as hub:
+        for name, value in {
+            "ENDPOINT": hub.url,
+            "HF_HUB_OFFLINE": False,
+            "HF_HUB_DISABLE_XET": True,
+            "HF_TOKEN_PATH": str(tmp_path / "none"),
+        }.items():
+            monkeypatch.setattr(constants, name, value)
+        monkeypatch.setenv("HF_TOKEN", WRITER)
+        monkeypatch.chdir(tmp_path)
+        yield hub
+
+
+@pytest.fixture
+def classifier() -> tuple[TaskTransformer, TransformerDataModule]:
+    """Return a task with its data."""
+    data = TextClassificationDataModule(KINDS["WordPiece"](), labels=["a", "b"])
+    return built(TextClassificationTransformer, data).eval(), data
+
+
+def test_an_upload_is_the_folder(
+    hub: Hub, classifier: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = export(*classifier, "out", hub_id="me/model")
+    written = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*.*")}
+    uploaded = hub.model_files("me/model")
+    assert uploaded == {name: path.read_bytes() for name, path in written.items()}
+    assert 'name = "me/model"' in uploaded["README.md"].decode()
+    assert hub.private == {"me/model": True}
+    assert capsys.readouterr().out == f"Uploaded: {hub.url}/me/model\n"
+    export(*classifier, "again", hub_id="model", hub_private=False)
+    assert hub.private == {"me/model": True}, "an existing repository stays as it is"
+    export(*classifier, "public", hub_id="public", hub_private=False)
+    assert not hub.private["me/public"]
+    with pytest.raises(ConfigurationError, match="hub_id=public exists and is public: set hub_pri"):
+        export(*classifier, "private", hub_id="public")
+    assert not Path("private").exists()
+
+
+@pytest.mark.parametrize(
+    ("token", "name", "line"),
+    [
+        ("", "me/model", "the hub needs a token of yours (run `hf auth login` or set HF_TOKEN)"),
+        (READER, "me/model", "your token may not write there (correct the name, or run `hf auth"),
+        (WRITER, "you/model", "your token may not write there (correct the name, or run `hf auth"),
+        (WRITER, "a/b/c", "is not a name of a repository: give <user or organization>/<name>"),
+    ],
+)
+def test_a_refused_upload_is_one_line_and_writes_nothing(
+    token: str, name: str, line: str, hub: Hub, classifier: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_TOKEN", token)
+    with pytest.raises(ConfigurationError) as caught:
+        export(*classifier, "out", hub_id=name)
+    assert str(caught.value).startswith(f"hub_id={name}")
+    assert line in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert not Path("out").exists()
+
+
+def test_a_refused_commit_says_how_to_upload_the_folder(
+    hub: Hub, classifier: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others may read the repository, and so it is not refused at once."""
+    hub.add_files("you/model", {"x": b""})
+    monkeypatch.setenv("HF_TOKEN", READER)
+    with pytest.raises(ConfigurationError) as caught:
+        export(*classifier, "out", hub_id="you/model", hub_private=False)
+    assert str(caught.value).endswith("`hf upload you/model out` uploads it")
+    assert Path("out/model.safetensors").is_file()
+
+
+def test_a_hub_that_does_not_answer_is_one_line(
+    hub: Hub, classifier: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(ConfigurationError, match=r"\(check the connection and HF_HUB_OFFLINE\)$"):
+        export(*classifier, "out", hub_id="me/model")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+    with pytest.raises(ConfigurationError, match=r"\(check the connection and HF_HUB_OFFLINE\)$"):
+        export(*classifier, "out", hub_id="me/model")
 
 
 @kinds

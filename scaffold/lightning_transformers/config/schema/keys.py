@@ -22,6 +22,14 @@ class TopLevel:
     """File for the predictions on `dataset.predict_file`: csv, jsonl or parquet."""
     export_dir: str = "exported"
     """Folder to export to."""
+    export_adapter: bool = False
+    """Whether to export an adapter alone, for peft; otherwise merged into the weights."""
+    export_onnx: bool = False
+    """Whether to export ONNX, too."""
+    hub_id: str | None = None
+    """Repository on the Hugging Face hub to upload the export to, `<user>/<name>`."""
+    hub_private: bool = True
+    """Whether a new repository on the hub is private."""
 
 
 @dataclass

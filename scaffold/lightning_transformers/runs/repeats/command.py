@@ -120,18 +120,8 @@ def metrics_of(folder: Path, last: Metrics) -> Metrics:
     run = RunFiles(folder)
     if not (best := run.manifest.get("best")):
         return last
-    monitor, curves = best["monitor"], run.curves
-    # Loggers count from 0, except in a validation after the last step.
-    steps = (best["step"] - 1, best["step"])
-    found = (at for at, value in curves.get(monitor, []) if at in steps and value == best["score"])
-    step = next(found, None)
-    validated = {
-        name: dict(points)[step]
-        for name, points in curves.items()
-        if name.startswith("val/") and step in dict(points)
-    }
     tested = {name: value for name, value in last.items() if name.startswith("test/")}
-    return {monitor: best["score"], **validated, **tested}
+    return run.metrics_at(best["step"]) | tested
 
 
 def recorded_best(folder: Path) -> tuple[str | None, float | None]:
