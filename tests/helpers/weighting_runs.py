@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 
 from lightning_transformers.config.compose import compose
 from lightning_transformers.core import Batch, TaskTransformer
-from lightning_transformers.core.loss_keys import LossKeys
+from lightning_transformers.core.keys.losses import LossKeys
 from lightning_transformers.runs.build import build_data, build_model, seed_everything
 from tests.helpers.language_modeling import trainer
 from tests.helpers.rendered import CATALOG, task_class

@@ -12,6 +12,7 @@ from pytorch_lightning.core.hooks import CheckpointHooks, DataHooks, ModelHooks
 from lightning_transformers.config.compose import compose
 from lightning_transformers.core import TransformerDataModule
 from lightning_transformers.core.loaders import DataLoaders
+from lightning_transformers.core.raw_inputs import RawInputs
 from lightning_transformers.runs.build import build_data
 from tests.helpers.hook_catalogue import call_shape, load_catalogue
 from tests.helpers.rendered import BASES, CATALOG
@@ -160,7 +161,9 @@ def test_data_hook_is_that_of_the_base_class(name: str) -> None:
 def test_every_method_of_a_data_module_is_offered_or_excluded_for_a_reason() -> None:
     own = {
         name
-        for name, value in (vars(DataLoaders) | vars(TransformerDataModule)).items()
+        for name, value in (
+            vars(DataLoaders) | vars(RawInputs) | vars(TransformerDataModule)
+        ).items()
         if not name.startswith("_") and (inspect.isfunction(value) or isinstance(value, property))
     }
     lightning = functions(LightningDataModule) | functions(DataHooks)

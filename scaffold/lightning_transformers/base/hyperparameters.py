@@ -38,8 +38,7 @@ def set_hyperparameters(instance: object, root: type, values: Mapping[str, objec
         if name not in declared:
             hint = did_you_mean(name, declared)
             raise ConfigurationError(f"{cls.__name__} has no hyperparameter '{name}'{hint}")
-    for name, value in validated(cls, root, values, owner=cls.__name__).items():
-        setattr(instance, name, value)
+    set_validated(instance, root, values, owner=cls.__name__)
     missing = [name for name in sorted(declared) if not hasattr(instance, name)]
     if missing:
         raise ConfigurationError(
@@ -48,11 +47,11 @@ def set_hyperparameters(instance: object, root: type, values: Mapping[str, objec
         )
 
 
-def validated(cls: type, root: type, values: Mapping[str, object], owner: str) -> dict[str, object]:
-    """Return `values` converted to the annotated types: 1 becomes 1.0 for a float.
+def set_validated(instance: object, root: type, values: Mapping[str, object], owner: str) -> None:
+    """Set `values` as attributes, converted to the annotated types: 1 becomes 1.0 for a float.
 
     Args:
-        cls: the class that declares the hyperparameters.
+        instance: the object to configure.
         root: base class; annotations in it and its subclasses declare hyperparameters.
         values: declared hyperparameters by name.
         owner: prefix of the name in the message, such as `dataset`.
@@ -60,11 +59,10 @@ def validated(cls: type, root: type, values: Mapping[str, object], owner: str) -
     Raises:
         ConfigurationError: for the first value that does not match its annotation.
     """
+    cls: type = type(instance)
     types = hyperparameter_annotations(cls, root)
-    return {
-        name: _fitted(f"{owner}.{name}", types[name], to_plain(value))
-        for name, value in values.items()
-    }
+    for name, value in values.items():
+        setattr(instance, name, _fitted(f"{owner}.{name}", types[name], to_plain(value)))
 
 
 def declared_hyperparameters(cls: type, root: type) -> set[str]:

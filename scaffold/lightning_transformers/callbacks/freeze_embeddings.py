@@ -2,7 +2,7 @@
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 
-from lightning_transformers.core.freeze_keys import refuse_second_freeze
+from lightning_transformers.core.keys.freezing import refuse_second_freeze
 from lightning_transformers.models.backbone import model_of
 from lightning_transformers.models.freezing import embedding_parameters
 

@@ -7,7 +7,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from lightning_transformers.base.errors import ConfigurationError
-from lightning_transformers.core.freeze_keys import refuse_second_freeze
+from lightning_transformers.core.keys.freezing import refuse_second_freeze
 from lightning_transformers.models.backbone import model_of
 from lightning_transformers.models.layers import parameters_by_depth
 from lightning_transformers.models.sharding import refuse_strategies

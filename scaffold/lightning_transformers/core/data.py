@@ -1,25 +1,28 @@
 """The base class of data modules: from files or the hub to shuffled, padded batches."""
 
 import logging
-import reprlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import cached_property, partial
 from typing import Annotated, Any, ClassVar
 
 from datasets import Dataset, DatasetDict, IterableDataset
 from pydantic import Field, PositiveInt
 from pytorch_lightning import Callback
-from torch.utils.data import DataLoader
 
 from lightning_transformers.base.errors import NO_DATASET, ConfigurationError
 from lightning_transformers.base.hyperparameters import hyperparameters_of, set_hyperparameters
-from lightning_transformers.base.types import Batch, Row
 from lightning_transformers.base.value_types import Seed, Workers
 from lightning_transformers.core.former_forms import accepts_stage, warn_of_former_process_data
-from lightning_transformers.core.loaders import DataLoaders
+from lightning_transformers.core.raw_inputs import RawInputs
 from lightning_transformers.data.cache import fingerprint
 from lightning_transformers.data.cleaning import clean_columns
-from lightning_transformers.data.complete import Check, complete_rows, complete_stream, located
+from lightning_transformers.data.complete import (
+    Check,
+    call_on_stream,
+    complete_rows,
+    complete_stream,
+    located,
+)
 from lightning_transformers.data.loading import (
     SPLITS,
     AnyDataset,
@@ -48,7 +51,7 @@ log = logging.getLogger(__name__)
 SAMPLE = "sample"
 
 
-class TransformerDataModule(DataLoaders):
+class TransformerDataModule(RawInputs):
     """Data of a task, with a method to override for each step.
 
     The steps are `load_dataset`, `clean_row`, `split_dataset`, `select_samples`, `process_data`
@@ -137,6 +140,8 @@ class TransformerDataModule(DataLoaders):
         self.model_config: Any = None  # `attach_data` of the task sets it, and `formulas`
         self.formulas = FORMULAS
         self.dataset: DatasetDict | None = None
+        self.raw_streams: dict[str, IterableDataset] = {}
+        """The streams from `load_dataset`, cleaned, with the place of each row, by split."""
         self.notices = Notices()
 
     # -- from raw rows to examples
@@ -208,17 +213,6 @@ class TransformerDataModule(DataLoaders):
         chosen = {split: getattr(self, f"{split}_subset_name") for split in SPLITS}
         hub = (self.dataset_name, self.dataset_config_name, self.revision)
         return named_splits(load_from_hub(*hub, self.reader), chosen)
-
-    def clean_row(self, row: Row) -> Row | None:
-        """Return a cleaned raw row, or None to drop it; by default the row itself.
-
-        It cleans the rows of all splits and the inputs of `predict`, before classes and columns are
-        inferred.
-
-        Args:
-            row: values by column; a row to predict on may have no label.
-        """
-        return row
 
     def samples(self) -> Mapping[str, str]:
         """Return the files of the bundled sample, as `pkg://…`, by split."""
@@ -340,59 +334,6 @@ class TransformerDataModule(DataLoaders):
         """
         return self.model_config
 
-    # -- prediction
-
-    def input_columns(self) -> Sequence[str]:
-        """Return the columns of a model's input; rows that are equal in all are duplicates."""
-        return ()
-
-    def input_row(self, value: Any) -> Any:
-        """Return a raw input to predict on as a row for `clean_row`; by default unchanged."""
-        return value
-
-    def clean_input(self, value: Any) -> Any:
-        """Return a raw input cleaned; raises ConfigurationError if `clean_row` drops it."""
-        if not self._cleans:
-            return value
-        if (cleaned := self.clean_row(self.input_row(value))) is None:
-            raise ConfigurationError(
-                f"clean_row drops the input {reprlib.repr(value)}: give one that it keeps"
-            )
-        return cleaned
-
-    def predict_rows(self, inputs: Sequence[Any]) -> list[Row]:
-        """Convert raw inputs to rows as in the files, without labels.
-
-        Args:
-            inputs: mappings from columns to values; a subclass may accept other types, such as
-                texts.
-
-        Raises:
-            ConfigurationError: for an input that cannot have a prediction.
-        """
-        return [dict(value) for value in inputs]
-
-    def predict_dataset(self, inputs: Sequence[object]) -> Dataset:
-        """Convert raw inputs to a dataset, see `predict_rows`; values of a column may be mixed."""
-        return Dataset.from_list(self.predict_rows(inputs), on_mixed_types="use_json")
-
-    def predict_batches(self, inputs: Sequence[object], batch_size: int) -> Iterator[Batch]:
-        """Yield batches of raw inputs for `TaskTransformer.predict_step`, in order.
-
-        Args:
-            inputs: raw inputs, see `predict_rows`.
-            batch_size: examples per batch.
-
-        Yields:
-            Batches, each tensor `(batch, …)`, on the CPU, without labels; only those of language
-            modeling have `labels`, which are the inputs.
-
-        Raises:
-            ConfigurationError: for an invalid input.
-        """
-        examples = self.process_split("predict", self.predict_dataset(inputs))
-        yield from DataLoader(examples, batch_size=batch_size, collate_fn=self.collate_fn)
-
     # -- for subclasses
 
     def map_rows(
@@ -426,10 +367,12 @@ class TransformerDataModule(DataLoaders):
             "batched": True,
             "batch_size": rows_at_once,
             "remove_columns": [] if keep_columns else rows.column_names or column_names(rows),
-            "fn_kwargs": arguments,
         }
         if isinstance(rows, IterableDataset):
-            return rows.map(function, **common)
+            call = partial(function, **arguments)
+            if raw := self.raw_streams.get(split):
+                call = partial(call_on_stream, function=call, split=split, raw=raw)
+            return rows.map(call, **common)
         # Local rank 0 has just filled the cache for the others.
         others = self.trainer is not None and self.trainer.local_rank > 0
         workers = self.preprocessing_num_workers  # part of the key: each processes its own shard
@@ -441,6 +384,7 @@ class TransformerDataModule(DataLoaders):
             return rows.map(
                 function,
                 **common,
+                fn_kwargs=arguments,
                 new_fingerprint=name,
                 cache_file_name=self.reader.cache_file(name) if in_memory else None,
                 num_proc=workers,
@@ -475,10 +419,6 @@ class TransformerDataModule(DataLoaders):
                     f"{', '.join(present)}{taken}): set dataset.{hyperparameter}=<column>"
                 )
 
-    @property
-    def _cleans(self) -> bool:
-        return type(self).clean_row is not TransformerDataModule.clean_row
-
     def _origins(self, split: str) -> list[str]:
         names = self.named_files().get(split, [])
         in_place = Copies(self.reader.folder, streaming=True)
@@ -488,6 +428,7 @@ class TransformerDataModule(DataLoaders):
         checks = {} if split == "predict" else self.required_columns(split, rows)
         if isinstance(rows, Dataset):
             return complete_rows(split, rows, checks, self.on_bad_row)
+        self.raw_streams[split] = rows
         return complete_stream(split, rows, checks, self.on_bad_row, not self._cleans)
 
     def _cleaned(self, split: str, rows: AnyDataset) -> AnyDataset:

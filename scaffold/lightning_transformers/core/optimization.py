@@ -12,7 +12,7 @@ from transformers import PreTrainedModel
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.instantiation import instantiate
 from lightning_transformers.base.types import Settings
-from lightning_transformers.core.freeze_keys import Freezing
+from lightning_transformers.core.keys.freezing import Freezing
 from lightning_transformers.models.adapters import has_adapter
 from lightning_transformers.models.backbone import Backbone
 from lightning_transformers.models.freezing import FROZEN_BACKBONE, all_frozen_message

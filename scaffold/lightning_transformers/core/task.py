@@ -11,7 +11,6 @@ from pydantic import PositiveInt
 from pytorch_lightning import Callback
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
-from torchmetrics import Metric, MetricCollection
 from transformers import Pipeline, PreTrainedModel
 from transformers.utils.generic import ModelOutput
 
@@ -25,9 +24,10 @@ from lightning_transformers.base.hyperparameters import (
 from lightning_transformers.base.seeding import keyed_generator
 from lightning_transformers.base.types import Batch, Checkpoint, Loss, Settings
 from lightning_transformers.core.data import TransformerDataModule
+from lightning_transformers.core.evaluation import EvaluatedModule
 from lightning_transformers.core.former_forms import refuse_former_arguments, refuse_former_methods
-from lightning_transformers.core.freeze_keys import Freezing, LearningRate, Part
-from lightning_transformers.core.loss_keys import (
+from lightning_transformers.core.keys.freezing import Freezing, LearningRate, Part
+from lightning_transformers.core.keys.losses import (
     ClassWeights,
     ConfiguredLoss,
     Gamma,
@@ -37,7 +37,7 @@ from lightning_transformers.core.loss_keys import (
 from lightning_transformers.core.optimization import OptimizedModule
 from lightning_transformers.core.pipelines import build_pipeline
 from lightning_transformers.core.placement import PlacedModule
-from lightning_transformers.core.prediction import EvaluatedColumns, predict_inputs
+from lightning_transformers.core.prediction import predict_inputs
 from lightning_transformers.core.wrapped_methods import WRAPPED_METHODS, attach_first
 from lightning_transformers.data.collators import IGNORE_INDEX
 from lightning_transformers.former_paths import warn_of_former_methods
@@ -51,18 +51,14 @@ from lightning_transformers.training.formulas import FORMULAS
 from lightning_transformers.training.loss import unmasked
 from lightning_transformers.training.loss_normalization import TokenWeighting, records_loss_count
 from lightning_transformers.training.metrics import (
-    MeanLoss,
-    MetricInputs,
     StageMetrics,
-    require_scalar,
 )
 from lightning_transformers.training.trainer_fields import fields
 
-BAR_METRICS = 4  # of a stage, in the progress bar
 ADAMW = {"_target_": "torch.optim.AdamW", "lr": 5e-5, "weight_decay": 0.01}
 
 
-class TaskTransformer(ConfiguredLoss, EvaluatedColumns, OptimizedModule, PlacedModule):
+class TaskTransformer(ConfiguredLoss, EvaluatedModule, OptimizedModule, PlacedModule):
     """A Hugging Face model with the steps of its training, each a method to override.
 
     A subclass declares hyperparameters as annotated class attributes, set by keyword or YAML:
@@ -284,64 +280,6 @@ class TaskTransformer(ConfiguredLoss, EvaluatedColumns, OptimizedModule, PlacedM
         if self.unlogged_loss is not None:
             self.log("train/loss", self.unlogged_loss, prog_bar=True)
         self.unlogged_loss = None
-
-    def validation_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
-        """Update the validation metrics with a batch, each tensor `(batch, …)`."""
-        self.update_metrics(*self.shared_step(batch, "val"), batch, "val")
-
-    def test_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
-        """Update the test metrics with a batch, each tensor `(batch, …)`."""
-        self.update_metrics(*self.shared_step(batch, "test"), batch, "test")
-
-    def on_validation_epoch_end(self) -> None:
-        """Log the validation metrics."""
-        self._log_metrics("val")
-
-    def on_test_epoch_end(self) -> None:
-        """Log the test metrics."""
-        self._log_metrics("test")
-
-    # -- metrics
-
-    def configure_metrics(self, stage: str) -> dict[str, Metric]:
-        """Return the metrics of a stage by name; they are logged as `<stage>/<name>`.
-
-        A metric whose `compute` returns a dict is logged under the dict's keys.
-
-        Args:
-            stage: `val` or `test`.
-        """
-        return {"loss": MeanLoss()}
-
-    def metric_inputs(self, loss: Loss, outputs: ModelOutput, batch: Batch) -> MetricInputs:
-        """Return the arguments of the metrics' `update` methods, by name.
-
-        Args:
-            loss: the loss of the batch.
-            outputs: the outputs of `forward`.
-            batch: inputs and `labels`, each `(batch, …)`.
-
-        Returns:
-            `total` and `count`, scalars. A subclass adds others, such as `preds` and `target`.
-        """
-        return {"total": loss.total, "count": loss.count}
-
-    def update_metrics(self, loss: Loss, outputs: ModelOutput, batch: Batch, stage: str) -> None:
-        """Update each metric with the `metric_inputs` that it takes; each tensor `(batch, …)`."""
-        inputs = self.metric_inputs(loss, outputs, batch)
-        self._stage_metrics(stage).update(**inputs)
-        if self.recording is not None:
-            self.recording.add(self, outputs, batch, inputs, stage)
-
-    def _log_metrics(self, stage: str) -> None:
-        metrics = self._stage_metrics(stage)
-        for number, (name, value) in enumerate(metrics.compute().items()):
-            require_scalar(name, value, f"{type(self).__name__}.configure_metrics")
-            self.log(name, value, prog_bar=number < BAR_METRICS)
-        metrics.reset()
-
-    def _stage_metrics(self, stage: str) -> MetricCollection:
-        return cast(MetricCollection, self.metrics[stage])
 
     # -- callbacks
 

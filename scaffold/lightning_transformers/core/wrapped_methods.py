@@ -8,8 +8,8 @@ from pytorch_lightning import Callback
 
 from lightning_transformers.core.data import TransformerDataModule
 from lightning_transformers.core.exactness_callback import ExactnessCallback
-from lightning_transformers.core.freeze_keys import FrozenStart
-from lightning_transformers.core.loss_keys import LossKeysCallback
+from lightning_transformers.core.keys.freezing import FrozenStart
+from lightning_transformers.core.keys.losses import LossKeysCallback
 from lightning_transformers.training.loss_normalization import records_loss_count
 from lightning_transformers.training.trainer_fields import fields
 

@@ -1,7 +1,7 @@
 """Rows without a text or a label that a task requires: an error, dropped, or filled."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -9,7 +9,7 @@ import pyarrow as pa
 from datasets import Dataset, Features, IterableDataset, Json
 
 from lightning_transformers.base.errors import ConfigurationError
-from lightning_transformers.base.types import Columns
+from lightning_transformers.base.types import Columns, Row
 from lightning_transformers.data.loading import all_columns
 from lightning_transformers.data.reading.reader import names_of, places_of
 from lightning_transformers.data.reading.report import OnBadRow, Report
@@ -140,23 +140,93 @@ def located(
         function: takes columns.
         rows_at_once: number of rows with which it was called.
     """
-
-    def cause(start: int, end: int) -> ConfigurationError | None:
-        try:
-            function(rows[start:end])
-        except ConfigurationError as found:
-            return found
-        return None
-
     for start in range(0, len(rows), rows_at_once):
-        end = min(start + rows_at_once, len(rows))
-        if cause(start, end) is None:
-            continue
-        for number in range(start, end):
-            if found := cause(number, number + 1):
-                report, [(file, line)] = report_of(split, rows, [number])
-                return ConfigurationError(f"{report.place(file, line)}: {found}")
+        if cause := first_cause(function, rows[start : start + rows_at_once]):
+            number, found = cause
+            report, [(file, line)] = report_of(split, rows, [start + number])
+            return ConfigurationError(f"{report.place(file, line)}: {found}")
     return error
+
+
+def first_cause(
+    function: Callable[[Any], object], columns: Any
+) -> tuple[int, ConfigurationError] | None:
+    """Return the index of the first row with which a function fails alone, and its error.
+
+    Args:
+        function: takes columns.
+        columns: rows, as columns or as a table.
+
+    Returns:
+        None if the function does not fail, or with no single row.
+    """
+    try:
+        function(columns)
+    except ConfigurationError as error:
+        if (size := number_of_rows(columns)) == 1:
+            return 0, error
+        for number in range(size):
+            if cause := first_cause(function, row_of(columns, number)):
+                return number, cause[1]
+    return None
+
+
+def number_of_rows(columns: Any) -> int:
+    """Return the number of rows in columns, or in a table."""
+    return len(columns if isinstance(columns, pa.Table) else next(iter(columns.values()), ()))
+
+
+def row_of(columns: Any, number: int) -> Any:
+    """Return one row of columns, or of a table, in the same form."""
+    if isinstance(columns, pa.Table):
+        return columns.slice(number, 1)
+    return {name: values[number : number + 1] for name, values in columns.items()}
+
+
+def call_on_stream(
+    columns: Any,
+    *,
+    function: Callable[[Any], object],
+    split: str,
+    raw: IterableDataset,
+) -> object:
+    """Return the result of a function on rows of a stream; an error names the place of its row.
+
+    Args:
+        columns: rows, as columns or as a table.
+        function: takes them.
+        split: name of the split.
+        raw: the rows of the split as they were read, with `FILE` and `LINE` if these are known.
+            They are read again after an error, until one has the values of the row.
+
+    Raises:
+        ConfigurationError: if the function does.
+    """
+    try:
+        return function(columns)
+    except ConfigurationError as error:
+        if cause := first_cause(function, columns):
+            row = row_of(columns, cause[0])
+            values = row.to_pydict() if isinstance(row, pa.Table) else row
+            if place := place_in_stream(split, raw, {k: part for k, (part,) in values.items()}):
+                raise ConfigurationError(f"{place}: {cause[1]}") from error
+        raise
+
+
+def place_in_stream(split: str, raw: IterableDataset, row: Row) -> str | None:
+    """Return the place of the first row of a stream that has the values of another, or None."""
+    report = stream_report(split, raw)
+    for number, other in enumerate(raw, 1):
+        if row.items() <= other.items():
+            return report.place(other.get(FILE, 0), other.get(LINE, number))
+    return None
+
+
+def stream_report(split: str, rows: IterableDataset, on_bad_row: OnBadRow = "error") -> Report:
+    """Return a report for the rows of a stream, by file and line or else by number."""
+    if FILE in all_columns(rows):
+        return Report(names_of(rows), on_bad_row)
+    return Report([f"{split} set"], on_bad_row, "row")
 
 
 def complete_stream(
@@ -181,9 +251,9 @@ def complete_stream(
     hidden = [name for name in all_columns(rows) if name in (FILE, LINE)]
     if not hidden and not checks:
         return rows
-    names, unit = (names_of(rows), "line") if hidden else ([f"{split} set"], "row")
     features = rows.features and {k: v for k, v in rows.features.items() if k not in hidden}
-    check = StreamCheck(checks, Report(names, on_bad_row, unit))
+    uniform = {name for name, check in checks.items() if is_uniform(rows, name, check)}
+    check = StreamCheck(checks, uniform, stream_report(split, rows, on_bad_row))
     arguments: dict[str, Any] = {"batched": True, "remove_columns": hidden}
     arguments["features"] = features and Features(features)
     if not of_files or not rows.features:
@@ -193,19 +263,33 @@ def complete_stream(
     return rows.with_format("arrow").map(check_table, **arguments).with_format(None)
 
 
+def is_uniform(rows: IterableDataset, name: str, check: Check) -> bool:
+    """Return whether only missing values of a column of a stream can fail a check.
+
+    A value of another type than the column's is an error when it is read. If the types are unknown,
+    lists may be labels; whether they are texts is checked.
+    """
+    feature = (rows.features or {}).get(name)
+    is_known = feature is not None or check is missing_value
+    return check in VALUE_CHECKS and is_known and not isinstance(feature, Json)
+
+
 class StreamCheck:
     """Drops or fills bad rows of a stream; logs their number whenever it is ten times the last.
 
     Args:
         checks: check by column.
+        uniform: columns of which only missing values can fail.
         report: notes bad rows.
 
     Raises:
         ConfigurationError: for bad rows that are an error.
     """
 
-    def __init__(self, checks: Mapping[str, Check], report: Report) -> None:
-        self.checks, self.report = checks, report
+    def __init__(
+        self, checks: Mapping[str, Check], uniform: Collection[str], report: Report
+    ) -> None:
+        self.checks, self.uniform, self.report = checks, uniform, report
         self.seen = self.logged = 0
         self.places: set[Place] = set()
         """Places of bad rows, which each epoch meets again."""
@@ -221,7 +305,7 @@ class StreamCheck:
         report, bad, unfillable = self.report, dict[int, str](), dict[int, str]()
         for name, check in self.checks.items():
             for number, value in enumerate(kept.get(name, ())):
-                if fault := check(value):
+                if (value is None or name not in self.uniform) and (fault := check(value)):
                     found = bad if check in TEXT_CHECKS else unfillable
                     found[number] = f"has {fault} in column '{name}'"
                     kept[name][number] = ""

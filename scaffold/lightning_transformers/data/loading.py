@@ -148,7 +148,7 @@ def origins(split: str, names: FileNames, prefers_images: bool, copies: Copies) 
     Raises:
         ConfigurationError: if there is none.
     """
-    if (found := image_folder(names, prefers_images, copies)) and isinstance(names, str):
+    if (found := image_folder(split, names, prefers_images, copies)) and isinstance(names, str):
         return [names if is_url(names) else str(archive_of(names) or found[0])]
     return list(dict.fromkeys(source.origin for source in find_sources(split, names, copies)))
 
@@ -209,7 +209,7 @@ def _load(split: str, names: FileNames, reader: DatasetReader, options: ReadOpti
         return read_dataset(sources, options, reader.folder)
 
     try:
-        if found := image_folder(names, options.prefers_images, reader.copies):
+        if found := image_folder(split, names, options.prefers_images, reader.copies):
             folder, images = found
             rows = read_metadata(str(names), folder, read) or read_images(split, images)
             return rows.to_iterable_dataset() if reader.streaming else rows

@@ -110,5 +110,6 @@ class Evaluation:
 
     def rows(self, numbers: list[int]) -> list[dict[str, Any]]:
         """Return some rows, by their indices."""
-        rows: list[dict[str, Any]] = self.table.take(numbers).to_pylist()
+        indices = pa.array(numbers, pa.int64())  # without numbers, Arrow would infer no type
+        rows: list[dict[str, Any]] = self.table.take(indices).to_pylist()
         return rows

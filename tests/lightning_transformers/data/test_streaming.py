@@ -1,18 +1,23 @@
 """Streamed rows train like rows of a processed dataset."""
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from datasets import Dataset, DatasetDict
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.package_data import local_path
+from lightning_transformers.base.types import Row
 from lightning_transformers.runs.train import train
 from lightning_transformers.task.nlp.language_modeling import LanguageModelingDataModule
 from lightning_transformers.task.nlp.multiple_choice import MultipleChoiceDataModule
 from lightning_transformers.task.nlp.text_classification import TextClassificationDataModule
+from lightning_transformers.task.nlp.token_classification import TokenClassificationDataModule
+from lightning_transformers.task.shared.text import TextDataModule
 from tests.helpers.corpus import write_jsonl
 from tests.helpers.language_modeling import TOKENIZER, model, trainer
 
@@ -127,6 +132,82 @@ def test_bad_rows_of_a_stream(project: Path, caplog: pytest.LogCaptureFixture) -
         texts("b.csv", on_bad_row="fill")
     Path("a.csv").write_text("text,label\na,x\n,y\n")
     assert texts("b.csv", on_bad_row="fill") == ["a", "", "d", "e", *[""] * 9]
+
+
+TAGS = ["O", "B-X"]
+WORDS = [{"tokens": ["a", "b"], "ner_tags": tags} for tags in (TAGS, ["B-X", "O"])]
+TOPICS = [{"text": "a", "label": ["x", "y"]}, {"text": "b", "label": []}]
+
+
+class UpperTags(TokenClassificationDataModule):
+    """Changes the words, and with them the types that the stream knows."""
+
+    def clean_row(self, row: Row) -> Row:
+        return {**row, "tokens": [word.upper() for word in row["tokens"]], "length": 2}
+
+
+@pytest.mark.parametrize(
+    ("cls", "rows", "labels"),
+    [
+        (TokenClassificationDataModule, WORDS, TAGS),
+        (UpperTags, WORDS, TAGS),
+        (TextClassificationDataModule, TOPICS, ["x", "y"]),
+    ],
+)
+def test_labels_of_a_stream_may_be_lists(
+    cls: type[TextDataModule], rows: list[Row], labels: list[str], tmp_path: Path
+) -> None:
+    file = str(tmp_path / "a.jsonl")
+    Path(file).write_text("".join(json.dumps(row) + "\n" for row in rows))
+    values: dict[str, Any] = {"train_file": file, "validation_file": file, "labels": labels}
+
+    def encoded(streaming: bool) -> list[Any]:
+        data = cls(TOKENIZER, **values, streaming=streaming, max_length=16)
+        data.setup("fit")
+        assert data.dataset is not None
+        return [list(row["labels"]) for row in data.dataset["train"]]
+
+    assert encoded(streaming=True) == encoded(streaming=False)
+    values["labels"] = ["x", "B-X"]
+    with pytest.raises(ConfigurationError, match=r"a\.jsonl' line 1: the label '[Oy]' in column"):
+        encoded(streaming=True)
+
+
+class Upper(TextClassificationDataModule):
+    def clean_row(self, row: Row) -> Row:
+        return {**row, "text": row["text"].upper()}
+
+
+@pytest.mark.parametrize("cls", [TextClassificationDataModule, Upper])
+@pytest.mark.parametrize("num_workers", [0, 1])
+def test_a_failed_conversion_of_a_stream_names_its_row(
+    cls: type[TextClassificationDataModule], num_workers: int, project: Path
+) -> None:
+    Path("a.csv").write_text("text,label\n" + "a,1.5\n" * 1500)
+    Path("b.csv").write_text("text,label\nb,1\nc,\nc,abc\nc,abc\n")
+    files = {"train_file": ["a.csv", "b.csv"], "validation_file": "a.csv", "streaming": True}
+    kind = {"problem_type": "regression", "on_bad_row": "drop", "num_workers": num_workers}
+    data = cls(TOKENIZER, **files, **kind, max_length=16)
+    data.setup("fit")
+    with pytest.raises(
+        ConfigurationError, match=r"'b.csv' line 4: the label 'abc' of the train set"
+    ):
+        list(data.train_dataloader())
+
+
+def test_a_failed_conversion_of_a_stream_without_files_names_the_number_of_its_row() -> None:
+    class Own(TextClassificationDataModule):
+        def load_dataset(self) -> DatasetDict:
+            rows = [{"text": "a", "label": label} for label in ("x", "x", "z")]
+            return DatasetDict(train=Dataset.from_list(rows).to_iterable_dataset())
+
+    data = Own(TOKENIZER, labels=["x", "y"], streaming=True, max_length=16)
+    rows = data.process_split("train", data.loaded_dataset["train"])
+    with pytest.raises(ConfigurationError, match=r"^'train set' row 3: the label 'z' in column"):
+        list(rows)
+    other = data.loaded_dataset["train"].map(lambda row: {**row, "text": "b"})
+    with pytest.raises(ConfigurationError, match=r"^the label 'z' in column"):
+        list(data.process_split("train", other))
 
 
 def test_a_stream_cannot_be_split(tmp_path: Path) -> None:

@@ -14,6 +14,9 @@ LIMITS: dict[str, tuple[str | None, Bounds]] = {
     "weight_decay": (None, COUNT),
     "momentum": (None, COUNT),
     "max_iter": (None, POSITIVE),
+    "max_eval": (None, POSITIVE),
+    "tolerance_grad": (None, COUNT),
+    "tolerance_change": (None, COUNT),
     "history_size": (None, POSITIVE),
     # Schedules of transformers: annotated as integers, which `training.schedules` computes.
     "num_warmup_steps": ("int | float", COUNT),

@@ -1,7 +1,8 @@
-"""Local copies of what lies elsewhere: files of a URL, members of a zip archive."""
+"""Local copies of what lies elsewhere: files and folders of a URL, members of a zip archive."""
 
+import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from fsspec import AbstractFileSystem
 
 from lightning_transformers.base.digests import digest_of_file
 from lightning_transformers.base.errors import ConfigurationError, first_line
+from lightning_transformers.data.cache import digest_of
 
 VERSIONS = ("ETag", "etag", "Last-Modified", "mtime", "created")
 """Facts of file systems about a file, of which the first known one serves as its version."""
@@ -26,7 +28,7 @@ class Copies:
 
     Attributes:
         folder: the cache folder.
-        streaming: read URLs in place, except for archives.
+        streaming: read URLs in place, except for archives and folders of images.
     """
 
     folder: Path
@@ -41,6 +43,22 @@ class Copies:
             force_download={"ETag", "etag"}.isdisjoint(info_of(url)),
         )
         return str(DownloadManager(download_config=config).download(url))
+
+    def copy_files(self, url: str, files: Mapping[str, Mapping[str, Any]]) -> Path:
+        """Return a folder with copies of files below a URL; they are copied again when they change.
+
+        Args:
+            url: the folder of the files.
+            files: facts on each file by its path, see `find` of `fsspec`.
+        """
+        system, path = system_of(url)
+        states = [[name, info.get("size"), version_in(info)] for name, info in files.items()]
+        folder = self.folder / "folders" / digest_of([url, states])
+        if not folder.is_dir():
+            with new_folder(folder) as unfinished:
+                places = [str(unfinished / os.path.relpath(name, path)) for name in files]
+                system.get([*files], places)
+        return folder
 
     def unpack(self, archive: str, name: str) -> Path:
         """Return a folder with the members of a zip archive.
@@ -97,7 +115,11 @@ def info_of(url: str) -> dict[str, Any]:
 def version_of(url: str) -> str | None:
     """Return the version of the file of a URL, such as its ETag; None if it is unknown."""
     try:
-        info = info_of(url)
+        return version_in(info_of(url))
     except Exception:  # of any file system
         return None
+
+
+def version_in(info: Mapping[str, Any]) -> str | None:
+    """Return the version of a file among the facts on it, None if it is unknown."""
     return next((str(info[name]) for name in VERSIONS if info.get(name)), None)

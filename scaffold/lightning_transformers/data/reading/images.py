@@ -7,18 +7,20 @@ from pathlib import Path
 from datasets import ClassLabel, Dataset, Features, Image
 from datasets.packaged_modules.imagefolder.imagefolder import ImageFolder
 
-from lightning_transformers.base.digests import state_of
+from lightning_transformers.base.digests import digest_of_file
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.data.cache import digest_of
-from lightning_transformers.data.reading.copies import Copies
+from lightning_transformers.data.reading.copies import Copies, system_of
 from lightning_transformers.data.reading.names import FileNames, is_url
 from lightning_transformers.data.reading.sources import (
     FORMATS,
     Source,
     files_below,
+    is_data,
     is_zip,
     place_of,
     source_of,
+    unreadable,
 )
 
 IMAGE_ENDINGS = set(ImageFolder.EXTENSIONS)
@@ -27,26 +29,59 @@ METADATA = ImageFolder.METADATA_FILENAMES
 
 
 def image_folder(
-    names: FileNames, prefers_images: bool, copies: Copies
+    split: str, names: FileNames, prefers_images: bool, copies: Copies
 ) -> tuple[Path, list[Path]] | None:
     """Return the folder of images that a name stands for, and its images.
 
     Args:
+        split: the split, for error messages.
         names: see `FileNames`.
-        prefers_images: read images even if the folder has other files of rows.
+        prefers_images: read images even if the folder has other files of rows, and copy those of a
+            URL.
         copies: unpacks archives, which count as folders.
 
     Returns:
         The folder and the sorted paths of its images; None for any other name, and for a folder
         without images or with files of rows that are read instead.
+
+    Raises:
+        ConfigurationError: for a URL or archive that cannot be read.
     """
-    if not isinstance(names, str) or (is_url(names) and not is_zip(names)):
+    if not isinstance(names, str):
         return None
-    folder = place_of(names, copies)
+    if not is_url(names) or is_zip(names):
+        folder = place_of(names, copies)
+    elif prefers_images and not names.startswith("http"):  # a web server lists no folders
+        folder = copied_images(split, names, copies)
+    else:
+        return None
     files = files_below(folder) if folder.is_dir() else []
-    images = [file for file in files if file.suffix.lower() in IMAGE_ENDINGS]
+    images = list(filter(is_image, files))
     has_rows = not prefers_images and any(file.suffix in FORMATS for file in files)
     return (folder, images) if images and not has_rows else None
+
+
+def copied_images(split: str, url: str, copies: Copies) -> Path:
+    """Return a folder with copies of the images below a URL, and of files of rows beside them.
+
+    It is empty if the URL is not a folder with images.
+
+    Raises:
+        ConfigurationError: for a URL that cannot be read.
+    """
+    try:
+        system, path = system_of(url)
+        found = system.find(path, detail=True) if system.isdir(path) else {}
+        images = {name: info for name, info in found.items() if is_image(Path(name))}
+        rows = {name: info for name, info in found.items() if images and is_data(name)}
+        return copies.copy_files(url, images | rows)
+    except Exception as error:  # of any file system, or its missing package
+        raise unreadable(split, url, error) from error
+
+
+def is_image(path: Path) -> bool:
+    """Return whether a file name has the ending of an image."""
+    return path.suffix.lower() in IMAGE_ENDINGS
 
 
 def read_images(split: str, images: Sequence[Path]) -> Dataset:
@@ -103,6 +138,6 @@ def read_metadata(
 
 
 def digest_of_images(rows: Dataset, images: Sequence[str | Path | None]) -> str:
-    """Return a cache key of rows that changes with each replaced image."""
-    states = [(str(i), state_of(i)) for i in images if i is not None and os.path.isfile(i)]
-    return digest_of([rows._fingerprint, states])
+    """Return a cache key of rows with the paths and the content of their images."""
+    found = [[str(i), digest_of_file(i)] for i in images if i is not None and os.path.isfile(i)]
+    return digest_of([rows._fingerprint, found])

@@ -164,6 +164,11 @@ def _local(split: str, name: str, copies: Copies) -> Iterator[Source]:
 
 
 def _remote(split: str, name: str, copies: Copies) -> Iterator[Source]:
+    if name.startswith("http") and name.endswith("/"):
+        raise ConfigurationError(
+            f"the {split} file '{name}' is a folder on the web, which cannot be listed: give the "
+            "URL of a file or of a zip archive"
+        )
     try:
         for url in _urls(name):
             if is_zip(url):

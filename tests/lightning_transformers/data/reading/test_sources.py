@@ -1,5 +1,7 @@
 """Names of files: home folder, splits in a folder, images in folders."""
 
+import os
+import re
 import shutil
 from pathlib import Path
 
@@ -109,10 +111,35 @@ def test_images_in_a_folder(project: Path) -> None:
 
     labels, before = read()
     assert labels == [0, 1]
+    os.utime("images/b/1.png")
     assert read()[1] == before
-    paint("images/b/1.png")
+    paint("images/b/1.png", "images/b/1.png")
     assert read()[1] != before
     assert origins("train", "images", True, COPIES) == [str(project.resolve() / "images")]
+
+
+def test_images_in_a_folder_of_a_url(project: Path) -> None:
+    paint("pets/train/cat/1.png", "pets/train/dog/1.png", "pets/train/dog/2.png", "pets/a/b.png")
+    bucket, url = fsspec.filesystem("memory"), "memory://pets/train/"
+    for file in Path("pets").rglob("*.png"):
+        bucket.pipe(f"/{file}", file.read_bytes())
+
+    def reds() -> list[tuple[int, int]]:
+        rows = load_files({"train": url}, DatasetReader("cache"), images)["train"]
+        assert rows.features["label"].names == ["cat", "dog"]
+        return [(row["label"], row["image"].getpixel((0, 0))[0]) for row in rows]
+
+    assert reds() == [(0, 0), (1, 1), (1, 2)]
+    bucket.pipe("/pets/train/dog/1.png", Path("pets/a/b.png").read_bytes())
+    assert reds() == [(0, 0), (1, 3), (1, 2)]
+    assert origins("train", url, True, COPIES) == [url]
+    for folder, message in (
+        ("memory://none/", "cannot read the train file 'memory://none/': not found"),
+        ("s3://bucket/pets/", "cannot read the train file 's3://bucket/pets/': Install s3fs"),
+        ("https://host/pets/", "'https://host/pets/' is a folder on the web, which cannot be list"),
+    ):
+        with pytest.raises(ConfigurationError, match=re.escape(message)):
+            load_files({"train": folder}, DatasetReader("cache"), images)
 
 
 @pytest.mark.parametrize("name", ["metadata.csv", "labels.csv"])

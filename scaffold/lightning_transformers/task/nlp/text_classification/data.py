@@ -129,7 +129,7 @@ class TextClassificationDataModule(LabelledData, PaddedTextDataModule):
             self.require_columns(split, rows, label_column=self.label_column)
             values = first_values(rows, self.label_column)
             if self.labels is None and have_decimal_commas(values):
-                values = [value and str(value).replace(",", ".") for value in values]
+                values = with_decimal_points(values)
             self.problem_type = problem_type_of(values, has_classes=self.labels is not None)
             self.hparams["problem_type"] = self.problem_type
             kind = "are lists" if self.problem_type.startswith("multi") else "are classes"
@@ -215,6 +215,11 @@ def have_decimal_commas(values: Sequence[Any]) -> bool:
     return all(found) and any(match and len(match[1] or "...") != 3 for match in found)
 
 
+def with_decimal_points(values: Iterable[Any]) -> list[str | None]:
+    """Return numbers as texts, such as `3,5` and None for a missing one, with decimal points."""
+    return [None if value is None else str(value).replace(",", ".") for value in values]
+
+
 def encode_texts_with_labels(
     columns: Columns,
     *,
@@ -255,7 +260,7 @@ def encode_texts_with_labels(
     if label is not None:
         values = columns[label]
         if has_commas:
-            values = [str(value).replace(",", ".") for value in values]
+            values = with_decimal_points(values)
         encoded["labels"] = [target(value, labels, place) for value in values]
     return encoded
 

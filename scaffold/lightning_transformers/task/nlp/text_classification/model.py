@@ -17,7 +17,7 @@ from transformers.utils.generic import ModelOutput
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.types import Batch, Loss
 from lightning_transformers.core import TaskTransformer
-from lightning_transformers.core.loss_keys import ALL_LOSS_KEYS
+from lightning_transformers.core.keys.losses import ALL_LOSS_KEYS
 from lightning_transformers.core.prediction import class_columns, probability_columns
 from lightning_transformers.data.labels import class_names, likely_classes
 from lightning_transformers.training.metrics import MetricInputs, class_metrics

@@ -13,7 +13,7 @@ from transformers.utils.generic import ModelOutput
 
 from lightning_transformers.base.types import Batch, Loss, Row
 from lightning_transformers.core import TaskTransformer
-from lightning_transformers.core.loss_keys import ALL_LOSS_KEYS
+from lightning_transformers.core.keys.losses import ALL_LOSS_KEYS
 from lightning_transformers.data.collators import IGNORE_INDEX
 from lightning_transformers.data.labels import class_names
 from lightning_transformers.task.nlp.token_classification.encoding import NO_WORD

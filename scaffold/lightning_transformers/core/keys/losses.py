@@ -12,7 +12,7 @@ from transformers import PreTrainedModel
 from transformers.utils.generic import ModelOutput
 
 from lightning_transformers.base.errors import ConfigurationError, did_you_mean, joined
-from lightning_transformers.base.hyperparameters import validated
+from lightning_transformers.base.hyperparameters import set_validated
 from lightning_transformers.base.types import Batch, Loss
 from lightning_transformers.data.labels import class_names
 from lightning_transformers.training.loss import class_loss, smoothing_term
@@ -44,8 +44,7 @@ class LossKeys:
     """Exponent of the focal loss."""
 
     def __init__(self, **values: object) -> None:
-        for name, value in validated(LossKeys, LossKeys, values, owner="task").items():
-            setattr(self, name, value)
+        set_validated(self, LossKeys, values, owner="task")
         if self.label_smoothing and self.focal_gamma:
             raise ConfigurationError(
                 f"task.focal_gamma={self.focal_gamma} requires hard labels, but "

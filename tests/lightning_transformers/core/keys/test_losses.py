@@ -16,7 +16,7 @@ from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.config.checks import check_config
 from lightning_transformers.config.compose import compose
 from lightning_transformers.core import Batch, Loss, TaskTransformer
-from lightning_transformers.core.loss_keys import LossKeysCallback
+from lightning_transformers.core.keys.losses import LossKeysCallback
 from lightning_transformers.runs.build import build_data, stated_hyperparameters
 from lightning_transformers.runs.train import train
 from lightning_transformers.task.nlp.text_classification import TextClassificationTransformer

@@ -1,5 +1,7 @@
 """`task.freeze`, `freeze_epochs` and `head_learning_rate`, from the config of any task."""
 
+import os
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
 
+from build_tools.release_templates import ROOT
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.config.checks import check_config
 from lightning_transformers.config.compose import compose
@@ -19,6 +22,8 @@ from lightning_transformers.runs.train import train
 from lightning_transformers.testing import SMOKE, built
 from lightning_transformers.training.checkpoint import check_resumable
 from lightning_transformers.training.trainer_fields import fields
+from tests.conftest import Run
+from tests.helpers.ddp_freezing import frozen_then_trained
 from tests.helpers.recipe_runs import Recorder, build, fit
 
 TASKS = [
@@ -118,6 +123,26 @@ def test_embeddings_are_thawed(tmp_path: Path) -> None:
     (name,) = [n for n, p in model.named_parameters() if p is embedding_of(model)]
     assert [name in recorder.moved(step) for step in range(4)] == [False, False, True, True]
     assert all(modes.training)
+
+
+@pytest.mark.slow  # two ranks and one process
+def test_ranks_thaw_the_backbone_as_one_process_does(tmp_path: Path, run: Run) -> None:
+    started = ("python", "-m", "tests.helpers.ranks", "tests.helpers.ddp_freezing")
+    paths = os.pathsep.join([str(ROOT / "scaffold"), str(ROOT)])
+    done = run(*started, tmp_path / "rank", PYTHONPATH=paths)
+    assert done.returncode == 0, done.stderr
+    one, other = (torch.load(tmp_path / f"rank{number}") for number in range(2))
+    alone = frozen_then_trained()
+    assert len(alone) == len(one) == len(other) == 4
+    for epoch in range(4):
+        torch.testing.assert_close(other[epoch], one[epoch], rtol=0, atol=0)
+        torch.testing.assert_close(one[epoch], alone[epoch], rtol=0, atol=1e-9)
+    head = {"model.lm_head.weight"}
+    changed = [
+        {name for name, value in before.items() if not torch.equal(value, after[name])}
+        for before, after in pairwise(one)
+    ]
+    assert changed == [head, {*one[0]}, {*one[0]}]
 
 
 def embedding_of(task: Any) -> Any:

@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 from transformers import PreTrainedModel
 
 from lightning_transformers.base.errors import ConfigurationError
-from lightning_transformers.base.hyperparameters import validated
+from lightning_transformers.base.hyperparameters import set_validated
 from lightning_transformers.models.backbone import model_of
 from lightning_transformers.models.freezing import (
     FROZEN_BACKBONE,
@@ -46,8 +46,7 @@ class Freezing:
     """Learning rate of the head; None: that of the optimizer."""
 
     def __init__(self, **values: object) -> None:
-        for name, value in validated(Freezing, Freezing, values, owner="task").items():
-            setattr(self, name, value)
+        set_validated(self, Freezing, values, owner="task")
         if self.freeze_epochs and self.freeze is None:
             raise ConfigurationError(
                 f"task.freeze_epochs={self.freeze_epochs} has no effect without task.freeze: set "

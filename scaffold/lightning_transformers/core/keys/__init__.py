@@ -1,0 +1,1 @@
+"""Keys that every task has, each group with its values and the callback that applies it."""
