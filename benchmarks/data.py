@@ -20,7 +20,7 @@ TIMES = 5
 BATCH = 16
 TEXT = """
 Rows of numbers, 16 a batch, without workers. Seconds are CPU, memory is the growth of the peak.
-*Before* is the order of formulas below 3, a list, with which runs that began with it go on.
+*Before* is the order of formulas below 3, a list, with which runs that began with it resume.
 *Resumed* is an epoch that continues before its last batch. Rows are not grouped by length. The list
 of a billion rows does not fit into the memory of this machine.
 """

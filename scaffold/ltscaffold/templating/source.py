@@ -256,11 +256,8 @@ def _commit(repo: Path, version: str) -> str:
         version: a tag, or a name such as `v1.0.0-3-gabc1234` from `git describe`.
     """
     name = f"{version}^{{commit}}"
-    try:
-        found = git("--git-dir", repo, "rev-parse", "--verify", "--end-of-options", name)
-    except ScaffoldError:
-        return ""
-    return found.decode().strip()
+    done = run_git("--git-dir", repo, "rev-parse", "--verify", "--end-of-options", name)
+    return "" if done.returncode else done.stdout.decode().strip()
 
 
 def _cache_entry(url: str) -> tuple[str, str]:
