@@ -47,6 +47,7 @@ def chat(tokenizer: Any = None, **hyperparameters: Any) -> LanguageModelingDataM
 
 def batch_of(data: LanguageModelingDataModule, file: str) -> Batch:
     data.train_file = data.validation_file = file
+    data.group_by_length = False
     data.setup("fit")
     return next(iter(data.val_dataloader()))
 

@@ -126,7 +126,10 @@ class DataLoaders(LightningDataModule):
         # A limited evaluation reads the first rows.
         wanted = getattr(self.trainer, limit) if self.trainer else 1.0
         is_whole = isinstance(wanted, float) and wanted == 1  # 1 is a single batch
-        lengths = self._lengths(rows) if is_whole else None
+        is_overfit = is_whole and self.trainer and fields(self.trainer).overfit_batches
+        lengths = self._lengths(rows) if is_whole and not is_overfit else None
+        if ranks == 1 and not lengths:
+            return self._dataloader(rows)
         order = EvaluationOrder(len(rows), size * ranks, lengths) if lengths else range(len(rows))
         sampler = EvaluationSampler(rows, order, **replicas)
         return self._dataloader(rows, sampler=sampler, batch_size=size)

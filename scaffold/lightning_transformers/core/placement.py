@@ -1,5 +1,6 @@
 """A module whose model may lie on several devices, as `backbone.device_map` places it."""
 
+from collections.abc import Callable
 from typing import Any, Self
 
 from pytorch_lightning import LightningModule
@@ -30,11 +31,22 @@ class PlacedModule(LightningModule):
                 "backbone.device_map spreads one model over the devices of one process, and there "
                 f"are {processes} processes: set trainer.devices=1, or omit backbone.device_map"
             )
-        return self if self.is_spread else super().to(*args, **kwargs)
+        return self._without_model(super().to, *args, **kwargs)
 
     def cpu(self) -> Self:
         """Move the module to the CPU, as a trainer does at its end; see `to`."""
-        return self if self.is_spread else super().cpu()
+        return self._without_model(super().cpu)
+
+    def _without_model(self, move: Callable[..., Self], *args: Any, **kwargs: Any) -> Self:
+        """Move the module; of one whose model lies on several devices the rest, such as metrics."""
+        model = self.model
+        if not self.is_spread:
+            return move(*args, **kwargs)
+        self._modules["model"] = None
+        try:
+            return move(*args, **kwargs)
+        finally:
+            self._modules["model"] = model
 
     @property
     def is_spread(self) -> bool:

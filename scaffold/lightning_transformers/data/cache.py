@@ -28,7 +28,9 @@ from lightning_transformers.data.source_code import (
 
 log = logging.getLogger(__name__)
 
-IGNORED_OPTIONS = {"batch_size", "cache_dir", "load_from_cache_file", "num_workers"}
+IGNORED_OPTIONS = {
+    *("batch_size", "cache_dir", "group_by_length", "load_from_cache_file", "num_workers")
+}
 """Hyperparameters of a data module that do not affect the processed rows."""
 
 MODEL_ORIGIN = {"_name_or_path", "transformers_version"}

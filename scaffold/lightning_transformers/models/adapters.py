@@ -48,6 +48,12 @@ def add_adapter(model: PreTrainedModel, config: Settings) -> None:
         head = []
     if not config.get("target_modules") and model.config.model_type not in TARGETS:
         config = {**config, "target_modules": QUERY_AND_VALUE}
+    if config.get("target_modules") == "all-linear" and head:
+        # The head trains as a whole; peft exempts only that of a language model.
+        ids = {id(parameter) for parameter in head}
+        layers = model.named_modules()
+        names = [n for n, m in layers if any(id(p) in ids for p in m.parameters(recurse=False))]
+        config = {"exclude_modules": names, **config}
     # The config may come from a checkpoint: only the checked target is instantiated.
     adapter = instantiate("peft", config, _recursive_=False)
     try:

@@ -1,5 +1,6 @@
 """Loading of pretrained models, configs and tokenizers."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -145,7 +146,7 @@ class Backbone:
             auto_class.from_pretrained,
             config=config,
             dtype=self._dtype,
-            device_map=self.device_map,
+            device_map=self._device_map(),
             quantization_config=self._quantization_config(),
             ignore_mismatched_sizes=True,
             output_loading_info=True,
@@ -176,6 +177,12 @@ class Backbone:
             return self.dtype or DTYPE
         dtype: torch.dtype = getattr(torch, str(self.dtype))
         return dtype
+
+    def _device_map(self) -> str | Settings | None:
+        """Return `device_map`; without it, a quantized model belongs on the GPU of this process."""
+        if self.quantization and self.device_map is None and torch.cuda.is_available():
+            return {"": int(os.environ.get("LOCAL_RANK", 0))}
+        return self.device_map
 
     def _quantization_config(self) -> BitsAndBytesConfig | None:
         """Return the arguments of bitsandbytes for `quantization`; None without it."""

@@ -1,6 +1,7 @@
 """The model card of an exported repository, from the files of its run."""
 
 import math
+import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -256,7 +257,7 @@ def versions(run: RunFiles) -> dict[str, str]:
 
 def shared(text: str) -> str:
     """Return a text without secrets; of the path of a file or folder only its name."""
-    is_path = text.startswith((".", "~")) or PurePath(text).is_absolute() or Path(text).exists()
+    is_path = text.startswith((".", "~")) or PurePath(text).is_absolute() or os.path.exists(text)
     return PurePath(text).name if is_path else public("", text)
 
 

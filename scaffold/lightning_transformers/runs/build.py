@@ -243,7 +243,7 @@ def restore(
     trusted = bool(config.backbone.get("trust_remote_code"))
     loading = {n: v for n in LOADING if (v := to_plain(config.backbone.get(n))) is not None}
     if not quantized:
-        loading["quantization"] = None
+        loading |= {"quantization": None, "device_map": None}
     content = read_checkpoint(path)
     recorded = task_hyperparameters(cls, content, trusted, loading)
     backbone = {name: value for name, value in recorded.items() if name == "backbone"}

@@ -112,7 +112,7 @@ def load(
         task_class,
         checkpoint,
         trust_remote_code,
-        {} if quantized else {"quantization": None},
+        {} if quantized else {"quantization": None, "device_map": None},
         directory,
     ).eval()
     if data_class is None:

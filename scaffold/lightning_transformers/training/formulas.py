@@ -10,10 +10,10 @@ takes over the recorded one, as does a task that is loaded, and a new fit has th
    answers that SQuAD's normalization leaves nothing of count.
 2. Padding does not belong to these classes; a share of warm-up is one of the schedule's steps,
    rounded up; no bias decays; texts are padded on the right, except for XLNet; BLEU's tokenizer is
-   that of the target language; such answers are excluded if questions may have no answer; the loss
-   of a large vocabulary is summed in chunks of rows.
+   that of the target language; such answers are excluded if questions may have no answer.
 3. The rows of an epoch are shuffled by a keyed permutation, before by `torch.randperm`; rows of
-   similar length share a batch, also in an evaluation.
+   similar length share a batch, also in an evaluation; the loss of a large vocabulary is summed in
+   chunks of rows.
 """
 
 from collections.abc import Mapping

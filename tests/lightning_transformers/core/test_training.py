@@ -50,7 +50,8 @@ def test_loss_falls(tmp_path: Path) -> None:
 
 def test_validation_loss_is_the_mean_over_tokens(tmp_path: Path) -> None:
     """The mean of the batches' means differs for ragged batches."""
-    task, data = model(), sample(batch_size=7, append_eos=False, limit_val_samples=None)
+    rows = {"append_eos": False, "limit_val_samples": None, "group_by_length": False}
+    task, data = model(), sample(batch_size=7, **rows)
     logged = trainer(tmp_path).validate(task, data, verbose=False)[0]["val/loss"]
     total = count = 0.0
     means = []

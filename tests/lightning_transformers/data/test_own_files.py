@@ -198,6 +198,7 @@ def test_the_order_on_several_devices_follows_from_the_seed_too(project: Path) -
                 epoch_progress=epochs,
             ),
             overfit_batches=0,
+            world_size=2,
         )
         return list(data.train_dataloader().sampler)
 

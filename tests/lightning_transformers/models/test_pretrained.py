@@ -17,7 +17,7 @@ from tests.helpers.language_modeling import trainer
 ADAMW = {"_target_": "torch.optim.AdamW", "lr": 4e-4}
 
 
-def accuracy(folder: Path, steps: int = 8, **backbone: object) -> float:
+def accuracy(folder: Path, steps: int = 14, **backbone: object) -> float:
     """Return the accuracy of a MiniLM after a few steps on verses of four kinds of books."""
     seed_everything(0)
     fields = {"pretrained_model_name_or_path": str(get_model_path()), **backbone}

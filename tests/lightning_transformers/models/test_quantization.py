@@ -11,6 +11,7 @@ import pytest
 import torch
 from bitsandbytes.nn import Linear4bit, Linear8bitLt
 from bitsandbytes.optim import AdamW8bit
+from peft import PeftModel
 from torch import nn
 from transformers import AutoModel, AutoModelForSequenceClassification
 
@@ -71,7 +72,7 @@ def test_qlora_trains_and_its_checkpoint_is_that_of_an_adapter(
     task, _ = restore(words("checkpoint_path=run/checkpoints/last.ckpt"))
     query = task.model.get_submodule("bert.encoder.layer.0.attention.self.query").get_base_layer()
     assert type(query) is LAYERS[quantization]
-    assert type(task.model.classifier.get_base_layer()) is nn.Linear
+    assert type(task.model.classifier) is nn.Linear
     for name, parameter in task.named_parameters():
         if parameter.requires_grad:
             torch.testing.assert_close(parameter.data, content["state_dict"][name], rtol=0, atol=0)
@@ -124,6 +125,19 @@ def test_a_quantized_backbone_without_an_adapter_must_be_frozen(words: Callable[
     restore(words("checkpoint_path=run/checkpoints/last.ckpt"))
 
 
+def test_a_new_head_trains_as_a_whole(words: Callable[..., Any], pretrained: Path) -> None:
+    train_from_config(words("peft=lora", "peft.target_modules=all-linear", "optimizer.lr=1e-2"))
+    checkpoint = ("checkpoint_path=run/checkpoints/last.ckpt", "export_adapter=true")
+    folder = export_from_config(words("peft=lora", *checkpoint, "export_dir=out"))
+    task, _ = load("run/checkpoints/last.ckpt")
+    base = AutoModelForSequenceClassification.from_pretrained(
+        pretrained, num_labels=task.model.config.num_labels
+    )
+    exported = PeftModel.from_pretrained(base, folder)
+    head = exported.get_base_model().classifier.modules_to_save["default"]
+    assert torch.equal(head.weight, task.model.classifier.weight)
+
+
 def test_random_weights_are_not_quantized(pretrained: Path) -> None:
     backbone = Backbone(str(pretrained), random_weights=True, quantization="bnb4")
     with pytest.raises(ConfigurationError, match="quantization=bnb4 needs trained weights: set "):
@@ -168,7 +182,9 @@ def test_a_model_on_several_devices_stays_where_it_is(words: Callable[..., Any])
     config = words("backbone.device_map=auto")
     task = build_model(config, build_data(config))
     task.model.hf_device_map = {"bert": "cpu", "classifier": "disk"}
-    assert next(task.to("meta").parameters()).device.type == "cpu"
+    assert task.to("meta").device.type == "meta"
+    assert next(task.model.parameters()).device.type == "cpu"
+    assert [name for name, _ in task.named_children()] == ["model", "metrics"]
     task.model.hf_device_map = {"": "cpu"}
     assert next(task.to("meta").parameters()).device.type == "meta"
 

@@ -1,4 +1,4 @@
-"""Lengths of tokenized rows, read from the offsets of their Arrow columns without their tokens."""
+"""Lengths of tokenized rows, from the offsets of their Arrow columns."""
 
 from collections.abc import Callable
 from typing import Any, TypeAlias

@@ -73,6 +73,7 @@ class PartPredictor(LightningModule):
         """Take over the decisions of rank 0: caches, and so keys of rows, may differ by rank."""
         decided = self.trainer.strategy.broadcast((self.folder, self.missing))
         self.folder, self.missing = decided
+        self.folder.mkdir(parents=True, exist_ok=True)
 
     def starts(self) -> list[int]:
         """Return the starts of the rank's parts, equally many on each rank."""
@@ -142,7 +143,6 @@ def predict_to_file(predictor: PartPredictor, trainer: Trainer, file: Path) -> N
         file: a csv, jsonl or parquet file; it is written by rank 0, at the end.
     """
     done = len(predictor.files()) - len(predictor.missing)
-    predictor.folder.mkdir(parents=True, exist_ok=True)
     if done:
         total = len(predictor.files())
         log.info("continuing %s: %d of %d parts are done", file.name, done, total)

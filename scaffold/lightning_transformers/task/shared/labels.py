@@ -1,6 +1,7 @@
 """Class labels of a data module: their names and ids."""
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Annotated, Any
 
 import pyarrow as pa
@@ -118,13 +119,18 @@ class LabelledData(TransformerDataModule):
         """Return the processed splits, see the base class; warns of classes without a row."""
         processed = super().build_dataset()
         rows = self.select_samples(self.raw_dataset).get("train")
-        encode = self.label_encoder("train", rows) if isinstance(rows, Dataset) else None
-        if encode:
+        # A project may add or change labels when it processes the rows: then nothing is known here.
+        if isinstance(rows, Dataset) and self.label_column in rows.column_names:
+            with suppress(ConfigurationError):
+                self._warn_of_absent_classes(rows)
+        return processed
+
+    def _warn_of_absent_classes(self, rows: Dataset) -> None:
+        if encode := self.label_encoder("train", rows):
             values = self.label_values(distinct_values(rows, self.label_column))
             present = set(map(encode, values))
             names = self.class_names()
             self.notices.absent_classes([n for i, n in enumerate(names) if i not in present])
-        return processed
 
     def class_counts(self) -> list[int]:
         """Return the number of labels of each class in the training set, after `setup`.

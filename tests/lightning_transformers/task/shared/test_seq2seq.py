@@ -56,6 +56,7 @@ def test_texts_are_padded_on_the_right_and_references_whole(tmp_path: Path) -> N
     tokenizer.padding_side = "left"
     values = {"max_target_length": 16, "padding": "max_length", "max_source_length": 20}
     data = SummarizationDataModule(tokenizer, **files(tmp_path, ROWS), **values, batch_size=1)
+    data.group_by_length = False
     data.setup("fit")
     batches = list(data.val_dataloader())
     labels = torch.cat([batch["labels"] for batch in batches])

@@ -78,9 +78,10 @@ class LanguageModelingTransformer(TaskTransformer):
             self._is_plain = (
                 all(getattr(type(self), name) is getattr(own, name) for name in OF_THE_LOSS)
                 and not self.loss_keys.given
-                and self.formulas > 1
+                and self.formulas >= 3
                 and not self.is_spread
                 and uses_plain_strategy(self.trainer.strategy)
+                and not torch.is_autocast_enabled(self.device.type)
                 and uses_standard_loss(self.model)
                 and has_plain_head(self.model, batch)
             )
