@@ -56,12 +56,13 @@ def _predictions(
         batches = data.predict_batches(usable, batch_size) if usable or not reasons else ()
         for index, batch in enumerate(batches):
             found += task.predict_step(move_data_to_device(batch, task.device), index)
-        whole = task.finish_predictions(task.merge_predictions(found), usable)
-        if len(whole) != len(usable):
+        merged = task.merge_predictions(found)
+        if len(merged) != len(usable):
             raise ConfigurationError(
-                f"{type(task).__name__} gives {len(whole)} predictions for {len(usable)} inputs: "
+                f"{type(task).__name__} gives {len(merged)} predictions for {len(usable)} inputs: "
                 "return one for each from merge_predictions"
             )
+        whole = task.finish_predictions(merged, usable)
         found = in_places([task.postprocess(prediction) for prediction in whole], order)
     for index, reason in reasons.items():  # ascending
         found.insert(index, {"error": reason})

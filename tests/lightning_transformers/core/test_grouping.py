@@ -11,8 +11,14 @@ from pytorch_lightning import Callback, Trainer
 from torch import nn
 from torch.utils.data import SequentialSampler
 
+from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.types import Batch
-from lightning_transformers.core.prediction import Recording, predict_inputs, size_of
+from lightning_transformers.core.prediction import (
+    Recording,
+    _predictions,
+    predict_inputs,
+    size_of,
+)
 from lightning_transformers.data.dataloaders import EvaluationSampler
 from lightning_transformers.models.backbone import Backbone
 from lightning_transformers.runs.build import seed_everything
@@ -161,6 +167,15 @@ def test_predictions_come_in_the_order_of_inputs_which_are_sorted_by_size() -> N
         "dd2",
     ]
     assert data.batches == [[1, 2], [3, 4]]
+
+
+@pytest.mark.parametrize("kept", [slice(1), slice(0)])
+def test_another_number_of_predictions_than_of_inputs(kept: slice) -> None:
+    task = Sizes()
+    task.merge_predictions = lambda predictions: predictions[kept]  # type: ignore[method-assign]
+    message = f"Sizes gives {len(range(2)[kept])} predictions for 2 inputs: return one for each"
+    with pytest.raises(ConfigurationError, match=message):
+        _predictions(task, Texts(), 2, ["a", "bb"], {})
 
 
 def test_the_size_of_an_input_is_that_of_its_texts() -> None:

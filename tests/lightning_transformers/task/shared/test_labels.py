@@ -2,11 +2,14 @@
 
 import logging
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from lightning_transformers.config.compose import compose
+from lightning_transformers.models.backbone import Backbone
 from lightning_transformers.runs.build import build_data
+from lightning_transformers.task.nlp.text_classification import TextClassificationDataModule
 
 SAMPLES = {
     "nlp/text_classification": "[gospel,history,letter,wisdom,psalm]",
@@ -56,3 +59,18 @@ def test_numbers_have_no_classes(tmp_path: Path, caplog: pytest.LogCaptureFixtur
     data = build_data(compose(["task=nlp/text_classification", "backbone=tiny", *rows]))
     data.setup("fit")
     assert "no training row" not in caplog.text
+
+
+def test_labels_that_a_project_changes_itself(tmp_path: Path) -> None:
+    class Merged(TextClassificationDataModule):
+        def process_split(self, split: str, rows: Any) -> Any:
+            merged = ["ab"[value == "z"] for value in rows["label"]]
+            rows = rows.remove_columns("label").add_column("label", merged)
+            return super().process_split(split, rows)
+
+    file = tmp_path / "rows.csv"
+    file.write_text("text,label\n" + "x,w\ny,z\n" * 10)
+    tokenizer = Backbone("pkg://lightning_transformers/assets/tiny/bert").load_tokenizer()
+    data = Merged(tokenizer, train_file=str(file), validation_file=str(file), labels=["a", "b"])
+    data.setup("fit")
+    assert set(data.dataset["train"]["labels"]) == {0, 1}
