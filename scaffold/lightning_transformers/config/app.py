@@ -33,6 +33,7 @@ IGNORED_WARNINGS = (
     r".*module\(s\) in eval mode at the start of training",  # a frozen backbone
     r".*is smaller than the logging interval",  # the task logs the last batch of each epoch
     r".*LeafSpec.* is deprecated",  # raised inside Lightning
+    r".*Found keys that are in the model state dict but not in the checkpoint",  # of an adapter
     r".*recommended to use `self\.log\(.*sync_dist=True",  # torchmetrics synchronizes the values
 )
 ATTENTION_MASK_WARNING = "We strongly recommend passing in an `attention_mask`"
@@ -132,8 +133,9 @@ def suppress_library_warnings() -> None:
     logging.getLogger("transformers.modeling_utils").addFilter(
         lambda record: not record.getMessage().startswith(ATTENTION_MASK_WARNING)
     )
-    for name in ("pytorch_lightning.utilities.rank_zero", "httpx2"):
+    for name in ("pytorch_lightning.utilities.rank_zero", "httpx2", "onnx_ir", "onnxscript"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it warns in each forward pass
 
 
 def print_help(

@@ -224,6 +224,13 @@ class Backbone:
             raise ConfigurationError(
                 f"cannot load the backbone '{name}': {reason} ({advice})"
             ) from error
+        except (AssertionError, RuntimeError) as error:
+            if self.device_map is None:
+                raise
+            raise ConfigurationError(
+                f"backbone.device_map={self.device_map} does not work here: {first_line(error)} "
+                "(give devices of this machine, or auto)"
+            ) from error
 
 
 def load_tokenizer(backbone: Settings, use_fast: bool = True) -> PreTrainedTokenizerBase:

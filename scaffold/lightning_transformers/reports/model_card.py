@@ -60,7 +60,7 @@ class Exported:
         has_new_head: whether the adapter has a head that the backbone lacks.
         onnx: difference of the ONNX file from torch; None without one.
         has_pair: whether it classifies pairs of texts.
-        is_chat: whether the tokenizer has a chat template.
+        is_chat: whether the data are conversations.
         step: step of the checkpoint.
         run: its run.
     """
@@ -245,6 +245,7 @@ def setting_rows(run: RunFiles) -> list[tuple[str, str]]:
     return [
         (key, shared(value) if isinstance(value, str) else public(key, value))
         for key, (_, value) in changed.items()
+        if not any(other.startswith(f"{key}.") for other in changed)  # {}, before it had keys
         if not key.startswith(LOCAL) and not key.endswith(FILE_KEYS) and public(key, "x") == "x"
     ]
 

@@ -115,7 +115,7 @@ def description(
         has_new_head=adapter and bool(new_modules(model.model)),
         onnx=onnx,
         has_pair=bool(getattr(data, "text_pair_column", None)),
-        is_chat=bool(getattr(data.processor, "chat_template", None)),
+        is_chat=bool(getattr(data, "messages_column", None)),
         step=read_checkpoint(str(checkpoint))["global_step"] if found else None,
         run=RunFiles(found) if found else None,
     )
@@ -125,9 +125,14 @@ def require_empty(folder: str | os.PathLike[str]) -> Path:
     """Return a folder as a path; it may not exist yet.
 
     Raises:
-        ConfigurationError: if it is a file, or there is anything in it.
+        ConfigurationError: if it or a parent is a file, or there is anything in it.
     """
     path = Path(folder)
+    for parent in path.parents:
+        if parent.is_file():
+            raise ConfigurationError(
+                f"'{parent}' is a file: give another folder (export_dir=<folder>)"
+            )
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         fact = "is not empty" if path.is_dir() else "is a file"
         raise ConfigurationError(f"'{folder}' {fact}: give another folder (export_dir=<folder>)")

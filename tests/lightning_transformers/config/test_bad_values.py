@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 from pydantic import PositiveInt
 
 from lightning_transformers.base.errors import ConfigurationError
-from lightning_transformers.base.hyperparameters import set_hyperparameters, validated
+from lightning_transformers.base.hyperparameters import set_hyperparameters, set_validated
 from lightning_transformers.training.checkpoint import read_checkpoint
 
 
@@ -32,7 +32,9 @@ class Child(Root):
 
 def test_hyperparameters_become_what_the_annotation_says() -> None:
     given = {"rate": 1, "rows": 3.0, "unknown": object(), "names": OmegaConf.create([1, "b"])}
-    values = validated(Child, Root, given, owner="task")
+    child = Child()
+    set_validated(child, Root, given, owner="task")
+    values = vars(child)
     assert values == given | {"rate": 1.0, "rows": 3, "names": ["1", "b"]}
     assert isinstance(values["rate"], float)
     assert type(values["names"]) is list

@@ -189,6 +189,12 @@ def test_a_model_on_several_devices_stays_where_it_is(words: Callable[..., Any])
     assert next(task.to("meta").parameters()).device.type == "meta"
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="the device exists")
+def test_a_device_that_does_not_exist(pretrained: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"backbone.device_map=cuda:0 does not work here"):
+        Backbone(str(pretrained), device_map="cuda:0").load_model(HEAD, {})
+
+
 def test_a_device_map_is_for_one_process(words: Callable[..., Any]) -> None:
     config = words("backbone.device_map=auto")
     task = build_model(config, build_data(config))

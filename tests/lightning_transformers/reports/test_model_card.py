@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -9,7 +10,12 @@ import yaml
 from huggingface_hub import constants
 
 from lightning_transformers.models.backbone import Backbone
-from lightning_transformers.reports.model_card import Exported, backbone_licence, write_card
+from lightning_transformers.reports.model_card import (
+    Exported,
+    backbone_licence,
+    setting_rows,
+    write_card,
+)
 from lightning_transformers.reports.run_files import RunFiles
 from tests.helpers.hub import Hub
 from tests.helpers.model_cards import card_of, files_with, intervals_in
@@ -147,3 +153,9 @@ def test_the_licence_of_a_backbone_on_the_hub(
         )
         found = backbone_licence(Backbone("org/base"))
     assert found == {"license": "mit"}
+
+
+def test_a_group_that_was_empty_has_no_row_of_its_own() -> None:
+    changed = {"peft": ({}, None), "peft.r": (None, 8)}
+    run: Any = SimpleNamespace(manifest={"changed": changed})
+    assert [key for key, _ in setting_rows(run)] == ["peft.r"]

@@ -20,7 +20,7 @@ from transformers import (
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.core import TaskTransformer, TransformerDataModule
 from lightning_transformers.runs.build import seed_everything
-from lightning_transformers.runs.export import export
+from lightning_transformers.runs.export import export, require_empty
 from lightning_transformers.task.nlp.language_modeling import (
     LanguageModelingDataModule,
     LanguageModelingTransformer,
@@ -296,3 +296,9 @@ def test_generated_texts(kind: str, name: str, tmp_path: Path) -> None:
     sources = [model.config.prefix + text for text in texts]
     ids = model.generate(**plain(sources, padding=True, truncation=True, return_tensors="pt"))
     assert plain.batch_decode(ids, skip_special_tokens=True) == task.predict(texts, data)
+
+
+def test_a_folder_below_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigurationError, match="file' is a file: give another folder"):
+        require_empty(tmp_path / "file" / "below")

@@ -48,7 +48,8 @@ def parts_of(config: DictConfig) -> Iterator[tuple[str, DictConfig]]:
         config: a checked config.
 
     Raises:
-        ConfigurationError: with a checkpoint to start from, or a pruner of a sweep.
+        ConfigurationError: with a checkpoint to start from, a pruner of a sweep, or a single run in
+            the folder.
     """
     keys = config.get("repeat") or {}
     seeds, folds = keys.get("seeds"), keys.get("folds")
@@ -58,6 +59,10 @@ def parts_of(config: DictConfig) -> Iterator[tuple[str, DictConfig]]:
         raise ConfigurationError(
             f"checkpoint_path={config.checkpoint_path}: a repeat starts each run anew: remove it, "
             "or repeat.seeds and repeat.folds"
+        )
+    if (folder_of(config) / MANIFEST).is_file():
+        raise ConfigurationError(
+            f"{folder_of(config)} has a single run: give the repeat another hydra.run.dir"
         )
     if TRIAL in os.environ:
         raise ConfigurationError(

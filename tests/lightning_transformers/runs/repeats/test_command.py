@@ -14,6 +14,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.base.run_folder import MANIFEST
 from lightning_transformers.config import job
 from lightning_transformers.config.compose import compose, normalize_overrides
 from lightning_transformers.runs.outcome import next_command
@@ -75,6 +76,14 @@ def test_what_a_repeat_cannot_start_from_is_one_line(
         monkeypatch.setenv(name, value)
     with pytest.raises(ConfigurationError, match=line):
         [*parts_of(config_of("repeat.seeds=2", *overrides))]
+
+
+def test_the_folder_of_a_single_run_is_refused(tmp_path: Path) -> None:
+    config = config_of("repeat.seeds=2", f"training.run_dir={tmp_path}")
+    assert len(dict(parts_of(config))) == 2
+    (tmp_path / MANIFEST).write_text("{}")
+    with pytest.raises(ConfigurationError, match=f"{tmp_path} has a single run: give the repeat"):
+        [*parts_of(config)]
 
 
 def test_the_metrics_of_a_run_are_those_of_its_best_checkpoint(tmp_path: Path) -> None:
