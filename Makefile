@@ -6,7 +6,7 @@ DEMO := demo/my-project
 # The default build of torch includes gigabytes for GPUs; set TORCH=... to choose another.
 TORCH ?= $(if $(shell command -v nvidia-smi),torch,torch==2.13.0)
 
-.PHONY: install demo test test-all sweep editor lint format templates examples schema clean
+.PHONY: install demo test test-all sweep benchmarks editor lint format templates examples schema clean
 
 install: $(VENV)/installed  ## Create .venv with all development dependencies.
 
@@ -46,6 +46,11 @@ sweep: install  ## Run the long tests in full: every kill, 500 sequences, 2000 c
 		tests/ltscaffold/merge/test_merge.py tests/ltscaffold/merge/test_executed_merges.py tests/ltscaffold/commands/update/test_every_version.py \
 		tests/ltscaffold/commands/update/test_runtime_imports.py \
 		tests/ltscaffold/commands/templates/test_extract_patch.py
+
+benchmarks: install  ## Measure ours and others in turn, and write the tables: hours, and some need npm.
+	for name in data generator growth padding predict_memory startup vocabulary; do \
+		$(BIN)/python -m benchmarks.$$name || exit; \
+	done
 
 editor: install  ## Test the schema for editors with yaml-language-server, from npm.
 	npm install --silent --no-fund --prefix demo/npm yaml-language-server@1.25

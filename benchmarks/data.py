@@ -12,7 +12,7 @@ from multiprocessing.connection import Connection
 
 from torch.utils.data import DataLoader, Dataset
 
-from benchmarks.measuring import Values, in_turn, ratios, spread, write
+from benchmarks.trials import Values, in_turn, ratios, spread, write
 from lightning_transformers.data.dataloaders import EpochSampler, SeededCollate, SeededDataset
 from lightning_transformers.data.sampling.order import EpochOrder, Order, former_order
 

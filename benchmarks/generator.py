@@ -13,7 +13,15 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.measure import Command, heading, in_turn, npm_peer, printed, python_peer, write
+from benchmarks.timed_commands import (
+    Command,
+    heading,
+    in_turn,
+    npm_peer,
+    printed,
+    python_peer,
+    write,
+)
 
 BIN = Path(sys.executable).parent
 FILES = {

@@ -15,7 +15,7 @@ import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks.measure import Command, heading, write
+from benchmarks.timed_commands import Command, heading, write
 from ltscaffold.record.answers import Answers, Component
 from ltscaffold.templating.render import render
 from ltscaffold.templating.source import BUNDLE_VARIABLE, SOURCE_URL, checkout, versions

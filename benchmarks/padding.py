@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader
 from transformers import BertConfig, BertForSequenceClassification
 from transformers.trainer_pt_utils import get_length_grouped_indices
 
-from benchmarks.measuring import Values, in_turn, ratios, spread, write
+from benchmarks.trials import Values, in_turn, ratios, spread, write
 from lightning_transformers.base.types import Batch
 from lightning_transformers.data.collators import PaddingCollator
 from lightning_transformers.data.dataloaders import EpochSampler, SeededCollate, SeededDataset

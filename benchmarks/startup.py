@@ -7,7 +7,7 @@ import sys
 import tempfile
 from functools import partial
 
-from benchmarks.measuring import Values, in_turn, ratios, spread, write
+from benchmarks.trials import Values, in_turn, ratios, spread, write
 
 TIMES = 3
 CLASSIFY = ("task=nlp/text_classification", "dataset.dataset_name=sample", "backbone=tiny")

@@ -7,7 +7,7 @@ import sys
 import time
 from functools import partial
 
-from benchmarks.measuring import Values, in_turn, spread, trial, write
+from benchmarks.trials import Values, in_turn, spread, trial, write
 
 STEPS, TIMES = 10, 2
 TEXT = """

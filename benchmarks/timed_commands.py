@@ -1,4 +1,4 @@
-"""Parts of the benchmarks: commands in turn, environments of peers, tables in Markdown."""
+"""Commands that are timed in turn, environments of peers, tables in Markdown."""
 
 import itertools
 import os
