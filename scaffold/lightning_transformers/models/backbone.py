@@ -50,7 +50,7 @@ class Backbone:
         config: overrides of the model's config.
         attn_implementation: `eager`, `sdpa`, `flex_attention`, `flash_attention_2` …; chosen by
             transformers by default.
-        dtype: dtype of the loaded weights, `auto`: that of the files; float32 by default.
+        dtype: dtype of the weights, `auto`: that of the files; float32 by default.
         device_map: places the layers of a model on several devices of one process, such as `auto`;
             by default the trainer places the whole model on one.
         quantization: `bnb4` or `bnb8`: the weights of linear layers in 4 bits (NF4, Dettmers et
@@ -103,8 +103,9 @@ class Backbone:
                     f"backbone.quantization={self.quantization} needs trained weights: set "
                     "backbone.random_weights=false, or omit backbone.quantization"
                 )
+            dtype = DTYPE if self.dtype == "auto" else self._dtype  # there are no files
             model = auto_class.from_config(
-                config, dtype=self._dtype, trust_remote_code=self.trust_remote_code
+                config, dtype=dtype, trust_remote_code=self.trust_remote_code
             )
         else:
             model = self._load_weights(auto_class, config)

@@ -159,6 +159,11 @@ def test_the_weights_have_the_dtype(dtype: str, words: Callable[..., Any]) -> No
     assert {parameter.dtype for parameter in model.parameters()} == {getattr(torch, dtype)}
 
 
+def test_random_weights_have_no_files_with_a_dtype(pretrained: Path) -> None:
+    model = Backbone(str(pretrained), random_weights=True, dtype="auto").load_model(HEAD, {})
+    assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
+
+
 def test_the_state_of_the_optimizer_has_8_bits(words: Callable[..., Any]) -> None:
     config = words("optimizer=adamw_8bit")
     task = build_model(config, build_data(config))
