@@ -18,6 +18,7 @@ LIMITS: dict[str, tuple[str | None, Bounds]] = {
     "tolerance_grad": (None, COUNT),
     "tolerance_change": (None, COUNT),
     "history_size": (None, POSITIVE),
+    "line_search_fn": ("Literal['strong_wolfe'] | None", {}),
     # Schedules of transformers: annotated as integers, which `training.schedules` computes.
     "num_warmup_steps": ("int | float", COUNT),
     "num_training_steps": ("Literal[-1] | int", POSITIVE),
