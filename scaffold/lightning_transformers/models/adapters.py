@@ -133,8 +133,7 @@ def trained_state(module: nn.Module, state: Mapping[str, Tensor]) -> dict[str, T
     return {
         name: value
         for name, value in state.items()
-        if name in parameters.keys() - in_files
-        or (name not in in_files and not name.startswith(integer))
+        if name not in in_files and (name in parameters or not name.startswith(integer))
     }
 
 

@@ -27,9 +27,9 @@ from lightning_transformers.base.package_data import local_path
 from lightning_transformers.base.types import Settings
 
 T = TypeVar("T")
-DTYPE = torch.float32
-"""Default dtype of the loaded weights: the trainer's `precision` casts down, never up."""
 Dtype = Literal["float32", "bfloat16", "float16", "auto"]
+DTYPE: Dtype = "float32"
+"""Default dtype of the loaded weights: the trainer's `precision` casts down, never up."""
 Quantization = Literal["bnb4", "bnb8"]
 
 
@@ -173,11 +173,8 @@ class Backbone:
         return model
 
     @property
-    def _dtype(self) -> torch.dtype | str:
-        if self.dtype in (None, "auto"):
-            return self.dtype or DTYPE
-        dtype: torch.dtype = getattr(torch, str(self.dtype))
-        return dtype
+    def _dtype(self) -> Dtype:
+        return self.dtype or DTYPE
 
     def _device_map(self) -> str | Settings | None:
         """Return `device_map`; without it, a quantized model belongs on the GPU of this process."""
