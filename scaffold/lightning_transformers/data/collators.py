@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
+from torch.nn.utils.rnn import pad_sequence
 from transformers import PreTrainedTokenizerBase
 
 from lightning_transformers.base.types import Batch, Row
@@ -25,6 +26,8 @@ class PaddingCollator:
         length: minimal length in tokens to pad to.
     """
 
+    is_deterministic = True
+    """Whether this class, apart from its subclasses, draws no random numbers."""
     left = False
     """Whether to pad on the left, where a model with absolute positions counts the padding."""
 
@@ -52,15 +55,19 @@ class PaddingCollator:
         tensors = [torch.as_tensor(value) for value in values]
         if tensors[0].ndim == 0:
             return torch.stack(tensors)
-        longest = max(tensor.shape[-1] for tensor in tensors)
+        lengths = [tensor.shape[-1] for tensor in tensors]
         # Float vectors, such as multi-label targets, are not token sequences.
-        length = longest if tensors[0].is_floating_point() else max(longest, self.length or 0)
-        return torch.stack([self._pad(key, tensor, length) for tensor in tensors])
+        shortest = 0 if tensors[0].is_floating_point() else self.length or 0
+        value = self.padding.get(key, 0)
+        if tensors[0].ndim == 1:
+            side = "left" if self.left else "right"
+            return self._pad(pad_sequence(tensors, True, value, side), shortest, value)
+        return torch.stack([self._pad(each, max(*lengths, shortest), value) for each in tensors])
 
-    def _pad(self, key: str, tensor: Tensor, length: int) -> Tensor:
+    def _pad(self, tensor: Tensor, length: int, value: int) -> Tensor:
         missing = length - tensor.shape[-1]
         sides = (missing, 0) if self.left else (0, missing)
-        return pad(tensor, sides, value=self.padding.get(key, 0))
+        return pad(tensor, sides, value=value) if missing > 0 else tensor
 
 
 class CausalCollator(PaddingCollator):
@@ -74,32 +81,33 @@ class CausalCollator(PaddingCollator):
     the documents. Padding has position 0, so that each padding token attends to itself.
     """
 
+    is_deterministic = True
+
     def __call__(self, examples: Sequence[Row]) -> Batch:
         """Return `input_ids`, `attention_mask` or `position_ids`, and `labels`.
 
-        Each is `(batch, seq)`, int64.
+        Each is `(batch, seq)`, int64. With `lengths`, the first label of each document is -100.
+
+        Args:
+            examples: `input_ids`; optionally `labels`, the ids by default, and `lengths`.
         """
-        return super().__call__([causal_example(example) for example in examples])
-
-
-def causal_example(example: Row) -> Batch:
-    """Return the model inputs of one example, each `(seq,)`, int64.
-
-    Args:
-        example: `input_ids`; optionally `labels`, the ids by default, and `lengths`.
-
-    Returns:
-        `input_ids`, `labels` and `attention_mask`; with `lengths`, `position_ids` instead of the
-        mask, and -100 as the first label of each document.
-    """
-    ids = torch.as_tensor(example["input_ids"]).long()
-    labels = torch.as_tensor(example.get("labels", ids)).long()
-    if "lengths" not in example:
-        return {"input_ids": ids, "attention_mask": torch.ones_like(ids), "labels": labels}
-    positions = restarting_positions(torch.as_tensor(example["lengths"]).long())
-    # No token of the document precedes its first one, which cannot be predicted.
-    labels = labels.where(positions > 0, IGNORE_INDEX)
-    return {"input_ids": ids, "position_ids": positions, "labels": labels}
+        ids = [torch.as_tensor(example["input_ids"]).long() for example in examples]
+        labels = ids
+        if "labels" in examples[0]:
+            labels = [torch.as_tensor(example["labels"]).long() for example in examples]
+        sizes = [len(each) for each in ids]
+        batch = {"input_ids": self.stack("input_ids", ids)}
+        if "lengths" not in examples[0]:
+            mask = torch.split(torch.ones(sum(sizes), dtype=torch.long), sizes)
+            batch["attention_mask"] = self.stack("attention_mask", mask)
+        else:
+            lengths = [torch.as_tensor(example["lengths"]).long() for example in examples]
+            positions = restarting_positions(torch.cat(lengths))
+            # No token of the document precedes its first one, which cannot be predicted.
+            first = torch.cat(labels).where(positions > 0, IGNORE_INDEX)
+            labels = [*torch.split(first, sizes)]
+            batch["position_ids"] = self.stack("position_ids", torch.split(positions, sizes))
+        return {**batch, "labels": self.stack("labels", labels)}
 
 
 def restarting_positions(lengths: Tensor) -> Tensor:

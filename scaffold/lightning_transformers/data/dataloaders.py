@@ -20,6 +20,7 @@ from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.seeding import seed_of, temporary_seed
 from lightning_transformers.base.types import Batch
 from lightning_transformers.data.sampling.order import Order
+from lightning_transformers.data.sampling.tokens import TokenReader, has_tokens
 
 Examples = Sequence[dict[str, Any]]
 Collate = Callable[[Examples], Batch]
@@ -198,6 +199,8 @@ class SeededDataset(torch.utils.data.Dataset[object]):
         self.rows = rows
         # Seeding takes longer than reading the rows of a small batch.
         self.is_random = not isinstance(rows, Dataset) or rows.format["type"] == "custom"
+        read = getattr(rows, "__getitems__", self._read)
+        self.read = TokenReader(rows) if has_tokens(rows) else read
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -209,13 +212,14 @@ class SeededDataset(torch.utils.data.Dataset[object]):
         """
         seed, places = indices[0].seed, [int(index) for index in indices]
         with temporary_seed(seed_of(seed, "rows")) if self.is_random else nullcontext():
-            if hasattr(self.rows, "__getitems__"):
-                return seed, self.rows.__getitems__(places)
-            return seed, [self.rows[place] for place in places]
+            return seed, self.read(places)
+
+    def _read(self, places: Sequence[int]) -> Examples:
+        return [self.rows[place] for place in places]
 
 
 class SeededCollate:
-    """Calls a collator with random numbers seeded by the batch.
+    """Calls a collator with random numbers seeded by the batch, unless it draws none.
 
     Args:
         collate: collates a list of examples.
@@ -223,11 +227,13 @@ class SeededCollate:
 
     def __init__(self, collate: Collate) -> None:
         self.collate = collate
+        # Seeding takes longer than padding. A subclass does not inherit the attribute.
+        self.is_random = not vars(type(collate)).get("is_deterministic", False)
 
     def __call__(self, batch: tuple[int, Examples]) -> Batch:
         """Return the collated batch, each tensor `(batch, …)`, of a seed and examples."""
         seed, examples = batch
-        with temporary_seed(seed):
+        with temporary_seed(seed) if self.is_random else nullcontext():
             return self.collate(examples)
 
 

@@ -19,6 +19,7 @@ from torch.utils.data import DataLoader
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.seeding import temporary_seed
 from lightning_transformers.data import dataloaders
+from lightning_transformers.data.collators import CausalCollator, PaddingCollator
 from lightning_transformers.data.dataloaders import (
     EpochSampler,
     SeededCollate,
@@ -129,6 +130,23 @@ def test_only_rows_with_a_transform_are_read_with_random_numbers(
     read = [SeededDataset(each).__getitems__([index]) for each in (rows, transformed, transformed)]
     assert len(seeds) == 2
     assert read[1] == read[2] != read[0]
+
+
+def test_a_subclass_of_a_collator_without_random_numbers_may_draw_some(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Masking(PaddingCollator):
+        def __call__(self, examples: Any) -> Any:
+            return torch.rand(3)
+
+    def refuse(seed: int) -> None:
+        raise AssertionError
+
+    first, again = (SeededCollate(Masking(TOKENIZER))((5, [])) for _ in range(2))
+    assert torch.equal(first, again)
+    monkeypatch.setattr(dataloaders, "temporary_seed", refuse)
+    for kind in (PaddingCollator, CausalCollator):
+        SeededCollate(kind(TOKENIZER))((5, [{"input_ids": [1, 2]}]))
 
 
 def test_no_rows_are_an_error_too() -> None:

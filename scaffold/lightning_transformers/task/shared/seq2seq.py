@@ -213,6 +213,8 @@ class Seq2SeqCollator(PaddingCollator):
         target_length: length in tokens to pad labels to; None: the longest of the batch.
     """
 
+    is_deterministic = True
+
     def __init__(
         self,
         tokenizer: PreTrainedTokenizerBase,

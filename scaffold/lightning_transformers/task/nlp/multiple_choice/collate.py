@@ -11,6 +11,8 @@ from lightning_transformers.data.collators import PaddingCollator
 class ChoiceCollator(PaddingCollator):
     """Pad the inputs of all choices to one length, and all examples to one number of choices."""
 
+    is_deterministic = True
+
     def __call__(self, examples: Sequence[Row]) -> Batch:
         """Return inputs (batch, choices, seq) and, except for `predict`, `labels` (batch,), int64.
 
