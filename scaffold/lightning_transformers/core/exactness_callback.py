@@ -11,12 +11,15 @@ from lightning_transformers.base.types import Batch, Checkpoint
 from lightning_transformers.core.loaders import DataLoaders
 from lightning_transformers.models.backbone import embedding_rows
 from lightning_transformers.models.freezing import trainable
+from lightning_transformers.models.sharding import supports_fused
 from lightning_transformers.training import resume
 from lightning_transformers.training.batch_size import convert_progress
 from lightning_transformers.training.checkpoint_io import SafeCheckpointIO
 from lightning_transformers.training.formulas import KEY, recorded_formulas
 from lightning_transformers.training.lightning_internals import (
     advance_progress,
+    disable_empty_hooks,
+    enable_hooks,
     end_restart,
     finish_epoch,
     replace_checkpoint_io,
@@ -65,6 +68,7 @@ class ExactnessCallback(Callback):
             ConfigurationError: if the tokenizer has more tokens than the embedding has rows.
         """
         replace_checkpoint_io(trainer, SafeCheckpointIO())
+        self.task.may_fuse = supports_fused(trainer)
         if isinstance(self.task.data, DataLoaders):
             self.task.data.group_size = None  # in a resumed fit, that of the checkpoint
         tokenizer = getattr(fields(trainer).datamodule, "tokenizer", None)
@@ -90,6 +94,7 @@ class ExactnessCallback(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Restore a resumed run's logged metrics and early stop; random states follow later."""
+        disable_empty_hooks(fields(trainer).callbacks)
         finish_epoch(trainer)
         if self.resumed is not None:  # the sanity check has reset them
             resume.restore_results(self.task, self.resumed)
@@ -157,6 +162,13 @@ class ExactnessCallback(Callback):
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Drop the state that a fit without remaining steps has not restored."""
         self.resumed = None
+        enable_hooks(fields(trainer).callbacks)
+
+    def on_exception(
+        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
+    ) -> None:
+        """Let a trainer that is used again call all hooks."""
+        enable_hooks(fields(trainer).callbacks)
 
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: Checkpoint

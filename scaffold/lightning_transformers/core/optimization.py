@@ -24,6 +24,11 @@ from lightning_transformers.training.schedules import (
     training_steps,
 )
 
+FUSED = {"torch.optim.Adam", "torch.optim.AdamW"}
+"""Optimizers with a fused implementation, which takes a third of the time of the default."""
+OTHER_KINDS = ("foreach", "capturable", "differentiable", "fused")
+"""Arguments of these that choose an implementation."""
+
 
 class OptimizedModule(LightningModule):
     """The methods of `TaskTransformer` from parameter groups to Lightning's optimizer config."""
@@ -35,6 +40,8 @@ class OptimizedModule(LightningModule):
     optimizer_config: Settings
     scheduler_config: Settings | None
     formulas: int
+    may_fuse = False
+    """Whether the trainer supports a fused optimizer, see `models.sharding`."""
 
     def parameter_groups(self) -> list[ParameterGroup]:
         """Return the trainable parameters as one or two groups for the optimizer.
@@ -44,7 +51,7 @@ class OptimizedModule(LightningModule):
         return decay_groups(self.named_parameters(), decay_biases=self.formulas < 2)
 
     def build_optimizer(self, groups: list[ParameterGroup]) -> Optimizer:
-        """Return the optimizer, built from `optimizer_config`.
+        """Return the optimizer, built from `optimizer_config`; Adam is fused if possible.
 
         Args:
             groups: the result of `parameter_groups`; LBFGS gets a single group of all parameters.
@@ -58,7 +65,11 @@ class OptimizedModule(LightningModule):
                     "torch.optim.LBFGS has one learning rate: remove task.head_learning_rate"
                 )
             groups = [{"params": [p for group in groups for p in group["params"]]}]
-        optimizer: Optimizer = instantiate("optimizer", self.optimizer_config, groups)
+        config = dict(self.optimizer_config)
+        chosen = any(config.get(name) is not None for name in OTHER_KINDS)
+        if self.may_fuse and self.formulas >= 4 and config["_target_"] in FUSED and not chosen:
+            config["fused"] = True
+        optimizer: Optimizer = instantiate("optimizer", config, groups)
         return optimizer
 
     def build_scheduler(self, optimizer: Optimizer) -> LRScheduler | None:

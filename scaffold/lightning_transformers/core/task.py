@@ -269,11 +269,11 @@ class TaskTransformer(ConfiguredLoss, EvaluatedModule, OptimizedModule, PlacedMo
         loss, _ = self.shared_step(batch, "train")
         if not loss.total.requires_grad:
             raise ConfigurationError(all_frozen_message(self.model))
-        every = fields(self.trainer).log_every_n_steps
+        mean, every = loss.mean, fields(self.trainer).log_every_n_steps
         if due := every and (self.global_step + 1) % every == 0:
-            self.log("train/loss", loss.mean.detach(), prog_bar=True)
-        self.unlogged_loss = None if due else loss.mean.detach()
-        return loss.mean
+            self.log("train/loss", mean.detach(), prog_bar=True)
+        self.unlogged_loss = None if due else mean.detach()
+        return mean
 
     def on_train_epoch_end(self) -> None:
         """Log the loss of the last batch, so that a short epoch has one."""

@@ -4,9 +4,11 @@ from typing import Any, cast
 
 from pytorch_lightning import Trainer
 from pytorch_lightning.strategies import (
+    DDPStrategy,
     DeepSpeedStrategy,
     FSDPStrategy,
     ModelParallelStrategy,
+    SingleDeviceStrategy,
     Strategy,
 )
 from torch.distributed.fsdp import fully_shard, register_fsdp_forward_method
@@ -65,3 +67,20 @@ def refuse_strategies(
             f"{option} does not work with {type(trainer.strategy).__name__}: remove it, or set "
             "trainer=ddp"
         )
+
+
+def uses_plain_strategy(strategy: object) -> bool:
+    """Return whether a strategy leaves each parameter whole on each device."""
+    return type(strategy) in (SingleDeviceStrategy, DDPStrategy)
+
+
+def supports_fused(trainer: Trainer) -> bool:
+    """Return whether a trainer supports a fused optimizer.
+
+    Lightning refuses to clip gradients with one in mixed precision.
+    """
+    return (
+        uses_plain_strategy(trainer.strategy)
+        and trainer.strategy.root_device.type in ("cpu", "cuda")
+        and not str(trainer.precision).endswith("mixed")
+    )

@@ -14,12 +14,13 @@ takes over the recorded one, as does a task that is loaded, and a new fit has th
 3. The rows of an epoch are shuffled by a keyed permutation, before by `torch.randperm`; rows of
    similar length share a batch, also in an evaluation; the loss of a large vocabulary is summed in
    chunks of rows.
+4. So is this loss in bfloat16; Adam and AdamW are fused where the trainer supports it.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-FORMULAS = 3
+FORMULAS = 4
 """The newest version."""
 KEY = "formulas"
 """Key of a checkpoint, and of a manifest: the version, 1 if there is none."""

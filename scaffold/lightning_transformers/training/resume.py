@@ -38,6 +38,8 @@ class ExactTask(Protocol):
     weighting: TokenWeighting
     formulas: int
     """Version of the formulas, see `training.formulas`."""
+    may_fuse: bool
+    """Whether the trainer supports a fused optimizer."""
     data: Any
     """The data module, None without one."""
     current_batch: Batch

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from pytorch_lightning import Callback, Trainer
-from pytorch_lightning.callbacks import ModelSummary
+from pytorch_lightning.callbacks import ModelSummary, RichProgressBar
 from pytorch_lightning.demos.boring_classes import BoringModel
 
 from lightning_transformers.callbacks import ParameterTable, ProgressBar
@@ -65,6 +65,20 @@ def test_the_bar_stops_for_a_debugger(tmp_path: Path, monkeypatch: pytest.Monkey
     quiet(tmp_path, bar).fit(Debugged())
     assert seen == [("on_train_batch_start", False), ("end", True)] * 2
     assert sys.breakpointhook is debugger
+
+
+def test_the_bar_is_updated_as_often_as_it_is_drawn_and_after_the_last_batch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    seen: list[int] = []
+    monkeypatch.setattr(RichProgressBar, "on_train_batch_end", lambda *a: seen.append(a[-1]))
+    trainer = quiet(tmp_path, ProgressBar(refresh_rate=1))
+    trainer.limit_train_batches, trainer.fit_loop.max_epochs = 30, 1
+    trainer.fit(BoringModel())
+    assert seen[0] == 0
+    assert seen[-1] == 29
+    assert len(seen) < 30
 
 
 def test_without_a_terminal_there_is_no_bar(

@@ -1,20 +1,25 @@
 """The installed Lightning has the private attributes that the runtime uses."""
 
 import inspect
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import pytest
 from lightning_fabric.plugins import TorchCheckpointIO
 from lightning_fabric.strategies.launchers.subprocess_script import _ChildProcessObserver
-from pytorch_lightning import Trainer, __version__
+from pytorch_lightning import Callback, Trainer, __version__
 from pytorch_lightning.callbacks import RichProgressBar
 from pytorch_lightning.core import saving
 from pytorch_lightning.loops.fit_loop import RestartStage
 from pytorch_lightning.plugins.io import AsyncCheckpointIO
+from pytorch_lightning.profilers import Profiler
 from pytorch_lightning.trainer.connectors.signal_connector import _SignalConnector
 
 from lightning_transformers.training.checkpoint_io import SafeCheckpointIO
-from lightning_transformers.training.lightning_internals import replace_checkpoint_io
+from lightning_transformers.training.lightning_internals import STEP_HOOKS, replace_checkpoint_io
+from tests.helpers.language_modeling import model, sample
+from tests.helpers.language_modeling import trainer as quiet
 
 
 def test_private_parts_of_lightning_are_there(tmp_path: Path) -> None:
@@ -76,3 +81,46 @@ def test_a_checkpoint_io_of_the_users_own_stays(in_thread: bool, tmp_path: Path)
         replace_checkpoint_io(trainer, SafeCheckpointIO())
         used = trainer.strategy.checkpoint_io
         assert type(getattr(used, "checkpoint_io", used)) is expected
+
+
+class Calls(Profiler):
+    """Records the names of what Lightning calls."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: list[str] = []
+
+    def start(self, action_name: str) -> None:
+        """Record a call."""
+        self.names.append(action_name)
+
+    def stop(self, action_name: str) -> None:
+        """Ignore the end."""
+
+
+class Ends(Callback):
+    """Has one hook of a step, and may fail there."""
+
+    fails = False
+
+    def on_train_batch_end(self, trainer: Trainer, *arguments: Any) -> None:
+        """Call the hook of the base class."""
+        super().on_train_batch_end(trainer, *arguments)
+        if self.fails:
+            raise RuntimeError("ended")
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_hooks_that_do_nothing_are_not_called_in_a_fit(fails: bool, tmp_path: Path) -> None:
+    calls, ends, empty = Calls(), Ends(), Callback()
+    run = quiet(tmp_path, max_steps=2, limit_val_batches=0, profiler=calls, callbacks=[ends, empty])
+    ends.fails = fails
+    with pytest.raises(RuntimeError, match="ended") if fails else nullcontext():
+        run.fit(model(), datamodule=sample())
+    called = {
+        name for name in calls.names if name.startswith(("[Callback]Ends", "[Callback]Callback"))
+    }
+    hooks = {name.rpartition(".")[2]: name for name in called if name.endswith(STEP_HOOKS)}
+    assert hooks == {"on_train_batch_end": "[Callback]Ends.on_train_batch_end"}
+    assert {"on_train_start", "on_train_epoch_start"} <= {n.rpartition(".")[2] for n in called}
+    assert all(callable(getattr(each, name)) for each in (ends, empty) for name in STEP_HOOKS)

@@ -5,6 +5,7 @@ import io
 import math
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,7 +21,10 @@ from lightning_transformers.config.compose import compose
 from lightning_transformers.config.config_tree import PACKAGED_CONFIGS
 from lightning_transformers.core import TaskTransformer
 from lightning_transformers.runs.build import build_data, build_model, seed_everything
+from lightning_transformers.task.nlp.language_modeling import LanguageModelingTransformer
+from lightning_transformers.training.formulas import FORMULAS
 from lightning_transformers.training.schedules import schedule_arguments
+from tests.helpers.language_modeling import ADAMW, BACKBONE, sample, trainer
 
 NOT_DECAYED = [r"bias", r"layernorm", r"rmsnorm", r"(?:^|\.)norm(?:$|\.)", r"_norm(?:$|\.)"]
 """Names that transformers' Trainer exempts from weight decay."""
@@ -246,3 +250,28 @@ def test_warm_up(typed: float, steps: int, example: Callable[[str], TaskTransfor
 def test_a_share_of_warm_up_is_rounded_in_the_former_formula() -> None:
     schedule = {"num_warmup_steps": 0.11}
     assert schedule_arguments(schedule, lambda: STEPS, formulas=1)["num_warmup_steps"] == 2
+
+
+@pytest.mark.parametrize(
+    ("chosen", "arguments", "formulas", "is_fused"),
+    [
+        ({}, {}, FORMULAS, True),
+        ({"fused": None, "foreach": None}, {"precision": "bf16-true"}, FORMULAS, True),
+        ({"fused": False}, {}, FORMULAS, False),
+        ({"foreach": True}, {}, FORMULAS, None),
+        ({}, {"precision": "bf16-mixed", "gradient_clip_val": 1.0}, FORMULAS, None),
+        ({}, {}, 3, None),
+    ],
+)
+def test_adamw_is_fused_where_the_trainer_supports_it(
+    chosen: dict[str, Any],
+    arguments: dict[str, Any],
+    formulas: int,
+    is_fused: bool | None,
+    tmp_path: Path,
+) -> None:
+    task = LanguageModelingTransformer(BACKBONE, optimizer={**ADAMW, **chosen})
+    task.formulas = formulas
+    run = trainer(tmp_path, max_steps=1, limit_val_batches=0, **arguments)
+    run.fit(task, datamodule=sample())
+    assert run.optimizers[0].defaults["fused"] is is_fused

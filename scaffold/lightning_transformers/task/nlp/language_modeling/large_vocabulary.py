@@ -1,16 +1,17 @@
 """The training loss of a large vocabulary, without the logits of all tokens at once.
 
 The logits of 4,096 tokens over 128,000 words take 2 GB in float32, and as much again for their
-gradient. `torch.nn.functional.linear_cross_entropy` computes loss and gradients in chunks of rows.
+gradient. `torch.nn.functional.linear_cross_entropy` computes loss and gradients in chunks of rows,
+in float32. In bfloat16 it would round the loss as well, so `MixedLoss` does it there: as a model
+under autocast, it computes the product in bfloat16, and its loss in float32.
 """
 
 from typing import Any
 
 import torch
-from pytorch_lightning.strategies import DDPStrategy, SingleDeviceStrategy
 from torch import Tensor, nn
 from torch.nn import LinearCrossEntropyOptions
-from torch.nn.functional import cross_entropy, linear_cross_entropy
+from torch.nn.functional import cross_entropy, linear, linear_cross_entropy
 
 from lightning_transformers.base.types import Batch
 from lightning_transformers.data.collators import IGNORE_INDEX
@@ -51,7 +52,7 @@ def has_plain_head(model: Any, batch: Batch) -> bool:
         or model._compiled_call_impl is not None
         or model._forward_hooks
         or head._forward_hooks
-        or head.weight.dtype != torch.float32
+        or product_type(head.weight) not in (torch.float32, torch.bfloat16)
         or any(value.shape != batch["labels"].shape for value in batch.values())
     ):
         return False
@@ -76,9 +77,17 @@ def has_plain_head(model: Any, batch: Batch) -> bool:
     )
 
 
-def uses_plain_strategy(strategy: object) -> bool:
-    """Return whether a strategy leaves each parameter whole on each device."""
-    return type(strategy) in (SingleDeviceStrategy, DDPStrategy)
+def product_type(weight: Tensor) -> torch.dtype:
+    """Return the dtype in which a linear layer multiplies with its weight, of any shape."""
+    device = weight.device.type
+    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else weight.dtype
+
+
+def first_version(model: Any) -> int:
+    """Return the version of the formulas from which on a model's loss is computed in chunks."""
+    head = model.get_output_embeddings()
+    is_wide = isinstance(head, nn.Linear) and product_type(head.weight) == torch.float32
+    return 3 if is_wide else 4
 
 
 def backbone_outputs(model: Any, batch: Batch) -> Tensor:
@@ -98,6 +107,9 @@ def chunked_loss(model: Any, batch: Batch) -> Tensor:
     hidden = backbone_outputs(model, batch)[:, :-1]
     labels, head = batch["labels"][:, 1:], model.get_output_embeddings()
     predicted = labels != IGNORE_INDEX
+    if (dtype := product_type(head.weight)) == torch.bfloat16:
+        arguments = hidden[predicted], head.weight, head.bias, labels[predicted], dtype
+        return MixedLoss.apply(*arguments)  # type: ignore[no-untyped-call, no-any-return]
     return linear_cross_entropy(
         hidden[predicted],
         head.weight,
@@ -106,3 +118,60 @@ def chunked_loss(model: Any, batch: Batch) -> Tensor:
         reduction="sum",
         options=LinearCrossEntropyOptions(batch_chunk_size=CHUNK),
     )
+
+
+class MixedLoss(torch.autograd.Function):
+    """The sum of the cross-entropies of a linear layer in 16 bits, in chunks of rows.
+
+    The gradients are computed with the loss, so that the logits of a chunk are needed once. They
+    are those of the mean, as in a model whose loss is one: what is rounded is the same.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        hidden: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        labels: Tensor,
+        dtype: torch.dtype,
+    ) -> Tensor:
+        """Return the sum, a scalar, float32.
+
+        Args:
+            ctx: keeps the gradients.
+            hidden: inputs of the layer, `(rows, features)`.
+            weight: `(words, features)`.
+            bias: `(words,)`, or None.
+            labels: `(rows,)`, int64.
+            dtype: that of the product.
+        """
+        total = hidden.new_zeros((), dtype=torch.float32)
+        narrow, of_hidden = weight.to(dtype), torch.empty_like(hidden)
+        of_weight = torch.zeros_like(weight, dtype=torch.float32)
+        of_bias = None if bias is None else torch.zeros_like(bias, dtype=torch.float32)
+        with torch.autocast(hidden.device.type, enabled=False):
+            for start in range(0, len(hidden), CHUNK):
+                rows, targets = (each[start : start + CHUNK] for each in (hidden, labels))
+                rows = rows.to(dtype)
+                logits = linear(rows, narrow, None if bias is None else bias.to(dtype)).float()
+                total += cross_entropy(logits, targets, reduction="sum")
+                of_logits = logits.softmax(-1)
+                of_logits[torch.arange(len(targets), device=targets.device), targets] -= 1
+                of_logits /= len(labels)
+                if of_bias is not None:
+                    of_bias += of_logits.sum(0)
+                of_rows = of_logits.to(dtype)
+                of_hidden[start : start + CHUNK] = of_rows @ narrow
+                of_weight += of_rows.T @ rows
+        ctx.save_for_backward(of_hidden, of_weight, of_bias)
+        ctx.count = len(labels)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        """Return the gradients of the inputs of `forward`, for that of the sum, a scalar."""
+        scale = gradient * ctx.count
+        found = (None if each is None else each * scale for each in ctx.saved_tensors)
+        of_hidden, of_weight, of_bias = found
+        return of_hidden, of_weight, of_bias, None, None

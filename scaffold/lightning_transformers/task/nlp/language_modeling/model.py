@@ -18,11 +18,12 @@ from lightning_transformers.base.types import Batch, Loss
 from lightning_transformers.core import TaskTransformer
 from lightning_transformers.data.collators import IGNORE_INDEX, padding_token_id
 from lightning_transformers.models.backbone import generate
+from lightning_transformers.models.sharding import uses_plain_strategy
 from lightning_transformers.task.nlp.language_modeling.large_vocabulary import (
     chunked_loss,
+    first_version,
     has_plain_head,
     is_large,
-    uses_plain_strategy,
 )
 from lightning_transformers.training.loss import unmasked
 from lightning_transformers.training.metrics import Perplexity
@@ -78,10 +79,9 @@ class LanguageModelingTransformer(TaskTransformer):
             self._is_plain = (
                 all(getattr(type(self), name) is getattr(own, name) for name in OF_THE_LOSS)
                 and not self.loss_keys.given
-                and self.formulas >= 3
+                and self.formulas >= first_version(self.model)
                 and not self.is_spread
                 and uses_plain_strategy(self.trainer.strategy)
-                and not torch.is_autocast_enabled(self.device.type)
                 and uses_standard_loss(self.model)
                 and has_plain_head(self.model, batch)
             )

@@ -133,3 +133,47 @@ def test_a_smoothed_loss_and_a_former_run_have_the_logits(
     task.formulas = 1
     trainer(tmp_path, max_steps=1, limit_val_batches=0).fit(task, datamodule=sample())
     assert task._is_plain is False
+
+
+def gradients_of(model: Any) -> Tensor:
+    """Return all gradients, float32."""
+    return torch.cat([p.grad.float().flatten() for p in model.parameters() if p.grad is not None])
+
+
+@pytest.mark.parametrize("name", PLAIN)
+@pytest.mark.parametrize("mixed", [True, False])
+def test_in_bfloat16_they_are_those_of_all_logits_but_for_its_rounding(
+    name: str, mixed: bool
+) -> None:
+    seed_everything(0)
+    model = PLAIN[name]().eval()
+    batch = batch_of(model)
+    model(**batch).loss.backward()
+    exact = gradients_of(model)
+    if not mixed:
+        model = model.to(torch.bfloat16)
+    count = (batch["labels"][:, 1:] != -100).sum()
+    losses, errors = [], []
+    with torch.autocast("cpu", torch.bfloat16, enabled=mixed):
+        assert has_plain_head(model, batch)
+        for loss in (model(**batch).loss, chunked_loss(model, batch) / count):
+            assert loss.dtype == torch.float32
+            model.zero_grad()
+            loss.backward()
+            losses.append(loss)
+            errors.append(float((gradients_of(model) - exact).norm() / exact.norm()))
+    torch.testing.assert_close(*losses, rtol=1e-6, atol=0)
+    full, chunks = errors
+    assert 0 < chunks <= 1.05 * full < 0.05
+
+
+def test_a_training_in_bfloat16_computes_chunks_from_version_4_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(large_vocabulary, "LARGE", 0)
+    for formulas in (3, 4):
+        task = LanguageModelingTransformer(BACKBONE)
+        task.formulas = formulas
+        run = trainer(tmp_path, max_steps=1, limit_val_batches=0, precision="bf16-mixed")
+        run.fit(task, datamodule=sample())
+        assert task._is_plain is (formulas == 4)
