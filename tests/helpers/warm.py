@@ -128,7 +128,7 @@ def _serve() -> None:
     if source_code := sys.modules.get("lightning_transformers.data.source_code"):
         for package in ("tokenizers", "transformers"):  # remembered: each command asks for them
             source_code.release_of(package)
-    gc.freeze()  # no child collects, and so copies, what was imported
+    gc.disable()  # a command is short; and no child copies what was imported
     scripts = {script.name: script for script in entry_points(group="console_scripts")}
     replies = os.fdopen(os.dup(1), "w", buffering=1)
     for line in sys.stdin:
@@ -142,7 +142,7 @@ def _serve() -> None:
 
 
 def _end(command: Callable[[], None]) -> NoReturn:
-    """Run a command and end as an interpreter does, but free no memory: that takes half a second."""
+    """Run a command and end as an interpreter does, but without the half second to free memory."""
     status = 0
     try:
         command()
