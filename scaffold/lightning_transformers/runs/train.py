@@ -220,6 +220,7 @@ def _train_and_record(
     from lightning_transformers.runs.manifest.record import Recorder  # imports torch
     from lightning_transformers.runs.results.recorder import ROWS_IN_TRAINING, PredictionRecorder
     from lightning_transformers.runs.results.report import report_run
+    from lightning_transformers.runs.results.sent_values import send_once
     from lightning_transformers.training.trainer_fields import fields
 
     log_detail("start: %s (process %d on %s)", shlex.join(sys.argv), os.getpid(), gethostname())
@@ -251,6 +252,8 @@ def _train_and_record(
     try:
         if trainer.is_global_zero:
             record_config(config, checkpoint, resumes=resumed is not None)
+            if not is_dry_run:
+                send_once(dict(zip(config.logger, trainer.loggers, strict=False)), folder)
             if curve:
                 curve.restore(trainer.loggers, kept.recent)
         metrics = train(
