@@ -9,7 +9,7 @@ from ltscaffold.errors import ScaffoldError
 from ltscaffold.git import in_repository
 from ltscaffold.project.components import plan_components, train_arguments
 from ltscaffold.project.initial_answers import DEFAULT_PACKAGE, initial_answers
-from ltscaffold.project.shell.installation import commands_to_test
+from ltscaffold.project.shell.installation import after_setup
 from ltscaffold.project.shell.parts import new_project_answers
 from ltscaffold.project.validation import (
     check_new_name,
@@ -104,7 +104,7 @@ def next_steps(project: Path, answers: Answers, component: Component) -> list[st
     commit = f'git add -A && git commit -m "Add {component.name}"'
     if not in_repository(project):
         commit = f"git init && {commit}"
-    return [train, *commands_to_test(answers), commit]
+    return [*after_setup(answers, [train, "pytest"]), commit]
 
 
 def make_component(catalog: Catalog, answers: Answers, new: NewComponent) -> Component:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, distribution, version
 
 from ltscaffold.record.answers import Answers
@@ -30,21 +31,22 @@ def installed_requirement() -> str:
     return f"{EXTRA} @ {url}"
 
 
-def commands_to_test(answers: Answers) -> list[str]:
-    """Return shell commands that run the tests of a project, after installing pytest if it lacks.
+def after_setup(answers: Answers, commands: Sequence[str]) -> list[str]:
+    """Return shell commands of a project, after those that set it up, if pytest is not installed.
 
     Args:
         answers: the record of the project.
+        commands: the commands, which need the dependencies of the project and pytest.
     """
     if _version("pytest"):
-        return ["pytest"]
+        return [*commands]
     if not any(each.requirement for each in answers.components):
-        return ["pip install pytest", "pytest"]
+        return ["pip install pytest", *commands]
     if not (pip := _version("pip")):
-        return ["uv sync", "uv run pytest"]
+        return ["uv sync", *(f"uv run {command}" for command in commands)]
     is_old = [*map(int, re.findall(r"\d+", pip)[:2])] < DEPENDENCY_GROUPS_SINCE
     upgrade = ["pip install --upgrade pip"] * is_old
-    return [*upgrade, "pip install . --group dev", "pytest"]
+    return [*upgrade, "pip install . --group dev", *commands]
 
 
 def _version(package: str) -> str | None:

@@ -8,7 +8,7 @@ import pytest
 
 from ltscaffold.project.shell import installation
 from ltscaffold.project.shell.installation import (
-    commands_to_test,
+    after_setup,
     installed_requirement,
     is_installed,
     note_on_origin,
@@ -102,7 +102,7 @@ def test_pytest_is_installed_before_it_is_run(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     install(monkeypatch, None, **versions)
-    assert commands_to_test(record(requirement)) == expected
+    assert after_setup(record(requirement), ["pytest"]) == expected
 
 
 def test_a_path_of_the_machine_is_noted() -> None:

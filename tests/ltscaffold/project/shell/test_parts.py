@@ -169,6 +169,7 @@ def test_files_of_the_user_stay_and_are_listed(project: Path, run: Run) -> None:
     before = tree(project)
     commit_all(run)
     assert run("copier", "update").returncode == 0
+    assert (project / "train.py").read_text() == TRAIN
     undo(project)
     assert {path for path in before if path in tree(project)} == {
         "conf/config.yaml",
