@@ -156,8 +156,9 @@ def own_files(project: Path, answers: Answers) -> list[str]:
         project: the folder of the project, which need not exist.
         answers: the record of the project.
     """
-    return [
+    files = skeleton_files(answers)
+    return sorted(
         path
-        for path, text in skeleton_files(answers).items()
+        for path, text in files.items()
         if path not in SKIP_IF_EXISTS and is_edited(project, path, text)
-    ]
+    )

@@ -6,10 +6,13 @@ import copier
 import pytest
 
 from ltscaffold.errors import EditLossError, ScaffoldError
+from ltscaffold.project.components import SKIP_IF_EXISTS, skeleton_files
+from ltscaffold.project.initial_answers import initial_answers
 from ltscaffold.project.shell.parts import project_name
 from ltscaffold.project.status import status
 from ltscaffold.record.answers import read_project
 from ltscaffold.templating.source import BUNDLE_VARIABLE, SOURCE_URL
+from ltscaffold.writing.plan import write_files
 from tests.conftest import Run
 from tests.helpers.copier_update import commit_all
 from tests.helpers.projects import (
@@ -176,6 +179,21 @@ def test_files_of_the_user_stay_and_are_listed(project: Path, run: Run) -> None:
         "pytest.ini",
         "train.py",
     }
+
+
+def test_copier_leaves_each_file_of_the_user(project: Path, run: Run) -> None:
+    """`copier.yml` lists the files of the skeleton one by one."""
+    paths = sorted(skeleton_files(initial_answers()).keys() - {*SKIP_IF_EXISTS})
+    write_files(project, dict.fromkeys(paths, "# mine\n"))
+    new_project(project)
+    assert [*read_project(project).own] == paths
+    commit_all(run)
+    change = ("# The config", "# A config")
+    bundle = next_release(change=change, path="project/conf/config.yaml")
+    done = run("copier", "update", **{BUNDLE_VARIABLE: str(bundle)})
+    assert done.returncode == 0, done.stderr
+    assert {(project / path).read_text() for path in paths} == {"# mine\n"}
+    assert read_project(project).version == "v99.0.0"
 
 
 @pytest.mark.parametrize("adopt", [False, True])
