@@ -34,6 +34,7 @@ ROWS = {
     "explain NAME": "",  # imports torch: tests/ltscaffold/commands/inspect/test_explain.py
     "runs [FOLDER]": "runs .",
     "list bases`, `hooks`, `recipes`, `components": "list components",
+    "schema COMMAND": "schema template eject",
 }
 """The rows of the table in `docs/commands.md`, each with a command that it describes."""
 

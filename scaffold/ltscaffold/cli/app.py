@@ -384,6 +384,21 @@ def list_(
     show_rows(listed, as_json, "items" if what == "components" else what)
 
 
+@app.command()
+def schema(
+    command: Annotated[
+        list[str],
+        typer.Argument(metavar="COMMAND...", help="Such as status, template eject, or error."),
+    ],
+) -> None:
+    """Print the JSON schema of what a command prints with --json, or of an error."""
+    import json
+
+    from ltscaffold.cli.schema import output_schema
+
+    typer.echo(json.dumps(output_schema(" ".join(command)), indent=2))
+
+
 def check_interactive(as_json: bool) -> None:
     """Check that `new-task` can prompt for its name and base.
 
