@@ -35,6 +35,7 @@ ROWS = {
     "runs [FOLDER]": "runs .",
     "list bases`, `hooks`, `recipes`, `components": "list components",
     "schema COMMAND": "schema template eject",
+    "mcp": "",  # needs a client: tests/ltscaffold/cli/test_mcp_server.py
 }
 """The rows of the table in `docs/commands.md`, each with a command that it describes."""
 

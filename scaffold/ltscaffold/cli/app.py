@@ -399,6 +399,20 @@ def schema(
     typer.echo(json.dumps(output_schema(" ".join(command)), indent=2))
 
 
+@app.command()
+def mcp(project: Project = Path()) -> None:
+    """Serve the commands to an agent, on standard input and output."""
+    from importlib.util import find_spec
+
+    if find_spec("mcp") is None:
+        raise ScaffoldError("cannot serve: mcp is not installed; pip install 'ltscaffold[mcp]'")
+    from ltscaffold.cli.mcp_server import serve
+
+    program = typer.main.get_command(app)
+    assert isinstance(program, typer.core.TyperGroup)
+    serve(program, project)
+
+
 def check_interactive(as_json: bool) -> None:
     """Check that `new-task` can prompt for its name and base.
 
