@@ -13,8 +13,6 @@ from ltscaffold.project.status import FileState
 from ltscaffold.project.stubs import Stub
 from ltscaffold.writing.plan import Action, SourceLocation
 
-TypeName = Literal["task", "dataset", "callback"]
-
 
 class ErrorDetails(TypedDict):
     """The error of a command.
@@ -80,7 +78,7 @@ class Item(TypedDict):
     """A component, under the keys of the record.
 
     Attributes:
-        kind: its type.
+        kind: its type, such as "task".
         name: the name of its module, config and test.
         group: its config group, such as "nlp"; empty for a callback.
         base: the task that it is based on; of a dataset the task that it is for.
@@ -89,7 +87,7 @@ class Item(TypedDict):
         folder: the folder of the package that holds its module, if it has no package of its own.
     """
 
-    kind: TypeName
+    kind: str
     name: str
     group: str
     base: str
@@ -249,13 +247,13 @@ class ListedComponent(TypedDict):
 
     Attributes:
         name: its name.
-        kind: its type.
+        kind: its type, such as "task".
         base: the task that it is based on; of a dataset the task that it is for.
         version: the version of the templates that rendered it.
     """
 
     name: str
-    kind: TypeName
+    kind: str
     base: str
     version: str
 

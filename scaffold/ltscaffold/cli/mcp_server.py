@@ -6,6 +6,7 @@ input schemas come from the options of the commands, the output schemas are the 
 
 import gc
 import json
+import signal
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -87,6 +88,8 @@ def serve(program: TyperGroup, project: Path) -> None:
     if not project.is_dir():
         raise ScaffoldError(f"'{project}' is not a folder; give that of a project with --project")
     gc.enable()  # disabled for a command, which ends soon
+    for number in (signal.SIGINT, signal.SIGTERM):  # else the thread that reads delays the end
+        signal.signal(number, signal.SIG_DFL)
     tools = Tools(program, project.resolve())
     server = Server(
         "ltscaffold",

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
@@ -196,6 +197,13 @@ def test_no_tool_but_smoke_runs_the_code_of_the_project(project: Path) -> None:
     talk(project, work)
 
 
+def started(project: Path) -> subprocess.Popen[str]:
+    """Start a server without a client."""
+    command = [sys.executable, "-m", "ltscaffold.cli", "mcp"]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, cwd=project, stdin=pipe, stdout=pipe, text=True)
+
+
 def test_nothing_but_the_protocol_reaches_standard_output(project: Path) -> None:
     (project / "outputs/broken").mkdir(parents=True)
     (project / "outputs/broken/manifest.yaml").write_text("status: finished")
@@ -211,13 +219,7 @@ def test_nothing_but_the_protocol_reaches_standard_output(project: Path) -> None
         {"id": 2, "method": "tools/call", "params": {"name": "runs", "arguments": {}}},
         {"id": 3, "method": "tools/call", "params": {"name": "undo"}},
     ]
-    with subprocess.Popen(
-        [sys.executable, "-m", "ltscaffold.cli", "mcp"],
-        cwd=project,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as server:
+    with started(project) as server:
         assert server.stdin
         assert server.stdout
         received = []
@@ -233,6 +235,17 @@ def test_nothing_but_the_protocol_reaches_standard_output(project: Path) -> None
     result = received[1]["result"]
     assert result["structuredContent"] == {"schema": 2, "runs": []}
     assert result["content"][1]["text"].startswith("warning: 'outputs/broken/manifest.yaml'")
+
+
+def test_a_signal_ends_it_while_the_client_waits(project: Path) -> None:
+    with started(project) as server:
+        assert server.stdin
+        assert server.stdout
+        server.stdin.write('{"jsonrpc": "2.0", "id": 1, "method": "ping"}\n')
+        server.stdin.flush()
+        assert json.loads(server.stdout.readline())["id"] == 1
+        server.terminate()
+        assert server.wait(30) == -signal.SIGTERM
 
 
 def test_without_the_extra_it_names_the_command(
