@@ -85,6 +85,8 @@ class Item(TypedDict):
         parts: its hooks and recipes, such as "recipes/lora".
         v: the version of the templates that rendered it.
         folder: the folder of the package that holds its module, if it has no package of its own.
+        project: the name of the project, in the part of the shell that states it.
+        requirement: the ltscaffold to install, in a part of the shell that names it.
     """
 
     kind: str
@@ -94,6 +96,8 @@ class Item(TypedDict):
     parts: list[str]
     v: str
     folder: NotRequired[str]
+    project: NotRequired[str]
+    requirement: NotRequired[str]
 
 
 class ItemStatus(TypedDict):
@@ -183,7 +187,7 @@ class ExplainOutput(TypedDict):
 
 
 class Offer(TypedDict):
-    """A base or a recipe.
+    """A base, a recipe or a part of the shell.
 
     Attributes:
         name: its name.
@@ -212,6 +216,16 @@ class RecipesOutput(TypedDict):
     """
 
     recipes: list[Offer]
+
+
+class ShellOutput(TypedDict):
+    """The parts of the shell on offer.
+
+    Attributes:
+        shell: sorted by name.
+    """
+
+    shell: list[Offer]
 
 
 class Hook(TypedDict):
@@ -322,12 +336,13 @@ class RunsOutput(TypedDict):
 
 OUTPUTS: dict[str, Any] = {
     **dict.fromkeys(("new-project", "new-task", "new-dataset", "new-callback"), PlanOutput),
-    **dict.fromkeys(("add", "remove", "rename", "update", "undo", "template eject"), PlanOutput),
+    **dict.fromkeys(("add", "add-shell", "remove", "rename", "update", "undo"), PlanOutput),
+    "template eject": PlanOutput,
     "status": StatusOutput,
     **dict.fromkeys(("check", "template test"), FindingsOutput),
     "explain": ExplainOutput,
     "runs": RunsOutput,
-    "list": BasesOutput | HooksOutput | RecipesOutput | ComponentsOutput,
+    "list": BasesOutput | HooksOutput | RecipesOutput | ShellOutput | ComponentsOutput,
     "template extract-patch": PatchOutput,
     "error": ErrorOutput,
 }

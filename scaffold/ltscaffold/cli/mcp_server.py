@@ -32,8 +32,8 @@ Parameters = dict[str, TyperArgument | TyperOption]
 Schema = dict[str, Any]
 
 WRITING = (
-    *("new-task", "new-dataset", "new-callback", "add", "remove", "rename", "update", "undo"),
-    "template eject",
+    *("new-task", "new-dataset", "new-callback", "add", "add-shell", "remove", "rename"),
+    *("update", "undo", "template eject"),
 )
 NOT_OFFERED = {
     *("project", "as_json", "dry_run", "diff", "check_only"),  # the tool decides them

@@ -23,7 +23,7 @@ from tests.helpers.tree import tree
 Work = Callable[[Client], Awaitable[None]]
 WRITES = {
     *("command", "name", "new_name", "names", "base", "hook", "recipe", "package"),
-    *("force", "to", "strategy"),
+    *("force", "to", "strategy", "shell", "adopt"),
 }
 INPUTS = {
     "list": {"what", "base", "type_name"},
