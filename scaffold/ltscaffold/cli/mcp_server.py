@@ -146,9 +146,10 @@ class Tools:
         tool = TOOLS[name]
         parameters = {command: self._parameters(command) for command in tool.commands}
         summaries = {command: self._summary(command) for command in tool.commands}
-        properties = {
-            key: _property(each) for found in parameters.values() for key, each in found.items()
-        }
+        properties: Schema = {}
+        for found in parameters.values():
+            for key, each in found.items():
+                properties.setdefault(key, _property(each))
         first = tool.commands[0]
         if tool.commands[1:]:
             lines = [
