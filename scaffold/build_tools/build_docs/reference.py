@@ -17,7 +17,7 @@ import yaml
 import lightning_transformers
 from build_tools.build_schema import comments_in, table
 from build_tools.release_templates import TEMPLATES
-from lightning_transformers import callbacks, recipes
+from lightning_transformers import callbacks, predecessor, recipes
 from lightning_transformers.config.config_tree import PACKAGED_CONFIGS
 from lightning_transformers.config.legacy import HINTS
 from lightning_transformers.config.schema.signatures import describe
@@ -197,9 +197,13 @@ def describe_callback(target: str, file: Path) -> str:
 
 
 def former_keys_page() -> str:
-    """Return the page of the keys of lightning-transformers, from the table of its hints."""
+    """Return the page of keys, methods and modules of lightning-transformers, from its tables."""
     lines = [
-        "# Former keys",
+        "# Former keys, methods and modules",
+        "",
+        "The names of lightning-transformers, and the present ones.",
+        "",
+        "## Keys",
         "",
         "Overrides of lightning-transformers and their present spelling. `*` is any value, the",
         "same on both sides; `(a|b)` is either. The first row that fits counts.",
@@ -211,7 +215,17 @@ def former_keys_page() -> str:
         replaced = hint.startswith("now ")
         present = f"`{hint[4:]}`" if replaced else escape(hint).replace("*", r"\*")
         lines.append(f"| `{former}` | {present} |")
+    for title, names in FORMER_NAMES.items():
+        lines += ["", f"## {title}", "", "| former | present |", "|---|---|"]
+        lines += [f"| `{former}` | {escape(present)} |" for former, present in names.items()]
     return "\n".join(lines) + "\n"
+
+
+FORMER_NAMES = {
+    "Methods of a task": predecessor.TASK_METHODS,
+    "Methods of a data module": predecessor.DATA_METHODS,
+    "Modules": predecessor.MODULES,
+}
 
 
 def api_page() -> str:
