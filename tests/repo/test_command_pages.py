@@ -22,6 +22,7 @@ ROWS = {
     "new-dataset NAME --base BASE": "new-dataset rows --base translation",
     "new-callback NAME": "new-callback watch",
     "add NAME --hook H --recipe R": "add mine --hook build_model --recipe weight_noise",
+    "add-shell PART...": "add-shell vscode",
     "rename NAME NEW": "rename mine yours",
     "remove NAME": "remove rows",
     "update [NAME]...": "update yours",
@@ -34,7 +35,7 @@ ROWS = {
     "check [NAME]": "check watch",
     "explain NAME": "",  # imports torch: tests/ltscaffold/commands/inspect/test_explain.py
     "runs [FOLDER]": "runs .",
-    "list bases`, `hooks`, `recipes`, `components": "list components",
+    "list bases`, `hooks`, `recipes`, `shell`, `components": "list components",
 }
 """The rows of the table in `docs/reference/commands.md`, each with a command that it describes."""
 

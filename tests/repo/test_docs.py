@@ -78,7 +78,8 @@ def test_stub_is_what_is_generated(project: Path) -> None:
 
 @pytest.mark.parametrize("kind", CATALOG_FOLDERS)
 def test_names_in_the_commands_exist(kind: str) -> None:
-    named = set(re.findall(rf"--{kind} (\w+)", README))
+    option = "add-shell" if kind == "shell" else f"--{kind}"
+    named = set(re.findall(rf"{option} (\w+)", README))
     assert named
     assert named <= set(CATALOG.names(kind))
 

@@ -17,6 +17,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
+from lightning_transformers.base.lazy import import_uncollected
 from lightning_transformers.base.run_folder import (
     CHECKPOINTS,
     CONFIG,
@@ -214,6 +215,7 @@ def _train_and_record(
     announce: Callable[[Manifest], None] | None,
     repeated: Manifest | None,
 ) -> dict[str, float]:
+    import_uncollected("lightning_transformers.core", "lightning_transformers.callbacks")
     from lightning_transformers.data.loading import SPLITS
     from lightning_transformers.runs.curve import Curve, CurveState
     from lightning_transformers.runs.failures import known_failure
