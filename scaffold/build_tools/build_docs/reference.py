@@ -23,8 +23,8 @@ from lightning_transformers.config.legacy import HINTS
 from lightning_transformers.config.schema.signatures import describe
 from ltscaffold.cli.app import app
 from ltscaffold.commands.create.new_component import NewComponent, plan_new_component
-from ltscaffold.commands.inspect.listing import hook_rows
-from ltscaffold.record.component_types import COMPONENT_TYPES, TASK
+from ltscaffold.commands.inspect.listing import hook_rows, rows
+from ltscaffold.record.component_types import CALLBACK, DATASET, TASK
 from ltscaffold.templating.catalog import Catalog
 from ltscaffold.writing.transaction import apply
 
@@ -39,6 +39,7 @@ def pages() -> dict[str, str]:
         "reference/bases.md": bases_page(),
         "reference/hooks.md": hooks_page(),
         "reference/recipes.md": recipes_page(),
+        "reference/shell.md": shell_page(),
         "reference/callbacks.md": callbacks_page(),
         "reference/api.md": api_page(),
         "reference/former-keys.md": former_keys_page(),
@@ -58,8 +59,8 @@ def command_page() -> str:
         context = command.context_class(command, info_name=name)
         usage = " ".join([name, *command.collect_usage_pieces(context)])
         lines += ["", f"## {name}", "", str(command.help).strip(), "", f"```text\n{usage}\n```"]
-        rows = [parameter_row(parameter, context) for parameter in command.params]
-        lines += ["", "| argument or option | meaning | default |", "|---|---|---|", *rows]
+        options = [parameter_row(each, context) for each in command.params]
+        lines += ["", "| argument or option | meaning | default |", "|---|---|---|", *options]
     return "\n".join(lines) + "\n"
 
 
@@ -117,14 +118,30 @@ def hooks_page() -> str:
         "The methods that `--hook NAME` generates as stubs, for `new-task`, `new-dataset`,",
         "`new-callback` and `add`. Any other method of the class can be overridden by hand.",
     ]
-    for name, component_type in COMPONENT_TYPES.items():
-        lines += ["", f"## Hooks of a {name}", ""]
-        lines += ["| hook | when | effect |", "|---|---|---|"]
-        with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder:
+        for component_type in (TASK, DATASET, CALLBACK):
+            lines += ["", f"## Hooks of a {component_type.name}", ""]
+            lines += ["| hook | when | effect |", "|---|---|---|"]
             for row in hook_rows(Path(folder), component_type.name):
-                lines.append(
-                    f"| `{row['name']}{row['signature']}` | {row['when']} | {row['summary']} |"
-                )
+                signature = f"{row['name']}{row['signature']}"
+                lines.append(f"| `{signature}` | {row['when']} | {row['summary']} |")
+    return "\n".join(lines) + "\n"
+
+
+def shell_page() -> str:
+    """Return the page of the parts of a project's shell."""
+    lines = [
+        "# Parts of the shell",
+        "",
+        "Files around the code of a project: `ltscaffold new-project PATH --with PART`, or",
+        "`ltscaffold add-shell PART`. They are updated and merged as every component.",
+        "",
+        "| part | files |",
+        "|---|---|",
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        for row in rows(Path(folder), "shell"):
+            lines.append(f"| `{row['name']}` | {row['summary']} |")
     return "\n".join(lines) + "\n"
 
 
