@@ -37,7 +37,7 @@ TAB = """
 COMP_WORDS=(ltscaffold new-task --base lang) COMP_CWORD=3
 _ltscaffold_completion ltscaffold lang --base
 """
-"""What bash does at a Tab."""
+"""The work of bash at a Tab."""
 
 
 def main() -> None:

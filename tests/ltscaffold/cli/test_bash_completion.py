@@ -32,7 +32,7 @@ def with_task(project: Path) -> Path:
 
 
 def completed(line: str, script: Path, folder: Path) -> str:
-    """Return what bash gives to the program for a line with tabs, in a terminal."""
+    """Return the words that bash gives to the program for a line with tabs, in a terminal."""
     child, terminal = pty.fork()
     if child == 0:
         os.chdir(folder)
