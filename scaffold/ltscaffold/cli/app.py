@@ -71,6 +71,10 @@ def main() -> None:
     # An exception ends child processes and rolls changes back; the default action does neither.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     try:
+        if {"--install-completion", "--show-completion"} & {*sys.argv}:
+            from ltscaffold.cli.bash_completion import use_static_script
+
+            use_static_script(app)
         app()
     except KeyboardInterrupt:
         typer.echo("interrupted", err=True)
