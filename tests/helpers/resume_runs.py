@@ -30,6 +30,8 @@ from lightning_transformers.task.nlp.masked_language_modeling import (
 from lightning_transformers.task.vision.image_classification import ImageClassificationDataModule
 from lightning_transformers.training import checkpoint_io
 from lightning_transformers.training.checkpoint import newest_checkpoint
+from lightning_transformers.training.checkpoint_io import BackgroundCheckpointIO
+from lightning_transformers.training.lightning_internals import replace_checkpoint_io
 from tests.helpers.images import PROCESSOR
 from tests.helpers.language_modeling import TINY, TOKENIZER, trainer
 from tests.helpers.rendered import task_class
@@ -120,6 +122,8 @@ class Case:
     """Manual optimization, with a step every second batch."""
     plateau: bool = False
     """The learning rate falls after each epoch without improvement."""
+    background: bool = False
+    """Write checkpoints in the background."""
     in_validation: bool = False
     """Send SIGTERM during the first validation after the given batch."""
 
@@ -302,6 +306,8 @@ def train(case: Case, folder: Path, kill_at: int | None, resume: bool) -> dict[s
         enable_checkpointing=True,
         **case.arguments,
     )
+    if case.background:
+        replace_checkpoint_io(run, BackgroundCheckpointIO())
     newest = newest_checkpoint(folder) if resume else None
     run.fit(task, data, ckpt_path=newest, weights_only=True)
     return {

@@ -24,6 +24,8 @@ METRICS = "metrics.csv"
 PREDICTIONS = "predictions.parquet"
 REPORT = "report.html"
 PICTURES = "report_pictures"
+SENT = "sent-"
+"""Start of the name of a record of the rows that a logger has got."""
 PROBABILITY = "probability_"
 """Start of the name of a column with the probability of a class."""
 STACK = (
@@ -111,7 +113,8 @@ def archive_former_run(folder: Path, start: str | None = None) -> None:
     tables = [*archived(folder / METRICS), folder / METRICS]
     manifests = [*archived(folder / MANIFEST), folder / MANIFEST]
     checkpoints = sorted((folder / CHECKPOINTS).glob("*"))
-    found = [path for path in (*tables, *manifests, *checkpoints) if path.exists()]
+    sent = sorted(folder.glob(f"{SENT}*"))
+    found = [path for path in (*tables, *manifests, *checkpoints, *sent) if path.exists()]
     if not found:
         return
     former = free_name(folder / "former")

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Mapping
 from functools import cached_property, partial
 from typing import Annotated, Any, ClassVar
+from uuid import uuid4
 
 from datasets import Dataset, DatasetDict, IterableDataset
 from pydantic import Field, PositiveInt
@@ -377,9 +378,11 @@ class TransformerDataModule(RawInputs):
         others = self.trainer is not None and self.trainer.local_rank > 0
         workers = self.preprocessing_num_workers  # part of the key: each processes its own shard
         made_with = {**arguments, "rows_at_once": rows_at_once, "num_proc": workers}
-        name = fingerprint(rows, function, made_with, TransformerDataModule)
         # Predictions on single inputs would fill the cache with entries that are never read.
-        in_memory = not rows.cache_files and split != "predict"
+        is_input = not rows.cache_files and split == "predict"
+        made_of = (rows, function, made_with, TransformerDataModule)
+        name = uuid4().hex if is_input else fingerprint(*made_of)
+        in_memory = not rows.cache_files and not is_input
         try:
             return rows.map(
                 function,

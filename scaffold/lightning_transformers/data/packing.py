@@ -1,14 +1,17 @@
 """Tokenization and packing into blocks, on Arrow buffers."""
 
-import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
 from lightning_transformers.data.collators import IGNORE_INDEX
+
+CHARACTERS = 1_000_000
+"""Characters to tokenize at once: the tokenizer takes about a hundred bytes for each token."""
 
 
 def tokenize_and_pack(
@@ -38,7 +41,7 @@ def tokenize_and_pack(
         A table with the column `input_ids`, a list of int32 per block, with `stride` also `labels`.
     """
     rows = text_tokens(table, tokenizer, text_column, append_eos)
-    tokens = pa.array(itertools.chain.from_iterable(rows), type=pa.int32())
+    tokens = pa.array(np.concatenate([np.empty(0, np.int32), *rows]))
     if stride is not None:
         return sliding_windows(tokens, block_size, stride)
     return pa.table({"input_ids": pack(tokens, block_size)})
@@ -46,8 +49,8 @@ def tokenize_and_pack(
 
 def text_tokens(
     table: pa.Table, tokenizer: PreTrainedTokenizerBase, text_column: str, append_eos: bool
-) -> Iterator[list[int]]:
-    """Yield the token ids of each non-empty row, without special tokens.
+) -> Iterator[NDArray[np.int32]]:
+    """Yield the token ids of each non-empty row, (tokens,), without special tokens.
 
     Args:
         table: rows with a column of texts.
@@ -57,7 +60,23 @@ def text_tokens(
     """
     texts = [text for text in table[text_column].to_pylist() if text]
     end = [tokenizer.eos_token_id] if append_eos and tokenizer.eos_token_id is not None else []
-    return ([*ids, *end] for ids in token_ids(tokenizer, texts))
+    for part in parts_of(texts):
+        for ids in token_ids(tokenizer, part):
+            yield np.array([*ids, *end], np.int32)
+
+
+def parts_of(texts: Iterable[str]) -> Iterator[list[str]]:
+    """Yield the texts in lists of about `CHARACTERS` characters."""
+    part: list[str] = []
+    size = 0
+    for text in texts:
+        part.append(text)
+        size += len(text)
+        if size >= CHARACTERS:
+            yield part
+            part, size = [], 0
+    if part:
+        yield part
 
 
 def pack(tokens: pa.Array, block_size: int) -> pa.ListArray:

@@ -21,8 +21,9 @@ INSTALLED = {"site-packages", "dist-packages"}
 def module_sources(*modules: str) -> dict[str, str]:
     """Return the source of first-party modules and of all that they import, by module name.
 
-    First-party are the runtime and modules that are not installed. Imports anywhere in a module
-    count, also those of interactive code. No module is imported.
+    First-party are the runtime, which is one entry with all of its modules, and modules that are
+    not installed. Imports anywhere in a module count, also those of interactive code. No module is
+    imported.
 
     Args:
         modules: import names; those without a file, and of installed packages, are skipped.
@@ -32,7 +33,9 @@ def module_sources(*modules: str) -> dict[str, str]:
     seen = set(waiting)
     while waiting:
         name = waiting.pop()
-        if file := first_party_file(name):
+        if name.partition(".")[0] == RUNTIME:
+            texts[RUNTIME] = runtime_source()
+        elif file := first_party_file(name):
             texts[name] = file.read_text(encoding="utf-8", errors="replace")
             found = {*imports_in(texts[name], package_of(name, file))} - seen
             waiting |= found
@@ -50,6 +53,14 @@ def package_versions(*modules: str) -> dict[str, list[Any]]:
     """
     packages = {name.partition(".")[0] for name in modules} - sys.stdlib_module_names
     return {name: release_of(name) for name in sorted(packages) if not is_first_party(name)}
+
+
+@cache
+def runtime_source() -> str:
+    """Return the source of all modules of the runtime, each with its path."""
+    place = Path(__file__).parents[1]
+    files = sorted(place.rglob("*.py"))
+    return "\n".join(f"{file.relative_to(place)}\n{file.read_text('utf-8')}" for file in files)
 
 
 distributions = cache(metadata.packages_distributions)
@@ -101,8 +112,6 @@ def modules_of_globals(module: str) -> Iterator[str]:
 
 def first_party_file(module: str) -> Path | None:
     """Return the file of a first-party module, or None for other modules or without a file."""
-    if module.startswith(f"{RUNTIME}."):
-        return _runtime_file(module)
     if module == "__main__":
         origin = getattr(sys.modules[module], "__file__", None)
     elif is_first_party(module.partition(".")[0]):
@@ -112,14 +121,6 @@ def first_party_file(module: str) -> Path | None:
         return None
     file = Path(origin or "")
     return file if file.suffix == ".py" and file.is_file() else None
-
-
-@cache
-def _runtime_file(module: str) -> Path | None:
-    """Return the file of a module of the runtime, which is not moved while it runs, or None."""
-    place = Path(__file__).parents[1].joinpath(*module.split(".")[1:])
-    files = (place / "__init__.py", place.with_name(f"{place.name}.py"))
-    return next((file for file in files if file.is_file()), None)
 
 
 def package_of(module: str, file: Path) -> str:

@@ -4,8 +4,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from seqeval.metrics.sequence_labeling import get_entities
-
 from lightning_transformers.base.run_folder import PROBABILITY
 from lightning_transformers.reports.charts import calibration, confusion_matrix, scatter
 from lightning_transformers.reports.parts import (
@@ -161,6 +159,8 @@ def tags(found: Evaluation, examples: "Examples") -> Section:
     head: tuple[str, ...] = ("tag", "words", *CLASS_HEAD[2:])
     parts_of: Callable[[list[str]], Iterable[Any]] = enumerated_tags
     if has_entities:
+        from seqeval.metrics.sequence_labeling import get_entities  # imports scikit-learn
+
         head, parts_of = ("entity", "entities", *CLASS_HEAD[2:]), get_entities
     scored = class_scores(map(parts_of, labels), map(parts_of, predictions))
     facts = {"sentences": len(labels), "sentences without error": fraction(s == 1 for s in scores)}

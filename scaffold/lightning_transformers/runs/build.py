@@ -154,6 +154,8 @@ def build_trainer(
     from pytorch_lightning.callbacks import Checkpoint, ModelSummary, ProgressBar
 
     from lightning_transformers.callbacks import ParameterTable
+    from lightning_transformers.training.checkpoint_io import BackgroundCheckpointIO
+    from lightning_transformers.training.lightning_internals import replace_checkpoint_io
 
     metrics: Any = model and model.metrics["val"]
     chosen = callbacks_with_modes(config, metrics.by_logged_name() if metrics else {})
@@ -173,6 +175,8 @@ def build_trainer(
         logger=built or False,
         enable_checkpointing=config.trainer.get("enable_checkpointing", saves),
     )
+    if config.training.get("async_checkpoints"):  # older configs lack it
+        replace_checkpoint_io(trainer, BackgroundCheckpointIO())
     use_available(trainer.num_devices)
     watch_ranks(trainer.num_devices)
     return trainer

@@ -17,7 +17,6 @@ from pytorch_lightning.loggers import CSVLogger, Logger, TensorBoardLogger
 from lightning_transformers.base.atomic import write_atomically
 from lightning_transformers.base.run_folder import METRICS
 from lightning_transformers.base.types import Checkpoint
-from lightning_transformers.runs.results.kept_rows import kept_values, skip
 from lightning_transformers.training.lightning_internals import logging_step, unlogged_row
 
 IDS = ("run_id", "id", "version")
@@ -127,7 +126,7 @@ class Curve:
     def restore(self, loggers: Iterable[Logger], recent: RecentRows) -> None:
         """Drop the rows that the resumed run repeats, and log those of the checkpoint.
 
-        A logger that cannot drop rows gets only values that it lacks, see `kept_values`.
+        A logger that cannot drop rows gets only values that it lacks, see `send_once`.
 
         Args:
             loggers: the loggers of the trainer.
@@ -136,8 +135,6 @@ class Curve:
         for logger in (*loggers, recent):
             if isinstance(logger, CSVLogger):
                 restore_table(logger, self.first)
-            elif kept := kept_values(logger, self.first):
-                skip(logger, kept)
             for step, row in self.rows:
                 logger.log_metrics({**row}, step=step)
             logger.save()

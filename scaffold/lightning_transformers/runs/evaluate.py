@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
 
+from lightning_transformers.base.lazy import import_uncollected
 from lightning_transformers.base.run_log import log_failure
 from lightning_transformers.config.checks import check_config, check_inputs
 from lightning_transformers.config.provenance import changed_settings
@@ -66,6 +67,7 @@ def evaluate_from_config(config: DictConfig) -> dict[str, float]:
     """
     check_config(config)
     check_inputs(config)
+    import_uncollected("lightning_transformers.core")
     # These import torch.
     from lightning_transformers.data.loading import SPLITS
     from lightning_transformers.runs.failures import known_failures

@@ -10,6 +10,7 @@ from hydra.utils import to_absolute_path
 from omegaconf import DictConfig
 
 from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.base.lazy import import_uncollected
 from lightning_transformers.base.run_log import log_failure
 from lightning_transformers.config.checks import check_config
 from lightning_transformers.runs.build import restore
@@ -174,6 +175,7 @@ def export_from_config(config: DictConfig) -> Path:
     # The config of an older project lacks these keys.
     adapter, onnx = config.get("export_adapter", False), config.get("export_onnx", False)
     require_packages(adapter, onnx)
+    import_uncollected("lightning_transformers.core")
     model, data = restore(config, quantized=False)
     export(
         model,

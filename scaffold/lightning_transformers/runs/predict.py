@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.hyperparameters import to_plain
 from lightning_transformers.base.instantiation import instantiate
+from lightning_transformers.base.lazy import import_uncollected
 from lightning_transformers.base.run_log import log_failure
 from lightning_transformers.config.checks import check_config, check_inputs
 from lightning_transformers.config.launcher import watch_ranks
@@ -57,8 +58,8 @@ def predict(
             is one input. By default the rows of the data's `predict_file`.
 
     Returns:
-        A prediction for each input, or `{"error": reason}` if it cannot have one; `docs/tasks.md`
-        shows those of each task.
+        A prediction for each input, or `{"error": reason}` if it cannot have one; "Tasks" in
+        the documentation shows those of each task.
 
     Raises:
         ConfigurationError: without inputs and without a `predict_file`, or if no input can have a
@@ -108,6 +109,7 @@ def predict_from_config(config: DictConfig) -> list[Any]:
     if output_file := config.get("output_file"):
         check_output(output_file, config)
     check_inputs(config, ["predict"] if config.x is None else ())
+    import_uncollected("lightning_transformers.core")
     from datasets import disable_progress_bars  # imports pandas, as others do torch
 
     from lightning_transformers.runs.failures import known_failures  # imports torch

@@ -17,6 +17,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
+from lightning_transformers.base.lazy import import_uncollected
 from lightning_transformers.base.run_folder import (
     CHECKPOINTS,
     CONFIG,
@@ -214,12 +215,14 @@ def _train_and_record(
     announce: Callable[[Manifest], None] | None,
     repeated: Manifest | None,
 ) -> dict[str, float]:
+    import_uncollected("lightning_transformers.core", "lightning_transformers.callbacks")
     from lightning_transformers.data.loading import SPLITS
     from lightning_transformers.runs.curve import Curve, CurveState
     from lightning_transformers.runs.failures import known_failure
     from lightning_transformers.runs.manifest.record import Recorder  # imports torch
     from lightning_transformers.runs.results.recorder import ROWS_IN_TRAINING, PredictionRecorder
     from lightning_transformers.runs.results.report import report_run
+    from lightning_transformers.runs.results.sent_values import send_once
     from lightning_transformers.training.trainer_fields import fields
 
     log_detail("start: %s (process %d on %s)", shlex.join(sys.argv), os.getpid(), gethostname())
@@ -251,6 +254,8 @@ def _train_and_record(
     try:
         if trainer.is_global_zero:
             record_config(config, checkpoint, resumes=resumed is not None)
+            if not is_dry_run:
+                send_once(dict(zip(config.logger, trainer.loggers, strict=False)), folder)
             if curve:
                 curve.restore(trainer.loggers, kept.recent)
         metrics = train(

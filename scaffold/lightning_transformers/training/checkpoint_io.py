@@ -1,10 +1,13 @@
-"""Safe, atomic writing of checkpoints."""
+"""Safe, atomic writing of checkpoints, also in the background."""
 
+import copy
 import os
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import torch
 from lightning_fabric.plugins import TorchCheckpointIO
@@ -30,12 +33,22 @@ TRAINING_STATE = {
 """Keys of a checkpoint that evaluation and prediction do not read."""
 
 
+SMALL = 8192
+"""Elements of a tensor up to which its values are compared, not its memory and version."""
+
+
 class SafeCheckpointIO(TorchCheckpointIO):
     """Writes checkpoints atomically, after loading them once.
 
     The trial load uses `weights_only=True`, the default of `torch.load`, so that unsafe content
-    fails on saving rather than on resuming.
+    fails on saving rather than on resuming. A checkpoint with the content of the one before, as
+    `last.ckpt` after a new best, is a hard link to that file where the file system allows it.
     """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._written: tuple[object, Path, tuple[int, ...]] | None = None
+        """Identity of the content, path and state of the newest file."""
 
     def save_checkpoint(
         self, checkpoint: Checkpoint, path: str | Path, storage_options: object = None
@@ -49,14 +62,149 @@ class SafeCheckpointIO(TorchCheckpointIO):
             require_loadable(checkpoint)
             super().save_checkpoint(checkpoint, path, storage_options)
             return
+        self._store(checkpoint, Path(path), identity_of(checkpoint))
+
+    def _store(self, checkpoint: Checkpoint, path: Path, identity: object) -> None:
+        if self._written is None or self._written[0] != identity or not self._link(path):
+            self._write(checkpoint, path)
+            self._written = identity, path, state_of(path)
+        log_detail("saved %s at step %d", os.path.relpath(path), checkpoint["global_step"])
+
+    def _link(self, path: Path) -> bool:
+        """Let a path have the newest file; return whether that was possible."""
+        _, newest, state = self._written or (None, path, ())
         try:
-            write_checkpoint(checkpoint, Path(path))
+            if state_of(newest) != state:  # replaced meanwhile
+                return False
+            if newest != path:
+                with write_atomically(path) as beside:
+                    os.link(newest, beside)
+        except OSError:  # a file system without hard links
+            return False
+        return True
+
+    def _write(self, checkpoint: Checkpoint, path: Path) -> None:
+        try:
+            write_checkpoint(checkpoint, path)
         except Exception as error:  # of the disk, of pickle, or of code that it calls
             if line := disk_full(error, os.path.relpath(path)):
                 raise ConfigurationError(line) from error
             require_loadable(checkpoint, error)
             raise
-        log_detail("saved %s at step %d", os.path.relpath(path), checkpoint["global_step"])
+
+
+class BackgroundCheckpointIO(SafeCheckpointIO):
+    """Writes checkpoints in a thread, from a copy of their tensors in host memory.
+
+    A save waits for the one before, and raises its error; the end of the fit waits, too.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._thread: ThreadPoolExecutor | None = None
+        self._jobs: list[Future[None]] = []
+        self._copy: Checkpoint = {}
+        self._copied: object = None
+        """Identity of the content of the copy."""
+        self._buffers: dict[object, Tensor] = {}
+
+    def save_checkpoint(
+        self, checkpoint: Checkpoint, path: str | Path, storage_options: object = None
+    ) -> None:
+        """Copy a checkpoint, and write it in the background.
+
+        Raises:
+            ConfigurationError: if the former one could not be loaded safely, or the disk is full.
+        """
+        identity = identity_of(checkpoint)
+        if identity != self._copied:
+            self.wait()
+            former, self._buffers = self._buffers, {}
+            self._copy = copied(checkpoint, former, self._buffers)
+            self._copied = identity
+        if "://" in str(path):
+            self._submit(super().save_checkpoint, self._copy, path, storage_options)
+        else:
+            self._submit(self._store, self._copy, Path(path), identity)
+
+    def load_checkpoint(self, *arguments: Any, **keywords: Any) -> Checkpoint:
+        """Load a checkpoint, as soon as all are written."""
+        self.wait()
+        content: Checkpoint = super().load_checkpoint(*arguments, **keywords)
+        return content
+
+    def remove_checkpoint(self, path: str | Path) -> None:
+        """Remove a checkpoint, after those that are being written."""
+        self._submit(super().remove_checkpoint, path)
+
+    def teardown(self) -> None:
+        """Wait until all is written, and end the thread; raises what `save_checkpoint` does."""
+        if self._thread:
+            self._thread.shutdown()
+        self._thread, self._copied, self._copy, self._buffers = None, None, {}, {}
+        self.wait()
+
+    def wait(self) -> None:
+        """Wait until all is written; raises what `save_checkpoint` does."""
+        jobs, self._jobs = self._jobs, []
+        for job in jobs:
+            job.result()
+
+    def _submit(self, function: Callable[..., None], *arguments: object) -> None:
+        self._thread = self._thread or ThreadPoolExecutor(max_workers=1)
+        self._jobs.append(self._thread.submit(function, *arguments))
+
+
+def copied(value: Any, former: dict[object, Tensor], buffers: dict[object, Tensor]) -> Any:
+    """Return a copy of the content of a checkpoint, with its tensors in host memory.
+
+    Args:
+        value: a dict, list, tuple, tensor (any shape) or other value, which is not copied.
+        former: memory of the copy before, which is taken where the same tensor is copied again.
+        buffers: gets the memory of this copy; tensors that share memory share it again.
+    """
+    if isinstance(value, Tensor):
+        key = (value.data_ptr(), value.shape, value.stride(), value.dtype)
+        if key not in buffers:
+            memory = former.get(key)
+            buffers[key] = torch.empty_like(value, device="cpu") if memory is None else memory
+            buffers[key].copy_(value.detach())
+        return buffers[key]
+    if isinstance(value, dict):
+        result = copy.copy(value)  # a state dict has metadata as an attribute
+        result.update({key: copied(part, former, buffers) for key, part in value.items()})
+        return result
+    if type(value) in (list, tuple):
+        return type(value)(copied(part, former, buffers) for part in value)
+    return value
+
+
+def identity_of(value: Any) -> object:
+    """Return a key of the content of a checkpoint, equal only for equal content.
+
+    Large tensors are not read: an equal version of the same memory counts as equal. Between two
+    saves with equal progress, random states and small tensors, nothing changes them.
+
+    Args:
+        value: any value; one of another type than those of plain data is unlike all others.
+    """
+    if type(value) in (Tensor, Parameter) and not value.is_inference():
+        about = (type(value), value.dtype, value.shape)
+        if value.numel() > SMALL:
+            return (*about, value.data_ptr(), value.stride(), value._version)
+        return (*about, value.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes())
+    if isinstance(value, dict):
+        return (type(value), [(key, identity_of(part)) for key, part in value.items()])
+    if isinstance(value, list | tuple):
+        return (type(value), [identity_of(part) for part in value])
+    plain = value is None or isinstance(value, str | int | float | bytes)
+    return (type(value), value) if plain else object()
+
+
+def state_of(file: Path) -> tuple[int, ...]:
+    """Return the inode, the size and the time of change of a file."""
+    found = file.stat()
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def write_checkpoint(checkpoint: Checkpoint, target: Path) -> None:

@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Literal
 
-from pydantic import NonNegativeFloat, NonNegativeInt
+from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt
 from pytorch_lightning import Trainer
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import ReduceLROnPlateau
+from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
 
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.types import Settings
@@ -88,6 +89,34 @@ def schedule_arguments(
         rounded = math.ceil if formulas >= 2 else round
         arguments["num_warmup_steps"] = rounded(warmup * whole)
     return arguments
+
+
+def linear_schedule_with_warmup(
+    optimizer: Optimizer,
+    num_warmup_steps: NonNegativeInt | NonNegativeFloat,
+    num_training_steps: Literal[-1] | PositiveInt,
+) -> LambdaLR:
+    """Return the schedule of `transformers.get_linear_schedule_with_warmup`.
+
+    The module of transformers also imports peft and bitsandbytes, which takes a second.
+
+    Args:
+        optimizer: the optimizer.
+        num_warmup_steps: steps in which the learning rate rises from 0.
+        num_training_steps: the step at which it is 0 again.
+
+    In a config, both may be what `schedule_arguments` takes.
+    """
+    # A partial function, as in transformers: its state is part of checkpoints.
+    factor = partial(warmup_and_decay, warmup=num_warmup_steps, steps=num_training_steps)
+    return LambdaLR(optimizer, factor)
+
+
+def warmup_and_decay(step: int, *, warmup: float, steps: int) -> float:
+    """Return the factor of the learning rate at a step: linear from 0 to 1, then to 0."""
+    if step < warmup:
+        return step / max(1, warmup)
+    return max(0.0, (steps - step) / max(1, steps - warmup))
 
 
 class ReduceOnPlateau(ReduceLROnPlateau):

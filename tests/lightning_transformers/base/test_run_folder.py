@@ -18,6 +18,7 @@ from pytorch_lightning.loggers import CSVLogger
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.run_folder import (
     REQUIRED_KEYS,
+    SENT,
     archive,
     archive_former_run,
     archived,
@@ -106,7 +107,9 @@ def test_a_run_that_begins_leaves_what_a_former_one_has_recorded(
         expected[former] = own
     holders = {path.parent.name for path in run.rglob("checkpoints")}
     assert holders == {"former", "former-2", "run"}
+    (run / f"{SENT}wandb.jsonl").touch()
     archive_former_run(run)
+    assert (run / "former-3" / f"{SENT}wandb.jsonl").is_file()
     for former, own in expected.items():
         assert logged(run / former, finished_run(run / former)["metrics"]) == own
     assert OmegaConf.load(run / "former-2/config.yaml").training.seed == 3

@@ -205,6 +205,13 @@ def test_all_that_a_module_imports_counts(tmp_path: Path, monkeypatch: pytest.Mo
     assert name_of(function=function) != before
 
 
+def test_runtime_is_one_part_with_all_of_its_modules() -> None:
+    found = module_sources("lightning_transformers.data.packing")
+    assert list(found) == ["lightning_transformers"]
+    assert "\ndef tokenize_and_pack(" in found["lightning_transformers"]
+    assert "\ndef first_party_file(" in found["lightning_transformers"]
+
+
 CLEANERS = """
 from transformers import TokenizersBackend
 def clean(text):

@@ -1,12 +1,14 @@
 """Packing keeps all tokens in order, in blocks of the requested size."""
 
 import pyarrow as pa
+import pytest
 import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from lightning_transformers.data import packing
 from lightning_transformers.data.collators import CausalCollator, PaddingCollator
-from lightning_transformers.data.packing import pack, tokenize_and_pack
+from lightning_transformers.data.packing import pack, text_tokens, tokenize_and_pack
 from tests.helpers.language_modeling import TOKENIZER
 
 tokens = st.lists(st.integers(0, 2**31 - 1), max_size=200)
@@ -65,3 +67,15 @@ def test_padding_to_a_length_pads_labels_of_tokens_and_no_other_labels() -> None
     assert collate([tokens])["labels"].tolist() == [[1, 2, -100, -100]]
     assert collate([{**tokens, "labels": [0.0, 1.0, 1.0]}])["labels"].tolist() == [[0.0, 1.0, 1.0]]
     assert collate([{**tokens, "labels": 1}])["labels"].tolist() == [1]
+
+
+def test_few_texts_are_tokenized_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = pa.table({"text": ["one text", "", "another one", "a third", "b"]})
+    whole = [ids.tolist() for ids in text_tokens(table, TOKENIZER, "text", True)]
+    calls: list[list[str]] = []
+    of = packing.token_ids
+    monkeypatch.setattr(packing, "token_ids", lambda t, texts: calls.append(texts) or of(t, texts))
+    monkeypatch.setattr(packing, "CHARACTERS", 15)
+    parts = [ids.tolist() for ids in text_tokens(table, TOKENIZER, "text", True)]
+    assert parts == whole
+    assert calls == [["one text", "another one"], ["a third", "b"]]

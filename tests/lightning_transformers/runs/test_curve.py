@@ -7,7 +7,9 @@ import csv
 import os
 import shutil
 import signal
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,7 +20,7 @@ from pytorch_lightning.loggers import MLFlowLogger
 
 from lightning_transformers.base.run_folder import read_manifest
 from lightning_transformers.config.compose import compose
-from lightning_transformers.runs.results.kept_rows import mlflow_points
+from lightning_transformers.runs.results.wandb_rows import wandb_rows
 from lightning_transformers.runs.train import train_from_config
 from tests.helpers.resume_runs import in_child
 from tests.helpers.tree import tree
@@ -159,32 +161,53 @@ def test_a_run_is_extended_within_the_epoch_that_max_steps_has_cut(tmp_path: Pat
     ][-2:]
 
 
-def points(folder: Path, store: str) -> dict[str, list[tuple[int, float]]]:
-    """Return the points of each curve of the one run in MLflow's store."""
+def mlflow_curves(folder: Path) -> dict[str, list[tuple[int, float]]]:
+    """Return the points of each curve of the one run in MLflow's store, by name."""
     ids = read_manifest(folder / "manifest.yaml")["loggers"]
-    logger = MLFlowLogger(tracking_uri=store, run_id=str(ids["mlflow"]))
-    assert len(logger.experiment.search_runs(["1"])) == 1
+    logger = MLFlowLogger(tracking_uri=f"sqlite:///{folder}/store.db", run_id=str(ids["mlflow"]))
+    client = logger.experiment
+    (run,) = client.search_runs(["1"])
+    return {
+        name: sorted((at.step, at.value) for at in client.get_metric_history(run.info.run_id, name))
+        for name in run.data.metrics
+    }
+
+
+def wandb_curves(folder: Path) -> dict[str, list[tuple[int, float]]]:
+    """Return the points of each curve in W&B's files of a run, by name."""
+    (run_id,) = read_manifest(folder / "manifest.yaml")["loggers"].values()
+    run = SimpleNamespace(offline=True, id=run_id, dir=str(folder / "wandb/any/files"))
     curves: dict[str, list[tuple[int, float]]] = {}
-    for step, name, value in mlflow_points(logger):
-        curves.setdefault(name, []).append((step, value))
+    for step, metrics in wandb_rows(run):  # type: ignore[arg-type]
+        for name, value in metrics.items():
+            curves.setdefault(name, []).append((step, value))
     return {name: sorted(curve) for name, curve in curves.items()}
 
 
-@pytest.mark.slow  # it needs the packages of the extra `loggers`
-def test_a_killed_run_is_one_curve_in_mlflow(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.slow  # they need the packages of the extra `loggers`
+@pytest.mark.parametrize(
+    ("logger", "curves_of"),
+    [
+        (
+            ["mlflow", "logger.mlflow.tracking_uri='sqlite:///${training.run_dir}/store.db'"],
+            mlflow_curves,
+        ),
+        (["wandb", "logger.wandb.offline=true"], wandb_curves),
+    ],
+    ids=["mlflow", "wandb"],
+)
+def test_a_killed_run_is_one_curve_where_rows_cannot_be_dropped(
+    logger: list[str], curves_of: Callable[[Path], dict[str, Any]], tmp_path: Path
 ) -> None:
-    """It is the curve of an uninterrupted run, although MLflow cannot drop rows."""
-    pytest.importorskip("mlflow")
+    pytest.importorskip(logger[0])
     found = []
     kill = interrupted("on_train_batch_start", 8, signal.SIGKILL)
     for name, parts in {"whole": [[]], "killed": [kill, ["resume=auto"]]}.items():
-        folder, store = tmp_path / name / "run", f"sqlite:///{tmp_path / name}/store.db"
+        folder = tmp_path / name / "run"
         folder.mkdir(parents=True)
-        monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
         for overrides in parts:
-            ended = train(folder, "logger=mlflow", *overrides)
+            ended = train(folder, f"logger={logger[0]}", *logger[1:], *overrides)
             assert ended == (-signal.SIGKILL if overrides == kill else 0)
-        found.append(points(folder, store))
+        found.append(curves_of(folder))
     assert found[0] == found[1]
     assert len(found[0]["train/loss"]) == 12

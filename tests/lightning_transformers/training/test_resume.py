@@ -49,6 +49,12 @@ CASES = {
     "end of an epoch of a stream": (Case("streaming", at="epoch", **OWN), 17),
     "end of an epoch, max_steps": (Case("packed", at="epoch", by_steps=True, **OWN), 17),
     "in the write": (Case("packed", in_write=True), 8),
+    "in the write, in the background": (Case("packed", in_write=True, background=True), 8),
+    "in the background, mid-step": (
+        Case("packed", accumulate=3, recipes=RECIPES, background=True),
+        21,
+    ),
+    "SIGTERM, in the background": (Case("packed", told=True, background=True), 8),
 }
 
 
@@ -63,7 +69,7 @@ SAMPLE = {
     "manual optimization, mid-step",
     "schedule by a metric, last validation of an epoch",
     "end of an epoch of a stream",
-    "in the write",
+    "in the write, in the background",
 }
 
 

@@ -4,10 +4,16 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 from pytorch_lightning import Trainer
+from transformers import get_linear_schedule_with_warmup
 
 from lightning_transformers.base.errors import ConfigurationError
-from lightning_transformers.training.schedules import check_validation_interval, schedule_arguments
+from lightning_transformers.training.schedules import (
+    check_validation_interval,
+    linear_schedule_with_warmup,
+    schedule_arguments,
+)
 from tests.helpers.tiny import QUIET
 
 
@@ -56,3 +62,18 @@ def test_a_validation_interval_beyond_the_epoch_is_one_line(
     line = r"^trainer\.val_check_interval=6 exceeds the 5 batches of an epoch: set at most 5, or "
     with pytest.raises(ConfigurationError, match=line):
         check_validation_interval(trainer)
+
+
+@pytest.mark.parametrize("warmup", [0, 1, 3, 7])
+def test_linear_schedule_is_that_of_transformers(warmup: int) -> None:
+    """Equal to the bit, and so is the state: a checkpoint of one resumes with the other."""
+    runs = []
+    for build in (linear_schedule_with_warmup, get_linear_schedule_with_warmup):
+        optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.3)
+        schedule = build(optimizer, warmup, 7)
+        runs.append([schedule.state_dict()])
+        for _ in range(9):
+            optimizer.step()
+            schedule.step()
+            runs[-1].append(schedule.state_dict())
+    assert runs[0] == runs[1]

@@ -60,6 +60,8 @@ class Training:
     """Whether to evaluate the best checkpoint on the test or validation set."""
     nan_patience: Annotated[int, Field(ge=0)] | None = 3
     """Steps in a row without a finite loss after which a run ends; null or 0: never."""
+    async_checkpoints: bool = False
+    """Whether training continues while checkpoints are written, from a copy in memory."""
     keep_state: bool | Literal["auto"] = "auto"
     """Whether a run that has ended keeps the state from which it is extended; auto: not in a
     multirun."""

@@ -14,14 +14,12 @@ from omegaconf import DictConfig
 
 from lightning_transformers.base.errors import first_line
 from lightning_transformers.data.summary import summary
-from lightning_transformers.reports.parts import Thumbnail
-from lightning_transformers.reports.run_files import RunFiles
-from lightning_transformers.reports.run_report import write_report
-from lightning_transformers.reports.sections import Thumbnails
-from lightning_transformers.task.vision.image_classification.reading import read_image
 
 if TYPE_CHECKING:
     from lightning_transformers.core import TransformerDataModule
+    from lightning_transformers.reports.parts import Thumbnail
+    from lightning_transformers.reports.run_files import RunFiles
+    from lightning_transformers.reports.sections import Thumbnails
 
 SIZE = 96
 """Longer side of a thumbnail, in pixels."""
@@ -43,6 +41,10 @@ def report_run(
         metrics: the last values.
         environment: stands in for the manifest that an evaluation does not have.
     """
+    # The first step of a training does not wait for these.
+    from lightning_transformers.reports.run_files import RunFiles
+    from lightning_transformers.reports.run_report import write_report
+
     run = RunFiles(Path(config.training.run_dir), environment or {})
     try:
         pictured = thumbnails(data, run) if hasattr(data, "image_column") else None
@@ -62,6 +64,9 @@ def thumbnails(data: TransformerDataModule, run: RunFiles) -> Thumbnails | None:
     Returns:
         None without evaluated rows, or for a stream.
     """
+    from lightning_transformers.reports.parts import Thumbnail
+    from lightning_transformers.task.vision.image_classification.reading import read_image
+
     found = run.evaluation
     rows = data.select_samples(data.raw_dataset).get(found.about["split"]) if found else None
     if not isinstance(rows, Dataset):

@@ -1,5 +1,6 @@
 """Packing keeps all tokens and fills rows; packed documents give the logits of each alone."""
 
+import tracemalloc
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -337,3 +338,15 @@ def test_an_implementation_that_the_model_does_not_have_is_refused() -> None:
             caught.value
         )
         assert "omit the key to use 'sdpa'" in str(caught.value)
+
+
+def test_packing_takes_little_more_memory_than_its_result() -> None:
+    length, documents = 1000, 2000
+    values = pa.array(np.zeros(length * documents, np.int32))
+    starts = pa.array(np.arange(0, length * (documents + 1), length, np.int32))
+    rows = pa.table({"input_ids": pa.ListArray.from_arrays(starts, values)})
+    tracemalloc.start()
+    pack_documents(rows, block_size=4 * length, pack=True)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1.5 * values.nbytes

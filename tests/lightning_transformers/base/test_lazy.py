@@ -1,0 +1,37 @@
+"""Imports without the garbage collector."""
+
+import gc
+from pathlib import Path
+
+import pytest
+
+from lightning_transformers.base.lazy import import_uncollected
+
+
+@pytest.fixture
+def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (tmp_path / "collector_state.py").write_text("import gc\nwas_on = gc.isenabled()\n")
+    (tmp_path / "collector_fails.py").write_text("raise ValueError('a mistake')\n")
+    return tmp_path
+
+
+def test_collector_is_off_during_the_import_only(modules: Path) -> None:
+    before = gc.get_freeze_count()
+    try:
+        import_uncollected("collector_state")
+        import collector_state  # type: ignore[import-not-found]
+
+        frozen = gc.get_freeze_count()
+        import_uncollected("collector_state")
+        assert gc.get_freeze_count() == frozen > before
+    finally:
+        gc.unfreeze()
+    assert not collector_state.was_on
+    assert gc.isenabled()
+
+
+def test_collector_is_on_after_an_error(modules: Path) -> None:
+    with pytest.raises(ValueError, match="a mistake"):
+        import_uncollected("collector_fails")
+    assert gc.isenabled()
