@@ -21,9 +21,9 @@ WAYS = {
     "ours, in the background": "background",
 }
 TEXT = """
-Weights and both averages of Adam of 53 million parameters, 636 MB. Seconds until training goes on,
-the median of three saves after a first one; a step changes the weights before each. *Best and last*
-are both saved whenever the validation improves.
+Weights and both averages of Adam of 53 million parameters, 636 MB. Seconds until training
+continues, the median of three saves after a first one; a step changes the weights before each.
+*Best and last* are both saved whenever the validation improves.
 """
 
 
