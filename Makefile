@@ -6,7 +6,7 @@ DEMO := demo/my-project
 # The default build of torch includes gigabytes for GPUs; set TORCH=... to choose another.
 TORCH ?= $(if $(shell command -v nvidia-smi),torch,torch==2.13.0)
 
-.PHONY: install demo test test-all sweep benchmarks editor lint format templates examples schema clean
+.PHONY: install demo test test-all sweep benchmarks editor docs docs-serve test-docs lint format templates examples schema clean
 
 install: $(VENV)/installed  ## Create .venv with all development dependencies.
 
@@ -58,6 +58,21 @@ editor: install  ## Test the schema for editors with yaml-language-server, from 
 	LTSCAFFOLD_YAML_SERVER=demo/npm/node_modules/yaml-language-server \
 		$(BIN)/python -m pytest tests/lightning_transformers/config/schema/test_editor.py
 
+docs: $(VENV)/docs  ## Build the documentation site in build/site; a broken link is an error.
+	$(BIN)/python -m build_tools.build_docs
+	$(BIN)/zensical build --clean --strict
+	cp build/docs/llms.txt build/site/llms.txt
+
+$(VENV)/docs: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --editable ".[docs]"
+	touch $@
+
+docs-serve: docs  ## Show the site on http://localhost:8000.
+	$(BIN)/python -m http.server --bind localhost --directory build/site 8000
+
+test-docs: docs  ## Build the site, then execute the commands and code of each page: minutes.
+	$(BIN)/python -m pytest -n auto -m "docs or not docs" tests/docs
+
 lint: install  ## Check formatting, style, types and the layers of imports.
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -71,11 +86,11 @@ format: install  ## Format the code.
 templates: install  ## Add the templates to the bundled history of the package.
 	$(BIN)/python -m build_tools.release_templates
 
-schema: install  ## Write the schema of the packaged configs, and docs/config.md, again.
+schema: install  ## Write the schema of the packaged configs, and its reference, again.
 	$(BIN)/python -m build_tools.build_schema
 
 examples: install  ## Render generated_examples again, with their edits.
 	$(BIN)/python generated_examples/generate.py
 
 clean:  ## Remove the output of the targets above.
-	rm -rf $(VENV) demo dist outputs
+	rm -rf $(VENV) build demo dist outputs

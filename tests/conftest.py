@@ -1,5 +1,6 @@
 """Setup of all tests: no network, private caches, and projects to work in."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -30,6 +31,7 @@ ISOLATED = {
 }
 # Before any import of the tests: some libraries read these once.
 os.environ.update(ISOLATED)
+gc.disable()  # no imported module is garbage: until all are loaded, collections cost two seconds
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -38,6 +40,13 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 def pytest_xdist_auto_num_workers() -> int:
     """Return three workers for two cores: a third of the time, a worker waits for a command."""
     return (os.cpu_count() or 1) * 3 // 2
+
+
+def pytest_collection_finish() -> None:
+    """Collect garbage from here on, but seldom, and not among what was imported."""
+    gc.freeze()
+    gc.set_threshold(20_000)
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)

@@ -22,7 +22,7 @@ from lightning_transformers.config.schema.keys import Repeat, TopLevel, Training
 from lightning_transformers.config.schema.signatures import Argument, Target, describe
 from lightning_transformers.config.targets import targets
 
-REFERENCE = ROOT / "docs/config.md"
+REFERENCE = ROOT / "docs/reference/config.md"
 COMMENT = re.compile(r"^ *(\w+):.*  # (.+)$", re.MULTILINE)
 HEAD = """# Keys of the config
 
@@ -92,7 +92,7 @@ def comments_in(files: Iterable[Path]) -> dict[str, str]:
 
 
 def reference_text() -> str:
-    """Return the content of `docs/config.md`."""
+    """Return the content of `docs/reference/config.md`."""
     sections = [HEAD, "## Top level\n", table(describe(TopLevel).arguments)]
     for title, keys in (("training", Training), ("repeat", Repeat)):
         sections += [f"## {title}\n", table(describe(keys).arguments)]

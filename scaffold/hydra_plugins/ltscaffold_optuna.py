@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class OptunaConfig:
-    """Settings of the sweeper; `docs/sweeps.md` explains them."""
+    """Settings of the sweeper; `docs/how-to/sweeps.md` explains them."""
 
     _target_: str = "hydra_plugins.ltscaffold_optuna.OptunaSweeper"
     n_trials: int | None = None

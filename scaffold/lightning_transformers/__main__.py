@@ -6,7 +6,16 @@ import sys
 from lightning_transformers import cli
 from lightning_transformers.base.errors import did_you_mean
 
-COMMANDS = ("train", "evaluate", "predict", "export", "rerun", "explain", "compare", "schema")
+COMMANDS = {
+    "train": "train a task",
+    "evaluate": "evaluate a checkpoint on the test set",
+    "predict": "predict with a checkpoint",
+    "export": "export a checkpoint as a model of transformers",
+    "rerun": "repeat the run of a folder",
+    "explain": "print where each value of a config comes from",
+    "compare": "show runs side by side",
+    "schema": "write the schema of the configs for editors",
+}
 COMMAND = "LIGHTNING_TRANSFORMERS_COMMAND"
 """The environment variable with the command, for the ranks that Lightning starts."""
 
@@ -16,6 +25,11 @@ def main() -> None:
     name = sys.argv[1] if len(sys.argv) > 1 else ""
     if name in COMMANDS:
         os.environ[COMMAND] = sys.argv.pop(1)
+    elif name in ("--help", "-h"):
+        lines = (f"  {command:<10}{meaning}\n" for command, meaning in COMMANDS.items())
+        print(f"usage: python -m lightning_transformers COMMAND …\n\n{''.join(lines)}", end="")
+        print("\nFor the arguments of a command: COMMAND --help")
+        sys.exit()
     elif COMMAND not in os.environ:
         fact = f"'{name}' is not a command" if name else "no command given"
         print(f"error: {fact}{did_you_mean(name, COMMANDS)}", file=sys.stderr)

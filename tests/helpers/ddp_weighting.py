@@ -1,7 +1,8 @@
 """Steps and validations on two ranks; started by `test_loss_normalization.py`.
 
-The results go to the file that the argument names: the updates by the number of batches per rank
-and step, and the metrics, of this runtime and of plain Lightning.
+The results go to the file that the first argument names: the updates by the number of batches per
+rank and step, those of the bases that further arguments name, and the metrics, of this runtime and
+of plain Lightning.
 """
 
 import os
@@ -15,7 +16,6 @@ from torch.utils.data import DataLoader
 from lightning_transformers.data.collators import CausalCollator
 from lightning_transformers.models.sharding import FullyShardedStrategy
 from tests.helpers.language_modeling import model, sample, trainer
-from tests.helpers.rendered import BASES
 from tests.helpers.weighting_runs import parts_of, task_and_batch, update
 
 TWO: dict[str, Any] = {"strategy": "ddp", "devices": 2}
@@ -75,7 +75,7 @@ if __name__ == "__main__":
         "recipes": updates("label_smoothing", "custom_loss", numbers=[1, 4]),
         "weights of classes": updates(base="text_classification", numbers=[4], **WEIGHTED),
         "sharded": updates(sharded=True, numbers=[1, 4]),
-        "bases": {base: updates(base=base, numbers=[2])[2] for base in BASES},
+        "bases": {base: updates(base=base, numbers=[2])[2] for base in sys.argv[2:]},
         "plain updates": updates(plain=True, numbers=[1, 4]),
         "metrics": validated(),
         "plain metrics": validated(plain=True),

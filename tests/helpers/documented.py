@@ -21,7 +21,7 @@ def documented_applies(task: str) -> Applies:
     Args:
         task: such as `nlp/translation`.
     """
-    page = (ROOT / "docs/tasks.md").read_text()
+    page = (ROOT / "docs/reference/tasks.md").read_text()
     (row,) = re.findall(
         rf"^\| `{task}` \| (.*) \|$", page.partition("## Features by task")[2], re.M
     )
@@ -35,7 +35,7 @@ def documented_metrics(row: str) -> set[str]:
     Args:
         row: the first cell of the row.
     """
-    page = (ROOT / "docs/tasks.md").read_text()
+    page = (ROOT / "docs/reference/tasks.md").read_text()
     (cell,) = re.findall(
         rf"^\| {re.escape(row)} \| (.*?) \|$",
         page.partition("## Metrics")[2].partition("\n## ")[0],
@@ -45,11 +45,11 @@ def documented_metrics(row: str) -> set[str]:
 
 
 def documented_intervals(task: str) -> set[str]:
-    """Return the names of the metrics of which `docs/export.md` says that a card has intervals.
+    """Return the names of the metrics with intervals in a card, by `docs/how-to/export.md`.
 
     Args:
         task: such as `nlp/translation`.
     """
-    page = (ROOT / "docs/export.md").read_text()
+    page = (ROOT / "docs/how-to/export.md").read_text()
     (row,) = re.findall(rf"^\| `{task}` \| (.*) \|$", page, re.M)
     return {*re.findall(r"`(\w+)`", row.split(" | ")[-1])}

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from collections.abc import Mapping
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,10 @@ class LanguageServer:
     Args:
         module: the installed npm package `yaml-language-server`.
         root: the project.
+        schemas: globs of files by their schema, as the setting `yaml.schemas` has them.
     """
 
-    def __init__(self, module: Path, root: Path) -> None:
+    def __init__(self, module: Path, root: Path, schemas: Mapping[str, str] = {}) -> None:
         command = ["node", str(module / "bin/yaml-language-server"), "--stdio"]
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
@@ -26,7 +28,8 @@ class LanguageServer:
         self.findings: dict[str, list[tuple[int, str]]] = {}
         self.request("initialize", processId=None, rootUri=root.as_uri(), capabilities={})
         self.send({"method": "initialized", "params": {}})
-        settings = {"yaml": SETTINGS | {"schemaStore": {"enable": False}}}
+        self.settings = SETTINGS | {"schemas": dict(schemas)}
+        settings = {"yaml": self.settings | {"schemaStore": {"enable": False}}}
         self.send({"method": "workspace/didChangeConfiguration", "params": {"settings": settings}})
 
     def close(self) -> None:
@@ -53,7 +56,7 @@ class LanguageServer:
             self.findings[message["params"]["uri"]] = sorted(lines)
         elif "method" in message and "id" in message:
             items = message["params"].get("items", [])
-            self.send({"id": message["id"], "result": [SETTINGS for _ in items]})
+            self.send({"id": message["id"], "result": [self.settings for _ in items]})
         return message
 
     def request(self, method: str, **params: object) -> Any:

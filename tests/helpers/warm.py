@@ -6,6 +6,7 @@ its modules are loaded already. It skips the start of an interpreter and of a co
 `tests/ltscaffold/test_startup.py` covers.
 """
 
+import atexit
 import gc
 import importlib
 import json
@@ -17,9 +18,11 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from typing import NoReturn
 
 LIGHT = (
     *("copier._cli", "jinja2.ext", "questionary", "rich.table"),
@@ -32,7 +35,12 @@ LIGHT = (
     *("ltscaffold.commands.templates.extract_patch", "ltscaffold.commands.templates.test"),
     "ltscaffold.commands.update.update",
 )
-HEAVY = ("lightning_transformers.cli", "lightning_transformers.testing", "hypothesis", "pytest")
+HEAVY = (
+    *("lightning_transformers.cli", "lightning_transformers.testing", "hypothesis", "pytest"),
+    *("lightning_transformers.callbacks", "lightning_transformers.runs.results.report"),
+    *("lightning_transformers.runs.rerun", "matplotlib.backends.backend_agg"),
+    "transformers.optimization",  # and so peft, bitsandbytes and the compiler of torch: 2 s
+)
 FORKED = {
     **{"ltscaffold": LIGHT, "copier": LIGHT, "pytest": HEAVY, "python": HEAVY},
     "pl-transformers-train": HEAVY,
@@ -120,18 +128,35 @@ def _serve() -> None:
     if source_code := sys.modules.get("lightning_transformers.data.source_code"):
         for package in ("tokenizers", "transformers"):  # remembered: each command asks for them
             source_code.release_of(package)
-    gc.freeze()  # no child collects, and so copies, what was imported
+    gc.disable()  # a command is short; and no child copies what was imported
     scripts = {script.name: script for script in entry_points(group="console_scripts")}
     replies = os.fdopen(os.dup(1), "w", buffering=1)
     for line in sys.stdin:
         child = os.fork()
         if not child:
             os.setpgid(0, 0)
-            return _become(scripts, *json.loads(line))
+            _end(partial(_become, scripts, *json.loads(line)))
         replies.write(f"{child}\n")
         _, status = os.waitpid(child, 0)
         replies.write(f"{os.waitstatus_to_exitcode(status)}\n")
-    return None
+
+
+def _end(command: Callable[[], None]) -> NoReturn:
+    """Run a command and end as an interpreter does, but without the half second to free memory."""
+    status = 0
+    try:
+        command()
+    except SystemExit as end:
+        if isinstance(end.code, str):
+            print(end.code, file=sys.stderr)
+        status = end.code if isinstance(end.code, int) else int(end.code is not None)
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+        status = 1
+    threading._shutdown()  # type: ignore[attr-defined]  # as `multiprocessing` ends its processes
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    os._exit(status)
 
 
 def _become(

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from lightning_transformers.__main__ import COMMANDS, main
 from lightning_transformers.base.package_data import local_path
 
 TWO_RANKS = ("trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2")
@@ -38,6 +39,17 @@ def started(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_a_mistake_is_one_line(arguments: tuple[str, ...], message: str, project: Path) -> None:
     done = started(*arguments)
     assert (done.returncode, done.stdout, done.stderr) == (2, "", f"error: {message}\n")
+
+
+def test_help_names_each_command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["lightning_transformers", "--help"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code is None
+    shown = capsys.readouterr().out
+    assert [line.split()[0] for line in shown.splitlines()[2:-2]] == [*COMMANDS]
 
 
 @pytest.mark.slow

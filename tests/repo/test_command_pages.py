@@ -9,10 +9,11 @@ from build_tools.release_templates import ROOT
 from ltscaffold.record.answers import read_project
 from ltscaffold.templating.source import SOURCE_URL, versions
 from tests.conftest import Run
+from tests.helpers.doc_pages import blocks
 from tests.helpers.own_templates import OURS
 
-TEMPLATES = (ROOT / "docs/templates.md").read_text("utf-8")
-COMMANDS = (ROOT / "docs/commands.md").read_text("utf-8")
+TEMPLATES = (ROOT / "docs/how-to/templates.md").read_text("utf-8")
+COMMANDS = (ROOT / "docs/reference/commands.md").read_text("utf-8")
 ADDRESSES = ("git@github.com:acme/our-templates.git", "https://github.com/acme/our-templates.git")
 MODEL = "tasks/my_task/model.py"
 ROWS = {
@@ -21,6 +22,7 @@ ROWS = {
     "new-dataset NAME --base BASE": "new-dataset rows --base translation",
     "new-callback NAME": "new-callback watch",
     "add NAME --hook H --recipe R": "add mine --hook build_model --recipe weight_noise",
+    "add-shell PART...": "add-shell vscode",
     "rename NAME NEW": "rename mine yours",
     "remove NAME": "remove rows",
     "update [NAME]...": "update yours",
@@ -33,15 +35,14 @@ ROWS = {
     "check [NAME]": "check watch",
     "explain NAME": "",  # imports torch: tests/ltscaffold/commands/inspect/test_explain.py
     "runs [FOLDER]": "runs .",
-    "list bases`, `hooks`, `recipes`, `components": "list components",
+    "list bases`, `hooks`, `recipes`, `shell`, `components": "list components",
 }
-"""The rows of the table in `docs/commands.md`, each with a command that it describes."""
+"""The rows of the table in `docs/reference/commands.md`, each with a command that it describes."""
 
 
-def blocks(page: str) -> list[str]:
-    """Return the indented blocks of a page, each as a script that stops at an error."""
-    found = re.findall(r"(?<=\n\n)(?:    .*\n)+", page)
-    return ["set -e\n" + re.sub(r"^    ", "", text, flags=re.MULTILINE) for text in found]
+def scripts(page: str) -> list[str]:
+    """Return the shell blocks of a page, each as a script that stops at an error."""
+    return ["set -e\n" + block.code for block in blocks(page) if block.language == "bash"]
 
 
 def execute(script: str, folder: Path, **environment: str) -> None:
@@ -57,7 +58,7 @@ def execute(script: str, folder: Path, **environment: str) -> None:
 
 
 def test_templates_page(tmp_path: Path) -> None:
-    eject, clone, test, extract = blocks(TEMPLATES)
+    eject, clone, test, extract = scripts(TEMPLATES)
     subprocess.run(["git", "init", "--quiet", "--bare", tmp_path / "hub.git"], check=True)
     config = "".join(f"\tinsteadOf = {address}\n" for address in ADDRESSES)
     (tmp_path / "gitconfig").write_text(f'[url "{tmp_path}/hub.git"]\n{config}')

@@ -8,7 +8,7 @@ import pytest
 from build_tools.release_templates import ROOT
 
 GUIDE = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
-DESIGN = (ROOT / "docs/design.md").read_text("utf-8")
+DESIGN = (ROOT / "docs/explanation/design.md").read_text("utf-8")
 SCAFFOLD = ROOT / "scaffold"
 TOP = "scaffold|tests|templates|docs|benchmarks|generated_examples"
 WRITTEN_BY_THE_READER = {

@@ -6,12 +6,12 @@ import pytest
 
 from build_tools.release_templates import ROOT
 
-GLOSSARY = (ROOT / "docs/glossary.md").read_text("utf-8")
+GLOSSARY = (ROOT / "docs/reference/glossary.md").read_text("utf-8")
 ENTRIES = re.findall(r"^\* \*\*(.*?)\*\*: (.*)$", GLOSSARY, re.MULTILINE)
 TERMS = [term for term, _ in ENTRIES]
 PAGES = sorted(
     path.relative_to(ROOT).as_posix()
-    for pattern in ("*.md", "docs/*.md", "templates/README.md")
+    for pattern in ("*.md", "docs/**/*.md", "templates/README.md")
     for path in ROOT.glob(pattern)
 )
 # Former terms that cannot be mistaken for another word, and the present ones.
@@ -52,7 +52,9 @@ def test_each_line_defines_a_term_once() -> None:
 
 
 def test_terms_are_used() -> None:
-    texts = [(ROOT / page).read_text("utf-8") for page in PAGES if page != "docs/glossary.md"]
+    texts = [
+        (ROOT / page).read_text("utf-8") for page in PAGES if page != "docs/reference/glossary.md"
+    ]
     modules = [path.stem.replace("_", " ") for path in (ROOT / "scaffold").rglob("*.py")]
     used = " ".join(" ".join([*texts, *modules]).split())
     words = {term: term.split(", ")[-1] for term in TERMS}
@@ -61,7 +63,7 @@ def test_terms_are_used() -> None:
 
 def test_glossary_is_linked() -> None:
     for page in ("README.md", "CONTRIBUTING.md"):
-        assert "(docs/glossary.md)" in (ROOT / page).read_text("utf-8")
+        assert "(docs/reference/glossary.md)" in (ROOT / page).read_text("utf-8")
 
 
 @pytest.mark.parametrize("page", PAGES)

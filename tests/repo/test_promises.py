@@ -1,11 +1,11 @@
-"""Each promise of docs/promises.md names a test that exists, and README leads there."""
+"""Each promise of docs/explanation/promises.md names a test that exists, and README leads there."""
 
 import ast
 import re
 
 from build_tools.release_templates import ROOT
 
-PAGE = (ROOT / "docs/promises.md").read_text("utf-8")
+PAGE = (ROOT / "docs/explanation/promises.md").read_text("utf-8")
 ROWS = [line for line in PAGE.splitlines() if line.startswith("| ")][1:]
 
 
@@ -28,4 +28,4 @@ def test_each_promise_names_a_test_that_exists() -> None:
 
 
 def test_readme_leads_to_the_page() -> None:
-    assert "(docs/promises.md)" in (ROOT / "README.md").read_text("utf-8")
+    assert "(docs/explanation/promises.md)" in (ROOT / "README.md").read_text("utf-8")

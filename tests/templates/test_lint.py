@@ -12,7 +12,6 @@ from ltscaffold.record.answers import Component
 from ltscaffold.record.component_types import (
     CALLBACK,
     CALLBACK_BASE,
-    COMPONENT_TYPES,
     DATASET,
     TASK,
     ComponentType,
@@ -59,7 +58,7 @@ def items() -> Iterator[Component]:
         for number, row in enumerate(covering_array(parts(kind, base))):
             order.shuffle(row)
             yield make(kind, f"{kind.name}_{base.lower()}_{number}", base, row)
-    for kind in COMPONENT_TYPES.values():
+    for kind in (TASK, DATASET, CALLBACK):
         base = CALLBACK_BASE if kind is CALLBACK else BASE
         for hook in CATALOG.hook_names(kind):
             yield make(kind, f"{kind.name}_with_{hook}", base, [kind.fragment(hook)])

@@ -5,17 +5,19 @@ import os
 import sys
 import warnings
 from argparse import Namespace
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from unittest.mock import patch
 
 import hydra
 from hydra import version
+from hydra._internal.hydra import Hydra
 from hydra._internal.utils import _run_hydra, get_args_parser
+from hydra.core import utils
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.utils import _save_config as save_config
-from hydra.core.utils import env_override
+from hydra.types import RunMode
 from omegaconf import DictConfig, flag_override
+from omegaconf.errors import OmegaConfBaseException
 
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.run_lock import in_use, is_locked
@@ -38,6 +40,7 @@ IGNORED_WARNINGS = (
 )
 ATTENTION_MASK_WARNING = "We strongly recommend passing in an `attention_mask`"
 """Start of a warning that is wrong for packed documents: position ids separate them."""
+get_mode, save_config = Hydra.get_mode, utils._save_config
 
 
 def run_app(
@@ -106,9 +109,47 @@ def _compose_and_run(
 def _run_job(job: Job, flags: Namespace, config_dir: Path) -> None:
     """Compose the config and run the job, as `hydra.main` does, with parsed flags."""
     version.setbase("1.3")
-    # Hydra then raises its errors instead of printing them on several lines.
-    with env_override({"HYDRA_FULL_ERROR": "1"}), patch("hydra.core.utils._save_config", _save):
+    with ExitStack() as stack:
+        # Hydra then raises its errors instead of printing them on several lines.
+        stack.enter_context(utils.env_override({"HYDRA_FULL_ERROR": "1"}))
+        stack.enter_context(_replaced(utils, "_save_config", _save))
+        if not flags.multirun:
+            stack.enter_context(_replaced(Hydra, "get_mode", _mode_of_first_config))
         _run_hydra(flags, get_args_parser(), job, str(config_dir), "config")
+
+
+@contextmanager
+def _replaced(owner: object, name: str, value: object) -> Iterator[None]:
+    """Replace an attribute; `unittest.mock` would, too, and takes 50 ms to import."""
+    former = getattr(owner, name)
+    setattr(owner, name, value)
+    try:
+        yield
+    finally:
+        setattr(owner, name, former)
+
+
+def _mode_of_first_config(app: Hydra, config_name: str, overrides: list[str]) -> RunMode | None:
+    """Return the mode that the config sets, which the run then takes; Hydra composes it twice.
+
+    Raises:
+        Exception: for a config that cannot be composed.
+    """
+    try:
+        config = app.compose_config(config_name, overrides, RunMode.RUN)
+    except Exception as error:
+        is_key = isinstance(error.__cause__, OmegaConfBaseException)  # in every mode
+        mode: RunMode | None = None if is_key else get_mode(app, config_name, overrides)
+        if mode is None:
+            raise
+        return mode
+    if config.hydra.mode == RunMode.MULTIRUN:
+        return RunMode.MULTIRUN
+    if config.hydra.mode is None:
+        config.hydra.mode = RunMode.RUN
+        config.hydra.overrides.hydra.append("hydra.mode=RUN")
+    app.config_loader.load_configuration = lambda **_: config  # type: ignore[method-assign]
+    return RunMode.RUN
 
 
 def _save(config: DictConfig, filename: str, output_dir: Path) -> None:

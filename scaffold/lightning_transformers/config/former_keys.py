@@ -72,7 +72,6 @@ def _hints(config: DictConfig) -> Iterator[tuple[str, str]]:
     dataset = [name for name in values.get("dataset") or {} if name != "cfg"]
     declared = tuple(f"{key}." for key in ("dataset.cfg", "task.cfg") if _is_declared(config, key))
     for key, value in leaves(values):
-        text = value if isinstance(value, str) else OmegaConf.to_yaml([value])[2:].strip()
         for name in re.findall(r"\$\{([\w.]+)\}", str(value)):
             if name in INTERPOLATIONS and OmegaConf.select(config, name) is None:
                 now = f"${{{INTERPOLATIONS[name]}}}"
@@ -80,8 +79,10 @@ def _hints(config: DictConfig) -> Iterator[tuple[str, str]]:
                     now = "a value, such as 5e-5"
                 yield key, f"{key}=${{{name}}} is now {now}"
         is_known = key.startswith((*declared, "trainer.plugins")) or not key.startswith(SECTIONS)
-        if not is_known and (hint := former_key(key, text, dataset)):
-            yield key, hint
+        if not is_known:
+            text = value if isinstance(value, str) else OmegaConf.to_yaml([value])[2:].strip()
+            if hint := former_key(key, text, dataset):
+                yield key, hint
 
 
 def _is_declared(config: DictConfig, key: str) -> bool:

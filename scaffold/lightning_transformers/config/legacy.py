@@ -155,7 +155,9 @@ def legacy_hint(override: str, dataset: Collection[str] | None = None) -> str | 
     """
     override = override.lstrip("+~")
     for line, instead in HINTS.items():
-        if match := pattern(line).fullmatch(override):
+        start = re.split(r"[^\w./]", line, maxsplit=1)[0]  # spares most patterns their compilation
+        match = override.lower().startswith(start) and pattern(line).fullmatch(override)
+        if match:
             hint = instead.replace("*", match[match.lastindex or 0])
             return f"{override} is {_of_dataset(hint, dataset) if dataset else hint}"
     return None

@@ -58,8 +58,8 @@ def predict(
             is one input. By default the rows of the data's `predict_file`.
 
     Returns:
-        A prediction for each input, or `{"error": reason}` if it cannot have one; `docs/tasks.md`
-        shows those of each task.
+        A prediction for each input, or `{"error": reason}` if it cannot have one; "Tasks" in
+        the documentation shows those of each task.
 
     Raises:
         ConfigurationError: without inputs and without a `predict_file`, or if no input can have a

@@ -12,6 +12,7 @@ import typer
 
 from ltscaffold.cli import completion, template
 from ltscaffold.cli.options import (
+    Adopt,
     ComponentName,
     Diff,
     DryRun,
@@ -21,10 +22,12 @@ from ltscaffold.cli.options import (
     Package,
     Project,
     Recipes,
+    Shell,
     Strategy,
     TypeName,
     execute,
     exit_if,
+    part_names,
     plan_command,
     report,
 )
@@ -106,12 +109,15 @@ def new_project(
             show_default="those of ltscaffold",
         ),
     ] = None,
+    shell: Shell = None,
+    adopt: Adopt = False,
 ) -> "Plan":
     """Create a project: train.py, predict.py, conf/config.yaml and other entry points."""
     from ltscaffold.commands.create.new_project import plan_new_project
     from ltscaffold.templating.source import SOURCE_URL
 
-    return plan_new_project(project, package, SOURCE_URL if template is None else template)
+    url = SOURCE_URL if template is None else template
+    return plan_new_project(project, package, url, part_names(shell), adopt)
 
 
 @app.command()
@@ -129,6 +135,8 @@ def new_task(
     hook: Hooks = None,
     recipe: Recipes = None,
     package: Package = None,
+    shell: Shell = None,
+    adopt: Adopt = False,
     project: Project = Path(),
     dry_run: DryRun = False,
     diff: Diff = False,
@@ -146,7 +154,7 @@ def new_task(
         name, base, chosen = ask_task(project, name, base)
         recipes = [*recipes, *chosen]
     new = NewComponent(TASK, name, base, hook or (), recipes)
-    make_plan = partial(plan_new_component, project, new, package)
+    make_plan = partial(plan_new_component, project, new, package, part_names(shell), adopt)
     execute(project, make_plan, dry_run, diff, as_json)
 
 
@@ -157,13 +165,15 @@ def new_dataset(
     base: Annotated[str, typer.Option(help="Task that it is for: see ltscaffold list bases.")],
     hook: Hooks = None,
     package: Package = None,
+    shell: Shell = None,
+    adopt: Adopt = False,
 ) -> "Plan":
     """Create a dataset: data module, config and test."""
     from ltscaffold.commands.create.new_component import NewComponent, plan_new_component
     from ltscaffold.record.component_types import DATASET
 
     new = NewComponent(DATASET, name, base, hook or ())
-    return plan_new_component(project, new, package)
+    return plan_new_component(project, new, package, part_names(shell), adopt)
 
 
 @plan_command(app)
@@ -172,13 +182,15 @@ def new_callback(
     name: Annotated[str, typer.Argument(help="Name of the callback, in snake_case.")],
     hook: Hooks = None,
     package: Package = None,
+    shell: Shell = None,
+    adopt: Adopt = False,
 ) -> "Plan":
     """Create a callback: class, config and test."""
     from ltscaffold.commands.create.new_component import NewComponent, plan_new_component
     from ltscaffold.record.component_types import CALLBACK, CALLBACK_BASE
 
     new = NewComponent(CALLBACK, name, CALLBACK_BASE, hook or ())
-    return plan_new_component(project, new, package)
+    return plan_new_component(project, new, package, part_names(shell), adopt)
 
 
 @plan_command(app)
@@ -187,6 +199,25 @@ def add(project: Path, name: ComponentName, hook: Hooks = None, recipe: Recipes 
     from ltscaffold.commands.edit.add import plan_add
 
     return plan_add(project, name, hook or (), recipe or ())
+
+
+@plan_command(app)
+def add_shell(
+    project: Path,
+    names: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="PART...",
+            help="See ltscaffold list shell.",
+            autocompletion=completion.shell,
+        ),
+    ],
+    adopt: Adopt = False,
+) -> "Plan":
+    """Add parts of the shell around the code: pyproject.toml, README, CI and others."""
+    from ltscaffold.commands.edit.add_shell import plan_add_shell
+
+    return plan_add_shell(project, part_names(",".join(names)) or (), adopt)
 
 
 @plan_command(app)
@@ -376,7 +407,7 @@ def list_(
     project: Project = Path(),
     as_json: Json = False,
 ) -> None:
-    """List available bases, hooks and recipes, or the components of the project."""
+    """List available bases, hooks, recipes and parts of the shell, or the components."""
     from ltscaffold.cli.output import show_rows
     from ltscaffold.commands.inspect.listing import hook_rows, rows
 

@@ -1,4 +1,4 @@
-"""Shell completion of bases, hooks, recipes, template fragments and components."""
+"""Shell completion of bases, hooks, recipes, template fragments, parts of the shell, components."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -58,5 +58,6 @@ def _fragment_names(project: Path) -> list[str]:
 bases = _completes(lambda project: [*_names(project, "bases"), *_component_names(project)])
 hooks = _completes(lambda project: _names(project, "hooks"))
 recipes = _completes(lambda project: _names(project, "recipes"))
+shell = _completes(lambda project: _names(project, "shell"))
 components = _completes(_component_names)
 fragments = _completes(_fragment_names)

@@ -40,11 +40,30 @@ ComponentName = Annotated[
     ),
 ]
 Package = Annotated[str | None, typer.Option(help="Components' folder.", show_default="tasks")]
-Listing = Literal["bases", "hooks", "recipes", "components"]
+Shell = Annotated[
+    str | None,
+    typer.Option(
+        "--with",
+        metavar="PART,...",
+        help="Parts of the shell, or none: see ltscaffold list shell.",
+        show_default="uv, readme, agents; ci in the root of a repository",
+    ),
+]
+Adopt = Annotated[
+    bool, typer.Option("--adopt", help="Keep files that exist as edited ones; updates merge.")
+]
+Listing = Literal["bases", "hooks", "recipes", "shell", "components"]
 Strategy = Literal["semantic", "line"]
 TypeName = Literal["task", "dataset", "callback"]
 
 MakePlan = Callable[..., "Plan"]
+
+
+def part_names(text: str | None) -> list[str] | None:
+    """Return the parts of the shell that `--with` names; None: the default ones."""
+    if text is None:
+        return None
+    return [] if text == "none" else [name.strip().replace("-", "_") for name in text.split(",")]
 
 
 def plan_command(app: typer.Typer) -> Callable[[MakePlan], MakePlan]:

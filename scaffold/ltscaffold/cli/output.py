@@ -1,6 +1,7 @@
 """Output as text, as a patch and as JSON.
 
-`docs/json.md` describes the JSON; its `schema` changes only if a program that reads it must change.
+`docs/reference/json.md` describes the JSON; its `schema` changes only if a program that reads it
+must change.
 """
 
 import json

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from difflib import SequenceMatcher
 
 from ltscaffold.merge.draft import Draft, Mark, concatenate, conflict, review
-from ltscaffold.merge.syntax import DOCSTRING, Function, Source
+from ltscaffold.merge.syntax import DOCSTRING, Definition, Function, Source
 from ltscaffold.merge.units import Unit
 
 Version = tuple[Source, Function]
@@ -91,9 +91,14 @@ def _message(name: str, changed: Sequence[str], theirs: Version) -> str:
         returns = "" if node.returns is None else f" -> {ast.unparse(node.returns)}"
         return f"{name}: the template now has the parameters ({ast.unparse(node.args)}){returns}"
     if "decorators" in changed:
-        names = ", ".join(f"@{ast.unparse(decorator)}" for decorator in node.decorator_list)
-        return f"{name}: the template now has the decorators {names or 'none'}"
+        return f"{name}: the template now has {decorators_of(node)}"
     return f"{name}: the template changed the {' and '.join(changed)}; yours is kept"
+
+
+def decorators_of(node: Definition) -> str:
+    """Return the decorators of a function or class, for a message."""
+    names = ", ".join(f"@{ast.unparse(decorator)}" for decorator in node.decorator_list)
+    return f"the decorators {names or 'none'}"
 
 
 def _forms(units: Sequence[Unit]) -> list[object]:

@@ -5,7 +5,7 @@ from collections.abc import Container, Sequence
 from functools import partial
 
 from ltscaffold.merge.draft import Draft, Mark, concatenate, conflict, review
-from ltscaffold.merge.functions import merge_function
+from ltscaffold.merge.functions import decorators_of, merge_function
 from ltscaffold.merge.imports import merge_imports
 from ltscaffold.merge.indentation import indented
 from ltscaffold.merge.lines import merge_lines
@@ -149,17 +149,31 @@ def _combine(
 
 def _merge_class(kept: Container[str], *versions: tuple[Source, ast.ClassDef]) -> Draft:
     sources, nodes = zip(*versions, strict=True)
-    heads = [source.text(source.start(each), source.header_end(each)) for source, each in versions]
-    forms = list(map(_header_form, nodes))
-    head = Draft(heads[2] if forms[0] == forms[1] != forms[2] else heads[0])
-    if len(set(forms)) == 3:
-        line = heads[2].strip()
-        head = review(heads[0], f"{nodes[0].name}: the template now has {line}; yours is kept")
-    mine, old, new = (source.members(each) for source, each in versions)
-    merged, notes = merge_units(mine, old, new, partial(_combine, sources, kept), kept)
+    head, missed = Draft(), []
+    for shown, (mine, own), (_, before), (new, after) in zip(
+        (decorators_of(nodes[2]), ""), *map(_head_parts, versions), strict=True
+    ):
+        head.append(Draft(new if own == before != after else mine))
+        if len({own, before, after}) == 3:
+            missed.append(shown or new.strip())
+    if missed:
+        message = f"{nodes[0].name}: the template now has {' and '.join(missed)}; yours is kept"
+        head.marks.append(Mark(0, "review", message))
+    ours, base, theirs = (source.members(each) for source, each in versions)
+    merged, notes = merge_units(ours, base, theirs, partial(_combine, sources, kept), kept)
     return concatenate([head, *(unit.merged for unit in merged), Draft(notes=notes)])
 
 
-def _header_form(node: ast.ClassDef) -> str:
-    parts = [*node.decorator_list, *node.bases, *node.keywords]
-    return repr([node.name, *map(ast.dump, parts)])
+def _head_parts(version: tuple[Source, ast.ClassDef]) -> list[tuple[str, str]]:
+    """Return text and normal form of the decorators, and of the name and bases."""
+    source, node = version
+    return [
+        (
+            source.text(source.start(node), node.lineno - 1),
+            repr([*map(ast.dump, node.decorator_list)]),
+        ),
+        (
+            source.text(node.lineno, source.header_end(node)),
+            repr([node.name, *map(ast.dump, [*node.bases, *node.keywords])]),
+        ),
+    ]

@@ -116,6 +116,7 @@ def merge_units(
         kept: keys of units to keep though theirs removed them.
     """
     old_units, new_units = ({unit.key: unit for unit in units} for units in (base, theirs))
+    generated = {line for unit in base for line in _stripped(unit.lead)}
     merged = []
     for unit in _reorder(ours, base, theirs):
         old, new = old_units.get(unit.key), new_units.get(unit.key)
@@ -123,7 +124,7 @@ def merge_units(
             merged.append(_merge_unit(unit, old, new, combine))
         elif old is None:
             merged.append(unit)
-        elif unit.form != old.form or _stripped(unit.lead) != _stripped(old.lead):
+        elif unit.form != old.form or not generated.issuperset(_stripped(unit.lead)):
             message = f"{unit.key}: the template removed it; yours is kept"
             merged.append(replace(unit, draft=review(unit.text, message)))
         elif unit.key in kept:

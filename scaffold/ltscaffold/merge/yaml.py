@@ -1,14 +1,16 @@
 """The merge of YAML by key."""
 
+import math
 import re
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
-from itertools import combinations, repeat
+from itertools import repeat
 from typing import TypeGuard
 
 import yaml
 
 from ltscaffold.merge.draft import Draft, Mark, concatenate, review
+from ltscaffold.merge.order import merge_order
 from ltscaffold.merge.units import (
     Unit,
     merge_units,
@@ -162,33 +164,77 @@ def _merge_blocks(ours: Block, base: Block, theirs: Block) -> Draft:
     """Merge three versions of a mapping or of the defaults list by entry."""
     mine, old, new = ours.units(), base.units(), theirs.units()
     merged, notes = merge_units(mine, old, new, _combine)
+    above = None
+    if isinstance(ours.node, yaml.SequenceNode):
+        merged, above = merge_order(merged, mine, old, new)
     draft = concatenate([*(unit.merged for unit in merged), Draft(notes=notes)])
-    before, after, result = ([unit.key for unit in units] for units in (old, new, merged))
-    moved = _pairs(after) - _pairs(before) - _pairs(result)
-    above = next((pair for pair in sorted(moved) if pair[::-1] in _pairs(result)), None)
-    if above and isinstance(ours.node, yaml.SequenceNode):
+    if above:
         first, second = (key.removeprefix(ours.prefix) for key in above)
         message = f"{DEFAULTS}: the template now has {first} above {second}; your order is kept"
         draft.marks.append(Mark(0, "review", message))
     return draft
 
 
-def _pairs(keys: list[str]) -> set[tuple[str, str]]:
-    """Return all pairs of keys of which the first is above the second."""
-    return set(combinations(keys, 2))
-
-
 def _combine(ours: Unit, base: Unit, theirs: Unit) -> Draft:
     """Merge an entry that both sides changed: its own entries, or else ours with a review."""
-    blocks = [unit.node for unit in (ours, base, theirs)]
+    if _is_divisible(base.node) and _is_null(ours):
+        note = f"{ours.key}: you set it to null; the change of the template is not applied"
+        return Draft(ours.text, notes=[note])
+    mine = _without_braces(ours)
+    old, new = (unit if mine is ours else _without_braces(unit) for unit in (base, theirs))
+    blocks = [unit.node for unit in (mine, old, new)]
     shown = " ".join(theirs.text.split())
     kept = f"{ours.key}: the template also changed it: {shown}; yours is kept"
     if not _are_mergeable(blocks):
         return review(ours.text, kept)
-    heads = [unit.text.partition("\n")[0] + "\n" for unit in (ours, base, theirs)]
+    heads = [unit.text.partition("\n")[0] + "\n" for unit in (mine, old, new)]
     head = Draft(pick_changed(*heads)) if len(set(heads)) < 3 else review(heads[0], kept)
     column = blocks[0].column
-    return concatenate([head, _merge_blocks(*(block.indented(column) for block in blocks))])
+    entries = _merge_blocks(*(block.indented(column) for block in blocks))
+    draft = concatenate([head, entries])
+    return draft if mine is ours else _with_braces(draft, ours)
+
+
+def _is_null(unit: Unit) -> bool:
+    """Return whether an entry is a key with the value null."""
+    content = yaml.safe_load(unit.text)
+    return isinstance(content, dict) and [*content.values()] == [None]
+
+
+def _without_braces(unit: Unit) -> Unit:
+    """Return an entry whose value is a mapping in flow style in block style, else unchanged.
+
+    One with a comment is unchanged.
+    """
+    root = yaml.compose(unit.text, yaml.SafeLoader)
+    if not isinstance(root, yaml.MappingNode) or COMMENT.search(unit.text):
+        return unit
+    ((_, value),) = root.value
+    if not isinstance(value, yaml.MappingNode) or not value.flow_style or not value.value:
+        return unit
+    value.flow_style = False
+    indent = unit.text[: root.start_mark.column]
+    lines = [f"{indent}{line}" for line in _written(root).splitlines(keepends=True)]
+    node = yaml.compose("".join(lines), yaml.SafeLoader)
+    assert isinstance(node, yaml.MappingNode)
+    prefix = unit.key.removesuffix(Block(lines, node, 0, len(lines)).units()[0].key)
+    return Block(lines, node, 0, len(lines), prefix).units()[0]
+
+
+def _with_braces(draft: Draft, ours: Unit) -> Draft:
+    """Return a merged entry in flow style, as ours is, unless it has a comment."""
+    if COMMENT.search(draft.text):
+        return draft
+    root = yaml.compose(draft.text, yaml.SafeLoader)
+    assert isinstance(root, yaml.MappingNode)
+    ((_, value),) = root.value
+    value.flow_style = True
+    indent = ours.text[: root.start_mark.column]
+    return Draft(indent + _written(root), [replace(m, line=0) for m in draft.marks], draft.notes)
+
+
+def _written(node: yaml.Node) -> str:
+    return yaml.serialize(node, Dumper=yaml.SafeDumper, width=math.inf, allow_unicode=True)
 
 
 def _are_mergeable(blocks: list[Block | None]) -> TypeGuard[list[Block]]:

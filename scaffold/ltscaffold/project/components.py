@@ -9,10 +9,10 @@ from pathlib import Path
 
 import yaml
 
-from ltscaffold.project.merge_files import Strategy, merge_files
+from ltscaffold.project.merge_files import Strategy, is_edited, merge_files
 from ltscaffold.project.python_code import parse_or_empty
 from ltscaffold.record.answers import ANSWERS_FILE, LOADER, Answers, Component
-from ltscaffold.record.component_types import CALLBACK, COMPONENT_TYPES
+from ltscaffold.record.component_types import CALLBACK, COMPONENT_TYPES, SHELL
 from ltscaffold.templating import source
 from ltscaffold.templating.render import (
     Files,
@@ -20,7 +20,13 @@ from ltscaffold.templating.render import (
     render_components,
     render_skeleton,
 )
-from ltscaffold.writing.plan import Plan, SourceLocation, compute_changes, read
+from ltscaffold.writing.plan import (
+    Plan,
+    SourceLocation,
+    check_not_taken,
+    compute_changes,
+    read,
+)
 
 SKIP_IF_EXISTS = (".gitattributes", ".gitignore")
 """Files of the skeleton that belong to the user once they exist (Copier's _skip_if_exists)."""
@@ -184,9 +190,10 @@ def _classes(project: Path, path: str) -> set[str]:
 
 
 def skeleton_files(answers: Answers) -> Files:
-    """Return the generated files that belong to no component, without the record."""
+    """Return the generated files that belong to no component, without the record and the user's."""
     templates = source.checkout(answers.source, answers.version)
-    return render_skeleton(templates, answers, [], record=False)
+    files = render_skeleton(templates, answers, [], record=False)
+    return {path: text for path, text in files.items() if path not in answers.own}
 
 
 def source_files(project: Path, answers: Answers, component: Component) -> list[str]:
@@ -199,6 +206,8 @@ def source_files(project: Path, answers: Answers, component: Component) -> list[
         answers: the record of the project.
         component: the component.
     """
+    if component.type == SHELL.name:
+        return []
     place = project / answers.package / component.module.replace(".", "/")
     found = [place.with_suffix(".py")] if component.folder else sorted(place.rglob("*.py"))
     paths = [path.relative_to(project).as_posix() for path in found if path.is_file()]
@@ -223,7 +232,12 @@ def train_arguments(component: Component) -> str:
 
 
 def plan_components(
-    command: str, project: Path, old: Answers | None, new: Answers, strategy: Strategy = "semantic"
+    command: str,
+    project: Path,
+    old: Answers | None,
+    new: Answers,
+    strategy: Strategy = "semantic",
+    adopt: bool | None = None,
 ) -> Plan:
     """Plan the changes of a project's files between two records; edits are merged.
 
@@ -233,9 +247,11 @@ def plan_components(
         old: the current record; None: the project does not exist yet.
         new: the record to reach.
         strategy: how files are merged.
+        adopt: whether a file to create may exist, with any content, as an edited one; None: the
+            command has no such option.
 
     Raises:
-        ScaffoldError: if a file to create exists.
+        ScaffoldError: if a file to create exists, and is not adopted.
     """
     before, moved = _differing_files(project, old, new)
     after, still_moved = _differing_files(project, new, old)
@@ -245,6 +261,11 @@ def plan_components(
     shared = {f"{new.package}/{each.folder}/__init__.py" for each in new.components}
     kept |= {path for path in shared - before.keys() if (project / path).exists()}
     kept |= {path for path in before.keys() - after.keys() if _is_package(project, path, before)}
+    standing = {p for p in after.keys() - before.keys() - kept if read(project, p) is not None}
+    edited = {path for path in standing if is_edited(project, path, after[path])}
+    if adopt is False:
+        check_not_taken(project, edited, "or keep {} as edited with --adopt")
+    kept |= standing if adopt else standing - edited
     for path in same | kept:
         before.pop(path, None)
         after.pop(path, None)
@@ -256,7 +277,12 @@ def plan_components(
         for each in moved
         if each in still_moved
     ]
-    return Plan(command, changes, merge.conflicts, [*merge.reviews, *places], merge.notes)
+    adopted = [
+        f"{path}: stays as it is, recorded as edited; updates merge into it"
+        for path in sorted(edited & kept)
+    ]
+    notes = [*merge.notes, *adopted]
+    return Plan(command, changes, merge.conflicts, [*merge.reviews, *places], notes)
 
 
 def answers_text(answers: Answers) -> str:

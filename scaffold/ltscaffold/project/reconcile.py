@@ -9,9 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from ltscaffold.errors import ScaffoldError
-from ltscaffold.project.components import source_files
+from ltscaffold.project.components import component_files, source_files
 from ltscaffold.record.answers import ANSWERS_FILE, Answers, Component
+from ltscaffold.record.component_types import SHELL
 from ltscaffold.templating import source
+from ltscaffold.writing.plan import read
 
 VersionOrder = Callable[[str], int]
 """The position of a version among all versions, oldest first."""
@@ -36,7 +38,7 @@ def reconcile(project: Path, answers: Answers) -> tuple[Answers, list[str]]:
     present: dict[str, list[Component]] = {}
     missing: list[Component] = []
     for component in answers.components:
-        if source_files(project, answers, component):
+        if _has_files(project, answers, component):
             present.setdefault(component.name, []).append(component)
         elif component not in missing:
             missing.append(component)
@@ -45,6 +47,13 @@ def reconcile(project: Path, answers: Answers) -> tuple[Answers, list[str]]:
         if component.name not in present:
             components = _apply_to_renamed(component, components, order, notes)
     return replace(answers, version=version, components=components), notes
+
+
+def _has_files(project: Path, answers: Answers, component: Component) -> bool:
+    if component.type == SHELL.name:
+        files = component_files(project, answers, component)
+        return any(read(project, path) is not None for path in files)
+    return bool(source_files(project, answers, component))
 
 
 def _combine(same: Sequence[Component], present: Container[str], order: VersionOrder) -> Component:

@@ -21,12 +21,16 @@ LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The C loader if PyYAML has it: without it, a record of 1000 components takes a second."""
 VERSION_LINE = re.compile(r"^_commit: *[\"']?([^\s\"']+)", re.MULTILINE)
 KEYS = {"_commit", "_src_path", "lts_package", "lts_items"}
-NEWER_KEYS = {"lts_runtime"}
+OWN_FILES = "lts_own"
+"""The key, and the variable of templates, of the files that the user keeps."""
+NEWER_KEYS = {"lts_runtime", OWN_FILES}
 """Keys that templates before 2.0.0 do not write: the oldest runtime, which the runtime reads."""
-COMPONENT_KEYS = ("kind", "name", "group", "base", "parts", "v", "folder")
+COMPONENT_KEYS = ("kind", "name", "group", "base", "parts", "v", "folder", "project", "requirement")
 """The fields of `Component`, in order, as the record, templates and JSON name them."""
-OPTIONAL_KEY = "folder"
-"""The one of them that is recorded only if it is not empty."""
+OPTIONAL_KEYS = ("folder", "project", "requirement")
+"""Those of them that are recorded only if they are not empty."""
+LISTS = ("parts", OWN_FILES)
+"""The keys whose values are lists of strings."""
 FOLDERS = "lts_folders"
 """The variable of templates that lists these folders."""
 CONFLICT = re.compile(r"^(<{7}|[|]{7}|={7}|>{7}) ?", re.MULTILINE)
@@ -34,18 +38,20 @@ CONFLICT = re.compile(r"^(<{7}|[|]{7}|={7}|>{7}) ?", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Component:
-    """A generated task, dataset or callback.
+    """A generated task, dataset, callback or shell.
 
     Attributes:
         type: a key of `COMPONENT_TYPES`.
         name: name of its module, config and test.
         group: its config group, such as `nlp`; empty for a callback.
         base: the task that it is based on, of the runtime or of the project; of a dataset the task
-            that it is for, of a callback `CALLBACK_BASE`.
+            that it is for, of a callback `CALLBACK_BASE`, of a shell `SHELL_BASE`.
         fragments: its hooks and recipes as template fragments, such as `hooks/setup` or
             `recipes/lora`, in the order they were added.
         template_version: the version of the templates that rendered it.
         folder: the folder of the package that holds its module; empty: a package of its own.
+        project: the name of the project, in the shell that states it.
+        requirement: the ltscaffold to install, as pip takes it, in a shell that names it.
     """
 
     type: str
@@ -55,6 +61,8 @@ class Component:
     fragments: list[str]
     template_version: str
     folder: str = ""
+    project: str = ""
+    requirement: str = ""
 
     @property
     def module(self) -> str:
@@ -79,6 +87,7 @@ class Answers:
         components: all components of the project.
         project_fragments: the project's folder of template fragments; not recorded.
         versions: every recorded version; more than one after a merge of branches.
+        own: files of the skeleton that the user had before, which stay out of updates.
     """
 
     version: str
@@ -87,6 +96,7 @@ class Answers:
     components: list[Component] = field(default_factory=list)
     project_fragments: Path | None = field(default=None, compare=False)
     versions: Sequence[str] = field(default=(), compare=False)
+    own: Sequence[str] = ()
 
     @property
     def template_versions(self) -> set[str]:
@@ -138,6 +148,7 @@ class Answers:
             "_copier_answers": {"_commit": self.version, "_src_path": self.source},
             "_copier_conf": {"answers_file": ANSWERS_FILE},
             "lts_package": self.package,
+            OWN_FILES: [*self.own],
             "lts_items": [*map(to_record, self.components)],
             "lts_bases": {each.name: each.base for each in self.components},
             FOLDERS: sorted({each.folder for each in self.components if each.folder}),
@@ -181,7 +192,7 @@ def to_record(component: Component) -> Fields:
     """Return a component under the keys of the record, of template variables and of JSON."""
     values = {**vars(component), "fragments": [*component.fragments]}.values()
     fields = zip(COMPONENT_KEYS, values, strict=True)
-    return {key: value for key, value in fields if value or key != OPTIONAL_KEY}
+    return {key: value for key, value in fields if value or key not in OPTIONAL_KEYS}
 
 
 def read_answers(project: Path) -> Answers | None:
@@ -266,7 +277,7 @@ def _parse(path: Path) -> Answers:
             "give another folder with --project"
         )
     keys, records = set(recorded), recorded.get("lts_items", [])
-    required = {*COMPONENT_KEYS} - {OPTIONAL_KEY}
+    required = {*COMPONENT_KEYS}.difference(OPTIONAL_KEYS)
     if missing := KEYS - keys | {key for each in records for key in required - {*each}}:
         raise ValueError(f"it lacks {', '.join(sorted(missing))}")
     known = KEYS | NEWER_KEYS
@@ -292,21 +303,27 @@ def _parse(path: Path) -> Answers:
     project_fragments = path.parent.resolve() / PROJECT_FRAGMENTS
     versions = list(dict.fromkeys(VERSION_LINE.findall(text)))
     return Answers(
-        recorded["_commit"], recorded["_src_path"], package, components, project_fragments, versions
+        recorded["_commit"],
+        recorded["_src_path"],
+        package,
+        components,
+        project_fragments,
+        versions,
+        recorded.get(OWN_FILES, []),
     )
 
 
 def _check_texts(record: dict[str, object]) -> None:
-    """Check the types of a record's values: strings, and a list of strings for `parts`.
+    """Check the types of a record's values: strings, or lists of strings for `LISTS`.
 
     Raises:
         ValueError: for the first value of another type.
     """
     for key, value in record.items():
-        if key == "parts":
+        if key in LISTS:
             right = isinstance(value, list) and all(isinstance(part, str) for part in value)
         else:
             right = isinstance(value, str)
         if not right:
-            expected = "a list of strings" if key == "parts" else "a string"
+            expected = "a list of strings" if key in LISTS else "a string"
             raise ValueError(f"{key!r} is {value!r}, not {expected}")

@@ -1,4 +1,4 @@
-"""Component types: how tasks, datasets and callbacks differ for the generator."""
+"""Component types: how tasks, datasets, callbacks and shells differ for the generator."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,9 +11,10 @@ class ComponentType:
     Attributes:
         name: name of the type, as in the record.
         suffix: suffix of the class name.
-        hooks: folder of its hooks' template fragments.
+        hooks: folder of its hooks' template fragments; a shell has no hooks, and a fragment of its
+            own.
         option: path of its config in the config group; a format string over the fields of a
-            component.
+            component; empty: it has neither config nor code.
         usage: arguments of `python train.py` that use a component; also a format string.
         since: the first version of the templates that has it.
         folder: folder of the package with the modules of the components; empty: each component
@@ -50,6 +51,8 @@ class ComponentType:
 
 CALLBACK_BASE = "Callback"
 """The base that a callback records; no component can have this name."""
+SHELL_BASE = "Project"
+"""The base that a shell records: files around the code of a project, such as its CI."""
 CHAINING_SINCE = "v1.1.0"
 """The first version of the templates in which a task can be based on a task of the project."""
 
@@ -90,6 +93,7 @@ CALLBACK = ComponentType(
     | {"freeze_embeddings", "gradient_checkpointing", "gradual_unfreezing", "loss_curve"}
     | {"lr_monitor", "none", "progress_bar", "pruning", "tensor", "throughput", "weight_noise"},
 )
+SHELL = ComponentType("shell", "", "shell", "", "", "v2.0.0")
 COMPONENT_TYPES: Mapping[str, ComponentType] = {
-    each.name: each for each in (TASK, DATASET, CALLBACK)
+    each.name: each for each in (TASK, DATASET, CALLBACK, SHELL)
 }

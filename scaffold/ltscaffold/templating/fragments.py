@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from ltscaffold.record.component_types import COMPONENT_TYPES
+from ltscaffold.record.component_types import COMPONENT_TYPES, SHELL
 
 SUFFIX = ".jinja"
-CATALOG_FOLDERS = {"base": "bases", "hook": "hooks", "recipe": "recipes"}
+CATALOG_FOLDERS = {"base": "bases", "hook": "hooks", "recipe": "recipes", "shell": SHELL.hooks}
 """Folder of template fragments by category."""
 FRAGMENT_FOLDERS = ("bases", *(each.hooks for each in COMPONENT_TYPES.values()), "recipes")
 """All folders of template fragments."""

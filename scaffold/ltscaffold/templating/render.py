@@ -18,7 +18,7 @@ from ltscaffold.record.answers import (
     Variables,
     to_record,
 )
-from ltscaffold.record.component_types import CALLBACK_BASE, COMPONENT_TYPES
+from ltscaffold.record.component_types import CALLBACK_BASE, COMPONENT_TYPES, SHELL_BASE
 from ltscaffold.templating.fragments import SUFFIX
 from ltscaffold.templating.sandbox import Sandbox, limited, refuse_links, render_bounded
 
@@ -152,7 +152,7 @@ def _is_per_component(source: str) -> bool:
 
 def _check_base(templates: Path, answers: Answers, component: Component) -> None:
     """Raise ScaffoldError if the base of a component does not exist."""
-    if component.base == CALLBACK_BASE or answers.ancestors(component.base):
+    if component.base in (CALLBACK_BASE, SHELL_BASE) or answers.ancestors(component.base):
         return
     if not (templates / "bases" / f"{component.base}{SUFFIX}").is_file():
         raise ScaffoldError(

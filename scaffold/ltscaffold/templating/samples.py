@@ -6,7 +6,15 @@ from pathlib import Path
 
 from ltscaffold.errors import ScaffoldError
 from ltscaffold.record.answers import Answers, Component
-from ltscaffold.record.component_types import CALLBACK, CALLBACK_BASE, DATASET, TASK, ComponentType
+from ltscaffold.record.component_types import (
+    CALLBACK,
+    CALLBACK_BASE,
+    DATASET,
+    SHELL,
+    SHELL_BASE,
+    TASK,
+    ComponentType,
+)
 from ltscaffold.templating.catalog import Catalog
 from ltscaffold.templating.render import Files, render
 
@@ -14,7 +22,7 @@ VERSION = "v0.0.0"
 
 
 def samples(catalog: Catalog) -> list[Component]:
-    """Return, per base, tasks with all hooks or all recipes and a dataset; and a callback."""
+    """Return, per base, tasks with all hooks or all recipes and a dataset; a callback; shells."""
     components, bases = [], catalog.names("base")
     for base in bases:
         recipes = recipe_fragments(catalog, base)
@@ -24,6 +32,10 @@ def samples(catalog: Catalog) -> list[Component]:
         components += [_sample(catalog, DATASET, f"data_of_{base}", base) for base in bases]
     if catalog.has(CALLBACK):
         components.append(_sample(catalog, CALLBACK, "hooks_of_callbacks", CALLBACK_BASE))
+    recorded = {"project": "my-project", "requirement": "ltscaffold[train]"}
+    for name in catalog.names(SHELL.name):
+        kept = {key: recorded[key] for key in catalog.entry(SHELL.name, name)["records"]}
+        components.append(Component(SHELL.name, name, "", SHELL_BASE, [], VERSION, **kept))
     return components
 
 

@@ -23,6 +23,7 @@ EQUAL = "metrics are equal, bit for bit"
 SHORT = (
     "trainer.accelerator=cpu",
     "trainer.max_epochs=2",
+    "training.validate_before_fit=false",
     "training.batch_size=4",
     "dataset.limit_train_samples=16",
     "dataset.limit_val_samples=4",
@@ -74,7 +75,10 @@ def lines_of(done: CompletedProcess[str], beginning: str) -> list[str]:
             "task=nlp/masked_language_modeling experiment=smoke training.num_workers=2",
             marks=pytest.mark.slow,
         ),
-        "task=vision/image_classification experiment=smoke dataset.random_flip=true",
+        pytest.param(
+            "task=vision/image_classification experiment=smoke dataset.random_flip=true",
+            marks=pytest.mark.slow,
+        ),
         "task=nlp/mine experiment=smoke logger=none training.seed=7"
         " +training.mine=0.01 optimizer.lr=${training.mine}"
         " dataset.train_file=${oc.env:FILE_OF_THIS_TEST,train.csv}",

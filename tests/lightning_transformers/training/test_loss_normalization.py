@@ -2,6 +2,7 @@
 
 import math
 import os
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -26,6 +27,7 @@ from tests.helpers import warm
 from tests.helpers.ddp_weighting import ODD, WEIGHTED
 from tests.helpers.language_modeling import Recorder, model, sample, trainer
 from tests.helpers.rendered import BASES, suitable
+from tests.helpers.slow import sampled
 from tests.helpers.weighting_runs import (
     BATCHES,
     parts_of,
@@ -35,6 +37,8 @@ from tests.helpers.weighting_runs import (
 )
 
 CHANGE_THE_LOSS = {"adversarial", "auxiliary_loss", "custom_loss", "label_smoothing", "r_drop"}
+SEVERAL_LABELS = ("question_answering", "summarization", "token_classification")
+"""Bases with a loss of spans, of generated tokens and of labels of tokens."""
 BOUND = {"64-true": 1e-6, "32-true": 1e-5}
 
 
@@ -65,14 +69,14 @@ def test_parts_of_a_batch_give_its_update(base: str, precision: str) -> None:
         assert error < BOUND[precision], f"{batches} batches: {error}"
 
 
-@pytest.mark.parametrize("base", BASES)
+@pytest.mark.parametrize("base", sampled(BASES, ["language_modeling"]))
 def test_plain_lightning_gives_another_update(base: str) -> None:
     whole = update_of(base, 1, "64-true")
     apart = relative_error(update_of(base, 4, "64-true", plain=True), whole)
     assert not apart < 0.05  # NaN if a batch has no label
 
 
-@pytest.mark.parametrize("base", BASES)
+@pytest.mark.parametrize("base", sampled(BASES, ["language_modeling", *SEVERAL_LABELS]))
 def test_recipes_that_change_the_loss_are_weighed_too(base: str) -> None:
     recipes = sorted(CHANGE_THE_LOSS & set(suitable(base)))
     whole = update_of(base, 1, "64-true", *recipes)
@@ -248,14 +252,19 @@ def test_optimizer_that_evaluates_a_batch_again_has_steps_of_one(tmp_path: Path)
         update(task, parts_of(batch, 2))
 
 
-@pytest.fixture(scope="module")
-def two_processes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    folder = tmp_path_factory.mktemp("two_processes")
-    command = ("python", "-m", "tests.helpers.ranks", "tests.helpers.ddp_weighting", "results.pt")
+def on_two_ranks_with(bases: Iterable[str], folder: Path) -> dict[str, Any]:
+    """Return the results of `ddp_weighting`."""
+    module = "tests.helpers.ddp_weighting"
+    command = ("python", "-m", "tests.helpers.ranks", module, "results.pt", *bases)
     paths = os.pathsep.join([str(ROOT / "scaffold"), str(ROOT)])
     done = warm.run(command, folder, os.environ | {"PYTHONPATH": paths})
     assert done.returncode == 0, done.stderr
     return torch.load(folder / "results.pt")  # type: ignore[no-any-return]
+
+
+@pytest.fixture(scope="module")
+def two_processes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return on_two_ranks_with(SEVERAL_LABELS, tmp_path_factory.mktemp("two_processes"))
 
 
 on_two_ranks = pytest.mark.xdist_group("loss normalization on two ranks")  # they share one launch
@@ -283,9 +292,15 @@ def test_two_processes_weigh_classes_as_one(two_processes: dict[str, Any]) -> No
 
 
 @on_two_ranks
-@pytest.mark.parametrize("base", BASES)
+@pytest.mark.parametrize("base", SEVERAL_LABELS)
 def test_two_processes_give_the_update_of_one_for(base: str, two_processes: dict[str, Any]) -> None:
     assert relative_error(two_processes["bases"][base], update_of(base, 1, "64-true")) < 1e-6
+
+
+@pytest.mark.slow
+def test_two_processes_give_the_update_of_one_for_all_bases(tmp_path: Path) -> None:
+    for base, changes in on_two_ranks_with(BASES, tmp_path)["bases"].items():
+        assert relative_error(changes, update_of(base, 1, "64-true")) < 1e-6, base
 
 
 @on_two_ranks

@@ -81,7 +81,7 @@ def test_task_that_exists(project: Path) -> None:
     assert tree(project) == before
 
 
-@pytest.mark.parametrize("taken", ["train.py", "tasks/mine/model.py"])
+@pytest.mark.parametrize("taken", ["tests/test_mine.py", "tasks/mine/model.py"])
 def test_target_that_is_not_ours(taken: str, project: Path) -> None:
     (project / taken).parent.mkdir(parents=True, exist_ok=True)
     (project / taken).write_text("mine\n")

@@ -1,4 +1,4 @@
-"""The output of `--json` matches `docs/json.md`."""
+"""The output of `--json` matches `docs/reference/json.md`."""
 
 import json
 import re
@@ -10,7 +10,7 @@ from build_tools.release_templates import ROOT
 from tests.conftest import Run
 from tests.helpers.projects import new_task
 
-WORDS = set(re.findall(r"`([\w-]+)`", (ROOT / "docs/json.md").read_text()))
+WORDS = set(re.findall(r"`([\w-]+)`", (ROOT / "docs/reference/json.md").read_text()))
 OPEN = {"files"}
 """Keys with an object below them whose keys are data."""
 

@@ -47,7 +47,7 @@ def test_all_is_asked(project: Path) -> None:
     status, shown = talk(project, ["new-task"], dialogue)
     assert status == 0, shown
     assert "Predict the next token" in shown, "there is a word on each base"
-    (component,) = read_project(project).components
+    component = next(each for each in read_project(project).components if each.type == "task")
     assert (component.name, component.base) == ("my_language_modeling", "language_modeling")
     assert len(component.fragments) == 1
 
@@ -56,7 +56,7 @@ def test_what_was_given_is_not_asked(project: Path) -> None:
     status, shown = talk(project, ["new-task", "mine"], [("Base", ENTER), ("Recipes", ENTER)])
     assert status == 0, shown
     assert "? Name" not in shown
-    (component,) = read_project(project).components
+    component = next(each for each in read_project(project).components if each.type == "task")
     assert (component.name, component.base, component.fragments) == (
         "mine",
         "image_classification",

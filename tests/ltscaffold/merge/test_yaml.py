@@ -82,6 +82,36 @@ def test_a_removed_key_goes_unless_it_was_changed() -> None:
     assert "# why" in merged(BASE.replace("depth: 2", "# why\ndepth: 2"), BASE, theirs, reviews=1)
 
 
+def test_a_comment_that_the_template_wrote_does_not_keep_a_removed_key() -> None:
+    base = BASE.replace("depth", "# how deep\ndepth")
+    theirs = BASE.replace("depth: 2\n", "")
+    ours = base.replace("depth", "own: 1\ndepth")
+    assert merged(ours, base, theirs) == ours.replace("depth: 2\n", "")
+
+
+def test_a_mapping_set_to_null_stays_so_as_a_deleted_key_does() -> None:
+    ours = CONFIG.replace("  sweep:\n    dir: multirun\n", "  sweep: null  # off\n")
+    assert merged(ours, CONFIG, CONFIG.replace("multirun", "runs"), notes=1) == ours
+    assert merged(ours, CONFIG, CONFIG + "    all: 1\n", notes=1) == ours
+    ours = BASE.replace("depth: 2", "depth: null")
+    assert merged(ours, BASE, BASE.replace("depth: 2", "depth: 3"), reviews=1) == ours
+
+
+def test_mappings_in_braces_merge_by_key() -> None:
+    braces = CONFIG.replace("  sweep:\n    dir: multirun\n", "  sweep: {dir: 'mine', all: [1]}\n")
+    text = merged(braces, CONFIG, CONFIG + "    more: 2  # of them\n", reviews=0)
+    assert yaml.safe_load(text)["hydra"]["sweep"] == {"dir": "mine", "all": [1], "more": 2}
+    assert "  sweep:\n    dir: 'mine'\n" in text
+    text = merged(braces, CONFIG, CONFIG + "    more:\n      a: 2\n")
+    assert text == braces.replace("all", "more: {a: 2}, all")
+    assert merged(braces, CONFIG, CONFIG.replace("multirun", "runs"), reviews=1) == braces
+    theirs = CONFIG.replace("sweep:\n    dir: multirun", "sweep: {dir: multirun, one: 1}")
+    assert merged(braces, CONFIG, theirs) == braces.replace("all", "one: 1, all")
+    assert merged(CONFIG + "    own: 1\n", CONFIG, theirs, reviews=1) == CONFIG + "    own: 1\n"
+    remark = braces.replace("]}", "]}  # mine")
+    assert merged(remark, CONFIG, CONFIG + "    more: 2\n", reviews=1) == remark
+
+
 def test_defaults_are_united() -> None:
     ours = CONFIG.replace("  - trainer: default\n", "  - trainer: gpu\n  - own: default\n")
     text = merged(ours, CONFIG, CONFIG.replace("  - _self_", "  - peft: none\n  - _self_"))
@@ -93,8 +123,8 @@ def test_defaults_are_united() -> None:
 def test_an_order_of_defaults_that_is_not_applied_is_a_review() -> None:
     first, second = "  - training: default\n", "  - trainer: default\n"
     ours = CONFIG.replace(first + second, second + first)
-    theirs = CONFIG.replace("  - _self_\n", "").replace(first, f"  - _self_\n{first}")
-    draft = merge_yaml(ours, CONFIG, theirs)
+    theirs = CONFIG.replace("  - _self_\n", "").replace(second, f"  - _self_\n{second}")
+    draft = merge_yaml(ours, CONFIG, theirs)  # trainer above training above _self_ above trainer
     assert draft is not None
     (mark,) = draft.marks
     assert mark.message.startswith("defaults: the template now has _self_ above trainer")
@@ -105,6 +135,28 @@ def test_a_moved_self_of_an_edited_list_is_applied() -> None:
     ours = CONFIG.replace("trainer: default", "trainer: gpu")
     theirs = CONFIG.replace("  - _self_\n", "").replace("defaults:\n", "defaults:\n  - _self_\n")
     assert merged(ours, CONFIG, theirs) == theirs.replace("trainer: default", "trainer: gpu")
+
+
+def test_orders_of_defaults_that_agree_are_both_applied() -> None:
+    first, second = "  - training: default\n", "  - trainer: default\n"
+    swapped = CONFIG.replace(first + second, second + first)
+    theirs = CONFIG.replace("  - _self_\n", "").replace(first, f"  - _self_\n{first}")
+    theirs += "job: 1\n"
+    expected = theirs.replace(first + second, second + first)
+    assert merged(swapped, CONFIG, theirs) == expected
+    self_first = CONFIG.replace("  - _self_\n", "").replace(first, f"  - _self_\n{first}")
+    below = CONFIG.replace("  - _self_\n", "  - _self_\n  - extra: default\n")
+    expected = self_first.replace(second, f"{second}  - extra: default\n")
+    assert merged(self_first, CONFIG, below) == expected
+
+
+def test_an_option_that_replaces_another_takes_its_place() -> None:
+    first, second = "  - training: default\n", "  - trainer: default\n"
+    theirs = CONFIG.replace("training", "fitting")
+    swapped = CONFIG.replace(first + second, second + first)
+    assert merged(swapped, CONFIG, theirs) == swapped.replace("training", "fitting")
+    self_first = CONFIG.replace("  - _self_\n", "").replace(first, f"  - _self_\n{first}")
+    assert merged(self_first, CONFIG, theirs) == self_first.replace("training", "fitting")
 
 
 def test_an_option_that_both_chose_stays_with_a_review() -> None:

@@ -15,7 +15,7 @@ from ltscaffold.templating.source import BUNDLE_VARIABLE
 from ltscaffold.writing.plan import write_files
 from tests.conftest import Run
 from tests.helpers.copier_update import assert_copier_stops, commit_all
-from tests.helpers.projects import add, new_callback, new_task, rename, update
+from tests.helpers.projects import add, add_shell, new_callback, new_task, remove, rename, update
 from tests.helpers.releases import BETTER, NEXT, next_release
 from tests.helpers.tree import tree
 
@@ -62,6 +62,19 @@ def assert_whole(project: Path, *names: str) -> None:
         text = (project / f"tasks/{component.name}/model.py").read_text()
         assert BETTER[1] in text
     assert not update(project).changes
+
+
+def test_both_change_the_shell(project: Path, branches: Callable[..., list[str]], run: Run) -> None:
+    add_shell(project, "agents", "pre_commit")
+    commit_all(run)
+    assert not branches(
+        lambda: (remove(project, "pre_commit"), add_shell(project, "readme")),
+        lambda: add_shell(project, "ci"),
+    )
+    update(project)
+    names = [component.name for component in read_project(project).components]
+    assert sorted(names) == ["agents", "ci", "mine", "readme", "uv"]
+    assert (project / "AGENTS.md").is_file()
 
 
 def test_both_add_a_task(project: Path, branches: Callable[..., list[str]], run: Run) -> None:

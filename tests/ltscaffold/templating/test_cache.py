@@ -44,6 +44,8 @@ def test_a_damaged_cache_is_made_again(
         "language_modeling",
         "--hook",
         "training_step",
+        "--with",
+        "none",
     )
     assert run("ltscaffold", "list", "bases", **elsewhere).returncode == 0
     empty(tmp_path / "cache", pattern)

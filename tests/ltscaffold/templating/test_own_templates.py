@@ -164,7 +164,7 @@ def test_a_url_serves(
     project: Path, run: Run, templates: Path, served: Callable[[Path], str]
 ) -> None:
     url = served(templates)
-    done = run("ltscaffold", "new-project", ".", "--template", url)
+    done = run("ltscaffold", "new-project", ".", "--with", "none", "--template", url)
     assert done.returncode == 0, done.stderr
     assert "note: " not in done.stdout
     assert (read_project(project).source, read_project(project).version) == (url, OURS)

@@ -9,6 +9,8 @@ from ltscaffold.errors import ScaffoldError
 from ltscaffold.git import in_repository
 from ltscaffold.project.components import plan_components, train_arguments
 from ltscaffold.project.initial_answers import DEFAULT_PACKAGE, initial_answers
+from ltscaffold.project.shell.installation import after_setup
+from ltscaffold.project.shell.parts import new_project_answers
 from ltscaffold.project.validation import (
     check_new_name,
     check_not_hidden,
@@ -43,16 +45,25 @@ class NewComponent:
     recipes: Sequence[str] = ()
 
 
-def plan_new_component(project: Path, new: NewComponent, package: str | None = None) -> Plan:
+def plan_new_component(
+    project: Path,
+    new: NewComponent,
+    package: str | None = None,
+    shell: Sequence[str] | None = (),
+    adopt: bool = False,
+) -> Plan:
     """Plan a new component; in a folder without a project, also its skeleton.
 
     Args:
         project: an existing folder.
         new: the component to create.
         package: the folder of the components in a new project.
+        shell: the parts of the shell of a new project; None: the default ones.
+        adopt: keep files that exist as edited ones.
 
     Raises:
-        ScaffoldError: if a name, a hook, a recipe or the folder is not valid.
+        ScaffoldError: if a name, a hook, a recipe or the folder is not valid, or a file of the
+            component exists and is not adopted.
     """
     check_name(new.type.name, new.name)
     check_folder(project)
@@ -61,27 +72,39 @@ def plan_new_component(project: Path, new: NewComponent, package: str | None = N
         check_name("package", package or DEFAULT_PACKAGE)
     else:
         check_package(recorded, package)
+        if shell:
+            raise ScaffoldError(
+                f"this project exists; add parts with `ltscaffold add-shell {' '.join(shell)}`"
+            )
         check_no_duplicates(recorded)
-    answers = recorded or initial_answers(package or DEFAULT_PACKAGE)
+    notes: list[str] = []
+    answers = recorded
+    if answers is None:
+        answers, notes = new_project_answers(
+            project, initial_answers(package or DEFAULT_PACKAGE), shell, adopt
+        )
     component = make_component(read_catalog(answers), answers, new)
     check_not_hidden(project, answers, component)
     target = replace(answers, components=[*answers.components, component])
-    plan = plan_components(f"new-{component.type} {component.name}", project, recorded, target)
-    return replace(plan, next_steps=next_steps(project, component))
+    command = f"new-{component.type} {component.name}"
+    plan = plan_components(command, project, recorded, target, adopt=adopt)
+    steps = next_steps(project, target, component)
+    return replace(plan, notes=[*notes, *plan.notes], next_steps=steps)
 
 
-def next_steps(project: Path, component: Component) -> list[str]:
+def next_steps(project: Path, answers: Answers, component: Component) -> list[str]:
     """Return shell commands that train with a component, test and commit it.
 
     Args:
         project: the folder of the project.
+        answers: the record with the component.
         component: the new component.
     """
     train = f"python train.py {train_arguments(component)} experiment=smoke"
     commit = f'git add -A && git commit -m "Add {component.name}"'
     if not in_repository(project):
         commit = f"git init && {commit}"
-    return [train, "pytest", commit]
+    return [*after_setup(answers, [train, "pytest"]), commit]
 
 
 def make_component(catalog: Catalog, answers: Answers, new: NewComponent) -> Component:

@@ -1,11 +1,13 @@
 """`ltscaffold new-project`: the skeleton of a project."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from ltscaffold.errors import ScaffoldError
 from ltscaffold.project.components import plan_components
 from ltscaffold.project.initial_answers import DEFAULT_PACKAGE, initial_answers
+from ltscaffold.project.shell.parts import new_project_answers
 from ltscaffold.record.answers import ANSWERS_FILE, read_answers
 from ltscaffold.record.names import check_name
 from ltscaffold.templating import source
@@ -13,7 +15,11 @@ from ltscaffold.writing.plan import Plan
 
 
 def plan_new_project(
-    project: Path, package: str = DEFAULT_PACKAGE, template: str = source.SOURCE_URL
+    project: Path,
+    package: str = DEFAULT_PACKAGE,
+    template: str = source.SOURCE_URL,
+    shell: Sequence[str] | None = (),
+    adopt: bool = False,
 ) -> Plan:
     """Plan the skeleton of a project.
 
@@ -21,10 +27,12 @@ def plan_new_project(
         project: a folder without a project; created if its parent exists.
         package: the folder of the components.
         template: the templates: a URL, or the folder of a git repository.
+        shell: the parts of the shell; None: the default ones.
+        adopt: keep files that exist as edited ones.
 
     Raises:
-        ScaffoldError: if the folder has a project or files of the skeleton, or the templates are
-            not available.
+        ScaffoldError: if the folder has a project, a file of a part in `shell` exists and is not
+            adopted, or the templates are not available.
     """
     check_name("package", package)
     project = project.absolute()
@@ -38,12 +46,17 @@ def plan_new_project(
     if url != source.SOURCE_URL:
         url = source.resolve_source(template)
         source.trust(url)
-    plan = plan_components(
-        f"new-project {project.name}", project, None, initial_answers(package, url)
-    )
+    initial = initial_answers(package, url)
+    answers, notes = new_project_answers(project, initial, shell, adopt)
+    plan = plan_components(f"new-project {project.name}", project, None, answers, adopt=adopt)
     only_here = f"others cannot read the templates in {url}; share a project with a URL instead"
     return replace(
         plan,
-        notes=[*([only_here] if Path(url).is_absolute() else []), *source.untagged_commit(url)],
+        notes=[
+            *notes,
+            *plan.notes,
+            *([only_here] if Path(url).is_absolute() else []),
+            *source.untagged_commit(url),
+        ],
         next_steps=["ltscaffold new-task my_task --base language_modeling"],
     )

@@ -18,7 +18,7 @@ from ltscaffold.project.python_code import TEXTS, parse_or_empty, sources
 from ltscaffold.project.references import Option, Paths, rename_in_python, rename_in_yaml
 from ltscaffold.project.validation import check_new_name, check_not_hidden
 from ltscaffold.record.answers import ANSWERS_FILE, Answers, Component, read_project
-from ltscaffold.record.component_types import CALLBACK, COMPONENT_TYPES, DATASET, TASK
+from ltscaffold.record.component_types import CALLBACK, COMPONENT_TYPES, DATASET, SHELL, TASK
 from ltscaffold.templating.catalog import read_catalog
 from ltscaffold.templating.render import Files
 from ltscaffold.writing.plan import Plan, check_not_taken, compute_changes, read
@@ -41,6 +41,8 @@ def plan_rename(project: Path, name: str, new_name: str) -> Plan:
     """
     answers = read_project(project)
     component = answers.component(name)
+    if component.type == SHELL.name:
+        raise ScaffoldError(f"cannot rename '{name}': a part of the shell has a fixed name")
     check_new_name(read_catalog(answers), answers, COMPONENT_TYPES[component.type], new_name)
     renamed = replace(component, name=new_name)
     check_not_hidden(project, answers, renamed)

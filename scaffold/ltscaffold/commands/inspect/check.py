@@ -27,6 +27,7 @@ from ltscaffold.project.project_fragments import (
 )
 from ltscaffold.project.python_code import python_files
 from ltscaffold.project.removed_hooks import removed_hooks
+from ltscaffold.project.shell.pyproject import PYPROJECT, check_requirement
 from ltscaffold.project.status import ComponentStatus, component_states
 from ltscaffold.record.answers import (
     ANSWERS_FILE,
@@ -35,6 +36,7 @@ from ltscaffold.record.answers import (
     Component,
     read_project,
 )
+from ltscaffold.record.component_types import SHELL
 from ltscaffold.templating import source
 from ltscaffold.templating.catalog import Catalog, read_catalog
 from ltscaffold.templating.copier_rehearsal import unfit_settings
@@ -72,12 +74,14 @@ def check(project: Path, name: str | None = None, smoke: bool = False) -> list[F
     findings += check_ignored(project, files)
     findings += check_shadowing(project)
     findings += check_git_settings(files)
+    findings += check_requirement(project) if PYPROJECT in files else []
     sources = Sources(project)
     for entry in components:
         if chosen in (None, entry.component):
             findings += check_component(project, catalog, entry)
             findings += check_classes(sources, answers, entry)
-            findings += check_run(project, entry.component) if smoke else []
+            has_code = entry.component.type != SHELL.name
+            findings += check_run(project, entry.component) if smoke and has_code else []
     return [*findings, *check_former_methods(sources, findings)] if chosen is None else findings
 
 

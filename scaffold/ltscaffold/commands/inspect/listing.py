@@ -13,13 +13,13 @@ from ltscaffold.templating.catalog import read_catalog
 
 
 def rows(project: Path, what: str) -> list[dict[str, str]]:
-    """Return the bases or recipes, with `name` and `summary`, or the components.
+    """Return the bases, recipes or shells, with `name` and `summary`, or the components.
 
     A component has `name`, `kind` (its type), `base` and `version` (of its templates).
 
     Args:
         project: a folder, with or without a project; for components, with one.
-        what: "bases", "recipes" or "components".
+        what: "bases", "recipes", "shell" or "components".
 
     Raises:
         ScaffoldError: for components, if the folder has no project.

@@ -15,6 +15,7 @@ from ltscaffold.git import git
 from ltscaffold.project.diagnostics import Finding
 from ltscaffold.project.interpreter import last_line, run_python
 from ltscaffold.record.answers import ANSWERS_FILE, Component
+from ltscaffold.record.component_types import SHELL
 from ltscaffold.templating.catalog import Catalog
 from ltscaffold.templating.render import Files, render
 from ltscaffold.templating.samples import (
@@ -143,7 +144,7 @@ def compare_with_copier(templates: Path, shown: list[Component], folder: Path) -
 
     Args:
         templates: the folder of the templates.
-        shown: components, of which the last of each type is rendered.
+        shown: components, of which all shells and the last of each other type are rendered.
         folder: a temporary folder, for a copy of the templates and the output.
     """
     copy, project = folder / "templates", folder / "copied"
@@ -153,7 +154,7 @@ def compare_with_copier(templates: Path, shown: list[Component], folder: Path) -
     author = ("-c", "user.name=ltscaffold", "-c", "user.email=ltscaffold@localhost")
     git(*author, "commit", "--quiet", "--no-gpg-sign", "--message", VERSION, cwd=copy)
     git("tag", VERSION, cwd=copy)
-    last = {component.type: component for component in shown}
+    last = {c.name if c.type == SHELL.name else c.type: c for c in shown}
     answers = sample_answers(str(copy), list(last.values()))
     data = {name: value for name, value in answers.variables().items() if name[0] != "_"}
     write_files(folder, {"data.yml": yaml.safe_dump(data)})

@@ -9,6 +9,7 @@ from ltscaffold.errors import ScaffoldError
 from ltscaffold.project.components import plan_components
 from ltscaffold.project.merge_files import Strategy
 from ltscaffold.project.reconcile import reconcile
+from ltscaffold.project.shell.parts import with_installed_requirement
 from ltscaffold.project.unmerged import next_steps, resolve, unmerged_files
 from ltscaffold.record.answers import (
     ANSWERS_FILE,
@@ -50,10 +51,11 @@ def plan_update(
     resolved = _plan_resolution(command, project, recorded)
     if resolved is not None:
         return resolved
-    if is_up_to_date(chosen, [] if names else recorded.versions, target):
+    is_current = with_installed_requirement(recorded, names) == recorded
+    if is_current and is_up_to_date(chosen, [] if names else recorded.versions, target):
         return with_remarks(project, Plan(command), recorded, recorded, names)
     old, notes = reconcile(project, recorded)
-    new = with_target_version(old, set(names), target)
+    new = with_installed_requirement(with_target_version(old, set(names), target), names)
     plan = plan_components(command, project, old, new, strategy)
     return with_remarks(project, replace(plan, notes=[*notes, *plan.notes]), old, new, names)
 

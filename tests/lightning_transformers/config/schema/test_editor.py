@@ -11,7 +11,7 @@ from build_tools.release_templates import ROOT
 from lightning_transformers.config.compose import compose
 from tests.conftest import Run
 from tests.helpers.language_server import LanguageServer
-from tests.helpers.projects import add, new_dataset, new_task
+from tests.helpers.projects import add, add_shell, new_dataset, new_task
 
 SERVER = os.environ.get("LTSCAFFOLD_YAML_SERVER", "")
 """Folder of the npm package `yaml-language-server`; `make editor` installs it."""
@@ -97,6 +97,19 @@ def test_an_editor_completes_explains_and_checks(described: Path, server: Langua
     assert server.open(described / "conf/experiment/mine.yaml") == [
         (4, "Property max_epoch is not allowed."),
     ]
+
+
+@pytest.mark.skipif(not SERVER, reason="needs yaml-language-server: make editor")
+def test_the_settings_of_vs_code_check_files_that_name_no_schema(described: Path) -> None:
+    add_shell(described, "vscode")
+    settings = json.loads((described / ".vscode/settings.json").read_text("utf-8"))
+    assert settings["yaml.yamlVersion"] == "1.1"
+    task = described / "conf/task/nlp/mine.yaml"
+    lines = task.read_text("utf-8").splitlines()[1:]
+    task.write_text("\n".join([*lines, "nose: 1", ""]), "utf-8")
+    server = LanguageServer(ROOT / SERVER, described, settings["yaml.schemas"])
+    assert server.open(task) == [(len(lines) + 1, "Property nose is not allowed.")]
+    server.close()
 
 
 def test_without_a_project_one_line_says_so(project: Path, run: Run) -> None:

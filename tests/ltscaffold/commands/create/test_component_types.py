@@ -9,7 +9,7 @@ from lightning_transformers.config.config_tree import PACKAGED_CONFIGS
 from ltscaffold.errors import EditLossError, ScaffoldError
 from ltscaffold.project.status import status
 from ltscaffold.record.answers import read_project
-from ltscaffold.record.component_types import CALLBACK, COMPONENT_TYPES, DATASET, ComponentType
+from ltscaffold.record.component_types import CALLBACK, DATASET, TASK, ComponentType
 from ltscaffold.templating.source import SOURCE_URL
 from tests.conftest import Run
 from tests.helpers.projects import (
@@ -245,7 +245,7 @@ def test_templates_without_the_kind_say_so(
         new_callback(project, "it") if kind == "callback" else new_dataset(project, "it", BASE)
 
 
-@pytest.mark.parametrize("kind", COMPONENT_TYPES.values(), ids=COMPONENT_TYPES)
+@pytest.mark.parametrize("kind", [TASK, DATASET, CALLBACK], ids=lambda kind: kind.name)
 def test_hooks_are_listed_with_signature_and_time(
     kind: ComponentType, components: Path, run: Run
 ) -> None:

@@ -1,6 +1,6 @@
 """Attention between packed documents is an error before the first step."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -43,6 +43,7 @@ from lightning_transformers.task.nlp.language_modeling.packing_probe import (
 )
 from tests.helpers.document_classes import CLASSES
 from tests.helpers.language_modeling import BACKBONE, TOKENIZER, sample, trainer
+from tests.helpers.slow import sampled
 
 SIZE = {"vocab_size": len(TOKENIZER), "hidden_size": 32}
 LAYERS = {"num_hidden_layers": 2, "num_attention_heads": 2}
@@ -104,6 +105,12 @@ SEPARATE = ("llama", "neox", "mixtral")
 MIX = [name for name in CONFIGS if name not in SEPARATE]
 
 
+def of_classes(*values: Iterable[str]) -> list[Any]:
+    """Return each class with each of the values; `make test` has one with the generated class."""
+    base, (generated, *others) = (list(product([cls], *values)) for cls in CLASSES)
+    return sampled([*base, generated, *others], [*base, generated])
+
+
 def run(task: Any, data: Any, path: Path, how: str = "fit") -> None:
     quick = trainer(path, max_steps=1, limit_val_batches=1, limit_test_batches=1)
     getattr(quick, how)(task, datamodule=data)
@@ -130,8 +137,7 @@ def refused(task: Any, data: Any, path: Path, how: str = "fit") -> str:
     return message
 
 
-@pytest.mark.parametrize("name", MIX)
-@pytest.mark.parametrize("cls", CLASSES)
+@pytest.mark.parametrize(("cls", "name"), of_classes(MIX))
 def test_a_model_that_mixes_documents_is_refused(cls: str, name: str, tmp_path: Path) -> None:
     message = refused(CLASSES[cls](saved(name, tmp_path)), small(), tmp_path)
     assert "packed documents" in message
@@ -144,9 +150,9 @@ def test_the_fix_works(packing: str, tmp_path: Path) -> None:
     run(CLASSES["base"](saved("opt", tmp_path)), small(packing=packing), tmp_path)
 
 
-@pytest.mark.parametrize("packing", ["documents", "blocks", "none"])
-@pytest.mark.parametrize("name", ENCODERS)
-@pytest.mark.parametrize("cls", CLASSES)
+@pytest.mark.parametrize(
+    ("cls", "name", "packing"), of_classes(ENCODERS, ["documents", "blocks", "none"])
+)
 def test_a_model_that_sees_what_it_is_to_predict_is_refused(
     cls: str, name: str, packing: str, tmp_path: Path
 ) -> None:
@@ -212,8 +218,7 @@ def test_a_module_of_plain_lightning_trains(tmp_path: Path) -> None:
     run(Plain(), data, tmp_path)
 
 
-@pytest.mark.parametrize("name", LONG)
-@pytest.mark.parametrize("cls", CLASSES)
+@pytest.mark.parametrize(("cls", "name"), of_classes(LONG))
 def test_rows_longer_than_a_model_treats_alike_are_refused(
     cls: str, name: str, tmp_path: Path
 ) -> None:
@@ -307,8 +312,7 @@ def mistakes(base: type[Any]) -> dict[str, type[Any]]:
     }
 
 
-@pytest.mark.parametrize("name", mistakes(CLASSES["base"]))
-@pytest.mark.parametrize("cls", CLASSES)
+@pytest.mark.parametrize(("cls", "name"), of_classes(mistakes(CLASSES["base"])))
 def test_a_task_that_mixes_documents_is_refused(cls: str, name: str, tmp_path: Path) -> None:
     message = refused(mistakes(CLASSES[cls])[name](BACKBONE), small(), tmp_path)
     assert f"{name} with LanguageModelingDataModule, but not in its model" in message
@@ -330,8 +334,7 @@ def own_steps(base: type[Any]) -> dict[str, type[Any]]:
     return {c.__name__: c for c in (NoPositionsInStep, MaskInTraining)}
 
 
-@pytest.mark.parametrize("name", own_steps(CLASSES["base"]))
-@pytest.mark.parametrize("cls", CLASSES)
+@pytest.mark.parametrize(("cls", "name"), of_classes(own_steps(CLASSES["base"])))
 def test_a_training_step_that_mixes_documents_is_refused(
     cls: str, name: str, tmp_path: Path
 ) -> None:

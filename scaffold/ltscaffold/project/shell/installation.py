@@ -1,0 +1,92 @@
+"""The installed ltscaffold as a requirement for pip, compared with a recorded one."""
+
+import json
+import re
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, distribution, version
+
+from ltscaffold.record.answers import Answers
+
+PACKAGE = "ltscaffold"
+EXTRA = f"{PACKAGE}[train]"
+DEPENDENCY_GROUPS_SINCE = [25, 1]
+"""The first version of pip with the option --group."""
+
+
+def installed_version() -> str:
+    """Return the version of the installed ltscaffold."""
+    return version(PACKAGE)
+
+
+def installed_requirement() -> str:
+    """Return the requirement with which pip installs this ltscaffold: a version, file or commit."""
+    recorded = distribution(PACKAGE).read_text("direct_url.json")
+    if recorded is None:
+        return f"{EXTRA}=={installed_version()}"
+    origin = json.loads(recorded)
+    url = origin["url"]
+    if "vcs_info" in origin:
+        vcs = origin["vcs_info"]
+        url = f"{vcs['vcs']}+{url}@{vcs['commit_id']}"
+    return f"{EXTRA} @ {url}"
+
+
+def after_setup(answers: Answers, commands: Sequence[str]) -> list[str]:
+    """Return shell commands of a project, after those that set it up, if pytest is not installed.
+
+    Args:
+        answers: the record of the project.
+        commands: the commands, which need the dependencies of the project and pytest.
+    """
+    if _version("pytest"):
+        return [*commands]
+    if not any(each.requirement for each in answers.components):
+        return ["pip install pytest", *commands]
+    if not (pip := _version("pip")):
+        return ["uv sync", *(f"uv run {command}" for command in commands)]
+    is_old = [*map(int, re.findall(r"\d+", pip)[:2])] < DEPENDENCY_GROUPS_SINCE
+    upgrade = ["pip install --upgrade pip"] * is_old
+    return [*upgrade, "pip install . --group dev", *commands]
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def note_on_origin(answers: Answers) -> list[str]:
+    """Return a line if a project requires an ltscaffold that is on this machine only.
+
+    Args:
+        answers: the record of the project.
+    """
+    local = {each.requirement for each in answers.components if " @ file:" in each.requirement}
+    return [
+        f"pyproject.toml requires {each}, which is on this machine only: colleagues and CI need a "
+        "version or a URL in its place"
+        for each in local
+    ]
+
+
+def is_installed(requirement: str) -> bool:
+    """Return whether the installed ltscaffold satisfies a requirement.
+
+    A URL is compared by the version in the name of a wheel, or else as a whole.
+
+    Args:
+        requirement: the requirement, of any form that pip takes.
+
+    Raises:
+        ValueError: if it is not valid.
+    """
+    from packaging.requirements import Requirement
+
+    parsed = Requirement(requirement)
+    if parsed.url is None:
+        return parsed.specifier.contains(installed_version(), prereleases=True)
+    wheel = re.search(rf"/{PACKAGE}-([^/-]+)-[^/]*\.whl", parsed.url)
+    if wheel:
+        return wheel[1] == installed_version()
+    return parsed.url == Requirement(installed_requirement()).url

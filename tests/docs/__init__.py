@@ -1,0 +1,1 @@
+"""Tests of the documentation; `make test-docs` runs the slow ones."""

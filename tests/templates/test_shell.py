@@ -1,0 +1,177 @@
+"""The files of the shell: valid, clean, and the update of the CI does what it says."""
+
+import json
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ltscaffold.git import git
+from ltscaffold.templating.source import BUNDLE_VARIABLE
+from tests.conftest import Run
+from tests.helpers.copier_update import commit_all
+from tests.helpers.projects import new_task
+from tests.helpers.releases import next_release
+
+ALL = ("agents", "ci", "pre_commit", "readme", "uv", "vscode")
+GIT_PIN = f"ltscaffold[train] @ git+https://example.org/it.git@{'a' * 40}"
+OPENER = """\
+#!/bin/sh
+printf '%s\\n' "$@" > "$OPENED/arguments"
+for argument; do
+  case $argument in
+    description@*) cp "${argument#description@}" "$OPENED/body" ;;
+  esac
+  [ -f "$argument" ] && cp "$argument" "$OPENED/body"
+done
+exit 0
+"""
+
+
+@pytest.fixture
+def shell(project: Path) -> Path:
+    """Return a project with a task and all parts of the shell."""
+    new_task(project, "mine", "language_modeling", ["training_step"], shell=ALL)
+    return project
+
+
+def load(path: Path) -> dict[str, object]:
+    """Return the content of a YAML file; the key `on` is a text, as GitHub reads it."""
+    content = yaml.load(path.read_text(), yaml.BaseLoader)
+    assert isinstance(content, dict)
+    return content
+
+
+def commands(jobs: object) -> list[str]:
+    """Return the shell commands of a workflow or pipeline."""
+    if isinstance(jobs, dict):
+        own = [jobs["run"]] if "run" in jobs else jobs.get("script", [])
+        return [*own, *(line for each in jobs.values() for line in commands(each))]
+    return [line for each in jobs for line in commands(each)] if isinstance(jobs, list) else []
+
+
+@pytest.mark.parametrize("path", [".github/workflows/ci.yml", ".gitlab-ci.yml"])
+def test_ci_lints_tests_and_checks(path: str, shell: Path) -> None:
+    content = load(shell / path)
+    ran = commands(content.get("jobs") or content["test"])
+    assert ran == [
+        "uv sync",
+        "uv run ruff check .",
+        "uv run ruff format --check .",
+        "uv run pytest",
+        "uv run ltscaffold check",
+    ]
+
+
+@pytest.mark.parametrize("path", [".github/workflows/update.yml", ".gitlab-ci.yml"])
+@pytest.mark.parametrize(
+    ("pin", "latest"),
+    [("ltscaffold[train]==0.2.0", "ltscaffold"), (GIT_PIN, "git+https://example.org/it.git")],
+)
+def test_the_scheduled_job_installs_the_latest_ltscaffold(
+    path: str, pin: str, latest: str, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ltscaffold.project.shell.parts.installed_requirement", lambda: pin)
+    new_task(project, "mine", "language_modeling", shell=["ci"])
+    content = load(project / path)
+    ran = commands(content.get("jobs") or content["update"])
+    assert [ran[0], ran[-1]] == [f'uv tool install "{latest}"', "sh ci/update.sh"]
+    if "on" in content:
+        assert content["on"] == {"schedule": [{"cron": "17 5 * * 1"}], "workflow_dispatch": ""}
+        assert "${{ github.token }}" in (project / path).read_text()
+
+
+def test_files_for_editors_and_hooks_parse(shell: Path) -> None:
+    settings = json.loads((shell / ".vscode/settings.json").read_text())
+    assert settings["yaml.schemas"] == {"conf/schema.json": "conf/**/*.yaml"}
+    assert settings["yaml.yamlVersion"] == "1.1"
+    task = json.loads((shell / ".vscode/tasks.json").read_text())["tasks"][0]
+    assert task["args"] == ["-m", "lightning_transformers", "schema"]
+    assert json.loads((shell / ".vscode/extensions.json").read_text())["recommendations"]
+    (repository,) = load(shell / ".pre-commit-config.yaml")["repos"]  # type: ignore[misc]
+    entries = [hook["entry"] for hook in repository["hooks"]]
+    assert entries == ["ruff check --fix", "ruff format", "ltscaffold check"]
+
+
+def test_pyproject_pins_ltscaffold_and_its_settings_fit_the_generated_code(shell: Path) -> None:
+    content = tomllib.loads((shell / "pyproject.toml").read_text())
+    assert content["project"]["name"] == "my-project"
+    (dependency,) = content["project"]["dependencies"]
+    assert dependency.startswith("ltscaffold[train]")
+    assert [each.partition(">")[0] for each in content["dependency-groups"]["dev"]] == [
+        "pytest",
+        "ruff",
+    ]
+    for check in (["check", "--output-format=concise"], ["format", "--check"]):
+        command = [sys.executable, "-m", "ruff", *check, "."]
+        done = subprocess.run(command, cwd=shell, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("path", ["README.md", "AGENTS.md"])
+def test_documents_name_commands_and_files_that_exist(path: str, shell: Path) -> None:
+    text = (shell / path).read_text()
+    for name in ("train.py", "evaluate.py", "predict.py", "export.py", "rerun.py"):
+        assert (shell / name).is_file()
+        assert path == "AGENTS.md" or f"python {name} " in text
+    assert "ltscaffold check" in text
+    assert "tasks/" in text
+
+
+@pytest.mark.parametrize("opener", ["gh", "curl"])
+def test_the_scheduled_job_opens_a_pull_request_once(
+    opener: str, shell: Path, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = shell / "tasks/mine/model.py"
+    hook = "\n    def training_epoch_end(self, outputs: list[float]) -> None: ...\n"
+    model.write_text(model.read_text() + hook)
+    commit_all(run)
+    remote, opened, tools = (tmp_path / name for name in ("remote.git", "opened", "bin"))
+    opened.mkdir()
+    tools.mkdir()
+    git("clone", "--quiet", "--bare", shell, remote)
+    git("remote", "add", "origin", remote, cwd=shell)
+    (tools / opener).write_text(OPENER)
+    (tools / opener).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tools}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("OPENED", str(opened))
+    if opener == "curl":
+        for name in ("GITLAB_CI", "UPDATE_TOKEN", "CI_API_V4_URL", "CI_PROJECT_ID"):
+            monkeypatch.setenv(name, "1")
+        monkeypatch.setenv("CI_DEFAULT_BRANCH", "main")
+    else:
+        monkeypatch.delenv("GITLAB_CI", raising=False)
+    before = git("for-each-ref", cwd=remote)
+
+    assert update(shell) == 0
+    assert git("for-each-ref", cwd=remote) == before, "there is nothing to update"
+    assert not list(opened.iterdir())
+
+    monkeypatch.setenv(BUNDLE_VARIABLE, str(next_release()))
+    head = git("rev-parse", "HEAD", cwd=shell)
+    assert update(shell) == 0
+    branch = git("branch", "--show-current", cwd=shell).decode().strip()
+    assert branch.startswith("update/ltscaffold-")
+    assert branch.endswith("-templates-v99.0.0")
+    assert b"Better model of the task" in git("show", f"{branch}:tasks/mine/model.py", cwd=remote)
+    assert git("rev-parse", f"{branch}^", cwd=remote) == head
+    assert branch in (opened / "arguments").read_text()
+    body = (opened / "body").read_text()
+    assert "merged the latest templates" in body
+    assert "\n- [ ] REVIEW `tasks/mine/model.py:" in body
+    assert "`: Lightning has not called training_epoch_end" in body
+    assert "\n- v99.0.0: Better: Better model of the task" in body
+
+    (opened / "body").unlink()
+    git("switch", "--quiet", "--detach", head.decode().strip(), cwd=shell)
+    assert update(shell) == 0
+    assert not (opened / "body").exists(), "it was proposed already"
+
+
+def update(project: Path) -> int:
+    """Run the script of the scheduled job; return its exit status."""
+    return subprocess.run(["sh", "ci/update.sh"], cwd=project, check=False).returncode
