@@ -48,7 +48,8 @@ sweep: install  ## Run the long tests in full: every kill, 500 sequences, 2000 c
 		tests/ltscaffold/commands/templates/test_extract_patch.py
 
 benchmarks: install  ## Measure ours and others in turn, and write the tables: hours, and some need npm.
-	for name in data generator growth padding predict_memory startup vocabulary; do \
+	for name in checkpoint data generator growth memory padding predict_memory startup \
+		vocabulary; do \
 		$(BIN)/python -m benchmarks.$$name || exit; \
 	done
 
