@@ -48,7 +48,8 @@ sweep: install  ## Run the long tests in full: every kill, 500 sequences, 2000 c
 		tests/ltscaffold/commands/templates/test_extract_patch.py
 
 benchmarks: install  ## Measure ours and others in turn, and write the tables: hours, and some need npm.
-	for name in data generator growth padding predict_memory startup training vocabulary; do \
+	for name in checkpoint data generator growth memory padding predict_memory startup training \
+		vocabulary; do \
 		$(BIN)/python -m benchmarks.$$name || exit; \
 	done
 
@@ -85,8 +86,9 @@ format: install  ## Format the code.
 templates: install  ## Add the templates to the bundled history of the package.
 	$(BIN)/python -m build_tools.release_templates
 
-schema: install  ## Write the schema of the packaged configs, and its reference, again.
+schema: install  ## Write the schemas of the packaged configs and of --json, and the reference, again.
 	$(BIN)/python -m build_tools.build_schema
+	$(BIN)/python -m build_tools.build_output_schemas
 
 examples: install  ## Render generated_examples again, with their edits.
 	$(BIN)/python generated_examples/generate.py
