@@ -9,6 +9,8 @@ Writes `generator.md`.
 
 import argparse
 import json
+import os
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -31,6 +33,11 @@ FILES = {
 }
 FLOOR = 'import typer\napp = typer.Typer()\n@app.command()\ndef main(name: str = ""): ...\napp()\n'
 """The least program with Typer and an option."""
+TAB = """
+COMP_WORDS=(ltscaffold new-task --base lang) COMP_CWORD=3
+_ltscaffold_completion ltscaffold lang --base
+"""
+"""The work of bash at a Tab."""
 
 
 def main() -> None:
@@ -81,15 +88,16 @@ def starts(folder: Path) -> list[list[Command]]:
     """Return the commands that show the price of a start, with what Typer and Python take."""
     program, python, floor = BIN / "ltscaffold", BIN / "python", folder / "floor.py"
     floor.write_text(FLOOR)
-    words = {"COMP_WORDS": "ltscaffold new-task --base lang", "COMP_CWORD": "3"}
-    completion = own(folder) | words | {"_LTSCAFFOLD_COMPLETE": "complete_bash"}
+    show = [program, "--show-completion", "bash"]
+    script = subprocess.run(show, env=os.environ | own(folder), capture_output=True, check=True)
+    (folder / "completion.sh").write_bytes(script.stdout + TAB.encode())
     return [
         [
             Command("`ltscaffold --help`", [program, "--help"], folder),
             Command("`--help` of a program with Typer", [python, floor, "--help"], folder),
         ],
         [
-            Command("completion of `--base`", [program], folder, completion),
+            Command("completion of `--base` in bash", ["bash", folder / "completion.sh"], folder),
             Command("`ltscaffold --version`", [program, "--version"], folder),
             Command("a program with Typer and an option", [python, floor, "--name", "x"], folder),
         ],

@@ -17,13 +17,6 @@ from ltscaffold.templating.render import Files, render
 
 CATALOG = Catalog(TEMPLATES)
 BASES, HOOKS, RECIPES = (CATALOG.names(kind) for kind in ("base", "hook", "recipe"))
-SAMPLED = [
-    pytest.param(
-        ["image_classification", "multiple_choice", "question_answering", "translation"], id="some"
-    ),
-    pytest.param(BASES, id="all", marks=pytest.mark.slow),
-]
-"""Sets of bases for tests that train on each: images, several choices, spans, pairs of texts."""
 
 
 def item(name: str, base: str, recipes: Sequence[str] = ()) -> Component:
@@ -55,6 +48,14 @@ def task_class(base: str, *recipes: str) -> type[TaskTransformer]:
     rendered: Any = sys.modules[name]
     found: type[TaskTransformer] = rendered.MineTransformer
     return found
+
+
+def some_bases(*names: str) -> list[Any]:
+    """Return these bases, and all of them, as parameters of a test that trains on each."""
+    return [
+        pytest.param([*names], id="some"),
+        pytest.param(BASES, id="all", marks=pytest.mark.slow),
+    ]
 
 
 def unsuitable(recipe: str) -> dict[str, str]:

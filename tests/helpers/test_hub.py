@@ -8,7 +8,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from http.client import HTTPConnection, HTTPResponse
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -59,9 +58,8 @@ print(json.dumps({
 OFFLINE = """
 print(json.dumps({"new": rows(), "gpt2": model("gpt2")}))
 """
-needs_clients = pytest.mark.skipif(
-    not (find_spec("datasets") and find_spec("transformers")), reason="needs ltscaffold[train]"
-)
+by_clients = pytest.mark.slow
+"""In two processes that import the clients; `test_documented_commands.py` loads by them, too."""
 
 
 class Session(NamedTuple):
@@ -108,17 +106,17 @@ def ask(hub: Hub, method: str, path: str) -> tuple[HTTPResponse, bytes]:
     return response, response.read()
 
 
-@needs_clients
+@by_clients
 def test_dataset_loads_by_name_and_configuration(session: Session) -> None:
     assert session.loaded["new"] == NEW
 
 
-@needs_clients
+@by_clients
 def test_dataset_loads_at_a_revision(session: Session) -> None:
     assert session.loaded["old"] == OLD
 
 
-@needs_clients
+@by_clients
 @pytest.mark.parametrize("name", ["gpt2", "openai"])
 def test_model_and_tokenizer_load(session: Session, name: str) -> None:
     from transformers import GPT2LMHeadModel
@@ -128,7 +126,7 @@ def test_model_and_tokenizer_load(session: Session, name: str) -> None:
     assert session.loaded[name] == {"text": "two words", "sums": pytest.approx(sums, abs=1e-4)}
 
 
-@needs_clients
+@by_clients
 @pytest.mark.parametrize(
     ("what", "kind", "message"),
     [
@@ -145,7 +143,7 @@ def test_missing_repository_is_reported(
     assert message in session.loaded[what][1]
 
 
-@needs_clients
+@by_clients
 def test_requests_of_the_clients_are_recorded(session: Session) -> None:
     assert ("HEAD", "/datasets/Salesforce/wikitext/resolve/v1/README.md") in session.requests
     downloads = [path for method, path in session.requests if method == "GET"]
@@ -153,7 +151,7 @@ def test_requests_of_the_clients_are_recorded(session: Session) -> None:
     assert sum(path.endswith("/train-00000-of-00001.parquet") for path in downloads) == 2
 
 
-@needs_clients
+@by_clients
 def test_cache_serves_when_the_hub_is_gone(session: Session) -> None:
     loaded = run(LOAD + OFFLINE, session.environment | {"HF_HUB_OFFLINE": "1"})
     assert loaded == {key: session.loaded[key] for key in ("new", "gpt2")}

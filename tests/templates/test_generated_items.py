@@ -11,7 +11,7 @@ from ltscaffold.record.component_types import CALLBACK, DATASET
 from ltscaffold.templating.catalog import Catalog
 from tests.conftest import Run
 from tests.helpers.projects import new_callback, new_dataset
-from tests.helpers.rendered import SAMPLED
+from tests.helpers.rendered import some_bases
 
 pytestmark = pytest.mark.xdist_group("generated items")  # they share a project
 
@@ -51,7 +51,7 @@ def test_config_of_a_callback_joins_the_others(empty_items: Path) -> None:
     assert "checkpoint" in composed.callbacks
 
 
-@pytest.mark.parametrize("bases", SAMPLED)
+@pytest.mark.parametrize("bases", some_bases("multiple_choice", "question_answering"))
 def test_generated_tests_pass_unedited(bases: list[str], project: Path, run: Run) -> None:
     for base in bases:
         new_dataset(project, f"my_{base}", base)

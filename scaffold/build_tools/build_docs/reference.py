@@ -17,14 +17,14 @@ import yaml
 import lightning_transformers
 from build_tools.build_schema import comments_in, table
 from build_tools.release_templates import TEMPLATES
-from lightning_transformers import callbacks, recipes
+from lightning_transformers import callbacks, predecessor, recipes
 from lightning_transformers.config.config_tree import PACKAGED_CONFIGS
 from lightning_transformers.config.legacy import HINTS
 from lightning_transformers.config.schema.signatures import describe
 from ltscaffold.cli.app import app
 from ltscaffold.commands.create.new_component import NewComponent, plan_new_component
-from ltscaffold.commands.inspect.listing import hook_rows
-from ltscaffold.record.component_types import COMPONENT_TYPES, TASK
+from ltscaffold.commands.inspect.listing import hook_rows, rows
+from ltscaffold.record.component_types import CALLBACK, DATASET, TASK
 from ltscaffold.templating.catalog import Catalog
 from ltscaffold.writing.transaction import apply
 
@@ -39,6 +39,7 @@ def pages() -> dict[str, str]:
         "reference/bases.md": bases_page(),
         "reference/hooks.md": hooks_page(),
         "reference/recipes.md": recipes_page(),
+        "reference/shell.md": shell_page(),
         "reference/callbacks.md": callbacks_page(),
         "reference/api.md": api_page(),
         "reference/former-keys.md": former_keys_page(),
@@ -58,8 +59,8 @@ def command_page() -> str:
         context = command.context_class(command, info_name=name)
         usage = " ".join([name, *command.collect_usage_pieces(context)])
         lines += ["", f"## {name}", "", str(command.help).strip(), "", f"```text\n{usage}\n```"]
-        rows = [parameter_row(parameter, context) for parameter in command.params]
-        lines += ["", "| argument or option | meaning | default |", "|---|---|---|", *rows]
+        options = [parameter_row(each, context) for each in command.params]
+        lines += ["", "| argument or option | meaning | default |", "|---|---|---|", *options]
     return "\n".join(lines) + "\n"
 
 
@@ -117,14 +118,30 @@ def hooks_page() -> str:
         "The methods that `--hook NAME` generates as stubs, for `new-task`, `new-dataset`,",
         "`new-callback` and `add`. Any other method of the class can be overridden by hand.",
     ]
-    for name, component_type in COMPONENT_TYPES.items():
-        lines += ["", f"## Hooks of a {name}", ""]
-        lines += ["| hook | when | effect |", "|---|---|---|"]
-        with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder:
+        for component_type in (TASK, DATASET, CALLBACK):
+            lines += ["", f"## Hooks of a {component_type.name}", ""]
+            lines += ["| hook | when | effect |", "|---|---|---|"]
             for row in hook_rows(Path(folder), component_type.name):
-                lines.append(
-                    f"| `{row['name']}{row['signature']}` | {row['when']} | {row['summary']} |"
-                )
+                signature = f"{row['name']}{row['signature']}"
+                lines.append(f"| `{signature}` | {row['when']} | {row['summary']} |")
+    return "\n".join(lines) + "\n"
+
+
+def shell_page() -> str:
+    """Return the page of the parts of a project's shell."""
+    lines = [
+        "# Parts of the shell",
+        "",
+        "Files around the code of a project: `ltscaffold new-project PATH --with PART`, or",
+        "`ltscaffold add-shell PART`. They are updated and merged as every component.",
+        "",
+        "| part | files |",
+        "|---|---|",
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        for row in rows(Path(folder), "shell"):
+            lines.append(f"| `{row['name']}` | {row['summary']} |")
     return "\n".join(lines) + "\n"
 
 
@@ -197,9 +214,13 @@ def describe_callback(target: str, file: Path) -> str:
 
 
 def former_keys_page() -> str:
-    """Return the page of the keys of lightning-transformers, from the table of its hints."""
+    """Return the page of keys, methods and modules of lightning-transformers, from its tables."""
     lines = [
-        "# Former keys",
+        "# Former keys, methods and modules",
+        "",
+        "The names of lightning-transformers, and the present ones.",
+        "",
+        "## Keys",
         "",
         "Overrides of lightning-transformers and their present spelling. `*` is any value, the",
         "same on both sides; `(a|b)` is either. The first row that fits counts.",
@@ -211,7 +232,17 @@ def former_keys_page() -> str:
         replaced = hint.startswith("now ")
         present = f"`{hint[4:]}`" if replaced else escape(hint).replace("*", r"\*")
         lines.append(f"| `{former}` | {present} |")
+    for title, names in FORMER_NAMES.items():
+        lines += ["", f"## {title}", "", "| former | present |", "|---|---|"]
+        lines += [f"| `{former}` | {escape(present)} |" for former, present in names.items()]
     return "\n".join(lines) + "\n"
+
+
+FORMER_NAMES = {
+    "Methods of a task": predecessor.TASK_METHODS,
+    "Methods of a data module": predecessor.DATA_METHODS,
+    "Modules": predecessor.MODULES,
+}
 
 
 def api_page() -> str:

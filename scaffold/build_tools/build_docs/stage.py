@@ -17,7 +17,7 @@ ELSEWHERE = {
     "benchmarks/README.md": "benchmarks/index.md",
 }
 """Pages outside `docs`, and their paths in the site; those of `benchmarks` keep theirs."""
-GENERATED = {"cli", "bases", "hooks", "recipes", "callbacks", "api", "former-keys"}
+GENERATED = {"cli", "bases", "hooks", "recipes", "shell", "callbacks", "api", "former-keys"}
 """Names of the pages below `docs/reference` that `reference` generates."""
 LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s]+)\)")
 CODE = re.compile(r"`[^`\n]*`")

@@ -80,9 +80,10 @@ def merge_imports(
         key=lambda name: (name.module, name.source),
     )
     result = [unit for each in units for unit in _drop_names(each, dropped)]
-    first_party = _first_party_packages(base) | _first_party_packages(theirs)
-    for name in added:
-        _insert(result, name, first_party)
+    if added:
+        first_party = _first_party_packages(base) | _first_party_packages(theirs)
+        for name in added:
+            _insert(result, name, first_party)
     taken = {name.slot for name in mine - dropped}
     notes = [
         f"{name.bound}: the template now imports it from {name.module}; yours is kept"

@@ -48,6 +48,8 @@ def indented(text: str, like: Source) -> Source:
     outer = Block(level=level or INDENT)
     blocks = [outer] * len(source.lines)
     _fill(blocks, source, source.tree.body, like, like.tree.body, outer)
+    if all(block.apply(line) == line for block, line in zip(blocks, source.lines, strict=True)):
+        return source
     strings = {
         line
         for node in ast.walk(source.tree)
@@ -55,8 +57,7 @@ def indented(text: str, like: Source) -> Source:
         for line in range(node.lineno, node.end_lineno)
     }
     lines = enumerate(source.lines)
-    result = "".join(line if n in strings else blocks[n].apply(line) for n, line in lines)
-    return source if result == text else Source(result)
+    return Source("".join(line if n in strings else blocks[n].apply(line) for n, line in lines))
 
 
 def _fill(

@@ -6,6 +6,8 @@ import io
 import re
 import tokenize
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
 
 from ltscaffold.merge.units import Unit, number_duplicates, split_comments
 
@@ -25,9 +27,6 @@ class Source:
     def __init__(self, text: str) -> None:
         self.tree = ast.parse(text)
         self.lines = re.findall(r"[^\n]*\n|[^\n]+", text)
-        tokens = tokenize.generate_tokens(io.StringIO(text).readline)
-        comments = [token for token in tokens if token.type == tokenize.COMMENT]
-        self.comments = {token.start[0]: token.string.lstrip("# ") for token in comments}
         for node in _definitions(self.tree):
             _clean_docstring(node)
 
@@ -103,13 +102,32 @@ class Source:
             start: first line of the statements.
             end: last line of the statements, included.
         """
-        comments = (self.comments[line] for line in range(start, end + 1) if line in self.comments)
-        form = (*map(ast.dump, group), tuple(comments))
         key = "; ".join(map(statement_name, group))
         node = group[0] if len(group) == 1 else None
         divisible = isinstance(node, ast.ClassDef)
-        unit = Unit(key, "", "", self.text(start, end), form, node, divisible)
+        text = self.text(start, end)
+        unit = Unit(key, "", "", text, _form(_Statements(key, text, group)), node, divisible)
         return split_comments(self.lines[first - 1 : max(start, first) - 1], unit)
+
+
+@dataclass(frozen=True)
+class _Statements:
+    """Statements on common lines; the same text under the same name has the same form."""
+
+    key: str
+    text: str
+    nodes: list[ast.stmt] = field(compare=False)
+
+
+@lru_cache(4096)
+def _form(statements: _Statements) -> tuple[object, ...]:
+    """Return the normal form of statements; the versions of many modules have most in common."""
+    text, comments = statements.text, list[str]()
+    if "#" in text:
+        block = f"if 1:\n{text}" if text[0] in " \t" else text
+        tokens = tokenize.generate_tokens(io.StringIO(block).readline)
+        comments = [token.string.lstrip("# ") for token in tokens if token.type == tokenize.COMMENT]
+    return (*map(ast.dump, statements.nodes), tuple(comments))
 
 
 def statement_name(node: ast.stmt) -> str:

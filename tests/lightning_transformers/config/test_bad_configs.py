@@ -136,7 +136,7 @@ def test_mistake_that_hydra_finds(typed: str, line: str) -> None:
         (f"{SAMPLE} {TASK} +epochs=3", "error: 'epochs' is not a known key (known: "),
         (
             f"{SAMPLE} {TASK} +training.run_fit=no",
-            "'training.run_fit' is not a known key (known: batch_size, ",
+            "'training.run_fit' is not a known key (known: async_checkpoints, ",
         ),
         (f"{SAMPLE} {TASK} +trainer/logger=wandb", "trainer/logger=wandb is now logger=wandb"),
         (f"{SAMPLE} {TASK} +trainer.plugins.stage=3", "is now trainer=deepspeed trainer.strategy="),

@@ -27,6 +27,7 @@ from lightning_transformers.training.checkpoint import newest_checkpoint, read_c
 from lightning_transformers.training.checkpoint_io import SafeCheckpointIO
 from tests.helpers.language_modeling import TOKENIZER, model, sample, trainer
 from tests.helpers.rendered import BASES, suitable
+from tests.helpers.slow import sampled
 from tests.helpers.weighting_runs import task_and_batch
 
 
@@ -52,7 +53,7 @@ def test_state_that_would_not_load_is_refused_with_its_place(tmp_path: Path) -> 
     assert [path.name for path in tmp_path.iterdir()] == ["last.ckpt"]
 
 
-@pytest.mark.parametrize("base", BASES)
+@pytest.mark.parametrize("base", sampled(BASES, ["language_modeling", "question_answering"]))
 def test_checkpoint_of_a_generated_task_loads_with_all_that_recipes_keep(
     base: str, tmp_path: Path
 ) -> None:

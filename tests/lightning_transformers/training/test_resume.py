@@ -65,11 +65,9 @@ SAMPLE = {
     "SIGTERM, in a validation",
     "validation, mid-step",
     "own hooks, mid-step",
-    "overfitting",
     "batches in a step by epoch",
     "manual optimization, mid-step",
     "schedule by a metric, last validation of an epoch",
-    "last validation of an epoch",
     "end of an epoch of a stream",
     "in the write, in the background",
 }

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.slow import sampled
+
 POSIX = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 WORLDS = {
     "path": (b"pro\xffject", {"LC_ALL": "C.UTF-8"}),
@@ -55,7 +57,7 @@ for number, (command, expected) in enumerate({COMMANDS!a}):
 """
 
 
-@pytest.mark.parametrize("world", WORLDS)
+@pytest.mark.parametrize("world", sampled(WORLDS, ["path", "both"]))
 def test_every_command(world: str, tmp_path: Path) -> None:
     name, variables = WORLDS[world]
     project = os.path.join(os.fsencode(tmp_path), name)

@@ -180,6 +180,7 @@ def _short(path: str) -> str:
     return path.removeprefix(f"{ROOT}.") if path.startswith(f"{ROOT}.") else ""
 
 
+@cache
 def _file(module: str) -> Path | None:
     if module.partition(".")[0] != ROOT:
         return None

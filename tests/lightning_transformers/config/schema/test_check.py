@@ -19,9 +19,9 @@ from lightning_transformers.config.schema.keys import Repeat, TopLevel, Training
 from lightning_transformers.config.schema.signatures import describe
 from tests.helpers.random_overrides import run_two_steps, vectors, wrong
 
-VECTORS = int(os.environ.get("LTSCAFFOLD_VALUES", "60"))
+VECTORS = int(os.environ.get("LTSCAFFOLD_VALUES", "30"))
 """How many random overrides to try; 2000 with `make sweep`, of which 40 train for two steps."""
-STEPS = VECTORS // 50
+STEPS = -(-VECTORS // 50)
 
 
 @pytest.fixture(scope="module")

@@ -12,6 +12,7 @@ from tests.helpers.copier_update import commit_all
 from tests.helpers.git_settings import HARMLESS, UNFIT, use
 from tests.helpers.projects import new_task, update
 from tests.helpers.releases import BETTER, next_release
+from tests.helpers.slow import sampled
 
 MODEL = "tasks/mine/model.py"
 EDIT = "a = 2 \n\n    noise_std"
@@ -63,7 +64,9 @@ def test_update_from_a_hook_of_git(
     assert (project / ".git/index").read_bytes() == index
 
 
-@pytest.mark.parametrize("key", ["core.excludesfile", "core.hookspath", "apply.whitespace"])
+@pytest.mark.parametrize(
+    "key", sampled(["core.excludesfile", "core.hookspath", "apply.whitespace"], ["core.hookspath"])
+)
 def test_what_check_names_is_what_copier_gets_wrong(
     edited: Path,
     project: Path,

@@ -1,0 +1,81 @@
+"""Bash completes `ltscaffold` from one static script, which starts no Python."""
+
+import os
+import pty
+import re
+import subprocess
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from tests.helpers.projects import new_task
+
+PROGRAM = 'ltscaffold() { echo "<$*>"; }; PATH=/usr/bin:/bin\n'
+"""A function in place of the program: completing must not start it."""
+PLAIN = {"TERM": "dumb", "PS1": ""}
+"""No escape sequences and no prompt."""
+
+
+@pytest.fixture(scope="module")
+def script(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("completion") / "ltscaffold.sh"
+    command = ["ltscaffold", "--show-completion", "bash"]
+    path.write_bytes(subprocess.run(command, capture_output=True, check=True).stdout)
+    return path
+
+
+@pytest.fixture
+def with_task(project: Path) -> Path:
+    new_task(project, "my_own_task", "language_modeling")
+    return project
+
+
+def completed(line: str, script: Path, folder: Path) -> str:
+    """Return the words that bash gives to the program for a line with tabs, in a terminal."""
+    child, terminal = pty.fork()
+    if child == 0:
+        os.chdir(folder)
+        bash = ["bash", "--norc", "--noprofile", "-i"]
+        os.execvpe("timeout", ["timeout", "--foreground", "20", *bash], {**os.environ, **PLAIN})
+    os.write(terminal, f"{PROGRAM}source {script}\n{line}\nexit\n".encode())
+    shown = b""
+    with suppress(OSError):  # the end
+        while part := os.read(terminal, 4096):
+            shown += part
+    os.close(terminal)
+    os.waitpid(child, 0)
+    (words,) = re.findall(rb"^<(.*?) *>", shown, re.MULTILINE)
+    return str(words.decode())
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("ltscaffold new-t\t", "new-task"),
+        ("ltscaffold new-task x --ba\t", "new-task x --base"),
+        ("ltscaffold new-task x --base lang\t", "new-task x --base language_modeling"),
+        ("ltscaffold new-task x --base my_o\t", "new-task x --base my_own_task"),
+        ("ltscaffold new-task x --recipe weight_n\t", "new-task x --recipe weight_noise"),
+        ("ltscaffold add my\t --hook training_s\t", "add my_own_task --hook training_step"),
+        ("ltscaffold update --strategy sem\t", "update --strategy semantic"),
+        ("ltscaffold template ej\t recipes/weight_n\t", "template eject recipes/weight_noise"),
+        ("ltscaffold list reci\t --js\t", "list recipes --json"),
+    ],
+)
+def test_bash_completes(line: str, words: str, script: Path, with_task: Path) -> None:
+    assert completed(line, script, with_task) == words
+
+
+def test_components_are_those_of_the_given_project(script: Path, with_task: Path) -> None:
+    line = f"ltscaffold remove -C {with_task} my\t"
+    assert completed(line, script, Path("/")) == f"remove -C {with_task} my_own_task"
+
+
+def test_the_installed_script_is_the_static_one(script: Path, tmp_path: Path) -> None:
+    command = ["ltscaffold", "--install-completion", "bash"]
+    environment = os.environ | {"HOME": str(tmp_path)}
+    subprocess.run(command, env=environment, capture_output=True, check=True)
+    installed = tmp_path / ".bash_completions/ltscaffold.sh"
+    assert installed.read_text().strip() == script.read_text().strip()
+    assert f"source '{installed}'" in (tmp_path / ".bashrc").read_text()
