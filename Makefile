@@ -85,8 +85,9 @@ format: install  ## Format the code.
 templates: install  ## Add the templates to the bundled history of the package.
 	$(BIN)/python -m build_tools.release_templates
 
-schema: install  ## Write the schema of the packaged configs, and its reference, again.
+schema: install  ## Write the schemas of the packaged configs and of --json, and the reference, again.
 	$(BIN)/python -m build_tools.build_schema
+	$(BIN)/python -m build_tools.build_output_schemas
 
 examples: install  ## Render generated_examples again, with their edits.
 	$(BIN)/python generated_examples/generate.py

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers import warm
+from tests.helpers.json_output import check_output
 
 CACHE = tempfile.mkdtemp(prefix="ltscaffold-tests-")
 ISOLATED = {
@@ -68,9 +69,15 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def run(project: Path) -> Run:
-    """Return a function that runs a command in the project and returns what it did."""
+    """Return a function that runs a command in the project and returns what it did.
+
+    The output of `--json` must match its published schema.
+    """
 
     def run(*command: object, **environment: str) -> subprocess.CompletedProcess[str]:
-        return warm.run(command, project, os.environ | environment)
+        done = warm.run(command, project, os.environ | environment)
+        if command[0] == "ltscaffold" and "--json" in command and done.stdout:
+            check_output([*map(str, command[1:])], done.stdout)
+        return done
 
     return run

@@ -8,7 +8,10 @@ import pytest
 
 from lightning_transformers.version import VERSION
 
-HEAVY = {"torch", "transformers", "pytorch_lightning", "datasets", "hydra", "omegaconf", "copier"}
+HEAVY = {
+    *("torch", "transformers", "pytorch_lightning", "datasets", "hydra", "omegaconf", "copier"),
+    *("pydantic", "jsonschema", "mcp"),
+}
 RUN = """
 import sys
 from ltscaffold.cli.app import main
@@ -37,7 +40,8 @@ def imported(arguments: list[str], folder: Path) -> set[str]:
         ["--version"],
         ["list", "hooks"],
         ["new-dataset", "mine", "--base", "language_modeling", "--hook", "process_data"],
-        ["new-callback", "mine", "--hook", "on_train_end"],
+        ["new-callback", "mine", "--hook", "on_train_end", "--json"],
+        ["schema", "status"],
         ["new-task", "mine", "--base", "language_modeling", "--recipe", "weight_noise"],
     ],
     ids=" ".join,

@@ -36,6 +36,8 @@ ROWS = {
     "explain NAME": "",  # imports torch: tests/ltscaffold/commands/inspect/test_explain.py
     "runs [FOLDER]": "runs .",
     "list bases`, `hooks`, `recipes`, `shell`, `components": "list components",
+    "schema COMMAND": "schema template eject",
+    "mcp": "",  # needs a client: tests/ltscaffold/cli/test_mcp_server.py
 }
 """The rows of the table in `docs/reference/commands.md`, each with a command that it describes."""
 

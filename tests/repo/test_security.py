@@ -10,6 +10,7 @@ from build_tools.release_templates import ROOT
 
 GENERATOR, RUNTIME = "tests/ltscaffold", "tests/lightning_transformers"
 SANDBOX = f"{GENERATOR}/templating/test_sandbox.py"
+MCP = f"{GENERATOR}/cli/test_mcp_server.py"
 TEMPLATES = f"{GENERATOR}/templating/test_own_templates.py"
 TRANSACTION = f"{GENERATOR}/writing/test_transaction.py"
 CHECKPOINTS = f"{RUNTIME}/training/test_checkpoint_io.py"
@@ -66,6 +67,19 @@ TESTS = {
         f"{GENERATOR}/writing/test_plan.py::test_the_patch_gives_the_tree_of_the_real_run",
         f"{TRANSACTION}::test_killed_before_any_write_the_tree_is_as_before_or_as_after",
         f"{GENERATOR}/writing/test_failing_disk.py::test_a_disk_that_fails_from_a_write_on",
+    ],
+    "An agent that uses `ltscaffold mcp` stays in the project in which it was started.": [
+        f"{MCP}::test_mistakes_are_the_line_of_the_command",
+        f"{MCP}::test_tools_have_the_published_schemas",
+    ],
+    "A folder outside it is refused, also one by a symbolic link": [
+        f"{MCP}::test_mistakes_are_the_line_of_the_command",
+    ],
+    "templates that the user has not trusted are refused, and no tool trusts them": [
+        f"{MCP}::test_templates_that_the_user_does_not_trust_are_refused",
+    ],
+    "of its tools only `smoke` runs code of the project": [
+        f"{MCP}::test_no_tool_but_smoke_runs_the_code_of_the_project",
     ],
     "releases 2.6.2 and 2.6.3 of pytorch-lightning are excluded": [
         "tests/repo/test_security.py::test_the_compromised_releases_cannot_be_installed",

@@ -415,6 +415,35 @@ def list_(
     show_rows(listed, as_json, "items" if what == "components" else what)
 
 
+@app.command()
+def schema(
+    command: Annotated[
+        list[str],
+        typer.Argument(metavar="COMMAND...", help="Such as status, template eject, or error."),
+    ],
+) -> None:
+    """Print the JSON schema of what a command prints with --json, or of an error."""
+    import json
+
+    from ltscaffold.cli.schema import output_schema
+
+    typer.echo(json.dumps(output_schema(" ".join(command)), indent=2))
+
+
+@app.command()
+def mcp(project: Project = Path()) -> None:
+    """Serve the commands to an agent, on standard input and output."""
+    from importlib.util import find_spec
+
+    if find_spec("mcp") is None:
+        raise ScaffoldError("cannot serve: mcp is not installed; pip install 'ltscaffold[mcp]'")
+    from ltscaffold.cli.mcp_server import serve
+
+    program = typer.main.get_command(app)
+    assert isinstance(program, typer.core.TyperGroup)
+    serve(program, project)
+
+
 def check_interactive(as_json: bool) -> None:
     """Check that `new-task` can prompt for its name and base.
 

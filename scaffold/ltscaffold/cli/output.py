@@ -8,7 +8,7 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import typer
 
@@ -18,6 +18,7 @@ from ltscaffold.templating.fragments import SUFFIX
 from ltscaffold.writing.plan import Plan
 
 if TYPE_CHECKING:
+    from ltscaffold.cli.json_types import ErrorDetails, Item, PlanOutput, ProjectStatus
     from ltscaffold.project.diagnostics import Finding
     from ltscaffold.project.status import Status
 
@@ -65,9 +66,9 @@ def show_error(error: ScaffoldError, as_json: bool) -> None:
     """
     edits = error.diff if isinstance(error, EditLossError) else ""
     if as_json:
-        details: dict[str, str | int] = {"message": str(error), "exit_status": error.exit_status}
+        details: ErrorDetails = {"message": str(error), "exit_status": error.exit_status}
         if edits:
-            details["diff"] = printable(edits)
+            details["diff"] = edits
         show_json({"error": details})
     else:
         show_patch(edits)
@@ -82,8 +83,14 @@ def show_patch(text: str) -> None:
 
 
 def show_json(content: Mapping[str, object]) -> None:
-    """Print an object, which may contain dataclasses, with the schema version."""
-    typer.echo(json.dumps({"schema": SCHEMA, **content}, indent=2, default=asdict))
+    """Print an object, which may contain dataclasses, with the schema version.
+
+    Bytes that are not UTF-8, held as surrogates, become U+FFFD; a number that JSON lacks (NaN,
+    infinity) becomes null.
+    """
+    text = json.dumps({"schema": SCHEMA, **content}, ensure_ascii=False, default=asdict)
+    valid = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    typer.echo(json.dumps(json.loads(valid, parse_constant=lambda _: None), indent=2))
 
 
 def show_status(status: "Status", as_json: bool) -> None:
@@ -93,12 +100,7 @@ def show_status(status: "Status", as_json: bool) -> None:
     and for each component a line per file and per unimplemented stub.
     """
     if as_json:
-        items = [
-            {"item": to_record(entry.component), "files": entry.files, "stubs": entry.stubs}
-            for entry in status.components
-        ]
-        names = {"version": status.version, "newest": status.newest, "ejected": status.ejected}
-        show_json({"status": {**names, "items": items}})
+        show_json({"status": _project_status(status)})
         return
     newer = "" if status.newest == status.version else f" (latest: {status.newest})"
     typer.echo(f"templates {status.version}{newer}")
@@ -158,12 +160,12 @@ def _cells(row: Mapping[str, object]) -> dict[str, str]:
     return {key: json.dumps(cell) if key == "value" else str(cell) for key, cell in row.items()}
 
 
-def _plan_object(plan: Plan, dry_run: bool) -> dict[str, object]:
+def _plan_object(plan: Plan, dry_run: bool) -> "PlanOutput":
     return {
         "command": plan.command,
         "dry_run": dry_run,
         "changes": [
-            {"path": change.path, "action": change.action, "diff": printable(change.diff())}
+            {"path": change.path, "action": change.action, "diff": change.diff()}
             for change in plan.changes
         ],
         "conflicts": plan.conflicts,
@@ -173,6 +175,17 @@ def _plan_object(plan: Plan, dry_run: bool) -> dict[str, object]:
     }
 
 
-def printable(text: str) -> str:
-    """Return text as valid Unicode: bytes that are not UTF-8, held as surrogates, become U+FFFD."""
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+def _project_status(status: "Status") -> "ProjectStatus":
+    return {
+        "version": status.version,
+        "newest": status.newest,
+        "ejected": status.ejected,
+        "items": [
+            {
+                "item": cast("Item", to_record(entry.component)),
+                "files": entry.files,
+                "stubs": entry.stubs,
+            }
+            for entry in status.components
+        ],
+    }

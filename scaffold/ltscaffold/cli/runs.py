@@ -2,12 +2,16 @@
 
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, cast
 
 import typer
 
 from ltscaffold.cli.output import show_json
 from ltscaffold.commands.runs.table import Run, differing
 from ltscaffold.errors import ScaffoldError
+
+if TYPE_CHECKING:
+    from ltscaffold.cli.json_types import BestCheckpoint, RunRow
 
 
 def show_runs(runs: Sequence[Run], as_json: bool) -> None:
@@ -66,14 +70,14 @@ def _cells(run: Run, shown: set[str]) -> list[str]:
     return [str(run.folder), run.status, score, size, changed, " ".join(overrides)]
 
 
-def _object(run: Run) -> dict[str, object]:
+def _object(run: Run) -> "RunRow":
     return {
         "run": str(run.folder),
         "date": run.changed.isoformat(timespec="seconds"),
         "status": run.status,
         "reason": run.manifest.get("reason"),
-        "best": run.best or None,
+        "best": cast("BestCheckpoint | None", run.best or None),
         "metrics": run.manifest.get("metrics"),
-        "overrides": run.overrides,
+        "overrides": {**run.overrides},
         "bytes": run.size,
     }

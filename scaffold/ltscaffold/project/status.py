@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from ltscaffold.project.components import files_of_each
 from ltscaffold.project.merge_files import is_edited
@@ -13,6 +14,8 @@ from ltscaffold.templating import source
 from ltscaffold.templating.render import Files
 from ltscaffold.writing.plan import consistent_reads, read
 
+FileState = Literal["unchanged", "edited", "missing"]
+
 
 @dataclass(frozen=True)
 class ComponentStatus:
@@ -20,13 +23,13 @@ class ComponentStatus:
 
     Attributes:
         component: the component as recorded.
-        files: state of each file by path: "unchanged", "edited" or "missing".
+        files: state of each file by path.
         stubs: methods whose body is still as generated.
         rendered: the files as generated.
     """
 
     component: Component
-    files: dict[str, str]
+    files: dict[str, FileState]
     stubs: list[Stub]
     rendered: Files
 
@@ -84,7 +87,7 @@ def _status(project: Path, component: Component, files: Files) -> ComponentStatu
     return ComponentStatus(component, states, stubs, files)
 
 
-def _state(project: Path, path: str, text: str) -> str:
+def _state(project: Path, path: str, text: str) -> FileState:
     if read(project, path) is None:
         return "missing"
     return "edited" if is_edited(project, path, text) else "unchanged"

@@ -8,10 +8,12 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from ltscaffold.errors import ScaffoldError
 
 NEW_FILE = 0o644
+Action = Literal["create", "change", "delete"]
 
 
 @dataclass(frozen=True)
@@ -31,8 +33,8 @@ class Change:
     mode: int = NEW_FILE
 
     @property
-    def action(self) -> str:
-        """The action on the file: "create", "change" or "delete"."""
+    def action(self) -> Action:
+        """The action on the file."""
         if self.before is None:
             return "create"
         return "delete" if self.after is None else "change"

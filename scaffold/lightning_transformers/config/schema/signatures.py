@@ -53,7 +53,7 @@ def describe(function: Any) -> Target:
     A function written in C without a signature takes any arguments.
     """
     parameters = _parameters(function)
-    meanings = _meanings(function)
+    meanings = meanings_of(function)
     return Target(
         name=getattr(function, "__name__", str(function)),
         meaning=_first_sentence(function.__doc__ or function.__init__.__doc__ or ""),
@@ -145,7 +145,7 @@ def _evaluated(annotation: object, scopes: list[dict[str, Any]]) -> object:
     return next((each for each in found if each is not object), Any)
 
 
-def _meanings(function: Any) -> dict[str, str]:
+def meanings_of(function: Any) -> dict[str, str]:
     """Return the meanings of arguments, from docstrings and from comments at fields."""
     found: dict[str, str] = {}
     for base in reversed(getattr(function, "__mro__", [function])[:-1] or [function]):

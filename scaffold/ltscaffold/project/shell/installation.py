@@ -1,10 +1,13 @@
-"""The installed ltscaffold as a requirement for pip, compared with a recorded one."""
+"""The installed ltscaffold as a requirement for pip, compared with a recorded one.
+
+Functions import `importlib.metadata` themselves: most commands need none of its fifteen modules.
+"""
 
 import json
 import re
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, distribution, version
 
+from ltscaffold.record import names
 from ltscaffold.record.answers import Answers
 
 PACKAGE = "ltscaffold"
@@ -15,11 +18,15 @@ DEPENDENCY_GROUPS_SINCE = [25, 1]
 
 def installed_version() -> str:
     """Return the version of the installed ltscaffold."""
+    from importlib.metadata import version
+
     return version(PACKAGE)
 
 
 def installed_requirement() -> str:
     """Return the requirement with which pip installs this ltscaffold: a version, file or commit."""
+    from importlib.metadata import distribution
+
     recorded = distribution(PACKAGE).read_text("direct_url.json")
     if recorded is None:
         return f"{EXTRA}=={installed_version()}"
@@ -38,22 +45,17 @@ def after_setup(answers: Answers, commands: Sequence[str]) -> list[str]:
         answers: the record of the project.
         commands: the commands, which need the dependencies of the project and pytest.
     """
-    if _version("pytest"):
+    if names.is_installed("pytest"):
         return [*commands]
     if not any(each.requirement for each in answers.components):
         return ["pip install pytest", *commands]
-    if not (pip := _version("pip")):
+    if not names.is_installed("pip"):
         return ["uv sync", *(f"uv run {command}" for command in commands)]
-    is_old = [*map(int, re.findall(r"\d+", pip)[:2])] < DEPENDENCY_GROUPS_SINCE
+    from importlib.metadata import version
+
+    is_old = [*map(int, re.findall(r"\d+", version("pip"))[:2])] < DEPENDENCY_GROUPS_SINCE
     upgrade = ["pip install --upgrade pip"] * is_old
     return [*upgrade, "pip install . --group dev", *commands]
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
 
 
 def note_on_origin(answers: Answers) -> list[str]:

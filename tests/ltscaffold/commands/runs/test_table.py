@@ -130,6 +130,14 @@ def test_mistakes_are_one_line(outputs: Path, run: Run, arguments: list[str], me
     assert re.search(message, done.stderr)
 
 
+def test_a_number_that_json_lacks_is_null(project: Path, run: Run) -> None:
+    metrics = {"val/loss": float("nan"), "val/accuracy": 0.5}
+    run_folder(project / "outputs/0", metrics=metrics, best=best(float("inf")))
+    (listed,) = json.loads(run("ltscaffold", "runs", "--json").stdout)["runs"]
+    assert listed["metrics"] == {"val/loss": None, "val/accuracy": 0.5}
+    assert listed["best"]["score"] is None
+
+
 def test_a_pipe_has_a_line_per_run_and_json_the_details(outputs: Path, run: Run) -> None:
     (outputs / "multirun/2" / MANIFEST).write_text("status: finished")
     done = run("ltscaffold", "runs", "--status", "finished")

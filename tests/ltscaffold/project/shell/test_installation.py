@@ -1,18 +1,18 @@
 """The installed ltscaffold as a requirement, and whether it satisfies a recorded one."""
 
 import json
-from importlib.metadata import PackageNotFoundError
+from importlib import metadata
 from types import SimpleNamespace
 
 import pytest
 
-from ltscaffold.project.shell import installation
 from ltscaffold.project.shell.installation import (
     after_setup,
     installed_requirement,
     is_installed,
     note_on_origin,
 )
+from ltscaffold.record import names
 from ltscaffold.record.answers import Answers, Component
 
 COMMIT = "a" * 40
@@ -38,15 +38,10 @@ def install(monkeypatch: pytest.MonkeyPatch, origin: object, **versions: str) ->
     """Let metadata of packages say so; only ltscaffold and the given ones are installed."""
     text = None if origin is None else json.dumps(origin)
     known = {"ltscaffold": "0.2.0", **versions}
-
-    def version(name: str) -> str:
-        if name not in known:
-            raise PackageNotFoundError(name)
-        return known[name]
-
-    monkeypatch.setattr(installation, "version", version)
+    monkeypatch.setattr(names, "is_installed", known.__contains__)
+    monkeypatch.setattr(metadata, "version", known.__getitem__)
     found = SimpleNamespace(read_text={"direct_url.json": text}.__getitem__)
-    monkeypatch.setattr(installation, "distribution", {"ltscaffold": found}.__getitem__)
+    monkeypatch.setattr(metadata, "distribution", {"ltscaffold": found}.__getitem__)
 
 
 @pytest.mark.parametrize("kind", ORIGINS)

@@ -190,9 +190,10 @@ def test_copier_leaves_each_file_of_the_user(project: Path, run: Run) -> None:
     commit_all(run)
     change = ("# The config", "# A config")
     bundle = next_release(change=change, path="project/conf/config.yaml")
-    done = run("copier", "update", **{BUNDLE_VARIABLE: str(bundle)})
-    assert done.returncode == 0, done.stderr
-    assert {(project / path).read_text() for path in paths} == {"# mine\n"}
+    for command in (("update",), ("recopy", "--overwrite")):
+        done = run("copier", *command, **{BUNDLE_VARIABLE: str(bundle)})
+        assert done.returncode == 0, done.stderr
+        assert {(project / path).read_text() for path in paths} == {"# mine\n"}
     assert read_project(project).version == "v99.0.0"
 
 
