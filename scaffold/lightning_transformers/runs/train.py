@@ -255,7 +255,7 @@ def _train_and_record(
         if trainer.is_global_zero:
             record_config(config, checkpoint, resumes=resumed is not None)
             if not is_dry_run:
-                send_once(dict(zip(config.logger, trainer.loggers, strict=False)), folder)
+                send_once(config.logger, trainer.loggers, folder, is_resumed=curve is not None)
             if curve:
                 curve.restore(trainer.loggers, kept.recent)
         metrics = train(

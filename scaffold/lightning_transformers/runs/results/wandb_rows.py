@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from wandb import Run
 
-HEADER = 7
-"""Bytes of the header of a file, and of each piece in it."""
+FILE_HEADER = PIECE_HEADER = 7
+"""Bytes of the header of a file, and of that of each piece in it."""
 BLOCK = 32768
 WHOLE, LAST = 1, 4
 """Kinds of a piece that end a record."""
 
 
-def wandb_rows(run: Run) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield step and metrics of each row that Lightning's logger has sent, of all parts of a run.
+def wandb_rows(run: Run) -> Iterator[tuple[int, dict[str, float]]]:
+    """Yield step and numbers of each row that Lightning's logger has sent, of all parts of a run.
 
     Args:
         run: the run, which has begun again.
@@ -29,8 +29,14 @@ def wandb_rows(run: Run) -> Iterator[tuple[int, dict[str, Any]]]:
     """
     for row in rows_in_files(run) if run.offline else rows_on_server(run):
         if "trainer/global_step" in row:
-            metrics = {name: value for name, value in row.items() if not name.startswith("_")}
-            yield metrics.pop("trainer/global_step"), metrics
+            metrics = {name: row[name] for name in row if not name.startswith("_")}
+            step = metrics.pop("trainer/global_step")
+            yield step, {name: float(metrics[name]) for name in metrics if is_number(metrics[name])}
+
+
+def is_number(value: Any) -> bool:
+    """Return whether a value of W&B is a number; it writes those that JSON lacks as texts."""
+    return isinstance(value, int | float) or value in ("NaN", "Infinity", "-Infinity")
 
 
 def rows_on_server(run: Run) -> Iterator[Mapping[str, Any]]:
@@ -59,13 +65,13 @@ def records(content: bytes) -> Iterator[bytes]:
     checksum (4 bytes), its length (2) and its kind (1).
     https://github.com/google/leveldb/blob/main/doc/log_format.md
     """
-    at, record = HEADER, b""
-    while at + HEADER <= len(content):
-        if (left := BLOCK - at % BLOCK) < HEADER:
+    at, record = FILE_HEADER, b""
+    while at + PIECE_HEADER <= len(content):
+        if (left := BLOCK - at % BLOCK) < PIECE_HEADER:
             at += left
             continue
-        _, length, kind = struct.unpack("<IHB", content[at : at + HEADER])
-        at += HEADER + length
+        _, length, kind = struct.unpack("<IHB", content[at : at + PIECE_HEADER])
+        at += PIECE_HEADER + length
         if at > len(content):
             return
         record += content[at - length : at]

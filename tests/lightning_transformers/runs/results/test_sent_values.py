@@ -1,17 +1,20 @@
 """A logger that cannot drop rows gets each value once."""
 
-import shutil
+import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
-import torch
-from pytorch_lightning.loggers import CSVLogger, Logger
+from omegaconf import OmegaConf
+from pytorch_lightning.loggers import CSVLogger, Logger, WandbLogger
 
+from lightning_transformers.runs.results import sent_values
 from lightning_transformers.runs.results.sent_values import send_once
 
 NAN = float("nan")
 ROWS = [(1, {"loss": 2.25, "epoch": 0}), (2, {"loss": 1.5}), (2, {"loss": 1.5}), (3, {"loss": NAN})]
+TABLE = object()
 
 
 class Sent(Logger):
@@ -30,10 +33,10 @@ class Sent(Logger):
     def log_hyperparams(self, *_: Any, **__: Any) -> None: ...
 
 
-def part(folder: Path, rows: list[Any]) -> list[Any]:
+def part(folder: Path, rows: list[Any], is_resumed: bool = True) -> list[Any]:
     """Return the rows that a logger gets in one part of a run."""
     logger = Sent()
-    send_once({"mine": logger}, folder)
+    send_once(OmegaConf.create({"mine": {}}), [logger], folder, is_resumed)
     for step, row in rows:
         logger.log_metrics(row, step)
     return logger.rows
@@ -53,22 +56,49 @@ def test_a_row_that_was_sent_in_part_is_completed(tmp_path: Path) -> None:
     assert part(tmp_path, ROWS[:2]) == [(1, {"loss": 2.25}), ROWS[1]]
 
 
-def test_a_line_that_a_full_disk_has_cut_is_no_value(tmp_path: Path) -> None:
+def test_a_run_that_begins_sends_all(tmp_path: Path) -> None:
+    for _ in range(2):
+        assert part(tmp_path, ROWS[:2], is_resumed=False) == ROWS[:2]
+
+
+def test_a_line_that_a_full_disk_has_cut_is_no_row(tmp_path: Path) -> None:
     part(tmp_path, ROWS[:1])
     with (tmp_path / "sent-mine.jsonl").open("a") as stream:
         stream.write('[2, {"lo')
     assert part(tmp_path, ROWS[:2]) == ROWS[1:2]
+    assert part(tmp_path, ROWS[:3]) == ROWS[2:3]
 
 
-def test_a_tensor_is_a_value(tmp_path: Path) -> None:
-    rows = [(1, {"mine": torch.tensor(0.5)})]
+def test_what_is_no_number_is_always_sent(tmp_path: Path) -> None:
+    rows = [(1, {"table": TABLE, "loss": 1.0})]
     assert part(tmp_path, rows) == rows
-    assert part(tmp_path, rows) == []
+    assert part(tmp_path, rows) == [(1, {"table": TABLE})]
+
+
+@pytest.mark.parametrize("prefix", [None, "mine"])
+def test_rows_that_wandb_lost_are_sent_again(
+    prefix: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Wandb(Sent, WandbLogger):
+        experiment = None
+
+    errors = ModuleType("wandb.errors")
+    vars(errors)["Error"] = OSError
+    monkeypatch.setitem(sys.modules, "wandb", ModuleType("wandb"))
+    monkeypatch.setitem(sys.modules, "wandb.errors", errors)
+    start = f"{prefix}-" if prefix else ""
+    arrived = [(1, {f"{start}loss": 2.25, f"{start}epoch": 0.0})]
+    monkeypatch.setattr(sent_values, "wandb_rows", lambda run: iter(arrived))
+    settings = OmegaConf.create({"mine": {"prefix": prefix}})
+    part(tmp_path, [*ROWS[:2], (None, {"x": 1.0})])
+    logger = Wandb.__new__(Wandb)
+    logger.rows = []
+    send_once(settings, [logger], tmp_path, is_resumed=True)
+    for step, row in ROWS[:2]:
+        logger.log_metrics(row, step)
+    assert logger.rows == [ROWS[1]]
 
 
 def test_loggers_that_drop_rows_have_no_record(tmp_path: Path) -> None:
-    logger = CSVLogger(tmp_path / "logs")
-    send_once({"csv": logger}, tmp_path)
-    logger.log_metrics({"loss": 1.0}, 1)
-    shutil.rmtree(tmp_path / "logs", ignore_errors=True)
-    assert not list(tmp_path.iterdir())
+    send_once(OmegaConf.create({"csv": {}}), [CSVLogger(tmp_path / "logs")], tmp_path, True)
+    assert not list(tmp_path.glob("sent-*"))

@@ -7,9 +7,16 @@ from typing import Any
 
 import pytest
 
-from lightning_transformers.runs.results.wandb_rows import BLOCK, HEADER, records, wandb_rows
+from lightning_transformers.runs.results.wandb_rows import BLOCK, PIECE_HEADER, records, wandb_rows
 
-ROW = {"trainer/global_step": 3, "train/loss": 0.5, "_step": 7, "_runtime": 1.5}
+ROW = {
+    "trainer/global_step": 3,
+    "train/loss": 0.5,
+    "x": "NaN",
+    "t": {"a": 1},
+    "_step": 7,
+    "_runtime": 1.5,
+}
 
 
 def as_log(contents: list[bytes]) -> bytes:
@@ -19,10 +26,10 @@ def as_log(contents: list[bytes]) -> bytes:
         first, ended = True, False
         while not ended:
             left = BLOCK - len(log) % BLOCK
-            if left < HEADER:
+            if left < PIECE_HEADER:
                 log += bytes(left)
                 continue
-            piece, content = content[: left - HEADER], content[left - HEADER :]
+            piece, content = content[: left - PIECE_HEADER], content[left - PIECE_HEADER :]
             ended = not content
             kind = {(True, True): 1, (True, False): 2, (False, False): 3, (False, True): 4}
             log += struct.pack("<IHB", 0, len(piece), kind[first, ended]) + piece
@@ -55,5 +62,6 @@ def test_rows_of_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
     vars(package)["Api"] = lambda: SimpleNamespace(run=run)
     monkeypatch.setitem(sys.modules, "wandb", package)
     online = SimpleNamespace(offline=False, path="team/project/id")
-    assert list(wandb_rows(online)) == [(3, {"train/loss": 0.5})]  # type: ignore[arg-type]
+    ((step, metrics),) = wandb_rows(online)  # type: ignore[arg-type]
+    assert (step, str(metrics)) == (3, "{'train/loss': 0.5, 'x': nan}")
     assert asked == ["team/project/id"]
