@@ -2,6 +2,7 @@
 
 import csv
 import sys
+from _csv import Reader
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from typing import Any
@@ -37,7 +38,8 @@ Dialect = dict[str, Any]
 def read_delimited(source: Source, options: ReadOptions, report: Report) -> Iterator[pa.Table]:
     """Yield the rows of a file with a header as tables of texts and `LINE`.
 
-    Blank lines are skipped; empty fields and those that a row lacks at its end are null.
+    Empty fields and those that a row lacks at its end are null. A blank line within a file of one
+    column is an empty field; other blank lines are skipped.
 
     Args:
         source: a csv or tsv file.
@@ -125,33 +127,49 @@ def irregular_tables(
         reader = csv.reader(chain(stream, [END]), **dialect)
         header = header_of(reader)
         names = column_names(header)
-        before, last = reader.line_num, header
-        while last != [END]:
-            rows, lines = [], []
-            for row in islice(reader, BLOCK_ROWS):
-                rows.append(row)
-                lines.append(before + 1)
-                before = reader.line_num
-            if not rows:
-                text = last[-1].removesuffix(END)
-                raise ConfigurationError(
-                    f"'{source.name}' has a quote that is not closed ({text[:30]!r} …): close it, "
-                    "or double each quote within a text"
-                )
-            last = rows[-1]
-            if last == [END]:
-                rows.pop()
-                lines.pop()
+        numbered = numbered_rows(reader, header, source.name)
+        while block := [*islice(numbered, BLOCK_ROWS)]:
+            rows, lines = [row for row, _ in block], [line for _, line in block]
             rows, lines = fitting(rows, lines, len(names), report)
             if rows:
                 table = text_table(dict(zip(names, zip(*rows, strict=True), strict=True)), lines)
                 yield with_missing(table)
 
 
+def numbered_rows(reader: Reader, header: Cells, name: str) -> Iterator[tuple[Cells, int]]:
+    """Yield the rows after the header, each with the line at which it begins.
+
+    Args:
+        reader: the result of `csv.reader` for lines that `END` follows, after the header.
+        header: the header.
+        name: the name of the file, for the error message.
+
+    Raises:
+        ConfigurationError: for a quote that is not closed.
+    """
+    row, before = header, reader.line_num
+    blank: list[tuple[Cells, int]] = []
+    for row in reader:
+        line, before = before + 1, reader.line_num
+        if is_blank(row):
+            if len(header) == 1:
+                blank.append(([""], line))
+        elif row != [END]:
+            yield from blank
+            blank.clear()
+            yield row, line
+    if row != [END]:
+        text = row[-1].removesuffix(END)
+        raise ConfigurationError(
+            f"'{name}' has a quote that is not closed ({text[:30]!r} …): close it, "
+            "or double each quote within a text"
+        )
+
+
 def fitting(
     rows: list[Cells], lines: list[int], width: int, report: Report
 ) -> tuple[list[Cells], list[int]]:
-    """Return rows of one width and their lines, without blank rows.
+    """Return rows of one width and their lines.
 
     Args:
         rows: the rows; a shorter one is filled up with empty cells.
@@ -163,8 +181,6 @@ def fitting(
         return rows, lines
     kept, places = [], []
     for row, line in zip(rows, lines, strict=True):
-        if is_blank(row):
-            continue
         if any(row[width:]):
             report.reject(
                 line,

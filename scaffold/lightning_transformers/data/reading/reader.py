@@ -34,7 +34,7 @@ from lightning_transformers.data.reading.sources import Source, reason_of
 
 log = logging.getLogger(__name__)
 
-VERSION = 2
+VERSION = 3
 """Part of the cache key: increase it when the rows of the same files change."""
 ROWS, SUMMARY = "rows.arrow", "summary.json"
 Reader = Callable[[Source, ReadOptions, Report], Iterator[pa.Table]]

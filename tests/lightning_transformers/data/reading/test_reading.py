@@ -19,7 +19,7 @@ from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.data.complete import complete_stream
 from lightning_transformers.data.loading import AnyDataset, DatasetReader, load_files
 from lightning_transformers.data.reading.dialect import ReadOptions
-from lightning_transformers.data.reading.reader import faults_of
+from lightning_transformers.data.reading.reader import faults_of, places_of
 
 ROWS = [{"text": f"text {number}", "label": str(number % 2)} for number in range(4)]
 CSV = "text,label\n" + "".join(f"{row['text']},{row['label']}\n" for row in ROWS)
@@ -139,6 +139,14 @@ def test_cells_are_text(project: Path) -> None:
         {"a": None, "b": None, "Unnamed: 2": "NA", "a.1": "2020-01-01"},
         {"a": "short", "b": None, "Unnamed: 2": None, "a.1": None},
     ]
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\n\n \n"])
+def test_a_blank_line_of_one_column_is_an_empty_cell(end: str, project: Path) -> None:
+    (project / "a.csv").write_text(f'\ntext\none\n\n \n"two\nlines"{end}')
+    rows = load("a.csv")
+    assert [row["text"] for row in rows] == ["one", None, None, "two\nlines"]
+    assert places_of(rows, range(4)) == [(0, 3), (0, 4), (0, 5), (0, 6)]
 
 
 def test_values_of_json_keep_their_types_unless_they_differ(project: Path) -> None:
