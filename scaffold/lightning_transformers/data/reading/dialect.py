@@ -117,7 +117,8 @@ def guess_encoding(source: Source) -> str:
         # Lines of ASCII would hide the few others.
         lines = [line for line in block.splitlines(keepends=True) if not line.isascii()]
         lines = [block] if b"\0" in block or not lines else lines
-        found = from_bytes(b"".join(lines)[:SAMPLE_BYTES], cp_isolation=list(CANDIDATES))
+        sample = b"".join(lines)[:SAMPLE_BYTES]
+        found = from_bytes(sample, cp_isolation=list(CANDIDATES))
     best = found.best()
     if best is None:
         raise ConfigurationError(
@@ -125,7 +126,27 @@ def guess_encoding(source: Source) -> str:
         )
     equal = [m for m in found if (m.chaos, m.coherence) == (best.chaos, best.coherence)]
     fits = {name for match in equal for name in match.could_be_from_charset}
-    return next(name for name in (*CANDIDATES, best.encoding) if name in fits | {best.encoding})
+    guess = next(name for name in (*CANDIDATES, best.encoding) if name in fits | {best.encoding})
+    return CANDIDATES[0] if has_symbols(sample, guess) else guess
+
+
+def has_symbols(sample: bytes, guess: str) -> bool:
+    """Return whether text differs from the most common encoding only in symbols of the latter.
+
+    An example is `£ 20`, which is `Ł 20` in cp1250. A symbol beside a letter is rather a letter.
+
+    Args:
+        sample: the encoded text.
+        guess: the encoding to compare with.
+    """
+    try:
+        text, other = sample.decode(CANDIDATES[0]), sample.decode(guess)
+    except UnicodeDecodeError:
+        return False
+    if len(text) != len(other):  # several bytes per character
+        return False
+    places = [n for n, pair in enumerate(zip(text, other, strict=True)) if pair[0] != pair[1]]
+    return not any(map(str.isalpha, "".join(text[max(0, n - 1) : n + 2] for n in places)))
 
 
 def guess_delimiter(source: Source, options: ReadOptions, report: Report) -> dict[str, Any]:

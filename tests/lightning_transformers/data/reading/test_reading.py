@@ -208,6 +208,17 @@ def test_encodings(encoding: str, text: str, project: Path, caplog: Any) -> None
     assert caplog.messages == [line, line], "also from the cache"
 
 
+@pytest.mark.parametrize(
+    "more", ["", "It was the cost of a big house; they said so to the police; "]
+)
+def test_a_symbol_has_the_same_encoding_in_each_file(more: str, project: Path) -> None:
+    """In cp1250 it is a letter, the more likely one in some texts."""
+    text = f"{more}pay £ 20"
+    assert rows_of("a.csv", f"text\n{text}\n£ 20\n".encode("cp1252"))[0]["text"] == text
+    polish = "To kosztuje 20 zł, a dzień był piękny. Łąka, żaba."
+    assert rows_of("a.txt", polish.encode("cp1250"))[0]["text"] == polish
+
+
 def test_the_dialect_can_be_set(project: Path) -> None:
     content = "text:label\nŁódź:1\n".encode("iso8859-2")
     rows = rows_of("a.csv", content, delimiter=":", encoding="iso8859-2")
