@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Sequence
 from copy import copy
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from hydra.utils import to_absolute_path
 from omegaconf import DictConfig, OmegaConf
 
-from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.base.errors import ConfigurationError, joined
 from lightning_transformers.base.hyperparameters import to_plain
 from lightning_transformers.base.instantiation import instantiate
 from lightning_transformers.base.lazy import import_uncollected
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
     from lightning_transformers.base.types import Settings
     from lightning_transformers.core import TaskTransformer, TransformerDataModule
+
+log = logging.getLogger(__name__)
 
 FORMATS = (".csv", ".jsonl", ".parquet")
 """Endings of an output file."""
@@ -117,6 +120,8 @@ def predict_from_config(config: DictConfig) -> list[Any]:
     disable_progress_bars()
     seed_everything(config.training.seed)
     model, data = restore(config, ["predict"] if config.x is None else ())
+    if config.checkpoint_path is None:
+        warn_of_new_weights(model)
     if output_file:
         predict_file(config, model, data, Path(to_absolute_path(output_file)))
         return []
@@ -143,6 +148,24 @@ def check_output(name: str, config: DictConfig) -> None:
     if config.x is not None:
         raise ConfigurationError(
             "output_file takes the predictions on a file: give dataset.predict_file instead of x"
+        )
+
+
+def warn_of_new_weights(model: TaskTransformer) -> None:
+    """Warn if the backbone's files lack weights of the model, such as those of its head.
+
+    Args:
+        model: the task, without a checkpoint.
+    """
+    from lightning_transformers.models.backbone import is_new  # imports torch
+
+    names = [name for name, weight in model.model.named_parameters() if is_new(weight)]
+    if names or model.backbone.random_weights:
+        log.warning(
+            "no checkpoint_path: %s of '%s' are untrained, so predictions are random; give "
+            "checkpoint_path=<file>",
+            f"the weights {joined(names)}" if names else "all weights",
+            model.backbone.pretrained_model_name_or_path,
         )
 
 

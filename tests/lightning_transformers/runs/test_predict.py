@@ -10,7 +10,7 @@ import torch
 from lightning_transformers.config.compose import compose
 from lightning_transformers.core.task import TaskTransformer
 from lightning_transformers.runs import predict
-from lightning_transformers.runs.build import first_device
+from lightning_transformers.runs.build import first_device, restore
 
 CLASSIFIER = ("task=nlp/text_classification", "experiment=smoke", "training.run_dir=.", "x=a")
 
@@ -41,6 +41,24 @@ def test_new_weights_follow_from_the_seed() -> None:
         for seed in (0, 0, 1)
     ]
     assert scores[0] == scores[1] != scores[2]
+
+
+@pytest.mark.parametrize("has_head", [False, True])
+def test_a_new_head_is_a_warning(
+    has_head: bool, project: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A model on the hub may have been trained for the task."""
+    predict.predict_from_config(compose(CLASSIFIER))
+    assert "no checkpoint_path: all weights of " in caplog.text
+    caplog.clear()
+    model, _ = restore(compose(CLASSIFIER))
+    (model.model if has_head else model.model.base_model).save_pretrained("model")
+    trained = ("backbone.pretrained_model_name_or_path=model", "backbone.random_weights=false")
+    name = f"backbone.tokenizer_name_or_path={model.backbone.pretrained_model_name_or_path}"
+    predict.predict_from_config(compose([*CLASSIFIER, *trained, name]))
+    warning = "no checkpoint_path: the weights classifier.weight, classifier.bias of 'model' are "
+    assert (warning in caplog.text) != has_head
+    assert ("no checkpoint_path" in caplog.text) != has_head
 
 
 def test_each_row_of_a_file_has_a_prediction(project: Path) -> None:
