@@ -128,9 +128,12 @@ def irregular_tables(
         header = header_of(reader)
         names = column_names(header)
         numbered = numbered_rows(reader, header, source.name)
+        remedy = "quote texts that contain commas"
+        if len(names) == 1 and dialect["delimiter"] == ",":
+            remedy += """, or set 'dataset.delimiter=";"'"""
         while block := [*islice(numbered, BLOCK_ROWS)]:
             rows, lines = [row for row, _ in block], [line for _, line in block]
-            rows, lines = fitting(rows, lines, len(names), report)
+            rows, lines = fitting(rows, lines, len(names), report, remedy)
             if rows:
                 table = text_table(dict(zip(names, zip(*rows, strict=True), strict=True)), lines)
                 yield with_missing(table)
@@ -167,7 +170,7 @@ def numbered_rows(reader: Reader, header: Cells, name: str) -> Iterator[tuple[Ce
 
 
 def fitting(
-    rows: list[Cells], lines: list[int], width: int, report: Report
+    rows: list[Cells], lines: list[int], width: int, report: Report, remedy: str
 ) -> tuple[list[Cells], list[int]]:
     """Return rows of one width and their lines.
 
@@ -176,6 +179,7 @@ def fitting(
         lines: the line of each row.
         width: the number of columns.
         report: notes rows with more cells; they are dropped, or emptied if `on_bad_row` is `fill`.
+        remedy: what to do about these, for the message.
     """
     if set(map(len, rows)) == {width}:
         return rows, lines
@@ -184,8 +188,7 @@ def fitting(
         if any(row[width:]):
             report.reject(
                 line,
-                f"has {len(row)} fields, more fields than its header ({width}): quote texts that "
-                "contain commas",
+                f"has {len(row)} fields, more fields than its header ({width}): {remedy}",
             )
             if report.on_bad_row != "fill":
                 continue

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.config.compose import compose
 from lightning_transformers.data.complete import complete_stream
 from lightning_transformers.data.loading import AnyDataset, DatasetReader, load_files
 from lightning_transformers.data.reading.dialect import ReadOptions
@@ -348,6 +349,14 @@ def test_a_file_of_bad_rows_has_none(project: Path) -> None:
             ConfigurationError, match=r"^'a\.jsonl' has no rows: 'a\.jsonl' line 1 is"
         ):
             rows_of("a.jsonl", "{\n{\n", on_bad_row=how)
+
+
+def test_commas_in_a_single_column_have_a_remedy(project: Path) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        rows_of("a.csv", "text\nHello, you\n")
+    (override,) = re.findall("or set '(.+?)': ", str(caught.value))
+    given = compose(["task=nlp/text_classification", override]).dataset.delimiter
+    assert list(load("a.csv", delimiter=given)) == [{"text": "Hello, you"}]
 
 
 def test_an_error_lists_up_to_five_rows(project: Path) -> None:
