@@ -182,6 +182,7 @@ def stream_tables(
     for file, source in sources:
         report = Report({file: source.name}, options.on_bad_row)
         for number, table in enumerate(tables_of(file, source, options, report)):
+            report.raise_if_rejected()
             try:
                 yield number, conformed(table, schema)
             except (pa.ArrowException, ValueError, TypeError, AttributeError) as error:

@@ -10,6 +10,8 @@ from lightning_transformers.data.reading.sources import format_of
 OnBadRow = Literal["error", "drop", "fill"]
 SHOWN = 5
 """Rows that a message lists."""
+COUNTED = 1000
+"""Bad rows after which an error ends the reading of a file."""
 
 
 @dataclass
@@ -42,18 +44,20 @@ class Report:
             self.dialects.append((self.file, fact, is_default))
 
     def reject(self, line: int, reason: str) -> None:
-        """Note a bad row of the current file; raises ConfigurationError at the fifth error."""
+        """Note a bad row of the current file; raises ConfigurationError at the last one counted."""
         self.rejected += 1
         if len(self.first) < self.kept:
             self.first.append((self.file, line, reason))
-        if self.on_bad_row == "error" and self.rejected == SHOWN:
+        if self.on_bad_row == "error" and self.rejected == COUNTED:
             self.raise_if_rejected()
 
     def raise_if_rejected(self) -> None:
         """Raise ConfigurationError with the places of bad rows, if these are errors."""
         if self.rejected and self.on_bad_row == "error":
+            number = f"{self.rejected} rows{' or more' if self.rejected == COUNTED else ''}"
+            head = f"{number}, the first {SHOWN}: " if self.rejected > SHOWN else ""
             raise ConfigurationError(
-                f"{self.places()}: correct the rows, or set dataset.on_bad_row=drop"
+                f"{head}{self.places()}: correct the rows, or set dataset.on_bad_row=drop"
             )
 
     def place(self, file: int, line: int) -> str:
@@ -64,7 +68,8 @@ class Report:
     def places(self) -> str:
         """Return the file, line and reason of the first bad rows, in one line."""
         shown = self.first[:SHOWN]
-        return "; ".join(f"{self.place(file, line)} {reason}" for file, line, reason in shown)
+        places = (f"{self.place(file, line)} {reason}" for file, line, reason in shown)
+        return "; ".join(places) + (" …" if self.rejected > SHOWN else "")
 
     def summary(self) -> list[str]:
         """Return the log lines about guesses and dropped rows."""

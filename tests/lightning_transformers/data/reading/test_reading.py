@@ -359,10 +359,23 @@ def test_commas_in_a_single_column_have_a_remedy(project: Path) -> None:
     assert list(load("a.csv", delimiter=given)) == [{"text": "Hello, you"}]
 
 
-def test_an_error_lists_up_to_five_rows(project: Path) -> None:
+@pytest.mark.parametrize(
+    ("number", "head"),
+    [(5, "'a.csv' "), (9, "9 rows, the first 5: "), (1001, "1000 rows or more, the first 5: ")],
+)
+def test_an_error_lists_up_to_five_rows(
+    number: int, head: str, project: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
     with pytest.raises(ConfigurationError) as caught:
-        rows_of("a.csv", "text,label\n" + "a,b,c\n" * 9)
-    assert [n for n in range(1, 12) if f"line {n} " in str(caught.value)] == [2, 3, 4, 5, 6]
+        rows_of("a.csv", "text,label\n" + "a,b,c\n" * number + "a,b\n" * 2000)
+    assert str(caught.value).startswith(head)
+    with pytest.raises(ConfigurationError, match=f"^{head}"):
+        next(iter(load("a.csv", streaming=True)))
+    load("a.csv", on_bad_row="drop")
+    for message in (str(caught.value), caplog.messages[-1]):
+        assert [n for n in range(1, 12) if f"line {n} " in message] == [2, 3, 4, 5, 6]
+        assert (" …" in message) == (number > 5)
 
 
 @pytest.mark.parametrize(
