@@ -70,9 +70,14 @@ def nearest(name: str, known: Sequence[str], cutoff: float = SIMILARITY) -> list
     return [other for other in known if last[other] in part]
 
 
+def quoted(name: str) -> str:
+    """Return a name, in quotes if it begins or ends with a space, which would not be seen."""
+    return repr(name) if name != name.strip() else name
+
+
 def joined(names: Iterable[str], separator: str = ", ") -> str:
-    """Join names and cut the result to `LIST_CHARS` characters."""
-    return shorten(separator.join(names), LIST_CHARS, placeholder=" …")
+    """Join names, see `quoted`, and cut the result to `LIST_CHARS` characters."""
+    return shorten(separator.join(map(quoted, names)), LIST_CHARS, placeholder=" …")
 
 
 def first_line(error: BaseException) -> str:

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from datasets import Dataset
 
-from lightning_transformers.base.errors import joined
+from lightning_transformers.base.errors import joined, quoted
 from lightning_transformers.data.loading import AnyDataset
 
 LENGTHS = "input_ids"
@@ -45,5 +45,5 @@ def _classes(rows: Dataset, names: Sequence[str] | None) -> Iterator[str]:
     ids = rows.data.column(CLASSES)
     if pa.types.is_integer(ids.type):
         counts = {pair["values"]: pair["counts"] for pair in pc.value_counts(ids).to_pylist()}
-        shown = (f"{name} {counts.get(number, 0):,}" for number, name in enumerate(names))
+        shown = (f"{quoted(name)} {counts.get(number, 0):,}" for number, name in enumerate(names))
         yield f"classes {joined(shown)}"

@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 from datasets import Dataset
 
+from lightning_transformers.base.errors import did_you_mean
 from lightning_transformers.data import notices
 from lightning_transformers.data.notices import Notices
+from lightning_transformers.data.summary import summary
 
 
 @pytest.fixture(autouse=True)
@@ -20,6 +22,16 @@ def test_an_inferred_value_is_logged_once_as_its_override(caplog: pytest.LogCapt
     for _ in range(2):
         said.inferred("two columns", text_column="a", text_pair_column=None, labels=["x", "y"])
     assert caplog.messages == ["inferred dataset.text_column=a dataset.labels=[x, y]: two columns"]
+
+
+def test_a_class_with_outer_spaces_is_quoted(caplog: pytest.LogCaptureFixture) -> None:
+    Notices().inferred("the values", labels=["a", "a ", "b c"])
+    Notices().absent_classes(["a", "a "])
+    (line,) = summary({"train": Dataset.from_dict({"labels": [0, 1]})}, ["a", "a "])
+    assert "dataset.labels=[a, 'a ', b c]:" in caplog.messages[0]
+    assert "the class a, 'a ', which" in caplog.messages[1]
+    assert line.endswith("classes a 1, 'a ' 1")
+    assert did_you_mean("x", ["a", "a "]) == " (known: a, 'a ')"
 
 
 @pytest.mark.parametrize(

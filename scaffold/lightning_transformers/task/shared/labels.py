@@ -11,7 +11,7 @@ from datasets import Dataset, DatasetDict
 from pydantic import Field
 from torch import Tensor
 
-from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.base.errors import ConfigurationError, joined
 from lightning_transformers.core.data import TransformerDataModule
 from lightning_transformers.data.complete import Check, missing_value
 from lightning_transformers.data.labels import (
@@ -50,7 +50,7 @@ class LabelledData(TransformerDataModule):
             self.notices.similar_classes(self.labels)
         if repeated := sorted({name for name in self.labels if self.labels.count(name) > 1}):
             raise ConfigurationError(
-                f"dataset.labels has {', '.join(repeated)} twice: give each class once, in the "
+                f"dataset.labels has {joined(repeated)} twice: give each class once, in the "
                 "order of the model's outputs"
             )
         return self.labels
