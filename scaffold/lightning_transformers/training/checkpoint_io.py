@@ -134,8 +134,14 @@ class BackgroundCheckpointIO(SafeCheckpointIO):
         return content
 
     def remove_checkpoint(self, path: str | Path) -> None:
-        """Remove a checkpoint, after those that are being written."""
-        self._submit(super().remove_checkpoint, path)
+        """Remove a checkpoint, after those that are being written, unless one of them fails."""
+        earlier, remove = [*self._jobs], super().remove_checkpoint
+
+        def remove_unless_failed() -> None:
+            if not any(job.exception() for job in earlier):  # else it may be the only one
+                remove(path)
+
+        self._submit(remove_unless_failed)
 
     def teardown(self) -> None:
         """Wait until all is written, and end the thread; raises what `save_checkpoint` does."""

@@ -2,6 +2,7 @@
 
 import os
 import threading
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -145,3 +146,19 @@ def test_background_reports_a_full_disk_and_keeps_the_former(ends: bool, tmp_pat
     with pytest.raises(ConfigurationError, match=r"cannot write '.*last\.ckpt': No space left"):
         writer.teardown() if ends else writer.save_checkpoint(content(weights), file)
     assert torch.load(file)["state_dict"]["weight"].sum() == 0
+
+
+def test_background_keeps_the_former_best_if_the_new_one_fails(tmp_path: Path) -> None:
+    files = [tmp_path / f"step={step}.ckpt" for step in range(3)]
+    writer, weights = BackgroundCheckpointIO(), torch.zeros(LARGE)
+    for former, new in pairwise(files):
+        writer.save_checkpoint(content(weights), former)
+        writer.wait()
+        weights += 1
+        if new is files[2]:
+            new.with_name(f".{new.name}.part").symlink_to("/dev/full")
+        writer.save_checkpoint(content(weights), new)
+        writer.remove_checkpoint(former)
+    with pytest.raises(ConfigurationError, match="No space left"):
+        writer.teardown()
+    assert [*tmp_path.glob("*.ckpt")] == [files[1]]
