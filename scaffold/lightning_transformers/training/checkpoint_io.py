@@ -170,6 +170,8 @@ def copied(value: Any, former: dict[object, Tensor], buffers: dict[object, Tenso
         buffers: gets the memory of this copy; tensors that share memory share it again.
     """
     if isinstance(value, Tensor):
+        if value.layout is not torch.strided:  # a sparse one has no memory of its own
+            return value.detach().to("cpu", copy=True)
         key = (value.data_ptr(), value.shape, value.stride(), value.dtype)
         if key not in buffers:
             memory = former.get(key)
@@ -192,9 +194,11 @@ def identity_of(value: Any) -> object:
     saves with equal progress, random states and small tensors, nothing changes them.
 
     Args:
-        value: any value; one of another type than those of plain data is unlike all others.
+        value: any value; one of another type than those of plain data is unlike all others, and so
+            is a sparse tensor.
     """
-    if type(value) in (Tensor, Parameter) and not value.is_inference():
+    is_comparable = type(value) in (Tensor, Parameter) and not value.is_inference()
+    if is_comparable and value.layout is torch.strided:
         about = (type(value), value.dtype, value.shape)
         if value.numel() > SMALL:
             return (*about, value.data_ptr(), value.stride(), value._version)

@@ -162,3 +162,12 @@ def test_background_keeps_the_former_best_if_the_new_one_fails(tmp_path: Path) -
     with pytest.raises(ConfigurationError, match="No space left"):
         writer.teardown()
     assert [*tmp_path.glob("*.ckpt")] == [files[1]]
+
+
+@pytest.mark.parametrize("kind", [SafeCheckpointIO, BackgroundCheckpointIO])
+def test_sparse_buffer_is_saved(kind: type[SafeCheckpointIO], tmp_path: Path) -> None:
+    writer, weights, buffer = kind(), torch.zeros(LARGE), torch.eye(3).to_sparse()
+    writer.save_checkpoint(content(weights, buffer=buffer), tmp_path / "last.ckpt")
+    buffer.mul_(2)
+    writer.teardown()
+    assert torch.load(tmp_path / "last.ckpt")["buffer"].to_dense().equal(torch.eye(3))
