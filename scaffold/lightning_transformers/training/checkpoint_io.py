@@ -49,6 +49,16 @@ class SafeCheckpointIO(TorchCheckpointIO):
         super().__init__()
         self._written: tuple[object, Path, tuple[int, ...]] | None = None
         """Identity of the content, path and state of the newest file."""
+        self._has_ended = False
+        """Whether the fit has ended: then weights may be edited without a new version."""
+
+    def setup(self) -> None:
+        """Prepare for another fit after `teardown`."""
+        self._has_ended = False
+
+    def teardown(self) -> None:
+        """Write each checkpoint anew from now on, as the fit has ended."""
+        self._has_ended, self._written = True, None
 
     def save_checkpoint(
         self, checkpoint: Checkpoint, path: str | Path, storage_options: object = None
@@ -62,7 +72,8 @@ class SafeCheckpointIO(TorchCheckpointIO):
             require_loadable(checkpoint)
             super().save_checkpoint(checkpoint, path, storage_options)
             return
-        self._store(checkpoint, Path(path), identity_of(checkpoint))
+        identity = object() if self._has_ended else identity_of(checkpoint)
+        self._store(checkpoint, Path(path), identity)
 
     def _store(self, checkpoint: Checkpoint, path: Path, identity: object) -> None:
         if self._written is None or self._written[0] != identity or not self._link(path):
@@ -96,7 +107,8 @@ class SafeCheckpointIO(TorchCheckpointIO):
 class BackgroundCheckpointIO(SafeCheckpointIO):
     """Writes checkpoints in a thread, from a copy of their tensors in host memory.
 
-    A save waits for the one before, and raises its error; the end of the fit waits, too.
+    A save waits for the one before, and raises its error; the end of the fit waits, too. After it,
+    a save is written at once, as nothing would wait for it.
     """
 
     def __init__(self) -> None:
@@ -116,6 +128,9 @@ class BackgroundCheckpointIO(SafeCheckpointIO):
         Raises:
             ConfigurationError: if the former one could not be loaded safely, or the disk is full.
         """
+        if self._has_ended:
+            super().save_checkpoint(checkpoint, path, storage_options)
+            return
         identity = identity_of(checkpoint)
         if identity != self._copied:
             self.wait()
@@ -136,6 +151,9 @@ class BackgroundCheckpointIO(SafeCheckpointIO):
     def remove_checkpoint(self, path: str | Path) -> None:
         """Remove a checkpoint, after those that are being written, unless one of them fails."""
         earlier, remove = [*self._jobs], super().remove_checkpoint
+        if self._has_ended:
+            remove(path)
+            return
 
         def remove_unless_failed() -> None:
             if not any(job.exception() for job in earlier):  # else it may be the only one
@@ -147,6 +165,7 @@ class BackgroundCheckpointIO(SafeCheckpointIO):
         """Wait until all is written, and end the thread; raises what `save_checkpoint` does."""
         if self._thread:
             self._thread.shutdown()
+        super().teardown()
         self._thread, self._copied, self._copy, self._buffers = None, None, {}, {}
         self.wait()
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
 from torch import Tensor
 
@@ -171,3 +172,52 @@ def test_sparse_buffer_is_saved(kind: type[SafeCheckpointIO], tmp_path: Path) ->
     buffer.mul_(2)
     writer.teardown()
     assert torch.load(tmp_path / "last.ckpt")["buffer"].to_dense().equal(torch.eye(3))
+
+
+@pytest.mark.parametrize("kind", [SafeCheckpointIO, BackgroundCheckpointIO])
+def test_edit_after_the_fit_is_written_at_once(
+    kind: type[SafeCheckpointIO], tmp_path: Path
+) -> None:
+    writer, weights = kind(), torch.zeros(LARGE)
+    writer.teardown()
+    for number in range(2):
+        writer.save_checkpoint(content(weights), file := tmp_path / f"{number}.ckpt")
+        assert torch.load(file)["state_dict"]["weight"].sum() == number * LARGE
+        weights.data += 1
+    writer.remove_checkpoint(file)
+    assert not file.exists()
+
+
+@pytest.mark.parametrize("kind", [SafeCheckpointIO, BackgroundCheckpointIO])
+def test_edit_between_two_fits_is_written(kind: type[SafeCheckpointIO], tmp_path: Path) -> None:
+    writer, weights = kind(), torch.zeros(LARGE)
+    for file in (tmp_path / "a.ckpt", tmp_path / "b.ckpt"):
+        writer.setup()
+        writer.save_checkpoint(content(weights), file)
+        writer.teardown()
+        weights.data += 1
+    assert torch.load(file)["state_dict"]["weight"].sum() == LARGE
+
+
+class Ends(Callback):
+    """Saves at the start and at the end of a fit, and records whether a thread writes it."""
+
+    def __init__(self, writer: BackgroundCheckpointIO) -> None:
+        self.writer = writer
+        self.in_thread: list[bool] = []
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Save."""
+        trainer.save_checkpoint(Path(trainer.default_root_dir, "last.ckpt"))
+        self.in_thread.append(self.writer._thread is not None)
+
+    on_fit_end = on_fit_start
+
+
+def test_each_fit_writes_in_the_background_until_it_ends(tmp_path: Path) -> None:
+    ends = Ends(BackgroundCheckpointIO())
+    run = trainer(tmp_path, max_steps=1, limit_val_batches=0, callbacks=[ends])
+    replace_checkpoint_io(run, ends.writer)
+    for _ in range(2):
+        run.fit(model(), sample())
+    assert ends.in_thread == [True, False] * 2
