@@ -176,7 +176,7 @@ class MixedLoss(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradients of the inputs of `forward`, for that of the sum, a scalar."""
         scale = gradient * ctx.count
-        # Not in place: a recipe may retain the graph, as for an adversarial perturbation.
-        found = (None if each is None else each * scale for each in ctx.saved_tensors)
+        # In place, as `linear_cross_entropy`: a second backward of a retained graph is refused.
+        found = (None if each is None else each.mul_(scale) for each in ctx.saved_tensors)
         of_hidden, of_weight, of_bias = found
         return of_hidden, of_weight, of_bias, None, None

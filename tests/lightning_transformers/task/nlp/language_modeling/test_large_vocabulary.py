@@ -182,6 +182,18 @@ def test_in_bfloat16_a_frozen_head_has_no_gradient(trained: tuple[bool, bool]) -
     assert [each.grad is not None for each in (hidden, weight, bias)] == [True, *trained]
 
 
+def test_in_bfloat16_the_gradients_are_scaled_in_place_once() -> None:
+    weight = torch.randn(5, 4, requires_grad=True)
+    hidden, labels = torch.randn(3, 4), torch.arange(3)
+    loss: Any = MixedLoss.apply(hidden, weight, None, labels, torch.bfloat16)
+    kept = loss.grad_fn.saved_tensors[1]
+    loss.backward(retain_graph=True)
+    assert weight.grad is not None
+    assert torch.equal(weight.grad, kept)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        loss.backward()
+
+
 def test_a_training_in_bfloat16_computes_chunks_from_version_4_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
