@@ -1,5 +1,6 @@
 """Console output of training."""
 
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ def test_the_bar_counts_from_one_and_the_table_has_no_flops(
     monkeypatch.setenv("TTY_COMPATIBLE", "1")
     trainer = quiet(tmp_path, ProgressBar(), ParameterTable())
     trainer.fit(BoringModel())
-    shown = capsys.readouterr().out
+    shown = re.sub(r"\x1b\[[\d;]*m", "", capsys.readouterr().out)
     assert "Epoch 2/2" in shown
     assert "Epoch 0" not in shown
     assert "FLOPs" not in shown
