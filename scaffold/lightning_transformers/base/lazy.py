@@ -51,10 +51,12 @@ def import_uncollected(*modules: str) -> None:
     """
     if modules[0] in sys.modules:
         return
+    was_on = gc.isenabled()
     gc.disable()
     try:
         for module in modules:
             import_module(module)
         gc.freeze()
     finally:
-        gc.enable()
+        if was_on:
+            gc.enable()

@@ -107,10 +107,9 @@ class RunLog(Callback):
         if not trainer.sanity_checking:
             metrics = trainer.callback_metrics
             values = {name: metrics[name] for name in metrics if name.startswith("val/")}
-            when = f"at step {trainer.global_step}"
-            if trainer.state.fn != TrainerFn.FITTING:
-                when = "before the fit"
-            log_detail("validation %s: %s", when, in_one_line(values) or "no metric")
+            fits = trainer.state.fn == TrainerFn.FITTING  # not before a fit or in an evaluation
+            step = f" at step {trainer.global_step}" if fits else ""
+            log_detail("validation%s: %s", step, in_one_line(values) or "no metric")
 
 
 def steps_of(trainer: Trainer) -> int | None:

@@ -148,7 +148,12 @@ def _mode_of_first_config(app: Hydra, config_name: str, overrides: list[str]) ->
     if config.hydra.mode is None:
         config.hydra.mode = RunMode.RUN
         config.hydra.overrides.hydra.append("hydra.mode=RUN")
-    app.config_loader.load_configuration = lambda **_: config  # type: ignore[method-assign]
+
+    def load_once(*_: object, **__: object) -> DictConfig:
+        del app.config_loader.load_configuration  # the command may compose others later
+        return config
+
+    app.config_loader.load_configuration = load_once  # type: ignore[method-assign]
     return RunMode.RUN
 
 

@@ -1,5 +1,6 @@
 """Which file or override sets each key of a run's config."""
 
+import copy
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -10,9 +11,9 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
-from lightning_transformers.config.config_tree import PACKAGED_CONFIGS, to_dict
+from lightning_transformers.config.config_tree import PACKAGED_CONFIGS, to_dict, value_at
 
 COMMAND_LINE = "command line"
 NO_SETTING = ("tiny.", "training.run_dir")
@@ -39,8 +40,9 @@ def origins(config: DictConfig) -> dict[str, str]:
 def changed_settings(config: DictConfig) -> dict[str, list[object]]:
     """Return the default and the value of each key that differs from the defaults of the task.
 
-    The defaults are those of the project and the package. Empty outside of a Hydra run, and without
-    complete defaults.
+    The defaults are those of the project and the package. Interpolations are resolved in the run's
+    config to compare them, and returned as written, since they may read a secret from the
+    environment. Empty outside of a Hydra run, and without complete defaults.
 
     Args:
         config: the composed config.
@@ -58,6 +60,7 @@ def changed_settings(config: DictConfig) -> dict[str, list[object]]:
         key: [defaults.get(key), given.get(key)]
         for key in {**given, **defaults}
         if given.get(key) != defaults.get(key) and not key.startswith(NO_SETTING)
+        if _resolved(config, key, given.get(key)) != _resolved(config, key, defaults.get(key))
     }
 
 
@@ -94,6 +97,14 @@ def leaves(config: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str
             yield from leaves(value, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", value
+
+
+def _resolved(config: DictConfig, key: str, written: object) -> object:
+    if "${" not in str(written):
+        return written
+    config = copy.deepcopy(config)
+    OmegaConf.update(config, key, written, force_add=True)
+    return value_at(config, key)
 
 
 def _files_of_the_run() -> Iterator[tuple[Path, list[str]]]:

@@ -68,6 +68,8 @@ class ExactnessCallback(Callback):
             ConfigurationError: if the tokenizer has more tokens than the embedding has rows.
         """
         replace_checkpoint_io(trainer, SafeCheckpointIO())
+        if isinstance(writer := trainer.strategy.checkpoint_io, SafeCheckpointIO):
+            writer.setup()
         self.task.may_fuse = supports_fused(trainer)
         if isinstance(self.task.data, DataLoaders):
             self.task.data.group_size = None  # in a resumed fit, that of the checkpoint

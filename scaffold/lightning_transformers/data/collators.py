@@ -1,6 +1,7 @@
 """Collators: from examples to batches."""
 
 from collections.abc import Sequence
+from functools import reduce
 from typing import Any
 
 import torch
@@ -48,13 +49,18 @@ class PaddingCollator:
 
         Returns:
             Numbers as `(batch,)`; texts as `(batch, bytes)`, uint8; other values as
-            `(batch, …, length)`, padded in the last dimension. The dtype is that of the values.
+            `(batch, …, length)`, padded in the last dimension. The dtype is that of the values,
+            promoted if they differ.
         """
         if isinstance(values[0], str):
             return encode_texts(values)
         tensors = [torch.as_tensor(value) for value in values]
         if tensors[0].ndim == 0:
             return torch.stack(tensors)
+        if len({tensor.dtype for tensor in tensors}) > 1:  # `pad_sequence` would take the first
+            # An empty list becomes float32, whatever the other rows have.
+            dtype = reduce(torch.promote_types, (each.dtype for each in tensors if each.numel()))
+            tensors = [tensor.to(dtype) for tensor in tensors]
         lengths = [tensor.shape[-1] for tensor in tensors]
         # Float vectors, such as multi-label targets, are not token sequences.
         shortest = 0 if tensors[0].is_floating_point() else self.length or 0

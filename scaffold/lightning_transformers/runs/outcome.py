@@ -107,13 +107,16 @@ def last_lines(
 ) -> Iterator[str]:
     """Yield the last lines of the output of a run: why it ended, its scores, the next command.
 
+    Of a run that failed they omit the error, which its command prints after them.
+
     Args:
         manifest: the manifest, with the outcome of the run.
         folder: the run folder.
         tested: the metrics of the test, empty without a test.
         overrides: those with which the run can be resumed.
     """
-    yield f"{manifest['status'].capitalize()}: {manifest['reason']}"
+    if manifest["status"] != FAILED:
+        yield f"{manifest['status'].capitalize()}: {manifest['reason']}"
     best = manifest.get("best")
     if best:
         score = in_one_line({str(best["monitor"]): float(best["score"])})

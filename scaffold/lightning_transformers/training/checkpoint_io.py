@@ -49,6 +49,16 @@ class SafeCheckpointIO(TorchCheckpointIO):
         super().__init__()
         self._written: tuple[object, Path, tuple[int, ...]] | None = None
         """Identity of the content, path and state of the newest file."""
+        self._has_ended = False
+        """Whether the fit has ended: then weights may be edited without a new version."""
+
+    def setup(self) -> None:
+        """Prepare for another fit after `teardown`."""
+        self._has_ended = False
+
+    def teardown(self) -> None:
+        """Write each checkpoint anew from now on, as the fit has ended."""
+        self._has_ended, self._written = True, None
 
     def save_checkpoint(
         self, checkpoint: Checkpoint, path: str | Path, storage_options: object = None
@@ -62,7 +72,8 @@ class SafeCheckpointIO(TorchCheckpointIO):
             require_loadable(checkpoint)
             super().save_checkpoint(checkpoint, path, storage_options)
             return
-        self._store(checkpoint, Path(path), identity_of(checkpoint))
+        identity = object() if self._has_ended else identity_of(checkpoint)
+        self._store(checkpoint, Path(path), identity)
 
     def _store(self, checkpoint: Checkpoint, path: Path, identity: object) -> None:
         if self._written is None or self._written[0] != identity or not self._link(path):
@@ -96,7 +107,8 @@ class SafeCheckpointIO(TorchCheckpointIO):
 class BackgroundCheckpointIO(SafeCheckpointIO):
     """Writes checkpoints in a thread, from a copy of their tensors in host memory.
 
-    A save waits for the one before, and raises its error; the end of the fit waits, too.
+    A save waits for the one before, and raises its error; the end of the fit waits, too. After it,
+    a save is written at once, as nothing would wait for it.
     """
 
     def __init__(self) -> None:
@@ -116,6 +128,9 @@ class BackgroundCheckpointIO(SafeCheckpointIO):
         Raises:
             ConfigurationError: if the former one could not be loaded safely, or the disk is full.
         """
+        if self._has_ended:
+            super().save_checkpoint(checkpoint, path, storage_options)
+            return
         identity = identity_of(checkpoint)
         if identity != self._copied:
             self.wait()
@@ -134,13 +149,23 @@ class BackgroundCheckpointIO(SafeCheckpointIO):
         return content
 
     def remove_checkpoint(self, path: str | Path) -> None:
-        """Remove a checkpoint, after those that are being written."""
-        self._submit(super().remove_checkpoint, path)
+        """Remove a checkpoint, after those that are being written, unless one of them fails."""
+        earlier, remove = [*self._jobs], super().remove_checkpoint
+        if self._has_ended:
+            remove(path)
+            return
+
+        def remove_unless_failed() -> None:
+            if not any(job.exception() for job in earlier):  # else it may be the only one
+                remove(path)
+
+        self._submit(remove_unless_failed)
 
     def teardown(self) -> None:
         """Wait until all is written, and end the thread; raises what `save_checkpoint` does."""
         if self._thread:
             self._thread.shutdown()
+        super().teardown()
         self._thread, self._copied, self._copy, self._buffers = None, None, {}, {}
         self.wait()
 
@@ -164,6 +189,8 @@ def copied(value: Any, former: dict[object, Tensor], buffers: dict[object, Tenso
         buffers: gets the memory of this copy; tensors that share memory share it again.
     """
     if isinstance(value, Tensor):
+        if value.layout is not torch.strided:  # a sparse one has no memory of its own
+            return value.detach().to("cpu", copy=True)
         key = (value.data_ptr(), value.shape, value.stride(), value.dtype)
         if key not in buffers:
             memory = former.get(key)
@@ -186,9 +213,11 @@ def identity_of(value: Any) -> object:
     saves with equal progress, random states and small tensors, nothing changes them.
 
     Args:
-        value: any value; one of another type than those of plain data is unlike all others.
+        value: any value; one of another type than those of plain data is unlike all others, and so
+            is a sparse tensor.
     """
-    if type(value) in (Tensor, Parameter) and not value.is_inference():
+    is_comparable = type(value) in (Tensor, Parameter) and not value.is_inference()
+    if is_comparable and value.layout is torch.strided:
         about = (type(value), value.dtype, value.shape)
         if value.numel() > SMALL:
             return (*about, value.data_ptr(), value.stride(), value._version)

@@ -311,6 +311,11 @@ class ProgressBar(RichProgressBar):
             self.due_at = now + 1 / self.refresh_rate
             super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
 
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Update the bar after the last step, which may be within an epoch."""
+        done = trainer.fit_loop.epoch_loop.batch_progress.current.completed
+        self._update(self.train_progress_bar_id, done)
+
     def _restore_hook(self) -> None:
         if isinstance(sys.breakpointhook, _StoppingHook):
             sys.breakpointhook = sys.breakpointhook.former

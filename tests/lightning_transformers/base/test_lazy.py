@@ -1,6 +1,7 @@
 """Imports without the garbage collector."""
 
 import gc
+import sys
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,7 @@ def test_collector_is_off_during_the_import_only(modules: Path) -> None:
         assert gc.get_freeze_count() == frozen > before
     finally:
         gc.unfreeze()
+        del sys.modules["collector_state"]
     assert not collector_state.was_on
     assert gc.isenabled()
 
@@ -35,3 +37,14 @@ def test_collector_is_on_after_an_error(modules: Path) -> None:
     with pytest.raises(ValueError, match="a mistake"):
         import_uncollected("collector_fails")
     assert gc.isenabled()
+
+
+def test_collector_that_the_caller_has_disabled_stays_off(modules: Path) -> None:
+    gc.disable()
+    try:
+        import_uncollected("collector_state")
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
+        gc.unfreeze()
+        del sys.modules["collector_state"]

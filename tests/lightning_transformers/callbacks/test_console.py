@@ -1,5 +1,6 @@
 """Console output of training."""
 
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ def test_the_bar_counts_from_one_and_the_table_has_no_flops(
     monkeypatch.setenv("TTY_COMPATIBLE", "1")
     trainer = quiet(tmp_path, ProgressBar(), ParameterTable())
     trainer.fit(BoringModel())
-    shown = capsys.readouterr().out
+    shown = re.sub(r"\x1b\[[\d;]*m", "", capsys.readouterr().out)
     assert "Epoch 2/2" in shown
     assert "Epoch 0" not in shown
     assert "FLOPs" not in shown
@@ -79,6 +80,28 @@ def test_the_bar_is_updated_as_often_as_it_is_drawn_and_after_the_last_batch(
     assert seen[0] == 0
     assert seen[-1] == 29
     assert len(seen) < 30
+
+
+class Logging(BoringModel):
+    """Shows the number of each step."""
+
+    def training_step(self, batch: Any, batch_idx: int) -> Any:
+        """Log the number."""
+        self.log("step", float(batch_idx), prog_bar=True)
+        return super().training_step(batch, batch_idx)
+
+
+def test_the_bar_shows_the_last_step_within_an_epoch(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    monkeypatch.setenv("COLUMNS", "200")
+    trainer = quiet(tmp_path, ProgressBar(refresh_rate=1))
+    trainer.limit_train_batches, trainer.fit_loop.epoch_loop.max_steps = 30, 20
+    trainer.fit(Logging())
+    last = capsys.readouterr().out.rpartition("Epoch")[2]
+    assert "20/30" in last
+    assert "19.000" in last
 
 
 def test_without_a_terminal_there_is_no_bar(

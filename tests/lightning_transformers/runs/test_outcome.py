@@ -89,15 +89,20 @@ class Fails(Callback):
 
 
 def test_a_failure_is_recorded_with_its_traceback(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """The command prints the error itself, so that its last lines do not repeat it."""
     with pytest.raises(RuntimeError, match="two"):
         train(tmp_path, f"+callbacks.fails._target_={HERE}.Fails")
     manifest = read_manifest(tmp_path / "manifest.yaml")
     assert (manifest["status"], manifest["reason"]) == ("failed", "RuntimeError: two lines")
     assert "metrics" not in manifest
     (record,) = [record for record in caplog.records if record.levelno == logging.ERROR]
+    assert record.getMessage() == "RuntimeError: two lines"
     assert "on_after_backward" in logging.Formatter().format(record)
+    printed = capsys.readouterr().out
+    assert "Run folder: " in printed
+    assert "two lines" not in printed
     assert status_of(tmp_path) == "failed"
     assert "RuntimeError: two lines" in (tmp_path / "report.html").read_text()
 

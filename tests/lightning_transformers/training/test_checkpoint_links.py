@@ -2,12 +2,14 @@
 
 import os
 import threading
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
+from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
 from torch import Tensor
 
@@ -145,3 +147,77 @@ def test_background_reports_a_full_disk_and_keeps_the_former(ends: bool, tmp_pat
     with pytest.raises(ConfigurationError, match=r"cannot write '.*last\.ckpt': No space left"):
         writer.teardown() if ends else writer.save_checkpoint(content(weights), file)
     assert torch.load(file)["state_dict"]["weight"].sum() == 0
+
+
+def test_background_keeps_the_former_best_if_the_new_one_fails(tmp_path: Path) -> None:
+    files = [tmp_path / f"step={step}.ckpt" for step in range(3)]
+    writer, weights = BackgroundCheckpointIO(), torch.zeros(LARGE)
+    for former, new in pairwise(files):
+        writer.save_checkpoint(content(weights), former)
+        writer.wait()
+        weights += 1
+        if new is files[2]:
+            new.with_name(f".{new.name}.part").symlink_to("/dev/full")
+        writer.save_checkpoint(content(weights), new)
+        writer.remove_checkpoint(former)
+    with pytest.raises(ConfigurationError, match="No space left"):
+        writer.teardown()
+    assert [*tmp_path.glob("*.ckpt")] == [files[1]]
+
+
+@pytest.mark.parametrize("kind", [SafeCheckpointIO, BackgroundCheckpointIO])
+def test_sparse_buffer_is_saved(kind: type[SafeCheckpointIO], tmp_path: Path) -> None:
+    writer, weights, buffer = kind(), torch.zeros(LARGE), torch.eye(3).to_sparse()
+    writer.save_checkpoint(content(weights, buffer=buffer), tmp_path / "last.ckpt")
+    buffer.mul_(2)
+    writer.teardown()
+    assert torch.load(tmp_path / "last.ckpt")["buffer"].to_dense().equal(torch.eye(3))
+
+
+@pytest.mark.parametrize("kind", [SafeCheckpointIO, BackgroundCheckpointIO])
+def test_edit_after_the_fit_is_written_at_once(
+    kind: type[SafeCheckpointIO], tmp_path: Path
+) -> None:
+    writer, weights = kind(), torch.zeros(LARGE)
+    writer.teardown()
+    for number in range(2):
+        writer.save_checkpoint(content(weights), file := tmp_path / f"{number}.ckpt")
+        assert torch.load(file)["state_dict"]["weight"].sum() == number * LARGE
+        weights.data += 1
+    writer.remove_checkpoint(file)
+    assert not file.exists()
+
+
+@pytest.mark.parametrize("kind", [SafeCheckpointIO, BackgroundCheckpointIO])
+def test_edit_between_two_fits_is_written(kind: type[SafeCheckpointIO], tmp_path: Path) -> None:
+    writer, weights = kind(), torch.zeros(LARGE)
+    for file in (tmp_path / "a.ckpt", tmp_path / "b.ckpt"):
+        writer.setup()
+        writer.save_checkpoint(content(weights), file)
+        writer.teardown()
+        weights.data += 1
+    assert torch.load(file)["state_dict"]["weight"].sum() == LARGE
+
+
+class Ends(Callback):
+    """Saves at the start and at the end of a fit, and records whether a thread writes it."""
+
+    def __init__(self, writer: BackgroundCheckpointIO) -> None:
+        self.writer = writer
+        self.in_thread: list[bool] = []
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Save."""
+        trainer.save_checkpoint(Path(trainer.default_root_dir, "last.ckpt"))
+        self.in_thread.append(self.writer._thread is not None)
+
+    on_fit_end = on_fit_start
+
+
+def test_each_fit_writes_in_the_background_until_it_ends(tmp_path: Path) -> None:
+    ends = Ends(BackgroundCheckpointIO())
+    run = trainer(tmp_path, max_steps=1, limit_val_batches=0, callbacks=[ends])
+    replace_checkpoint_io(run, ends.writer)
+    for _ in range(2):
+        run.fit(model(), sample())
+    assert ends.in_thread == [True, False] * 2

@@ -44,7 +44,8 @@ def has_tokens(rows: Any) -> bool:
     if not isinstance(rows, Dataset) or rows.format["type"] != "torch":
         return False
     types = [rows.data.schema.field(name).type for name in rows.format["columns"]]
-    return not rows.format["format_kwargs"] and all(is_numeric(kind) for kind in types)
+    has_options = rows.format["format_kwargs"] or rows.format["output_all_columns"]
+    return not has_options and all(is_numeric(kind) for kind in types)
 
 
 def is_numeric(kind: pa.DataType) -> bool:

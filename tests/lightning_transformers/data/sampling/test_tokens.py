@@ -72,6 +72,7 @@ def test_other_rows_are_left_to_datasets(rows: Dataset) -> None:
         texts.with_format("torch"),
         nested.with_format("torch"),
         rows.with_format(None),
+        rows.with_format("torch", columns=["labels"], output_all_columns=True),
         rows.with_format("torch", dtype=torch.int32),
         rows.with_transform(lambda batch: batch),
         [1, 2],

@@ -139,7 +139,7 @@ class MixedLoss(torch.autograd.Function):
         """Return the sum, a scalar, float32.
 
         Args:
-            ctx: keeps the gradients.
+            ctx: keeps the gradients, except those of a frozen weight or bias.
             hidden: inputs of the layer, `(rows, features)`.
             weight: `(words, features)`.
             bias: `(words,)`, or None.
@@ -148,8 +148,11 @@ class MixedLoss(torch.autograd.Function):
         """
         total = hidden.new_zeros((), dtype=torch.float32)
         narrow, of_hidden = weight.to(dtype), torch.empty_like(hidden)
-        of_weight = torch.zeros_like(weight, dtype=torch.float32)
-        of_bias = None if bias is None else torch.zeros_like(bias, dtype=torch.float32)
+        _, trains_weight, trains_bias, *_ = ctx.needs_input_grad
+        of_weight = torch.zeros_like(weight, dtype=torch.float32) if trains_weight else None
+        of_bias = None
+        if bias is not None and trains_bias:
+            of_bias = torch.zeros_like(bias, dtype=torch.float32)
         with torch.autocast(hidden.device.type, enabled=False):
             for start in range(0, len(hidden), CHUNK):
                 rows, targets = (each[start : start + CHUNK] for each in (hidden, labels))
@@ -163,7 +166,8 @@ class MixedLoss(torch.autograd.Function):
                     of_bias += of_logits.sum(0)
                 of_rows = of_logits.to(dtype)
                 of_hidden[start : start + CHUNK] = of_rows @ narrow
-                of_weight += of_rows.T @ rows
+                if of_weight is not None:
+                    of_weight += of_rows.T @ rows
         ctx.save_for_backward(of_hidden, of_weight, of_bias)
         ctx.count = len(labels)
         return total
@@ -172,6 +176,7 @@ class MixedLoss(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradients of the inputs of `forward`, for that of the sum, a scalar."""
         scale = gradient * ctx.count
-        found = (None if each is None else each * scale for each in ctx.saved_tensors)
+        # In place, as `linear_cross_entropy`: a second backward of a retained graph is refused.
+        found = (None if each is None else each.mul_(scale) for each in ctx.saved_tensors)
         of_hidden, of_weight, of_bias = found
         return of_hidden, of_weight, of_bias, None, None

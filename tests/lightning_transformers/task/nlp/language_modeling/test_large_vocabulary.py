@@ -23,6 +23,7 @@ from lightning_transformers.task.nlp.language_modeling import (
     large_vocabulary,
 )
 from lightning_transformers.task.nlp.language_modeling.large_vocabulary import (
+    MixedLoss,
     chunked_loss,
     has_plain_head,
 )
@@ -165,6 +166,32 @@ def test_in_bfloat16_they_are_those_of_all_logits_but_for_its_rounding(
     torch.testing.assert_close(*losses, rtol=1e-6, atol=0)
     full, chunks = errors
     assert 0 < chunks <= 1.05 * full < 0.05
+
+
+@pytest.mark.parametrize("trained", [(False, True), (True, False), (False, False)])
+def test_in_bfloat16_a_frozen_head_has_no_gradient(trained: tuple[bool, bool]) -> None:
+    hidden, labels = torch.randn(3, 4, requires_grad=True), torch.arange(3)
+    weight, bias = (
+        torch.randn(size, requires_grad=needed)
+        for size, needed in zip([(5, 4), (5,)], trained, strict=True)
+    )
+    loss: Any = MixedLoss.apply(hidden, weight, bias, labels, torch.bfloat16)
+    kept = loss.grad_fn.saved_tensors
+    assert [each is not None for each in kept] == [True, *trained]
+    loss.backward()
+    assert [each.grad is not None for each in (hidden, weight, bias)] == [True, *trained]
+
+
+def test_in_bfloat16_the_gradients_are_scaled_in_place_once() -> None:
+    weight = torch.randn(5, 4, requires_grad=True)
+    hidden, labels = torch.randn(3, 4), torch.arange(3)
+    loss: Any = MixedLoss.apply(hidden, weight, None, labels, torch.bfloat16)
+    kept = loss.grad_fn.saved_tensors[1]
+    loss.backward(retain_graph=True)
+    assert weight.grad is not None
+    assert torch.equal(weight.grad, kept)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        loss.backward()
 
 
 def test_a_training_in_bfloat16_computes_chunks_from_version_4_on(
