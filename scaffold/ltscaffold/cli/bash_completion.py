@@ -63,7 +63,7 @@ def static_script(app: typer.Typer) -> str:
                 if parameter.param_type_name == "argument":
                     names += known
                 else:
-                    options += parameter.opts
+                    options += sorted(parameter.opts)  # Click keeps those of the help in a set
                     for option in () if parameter.is_flag else parameter.opts:
                         values.append(_line(f"{path} {option}", known))
             words += [_line(f"{path} options", options), _line(f"{path} names", names)]

@@ -17,11 +17,17 @@ PLAIN = {"TERM": "dumb", "PS1": ""}
 """No escape sequences and no prompt."""
 
 
+def in_bash(command: str, **environment: str) -> bytes:
+    """Return the output of a command below bash: Typer asks which shell has started it."""
+    started = ["bash", "-c", f"{command}; exit $?"]
+    variables = os.environ | environment
+    return subprocess.run(started, env=variables, stdout=subprocess.PIPE, check=True).stdout
+
+
 @pytest.fixture(scope="module")
 def script(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("completion") / "ltscaffold.sh"
-    command = ["ltscaffold", "--show-completion", "bash"]
-    path.write_bytes(subprocess.run(command, capture_output=True, check=True).stdout)
+    path.write_bytes(in_bash("ltscaffold --show-completion"))
     return path
 
 
@@ -73,9 +79,7 @@ def test_components_are_those_of_the_given_project(script: Path, with_task: Path
 
 
 def test_the_installed_script_is_the_static_one(script: Path, tmp_path: Path) -> None:
-    command = ["ltscaffold", "--install-completion", "bash"]
-    environment = os.environ | {"HOME": str(tmp_path)}
-    subprocess.run(command, env=environment, capture_output=True, check=True)
+    in_bash("ltscaffold --install-completion", HOME=str(tmp_path))
     installed = tmp_path / ".bash_completions/ltscaffold.sh"
     assert installed.read_text().strip() == script.read_text().strip()
     assert f"source '{installed}'" in (tmp_path / ".bashrc").read_text()
