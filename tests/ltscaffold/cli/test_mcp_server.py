@@ -67,7 +67,7 @@ def test_tools_have_the_published_schemas(project: Path) -> None:
         for name, tool in tools.items():
             assert tool.output_schema == output_schema(TOOLS[name].commands[0])
             assert tool.annotations
-            assert tool.annotations.read_only_hint == (name not in ("apply", "smoke"))
+            assert tool.annotations.read_only_hint == (name not in ("apply", "explain", "smoke"))
         assert "rename (name, new_name): Rename a component" in (tools["plan"].description or "")
 
     talk(project, work)
