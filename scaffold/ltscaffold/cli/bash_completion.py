@@ -19,13 +19,16 @@ SCRIPT = r"""%(complete_func)s() {
     local typed=$2 previous=$3 command=%(prog_name)s kind=names project=. word last= words=
     local components
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+        [[ $word == = ]] && continue  # readline splits --project=folder there
         case $last in -C | --project) project=$word ;; esac
         case "$command $word" in
             {commands}) command+=" $word" ;;
         esac
         last=$word
     done
-    components=$(sed -n 's/.*"name": "\([^"]*\)".*/\1/p' "$project"/{record} 2> /dev/null)
+    [[ $project == "~/"* ]] && project=$HOME/${project:2}
+    # Names only: compgen expands its words, so that a `$(...)` of a record would run.
+    components=$(sed -n 's/.*"name": "\([a-z0-9_]*\)".*/\1/p' "$project"/{record} 2> /dev/null)
     case $typed in -*) kind=options ;; esac
     case "$command $previous" in
 {values}

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from ltscaffold.record.answers import ANSWERS_FILE
 from tests.helpers.projects import new_task
 
 PROGRAM = 'ltscaffold() { echo "<$*>"; }; PATH=/usr/bin:/bin\n'
@@ -73,9 +74,23 @@ def test_bash_completes(line: str, words: str, script: Path, with_task: Path) ->
     assert completed(line, script, with_task) == words
 
 
-def test_components_are_those_of_the_given_project(script: Path, with_task: Path) -> None:
-    line = f"ltscaffold remove -C {with_task} my\t"
-    assert completed(line, script, Path("/")) == f"remove -C {with_task} my_own_task"
+@pytest.mark.parametrize("option", ["-C {}", "--project {}", "--project={}", "-C ~/{.name}"])
+def test_components_are_those_of_the_given_project(
+    option: str, script: Path, with_task: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(with_task.parent))
+    words = completed(f"ltscaffold remove {option.format(with_task)} my\t", script, Path("/"))
+    given = option.format(with_task).replace("~", str(with_task.parent))
+    assert words == f"remove {given} my_own_task"
+
+
+@pytest.mark.parametrize("name", ["my$(touch ran)", "my`touch ran`", "my*"])
+def test_the_record_of_a_project_runs_nothing(name: str, script: Path, with_task: Path) -> None:
+    with (with_task / ANSWERS_FILE).open("a") as record:
+        record.write(f'    "name": "{name}",\n')
+    (with_task / "my_file").touch()
+    assert completed("ltscaffold remove my\t", script, with_task) == "remove my_own_task"
+    assert not (with_task / "ran").exists()
 
 
 def test_the_installed_script_is_the_static_one(script: Path, tmp_path: Path) -> None:
