@@ -12,7 +12,7 @@ import yaml
 from ltscaffold.project.merge_files import Strategy, is_edited, merge_files
 from ltscaffold.project.python_code import parse_or_empty
 from ltscaffold.record.answers import ANSWERS_FILE, LOADER, Answers, Component
-from ltscaffold.record.component_types import CALLBACK, COMPONENT_TYPES, SHELL
+from ltscaffold.record.component_types import CALLBACK, COMPONENT_TYPES
 from ltscaffold.templating import source
 from ltscaffold.templating.render import (
     Files,
@@ -206,7 +206,7 @@ def source_files(project: Path, answers: Answers, component: Component) -> list[
         answers: the record of the project.
         component: the component.
     """
-    if component.type == SHELL.name:
+    if not component.has_code:
         return []
     place = project / answers.package / component.module.replace(".", "/")
     found = [place.with_suffix(".py")] if component.folder else sorted(place.rglob("*.py"))

@@ -11,7 +11,6 @@ from pathlib import Path
 from ltscaffold.errors import ScaffoldError
 from ltscaffold.project.components import component_files, source_files
 from ltscaffold.record.answers import ANSWERS_FILE, Answers, Component
-from ltscaffold.record.component_types import SHELL
 from ltscaffold.templating import source
 from ltscaffold.writing.plan import read
 
@@ -50,10 +49,10 @@ def reconcile(project: Path, answers: Answers) -> tuple[Answers, list[str]]:
 
 
 def _has_files(project: Path, answers: Answers, component: Component) -> bool:
-    if component.type == SHELL.name:
-        files = component_files(project, answers, component)
-        return any(read(project, path) is not None for path in files)
-    return bool(source_files(project, answers, component))
+    if component.has_code:
+        return bool(source_files(project, answers, component))
+    files = component_files(project, answers, component)
+    return any(read(project, path) is not None for path in files)
 
 
 def _combine(same: Sequence[Component], present: Container[str], order: VersionOrder) -> Component:

@@ -69,6 +69,11 @@ class Component:
         """The path of the module below the package of the components, such as `callbacks.mine`."""
         return ".".join(filter(None, (self.folder, self.name)))
 
+    @property
+    def has_code(self) -> bool:
+        """Whether it has code and a config; a part of the shell has neither."""
+        return bool(COMPONENT_TYPES[self.type].option)
+
 
 Fields = dict[str, object]
 """A component, or a mapping of Copier's, as templates see it."""

@@ -36,7 +36,6 @@ from ltscaffold.record.answers import (
     Component,
     read_project,
 )
-from ltscaffold.record.component_types import SHELL
 from ltscaffold.templating import source
 from ltscaffold.templating.catalog import Catalog, read_catalog
 from ltscaffold.templating.copier_rehearsal import unfit_settings
@@ -80,8 +79,8 @@ def check(project: Path, name: str | None = None, smoke: bool = False) -> list[F
         if chosen in (None, entry.component):
             findings += check_component(project, catalog, entry)
             findings += check_classes(sources, answers, entry)
-            has_code = entry.component.type != SHELL.name
-            findings += check_run(project, entry.component) if smoke and has_code else []
+            if smoke and entry.component.has_code:
+                findings += check_run(project, entry.component)
     return [*findings, *check_former_methods(sources, findings)] if chosen is None else findings
 
 

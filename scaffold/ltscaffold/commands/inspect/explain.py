@@ -9,7 +9,6 @@ from ltscaffold.errors import ScaffoldError
 from ltscaffold.project.components import train_arguments
 from ltscaffold.project.interpreter import python_output
 from ltscaffold.record.answers import read_project
-from ltscaffold.record.component_types import SHELL
 
 
 def explain(project: Path, name: str) -> list[dict[str, Any]]:
@@ -25,7 +24,7 @@ def explain(project: Path, name: str) -> list[dict[str, Any]]:
         ScaffoldError: if the component has no config, or the config cannot be composed.
     """
     component = read_project(project).component(name)
-    if component.type == SHELL.name:
+    if not component.has_code:
         raise ScaffoldError(f"'{name}' has no config; give a task, a dataset or a callback")
     arguments = shlex.split(train_arguments(component))
     printed = python_output(project, "-m", "lightning_transformers", "explain", *arguments)
