@@ -3,7 +3,7 @@
 import inspect
 import re
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from html import escape
 from importlib import import_module
@@ -22,6 +22,7 @@ from lightning_transformers.config.config_tree import PACKAGED_CONFIGS
 from lightning_transformers.config.legacy import HINTS
 from lightning_transformers.config.schema.signatures import describe
 from ltscaffold.cli.app import app
+from ltscaffold.cli.bash_completion import commands_of
 from ltscaffold.commands.create.new_component import NewComponent, plan_new_component
 from ltscaffold.commands.inspect.listing import hook_rows, rows
 from ltscaffold.record.component_types import CALLBACK, DATASET, TASK
@@ -55,22 +56,15 @@ def command_page() -> str:
         "Generated from the program: `ltscaffold <command> --help` prints the same.",
         "[The commands](commands.md) explains what they do.",
     ]
-    for name, command in subcommands(root, "ltscaffold"):
+    for name, command in commands_of(root, "ltscaffold"):
+        if hasattr(command, "commands"):  # a group
+            continue
         context = command.context_class(command, info_name=name)
         usage = " ".join([name, *command.collect_usage_pieces(context)])
         lines += ["", f"## {name}", "", str(command.help).strip(), "", f"```text\n{usage}\n```"]
         options = [parameter_row(each, context) for each in command.params]
         lines += ["", "| argument or option | meaning | default |", "|---|---|---|", *options]
     return "\n".join(lines) + "\n"
-
-
-def subcommands(command: Any, name: str) -> Iterable[tuple[str, Any]]:
-    """Yield the commands below a command, with their full names; hidden ones are left out."""
-    for part, each in getattr(command, "commands", {}).items():
-        if hasattr(each, "commands"):
-            yield from subcommands(each, f"{name} {part}")
-        elif not each.hidden:
-            yield f"{name} {part}", each
 
 
 def parameter_row(parameter: Any, context: Any) -> str:

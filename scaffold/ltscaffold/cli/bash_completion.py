@@ -51,7 +51,7 @@ def use_static_script(app: typer.Typer) -> None:
 
 def static_script(app: typer.Typer) -> str:
     """Return the script, in which Typer replaces the name of the program."""
-    commands = dict(_commands(typer.main.get_command(app), "ltscaffold"))
+    commands = dict(commands_of(typer.main.get_command(app), "ltscaffold"))
     values, words = list[str](), list[str]()
     with tempfile.TemporaryDirectory() as empty:
         for path, command in commands.items():
@@ -76,12 +76,17 @@ def static_script(app: typer.Typer) -> str:
     return script.replace("{values}", "\n".join(values)).replace("{words}", f"        {indented}")
 
 
-def _commands(command: Any, path: str) -> Iterator[tuple[str, Any]]:
-    """Yield a command and those below it, with their words."""
+def commands_of(command: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """Yield a command and those below it, except hidden ones, by the words that start them.
+
+    Args:
+        command: the command, or a group of commands.
+        path: the words that start it.
+    """
     yield path, command
     for name, each in getattr(command, "commands", {}).items():
         if not each.hidden:
-            yield from _commands(each, f"{path} {name}")
+            yield from commands_of(each, f"{path} {name}")
 
 
 def _names(context: Any, parameter: Any) -> list[str]:
