@@ -147,7 +147,8 @@ class MixedLoss(torch.autograd.Function):
             dtype: that of the product.
         """
         total = hidden.new_zeros((), dtype=torch.float32)
-        narrow, of_hidden = weight.to(dtype), torch.empty_like(hidden)
+        narrow, narrow_bias = weight.to(dtype), None if bias is None else bias.to(dtype)
+        of_hidden = torch.empty_like(hidden)
         _, trains_weight, trains_bias, *_ = ctx.needs_input_grad
         of_weight = torch.zeros_like(weight, dtype=torch.float32) if trains_weight else None
         of_bias = None
@@ -157,7 +158,7 @@ class MixedLoss(torch.autograd.Function):
             for start in range(0, len(hidden), CHUNK):
                 rows, targets = (each[start : start + CHUNK] for each in (hidden, labels))
                 rows = rows.to(dtype)
-                logits = linear(rows, narrow, None if bias is None else bias.to(dtype)).float()
+                logits = linear(rows, narrow, narrow_bias).float()
                 total += cross_entropy(logits, targets, reduction="sum")
                 of_logits = logits.softmax(-1)
                 of_logits[torch.arange(len(targets), device=targets.device), targets] -= 1
