@@ -36,7 +36,12 @@ FROZEN = 100_000
 
 @pytest.fixture(scope="module")
 def started(tmp_path_factory: pytest.TempPathFactory) -> tuple[set[str], list[str], bool, int]:
-    """Packages, modules of ours, whether garbage is collected, and the objects left alone."""
+    """Train up to the first step, and report what is imported and how garbage is collected.
+
+    Returns:
+        The imported packages, the imported modules of the runtime, whether the garbage collector
+        is on, and the number of frozen objects.
+    """
     folder: Path = tmp_path_factory.mktemp("start")
     (folder / "ends.py").write_text(STOP)
     words = ("task=nlp/text_classification", "experiment=smoke", "logger=csv")

@@ -210,7 +210,7 @@ def test_encodings(encoding: str, text: str, project: Path, caplog: Any) -> None
 
 
 @pytest.mark.parametrize(
-    "more", ["", "It was the cost of a big house; they said so to the police; "]
+    "more", ["", "The invoice for the new printer has arrived; the amount is too high; "]
 )
 def test_a_symbol_has_the_same_encoding_in_each_file(more: str, project: Path) -> None:
     """In cp1250 it is a letter, the more likely one in some texts."""
