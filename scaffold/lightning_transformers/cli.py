@@ -93,24 +93,31 @@ def compare() -> None:
 
 def explain(script: str | None = None) -> None:
     """Print which file or override sets each key of the config; `script` as in `train`."""
-    _run("explain", script, keeps_files=False)
+    _run("explain", script, is_job=False)
 
 
 def schema(script: str | None = None) -> None:
     """Write the schema with which editors check the project's config; `script` as in `train`."""
     check_installation(script)
     with NamedShadowing():
-        from lightning_transformers.config.compose import find_config_dir
+        from lightning_transformers.config.compose import enable_project_imports, find_config_dir
         from lightning_transformers.config.exit_status import exit_on_error
         from lightning_transformers.config.schema.editor import write_schema
 
         with exit_on_error():
-            for path in write_schema(find_config_dir(script)):
+            config_dir = find_config_dir(script)
+            enable_project_imports(config_dir)
+            for path in write_schema(config_dir):
                 print(path)
 
 
 def _run(
-    command: str, script: str | None, *, keeps_files: bool = True, function: str | None = None
+    command: str,
+    script: str | None,
+    *,
+    keeps_files: bool = True,
+    is_job: bool = True,
+    function: str | None = None,
 ) -> None:
     check_installation(script)
 
@@ -123,7 +130,8 @@ def _run(
     with NamedShadowing():
         from lightning_transformers.config.app import run_app
 
-        run_app(run, script, keeps_files=keeps_files, examples=EXAMPLES.get(command, ()))
+        examples = EXAMPLES.get(command, ())
+        run_app(run, script, keeps_files=keeps_files, is_job=is_job, examples=examples)
 
 
 def use_utf8() -> None:

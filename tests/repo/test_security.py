@@ -78,8 +78,7 @@ TESTS = {
     "templates that the user has not trusted are refused, and no tool trusts them": [
         f"{MCP}::test_templates_that_the_user_does_not_trust_are_refused",
     ],
-    "of its tools `smoke` runs code of the project, and `explain` composes its config as a job of "
-    "Hydra, which imports the callbacks, launchers, log handlers and plugins that it names": [
+    "of its tools only `smoke` runs code of the project": [
         f"{MCP}::test_no_tool_but_smoke_runs_the_code_of_the_project",
     ],
     "releases 2.6.2 and 2.6.3 of pytorch-lightning are excluded": [

@@ -16,12 +16,17 @@ from hydra._internal.utils import _run_hydra, get_args_parser
 from hydra.core import utils
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig, flag_override
+from omegaconf import DictConfig, flag_override, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.run_lock import in_use, is_locked
-from lightning_transformers.config.compose import find_config_dir, normalize_overrides, parse_flags
+from lightning_transformers.config.compose import (
+    enable_project_imports,
+    find_config_dir,
+    normalize_overrides,
+    parse_flags,
+)
 from lightning_transformers.config.error_messages import explain, user_error
 from lightning_transformers.config.exit_status import USER_ERROR, exit_on_error
 from lightning_transformers.config.former_keys import former_overrides
@@ -48,6 +53,7 @@ def run_app(
     script: str | None = None,
     *,
     keeps_files: bool = True,
+    is_job: bool = True,
     examples: Sequence[str] = (),
 ) -> None:
     """Compose the config from the command line and call `function` with it.
@@ -61,6 +67,8 @@ def run_app(
         script: path of the calling script, next to `conf/`; None: the working directory, or the
             packaged configs if it has no `conf/config.yaml`.
         keeps_files: keep the run folder after the command.
+        is_job: run a job of Hydra, in which the project can be imported. Without one, YAML is read,
+            and no module of the project that it names is imported.
         examples: example arguments, shown by `--help`.
 
     Raises:
@@ -68,19 +76,22 @@ def run_app(
     """
     suppress_library_warnings()
     config_dir = find_config_dir(script)
+    if is_job:
+        enable_project_imports(config_dir)
     if is_worker():
         with exit_on_error():
             run_worker(function)
         return
     with exit_on_error(tracebacks=_shows_tracebacks()):
         try:
-            _compose_and_run(Job(function, keeps_files), config_dir, script, examples)
+            job = Job(function, keeps_files)
+            _compose_and_run(job, config_dir, script, examples, is_job)
         finally:
             release_workers()
 
 
 def _compose_and_run(
-    job: Job, config_dir: Path, script: str | None, examples: Sequence[str]
+    job: Job, config_dir: Path, script: str | None, examples: Sequence[str], is_job: bool
 ) -> None:
     overrides: list[str] = []
     try:
@@ -89,7 +100,7 @@ def _compose_and_run(
         if flags.help:
             print_help(config_dir, script, examples, overrides)
         else:
-            _run_job(job, flags, config_dir)
+            _run_job(job, flags, config_dir, is_job)
     except Exception as error:
         if _shows_tracebacks() or isinstance(error, BrokenPipeError):
             raise
@@ -106,8 +117,15 @@ def _compose_and_run(
         raise ConfigurationError(line) from error
 
 
-def _run_job(job: Job, flags: Namespace, config_dir: Path) -> None:
-    """Compose the config and run the job, as `hydra.main` does, with parsed flags."""
+def _run_job(job: Job, flags: Namespace, config_dir: Path, is_job: bool) -> None:
+    """Compose the config and run the job, as `hydra.main` does, with parsed flags.
+
+    Args:
+        job: the job.
+        flags: those of the command line.
+        config_dir: the folder of `config.yaml`.
+        is_job: as in `run_app`.
+    """
     version.setbase("1.3")
     with ExitStack() as stack:
         # Hydra then raises its errors instead of printing them on several lines.
@@ -115,6 +133,11 @@ def _run_job(job: Job, flags: Namespace, config_dir: Path) -> None:
         stack.enter_context(_replaced(utils, "_save_config", _save))
         if not flags.multirun:
             stack.enter_context(_replaced(Hydra, "get_mode", _mode_of_first_config))
+        if not is_job:
+            if flags.multirun:
+                raise ConfigurationError("this command composes one config: remove --multirun")
+            stack.enter_context(_replaced(Hydra, "run", _call_without_job))
+            stack.enter_context(_replaced(Hydra, "multirun", _call_without_job))
         _run_hydra(flags, get_args_parser(), job, str(config_dir), "config")
 
 
@@ -155,6 +178,20 @@ def _mode_of_first_config(app: Hydra, config_name: str, overrides: list[str]) ->
 
     app.config_loader.load_configuration = load_once  # type: ignore[method-assign]
     return RunMode.RUN
+
+
+def _call_without_job(
+    app: Hydra, config_name: str, task_function: Job, overrides: list[str]
+) -> None:
+    """Call the function of a job: Hydra's `run` imports callbacks, log handlers and launchers."""
+    config = app.compose_config(config_name, overrides, RunMode.RUN)
+    HydraConfig.instance().set_config(config)
+    with read_write(config.hydra.runtime), open_dict(config.hydra.runtime):
+        config.hydra.runtime.output_dir = os.path.abspath(config.hydra.run.dir)
+    HydraConfig.instance().set_config(config)
+    with flag_override(config, "struct", False):
+        del config.hydra
+    task_function.function(config)
 
 
 def _save(config: DictConfig, filename: str, output_dir: Path) -> None:

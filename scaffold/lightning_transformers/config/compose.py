@@ -96,7 +96,7 @@ def parse_flags(arguments: Sequence[str]) -> Namespace:
 
 
 def find_config_dir(script: str | None) -> Path:
-    """Return the folder of `config.yaml`, and append the root of its project to `sys.path`.
+    """Return the folder of `config.yaml`.
 
     Args:
         script: path of the calling script; None: look in the working directory.
@@ -105,11 +105,19 @@ def find_config_dir(script: str | None) -> Path:
         `conf` in that folder; if it has no `config.yaml`, the configs of the package.
     """
     project = Path(script).resolve().parent if script else Path.cwd()
-    if not (project / "conf" / "config.yaml").is_file():
-        return PACKAGED_CONFIGS
-    if str(project) not in sys.path:
-        sys.path.append(str(project))
-    return project / "conf"
+    is_project = (project / "conf" / "config.yaml").is_file()
+    return project / "conf" if is_project else PACKAGED_CONFIGS
+
+
+def enable_project_imports(config_dir: Path) -> None:
+    """Append the root of a project to `sys.path`.
+
+    Args:
+        config_dir: the folder of `config.yaml`; that of the package has no effect.
+    """
+    project = str(config_dir.parent)
+    if config_dir != PACKAGED_CONFIGS and project not in sys.path:
+        sys.path.append(project)
 
 
 def compose(overrides: Sequence[str], config_dir: Path = PACKAGED_CONFIGS) -> DictConfig:

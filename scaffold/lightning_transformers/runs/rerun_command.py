@@ -12,7 +12,7 @@ from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.run_folder import discard_if_empty, finished_run, free_name
 from lightning_transformers.base.run_log import logged_to
 from lightning_transformers.config.app import suppress_library_warnings
-from lightning_transformers.config.compose import find_config_dir
+from lightning_transformers.config.compose import enable_project_imports, find_config_dir
 from lightning_transformers.config.error_messages import user_error
 from lightning_transformers.config.exit_status import LineParser, exit_on_error
 from lightning_transformers.config.launcher import is_rank_zero
@@ -111,7 +111,7 @@ def repeat(folder: Path, into: Path, directory: Path, script: str | None) -> int
         print(f"differs: {directory} is gone, paths are relative to {here}")
         directory = here
     os.chdir(directory)
-    find_config_dir(script)
+    enable_project_imports(find_config_dir(script))
     from lightning_transformers.runs.rerun import rerun  # imports torch
 
     return int(bool(rerun(folder, into)))

@@ -68,7 +68,7 @@ TOOLS = {
         ("--smoke",),
         read_only=False,
     ),
-    "explain": Tool(("explain",), read_only=False),  # a job of Hydra imports what it names
+    "explain": Tool(("explain",)),
     "runs": Tool(("runs",), "List runs: status, best score, overrides, size."),
     "plan": Tool(WRITING, "Show the changes of a command as patches.", ("--dry-run",)),
     "apply": Tool(WRITING, "Execute a command; undo reverts it.", read_only=False),

@@ -1,5 +1,6 @@
 """A command composes its config once, and runs what Hydra would."""
 
+import contextlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -73,6 +74,19 @@ def test_a_config_that_asks_for_a_multirun_has_one(
     jobs = run("experiment=mine", f"training.seed={values}", monkeypatch=monkeypatch)
     assert len(jobs) == len(values.split(","))
     assert all(job["hydra"]["mode"] == RunMode.MULTIRUN for job in jobs)
+
+
+def test_without_a_job_a_sweep_is_refused_and_nothing_written(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folders: list[str] = []
+    for flags in ([], ["-m"]):
+        monkeypatch.setattr(sys, "argv", ["explain", *flags, "training.seed=3", "hydra.run.dir=r"])
+        with contextlib.suppress(SystemExit):
+            app.run_app(lambda config: folders.append(config.training.run_dir), is_job=False)
+    assert folders == [str(project / "r")]
+    assert "composes one config: remove --multirun" in capsys.readouterr().err
+    assert not [*project.iterdir()]
 
 
 def test_an_unknown_key_is_found_in_the_first_config(

@@ -21,6 +21,14 @@ from tests.helpers.projects import new_project, new_task
 from tests.helpers.tree import tree
 
 Work = Callable[[Client], Awaitable[None]]
+TRAPS = """hydra:
+  callbacks: {trap: {_target_: traps.Trap}}
+  launcher: {_target_: traps.Trap}
+  sweeper: {_target_: traps.Trap}
+  job_logging: {handlers: {trap: {(): traps.Trap}}}
+  hydra_logging: {handlers: {trap: {(): traps.Trap}}}
+"""
+"""Settings of Hydra with which a job imports a module of the project."""
 WRITES = {
     *("command", "name", "new_name", "names", "base", "hook", "recipe", "package"),
     *("force", "to", "strategy", "shell", "adopt"),
@@ -67,7 +75,7 @@ def test_tools_have_the_published_schemas(project: Path) -> None:
         for name, tool in tools.items():
             assert tool.output_schema == output_schema(TOOLS[name].commands[0])
             assert tool.annotations
-            assert tool.annotations.read_only_hint == (name not in ("apply", "explain", "smoke"))
+            assert tool.annotations.read_only_hint == (name not in ("apply", "smoke"))
         assert "rename (name, new_name): Rename a component" in (tools["plan"].description or "")
 
     talk(project, work)
@@ -166,6 +174,7 @@ def test_no_tool_but_smoke_runs_the_code_of_the_project(project: Path) -> None:
     trap = f"open({str(project / 'ran')!r}, 'w')\n"
     model = project / "tasks/mine/model.py"
     model.write_text(trap + model.read_text())
+    (project / "hydra_plugins").mkdir()
     for name in (
         "train.py",
         "conftest.py",
@@ -173,8 +182,12 @@ def test_no_tool_but_smoke_runs_the_code_of_the_project(project: Path) -> None:
         "typer.py",
         "ltscaffold.py",
         "sitecustomize.py",
+        "traps.py",
+        "hydra_plugins/trap.py",
     ):
         (project / name).write_text(trap)
+    config = project / "conf/config.yaml"
+    config.write_text(config.read_text().replace("hydra:\n", TRAPS))
 
     async def work(client: Client) -> None:
         calls: list[tuple[str, dict[str, Any]]] = [
