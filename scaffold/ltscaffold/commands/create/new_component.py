@@ -81,7 +81,7 @@ def plan_new_component(
     answers = recorded
     if answers is None:
         answers, notes = new_project_answers(
-            project, initial_answers(package or DEFAULT_PACKAGE), shell, adopt
+            project, initial_answers(package or DEFAULT_PACKAGE), shell, adopt, new.name
         )
     component = make_component(read_catalog(answers), answers, new)
     check_not_hidden(project, answers, component)

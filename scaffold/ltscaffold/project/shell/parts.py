@@ -23,7 +23,7 @@ from ltscaffold.templating.catalog import Catalog, read_catalog
 
 
 def new_project_answers(
-    project: Path, initial: Answers, shell: Sequence[str] | None, adopt: bool
+    project: Path, initial: Answers, shell: Sequence[str] | None, adopt: bool, component: str = ""
 ) -> tuple[Answers, list[str]]:
     """Return the record of a new project with its shell, and notes on the files that exist.
 
@@ -33,6 +33,7 @@ def new_project_answers(
         shell: the parts; None: the default ones of which no file exists.
         adopt: whether files of the skeleton that exist count as edited ones; else they stay out of
             updates.
+        component: the name of the first component, which no default part may have.
 
     Raises:
         ScaffoldError: if a part does not exist.
@@ -48,18 +49,32 @@ def new_project_answers(
     if shell is not None:
         answers = with_parts(project, answers, shell)
     else:
-        answers, omitted = _with_default_parts(project, answers)
+        answers, omitted = _with_default_parts(project, answers, component)
     return answers, [*kept, *omitted, *note_on_origin(answers)]
 
 
-def _with_default_parts(project: Path, answers: Answers) -> tuple[Answers, list[str]]:
-    """Return answers with the default parts, and a note for each that the user's files prevent."""
+def _with_default_parts(
+    project: Path, answers: Answers, component: str
+) -> tuple[Answers, list[str]]:
+    """Return answers with the default parts, and a note for each that something of the user prevents.
+
+    Args:
+        project: the folder of the project.
+        answers: the record of the project.
+        component: the name of the first component.
+    """
     catalog, notes = read_catalog(answers), []
     wanted = ("always", "root") if (project / ".git").exists() else ("always",)
     entries = {name: catalog.entry(SHELL.name, name) for name in catalog.names(SHELL.name)}
     for name, entry in sorted(entries.items(), key=lambda each: len(each[1]["needs"])):
         known = {each.name for each in answers.components}
         if entry["default"] not in wanted or not known.issuperset(entry["needs"]):
+            continue
+        if name == component:
+            notes.append(
+                f"the part {name} of the shell is left out, since '{name}' has its name; after "
+                f"`ltscaffold rename {name} my_{name}`, `ltscaffold add-shell {name}` adds it"
+            )
             continue
         part = _part(project, catalog, answers, name)
         taken = [

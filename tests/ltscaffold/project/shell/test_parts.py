@@ -67,6 +67,19 @@ def test_default_parts_give_way_to_files_of_the_user(project: Path) -> None:
     assert (project / "pyproject.toml").read_text() == "[project]\n"
 
 
+@pytest.mark.parametrize("name", ["agents", "uv"])
+def test_a_default_part_gives_way_to_a_component_of_its_name(project: Path, name: str) -> None:
+    (project / ".git").mkdir()
+    plan = new_task(project, name, "language_modeling", shell=None)
+    needs = {"uv": ["ci"]}.get(name, [])
+    assert parts(project) == sorted({"agents", "ci", "readme", "uv"} - {name, *needs})
+    note = plan.notes[0]
+    assert note.startswith(f"the part {name} of the shell is left out, since '{name}' has its")
+    rename(project, name, f"my_{name}")
+    add_shell(project, name, *needs)
+    assert parts(project) == ["agents", "ci", "readme", "uv"]
+
+
 def test_a_chosen_part_clashes_unless_it_is_adopted(project: Path) -> None:
     new_project(project)
     (project / "pyproject.toml").write_text("[project]\n")
