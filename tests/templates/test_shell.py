@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 
 from ltscaffold.git import git
 from ltscaffold.templating.source import BUNDLE_VARIABLE
@@ -18,7 +19,8 @@ from tests.helpers.projects import new_task
 from tests.helpers.releases import next_release
 
 ALL = ("agents", "ci", "pre_commit", "readme", "uv", "vscode")
-GIT_PIN = f"ltscaffold[train] @ git+https://example.org/it.git@{'a' * 40}"
+GIT = "git+ssh://git@example.org/it.git"
+WHEEL = "https://example.org/ltscaffold-0.2.0-py3-none-any.whl"
 OPENER = """\
 #!/bin/sh
 printf '%s\\n' "$@" > "$OPENED/arguments"
@@ -46,6 +48,13 @@ def load(path: Path) -> dict[str, object]:
     return content
 
 
+def executable(file: Path, script: str) -> None:
+    """Write a program in a folder that may not exist yet."""
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(script)
+    file.chmod(0o755)
+
+
 def commands(jobs: object) -> list[str]:
     """Return the shell commands of a workflow or pipeline."""
     if isinstance(jobs, dict):
@@ -70,16 +79,34 @@ def test_ci_lints_tests_and_checks(path: str, shell: Path) -> None:
 @pytest.mark.parametrize("path", [".github/workflows/update.yml", ".gitlab-ci.yml"])
 @pytest.mark.parametrize(
     ("pin", "latest"),
-    [("ltscaffold[train]==0.2.0", "ltscaffold"), (GIT_PIN, "git+https://example.org/it.git")],
+    [
+        ("ltscaffold[train]==0.2.0", "ltscaffold"),
+        (f"ltscaffold[train] @ {WHEEL}", f"ltscaffold @ {WHEEL}"),
+        (f"ltscaffold[train] @ {GIT}@{'a' * 40}", f"ltscaffold @ {GIT}"),
+        (
+            f"ltscaffold[train] @ {GIT}@{'a' * 40}#subdirectory=tools/it",
+            f"ltscaffold @ {GIT}#subdirectory=tools/it",
+        ),
+    ],
 )
 def test_the_scheduled_job_installs_the_latest_ltscaffold(
-    path: str, pin: str, latest: str, project: Path, monkeypatch: pytest.MonkeyPatch
+    path: str,
+    pin: str,
+    latest: str,
+    project: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("ltscaffold.project.shell.parts.installed_requirement", lambda: pin)
     new_task(project, "mine", "language_modeling", shell=["ci"])
     content = load(project / path)
     ran = commands(content.get("jobs") or content["update"])
-    assert [ran[0], ran[-1]] == [f'uv tool install "{latest}"', "sh ci/update.sh"]
+    assert ran[-1] == "sh ci/update.sh"
+    executable(tmp_path / "bin/uv", "#!/bin/sh\nprintf '%s\\n' \"$@\"\n")
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    given = subprocess.run(["sh", "-c", ran[0]], capture_output=True, text=True, check=True)
+    assert given.stdout.splitlines() == ["tool", "install", latest]
+    assert Requirement(latest).name == "ltscaffold"
     if "on" in content:
         assert content["on"] == {"schedule": [{"cron": "17 5 * * 1"}], "workflow_dispatch": ""}
         assert "${{ github.token }}" in (project / path).read_text()
@@ -132,11 +159,9 @@ def test_the_scheduled_job_opens_a_pull_request_once(
     commit_all(run)
     remote, opened, tools = (tmp_path / name for name in ("remote.git", "opened", "bin"))
     opened.mkdir()
-    tools.mkdir()
     git("clone", "--quiet", "--bare", shell, remote)
     git("remote", "add", "origin", remote, cwd=shell)
-    (tools / opener).write_text(OPENER)
-    (tools / opener).chmod(0o755)
+    executable(tools / opener, OPENER)
     monkeypatch.setenv("PATH", f"{tools}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("OPENED", str(opened))
     if opener == "curl":

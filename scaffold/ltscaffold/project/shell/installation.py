@@ -35,6 +35,8 @@ def installed_requirement() -> str:
     if "vcs_info" in origin:
         vcs = origin["vcs_info"]
         url = f"{vcs['vcs']}+{url}@{vcs['commit_id']}"
+    if "subdirectory" in origin:
+        url += f"#subdirectory={origin['subdirectory']}"
     return f"{EXTRA} @ {url}"
 
 

@@ -31,6 +31,14 @@ ORIGINS = {
         },
         f"ltscaffold[train] @ git+https://example.org/it.git@{COMMIT}",
     ),
+    "folder of a git repository": (
+        {
+            "url": "https://example.org/it.git",
+            "vcs_info": {"vcs": "git", "commit_id": COMMIT},
+            "subdirectory": "tools/it",
+        },
+        f"ltscaffold[train] @ git+https://example.org/it.git@{COMMIT}#subdirectory=tools/it",
+    ),
 }
 
 
