@@ -51,13 +51,17 @@ def plan_update(
     resolved = _plan_resolution(command, project, recorded)
     if resolved is not None:
         return resolved
-    is_current = with_installed_requirement(recorded, names) == recorded
-    if is_current and is_up_to_date(chosen, [] if names else recorded.versions, target):
-        return with_remarks(project, Plan(command), recorded, recorded, names)
+    current, requirements = with_installed_requirement(recorded, names)
+    if current == recorded and is_up_to_date(chosen, [] if names else recorded.versions, target):
+        plan = Plan(command, notes=requirements)
+        return with_remarks(project, plan, recorded, recorded, names)
     old, notes = reconcile(project, recorded)
-    new = with_installed_requirement(with_target_version(old, set(names), target), names)
+    new, requirements = with_installed_requirement(
+        with_target_version(old, set(names), target), names
+    )
     plan = plan_components(command, project, old, new, strategy)
-    return with_remarks(project, replace(plan, notes=[*notes, *plan.notes]), old, new, names)
+    plan = replace(plan, notes=[*notes, *requirements, *plan.notes])
+    return with_remarks(project, plan, old, new, names)
 
 
 def _plan_resolution(command: str, project: Path, recorded: Answers) -> Plan | None:

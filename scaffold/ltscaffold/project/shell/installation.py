@@ -14,6 +14,8 @@ PACKAGE = "ltscaffold"
 EXTRA = f"{PACKAGE}[train]"
 DEPENDENCY_GROUPS_SINCE = [25, 1]
 """The first version of pip with the option --group."""
+WHEEL = re.compile(rf"/{PACKAGE}-([^/-]+)-[^/]*\.whl")
+"""The name of a wheel in a URL, with its version."""
 
 
 def installed_version() -> str:
@@ -90,7 +92,28 @@ def is_installed(requirement: str) -> bool:
     parsed = Requirement(requirement)
     if parsed.url is None:
         return parsed.specifier.contains(installed_version(), prereleases=True)
-    wheel = re.search(rf"/{PACKAGE}-([^/-]+)-[^/]*\.whl", parsed.url)
+    wheel = WHEEL.search(parsed.url)
     if wheel:
         return wheel[1] == installed_version()
     return parsed.url == Requirement(installed_requirement()).url
+
+
+def is_newer(requirement: str) -> bool:
+    """Return whether a requirement names a later version than the installed ltscaffold.
+
+    A commit or a folder names none.
+
+    Args:
+        requirement: the requirement, of any form that pip takes.
+
+    Raises:
+        ValueError: if it is not valid.
+    """
+    from packaging.requirements import Requirement
+    from packaging.version import Version
+
+    parsed = Requirement(requirement)
+    wheel = WHEEL.search(parsed.url or "")
+    lowest = (each.version for each in parsed.specifier if each.operator[0] in "=~>")
+    named = [wheel[1]] if wheel else [version.removesuffix(".*") for version in lowest]
+    return any(Version(version) > Version(installed_version()) for version in named)

@@ -12,7 +12,9 @@ from ltscaffold.project.merge_files import is_edited
 from ltscaffold.project.shell.installation import (
     PACKAGE,
     installed_requirement,
+    installed_version,
     is_installed,
+    is_newer,
     note_on_origin,
 )
 from ltscaffold.project.validation import check_version
@@ -56,7 +58,7 @@ def new_project_answers(
 def _with_default_parts(
     project: Path, answers: Answers, component: str
 ) -> tuple[Answers, list[str]]:
-    """Return answers with the default parts, and a note for each that something of the user prevents.
+    """Return answers with the default parts, and a note for each that is left out.
 
     Args:
         project: the folder of the project.
@@ -144,24 +146,37 @@ def parts_that_need(catalog: Catalog, answers: Answers, part: Component) -> list
     ]
 
 
-def with_installed_requirement(answers: Answers, names: Sequence[str] = ()) -> Answers:
+def with_installed_requirement(
+    answers: Answers, names: Sequence[str] = ()
+) -> tuple[Answers, list[str]]:
     """Return answers whose parts name the installed ltscaffold, if they name one it is not.
+
+    A later version than the installed one stays.
 
     Args:
         answers: the record of the project.
         names: the components to change; empty: all.
+
+    Returns:
+        The answers, and a note on each requirement that changes, or that stays.
     """
-    return replace(
-        answers,
-        components=[
-            replace(each, requirement=installed_requirement())
-            if each.requirement
-            and (not names or each.name in names)
-            and not is_installed(each.requirement)
-            else each
-            for each in answers.components
-        ],
-    )
+    installed = installed_requirement()
+    components, notes = list(answers.components), []
+    for number, each in enumerate(components):
+        former = each.requirement
+        if not former or (names and each.name not in names) or is_installed(former):
+            continue
+        if is_newer(former):
+            notes.append(
+                f"the project keeps the requirement {former}, which is newer than the installed "
+                f"ltscaffold {installed_version()}; install it"
+            )
+        else:
+            components[number] = replace(each, requirement=installed)
+            notes.append(f"the project now requires {installed}, in place of {former}")
+    updated = replace(answers, components=components)
+    local = [note for note in note_on_origin(updated) if updated != answers]
+    return updated, [*dict.fromkeys(notes), *local]
 
 
 def own_files(project: Path, answers: Answers) -> list[str]:

@@ -10,6 +10,7 @@ from ltscaffold.project.shell.installation import (
     installed_requirement,
     installed_version,
     is_installed,
+    is_newer,
 )
 from ltscaffold.writing.plan import read
 
@@ -36,9 +37,12 @@ def check_requirement(project: Path) -> Iterator[Finding]:
         yield Finding("ltscaffold-version", PYPROJECT, 0, message)
     for requirement in declared:
         if not is_installed(requirement):
+            fix = (
+                "" if is_newer(requirement) else ", or require the latter with `ltscaffold update`"
+            )
             message = (
                 f"{requirement} is required, but ltscaffold {installed_version()} is installed; "
-                "install the former, or require the latter with `ltscaffold update`"
+                f"install the former{fix}"
             )
             line = text[: text.find(requirement)].count("\n") + 1
             yield Finding("ltscaffold-version", PYPROJECT, line, message)

@@ -10,6 +10,7 @@ from ltscaffold.project.shell.installation import (
     after_setup,
     installed_requirement,
     is_installed,
+    is_newer,
     note_on_origin,
 )
 from ltscaffold.record import names
@@ -77,6 +78,26 @@ def test_a_requirement_is_compared_with_what_is_installed(
 ) -> None:
     install(monkeypatch, ORIGINS["git"][0])
     assert is_installed(requirement) == satisfied
+
+
+@pytest.mark.parametrize(
+    ("requirement", "newer"),
+    [
+        ("ltscaffold[train]==0.2.0", False),
+        ("ltscaffold[train]==0.10.0", True),
+        ("ltscaffold>=0.3,<0.4", True),
+        ("ltscaffold==0.3.*", True),
+        ("ltscaffold<0.3", False),
+        (f"ltscaffold @ {WHEEL.replace('0.2.0', '0.3.0')}", True),
+        (f"ltscaffold @ {WHEEL.replace('0.2.0', '0.1.0')}", False),
+        (f"ltscaffold @ git+https://example.org/it.git@{COMMIT}", False),
+    ],
+)
+def test_a_newer_requirement_is_known_by_its_version(
+    requirement: str, newer: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(monkeypatch, None)
+    assert is_newer(requirement) == newer
 
 
 def record(requirement: str) -> Answers:

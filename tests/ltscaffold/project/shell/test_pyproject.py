@@ -36,15 +36,37 @@ def test_another_version_is_found_with_its_line(pinned: Path) -> None:
 
 def test_update_requires_the_installed_version(pinned: Path) -> None:
     pinned.write_text(pinned.read_text().replace("line-length = 100", "line-length = 80"))
-    assert {change.path for change in update(pinned.parent).changes} == {
-        ".copier-answers.yml",
-        "pyproject.toml",
-    }
+    plan = update(pinned.parent)
+    jobs = {".github/workflows/update.yml", ".gitlab-ci.yml"}  # of another origin
+    changed = {change.path for change in plan.changes} - jobs
+    assert changed == {".copier-answers.yml", "pyproject.toml"}
+    requirement = installation.installed_requirement()
+    assert plan.notes[0] == f"the project now requires {requirement}, in place of {PIN}"
+    local = " @ file:" in requirement
+    assert [note for note in plan.notes if "on this machine only" in note] or not local
     text = pinned.read_text()
     assert f'"{installation.installed_requirement()}",\n' in text
     assert "line-length = 80" in text
     assert findings(pinned.parent) == []
-    assert update(pinned.parent).changes == []
+    again = update(pinned.parent)
+    assert again.changes == []
+    assert not [note for note in again.notes if "requirement" in note or "requires" in note]
+
+
+def test_update_keeps_the_requirement_of_a_newer_version(
+    pinned: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(installation, "installed_version", lambda: "0.0.9")
+    monkeypatch.setattr("ltscaffold.project.shell.parts.installed_version", lambda: "0.0.9")
+    plan = update(pinned.parent)
+    assert plan.changes == []
+    (note,) = [note for note in plan.notes if PIN in note]
+    assert note == (
+        f"the project keeps the requirement {PIN}, which is newer than the installed ltscaffold "
+        "0.0.9; install it"
+    )
+    ((_, _, message),) = findings(pinned.parent)
+    assert message.endswith("; install the former")
 
 
 def test_an_update_of_one_component_leaves_the_requirement(pinned: Path) -> None:
