@@ -101,10 +101,12 @@ def schema(script: str | None = None) -> None:
     check_installation(script)
     with NamedShadowing():
         from lightning_transformers.config.compose import enable_project_imports, find_config_dir
-        from lightning_transformers.config.exit_status import exit_on_error
+        from lightning_transformers.config.exit_status import LineParser, exit_on_error
         from lightning_transformers.config.schema.editor import write_schema
 
         with exit_on_error():
+            about = "Write conf/schema.json, and its path in each YAML file of conf, for editors."
+            LineParser("schema", description=about).parse_args()
             config_dir = find_config_dir(script)
             enable_project_imports(config_dir)
             for path in write_schema(config_dir):

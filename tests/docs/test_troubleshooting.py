@@ -9,7 +9,7 @@ import pytest
 from build_tools.release_templates import ROOT
 
 PAGE = (ROOT / "docs/troubleshooting.md").read_text("utf-8")
-OF_OTHERS = {"Could not override", "no match in the defaults list", "'remote-ltscaffold' is not a"}
+OF_OTHERS = {"Could not override", "'remote-ltscaffold' is not a"}
 """Beginnings of lines of Hydra and git."""
 
 

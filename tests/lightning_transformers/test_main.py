@@ -33,6 +33,8 @@ def started(*arguments: str) -> subprocess.CompletedProcess[str]:
             "(known: compare, evaluate, explain, export, predict, rerun, schema, train)",
         ),
         (("trian",), "'trian' is not a command (did you mean 'train'?)"),
+        (("schema", "conf"), "unrecognized arguments: conf (usage: schema [-h])"),
+        (("schema",), "no conf/config.yaml here: run it in the folder of a project"),
         (("export", "+task=nlp/translation"), "nothing to export: give +checkpoint_path=<file>"),
     ],
 )
@@ -50,6 +52,12 @@ def test_help_names_each_command(
     assert ended.value.code is None
     shown = capsys.readouterr().out
     assert [line.split()[0] for line in shown.splitlines()[2:-2]] == [*COMMANDS]
+
+
+def test_the_schema_has_a_help_outside_a_project(project: Path) -> None:
+    done = started("schema", "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("usage: schema [-h]\n\nWrite conf/schema.json")
 
 
 @pytest.mark.slow

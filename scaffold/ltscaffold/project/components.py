@@ -6,6 +6,7 @@ from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 import yaml
 
@@ -30,6 +31,10 @@ from ltscaffold.writing.plan import (
 
 SKIP_IF_EXISTS = (".gitattributes", ".gitignore")
 """Files of the skeleton that belong to the user once they exist (Copier's _skip_if_exists)."""
+
+Adoption = Literal["unavailable", "offered", "chosen"]
+"""Whether a command has the option --adopt, which keeps files that exist as edited ones, and
+whether it is given."""
 
 
 @dataclass(frozen=True)
@@ -237,7 +242,7 @@ def plan_components(
     old: Answers | None,
     new: Answers,
     strategy: Strategy = "semantic",
-    adopt: bool | None = None,
+    adoption: Adoption = "unavailable",
 ) -> Plan:
     """Plan the changes of a project's files between two records; edits are merged.
 
@@ -247,8 +252,7 @@ def plan_components(
         old: the current record; None: the project does not exist yet.
         new: the record to reach.
         strategy: how files are merged.
-        adopt: whether a file to create may exist, with any content, as an edited one; None: the
-            command has no such option.
+        adoption: whether the command adopts files, so that a file to create may exist.
 
     Raises:
         ScaffoldError: if a file to create exists, and is not adopted.
@@ -263,9 +267,9 @@ def plan_components(
     kept |= {path for path in before.keys() - after.keys() if _is_package(project, path, before)}
     standing = {p for p in after.keys() - before.keys() - kept if read(project, p) is not None}
     edited = {path for path in standing if is_edited(project, path, after[path])}
-    if adopt is False:
+    if adoption == "offered":
         check_not_taken(project, edited, "or keep {} as edited with --adopt")
-    kept |= standing if adopt else standing - edited
+    kept |= standing if adoption == "chosen" else standing - edited
     for path in same | kept:
         before.pop(path, None)
         after.pop(path, None)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ltscaffold.errors import ScaffoldError
 from ltscaffold.git import in_repository
-from ltscaffold.project.components import plan_components, train_arguments
+from ltscaffold.project.components import Adoption, plan_components, train_arguments
 from ltscaffold.project.initial_answers import DEFAULT_PACKAGE, initial_answers
 from ltscaffold.project.shell.installation import after_setup
 from ltscaffold.project.shell.parts import new_project_answers
@@ -87,7 +87,8 @@ def plan_new_component(
     check_not_hidden(project, answers, component)
     target = replace(answers, components=[*answers.components, component])
     command = f"new-{component.type} {component.name}"
-    plan = plan_components(command, project, recorded, target, adopt=adopt)
+    adoption: Adoption = "chosen" if adopt else "offered"
+    plan = plan_components(command, project, recorded, target, adoption=adoption)
     steps = next_steps(project, target, component)
     return replace(plan, notes=[*notes, *plan.notes], next_steps=steps)
 

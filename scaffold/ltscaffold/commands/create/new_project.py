@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ltscaffold.errors import ScaffoldError
-from ltscaffold.project.components import plan_components
+from ltscaffold.project.components import Adoption, plan_components
 from ltscaffold.project.initial_answers import DEFAULT_PACKAGE, initial_answers
 from ltscaffold.project.shell.parts import new_project_answers
 from ltscaffold.record.answers import ANSWERS_FILE, read_answers
@@ -48,7 +48,8 @@ def plan_new_project(
         source.trust(url)
     initial = initial_answers(package, url)
     answers, notes = new_project_answers(project, initial, shell, adopt)
-    plan = plan_components(f"new-project {project.name}", project, None, answers, adopt=adopt)
+    adoption: Adoption = "chosen" if adopt else "offered"
+    plan = plan_components(f"new-project {project.name}", project, None, answers, adoption=adoption)
     only_here = f"others cannot read the templates in {url}; share a project with a URL instead"
     return replace(
         plan,

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ltscaffold.errors import ScaffoldError
-from ltscaffold.project.components import plan_components
+from ltscaffold.project.components import Adoption, plan_components
 from ltscaffold.project.shell.installation import note_on_origin
 from ltscaffold.project.shell.parts import with_parts
 from ltscaffold.record.answers import read_project
@@ -31,5 +31,6 @@ def plan_add_shell(project: Path, names: Sequence[str], adopt: bool = False) -> 
             f"the project has {', '.join(names)} already; see `ltscaffold list shell`"
         )
     command = " ".join(["add-shell", *names])
-    plan = plan_components(command, project, answers, new, adopt=adopt)
+    adoption: Adoption = "chosen" if adopt else "offered"
+    plan = plan_components(command, project, answers, new, adoption=adoption)
     return replace(plan, notes=[*plan.notes, *note_on_origin(new)])
