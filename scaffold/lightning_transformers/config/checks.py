@@ -32,6 +32,7 @@ from lightning_transformers.config.legacy import former_key
 from lightning_transformers.config.provenance import in_file, leaves
 from lightning_transformers.config.schema.check import GIVE_TASK, check_targets
 from lightning_transformers.config.schema.keys import Repeat
+from lightning_transformers.config.schema.training_arguments import present_key
 from lightning_transformers.config.targets import PACKAGE, ArgumentError
 from lightning_transformers.data.reading.names import check_exists, names_in
 
@@ -178,7 +179,7 @@ def check_known_keys(config: DictConfig) -> None:
         for name in map(str, node):
             if name not in known and name not in read:
                 key = f"{prefix}{name}"
-                near = did_you_mean(name, known & set(node))
+                near = present_key(name) or did_you_mean(name, known & set(node))
                 raise ConfigurationError(
                     former_key(key, str(node[name]))
                     or f"{in_file(key)}'{key}' is not a known key{near}"

@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.config.config_tree import PACKAGED_CONFIGS, keys_in_file
+from lightning_transformers.config.schema.training_arguments import KEYS
 
 QUOTED_OR_NESTED = re.compile(
     r"\"(\\.|[^\"\\])*\"|'(\\.|[^'\\])*'|\{[^}]*:.*\}|\[\s*\{.*\}\s*\]|\$\{[^{}]*\}|", re.DOTALL
@@ -90,8 +91,10 @@ def parse_flags(arguments: Sequence[str]) -> Namespace:
     except ArgumentError as error:
         raise ConfigurationError(f"{error}: see --hydra-help") from error
     if unknown:
-        setting = unknown[0].lstrip("-").partition("=")[0]
-        raise ConfigurationError(f"unknown flag {unknown[0]}: set a key with {setting}=<value>")
+        name = unknown[0].lstrip("-").partition("=")[0]
+        key = KEYS.get(name.replace("-", "_"), name)
+        setting = key if "=" in key else f"{key}=<value>"
+        raise ConfigurationError(f"unknown flag {unknown[0]}: set a key with {setting}")
     return flags
 
 

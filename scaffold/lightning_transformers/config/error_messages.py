@@ -32,6 +32,7 @@ from lightning_transformers.config.config_tree import (
     options_of,
 )
 from lightning_transformers.config.legacy import legacy_hint
+from lightning_transformers.config.schema.training_arguments import present_key
 
 NO_METRIC = "Early stopping conditioned on metric"
 """Start of Lightning's message about an unknown metric."""
@@ -306,14 +307,15 @@ def unknown_key(cause: ConfigKeyError | ConfigAttributeError, typed: Sequence[st
     parent = str(cause.full_key).rpartition(".")[0]
     if parent:
         plus = f" (to add it: +{override})" if appended else ""
-        near = suggestion(name, known) or plus
+        near = present_key(name) or suggestion(name, known) or plus
         return f"{override}: {parent} has no key '{name}'{near}"
     if name in group_names():
         return f"{override}: no option of {name} is chosen{did_you_mean('', options_of(name))}"
     for key in known:
         if isinstance(node[key], DictConfig) and name in node[key]:
             return f"{override}: the config has no key '{name}' (did you mean '{key}.{name}'?)"
-    return f"{override}: the config has no key '{name}'{did_you_mean(name, known)}"
+    near = present_key(name) or did_you_mean(name, known)
+    return f"{override}: the config has no key '{name}'{near}"
 
 
 def invalid_interpolation(

@@ -163,7 +163,25 @@ def test_mistake_that_hydra_finds(typed: str, line: str) -> None:
             f"{SAMPLE} {TASK} dataset.fold=1/3 dataset.validation_file=b.txt",
             "dataset.fold=1/3 validates on parts of the training set",
         ),
+        (
+            f"{SAMPLE} {TASK} optimizer.learning_rate=1e-4",
+            "optimizer has no key 'learning_rate' (did you mean 'optimizer.lr'?)",
+        ),
+        (
+            f"{SAMPLE} {TASK} +optimizer.learning_rate=1e-4",
+            "AdamW has no argument 'learning_rate' (did you mean 'optimizer.lr'?)",
+        ),
+        (
+            f"{SAMPLE} {TASK} +training.num_train_epochs=3",
+            "'training.num_train_epochs' is not a known key (did you mean 'trainer.max_epochs'?)",
+        ),
+        (f"{SAMPLE} {TASK} warmup_steps=9", "(did you mean 'scheduler.num_warmup_steps'?)"),
         ("--lr=3", "unknown flag --lr=3: set a key with lr=<value>"),
+        (
+            "--learning-rate=3",
+            "unknown flag --learning-rate=3: set a key with optimizer.lr=<value>",
+        ),
+        ("--fp16", "unknown flag --fp16: set a key with trainer.precision=16-mixed"),
         ("--cfg=jbo", "invalid choice: 'jbo'"),
     ],
 )

@@ -13,6 +13,7 @@ from lightning_transformers.base.value_types import checked
 from lightning_transformers.config.config_tree import PACKAGED_CONFIGS
 from lightning_transformers.config.schema.keys import Repeat, TopLevel, Training
 from lightning_transformers.config.schema.signatures import Argument, Target, describe
+from lightning_transformers.config.schema.training_arguments import present_key
 from lightning_transformers.config.targets import (
     ArgumentError,
     arguments_of,
@@ -200,7 +201,8 @@ def check_arguments(key: str, mapping: Mapping[str, Any], target: Target) -> Fit
                 where, f"{where} is set by the runtime, not in the config: remove it", value
             )
         if name not in target.arguments and not target.is_open:
-            hint = did_you_mean(name, target.arguments.keys() - supplied)
+            known = target.arguments.keys() - supplied
+            hint = present_key(name) or did_you_mean(name, known)
             message = f"{where}: {target.name} has no argument '{name}'{hint}"
             raise ArgumentError(where, message, value)
     yield from check_values(key, given, target.arguments)
