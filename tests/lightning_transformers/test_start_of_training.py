@@ -1,6 +1,7 @@
 """The imports of a training before its first step: a guard against slow drift."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -52,6 +53,19 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> tuple[set[str], list[st
     )
     names, own, collects, frozen = json.loads(done.stdout.splitlines()[-1])
     return set(names), own, collects, frozen
+
+
+def test_the_first_line_precedes_the_import_of_torch(tmp_path: Path) -> None:
+    (tmp_path / "torch.py").write_text("raise SystemExit('importing torch')\n")
+    words = ("task=nlp/text_classification", "dataset.dataset_name=sample", "hydra.run.dir=mine")
+    command = [sys.executable, "-m", "lightning_transformers", "train", *words]
+    environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, check=False, env=environment
+    )
+    assert done.stderr == "importing torch\n"
+    (line,) = done.stdout.splitlines()
+    assert line.endswith("training TextClassificationTransformer on bert-base-cased in mine")
 
 
 def test_training_imports_no_needless_package(

@@ -199,6 +199,10 @@ def train_and_record(
         if resumed and (ended := ended_run(config)):
             return ended["metrics"]
         check_inputs(config)
+        if is_rank_zero():  # before seconds of imports
+            task = config.task._target_.rpartition(".")[2]
+            model = config.backbone.pretrained_model_name_or_path
+            log.info("training %s on %s in %s", task, model, os.path.relpath(folder_of(config)))
         try:
             metrics = _train_and_record(config, resumed, announce, repeated)
         except Exception as error:
