@@ -10,7 +10,7 @@ from datasets import Dataset, DatasetDict, IterableDataset
 from pydantic import Field, PositiveInt
 from pytorch_lightning import Callback
 
-from lightning_transformers.base.errors import NO_DATASET, ConfigurationError
+from lightning_transformers.base.errors import NO_DATASET, ConfigurationError, joined
 from lightning_transformers.base.hyperparameters import hyperparameters_of, set_hyperparameters
 from lightning_transformers.base.value_types import Seed, Workers
 from lightning_transformers.core.former_forms import accepts_stage, warn_of_former_process_data
@@ -35,6 +35,7 @@ from lightning_transformers.data.loading import (
     load_from_hub,
     named_splits,
     origins,
+    spelled,
     with_types,
 )
 from lightning_transformers.data.notices import Notices
@@ -159,13 +160,14 @@ class TransformerDataModule(RawInputs):
     def build_dataset(self) -> DatasetDict:
         """Return the processed splits, as far as they exist: train, validation, test, predict.
 
-        Logs a warning if rows of the validation set are also in the training set.
+        Logs a warning if rows of the validation or test set are also in the training set.
         """
         raw = self.select_samples(self.raw_dataset)
         processed = self.process_data(raw)
-        if {"train", "validation"} <= raw.keys():
-            shared = (raw["train"], raw["validation"], self.input_columns(), self.reader.folder)
-            self.notices.shared_rows(*shared)
+        for split in ("validation", "test"):
+            if {"train", split} <= raw.keys():
+                both, columns = (raw["train"], raw[split]), self.input_columns()
+                self.notices.shared_rows(split, *both, columns, self.reader.folder)
         return processed
 
     @cached_property
@@ -183,6 +185,7 @@ class TransformerDataModule(RawInputs):
         loaded = self.load_dataset()
         if self._cleans:
             loaded = DatasetDict({split: self._cleaned(split, r) for split, r in loaded.items()})
+        self._take_spelling(*next(iter(loaded.items())))
         return DatasetDict({split: self._complete(split, rows) for split, rows in loaded.items()})
 
     def required_columns(self, split: str, rows: AnyDataset) -> Mapping[str, Check]:
@@ -426,6 +429,23 @@ class TransformerDataModule(RawInputs):
         names = self.named_files().get(split, [])
         in_place = Copies(self.reader.folder, streaming=True)
         return origins(split, names, self.read_options(split).prefers_images, in_place)
+
+    def _take_spelling(self, split: str, rows: AnyDataset) -> None:
+        """Set each hyperparameter that names a column to the spelling of the rows, such as `Label`.
+
+        Args:
+            split: name of the first split, for the log.
+            rows: its rows.
+        """
+        columns = column_names(rows) if rows.column_names else []  # a stream is not read for it
+        for key, name in [*self.hparams.items()]:
+            if not key.endswith("_column") or not isinstance(name, str) or name in columns:
+                continue
+            if column := spelled(columns, name):
+                reason = f"the columns of the {split} set are {joined(columns)}"
+                self.notices.inferred(reason, **{key: column})
+                setattr(self, key, column)
+                self.hparams[key] = column
 
     def _complete(self, split: str, rows: AnyDataset) -> AnyDataset:
         checks = {} if split == "predict" else self.required_columns(split, rows)

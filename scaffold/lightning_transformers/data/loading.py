@@ -193,6 +193,14 @@ def column_names(rows: AnyDataset) -> list[str]:
     return [name for name in all_columns(rows) if name not in (FILE, LINE)]
 
 
+def spelled(columns: Sequence[str], name: str) -> str | None:
+    """Return a column by its name, or else the only one that differs from it in case, or None."""
+    if name in columns:
+        return name
+    similar = [column for column in columns if column.casefold() == name.casefold()]
+    return similar[0] if len(similar) == 1 else None
+
+
 def all_columns(rows: AnyDataset) -> list[str]:
     """Return the column names, with `FILE` and `LINE` if the rows have them."""
     return rows.column_names or list(next(iter(rows), {}))

@@ -27,7 +27,7 @@ class Notices:
 
     def __init__(self) -> None:
         self._logged: set[str] = set()
-        self._compared = False
+        self._compared: set[str] = set()
 
     def inferred(self, reason: str, **values: object) -> None:
         """Log inferred hyperparameters as the overrides that would set them.
@@ -101,33 +101,39 @@ class Notices:
 
     @rank_zero_only
     def shared_rows(
-        self, train: AnyDataset, validation: AnyDataset, columns: Iterable[str], folder: Path
+        self,
+        split: str,
+        train: AnyDataset,
+        evaluated: AnyDataset,
+        columns: Iterable[str],
+        folder: Path,
     ) -> None:
-        """Warn of validation rows that are also in the training set.
+        """Warn of rows to evaluate on that are also in the training set.
 
         Args:
+            split: `validation` or `test`.
             train: the raw rows to train on.
-            validation: the raw rows to validate on.
+            evaluated: the raw rows of the split.
             columns: the columns to compare; those that a split lacks are ignored.
             folder: cache folder, which keeps the number.
         """
-        if not (isinstance(train, Dataset) and isinstance(validation, Dataset)):
+        if not (isinstance(train, Dataset) and isinstance(evaluated, Dataset)):
             return
-        both = {*train.column_names} & {*validation.column_names}
+        both = {*train.column_names} & {*evaluated.column_names}
         names = [column for column in columns if column in both]
-        if not names or self._compared:
+        if not names or split in self._compared:
             return
-        self._compared = True
-        compared = min(len(validation), COMPARED_ROWS)
-        key = digest_of([train._fingerprint, validation._fingerprint, names])
+        self._compared.add(split)
+        compared = min(len(evaluated), COMPARED_ROWS)
+        key = digest_of([train._fingerprint, evaluated._fingerprint, names])
         if shared := kept_number(
-            folder / "shared_rows" / key, partial(count_shared, train, validation, names)
+            folder / "shared_rows" / key, partial(count_shared, train, evaluated, names)
         ):
             self._log_once(
                 logging.WARNING,
-                f"{shared} of {compared} rows of the validation set are also in the training "
-                f"set (equal in {joined(names)}), so its metrics are too good: remove them in the "
-                "data, or set dataset.validation_file=<file>",
+                f"{shared} of {compared} rows of the {split} set are also in the training set "
+                f"(equal in {joined(names)}), so its metrics are too good: remove them in the "
+                f"data, or set dataset.{split}_file=<file>",
             )
 
     @rank_zero_only
@@ -137,9 +143,9 @@ class Notices:
             log.log(level, line)
 
 
-def count_shared(train: Dataset, validation: Dataset, columns: Sequence[str]) -> int:
-    """Return the number of validation rows that are also in the training set."""
-    compared = list(hashes(validation, columns))
+def count_shared(train: Dataset, evaluated: Dataset, columns: Sequence[str]) -> int:
+    """Return the number of rows to evaluate on that are also in the training set."""
+    compared = list(hashes(evaluated, columns))
     wanted = set(compared)
     seen = {number for number in hashes(train, columns) if number in wanted}
     return sum(number in seen for number in compared)

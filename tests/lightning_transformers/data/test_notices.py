@@ -76,14 +76,14 @@ def test_rows_in_training_and_validation_set(
     validation = Dataset.from_dict({"text": ["d", "e", "d"], "label": [0, 0, 1]})
     said = Notices()
     for _ in range(2):
-        said.shared_rows(train, validation, ["text", "pair"], tmp_path)
+        said.shared_rows("validation", train, validation, ["text", "pair"], tmp_path)
     (line,) = caplog.messages
     assert line.startswith("2 of 3 rows of the validation set are also in the training set")
-    Notices().shared_rows(train, validation.select([1]), ["text"], tmp_path)
-    Notices().shared_rows(train, validation, ["pair"], tmp_path)
+    Notices().shared_rows("validation", train, validation.select([1]), ["text"], tmp_path)
+    Notices().shared_rows("validation", train, validation, ["pair"], tmp_path)
     assert len(caplog.messages) == 1
     monkeypatch.setattr(notices, "hashes", None)
-    Notices().shared_rows(train, validation, ["text"], tmp_path)
+    Notices().shared_rows("validation", train, validation, ["text"], tmp_path)
     assert caplog.messages == [line] * 2, "the number is cached"
 
 
@@ -91,5 +91,5 @@ def test_lists_and_mappings_are_compared_as_well(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     rows = Dataset.from_list([{"words": ["a"], "of": {"en": "b"}}])
-    Notices().shared_rows(rows, rows, ["words", "of"], tmp_path)
+    Notices().shared_rows("validation", rows, rows, ["words", "of"], tmp_path)
     assert "1 of 1" in caplog.text

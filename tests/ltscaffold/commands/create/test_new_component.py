@@ -6,6 +6,7 @@ from pathlib import Path
 
 import copier
 import pytest
+import yaml
 
 from ltscaffold.record.answers import ANSWERS_FILE, read_answers
 from ltscaffold.templating.source import SOURCE_URL
@@ -76,6 +77,14 @@ def test_files_are_byte_identical_to_what_copier_renders(
     variables = {name: value for name, value in answers.variables().items() if name[0] != "_"}
     copier.run_copy(SOURCE_URL, tmp_path / "copied", data=variables, defaults=True, quiet=True)
     assert tree(project) == tree(tmp_path / "copied")
+
+
+def test_git_ignores_what_runs_and_exports_write_by_default(project: Path) -> None:
+    new_task(project, "mine", "language_modeling")
+    config = yaml.safe_load((project / "conf/config.yaml").read_text())
+    ignored = (project / ".gitignore").read_text().splitlines()
+    assert {f"/{config['export_dir']}/", "/outputs/"} <= {*ignored}
+    assert config["hydra"]["run"]["dir"].startswith("outputs/")
 
 
 def test_the_users_own_gitignore_stays(project: Path) -> None:

@@ -15,12 +15,13 @@ from lightning_transformers.base.errors import ConfigurationError, joined
 from lightning_transformers.base.types import Columns
 from lightning_transformers.data.complete import Check, missing_text, missing_value
 from lightning_transformers.data.labels import LabelEncoder, first_values, have_fractions
-from lightning_transformers.data.loading import AnyDataset, column_names, shipped_files
+from lightning_transformers.data.loading import AnyDataset, column_names, shipped_files, spelled
 from lightning_transformers.data.texts import as_list, text_columns, tokenize
 from lightning_transformers.task.shared.labels import LabelledData
 from lightning_transformers.task.shared.text import PaddedTextDataModule
 
-DECIMAL_COMMA = re.compile(r"[+-]?\d+(?:,(\d+))?")
+DECIMAL_COMMA = re.compile(r"[+-]?(?:\d+|\d{1,3}(?:\.\d{3})+)(?:,(\d+))?")
+"""A number such as `3,5` or `1.220,61`."""
 ProblemType = Literal["single_label_classification", "multi_label_classification", "regression"]
 
 
@@ -108,8 +109,8 @@ class TextClassificationDataModule(LabelledData, PaddedTextDataModule):
             ConfigurationError: if there is no text column, or more than two.
         """
         columns, pair = column_names(rows), self.text_pair_column
-        if "text" in columns:
-            return "text", pair or ("text_pair" if "text_pair" in columns else None)
+        if text := spelled(columns, "text"):
+            return text, pair or spelled(columns, "text_pair")
         texts = text_columns(rows, self.label_column, pair)
         if len(texts) not in ((1,) if pair else (1, 2)):
             raise ConfigurationError(
@@ -206,18 +207,22 @@ def problem_type_of(values: Sequence[Any], has_classes: bool) -> ProblemType:
 def have_decimal_commas(values: Sequence[Any]) -> bool:
     """Return whether all labels are numbers as texts, some of them with a decimal comma.
 
-    Numbers of which each comma precedes three digits are not, since these may be thousands.
+    Numbers of which each comma precedes three digits are not, since these may be thousands, except
+    after points.
 
     Args:
         values: the labels; None is a missing one.
     """
     found = [DECIMAL_COMMA.fullmatch(str(value)) for value in values if value is not None]
-    return all(found) and any(match and len(match[1] or "...") != 3 for match in found)
+    commas = [match for match in found if match and match[1]]
+    return all(found) and any(len(match[1]) != 3 or "." in match[0] for match in commas)
 
 
 def with_decimal_points(values: Iterable[Any]) -> list[str | None]:
-    """Return numbers as texts, such as `3,5` and None for a missing one, with decimal points."""
-    return [None if value is None else str(value).replace(",", ".") for value in values]
+    """Return numbers as texts, such as `1.220,61` and None for a missing one, as `1220.61`."""
+    return [
+        None if value is None else str(value).replace(".", "").replace(",", ".") for value in values
+    ]
 
 
 def encode_texts_with_labels(

@@ -344,6 +344,34 @@ def test_labels_of_a_csv(labels: list[str], classes: list[str] | None, tmp_path:
     assert (data.problem_type == "regression") == (classes is None)
 
 
+def test_columns_are_found_in_any_case(tmp_path: Path, caplog: Any) -> None:
+    caplog.set_level(logging.INFO)
+    path = tmp_path / "rows.csv"
+    path.write_text("Title;Text;Label\na title;a text;yes\nanother;one more;no\n")
+    data = data_module(str(path))
+    data.setup("fit")
+    assert (data.text_column, data.label_column, data.labels) == ("Text", "Label", ["no", "yes"])
+    assert data.hparams["label_column"] == "Label"
+    said = (
+        "inferred dataset.label_column=Label: the columns of the train set are Title, Text, Label"
+    )
+    assert said in caplog.messages
+    path.write_text("text;Label;LABEL\na text;yes;no\n")
+    with pytest.raises(ConfigurationError, match="has no column 'label'"):
+        data_module(str(path)).setup("fit")
+
+
+def test_test_rows_in_the_training_set_are_reported(tmp_path: Path, caplog: Any) -> None:
+    path, test = tmp_path / "rows.csv", tmp_path / "test.csv"
+    path.write_text("text,label\na,yes\nb,no\nc,no\n")
+    test.write_text("text,label\nb,no\nd,yes\n")
+    data = data_module(str(path), test_file=str(test))
+    data.setup("test")
+    assert "1 of 2 rows of the test set are also in the training set" in caplog.text
+    assert "set dataset.test_file=<file>" in caplog.text
+    data_module(str(test), test_file=str(path)).setup("test")
+
+
 def test_classes_of_a_checkpoint_that_read_numbers(tmp_path: Path) -> None:
     """Versions before 0.2 read `01` as 1 and `true` as True."""
     path = tmp_path / "rows.csv"
@@ -373,11 +401,13 @@ def test_a_class_that_is_listed_twice(cls: type[Any]) -> None:
     ("labels", "numbers"),
     [
         (["3,5", "2", "-1,125"], [3.5, 2.0, -1.125]),
+        (["1.220,61", "12", "1.000.000"], [1220.61, 12.0, 1e6]),
+        (["1.220,615", "7,000", "12"], [1220.615, 7.0, 12.0]),
         (["1,000", "12,500", "7"], None),
         (["3,5", "2.5", "1"], None),
         (["3,5", "none", "1"], None),
     ],
-    ids=["decimal commas", "thousands", "both", "a word"],
+    ids=["decimal commas", "German", "three decimals", "thousands", "both", "a word"],
 )
 def test_decimal_commas_are_numbers_if_all_labels_have_that_form(
     labels: list[str], numbers: list[float] | None, tmp_path: Path, caplog: Any
