@@ -29,6 +29,7 @@ from lightning_transformers.config.help import help_text, key_help
 from lightning_transformers.config.job import Job
 from lightning_transformers.config.launcher import is_worker, release_workers, run_worker
 from lightning_transformers.config.legacy import legacy_hint
+from lightning_transformers.config.processes.srun import join_step
 
 IGNORED_WARNINGS = (
     r".*exists and is not empty",  # the run folder: Hydra writes its config there first
@@ -68,6 +69,8 @@ def run_app(
     """
     suppress_library_warnings()
     config_dir = find_config_dir(script)
+    with exit_on_error():
+        join_step()
     if is_worker():
         with exit_on_error():
             run_worker(function)
