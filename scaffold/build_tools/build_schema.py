@@ -18,7 +18,7 @@ from build_tools.release_templates import ROOT
 from lightning_transformers.base.value_types import in_words
 from lightning_transformers.config.config_tree import PACKAGED_CONFIGS
 from lightning_transformers.config.schema.check import BACKBONE, SHIPPED, SUPPLIED
-from lightning_transformers.config.schema.keys import Repeat, TopLevel, Training
+from lightning_transformers.config.schema.keys import Cluster, Repeat, TopLevel, Training
 from lightning_transformers.config.schema.signatures import Argument, Target, describe
 from lightning_transformers.config.targets import targets
 
@@ -94,7 +94,7 @@ def comments_in(files: Iterable[Path]) -> dict[str, str]:
 def reference_text() -> str:
     """Return the content of `docs/reference/config.md`."""
     sections = [HEAD, "## Top level\n", table(describe(TopLevel).arguments)]
-    for title, keys in (("training", Training), ("repeat", Repeat)):
+    for title, keys in (("training", Training), ("repeat", Repeat), ("cluster", Cluster)):
         sections += [f"## {title}\n", table(describe(keys).arguments)]
     groups: dict[str, dict[str, Target]] = {}
     for path, (option, comments) in named_targets().items():

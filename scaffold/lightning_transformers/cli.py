@@ -24,6 +24,8 @@ with NamedShadowing():
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
+    from lightning_transformers.runs.cluster.submit import Run
+
 __path__: list[str] = []  # lets `former_paths` answer imports of cli.train and cli.predict
 EXAMPLES = {
     "train": (
@@ -122,18 +124,34 @@ def _run(
     function: str | None = None,
 ) -> None:
     check_installation(script)
+    with NamedShadowing():
+        from lightning_transformers.base.run_folder import JOB_LOG
+        from lightning_transformers.config.app import run_app
+    jobs: list[Run] = []
+    is_submitted = JOB_LOG in os.environ
+    if script and is_submitted:
+        sys.argv[0] = Path(script).name  # of a copy
 
     def run(config: DictConfig) -> object:
+        if config.get("cluster") and command != "explain" and not is_submitted:
+            from lightning_transformers.runs.cluster.submit import run_of
+
+            jobs.append(run_of(config, command))
+            return None
         # Imports torch, which a mistake in the config does not need.
         path = function or f"{command}.{command}_from_config"
         module, _, name = path.rpartition(".")
         return getattr(import_module(f"lightning_transformers.runs.{module}"), name)(config)
 
     with NamedShadowing():
-        from lightning_transformers.config.app import run_app
-
         examples = EXAMPLES.get(command, ())
         run_app(run, script, keeps_files=keeps_files, is_job=is_job, examples=examples)
+        if jobs:
+            from lightning_transformers.config.exit_status import exit_on_error
+            from lightning_transformers.runs.cluster.submit import submit
+
+            with exit_on_error():
+                submit(jobs, command, script)
 
 
 def use_utf8() -> None:

@@ -23,6 +23,9 @@ MANIFEST = "manifest.yaml"
 METRICS = "metrics.csv"
 PREDICTIONS = "predictions.parquet"
 REPORT = "report.html"
+JOB = "job.yaml"
+JOB_LOG = "LTSCAFFOLD_JOB_LOG"
+"""Variable of the environment with the path of the log, in a job that `cluster=slurm` submitted."""
 PICTURES = "report_pictures"
 SENT = "sent-"
 """Start of the name of a record of the rows that a logger has got."""
@@ -40,8 +43,9 @@ STACK = (
 )
 """Packages that a manifest names first among its versions."""
 INITIAL_FILES = {".hydra", CONFIG, MANIFEST}
-RUNNING, FINISHED, STOPPED, INTERRUPTED, FAILED, KILLED = STATUSES = (
+RUNNING, FINISHED, STOPPED, INTERRUPTED, FAILED, KILLED, PENDING, UNKNOWN = STATUSES = (
     *("running", "finished", "stopped early", "interrupted", "failed", "killed"),
+    *("pending", "unknown"),  # of a job, which its scheduler knows
 )
 Digests: TypeAlias = dict[str, str | None]
 
@@ -52,7 +56,8 @@ class Manifest(TypedDict):
     `changed` has the default and the value of each setting that differs, by key. `status` is one of
     `STATUSES`, `reason` says what ended the run or is the error, `best` names the best checkpoint,
     `loggers` has the version or id of each logger's run, by its name in the config. A run that has
-    ended, by itself or early, has `metrics`, the last values.
+    ended, by itself or early, has `metrics`, the last values. `job` names the job of SLURM, its
+    nodes and its log.
     """
 
     command: list[str]
@@ -72,6 +77,7 @@ class Manifest(TypedDict):
     loggers: NotRequired[dict[str, str | int]]
     best: NotRequired[dict[str, str | float]]
     metrics: NotRequired[dict[str, float]]
+    job: NotRequired[dict[str, str | int | None]]
 
 
 REQUIRED_KEYS = [part for part in Manifest.__annotations__ if part in Manifest.__required_keys__]
@@ -187,6 +193,21 @@ def read_manifest(file: Path) -> Manifest:
             "of this package that wrote it"
         )
     return manifest
+
+
+def read_job(folder: Path) -> dict[str, Any]:
+    """Return the `job.yaml` of a run folder, with `id`, `log`, `code`, `git` and `cluster`.
+
+    Raises:
+        ConfigurationError: if the file is malformed.
+    """
+    try:
+        job = yaml.safe_load((folder / JOB).read_text(encoding="utf-8"))
+        return {"id": str(job["id"]), **job}
+    except (yaml.YAMLError, KeyError, TypeError) as error:
+        raise ConfigurationError(
+            f"'{folder / JOB}' does not name a job: delete it, or submit the run again"
+        ) from error
 
 
 def write_manifest(file: Path, manifest: Manifest) -> None:

@@ -34,6 +34,7 @@ from lightning_transformers.config.help import help_text, key_help
 from lightning_transformers.config.job import Job
 from lightning_transformers.config.launcher import is_worker, release_workers, run_worker
 from lightning_transformers.config.legacy import legacy_hint
+from lightning_transformers.config.processes.srun import join_step
 
 IGNORED_WARNINGS = (
     r".*exists and is not empty",  # the run folder: Hydra writes its config there first
@@ -78,6 +79,8 @@ def run_app(
     config_dir = find_config_dir(script)
     if is_job:
         enable_project_imports(config_dir)
+    with exit_on_error():
+        join_step()
     if is_worker():
         with exit_on_error():
             run_worker(function)

@@ -36,6 +36,27 @@ from lightning_transformers.config.schema.training_arguments import present_key
 
 NO_METRIC = "Early stopping conditioned on metric"
 """Start of Lightning's message about an unknown metric."""
+LAUNCHERS = {
+    "launcher/joblib": "hydra-joblib-launcher",
+    "launcher/ray": "hydra-ray-launcher",
+    "launcher/submitit_local": '"ltscaffold[slurm]"',
+    "launcher/submitit_slurm": '"ltscaffold[slurm]"',
+}
+"""Launchers of Hydra, as options of its group `hydra`, and what provides them."""
+
+NO_SLURM = (
+    "there is no SLURM here: sbatch and srun are not on the PATH; run the command on a login node "
+    "of the cluster, or without cluster=slurm and hydra/launcher=submitit_slurm"
+)
+REFUSALS = {
+    "partition": "sinfo lists the partitions",
+    "account": "sacctmgr show associations lists the accounts",
+    "qos": "sacctmgr show qos lists the qualities of service",
+    "gres": "sinfo -o '%P %N %G' lists the GPUs of the nodes; cluster.gpus=0 uses none",
+    "node": "sinfo -o '%P %D %c %m %G %l' lists nodes, cores, memory, GPUs and time limits",
+    "time": "sinfo -o '%P %l' lists the time limits",
+}
+"""The next step for an error of sbatch, by a word in it."""
 
 
 def user_error(error: BaseException | None) -> ConfigurationError | None:
@@ -80,6 +101,10 @@ def explain(error: Exception, typed: Sequence[str], config_dir: Path) -> str:
             return invalid_interpolation(cause, typed, config_dir)
         case OmegaConfBaseException():
             return invalid_interpolation(error, typed, config_dir)
+        case Exception(__module__="submitit.core.utils"):
+            return refusal(str(error)) if "sbatch" in str(error) else failed_job(str(error))
+        case RuntimeError() if "srun" in str(error):  # of submitit
+            return NO_SLURM
         case yaml.MarkedYAMLError(problem_mark=yaml.Mark() as mark):
             return f"{os.path.relpath(mark.name)}, line {mark.line + 1}: {error.problem}"
     overrides = OverridesParser.create().parse_overrides([*typed])
@@ -279,6 +304,9 @@ def no_such_option(group: str, name: str) -> str:
         name: the option that does not exist.
     """
     override = f"{group}={name}"
+    if package := LAUNCHERS.get(name):
+        launcher = name.replace("/", "=")
+        return f"hydra/{launcher} needs a package that is not installed: pip install {package}"
     return (
         legacy_hint(override)
         or f"{override}: no such option{did_you_mean(name, options_of(group))}"
@@ -333,3 +361,27 @@ def invalid_interpolation(
     text = f"{key.rpartition('.')[2]}: ${{"
     where = "" if on_command_line else in_file_with(text, config_dir, typed)
     return f"{where}{key}: {first_line(error)}"
+
+
+def failed_job(trace: str) -> str:
+    """Return the line for a job of Hydra's launcher that has failed.
+
+    Args:
+        trace: the message of submitit, with the traceback of the job.
+    """
+    found = [line.strip() for line in trace.splitlines() if "Error: " in line]
+    return f"a job has failed: {(found or [trace.strip()])[-1].rpartition('Error: ')[2]}"
+
+
+def refusal(output: str) -> str:
+    """Return the line for a job that SLURM refuses, with the next step.
+
+    Args:
+        output: what sbatch has printed.
+    """
+    lines = [line.partition("error:")[2].strip() for line in output.splitlines()]
+    reasons = [line for line in lines if line and "Batch job submission failed" not in line]
+    failed = [line.rpartition("failed: ")[2] for line in lines if "submission failed" in line]
+    reason = next(iter([*reasons, *failed]), output.strip())
+    known = (step for word, step in REFUSALS.items() if word in reason.lower())
+    return f"SLURM refuses the job: {reason}; {next(known, 'see man sbatch')}"

@@ -32,6 +32,7 @@ from lightning_transformers.config.processes.lost_ranks import (
     RankWatch,
     StoreNotes,
 )
+from lightning_transformers.config.processes.srun import wait_for_others
 from lightning_transformers.config.tracebacks import described
 
 JOB_FILE = "LIGHTNING_TRANSFORMERS_JOB"
@@ -105,7 +106,7 @@ def share_job(config: DictConfig) -> Iterator[None]:
     """
     with suppress(OmegaConfBaseException):  # reported by check_config
         OmegaConf.to_container(config, resolve=True)  # fixes `now:` to one time for all ranks
-    job = pickle.dumps((HydraConfig.instance().cfg, config))
+    job = pickle.dumps((_plain(HydraConfig.instance().cfg), _plain(config)))
     if is_torchrun():
         job_store().put(job)
         yield  # the next job reuses the process group
@@ -116,6 +117,21 @@ def share_job(config: DictConfig) -> Iterator[None]:
         os.environ[JOB_FILE] = str(file)
         job_ranks()
         yield
+
+
+def _plain(config: DictConfig | None) -> tuple[Any, dict[str, Any]]:
+    """Return a config as dicts and lists, without classes that pickle may refuse, and its times."""
+    if config is None:
+        return None, {}
+    return OmegaConf.to_container(config), OmegaConf.get_cache(config)
+
+
+def _restored(plain: tuple[Any, dict[str, Any]]) -> DictConfig:
+    """Return the config of which `_plain` returns the content."""
+    content, times = plain
+    config = OmegaConf.create(content)
+    OmegaConf.set_cache(config, times)
+    return config
 
 
 def job_ranks() -> Ranks | None:
@@ -200,6 +216,7 @@ def release_workers() -> None:
     if is_torchrun():
         _torchrun_ranks().end()
         job_store().put(b"")
+        wait_for_others(_torchrun_ranks())
 
 
 @contextmanager
@@ -322,7 +339,7 @@ def run_worker(function: Callable[[DictConfig], object]) -> None:
 @contextmanager
 def _hydra_state(job: bytes) -> Iterator[DictConfig]:
     """Yield the config of a job, with Hydra in the same state as in rank 0."""
-    HydraConfig.instance().cfg, config = pickle.loads(job)
+    HydraConfig.instance().cfg, config = map(_restored, pickle.loads(job))
     before, run = Path.cwd(), HydraConfig.get()
     if run.job.chdir:
         os.chdir(run.runtime.output_dir)

@@ -1,10 +1,12 @@
 """Processes and environment variables after a job with processes started by Lightning."""
 
 import os
+import pickle
 import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -59,6 +61,24 @@ def test_the_others_have_the_times_of_the_first(monkeypatch: pytest.MonkeyPatch)
         assert taken is not config
     assert OmegaConf.create({"name": "${now:%f}"}).name != config.name
     assert JOB_FILE not in os.environ
+
+
+def test_configs_are_handed_over_without_classes_that_pickle_refuses(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As those of Hydra's plugins in a worker of Ray, which imports their modules twice."""
+
+    @dataclass
+    class Settings:
+        number: int = 7
+
+    hydra_config = OmegaConf.structured({"hydra": {"job": Settings()}})
+    with pytest.raises(AttributeError, match="Settings"):
+        pickle.dumps(hydra_config)
+    monkeypatch.setattr(HydraConfig.instance(), "cfg", hydra_config)
+    with launcher.share_job(OmegaConf.create({"trainer": Settings()})):
+        _, (config, _) = pickle.loads(Path(os.environ[JOB_FILE]).read_bytes())
+    assert config == {"trainer": {"number": 7}}
 
 
 def test_environment_and_processes_are_as_before(

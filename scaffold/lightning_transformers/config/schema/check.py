@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 from lightning_transformers.base.errors import ConfigurationError, did_you_mean
 from lightning_transformers.base.value_types import checked
 from lightning_transformers.config.config_tree import PACKAGED_CONFIGS
-from lightning_transformers.config.schema.keys import Repeat, TopLevel, Training
+from lightning_transformers.config.schema.keys import Cluster, Repeat, TopLevel, Training
 from lightning_transformers.config.schema.signatures import Argument, Target, describe
 from lightning_transformers.config.schema.training_arguments import present_key
 from lightning_transformers.config.targets import (
@@ -78,7 +78,7 @@ def description_at(config: DictConfig, key: str) -> tuple[str, Target] | None:
     Raises:
         ConfigurationError: for the dataset of a config without a task.
     """
-    known = {"": TopLevel, "repeat": Repeat, "training": Training}
+    known = {"": TopLevel, "cluster": Cluster, "repeat": Repeat, "training": Training}
     if key in known:
         return "lightning_transformers", describe(known[key])
     node = OmegaConf.select(config, key)
@@ -120,7 +120,7 @@ def check_targets(values: Mapping[str, Any]) -> Fitted:
                 key, f"{key} has no _target_: set {key}._target_=<import path>, or remove {key}"
             )
     yield from check_values("", values, describe(TopLevel).arguments)
-    for group, keys in (("repeat", Repeat), ("training", Training)):
+    for group, keys in (("cluster", Cluster), ("repeat", Repeat), ("training", Training)):
         yield from check_values(group, values.get(group) or {}, describe(keys).arguments)
     of_groups = {f"{g}.backbone": values[g].get("backbone") for g in ("task", "tokenizer")}
     for key, value in ({"backbone": values["backbone"]} | of_groups).items():

@@ -21,7 +21,7 @@ from lightning_transformers.config.schema.check import (
     described,
     shipped_targets,
 )
-from lightning_transformers.config.schema.keys import Repeat, TopLevel, Training
+from lightning_transformers.config.schema.keys import Cluster, Repeat, TopLevel, Training
 from lightning_transformers.config.schema.signatures import Argument, Target, describe
 from lightning_transformers.config.targets import targets
 
@@ -79,6 +79,7 @@ def editor_schema(config_dir: Path) -> dict[str, Any]:
         "backbone": _reference(BACKBONE),
         "training": _mapping(describe(Training)),
         "repeat": _mapping(describe(Repeat)),
+        "cluster": _mapping(describe(Cluster)),
     }
     of_base = [
         {"if": _has("defaults", {"contains": {"const": base}}), "then": _reference(path)}

@@ -1,6 +1,6 @@
-"""Keys of the config that no class takes: of the top level, `repeat` and `training`."""
+"""Keys of the config that no class takes: top level, `cluster`, `repeat` and `training`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, PositiveInt
@@ -69,3 +69,29 @@ class Training:
     """Metric that selects the best checkpoint, and that other callbacks and schedules monitor."""
     run_dir: str = ""
     """Folder of the run."""
+
+
+@dataclass
+class Cluster:
+    """The group `cluster`: the resources of a job."""
+
+    nodes: PositiveInt = 1
+    """Number of nodes."""
+    gpus: Annotated[int, Field(ge=0)] = 0
+    """GPUs per node, each with a process of its own."""
+    cpus: PositiveInt | None = None
+    """Cores per process; null: the default of the cluster."""
+    memory: PositiveInt | None = None
+    """Memory per node in GB; null: the default of the cluster."""
+    time: PositiveInt = 60
+    """Time limit in minutes, after which the job is requeued and resumes."""
+    partition: str | None = None
+    """Partition; null: the default of the cluster."""
+    account: str | None = None
+    """Account that is charged."""
+    qos: str | None = None
+    """Quality of service."""
+    signal: PositiveInt = 120
+    """Seconds before the time limit in which the run is saved."""
+    options: dict[str, Any] = field(default_factory=dict)
+    """Further options of sbatch by name: `+cluster.options.constraint=a100`."""

@@ -1,5 +1,6 @@
 """The environment of a run: versions, machine, devices."""
 
+import os
 import platform
 import sys
 from importlib.metadata import PackageNotFoundError, version
@@ -9,7 +10,7 @@ from typing import Any
 import torch
 from pytorch_lightning import Trainer
 
-from lightning_transformers.base.run_folder import STACK
+from lightning_transformers.base.run_folder import JOB_LOG, STACK
 from lightning_transformers.data.source_code import distributions
 
 
@@ -57,6 +58,26 @@ def training(trainer: Trainer) -> dict[str, str | int]:
         "processes": trainer.world_size,
         "nodes": trainer.num_nodes,
         "strategy": type(trainer.strategy).__name__,
+    }
+
+
+def job() -> dict[str, str | int | None] | None:
+    """Return the job of SLURM that this process belongs to, None outside of one.
+
+    Returns:
+        `id`, that of an array with the number in it; `nodes`, the list of their names; `restarts`,
+        how often it was requeued; `log`, the path of the log, None if `cluster=slurm` has not
+        submitted it.
+    """
+    number = os.environ.get("SLURM_JOB_ID")
+    if number is None:
+        return None
+    array = os.environ.get("SLURM_ARRAY_JOB_ID")
+    return {
+        "id": f"{array}_{os.environ['SLURM_ARRAY_TASK_ID']}" if array else number,
+        "nodes": os.environ.get("SLURM_JOB_NODELIST"),
+        "restarts": int(os.environ.get("SLURM_RESTART_COUNT", "0")),
+        "log": os.environ.get(JOB_LOG),
     }
 
 

@@ -1,5 +1,6 @@
 """Record the provenance of a run in the `manifest.yaml` of its folder."""
 
+import os
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -11,10 +12,13 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 
 from lightning_transformers.base.run_folder import (
     CONFIG,
+    JOB,
+    JOB_LOG,
     MANIFEST,
     RUNNING,
     STACK,
     Manifest,
+    read_job,
     read_manifest,
     write_manifest,
 )
@@ -24,7 +28,7 @@ from lightning_transformers.data.summary import summary
 from lightning_transformers.runs.manifest.code import code
 from lightning_transformers.runs.manifest.config import without_environment
 from lightning_transformers.runs.manifest.digests import digest_of
-from lightning_transformers.runs.manifest.environment import machine, training, versions
+from lightning_transformers.runs.manifest.environment import job, machine, training, versions
 from lightning_transformers.runs.manifest.git import git_state
 from lightning_transformers.runs.manifest.sources import data_of, inputs
 from lightning_transformers.training.formulas import KEY
@@ -112,11 +116,13 @@ def record_early_failure(config: DictConfig, outcome: Mapping[str, Any]) -> None
         "versions": versions(),
         "machine": machine(),
         "training": {},
-        "git": git_state(directory),
+        "git": git_of_run(file.parent, directory),
         "code": code(directory),
         "inputs": {},
         "data": {},
     }
+    if found := job():
+        manifest["job"] = found
     write_manifest(file, manifest | outcome)
 
 
@@ -132,7 +138,7 @@ def describe(
         trainer: its trainer, with its devices.
     """
     directory = Path(to_absolute_path("."))
-    return {
+    manifest: Manifest = {
         "command": sys.argv,
         "directory": str(directory),
         "config": digest_of(Path(config.training.run_dir) / CONFIG),
@@ -140,8 +146,25 @@ def describe(
         "versions": versions(),
         "machine": machine(),
         "training": {**training(trainer), KEY: model.formulas},
-        "git": git_state(directory),
+        "git": git_of_run(Path(config.training.run_dir), directory),
         "code": code(directory),
         "inputs": inputs(config, model),
         "data": data_of(data),
     }
+    if found := job():
+        manifest["job"] = found
+    return manifest
+
+
+def git_of_run(folder: Path, directory: Path) -> dict[str, str | None] | None:
+    """Return the state of the repository, of a job that at its submission.
+
+    Args:
+        folder: the run folder.
+        directory: the folder in the repository.
+    """
+    for each in (folder, folder.parent):  # the run is a part of a repeat
+        if JOB_LOG in os.environ and (each / JOB).is_file():
+            git: dict[str, str | None] | None = read_job(each)["git"]
+            return git
+    return git_state(directory)

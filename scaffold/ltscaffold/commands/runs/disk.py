@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from lightning_transformers.base.run_folder import CHECKPOINTS, FINISHED, STOPPED
+from lightning_transformers.base.run_folder import CHECKPOINTS, FINISHED, PENDING, RUNNING, STOPPED
 from lightning_transformers.base.run_lock import is_locked
 from ltscaffold.commands.runs.table import Run
 from ltscaffold.errors import ScaffoldError
@@ -32,9 +32,11 @@ def _prunable(run: Run) -> list[Path]:
 def check_ended(runs: Iterable[Run]) -> None:
     """Raise ScaffoldError if a run has not ended."""
     for run in runs:
-        if is_locked(run.folder):
+        if is_locked(run.folder) or run.status in (PENDING, RUNNING):
+            stop = f"scancel {run.job}" if run.job else "stop it"
+            state = PENDING if run.status == PENDING else RUNNING
             raise ScaffoldError(
-                f"{run.folder} is running; stop it first, or select other runs with --status"
+                f"{run.folder} is {state}; {stop} first, or select other runs with --status"
             )
 
 

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -13,6 +13,7 @@ import yaml
 
 from lightning_transformers.base import run_folder
 from lightning_transformers.base.errors import ConfigurationError
+from ltscaffold.commands.runs.queue import queued
 from ltscaffold.errors import ScaffoldError, unknown
 
 OVERRIDES = ".hydra/overrides.yaml"
@@ -27,14 +28,16 @@ class Run:
     Attributes:
         folder: its folder, from the working directory.
         status: one of `STATUSES` of the run folder.
-        manifest: the content of its `manifest.yaml`.
+        manifest: the content of its `manifest.yaml`; empty for a job that has not started.
         overrides: those of its command, by key.
+        job: the id of the job of SLURM that `cluster=slurm` submitted.
     """
 
     folder: Path
     status: str
     manifest: Mapping[str, Any]
     overrides: Mapping[str, str]
+    job: str | None = None
 
     @property
     def best(self) -> Mapping[str, Any]:
@@ -43,8 +46,12 @@ class Run:
 
     @cached_property
     def changed(self) -> datetime:
-        """When the manifest was written last: at the end of the run, or at its start."""
-        written = (self.folder / run_folder.MANIFEST).stat().st_mtime
+        """When the manifest was written last: at the end of the run, or at its start.
+
+        Of a job that has not started, when it was submitted.
+        """
+        name = run_folder.MANIFEST if self.manifest else run_folder.JOB
+        written = (self.folder / name).stat().st_mtime
         return datetime.fromtimestamp(written).astimezone()
 
     @cached_property
@@ -55,6 +62,8 @@ class Run:
     @cached_property
     def config(self) -> Mapping[str, Any]:
         """The resolved config."""
+        if not self.manifest:
+            return {}
         text = (self.folder / run_folder.CONFIG).read_text(encoding="utf-8")
         return yaml.safe_load(text) or {}
 
@@ -100,25 +109,45 @@ def find_runs(folder: Path) -> tuple[list[Run], list[str]]:
             found.append(_read(path))
         except ConfigurationError as error:
             problems.append(str(error))
-    return sorted(found, key=lambda run: run.changed), problems
+    return sorted(with_jobs(found), key=lambda run: run.changed), problems
 
 
 def _run_folders(folder: Path) -> Iterator[Path]:
-    for path, below, _ in os.walk(folder):
-        if run_folder.is_run(Path(path)):
+    for path, below, files in os.walk(folder):
+        here = Path(path)
+        if run_folder.is_run(here) or (
+            # The job of a repeat has a run folder for each part.
+            run_folder.JOB in files and not any(run_folder.is_run(here / name) for name in below)
+        ):
             below.clear()
-            yield Path(path)
+            yield here
         below[:] = sorted(name for name in below if not name.startswith("."))
 
 
 def _read(folder: Path) -> Run:
-    manifest = run_folder.read_manifest(folder / run_folder.MANIFEST)
+    manifest: Mapping[str, Any] = {}
+    status = run_folder.UNKNOWN
+    if run_folder.is_run(folder):
+        manifest = run_folder.read_manifest(folder / run_folder.MANIFEST)
+        status = run_folder.status_of(folder)
+    job = run_folder.read_job(folder)["id"] if (folder / run_folder.JOB).is_file() else None
     recorded = folder / OVERRIDES  # of a sweep, the command has them for all runs
     listed = yaml.safe_load(recorded.read_text("utf-8")) if recorded.is_file() else None
-    words = (word.lstrip("+~").partition("=") for word in listed or manifest["command"][1:])
+    words = (w.lstrip("+~").partition("=") for w in listed or manifest.get("command", [])[1:])
     overrides = {key: value for key, equals, value in words if equals}
     kept = {key: value for key, value in overrides.items() if not key.startswith(PER_RUN)}
-    return Run(folder, run_folder.status_of(folder), manifest, kept)
+    return Run(folder, status, manifest, kept, job)
+
+
+def with_jobs(runs: Sequence[Run]) -> list[Run]:
+    """Return runs with the status of the job of each that has not ended, as SLURM knows it."""
+    ended = (run_folder.FINISHED, run_folder.STOPPED, run_folder.FAILED)
+    jobs = [run.job for run in runs if run.job and run.status not in ended]
+    states = queued(jobs) if jobs else {}
+    return [
+        replace(run, status=states[run.job]) if run.job in states and run.job in jobs else run
+        for run in runs
+    ]
 
 
 def select(

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from lightning_transformers.base.run_folder import CONFIG, MANIFEST
+from lightning_transformers.base.run_folder import CONFIG, JOB, MANIFEST
+from ltscaffold.commands.runs.disk import check_ended
 from ltscaffold.commands.runs.table import differing, find_runs, select
 from ltscaffold.errors import ScaffoldError
 from tests.conftest import Run
@@ -153,3 +154,38 @@ def test_a_pipe_has_a_line_per_run_and_json_the_details(outputs: Path, run: Run)
     assert [(each["run"], each["bytes"], each["best"]["score"]) for each in listed] == [
         ("outputs/multirun/1", 1300 + config + manifest, 0.5)
     ]
+
+
+def test_a_job_has_the_status_of_the_queue(outputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of jobs 1 and 2 the first has started, 3 has left the queue, and the run of 5 has ended."""
+    jobs = {"starts": "1", "waits": "2_1", "gone": "3", "killed": "4", "ended": "5"}
+    run_folder(outputs / "starts", status="running")
+    run_folder(outputs / "killed", status="running")
+    run_folder(outputs / "ended")
+    for name, job in jobs.items():
+        (outputs / name).mkdir(exist_ok=True)
+        (outputs / name / JOB).write_text(f"id: '{job}'\n")
+    queue = outputs.parent / "squeue"
+    queue.write_text("#!/bin/sh\necho '1 RUNNING\n2_1 PENDING\n5 COMPLETING\n9 PENDING'\n")
+    queue.chmod(0o755)
+    former = {run.folder.name: run.status for run in find_runs(outputs)[0]}
+    assert (former["starts"], former["waits"]) == ("killed", "unknown")
+    monkeypatch.setenv("PATH", f"{queue.parent}{os.pathsep}{os.environ['PATH']}")
+    runs, _ = find_runs(outputs)
+    expected = dict(starts="running", waits="pending", gone="unknown", killed="killed")
+    assert {run.folder.name: run.status for run in runs if run.folder.name in jobs} == {
+        **expected,
+        "ended": "finished",
+    }
+    waiting = select(runs, ["pending"], (), "date", False)
+    with pytest.raises(ScaffoldError, match="waits is pending; scancel 2_1 first"):
+        check_ended(waiting)
+
+
+def test_the_job_of_a_repeat_is_not_a_run(outputs: Path) -> None:
+    (outputs / "repeat").mkdir()
+    (outputs / "repeat" / JOB).write_text("id: '1'\n")
+    assert "repeat" in names(outputs)
+    run_folder(outputs / "repeat/seed-0")
+    assert "repeat" not in names(outputs)
+    assert "seed-0" in names(outputs)

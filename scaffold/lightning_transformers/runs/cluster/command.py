@@ -1,0 +1,49 @@
+"""The command of a job, which each process that `srun` starts runs in a process of its own."""
+
+import os
+import signal
+import subprocess
+
+from submitit import JobEnvironment
+from submitit.helpers import DelayedSubmission
+
+from lightning_transformers.base.run_folder import JOB_LOG
+
+
+class Command:
+    """A command, which submitit calls on the nodes.
+
+    The process of the command ignores the signal with which SLURM announces the time limit, since
+    submitit requeues the job after `checkpoint`. SIGTERM, which SLURM sends to all processes before
+    a preemption, saves the run, and SLURM requeues the job.
+
+    Args:
+        words: the command line.
+        directory: where it was typed.
+    """
+
+    def __init__(self, words: list[str], directory: str) -> None:
+        self.words, self.directory = words, directory
+
+    def __call__(self) -> None:
+        """Run the command; exit with its status unless it succeeds."""
+        self.process = subprocess.Popen(
+            self.words,
+            cwd=self.directory,
+            env={**os.environ, JOB_LOG: str(JobEnvironment().paths.stdout)},
+            preexec_fn=lambda: signal.signal(signal.SIGUSR2, signal.SIG_IGN),
+        )
+        status = self.process.wait()
+        if status:
+            raise SystemExit(status if status > 0 else 128 - status)
+
+    def checkpoint(self) -> DelayedSubmission:
+        """Let the run save itself on all ranks and end; called in a signal handler of rank 0.
+
+        Returns:
+            The same command, which submitit runs when the job starts again.
+        """
+        self.process.terminate()
+        # `wait` of the process would wait for the lock that the interrupted `wait` holds.
+        os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOWAIT)
+        return DelayedSubmission(Command(self.words, self.directory))
