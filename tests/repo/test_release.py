@@ -32,12 +32,6 @@ def test_the_page_states_the_window(name: str, oldest: str, newest: str) -> None
     assert Version(newest) in TRAIN[name]
 
 
-def test_the_page_states_the_versions_of_python() -> None:
-    marker = "Programming Language :: Python :: 3."
-    found = [each.removeprefix(marker) for each in PROJECT["classifiers"] if marker in each]
-    assert f"Python 3.{', 3.'.join(found[:-1])} and 3.{found[-1]}." in PAGE
-
-
 @pytest.mark.slow
 def test_a_second_build_has_the_same_bytes(tmp_path: Path) -> None:
     files = build_twice(ROOT, tmp_path / "first", epoch=1_700_000_000)
