@@ -5,8 +5,10 @@ DEMO := demo/my-project
 
 # The default build of torch includes gigabytes for GPUs; set TORCH=... to choose another.
 TORCH ?= $(if $(shell command -v nvidia-smi),torch,torch==2.13.0)
+PYTHONS ?= 3.11
 
-.PHONY: install demo test test-all test-clusters sweep benchmarks editor docs docs-serve test-docs lint format templates examples schema clean
+.PHONY: install demo test test-all test-clusters sweep benchmarks editor docs docs-serve test-docs lint format templates examples schema \
+	versions release-check clean
 
 install: $(VENV)/installed  ## Create .venv with all development dependencies.
 
@@ -94,6 +96,16 @@ templates: install  ## Add the templates to the bundled history of the package.
 schema: install  ## Write the schemas of the packaged configs and of --json, and the reference, again.
 	$(BIN)/python -m build_tools.build_schema
 	$(BIN)/python -m build_tools.build_output_schemas
+
+$(VENV)/release: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --editable ".[release]"
+	touch $@
+
+versions: $(VENV)/release  ## Test the oldest and the newest releases of the dependencies; PYTHONS="3.11 3.13".
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m build_tools.check_versions --python $(PYTHONS)
+
+release-check: $(VENV)/release  ## Build wheel and sdist in dist/, twice, and run the quickstart with each.
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m build_tools.check_release --torch "$(TORCH)"
 
 examples: install  ## Render generated_examples again, with their edits.
 	$(BIN)/python generated_examples/generate.py

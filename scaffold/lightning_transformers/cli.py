@@ -46,7 +46,7 @@ EXAMPLES = {
     ),
 }
 """Example arguments of each command, for its help."""
-OLDEST_RUNTIME = re.compile(r"^lts_runtime: *[\"']?(\d+(?:\.\d+)*)", re.MULTILINE)
+OLDEST_RUNTIME = re.compile(r"^lts_runtime: *[\"']?(\d+(?:\.\d+)*(?:rc\d+)?)", re.MULTILINE)
 """Where a project records the oldest runtime that its templates work with."""
 STACK = ("datasets", "hydra", "pytorch_lightning", "torch", "transformers")
 

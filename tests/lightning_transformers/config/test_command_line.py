@@ -259,15 +259,15 @@ def test_without_the_training_stack_one_line_says_what_to_install(project: Path,
 def test_an_older_runtime_than_the_templates_need_ends_in_one_line(project: Path) -> None:
     """From another folder, before the task is imported; of two lines the newer one counts."""
     record = project / ".copier-answers.yml"
-    record.write_text(record.read_text() + 'lts_runtime: "1000.2"  # of another branch\n')
+    record.write_text(record.read_text() + 'lts_runtime: "1000.2rc1"  # of another branch\n')
     (project / "tasks/mine/model.py").write_text("raise ImportError\n")
     (project / "data").mkdir()
     for script in ("train.py", "rerun.py"):
         done = warm.run(("python", f"../{script}", "task=nlp/mine"), project / "data")
         assert (done.returncode, done.stderr) == (
             2,
-            f"error: {project} needs ltscaffold 1000.2 or newer, and {VERSION} is installed: "
-            'pip install --upgrade "ltscaffold[train]>=1000.2"\n',
+            f"error: {project} needs ltscaffold 1000.2rc1 or newer, and {VERSION} is installed: "
+            'pip install --upgrade "ltscaffold[train]>=1000.2rc1"\n',
         )
 
 

@@ -2,20 +2,28 @@
 
 The logits of 4,096 tokens over 128,000 words take 2 GB in float32, and as much again for their
 gradient. `torch.nn.functional.linear_cross_entropy` computes loss and gradients in chunks of rows,
-in float32. In bfloat16 it would round the loss as well, so `MixedLoss` does it there: as a model
-under autocast, it computes the product in bfloat16, and its loss in float32.
+in float32. In bfloat16 it would round the loss as well, so `ChunkedLoss` does it there: as a model
+under autocast, it computes the product in bfloat16, and its loss in float32. It also does it with
+a torch before 2.13, which has no chunks.
 """
 
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import LinearCrossEntropyOptions
-from torch.nn.functional import cross_entropy, linear, linear_cross_entropy
+from torch.nn.functional import cross_entropy, linear
 
 from lightning_transformers.base.types import Batch
 from lightning_transformers.data.collators import IGNORE_INDEX
 from lightning_transformers.models.eval_mode import evaluation_mode
+
+try:
+    from torch.nn import LinearCrossEntropyOptions
+    from torch.nn.functional import linear_cross_entropy
+
+    TORCH_HAS_CHUNKS = True
+except ImportError:
+    TORCH_HAS_CHUNKS = False
 
 LARGE = 2**26
 """Number of logits of a batch above which they are computed in chunks: 256 MB in float32."""
@@ -107,9 +115,10 @@ def chunked_loss(model: Any, batch: Batch) -> Tensor:
     hidden = backbone_outputs(model, batch)[:, :-1]
     labels, head = batch["labels"][:, 1:], model.get_output_embeddings()
     predicted = labels != IGNORE_INDEX
-    if (dtype := product_type(head.weight)) == torch.bfloat16:
+    dtype = product_type(head.weight)
+    if dtype == torch.bfloat16 or not TORCH_HAS_CHUNKS:
         arguments = hidden[predicted], head.weight, head.bias, labels[predicted], dtype
-        return MixedLoss.apply(*arguments)  # type: ignore[no-untyped-call, no-any-return]
+        return ChunkedLoss.apply(*arguments)  # type: ignore[no-untyped-call, no-any-return]
     return linear_cross_entropy(
         hidden[predicted],
         head.weight,
@@ -120,8 +129,8 @@ def chunked_loss(model: Any, batch: Batch) -> Tensor:
     )
 
 
-class MixedLoss(torch.autograd.Function):
-    """The sum of the cross-entropies of a linear layer in 16 bits, in chunks of rows.
+class ChunkedLoss(torch.autograd.Function):
+    """The sum of the cross-entropies of a linear layer, in chunks of rows.
 
     The gradients are computed with the loss, so that the logits of a chunk are needed once. They
     are those of the mean, as in a model whose loss is one: what is rounded is the same.

@@ -23,7 +23,7 @@ from lightning_transformers.task.nlp.language_modeling import (
     large_vocabulary,
 )
 from lightning_transformers.task.nlp.language_modeling.large_vocabulary import (
-    MixedLoss,
+    ChunkedLoss,
     chunked_loss,
     has_plain_head,
 )
@@ -63,8 +63,12 @@ def batch_of(model: Any) -> dict[str, Tensor]:
     return {"input_ids": ids, "attention_mask": torch.ones_like(ids), "labels": labels}
 
 
+@pytest.mark.parametrize("has_chunks", [large_vocabulary.TORCH_HAS_CHUNKS, False])
 @pytest.mark.parametrize("name", PLAIN)
-def test_loss_and_gradients_are_those_of_all_logits(name: str) -> None:
+def test_loss_and_gradients_are_those_of_all_logits(
+    name: str, has_chunks: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(large_vocabulary, "TORCH_HAS_CHUNKS", has_chunks)
     seed_everything(0)
     model = PLAIN[name]().eval()
     batch = batch_of(model)
@@ -175,7 +179,7 @@ def test_in_bfloat16_a_frozen_head_has_no_gradient(trained: tuple[bool, bool]) -
         torch.randn(size, requires_grad=needed)
         for size, needed in zip([(5, 4), (5,)], trained, strict=True)
     )
-    loss: Any = MixedLoss.apply(hidden, weight, bias, labels, torch.bfloat16)
+    loss: Any = ChunkedLoss.apply(hidden, weight, bias, labels, torch.bfloat16)
     kept = loss.grad_fn.saved_tensors
     assert [each is not None for each in kept] == [True, *trained]
     loss.backward()
@@ -185,7 +189,7 @@ def test_in_bfloat16_a_frozen_head_has_no_gradient(trained: tuple[bool, bool]) -
 def test_in_bfloat16_the_gradients_are_scaled_in_place_once() -> None:
     weight = torch.randn(5, 4, requires_grad=True)
     hidden, labels = torch.randn(3, 4), torch.arange(3)
-    loss: Any = MixedLoss.apply(hidden, weight, None, labels, torch.bfloat16)
+    loss: Any = ChunkedLoss.apply(hidden, weight, None, labels, torch.bfloat16)
     kept = loss.grad_fn.saved_tensors[1]
     loss.backward(retain_graph=True)
     assert weight.grad is not None
