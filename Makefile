@@ -6,7 +6,7 @@ DEMO := demo/my-project
 # The default build of torch includes gigabytes for GPUs; set TORCH=... to choose another.
 TORCH ?= $(if $(shell command -v nvidia-smi),torch,torch==2.13.0)
 
-.PHONY: install demo test test-all sweep benchmarks editor docs docs-serve test-docs lint format templates examples schema clean
+.PHONY: install demo test test-all test-clusters sweep benchmarks editor docs docs-serve test-docs lint format templates examples schema clean
 
 install: $(VENV)/installed  ## Create .venv with all development dependencies.
 
@@ -35,7 +35,10 @@ test: install  ## Run the tests.
 	$(BIN)/python -m pytest -n auto --dist loadgroup
 
 test-all: install  ## Run the slow tests as well: full products that `make test` samples, and controls.
-	$(BIN)/python -m pytest -n auto --dist loadgroup -m ""
+	$(BIN)/python -m pytest -n auto --dist loadgroup -m "not clusters"
+
+test-clusters: install  ## Run the tests that start several nodes on this machine: minutes.
+	$(BIN)/python -m pytest -m clusters tests/clusters
 
 sweep: install  ## Run the long tests in full: every kill, 500 sequences, 2000 command lines, all merges.
 	LTSCAFFOLD_EVERY_KILL=1 LTSCAFFOLD_SEQUENCES=500 LTSCAFFOLD_VECTORS=2000 LTSCAFFOLD_MERGES=1000 LTSCAFFOLD_EXECUTED_MERGES=1 \

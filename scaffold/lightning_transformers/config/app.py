@@ -27,7 +27,12 @@ from lightning_transformers.config.exit_status import USER_ERROR, exit_on_error
 from lightning_transformers.config.former_keys import former_overrides
 from lightning_transformers.config.help import help_text, key_help
 from lightning_transformers.config.job import Job
-from lightning_transformers.config.launcher import is_worker, release_workers, run_worker
+from lightning_transformers.config.launcher import (
+    end_all_nodes,
+    is_worker,
+    release_workers,
+    run_worker,
+)
 from lightning_transformers.config.legacy import legacy_hint
 
 IGNORED_WARNINGS = (
@@ -69,12 +74,13 @@ def run_app(
     suppress_library_warnings()
     config_dir = find_config_dir(script)
     if is_worker():
-        with exit_on_error():
+        with exit_on_error(), end_all_nodes():
             run_worker(function)
         return
     with exit_on_error(tracebacks=_shows_tracebacks()):
         try:
-            _compose_and_run(Job(function, keeps_files), config_dir, script, examples)
+            with end_all_nodes():
+                _compose_and_run(Job(function, keeps_files), config_dir, script, examples)
         finally:
             release_workers()
 
