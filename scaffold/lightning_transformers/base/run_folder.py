@@ -18,6 +18,8 @@ from lightning_transformers.base.run_lock import is_locked
 log = logging.getLogger(__name__)
 
 CHECKPOINTS = "checkpoints"
+SHARDED_REST = "meta.pt"
+"""File of a sharded checkpoint, a folder, with all but its tensors, as Lightning names it."""
 CONFIG = "config.yaml"
 MANIFEST = "manifest.yaml"
 METRICS = "metrics.csv"
@@ -44,6 +46,11 @@ RUNNING, FINISHED, STOPPED, INTERRUPTED, FAILED, KILLED = STATUSES = (
     *("running", "finished", "stopped early", "interrupted", "failed", "killed"),
 )
 Digests: TypeAlias = dict[str, str | None]
+
+
+def is_checkpoint(path: Path) -> bool:
+    """Return whether a path is a file, or a complete sharded checkpoint."""
+    return path.is_file() or (path / SHARDED_REST).is_file()
 
 
 class Manifest(TypedDict):
