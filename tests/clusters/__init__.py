@@ -1,0 +1,1 @@
+"""Several nodes on this machine; `make test-clusters` runs them."""

@@ -53,6 +53,9 @@ def agree(trainer: Trainer, task: TaskTransformer) -> bool:
     return bool((sums == sums[0]).all())
 
 
+FSDP = ("trainer=fsdp", "trainer.strategy.save_distributed_checkpoint=false")
+"""Its checkpoint is one file, like that of DDP."""
+
 if __name__ == "__main__":
     facts = {}
     trainer, task = fit("trainer=ddp", "callbacks=none", "trainer.max_steps=3")
@@ -60,13 +63,13 @@ if __name__ == "__main__":
     facts["ddp agrees"] = agree(trainer, task)
     trainer, task = fit("trainer=ddp", ADDED, "trainer.max_steps=3")
     facts["ddp with callbacks agrees"] = agree(trainer, task)
-    trainer, task = fit("trainer=fsdp", "callbacks=none", "trainer.max_steps=3")
+    trainer, task = fit(*FSDP, "callbacks=none", "trainer.max_steps=3")
     trainer.save_checkpoint("fsdp.ckpt")
     parameters = list(task.parameters())
     shares = [p.to_local().numel() / p.numel() for p in parameters if isinstance(p, DTensor)]
     facts["fsdp shards"] = len(shares) == len(parameters) and max(shares) < 1
     resume = {"checkpoint_path": str(Path("fsdp.ckpt").resolve())}
-    trainer, _ = fit("trainer=fsdp", "callbacks=none", "trainer.max_steps=4", **resume)
+    trainer, _ = fit(*FSDP, "callbacks=none", "trainer.max_steps=4", **resume)
     facts["fsdp resumes"] = trainer.global_step == 4
     if trainer.is_global_zero:
         Path("facts.json").write_text(json.dumps(facts))

@@ -18,6 +18,8 @@ from lightning_transformers.base.run_lock import is_locked
 log = logging.getLogger(__name__)
 
 CHECKPOINTS = "checkpoints"
+SHARDED_REST = "meta.pt"
+"""File of a sharded checkpoint, a folder, with all but its tensors, as Lightning names it."""
 CONFIG = "config.yaml"
 MANIFEST = "manifest.yaml"
 METRICS = "metrics.csv"
@@ -48,6 +50,11 @@ RUNNING, FINISHED, STOPPED, INTERRUPTED, FAILED, KILLED, PENDING, UNKNOWN = STAT
     *("pending", "unknown"),  # of a job, which its scheduler knows
 )
 Digests: TypeAlias = dict[str, str | None]
+
+
+def is_checkpoint(path: Path) -> bool:
+    """Return whether a path is a file, or a complete sharded checkpoint."""
+    return path.is_file() or (path / SHARDED_REST).is_file()
 
 
 class Manifest(TypedDict):

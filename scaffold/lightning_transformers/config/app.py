@@ -32,7 +32,12 @@ from lightning_transformers.config.exit_status import USER_ERROR, exit_on_error
 from lightning_transformers.config.former_keys import former_overrides
 from lightning_transformers.config.help import help_text, key_help
 from lightning_transformers.config.job import Job
-from lightning_transformers.config.launcher import is_worker, release_workers, run_worker
+from lightning_transformers.config.launcher import (
+    end_all_nodes,
+    is_worker,
+    release_workers,
+    run_worker,
+)
 from lightning_transformers.config.legacy import legacy_hint
 from lightning_transformers.config.processes.srun import join_step
 
@@ -82,13 +87,14 @@ def run_app(
     with exit_on_error():
         join_step()
     if is_worker():
-        with exit_on_error():
+        with exit_on_error(), end_all_nodes():
             run_worker(function)
         return
     with exit_on_error(tracebacks=_shows_tracebacks()):
         try:
             job = Job(function, keeps_files)
-            _compose_and_run(job, config_dir, script, examples, is_job)
+            with end_all_nodes():
+                _compose_and_run(job, config_dir, script, examples, is_job)
         finally:
             release_workers()
 

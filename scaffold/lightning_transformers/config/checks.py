@@ -21,6 +21,7 @@ from lightning_transformers.base.errors import (
     did_you_mean,
     first_line,
 )
+from lightning_transformers.base.run_folder import is_checkpoint
 from lightning_transformers.config.config_tree import (
     BASE_OPTION,
     PACKAGED_CONFIGS,
@@ -109,14 +110,14 @@ def check_inputs(config: DictConfig, splits: Iterable[str] = SPLITS) -> None:
 
 
 def check_is_file(name: str) -> None:
-    """Check that a checkpoint is a file; raises ConfigurationError, with one in its folder.
+    """Check that a checkpoint exists; raises ConfigurationError, with one in its folder.
 
     Args:
         name: path of the checkpoint.
     """
     path = Path(to_absolute_path(name))
-    if not path.is_file():
-        within = next((each for each in CHECKPOINTS if (path / each).is_file()), None)
+    if not is_checkpoint(path):
+        within = next((each for each in CHECKPOINTS if is_checkpoint(path / each)), None)
         hint = f" (did you mean '{Path(name, within)}'?)" if within else ""
         raise ConfigurationError(f"checkpoint_path={name} is not a file{hint}: give a checkpoint")
 

@@ -56,6 +56,20 @@ def is_torchrun() -> bool:
     return "TORCHELASTIC_RUN_ID" in os.environ and os.environ.get("WORLD_SIZE") != "1"
 
 
+@contextmanager
+def end_all_nodes() -> Iterator[None]:
+    """Exit with status 143, not 0, after a SIGTERM to one of several nodes.
+
+    After status 0, torchrun waits five minutes for the node that has got the signal.
+    """
+    try:
+        yield
+    except SystemExit as error:
+        if error.code is None and is_torchrun() and _torchrun_ranks().has_others:
+            sys.exit(128 + signal.SIGTERM)
+        raise
+
+
 def is_worker() -> bool:
     """Return whether this process runs the jobs that rank 0 composes."""
     return not is_rank_zero() and (JOB_FILE in os.environ or is_torchrun())
@@ -143,8 +157,10 @@ def job_ranks() -> Ranks | None:
 
 @cache
 def _torchrun_ranks() -> Ranks:
-    rank, local, size = (int(os.environ[n]) for n in ("RANK", "LOCAL_RANK", "LOCAL_WORLD_SIZE"))
-    return Ranks(StoreNotes(job_store().store), rank, range(rank - local, rank - local + size))
+    names = ("RANK", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "WORLD_SIZE")
+    rank, local, here, size = (int(os.environ[name]) for name in names)
+    first = rank - local
+    return Ranks(StoreNotes(job_store().store), rank, range(first, first + here), size)
 
 
 @cache
@@ -160,7 +176,8 @@ def watch_ranks(devices: int) -> None:
         devices: the number of ranks on this machine.
     """
     ranks = job_ranks()
-    if devices == 1 or ranks is None or not is_rank_zero() or watches():
+    alone = devices == 1 and not is_torchrun()
+    if alone or ranks is None or not is_rank_zero() or watches():
         return
     if is_torchrun():
         signal.signal(signal.SIGTERM, wait_if_lost)
@@ -200,9 +217,13 @@ def lost_rank(error: BaseException) -> str | None:
     On rank 0, the watch leaves the end of the process to the caller.
     """
     ranks = job_ranks() if lost_ranks.is_of_network(error) else None
-    deadline = time.monotonic() + REAP_S
+    patience = REAP_S + lost_ranks.SILENCE_S if ranks and ranks.has_others else REAP_S
+    deadline = time.monotonic() + patience
     while ranks and time.monotonic() < deadline:
-        if lost := ranks.lost():
+        lost: dict[int, str] = {}
+        with suppress(OSError, RuntimeError):  # the first node is lost
+            lost = ranks.lost()
+        if lost:
             if is_rank_zero():
                 stop_watches()
             return next(iter(lost.values()))
@@ -328,7 +349,9 @@ def run_worker(function: Callable[[DictConfig], object]) -> None:
         text = str(error) if reported else described(error)
         by_others = lost_ranks.is_of_network(error)
         ranks.end("" if by_others else f"rank {rank} has failed: {text}")
-        time.sleep(GRACE_S)
+        # The watch ends this process when it knows the rank that is lost.
+        others = by_others and ranks.has_others
+        time.sleep(lost_ranks.SILENCE_S + lost_ranks.GRACE_S if others else GRACE_S)
         if reported and not is_torchrun():
             sys.exit(2)
         raise

@@ -13,7 +13,7 @@ from lightning_transformers.models.backbone import embedding_rows
 from lightning_transformers.models.freezing import trainable
 from lightning_transformers.models.sharding import supports_fused
 from lightning_transformers.training import resume
-from lightning_transformers.training.batch_size import convert_progress
+from lightning_transformers.training.batch_size import STEP_ROWS, convert_progress
 from lightning_transformers.training.checkpoint_io import SafeCheckpointIO
 from lightning_transformers.training.formulas import KEY, recorded_formulas
 from lightning_transformers.training.lightning_internals import (
@@ -149,11 +149,18 @@ class ExactnessCallback(Callback):
         """Weight the gradient of the loss, a scalar, by the number of targets: `TokenWeighting`."""
         if not pl_module.automatic_optimization:
             return
-        weight = self.task.weighting.weigh(loss, self.task.number_of_targets, trainer)
+        weight = self.task.weighting.weigh(loss, self._number_of_targets, trainer)
         if weight is not None:
             self.weight = loss.register_hook(  # type: ignore[no-untyped-call]
                 lambda gradient: gradient * weight.to(gradient.dtype)
             )
+
+    def _number_of_targets(self) -> Tensor:
+        """Return the number of targets of the batch, a scalar; 0 if it repeats another rank's."""
+        count, data = self.task.number_of_targets(), self.task.data
+        if not isinstance(data, DataLoaders):
+            return count
+        return count * (not data.is_filler(self.task.trainer.fit_loop.batch_idx))
 
     def on_after_backward(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Remove the hook that weights the gradient, since the loss may be used again."""
@@ -182,6 +189,9 @@ class ExactnessCallback(Callback):
             checkpoint[resume.KEY] = resume.capture_state(self.task)
             if isinstance(self.task.data, DataLoaders):
                 checkpoint[GROUP_SIZE] = self.task.data.step_rows()
+                checkpoint[STEP_ROWS] = (
+                    self.task.data.batch_size * trainer.world_size * trainer.accumulate_grad_batches
+                )
 
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: Checkpoint

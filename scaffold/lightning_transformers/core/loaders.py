@@ -75,7 +75,9 @@ class DataLoaders(LightningDataModule):
         replicas = (self.trainer and self.trainer.distributed_sampler_kwargs) or {}
         order = partial(self._order, rows)
         progress = (self._epoch, self._batches_done)
-        sampler = EpochSampler(rows, self.batch_size, self.seed, order, *progress, **replicas)
+        sampler = EpochSampler(
+            *(rows, self.batch_size, self.seed, order, *progress, self.formulas >= 5), **replicas
+        )
         collate_rows = SeededCollate(self.collate_fn)
         return self._dataloader(SeededDataset(rows), sampler=sampler, collate_fn=collate_rows)
 
@@ -107,8 +109,19 @@ class DataLoaders(LightningDataModule):
         limit = self.trainer.limit_train_batches
         if isinstance(rows, IterableDataset):
             return limit if isinstance(limit, int) else None
-        batches = batches_per_process(len(rows), self.trainer.world_size, self.batch_size)
+        ranks, is_complete = self.trainer.world_size, self.formulas >= 5
+        batches = batches_per_process(len(rows), ranks, self.batch_size, is_complete)
         return min(batches, limit) if isinstance(limit, int) else int(batches * (limit or 1.0))
+
+    def is_filler(self, number: int) -> bool:
+        """Return whether a training batch of this rank only repeats a row of another rank.
+
+        Args:
+            number: number of the batch in the epoch.
+        """
+        assert self.trainer is not None
+        sampler = getattr(self.trainer.train_dataloader, "sampler", None)
+        return isinstance(sampler, EpochSampler) and sampler.is_filler(number)
 
     def step_rows(self) -> int:
         """Return the number of rows that all ranks process together, see `group_size`."""

@@ -45,6 +45,7 @@ from lightning_transformers.models.adapters import add_adapter, has_adapter, tra
 from lightning_transformers.models.backbone import Backbone
 from lightning_transformers.models.freezing import all_frozen_message
 from lightning_transformers.models.repository import save_model
+from lightning_transformers.models.shard_loading import is_skeleton
 from lightning_transformers.training.checkpoint import TRAINING_KEYS
 from lightning_transformers.training.checkpoint_identity import class_record, record_classes
 from lightning_transformers.training.formulas import FORMULAS
@@ -168,7 +169,7 @@ class TaskTransformer(ConfiguredLoss, EvaluatedModule, OptimizedModule, PlacedMo
         self.loss_keys.check(self, own)
         if peft:
             add_adapter(self.model, peft)
-        if has_adapter(self.model) or self.backbone.quantization:
+        if has_adapter(self.model) or self.backbone.quantization or is_skeleton():
             # Checkpoints then omit the frozen backbone, see on_save_checkpoint.
             self.strict_loading = False
         stages = ("val", "test")

@@ -26,15 +26,18 @@ Examples = Sequence[dict[str, Any]]
 Collate = Callable[[Examples], Batch]
 
 
-def batches_per_process(rows: int, processes: int, batch_size: int) -> int:
+def batches_per_process(
+    rows: int, processes: int, batch_size: int, is_complete: bool = True
+) -> int:
     """Return the number of batches of an epoch on each rank; the last one may be smaller.
 
     Args:
-        rows: number of rows of the dataset; a remainder that does not divide evenly is dropped.
+        rows: number of rows of the dataset.
         processes: number of ranks.
         batch_size: batch size per rank.
+        is_complete: whether the epoch has all rows, see `EpochSampler`.
     """
-    return math.ceil((rows // processes) / batch_size)
+    return math.ceil((rows / processes if is_complete else rows // processes) / batch_size)
 
 
 def even_batch_size(rows: int, processes: int, wanted: int) -> int:
@@ -85,9 +88,9 @@ class SeededIndex(int):
 class EpochSampler(DistributedSampler[SeededIndex]):
     """Samples the rows of one rank, shuffled by seed and epoch.
 
-    All ranks have the same number of batches; the last one may be a row smaller on some ranks. Rows
-    that would give only some ranks another batch, different ones in each epoch, are dropped, and
-    none is repeated.
+    All ranks have the same number of batches, of which the last one may be smaller on some ranks.
+    With all rows, those of an optimizer step do not depend on the number of ranks. A rank without a
+    row in the last batch then repeats one, which must not count, see `is_filler`.
 
     Args:
         rows: the dataset.
@@ -96,6 +99,8 @@ class EpochSampler(DistributedSampler[SeededIndex]):
         order: returns the order of an epoch.
         epoch: returns the current epoch.
         done: returns the number of batches that a resumed epoch has already processed.
+        is_complete: whether an epoch has all rows; else those are dropped, different ones in each
+            epoch, that would give only some ranks another batch.
         num_replicas: number of ranks.
         rank: this rank.
 
@@ -111,6 +116,7 @@ class EpochSampler(DistributedSampler[SeededIndex]):
         order: Callable[[int], Order],
         epoch: Callable[[], int],
         done: Callable[[], int],
+        is_complete: bool = True,
         num_replicas: int = 1,
         rank: int = 0,
     ) -> None:
@@ -122,17 +128,30 @@ class EpochSampler(DistributedSampler[SeededIndex]):
         self.done = done
         self.rows = len(rows)
         fewest = self.rows // num_replicas
-        self.used = self.rows if fewest % batch_size else fewest * num_replicas
-        self.num_samples = len(range(rank, self.used, num_replicas))
+        is_complete |= fewest % batch_size > 0
+        self.used = self.rows if is_complete else fewest * num_replicas
+        self.batches = batches_per_process(self.rows, num_replicas, batch_size, is_complete)
+        own = len(range(rank, self.used, num_replicas))
+        self.num_samples = max(own, (self.batches - 1) * batch_size + 1)
 
     def __iter__(self) -> Iterator[SeededIndex]:
         """Return an iterator over the remaining row indices of the epoch."""
         epoch, done = self.epoch_of_run(), self.done()
         order = self.order(epoch)
-        for batch in range(done, math.ceil(self.num_samples / self.batch_size)):
-            first, *others = map(SeededIndex, self.batch(order, batch, self.rank))
+        for batch in range(done, self.batches):
+            rank = 0 if self.is_filler(batch) else self.rank
+            first, *others = map(SeededIndex, self.batch(order, batch, rank))
+            others = others if rank == self.rank else []
             first.seed = seed_of(self.seed, epoch, self.rank, batch * self.batch_size)
             yield from (first, *others)
+
+    def is_filler(self, number: int) -> bool:
+        """Return whether a batch of this rank only repeats a row of another rank.
+
+        Args:
+            number: number of the batch in the epoch.
+        """
+        return number * self.batch_size * self.num_replicas + self.rank >= self.used
 
     def batch(self, order: Order, number: int, rank: int) -> Sequence[int]:
         """Return the row indices of a batch.

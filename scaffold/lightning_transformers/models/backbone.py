@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
@@ -25,6 +26,7 @@ from lightning_transformers.base.errors import ConfigurationError, first_line
 from lightning_transformers.base.hub import prepare_hub_access, refusal
 from lightning_transformers.base.package_data import local_path
 from lightning_transformers.base.types import Settings
+from lightning_transformers.models.shard_loading import is_deferred, is_skeleton, prepare
 
 T = TypeVar("T")
 Dtype = Literal["float32", "bfloat16", "float16", "auto"]
@@ -97,7 +99,16 @@ class Backbone:
         auto_class: Any = get_class(model_type)
         config: PreTrainedConfig = self._load(AutoConfig.from_pretrained, **self.config, **values)
         model: PreTrainedModel
-        if self.random_weights:
+        if is_skeleton():
+            text = config.get_text_config()
+            if vocab_size > getattr(text, "vocab_size", vocab_size):
+                text.vocab_size = vocab_size
+            dtype = DTYPE if self.dtype == "auto" else self._dtype
+            with torch.device("meta"):
+                model = auto_class.from_config(
+                    config, dtype=dtype, trust_remote_code=self.trust_remote_code
+                )
+        elif self.random_weights:
             if self.quantization:
                 raise ConfigurationError(
                     f"backbone.quantization={self.quantization} needs trained weights: set "
@@ -108,7 +119,8 @@ class Backbone:
                 config, dtype=dtype, trust_remote_code=self.trust_remote_code
             )
         else:
-            model = self._load_weights(auto_class, config)
+            grows = vocab_size > getattr(config.get_text_config(), "vocab_size", vocab_size)
+            model = self._load_weights(auto_class, config, is_deferred() and not grows)
         if self.attn_implementation is not None:
             set_attention(model, self.attn_implementation)
         if vocab_size and vocab_size > embedding_rows(model):
@@ -133,7 +145,9 @@ class Backbone:
         load: Callable[..., BaseImageProcessor] = AutoImageProcessor.from_pretrained
         return self._load(load)
 
-    def _load_weights(self, auto_class: Any, config: PreTrainedConfig) -> PreTrainedModel:
+    def _load_weights(
+        self, auto_class: Any, config: PreTrainedConfig, defers: bool
+    ) -> PreTrainedModel:
         """Load the weights, and mark the parameters that the files lack as new.
 
         A head of another size is newly initialized; a backbone of another size is an error.
@@ -141,15 +155,20 @@ class Backbone:
         Args:
             auto_class: an Auto class of transformers.
             config: the config to build the model from, with the user's overrides.
+            defers: build the model without weights if that is possible.
         """
         model: PreTrainedModel
-        model, report = self._load(
+        defers &= self.quantization is None and self.device_map is None
+        load = partial(
+            self._load,
             auto_class.from_pretrained,
             config=config,
             dtype=self._dtype,
-            device_map=self._device_map(),
-            quantization_config=self._quantization_config(),
             ignore_mismatched_sizes=True,
+        )
+        model, report = load(
+            device_map="meta" if defers else self._device_map(),
+            quantization_config=self._quantization_config(),
             output_loading_info=True,
         )
         of_backbone = f"{model.base_model_prefix}."
@@ -161,7 +180,10 @@ class Backbone:
                     f"backbone.config: {name} is {has}, not {needs}; remove the keys that change "
                     "sizes, or set backbone.random_weights=true"
                 )
-        for name in (*report["missing_keys"], *(name for name, *_ in report["mismatched_keys"])):
+        new = (*report["missing_keys"], *(name for name, *_ in report["mismatched_keys"]))
+        if defers:
+            prepare(model, new, load)
+        for name in new:
             if self.quantization:
                 restore_linear(model, name.rpartition(".")[0])
             mark_new(model.get_parameter_or_buffer(name))

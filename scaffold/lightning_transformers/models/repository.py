@@ -11,6 +11,7 @@ from lightning_transformers.base.types import Settings
 from lightning_transformers.models.adapters import merge_adapters, save_adapter
 from lightning_transformers.models.backbone import Backbone
 from lightning_transformers.models.output_head import warn_replaced_layer
+from lightning_transformers.models.streamed_export import SOURCE, write_weights
 
 
 def save_model(
@@ -43,8 +44,12 @@ def save_model(
             )
         save_adapter(model, folder, adapter_of.shared_name, adapter_of.revision)
     else:
-        merge_adapters(model).save_pretrained(folder)
+        if hasattr(model, SOURCE):
+            write_weights(model, Path(folder))
+        else:
+            merge_adapters(model).save_pretrained(folder)
     exported = copy.deepcopy(model.config)
+    exported.architectures = [type(model).__name__]
     text = exported.get_text_config()
     if hasattr(text, "use_cache"):
         text.use_cache = True

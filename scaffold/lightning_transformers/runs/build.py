@@ -355,7 +355,7 @@ def load_checkpoint(
     from lightning_transformers.training.checkpoint_identity import recorded_class
     from lightning_transformers.training.lightning_internals import module_of
 
-    content = read_checkpoint(path)
+    content = read_checkpoint(path, with_weights=True)
     report_lost(cls, recorded_class(content, "task"), TaskTransformer, path)
     recorded = task_hyperparameters(cls, content, trust_remote_code, loading or {}, directory)
     content[cls.CHECKPOINT_HYPER_PARAMS_KEY] = recorded | hyperparameters

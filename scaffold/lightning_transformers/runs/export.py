@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -158,6 +159,20 @@ def require_packages(adapter: bool, onnx: bool) -> None:
     require_onnx()
 
 
+def is_streamed(path: str) -> bool:
+    """Return whether an export reads a part of the weights at a time, of a sharded checkpoint.
+
+    An adapter is merged into all weights.
+
+    Args:
+        path: the checkpoint.
+    """
+    from lightning_transformers.models.sharded_checkpoint import is_sharded
+    from lightning_transformers.training.checkpoint import read_checkpoint
+
+    return is_sharded(path) and not read_checkpoint(path).get("hyper_parameters", {}).get("peft")
+
+
 @log_failure()
 def export_from_config(config: DictConfig) -> Path:
     """Export the checkpoint of a composed config into `export_dir`, and return that folder.
@@ -176,12 +191,20 @@ def export_from_config(config: DictConfig) -> Path:
     adapter, onnx = config.get("export_adapter", False), config.get("export_onnx", False)
     require_packages(adapter, onnx)
     import_uncollected("lightning_transformers.core")
-    model, data = restore(config, quantized=False)
+    from lightning_transformers.models.shard_loading import no_weights  # imports torch
+    from lightning_transformers.models.streamed_export import SOURCE
+
+    path = to_absolute_path(config.checkpoint_path)
+    streams = not adapter and not onnx and is_streamed(path)
+    with no_weights() if streams else nullcontext():
+        model, data = restore(config, quantized=False)
+    if streams:
+        setattr(model.model, SOURCE, path)
     export(
         model,
         data,
         folder,
-        run=to_absolute_path(config.checkpoint_path),
+        run=path,
         adapter=adapter,
         onnx=onnx,
         hub_id=config.get("hub_id"),

@@ -21,6 +21,8 @@ from lightning_transformers.base.instantiation import instantiate
 from lightning_transformers.base.run_folder import (
     CONFIG,
     MANIFEST,
+    SHARDED_REST,
+    is_checkpoint,
     is_run,
     read_manifest,
     require_run,
@@ -169,16 +171,16 @@ def find_checkpoint(path: Path) -> tuple[str, Path | None]:
             is a sharded checkpoint.
     """
     absolute = Path(os.path.abspath(path))
-    if absolute.is_file():
+    if is_checkpoint(absolute):
         return str(absolute), next(filter(is_run, absolute.parents), None)
     if absolute.is_dir() and absolute.suffix == ".ckpt":
         raise ConfigurationError(
-            f"'{path}' is a sharded checkpoint, which cannot be loaded: consolidate it to one file"
+            f"'{path}' is no complete sharded checkpoint (it lacks {SHARDED_REST}): give another"
         )
     require_run(path, "a run folder or a checkpoint")
     best, last = (absolute / name for name in CHECKPOINTS[:2])
     if not best.exists() and not last.exists():
-        others = [file for file in best.parent.rglob("*.ckpt") if file.is_file()]
+        others = [file for file in best.parent.glob("**/[!.]*.ckpt") if is_checkpoint(file)]
         newest = max(others, key=os.path.getmtime, default=None)
         hint = f"give '{newest}'" if newest else "train with a checkpoint callback"
         raise ConfigurationError(f"the run in '{path}' has no {CHECKPOINTS[0]}: {hint}")

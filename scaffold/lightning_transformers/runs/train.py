@@ -76,6 +76,8 @@ if TYPE_CHECKING:
     from lightning_transformers.core import TaskTransformer, TransformerDataModule
     from lightning_transformers.runs.manifest.record import Recorder
 
+SHARDED = "lightning_transformers.models.sharding.FullyShardedStrategy"
+"""The strategy of `trainer=fsdp`."""
 LIMITS = ("max_epochs", "max_steps", "max_time")
 """Arguments of the trainer that end a fit."""
 
@@ -221,6 +223,7 @@ def _train_and_record(
 ) -> dict[str, float]:
     import_uncollected("lightning_transformers.core", "lightning_transformers.callbacks")
     from lightning_transformers.data.loading import SPLITS
+    from lightning_transformers.models.shard_loading import deferred_weights
     from lightning_transformers.runs.curve import Curve, CurveState
     from lightning_transformers.runs.failures import known_failure
     from lightning_transformers.runs.manifest.record import Recorder  # imports torch
@@ -244,7 +247,8 @@ def _train_and_record(
     recorded = recorded_hyperparameters(state) if checkpoint else None
     data = build_data(config, recorded=recorded)
     check_files(data, SPLITS)
-    model = build_model(config, data)
+    with deferred_weights() if loads_shards(config) else nullcontext():
+        model = build_model(config, data)
     if repeated or checkpoint:
         model.formulas = recorded_formulas(repeated["training"] if repeated else state)
     changed = repeated.get("changed", {}) if repeated else changed_settings(config)
@@ -291,6 +295,12 @@ def _train_and_record(
         if not keeps_state(config):
             keep_weights(folder / CHECKPOINTS, outcome.get("best", {}).get("checkpoint"))
     return metrics | tested
+
+
+def loads_shards(config: DictConfig) -> bool:
+    """Return whether each rank loads its part of the weights; an adapter needs whole layers."""
+    strategy = OmegaConf.select(config, "trainer.strategy._target_")
+    return strategy == SHARDED and not config.task.get("peft")
 
 
 def end_wandb_run(exit_code: int) -> None:

@@ -7,17 +7,21 @@ from pytorch_lightning import LightningDataModule, Trainer
 
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.types import Checkpoint
+from lightning_transformers.training.formulas import recorded_formulas
 from lightning_transformers.training.resume import KEY
 from lightning_transformers.training.trainer_fields import fields
 
 log = logging.getLogger(__name__)
+
+STEP_ROWS = "step_rows"
+"""Key of a checkpoint: the rows of an optimizer step, on all ranks."""
 
 
 def convert_progress(trainer: Trainer, checkpoint: Checkpoint) -> None:
     """Convert the numbers of batches in a checkpoint to the batch size of the trainer's data.
 
     The rows of an epoch have an order that does not depend on the batch size, so the same rows
-    remain. Batches count on each rank.
+    remain. Batches count on each rank. A line in the log says what is not as before.
 
     Args:
         trainer: the trainer, which resumes from the checkpoint.
@@ -30,7 +34,9 @@ def convert_progress(trainer: Trainer, checkpoint: Checkpoint) -> None:
     then, now = recorded.get("batch_size"), getattr(fields(trainer).datamodule, "batch_size", None)
     if then is None or now is None or KEY not in checkpoint:
         return
-    before, after = then * len(checkpoint[KEY]), now * trainer.world_size
+    ranks = len(checkpoint[KEY])
+    before, after = then * ranks, now * trainer.world_size
+    report_changes(trainer, checkpoint, after)
     if before == after:
         return
     progress = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]
@@ -48,6 +54,35 @@ def convert_progress(trainer: Trainer, checkpoint: Checkpoint) -> None:
         "rows",
         *(after, before, rows),
     )
+
+
+def report_changes(trainer: Trainer, checkpoint: Checkpoint, rows: int) -> None:
+    """Log what differs from the run of a checkpoint, with other ranks or rows of a step.
+
+    Args:
+        trainer: the trainer, which resumes from the checkpoint.
+        checkpoint: the content.
+        rows: rows of a batch, on all ranks.
+    """
+    then, now = len(checkpoint[KEY]), trainer.world_size
+    recorded, step_rows = checkpoint.get(STEP_ROWS), rows * trainer.accumulate_grad_batches
+    if recorded and recorded != step_rows:
+        advice = "set trainer.accumulate_grad_batches or training.batch_size"
+        if recorded % rows == 0:
+            advice = f"set trainer.accumulate_grad_batches={recorded // rows}"
+        log.warning(
+            "a step has %d rows, and had %d before the resume: the losses differ; %s to keep them",
+            *(step_rows, recorded, advice),
+        )
+    if then != now:
+        order = "the rows of each step are the same"
+        if recorded_formulas(checkpoint) < 5:
+            order = "the last step of an epoch may have other rows (a run of an earlier version)"
+        log.warning(
+            "resuming on %d ranks a run of %d: %s, random numbers such as those of dropout and "
+            "masking differ",
+            *(now, then, order),
+        )
 
 
 def convert(counts: dict[str, Any], before: int, after: int) -> None:

@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 
 from lightning_transformers.base.errors import ConfigurationError, first_line
 from lightning_transformers.base.hyperparameters import to_plain
+from lightning_transformers.base.run_folder import SHARDED_REST
 
 if TYPE_CHECKING:  # configs are checked before torch is imported
     from lightning_transformers.base.types import Checkpoint, Settings
@@ -27,11 +28,13 @@ TAKE_WEIGHTS = "python export.py task=<task> +checkpoint_path=<file> export_dir=
 """The command that takes over the weights of a checkpoint of lightning-transformers."""
 
 
-def read_checkpoint(path: str) -> Checkpoint:
+def read_checkpoint(path: str, with_weights: bool = False) -> Checkpoint:
     """Load a Lightning checkpoint; its tensors are memory-mapped, on the CPU.
 
     Args:
-        path: the file.
+        path: the file, or the folder of a sharded one.
+        with_weights: read the weights of a sharded one, too, which this process then holds; not
+            within `no_weights`.
 
     Raises:
         ConfigurationError: if the file cannot be read safely, or is not a Lightning checkpoint.
@@ -39,6 +42,8 @@ def read_checkpoint(path: str) -> Checkpoint:
     import torch
 
     try:
+        if Path(path, SHARDED_REST).is_file():
+            return read_sharded(path, with_weights)
         with open(path, "rb") as file:
             if not is_zipfile(file):
                 file.seek(0)  # the start of a zip file is intact in a truncated one
@@ -59,6 +64,17 @@ def read_checkpoint(path: str) -> Checkpoint:
             f"{path} is not a checkpoint of a run: load a model of transformers "
             "with backbone.pretrained_model_name_or_path=<folder>"
         )
+    return content
+
+
+def read_sharded(path: str, with_weights: bool) -> Checkpoint:
+    """Return a sharded checkpoint, as `read_checkpoint` does."""
+    from lightning_transformers.models import sharded_checkpoint as sharded
+    from lightning_transformers.models.shard_loading import is_skeleton
+
+    content = sharded.read_rest(path)
+    if with_weights and not is_skeleton():
+        content["state_dict"] = sharded.read_weights(path, sharded.weight_shapes(path))
     return content
 
 

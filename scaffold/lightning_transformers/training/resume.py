@@ -15,6 +15,7 @@ from torch.distributed.tensor import DTensor
 from torch.optim.lr_scheduler import LambdaLR
 from transformers import PreTrainedModel
 
+from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.run_folder import rebase_paths
 from lightning_transformers.base.types import Batch, Checkpoint
 from lightning_transformers.training.lightning_internals import (
@@ -198,22 +199,35 @@ def restore_state(task: ExactTask, states: Sequence[Checkpoint]) -> None:
 
     Args:
         task: the task of the resumed run.
-        states: the result of `capture_state`; ignored if the number of ranks has changed.
+        states: the result of `capture_state`. If the number of ranks has changed, the random states
+            are ignored, and each rank gets the mean of the gradients.
+
+    Raises:
+        ConfigurationError: for gradients of another number of ranks that are sharded.
     """
     trainer = task.trainer
     for callback in fields(trainer).callbacks:
         if isinstance(callback, GradientAccumulationScheduler):
             # Lightning does not call it when resuming within an epoch.
             callback.on_train_epoch_start(trainer)
-    if len(states) != trainer.world_size:
-        return
-    state = states[trainer.global_rank]
-    set_random_states(state["random"])
+    same_ranks = len(states) == trainer.world_size
+    state = states[trainer.global_rank] if same_ranks else states[0]
+    if same_ranks:
+        set_random_states(state["random"])
     if "gradients" not in state:
         return
     for name, parameter in task.named_parameters():
         if name in state["gradients"]:
-            gradient = state["gradients"][name].to(parameter.device)
+            parts = [state] if same_ranks else states
+            gradients = [part["gradients"][name].to(parameter.device) for part in parts]
+            if len(gradients) > 1 and isinstance(parameter, DTensor):
+                raise ConfigurationError(
+                    f"the checkpoint was written within a step on {len(states)} devices, with "
+                    f"sharded gradients: resume on as many (now {trainer.world_size}), or from a "
+                    "checkpoint written after a step"
+                )
+            # The strategy takes the mean over the ranks.
+            gradient = gradients[0] if len(gradients) == 1 else torch.stack(gradients).mean(0)
             parameter.grad = distribute_like(parameter, gradient)
     task.weighting.resume_step(state["targets"], trainer, task.device)
 

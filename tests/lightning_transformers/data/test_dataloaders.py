@@ -1,12 +1,13 @@
 """The order of training rows depends on seed and epoch, on any number of ranks."""
 
+import itertools
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pytest
@@ -32,6 +33,7 @@ from lightning_transformers.data.sampling.order import EpochOrder, Order
 from lightning_transformers.task.nlp.language_modeling import LanguageModelingDataModule
 from tests.helpers.language_modeling import TOKENIZER, model, sample, trainer
 
+T = TypeVar("T")
 sizes = {"rows": st.integers(1, 200), "processes": st.integers(1, 4), "batch": st.integers(1, 9)}
 
 
@@ -48,19 +50,62 @@ def shuffled(rows: int) -> Callable[[int], Order]:
 
 @settings(deadline=None)
 @given(**sizes)
-def test_processes_share_the_rows_in_equally_many_batches(
+def test_former_epochs_share_the_rows_in_equally_many_batches(
     rows: int, processes: int, batch: int
 ) -> None:
     if rows < processes:
         with pytest.raises(ConfigurationError, match=rf"{rows} rows to train on .*devices={rows}$"):
             indices(rows, batch, num_replicas=processes, rank=0)
         return
-    shares = [indices(rows, batch, num_replicas=processes, rank=r) for r in range(processes)]
+    shares = [
+        indices(rows, batch, num_replicas=processes, rank=r, is_complete=False)
+        for r in range(processes)
+    ]
     together = [row for share in shares for row in share]
     assert len(set(together)) == len(together), "no row twice"
     assert rows - len(together) < processes, "fewer rows left out than there are processes"
     counts = {math.ceil(len(share) / batch) for share in shares}
-    assert counts == {batches_per_process(rows, processes, batch)}
+    assert counts == {batches_per_process(rows, processes, batch, is_complete=False)}
+
+
+@settings(deadline=None)
+@given(
+    rows=st.integers(1, 100),
+    step=st.lists(st.integers(1, 4), min_size=3, max_size=3),
+    other=st.permutations(range(3)),
+    done=st.integers(0, 12),
+)
+def test_the_rows_of_a_step_depend_on_their_number_alone(
+    rows: int, step: list[int], other: list[int], done: int
+) -> None:
+    """Here two divisions of a step into ranks, rows and batches, one of them resumed."""
+    size = math.prod(step)
+    if rows < max(step):
+        return
+    whole = steps(rows, *step)
+    assert sorted(itertools.chain(*whole)) == list(range(rows))
+    assert [len(each) for each in whole[:-1]] == [size] * (len(whole) - 1)
+    assert steps(rows, *(step[place] for place in other), done) == whole[done:]
+
+
+def batched(values: Iterable[T], size: int) -> list[tuple[T, ...]]:
+    listed = list(values)
+    return [tuple(listed[start : start + size]) for start in range(0, len(listed), size)]
+
+
+def steps(rows: int, processes: int, batch: int, accumulated: int, done: int = 0) -> list[set[int]]:
+    """Return the rows of each step of an epoch, on all ranks, those that count."""
+    shares, begun = [], done * accumulated
+    for rank in range(processes):
+        data = Dataset.from_dict({"x": list(range(rows))})
+        ranks = {"num_replicas": processes, "rank": rank}
+        sampler = EpochSampler(data, batch, 0, shuffled(rows), lambda: 0, lambda: begun, **ranks)
+        batches = batched(sampler, batch)
+        assert len(batches) == max(0, sampler.batches - begun), "as many on each rank"
+        counted = enumerate(batches, begun)
+        shares.append([() if sampler.is_filler(number) else each for number, each in counted])
+    together = [set(itertools.chain(*each)) for each in zip(*shares, strict=True)]
+    return [set().union(*each) for each in batched(together, accumulated)]
 
 
 @settings(deadline=None)

@@ -1,6 +1,12 @@
 """Numbers of batches are converted to another batch size."""
 
-from lightning_transformers.training.batch_size import convert
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from lightning_transformers.training.batch_size import STEP_ROWS, convert, report_changes
+from lightning_transformers.training.resume import KEY
 
 
 def test_batches_become_as_many_as_have_their_rows() -> None:
@@ -15,3 +21,33 @@ def test_the_last_smaller_batch_of_an_epoch_counts_as_one() -> None:
     counts = {"ready": 7, "started": 7, "processed": 7, "completed": 7}
     convert(counts, before=16, after=32)
     assert counts == {"ready": 4, "started": 4, "processed": 4, "completed": 4}
+
+
+@pytest.mark.parametrize(
+    ("ranks", "accumulated", "line"),
+    [
+        (1, 2, None),
+        (1, 1, "a step has 4 rows, and had 8 before the resume: the losses differ; set "
+         "trainer.accumulate_grad_batches=2 to keep them"),
+        (3, 1, "set trainer.accumulate_grad_batches or training.batch_size to keep them"),
+    ],
+)  # fmt: skip
+def test_another_number_of_ranks_or_rows_of_a_step_is_logged(
+    ranks: int, accumulated: int, line: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    trainer: Any = SimpleNamespace(world_size=ranks, accumulate_grad_batches=accumulated)
+    report_changes(trainer, {KEY: [{}, {}], STEP_ROWS: 8, "formulas": 5}, rows=4 * ranks)
+    about_steps = [text for text in caplog.messages if text.startswith("a step has")]
+    assert [line in text for text in about_steps if line] == [True] * bool(line)
+    assert f"resuming on {ranks} ranks a run of 2: the rows of each step are the same" in (
+        caplog.text
+    )
+
+
+def test_a_run_of_earlier_formulas_may_have_other_rows(caplog: pytest.LogCaptureFixture) -> None:
+    trainer: Any = SimpleNamespace(world_size=1, accumulate_grad_batches=1)
+    report_changes(trainer, {KEY: [{}, {}], "formulas": 4}, rows=8)
+    assert "the last step of an epoch may have other rows" in caplog.text
+    caplog.clear()
+    report_changes(trainer, {KEY: [{}], "formulas": 5}, rows=8)
+    assert not caplog.messages, "nothing has changed"

@@ -73,7 +73,7 @@ def test_a_strategy_that_loads_late_refuses_former_formulas(
     fitted(tmp_path, formulas=1)
     late: Any = property(lambda strategy: True)
     monkeypatch.setattr(SingleDeviceStrategy, "restore_checkpoint_after_setup", late)
-    refusal = r"cannot resume a run with formulas of version 1 \(now 4\)"
+    refusal = r"cannot resume a run with formulas of version 1 \(now 5\)"
     with pytest.raises(ConfigurationError, match=refusal):
         fitted(tmp_path, resume=tmp_path / "early.ckpt")
 

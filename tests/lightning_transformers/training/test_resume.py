@@ -109,3 +109,22 @@ def test_each_rank_has_its_own_unlogged_loss(
     )
     resume.restore_results(task, states)
     assert task.unlogged_loss == loss
+
+
+def test_gradients_of_a_step_are_averaged_for_another_number_of_ranks() -> None:
+    parameter = torch.nn.Parameter(torch.zeros(2))
+    totals: list[float] = []
+    task: Any = SimpleNamespace(
+        trainer=SimpleNamespace(world_size=1, global_rank=0, callbacks=[]),
+        named_parameters=lambda: [("weight", parameter)],
+        weighting=SimpleNamespace(resume_step=lambda total, *_: totals.append(total)),
+        device=torch.device("cpu"),
+    )
+    before = torch.get_rng_state()
+    parts = [torch.tensor([1.0, 2.0]), torch.tensor([3.0, 6.0])]
+    states = [{"random": {}, "gradients": {"weight": part}, "targets": 5.0} for part in parts]
+    resume.restore_state(task, states)
+    assert parameter.grad is not None
+    assert parameter.grad.tolist() == [2.0, 4.0]
+    assert totals == [5.0]
+    assert torch.equal(torch.get_rng_state(), before)

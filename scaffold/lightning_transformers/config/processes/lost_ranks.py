@@ -6,6 +6,7 @@ A collective operation of the others would fail with an error of the network, or
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -18,6 +19,8 @@ POLL_S = 1.0
 """Time between two checks of the other ranks."""
 GRACE_S = 10.0
 """Time in which rank 0 may end by itself, and record the failure, before the watch ends it."""
+SILENCE_S = 30.0
+"""Time without a sign of life after which a rank of another machine counts as lost."""
 NETWORK = ("gloo", "nccl", "connection closed by peer", "connection reset", "broken pipe")
 """Parts of messages about a rank that is gone."""
 
@@ -77,10 +80,13 @@ class Ranks:
         notes: shared by the ranks.
         rank: this rank.
         peers: the ranks on this machine.
+        size: number of ranks, if there are others on other machines.
     """
 
-    def __init__(self, notes: Notes, rank: int, peers: range) -> None:
-        self.notes, self.rank, self.peers = notes, rank, peers
+    def __init__(self, notes: Notes, rank: int, peers: range, size: int = 0) -> None:
+        self.notes, self.rank, self.peers, self.size = notes, rank, peers, size
+        self.sign = ("", time.monotonic())
+        """The newest sign of life of the first rank of the next machine, and when it came."""
         self.processes: dict[int, tuple[str, int]] = {}
         notes.put(f"process-{rank}", f"{gethostname()} {os.getpid()}")
 
@@ -90,13 +96,26 @@ class Ranks:
         Args:
             failure: why, in one line, if the others do not know it.
         """
-        self.notes.put(f"ended-{self.rank}", failure)
-        if failure:
-            self.notes.put("failure", f"{self.rank} {failure}")
+        with suppress(OSError, RuntimeError):  # the node that has the notes is lost
+            self.notes.put(f"ended-{self.rank}", failure)
+            if failure:
+                self.notes.put("failure", f"{self.rank} {failure}")
+
+    @property
+    def has_others(self) -> bool:
+        """Whether there are ranks on other machines."""
+        return self.size > len(self.peers)
+
+    def give_sign(self) -> None:
+        """Show the machine before this one that this one lives: its first rank does that."""
+        if self.has_others and self.rank == self.peers.start:
+            self.notes.put(f"sign-{self.rank}", str(time.monotonic()))
 
     def lost(self) -> dict[int, str]:
         """Return the ranks that have failed or were killed, each with the fact in one line."""
         found = {rank: self._killed(rank) for rank in self.peers if self._is_killed(rank)}
+        if (rank := self._silent()) is not None:
+            found[rank] = silent(rank)
         if failure := self.notes.get("failure"):
             number, _, text = failure.partition(" ")
             found[int(number)] = text
@@ -108,6 +127,17 @@ class Ranks:
     def is_lowest(self, lost: dict[int, str]) -> bool:
         """Return whether all lower ranks are among those that are lost."""
         return all(rank in lost for rank in range(self.rank))
+
+    def _silent(self) -> int | None:
+        """Return the first rank of the next machine, in a ring, if it gives no sign any more."""
+        if not self.has_others or self.rank != self.peers.start:
+            return None
+        rank = self.peers.stop % self.size
+        sign, now = self.notes.get(f"sign-{rank}") or "", time.monotonic()
+        if sign != self.sign[0] or not sign:
+            self.sign = sign, now
+        is_lost = now - self.sign[1] > SILENCE_S and self.notes.get(f"ended-{rank}") is None
+        return rank if is_lost else None
 
     def _is_killed(self, rank: int) -> bool:
         if rank not in self.processes and (note := self.notes.get(f"process-{rank}")):
@@ -152,11 +182,16 @@ class RankWatch(threading.Thread):
 
     def run(self) -> None:
         """Check the ranks until `stopped` is set."""
+        read_at = time.monotonic()
         while not self.stopped.wait(POLL_S):
             self.check()
             lost: dict[int, str] = {}
-            with suppress(OSError, RuntimeError):  # the notes of a job that has ended
-                lost = self.ranks.lost()
+            try:
+                self.ranks.give_sign()
+                lost, read_at = self.ranks.lost(), time.monotonic()
+            except (OSError, RuntimeError):  # the notes of a job that has ended, or of a lost node
+                if self.ranks.has_others and time.monotonic() - read_at > SILENCE_S:
+                    lost = {0: silent(0)}
             if lost and not self.stopped.wait(self.grace_s):
                 if self.ranks.is_lowest(lost):
                     print(f"error: {next(iter(lost.values()))}", file=sys.stderr, flush=True)
@@ -165,6 +200,14 @@ class RankWatch(threading.Thread):
                 os._exit(2)
             if self.ranks.rank and os.getppid() != self.parent:
                 os._exit(1)
+
+
+def silent(rank: int) -> str:
+    """Return the line about a rank of another machine that gives no sign of life."""
+    return (
+        f"rank {rank} does not respond: it was killed, or its machine or network is down; repeat "
+        "the command (a training with resume=auto)"
+    )
 
 
 def is_alive(pid: int) -> bool:

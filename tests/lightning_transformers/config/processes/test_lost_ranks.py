@@ -6,6 +6,8 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -112,3 +114,46 @@ def test_errors_of_communication() -> None:
     outer.__cause__ = gloo
     assert is_of_network(outer)
     assert not is_of_network(RuntimeError("size mismatch"))
+
+
+def nodes_of(folder: Path, rank: int) -> Ranks:
+    """Return one of two ranks, each on a machine of its own."""
+    return Ranks(FolderNotes(folder), rank, range(rank, rank + 1), size=2)
+
+
+def test_a_rank_of_another_machine_that_gives_no_sign_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr(lost_ranks, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    here, there = nodes_of(tmp_path, 0), nodes_of(tmp_path, 1)
+    now[0] += 2 * lost_ranks.SILENCE_S
+    assert here.lost() == {}, "it has not started"
+    for _ in range(3):
+        there.give_sign()
+        assert here.lost() == {}
+        now[0] += 0.9 * lost_ranks.SILENCE_S
+    now[0] += 0.2 * lost_ranks.SILENCE_S
+    assert here.lost() == {1: lost_ranks.silent(1)}
+    there.end()
+    there.notes.put("failure", "")
+    assert here.lost() == {}, "it has ended by itself"
+
+
+def test_the_first_machine_is_lost_if_its_notes_cannot_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(lost_ranks, "SILENCE_S", 0.2)
+    child = os.fork()
+    if child == 0:
+        ranks = nodes_of(tmp_path, 1)
+
+        def refuse(*_: str) -> Any:
+            raise RuntimeError("the store is gone")
+
+        ranks.notes.get = ranks.notes.put = refuse  # type: ignore[method-assign]
+        RankWatch(ranks).start()
+        time.sleep(20)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 2
+    assert capfd.readouterr().err.count("error: rank 0 does not respond") == 1

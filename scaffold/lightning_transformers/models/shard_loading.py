@@ -1,0 +1,165 @@
+"""Models that are built without weights, of which each rank then loads its shard.
+
+A rank so never holds the whole model: `Backbone` builds it on the meta device, the strategy shards
+it, and transformers reads the rows of this rank from the safetensors files.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.distributed.device_mesh import DeviceMesh
+from torch.distributed.tensor import DTensor
+from transformers import PreTrainedModel
+from transformers.distributed.configuration_utils import DistributedConfig
+from transformers.utils import logging
+
+from lightning_transformers.models.layers import transformer_layers
+
+SOURCE = "name_in_files"
+"""Attribute of a parameter without a value: its name in the model of the files."""
+LOAD = "load_shard"
+"""Attribute of a model without weights: loads it, given arguments of `from_pretrained`."""
+
+_is_deferred: ContextVar[bool] = ContextVar("deferred_weights", default=False)
+_is_skeleton: ContextVar[bool] = ContextVar("no_weights", default=False)
+
+
+@contextmanager
+def deferred_weights() -> Iterator[None]:
+    """Build the tasks within the block without their weights.
+
+        from lightning_transformers.models.shard_loading import deferred_weights
+
+        with deferred_weights():
+            task = MyTransformer("my-org/large-model")
+
+    `FullyShardedStrategy` loads them, on each rank only its shard; no other strategy does.
+    Random or quantized weights, and those of a model whose embedding grows, are built at once.
+    """
+    token = _is_deferred.set(True)
+    try:
+        yield
+    finally:
+        _is_deferred.reset(token)
+
+
+@contextmanager
+def no_weights() -> Iterator[None]:
+    """Build the tasks within the block on the meta device, for an export of a checkpoint."""
+    token = _is_skeleton.set(True)
+    try:
+        yield
+    finally:
+        _is_skeleton.reset(token)
+
+
+def is_skeleton() -> bool:
+    """Return whether a model is to be built without weights, which are never loaded."""
+    return _is_skeleton.get()
+
+
+def is_deferred() -> bool:
+    """Return whether a model is to be built without its weights."""
+    return _is_deferred.get()
+
+
+def prepare(model: PreTrainedModel, new: Iterable[str], load: Callable[..., Any]) -> None:
+    """Initialize the new weights of a model on the meta device; the others are loaded later.
+
+    Args:
+        model: the model, changed in place.
+        new: names of the parameters that the files lack; the same values on all ranks.
+        load: calls `from_pretrained` with more arguments.
+    """
+    for name in {name.rpartition(".")[0] for name in new}:
+        module = model.get_submodule(name)
+        module.to_empty(device="cpu", recurse=False)
+        with torch.no_grad():
+            model._init_weights(module)
+    new = set(new)
+    for name, parameter in model.named_parameters():
+        if name not in new:
+            setattr(parameter, SOURCE, name)
+    setattr(model, LOAD, load)
+
+
+def sources_of(model: nn.Module) -> dict[str, str]:
+    """Return the names in the files of the parameters without a value, by their names."""
+    named = model.named_parameters()
+    return {name: getattr(p, SOURCE) for name, p in named if hasattr(p, SOURCE)}
+
+
+def load_shards(model: Any, sources: dict[str, str], mesh: DeviceMesh) -> None:
+    """Load this rank's part of the weights into a sharded model.
+
+    Args:
+        model: the model, sharded while its parameters were on the meta device.
+        sources: the result of `sources_of` before it was sharded.
+        mesh: the devices that share the weights.
+    """
+    inner = next(module for module in model.modules() if hasattr(module, LOAD))
+    with quiet():
+        loaded = getattr(inner, LOAD)(distributed_config=config_of(inner, mesh.size()))
+    parts = {name: local_part(p.detach()) for name, p in loaded.named_parameters()}
+    old = dict(model.named_parameters())
+    values: dict[Tensor, nn.Parameter] = {}
+    taken: set[str] = set()
+    for name, source in sources.items():
+        part = parts[source].clone() if source in taken else parts[source]  # of untied embeddings
+        taken.add(source)
+        values[old[name]] = nn.Parameter(like(old[name], part), old[name].requires_grad)
+    for module in model.modules():  # a tied parameter is in several
+        for name, parameter in module._parameters.items():
+            if parameter in values:
+                module.register_parameter(name, values[parameter])
+    buffers = dict(loaded.named_buffers())
+    for name, buffer in inner.named_buffers():
+        if buffer.is_meta:
+            parent, _, own = name.rpartition(".")
+            inner.get_submodule(parent).register_buffer(
+                own,
+                buffers[name],
+                own not in inner.get_submodule(parent)._non_persistent_buffers_set,
+            )
+
+
+def config_of(model: PreTrainedModel, devices: int) -> DistributedConfig:
+    """Return the config with which transformers loads a shard of a model."""
+    names = {module: name for name, module in model.named_modules()}
+    layers = {re.sub(r"\.\d+(?=\.|$)", ".*", names[each]) for each in transformer_layers(model)}
+    plan = dict.fromkeys(layers or {model.base_model_prefix}, "free_full_weight")
+    return DistributedConfig(fsdp_size=devices, fsdp_plan=plan)
+
+
+def local_part(value: Tensor) -> Tensor:
+    """Return this rank's shard of a sharded tensor; any other tensor (any shape) unchanged."""
+    return value.to_local() if isinstance(value, DTensor) else value
+
+
+def like(parameter: Tensor, part: Tensor) -> Tensor:
+    """Return a tensor that is sharded like a parameter.
+
+    Args:
+        parameter: the parameter (any shape).
+        part: this rank's shard.
+    """
+    if not isinstance(parameter, DTensor):
+        return part
+    layout = parameter.device_mesh, parameter.placements
+    return DTensor.from_local(part, *layout, shape=parameter.shape, stride=parameter.stride())
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Omit the warnings of transformers about a plan that does not name each module."""
+    before = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
