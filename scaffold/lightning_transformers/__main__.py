@@ -8,6 +8,7 @@ from lightning_transformers.base.errors import did_you_mean
 
 COMMANDS = {
     "train": "train a task",
+    "prepare": "tokenize and pack texts once, for trainings",
     "evaluate": "evaluate a checkpoint on the test set",
     "predict": "predict with a checkpoint",
     "export": "export a checkpoint as a model of transformers",

@@ -33,6 +33,10 @@ EXAMPLES = {
         "+task=nlp/language_modeling dataset.train_file=train.csv trainer.max_epochs=3",
         "+task=nlp/summarization dataset=nlp/summarization/xsum trainer.precision=bf16-mixed",
     ),
+    "prepare": (
+        "+task=nlp/language_modeling dataset.train_file=corpus/ dataset.validation_file=valid.txt "
+        "dataset.block_size=1024 dataset.prepared_dir=prepared",
+    ),
     "evaluate": (
         "+task=nlp/text_classification dataset.test_file=test.csv +checkpoint_path=best.ckpt",
     ),
@@ -58,6 +62,11 @@ def train(script: str | None = None) -> None:
         script: path of the project's `train.py` that calls this; None for the console.
     """
     _run("train", script, function="repeats.command.score_from_config")
+
+
+def prepare(script: str | None = None) -> None:
+    """Tokenize and pack the texts of the config of the command line; `script` as in `train`."""
+    _run("prepare", script, keeps_files=False, function="preparing.command.prepare_from_config")
 
 
 def evaluate(script: str | None = None) -> None:

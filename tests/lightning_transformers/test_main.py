@@ -30,7 +30,7 @@ def started(*arguments: str) -> subprocess.CompletedProcess[str]:
         (
             (),
             "no command given "
-            "(known: compare, evaluate, explain, export, predict, rerun, schema, train)",
+            "(known: compare, evaluate, explain, export, predict, prepare, rerun, schema, train)",
         ),
         (("trian",), "'trian' is not a command (did you mean 'train'?)"),
         (("schema", "conf"), "unrecognized arguments: conf (usage: schema [-h])"),

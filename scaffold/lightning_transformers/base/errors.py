@@ -23,6 +23,10 @@ class ConfigurationError(ValueError):
     """A mistake of the user; the message states the fact, the value and the fix in one line."""
 
 
+class NoTextError(ConfigurationError):
+    """There is no text in rows that should have some."""
+
+
 def causes(error: BaseException | None) -> Iterator[BaseException]:
     """Yield an error and, one after the other, the errors that led to it."""
     while error is not None:

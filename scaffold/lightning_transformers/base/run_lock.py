@@ -16,14 +16,15 @@ TAKEN = {errno.EACCES, errno.EAGAIN}
 
 
 @contextmanager
-def run_lock(folder: Path) -> Iterator[None]:
+def run_lock(folder: Path, key: str = "hydra.run.dir") -> Iterator[None]:
     """Hold the lock of a run folder, which is created.
 
     A record lock: unlike that of `flock`, child processes do not inherit it, so dataloader workers
     that outlive a killed run do not hold it. A file system without locks has none.
 
     Args:
-        folder: the run folder.
+        folder: the run folder, or another one that a command writes.
+        key: the config key that names it, for the message.
 
     Raises:
         ConfigurationError: if another process holds the lock.
@@ -31,7 +32,7 @@ def run_lock(folder: Path) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / LOCK).open("a+", encoding="utf-8") as file:
         if not _lock(file.fileno()):
-            raise in_use(folder)
+            raise in_use(folder, key)
         file.truncate(0)
         file.write(f"process {os.getpid()} on {socket.gethostname()}")
         file.flush()
@@ -41,12 +42,10 @@ def run_lock(folder: Path) -> Iterator[None]:
             (folder / LOCK).unlink(missing_ok=True)
 
 
-def in_use(folder: Path) -> ConfigurationError:
-    """Return the error for a run folder whose lock another process holds."""
+def in_use(folder: Path, key: str = "hydra.run.dir") -> ConfigurationError:
+    """Return the error for a folder whose lock another process holds; `key` as in `run_lock`."""
     owner = (folder / LOCK).read_text(encoding="utf-8") or "another run"
-    return ConfigurationError(
-        f"{folder} is in use by {owner}: wait for it, or give another hydra.run.dir"
-    )
+    return ConfigurationError(f"{folder} is in use by {owner}: wait for it, or give another {key}")
 
 
 def is_locked(folder: Path) -> bool:

@@ -37,7 +37,9 @@ from lightning_transformers.config.schema.training_arguments import present_key
 from lightning_transformers.config.targets import PACKAGE, ArgumentError
 from lightning_transformers.data.reading.names import check_exists, names_in
 
-DATASET_SOURCES = ("train_file", "source_file", "validation_file", "test_file", "dataset_name")
+DATASET_SOURCES = (
+    *("train_file", "source_file", "validation_file", "test_file", "dataset_name", "prepared_dir"),
+)
 GROUPS = ("training", "trainer", "backbone", "tokenizer", "dataset", "callbacks", "logger")
 """Groups that every command reads, besides the task."""
 SPLITS = ("train", "validation", "test")

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping
 from functools import cached_property, partial
+from pathlib import Path
 from typing import Annotated, Any, ClassVar
 from uuid import uuid4
 
@@ -12,10 +13,11 @@ from pytorch_lightning import Callback
 
 from lightning_transformers.base.errors import NO_DATASET, ConfigurationError, joined
 from lightning_transformers.base.hyperparameters import hyperparameters_of, set_hyperparameters
+from lightning_transformers.base.types import Settings
 from lightning_transformers.base.value_types import Seed, Workers
 from lightning_transformers.core.former_forms import accepts_stage, warn_of_former_process_data
 from lightning_transformers.core.raw_inputs import RawInputs
-from lightning_transformers.data.cache import fingerprint
+from lightning_transformers.data.cache import fingerprint, processor_digest
 from lightning_transformers.data.cleaning import clean_columns
 from lightning_transformers.data.complete import (
     Check,
@@ -35,13 +37,20 @@ from lightning_transformers.data.loading import (
     load_from_hub,
     named_splits,
     origins,
-    spelled,
+    spellings,
     with_types,
 )
 from lightning_transformers.data.notices import Notices
+from lightning_transformers.data.prepared.record import (
+    RECORD,
+    complete_record,
+    open_prepared,
+    recorded_settings,
+    require_equal,
+)
 from lightning_transformers.data.reading.copies import Copies
 from lightning_transformers.data.reading.dialect import ReadOptions, TextUnit
-from lightning_transformers.data.reading.names import FileNames, is_url
+from lightning_transformers.data.reading.names import FileNames, absolute, is_url
 from lightning_transformers.data.reading.reader import facts_on, with_places
 from lightning_transformers.data.reading.report import OnBadRow
 from lightning_transformers.data.reading.sources import split_folders
@@ -89,6 +98,8 @@ class TransformerDataModule(RawInputs):
     validation_file: FileNames | None = None
     test_file: FileNames | None = None
     predict_file: FileNames | None = None
+    prepared_dir: str | None = None
+    """Folder of examples that the command `prepare` has written, in place of files or the hub."""
     delimiter: str | None = None
     """Character between the fields of a csv; None: inferred from each file."""
     encoding: str | None = None
@@ -126,6 +137,8 @@ class TransformerDataModule(RawInputs):
 
     sample_files: ClassVar[dict[str, str]]
     """The sample's file per split, as `pkg://…`."""
+    can_prepare: ClassVar[bool] = False
+    """Whether `prepare` works: each example depends on its rows alone, not on the whole set."""
     required_callbacks: ClassVar[tuple[type[Callback], ...]] = ()
     """Callbacks that a `TaskTransformer` adds to every run on these data."""
 
@@ -162,6 +175,8 @@ class TransformerDataModule(RawInputs):
 
         Logs a warning if rows of the validation or test set are also in the training set.
         """
+        if self.prepared_dir:
+            return self.raw_dataset
         raw = self.select_samples(self.raw_dataset)
         processed = self.process_data(raw)
         for split in ("validation", "test"):
@@ -172,7 +187,12 @@ class TransformerDataModule(RawInputs):
 
     @cached_property
     def raw_dataset(self) -> DatasetDict:
-        """The splits before processing, without a test set that has no labels, which is logged."""
+        """The splits before processing, without a test set that has no labels, which is logged.
+
+        With `prepared_dir` those after it.
+        """
+        if self.prepared_dir:
+            return self._prepared(absolute(self.prepared_dir))
         dataset = self.split_dataset(self.loaded_dataset)
         if "test" not in dataset or not self.is_unlabelled(dataset["test"]):
             return dataset
@@ -187,6 +207,20 @@ class TransformerDataModule(RawInputs):
             loaded = DatasetDict({split: self._cleaned(split, r) for split, r in loaded.items()})
         self._take_spelling(*next(iter(loaded.items())))
         return DatasetDict({split: self._complete(split, rows) for split, rows in loaded.items()})
+
+    def prepared_settings(self) -> Settings:
+        """Return what determines prepared examples, see `data.prepared.record`.
+
+        Raises:
+            ConfigurationError: if examples of this class cannot be prepared.
+        """
+        if not self.can_prepare:
+            raise ConfigurationError(
+                f"{type(self).__name__} cannot prepare its examples: remove dataset.prepared_dir"
+            )
+        template = getattr(self.processor, "chat_template", None)
+        given = hyperparameters_of(self, TransformerDataModule)
+        return recorded_settings(given, processor_digest(self.processor), template)
 
     def required_columns(self, split: str, rows: AnyDataset) -> Mapping[str, Check]:
         """Return the columns in which each row must have a text or a label, with their checks.
@@ -249,13 +283,15 @@ class TransformerDataModule(RawInputs):
     def files_of(self, split: str) -> list[str]:
         """Return all local files and folders that a split is read from, for the run's manifest.
 
-        Empty for a dataset on the hub.
+        Empty for a dataset on the hub; the record of prepared examples, which has their digests.
         """
+        if self.prepared_dir:
+            return [str(absolute(self.prepared_dir) / RECORD)]
         return [name for name in self._origins(split) if not is_url(name)]
 
     def urls_of(self, split: str) -> list[str]:
         """Return the URLs that a split is read from, for the run's manifest."""
-        return [name for name in self._origins(split) if is_url(name)]
+        return [] if self.prepared_dir else [name for name in self._origins(split) if is_url(name)]
 
     @property
     def reader(self) -> DatasetReader:
@@ -431,21 +467,22 @@ class TransformerDataModule(RawInputs):
         return origins(split, names, self.read_options(split).prefers_images, in_place)
 
     def _take_spelling(self, split: str, rows: AnyDataset) -> None:
-        """Set each hyperparameter that names a column to the spelling of the rows, such as `Label`.
-
-        Args:
-            split: name of the first split, for the log.
-            rows: its rows.
-        """
+        """Name columns as the rows do, such as `Label`, in the hyperparameters `*_column`."""
         columns = column_names(rows) if rows.column_names else []  # a stream is not read for it
-        for key, name in [*self.hparams.items()]:
-            if not key.endswith("_column") or not isinstance(name, str) or name in columns:
-                continue
-            if column := spelled(columns, name):
-                reason = f"the columns of the {split} set are {joined(columns)}"
-                self.notices.inferred(reason, **{key: column})
-                setattr(self, key, column)
-                self.hparams[key] = column
+        if found := spellings(columns, self.hparams):
+            self.notices.inferred(f"the columns of the {split} set are {joined(columns)}", **found)
+            self._infer(found)
+
+    def _prepared(self, folder: Path) -> DatasetDict:
+        record = complete_record(folder)
+        require_equal(folder, record["settings"], self.prepared_settings())
+        self._infer(record["inferred"])
+        return open_prepared(folder, record)
+
+    def _infer(self, values: Mapping[str, object]) -> None:
+        for key, value in values.items():
+            setattr(self, key, value)
+            self.hparams[key] = value
 
     def _complete(self, split: str, rows: AnyDataset) -> AnyDataset:
         checks = {} if split == "predict" else self.required_columns(split, rows)

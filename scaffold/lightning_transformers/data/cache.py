@@ -89,6 +89,11 @@ def fingerprint(
     return digest_of([*parts, module_sources(*modules), releases])
 
 
+def processor_digest(processor: object) -> str:
+    """Return 32 hexadecimal digits for the rules of a tokenizer or image processor."""
+    return digest_of(Description(object).value(processor))
+
+
 class Description:
     """Describes values and code in JSON's types, identically in every process.
 

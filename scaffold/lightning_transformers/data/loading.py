@@ -201,6 +201,13 @@ def spelled(columns: Sequence[str], name: str) -> str | None:
     return similar[0] if len(similar) == 1 else None
 
 
+def spellings(columns: Sequence[str], settings: Mapping[str, object]) -> dict[str, str]:
+    """Return the spelling of the columns for each setting `*_column` that differs in case."""
+    names = {k: v for k, v in settings.items() if k.endswith("_column") and isinstance(v, str)}
+    found = {key: spelled(columns, name) for key, name in names.items() if name not in columns}
+    return {key: column for key, column in found.items() if column}
+
+
 def all_columns(rows: AnyDataset) -> list[str]:
     """Return the column names, with `FILE` and `LINE` if the rows have them."""
     return rows.column_names or list(next(iter(rows), {}))

@@ -81,6 +81,20 @@ class Backbone:
         """Whether the model is in a folder, not on the hub or in a package."""
         return Path(self.pretrained_model_name_or_path).exists()
 
+    def load_config(self, values: Settings | None = None) -> PreTrainedConfig:
+        """Load the config of the model.
+
+        Args:
+            values: values that the data determines, beside those of `config`.
+
+        Raises:
+            ConfigurationError: if the model is not found or cannot be downloaded.
+        """
+        loaded: PreTrainedConfig = self._load(
+            AutoConfig.from_pretrained, **self.config, **(values or {})
+        )
+        return loaded
+
     def load_model(self, model_type: str, model_data_kwargs: Settings) -> PreTrainedModel:
         """Load the model in training mode.
 
@@ -97,7 +111,7 @@ class Backbone:
         values = dict(model_data_kwargs)
         vocab_size = values.pop("vocab_size", 0)
         auto_class: Any = get_class(model_type)
-        config: PreTrainedConfig = self._load(AutoConfig.from_pretrained, **self.config, **values)
+        config = self.load_config(values)
         model: PreTrainedModel
         if is_skeleton():
             text = config.get_text_config()

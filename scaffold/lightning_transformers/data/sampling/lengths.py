@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from datasets import Dataset
+from numpy.typing import NDArray
 
 from lightning_transformers.data.sampling.permutation import Numbers
 
@@ -26,16 +27,49 @@ def lengths_of(rows: Any) -> Lengths | None:
     if not isinstance(rows, Dataset) or COLUMNS[0] not in rows.column_names:
         return None
     kinds = rows.data.schema
-    columns = [name for name in COLUMNS if name in kinds.names and is_list(kinds.field(name).type)]
-    tokens = rows.select_columns(columns).with_format("arrow")
+    names = [name for name in COLUMNS if name in kinds.names and is_list(kinds.field(name).type)]
+    columns = [ColumnLengths(rows.data.column(name)) for name in names]
+    indices = None if rows._indices is None else rows._indices.column(0)
 
     def lengths(places: Numbers) -> Numbers:
-        total = np.zeros(len(places), np.int64)
-        for column in tokens[places].columns:
-            total += value_lengths(column.combine_chunks())
-        return total
+        if indices is not None:
+            places = indices.take(pa.array(places)).to_numpy().astype(np.int64)
+        return sum((column(places) for column in columns), np.zeros(len(places), np.int64))
 
     return lengths if columns else None
+
+
+class ColumnLengths:
+    """Returns the lengths of lists from their offsets alone: no token is read or copied.
+
+    Args:
+        column: the lists; nested ones are counted once, with four bytes each.
+    """
+
+    def __init__(self, column: pa.ChunkedArray) -> None:
+        chunks = [chunk for chunk in column.chunks if len(chunk)]
+        self.starts = np.cumsum([0, *map(len, chunks)])
+        self.ends = [ends_of(chunk) for chunk in chunks]
+
+    def __call__(self, places: Numbers) -> Numbers:
+        """Return the lengths of the lists at places, each `(n,)`."""
+        found = np.empty(len(places), np.int64)
+        chunks = np.searchsorted(self.starts, places, side="right") - 1
+        order = np.argsort(chunks, kind="stable")
+        borders = np.flatnonzero(np.diff(chunks[order])) + 1
+        for part in np.split(order, borders) if len(places) else ():
+            chunk = chunks[part[0]]
+            within = places[part] - self.starts[chunk]
+            found[part] = self.ends[chunk][within + 1] - self.ends[chunk][within]
+        return found
+
+
+def ends_of(lists: pa.Array) -> NDArray[np.integer[Any]]:
+    """Return where the values of each list end, after a first entry, `(lists + 1,)`."""
+    if is_list(lists.type.value_type) or lists.null_count:
+        return np.concatenate([[0], np.cumsum(value_lengths(lists))])
+    ends: NDArray[np.integer[Any]] = lists.offsets.to_numpy()
+    return ends
 
 
 def is_list(kind: pa.DataType) -> bool:

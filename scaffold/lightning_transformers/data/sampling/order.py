@@ -96,6 +96,40 @@ class EpochOrder(WindowedOrder):
         self.seed, self.epoch = seed, epoch
         self.permutation = Permutation(size, seed_of(seed, epoch))
 
+    def __getitem__(self, positions: slice, /) -> list[int]:
+        """Return the rows at some positions, fewer if these end after the last one.
+
+        Without lengths, only rows with the remainder of these positions are computed, which are
+        those of one rank: the time of a batch does not depend on the number of ranks.
+        """
+        if self.lengths is not None:
+            return super().__getitem__(positions)
+        start, stop, step = positions.indices(self.size)
+        first = start - start % self.window
+        end = min(-(-stop // self.window) * self.window, self.size)
+        mine = range(first + (start - first) % step, end, step)
+        if self.computed[0] != mine:
+            self.computed = mine, self.permutation(self._shuffled(np.array(mine, np.int64)))
+        skipped = (start - mine.start) // step
+        wanted = self.computed[1][skipped : skipped + len(range(start, stop, step))]
+        rows: list[int] = wanted.tolist()
+        return rows
+
+    def _shuffled(self, positions: Numbers) -> Numbers:
+        """Return positions `(n,)`, in ascending order, with the groups of each window shuffled."""
+        numbers, found = positions // self.window, positions.copy()
+        for number in np.unique(numbers).tolist():
+            low, high = np.searchsorted(numbers, (number, number + 1))
+            start = number * self.window
+            groups = min(self.window, self.size - start) // self.group
+            within = positions[low:high] - start
+            group, place = within // self.group, within % self.group
+            whole = group < groups
+            order = random_order(groups, seed_of(self.seed, self.epoch, number))
+            shuffled = order[group[whole]] * self.group + place[whole]
+            found[low:high][whole] = start + shuffled
+        return found
+
     def _rows(self, number: int) -> Numbers:
         rows = self.permutation(self._positions(number))
         # An incomplete group is the last one, so that no other batch is smaller.

@@ -10,7 +10,11 @@ import torch
 from datasets import Dataset
 from torch import Tensor
 
+from lightning_transformers.data.prepared.shards import shards_of
 from lightning_transformers.data.sampling.lengths import is_list
+
+RELEASED_BYTES = 32_000_000
+"""Bytes of rows after whose reading the pages of shards are given back; a fault maps up to 16."""
 
 
 class TokenReader:
@@ -23,6 +27,7 @@ class TokenReader:
     def __init__(self, rows: Dataset) -> None:
         self.rows = rows
         self.tables = rows.with_format("arrow", columns=rows.format["columns"])
+        self.shards, self.read_bytes = shards_of(rows.data), 0
 
     def __call__(self, places: list[int]) -> Sequence[dict[str, Any]]:
         """Return the rows with these indices."""
@@ -31,8 +36,17 @@ class TokenReader:
         complete = [column for column in columns if column is not None]
         if len(complete) < len(columns):
             return list(self.rows.__getitems__(places))
+        if self.shards:
+            self._release(table.nbytes)
         names = table.column_names
         return [dict(zip(names, row, strict=True)) for row in zip(*complete, strict=True)]
+
+    def _release(self, read: int) -> None:
+        self.read_bytes += read
+        if self.read_bytes >= RELEASED_BYTES:
+            self.read_bytes = 0
+            for shard in self.shards:
+                shard.release()
 
 
 def has_tokens(rows: Any) -> bool:

@@ -8,7 +8,7 @@ from datasets import Dataset
 from pydantic import PositiveInt
 from transformers import PreTrainedTokenizerBase
 
-from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.base.errors import ConfigurationError, NoTextError
 from lightning_transformers.base.types import Row
 from lightning_transformers.core.data import TransformerDataModule
 from lightning_transformers.data.collators import PaddingCollator, padding_token_id
@@ -27,7 +27,7 @@ def with_limit(tokenizer: PreTrainedTokenizerBase, length: int) -> PreTrainedTok
     return copied
 
 
-def no_text(split: str, hyperparameter: str, column: str) -> ConfigurationError:
+def no_text(split: str, hyperparameter: str, column: str) -> NoTextError:
     """Return the error, to be raised, for a column of a split in which every value is missing.
 
     Args:
@@ -35,7 +35,7 @@ def no_text(split: str, hyperparameter: str, column: str) -> ConfigurationError:
         hyperparameter: name of the hyperparameter that names the column.
         column: the column without text.
     """
-    return ConfigurationError(
+    return NoTextError(
         f"the {split} set has no text in column '{column}': set dataset.{hyperparameter}=<column>"
     )
 

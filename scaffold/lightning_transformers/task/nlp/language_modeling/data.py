@@ -11,7 +11,7 @@ from pytorch_lightning import Callback
 from transformers import PreTrainedTokenizerBase
 
 from lightning_transformers.base.errors import ConfigurationError, joined
-from lightning_transformers.base.types import Columns, Row
+from lightning_transformers.base.types import Columns, Row, Settings
 from lightning_transformers.data.collators import CausalCollator
 from lightning_transformers.data.complete import Check
 from lightning_transformers.data.exported_tokenizer import edited_tokenizer, start_only
@@ -75,6 +75,7 @@ class LanguageModelingDataModule(TextDataModule):
     chat_template: str | None = None
     """A Jinja template or the path of one; None: the tokenizer's template."""
 
+    can_prepare: ClassVar[bool] = True
     sample_files: ClassVar[dict[str, str]] = shipped_files("language_modeling", "txt")
     required_callbacks: ClassVar[tuple[type[Callback], ...]] = (PackingCheck,)
     chat_sample_files: ClassVar[dict[str, str]] = shipped_files("chat")
@@ -101,6 +102,10 @@ class LanguageModelingDataModule(TextDataModule):
                 "dataset.append_eos=false: each row is a document, but the model does not learn "
                 "where it ends; if the rows are lines of one text, set dataset.packing=blocks"
             )
+
+    def prepared_settings(self) -> Settings:
+        """Return also the value of `block_size` that a model determines."""
+        return {**super().prepared_settings(), "block_size": self.longest_block()}
 
     def required_columns(self, split: str, rows: AnyDataset) -> Mapping[str, Check]:
         """Return the column of the texts, unless those of conversations are read."""

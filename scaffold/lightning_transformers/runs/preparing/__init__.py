@@ -1,0 +1,1 @@
+"""The command that tokenizes and packs texts once, into a folder that trainings read."""
