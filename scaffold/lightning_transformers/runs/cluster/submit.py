@@ -63,7 +63,7 @@ class Run:
 
 
 def run_of(config: DictConfig, command: str) -> Run:
-    """Check the config of a run, and return what to submit.
+    """Check the config of a run, and return the run to submit.
 
     Args:
         config: the composed config.

@@ -69,7 +69,7 @@ def test_a_job_has_the_resources_and_the_overrides_of_its_command(project: Path,
     assert "trainer.num_nodes=1" not in overrides
     job = read_job(folder)
     assert (job["id"], job["cluster"]["memory"]) == ("7", 32)
-    # Nobody knows a job that the queue does not have.
+    # The queue does not have this job.
     assert "\tunknown\t" in run("ltscaffold", "runs").stdout
 
 
@@ -126,7 +126,7 @@ def test_a_machine_without_slurm_is_one_line(project: Path, run: Run) -> None:
         "error: there is no SLURM here: sbatch and srun are not on the PATH"
     )
     assert done.returncode == 2
-    assert not (project / "outputs").exists()
+    assert not [*project.glob("outputs/nlp/mine/*")]
 
 
 @pytest.mark.parametrize(
