@@ -60,7 +60,7 @@ def rows_of(one: EpochSampler, order: Order) -> Iterator[Numbers]:
 
 
 def check_all(samplers: list[EpochSampler]) -> None:
-    """Check that the ranks read each row once in an epoch, but for a remainder of some rows."""
+    """Check that the ranks read each row once in an epoch, except a remainder of some rows."""
     seen, count = np.zeros(ROWS // 8 + 1, np.uint8), 0
     for one in samplers:
         for rows in rows_of(one, one.order(0)):
