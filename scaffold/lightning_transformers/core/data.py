@@ -209,7 +209,7 @@ class TransformerDataModule(RawInputs):
         return DatasetDict({split: self._complete(split, rows) for split, rows in loaded.items()})
 
     def prepared_settings(self) -> Settings:
-        """Return what determines prepared examples, see `data.prepared.record`.
+        """Return the values that determine prepared examples, see `data.prepared.record`.
 
         Raises:
             ConfigurationError: if examples of this class cannot be prepared.

@@ -17,7 +17,7 @@ RECORD = "prepared.json"
 VERSION = 1
 """Version of the tokenization and packing: increase it when the same texts give other examples."""
 TOKENIZER, TEMPLATE, FORMULA = "tokenizer", "chat template", "version"
-"""Names of the recorded settings that are no hyperparameters."""
+"""Names of the recorded settings that are not hyperparameters."""
 UNRELATED = IGNORED_OPTIONS | {
     *("fold", "group_column", "predict_file", "predict_subset_name", "prepared_dir"),
     *("preprocessing_num_workers", "seed", "streaming", "train_val_split"),
@@ -29,7 +29,7 @@ AGAIN = "prepare the texts again into another folder"
 
 
 def recorded_settings(hyperparameters: Settings, tokenizer: str, template: object) -> Settings:
-    """Return what determines the examples of texts, in JSON's types.
+    """Return the values that determine the examples of texts, in JSON's types.
 
     Args:
         hyperparameters: those of the data module, as they were given.

@@ -29,7 +29,7 @@ def prepare_from_config(config: DictConfig) -> Path:
     name = config.dataset.get("prepared_dir")
     if name is None:
         raise ConfigurationError("no folder to write to: give dataset.prepared_dir=<folder>")
-    OmegaConf.update(config, "dataset.prepared_dir", None)  # the texts are to be read
+    OmegaConf.update(config, "dataset.prepared_dir", None)  # the texts must be read
     check_config(config)
     check_inputs(config)
     import_uncollected("lightning_transformers.core")
