@@ -343,7 +343,9 @@ def touched(
 
 def is_repeated(run: Run, before: Repetition) -> bool:
     """Return whether a repetition has the recorded values of a run: then two runs agree."""
-    return bool(run.cells) and not any(True for _ in differing_cells(run, before.trace))
+    traced = {(step, metric) for step, metric, _ in before.trace.entries}
+    compared = [cell for cell in run.cells if cell[0] > 0 and cell[:2] in traced]
+    return bool(compared) and next(differing_cells(run, before.trace), None) is None
 
 
 def differing_cells(run: Run, trace: Trace) -> Iterator[str]:

@@ -75,11 +75,11 @@ class Repeater:
             contents: the files that differ from the project.
             expected: a trace to compare with; the repetition stops at the first difference.
             until: the number of entries of `expected` after which it stops.
-            again: repeat although the cache has the result.
+            again: whether this is a second repetition, for a comparison with the first.
         """
-        key = self._key(run, contents, expected, until)
+        key = self._key(run, contents, expected, until, again)
         kept = cache_root() / "proofs" / f"{key}.json"
-        if kept.is_file() and not again:
+        if kept.is_file():
             content = json.loads(kept.read_text(encoding="utf-8"))
             trace = Trace.read(kept.with_suffix(".trace"))
             return Repetition(trace, "", content)
@@ -141,20 +141,32 @@ class Repeater:
             check=False,
         )
 
-    def _key(self, run: Run, contents: Contents, expected: Trace | None, until: int | None) -> str:
+    def _key(
+        self, run: Run, contents: Contents, expected: Trace | None, until: int | None, again: bool
+    ) -> str:
         """Return the name of a repetition in the cache: a digest of all that it depends on."""
         parts = [
             digest_of_workspace(self.project, contents),
-            run.overrides,
+            [(word, state_of(self.project / run.directory, word)) for word in run.overrides],
             str(run.directory),
             run.program,
             run.steps,
             run.threads,
             asdict(expected) if expected else None,
             until,
+            again,
             installed(self.path),
         ]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
+
+
+def state_of(directory: Path, override: str) -> tuple[int, int] | None:
+    """Return size and time of the file or folder that an override names, None if it names none."""
+    try:
+        status = (directory / override.partition("=")[2]).stat()
+    except (OSError, ValueError):
+        return None
+    return status.st_size, status.st_mtime_ns
 
 
 def installed(path: Sequence[str]) -> dict[str, str]:

@@ -155,10 +155,8 @@ def smoke_run(component: Component, steps: int | None) -> Run:
     if component.type == CALLBACK.name:
         chosen = ["task=nlp/text_classification", f"callbacks={component.name}"]
     elif component.type == DATASET.name:
-        chosen = [
-            f"{kind}={component.group}/{name}"
-            for kind, name in (("task", component.base), ("dataset", component.name))
-        ]
+        task = f"{component.group}/{component.base}"
+        chosen = [f"task={task}", f"dataset={task}/{component.name}"]
     else:
         chosen = [f"task={component.group}/{component.name}"]
     return Run([*chosen, "experiment=smoke"], steps=steps or SMOKE_STEPS)

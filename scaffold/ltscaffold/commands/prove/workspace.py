@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from ltscaffold.project.python_code import sources
+from ltscaffold.project.python_code import NOT_SOURCES, RUN, sources
 
 NOT_LINKED = {".git", "__pycache__", ".pytest_cache"}
 """Folders that a run does not read, but other programs would write to."""
@@ -42,18 +42,22 @@ def make_workspace(project: Path, folder: Path, contents: Contents) -> None:
 
 
 def digest_of_workspace(project: Path, contents: Contents) -> str:
-    """Return the SHA-256 of what `make_workspace` writes: the sources, and the linked files.
+    """Return the SHA-256 of what `make_workspace` writes: the sources, and the linked data.
 
-    Linked files count by size and time, and only where sources are, since data may be large.
+    Data count by size and time, since they may be large; runs do not count.
     """
-    own = sources(project)
     found: dict[str, object] = {}
-    for place in sorted({str(Path(path).parent) for path in own}):
-        for entry in os.scandir(project / place):
-            if entry.is_file() and not entry.name.startswith("."):
-                status = entry.stat()
-                found[(Path(place) / entry.name).as_posix()] = status.st_size, status.st_mtime_ns
-    written = {path: (project / path).read_bytes() for path in own} | {**contents}
+    for place, folders, names in os.walk(project):
+        if Path(place) != project and ("pyvenv.cfg" in names or {*names} >= RUN):
+            folders.clear()
+            continue
+        folders[:] = [name for name in folders if not (name.startswith(".") or name in NOT_SOURCES)]
+        for file in (Path(place, name) for name in names if not name.startswith(".")):
+            if file.is_file():
+                status = file.stat()
+                path = file.relative_to(project).as_posix()
+                found[path] = status.st_size, status.st_mtime_ns
+    written = {path: (project / path).read_bytes() for path in sources(project)} | {**contents}
     for path, content in written.items():
         found[path] = None if content is None else hashlib.sha256(content).hexdigest()
     lines = [f"{path} {state}\n" for path, state in sorted(found.items()) if state is not None]

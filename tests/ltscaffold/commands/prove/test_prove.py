@@ -8,13 +8,14 @@ import pytest
 
 from ltscaffold.commands.prove import repeat
 from ltscaffold.commands.prove.prove import ComponentProof, Proof, Prover
+from ltscaffold.commands.prove.runs import smoke_run
 from ltscaffold.commands.update.update import plan_update
 from ltscaffold.record.answers import read_project
 from ltscaffold.templating.source import BUNDLE_VARIABLE
 from ltscaffold.writing.state import state_folder
 from tests.conftest import Run
 from tests.helpers import warm
-from tests.helpers.projects import new_task
+from tests.helpers.projects import new_callback, new_dataset, new_task
 from tests.helpers.releases import MODEL, next_release
 from tests.helpers.tree import tree
 
@@ -101,14 +102,14 @@ DIFFERENT = {
         ("# Set on the command line.", "training:\n  seed: 7\n\n# Set on the command line."),
         "training.seed in conf/config.yaml",
     ),
-    "schedule": (
+    "config default": (
         CONFIG,
-        ("linear_schedule_with_warmup", "constant_schedule_with_warmup"),
+        ("optimizer: adamw", "optimizer: sgd"),
         "defaults in conf/config.yaml",
     ),
     "formula": (
         SMOOTHING,
-        ("self.label_smoothing)\n", "self.label_smoothing / 2)\n"),
+        ("self.label_smoothing))", "self.label_smoothing / 2))"),
         "MineTransformer.compute_loss in tasks/mine/model.py",
     ),
     "order of operations": (
@@ -155,6 +156,18 @@ def test_a_change_of_text_is_identical(
 ) -> None:
     path, change = IDENTICAL[name]
     assert only(prove(mine, monkeypatch, path, change)[0]).verdict == "identical"
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("warm_runs")
+def test_a_dataset_and_a_callback_have_a_smoke_run(project: Path) -> None:
+    new_dataset(project, "rows", "text_classification")
+    new_callback(project, "watch")
+    repeater = repeat.Repeater(project)
+    for name in ("rows", "watch"):
+        found = repeater.repeat(smoke_run(read_project(project).component(name), 1), {})
+        assert found.error == ""
+        assert found.trace.entries
 
 
 @pytest.mark.slow

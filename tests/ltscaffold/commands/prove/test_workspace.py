@@ -34,4 +34,10 @@ def test_the_digest_follows_sources_and_data(project: Path) -> None:
     assert digest_of_workspace(project, {"train.py": content}) == seen[-1]
     seen.append(digest_of_workspace(project, {"train.py": b""}))
     seen.append(digest_of_workspace(project, {"train.py": None}))
-    assert len(set(seen)) == 4
+    (project / "data").mkdir()
+    (project / "data/train.csv").write_text("text\n")
+    seen.append(digest_of_workspace(project, {}))
+    (project / "outputs").mkdir()
+    (project / "outputs/log").touch()
+    assert digest_of_workspace(project, {}) == seen[-1]
+    assert len(set(seen)) == 5
