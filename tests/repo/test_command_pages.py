@@ -26,6 +26,7 @@ ROWS = {
     "rename NAME NEW": "rename mine yours",
     "remove NAME": "remove rows",
     "update [NAME]...": "update yours",
+    "prove [NAME]... --with REQUIREMENT": "",  # takes minutes: commands/prove/test_prove.py
     "template eject FRAGMENT": "template eject hooks/training_step",
     "template extract-patch NAME": "template extract-patch yours --output edit.patch",
     "template test [PATH]": "",  # takes minutes: tests/ltscaffold/commands/templates/test_test.py

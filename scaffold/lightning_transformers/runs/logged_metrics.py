@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lightning_transformers.base.run_folder import METRICS, archived, logged_cells
+from lightning_transformers.base.traces.format import MEASURED
 
-MEASURED = ("throughput/", "DeviceStatsMonitor.")
-"""Prefixes of metrics of time and memory, which differ from run to run."""
 END = math.inf
 """The step of the final value of a metric."""
 

@@ -36,6 +36,7 @@ from lightning_transformers.base.run_folder import (
 )
 from lightning_transformers.base.run_lock import run_lock
 from lightning_transformers.base.run_log import log_detail, log_for_file, report
+from lightning_transformers.base.traces.format import TRACE
 from lightning_transformers.config.checks import check_config, check_inputs
 from lightning_transformers.config.launcher import is_rank_zero
 from lightning_transformers.config.provenance import changed_settings
@@ -256,7 +257,7 @@ def _train_and_record(
     predictions = PredictionRecorder(folder, limit=ROWS_IN_TRAINING)
     curve = Curve.of(state, loggers_of(folder)) if resumed else None
     loggers = curve.continue_loggers(config.logger) if curve else config.logger
-    own = (*loss_guards(config, data), recorder, kept, predictions, *pruning())
+    own = (*loss_guards(config, data), recorder, kept, predictions, *pruning(), *tracing())
     trainer = build_trainer(config, *own, loggers=loggers, model=model)
     is_dry_run = fields(trainer).fast_dev_run
     try:
@@ -316,6 +317,15 @@ def pruning() -> list[Callback]:
     from lightning_transformers.sweeps.pruning import Pruning  # imports Optuna
 
     return [Pruning()]
+
+
+def tracing() -> list[Callback]:
+    """Return the callback that records a trace, for a run that another process compares."""
+    if TRACE not in os.environ:
+        return []
+    from lightning_transformers.runs.results.trace import TraceRecorder  # imports torch
+
+    return [TraceRecorder()]
 
 
 def fail_early(config: DictConfig, error: Exception) -> None:

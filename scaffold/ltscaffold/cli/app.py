@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ltscaffold.cli import completion, template
+from ltscaffold.cli import completion, prove, template
 from ltscaffold.cli.options import (
     Adopt,
     ComponentName,
@@ -21,6 +21,9 @@ from ltscaffold.cli.options import (
     Listing,
     Package,
     Project,
+    ProofPage,
+    ProvenRun,
+    ProvenSteps,
     Recipes,
     Shell,
     Strategy,
@@ -270,6 +273,15 @@ def update(
     check_only: Annotated[
         bool, typer.Option("--check", help="Exit with 1 if an update is available; write nothing.")
     ] = False,
+    is_proven: Annotated[
+        bool, typer.Option("--prove", help="Apply only if runs are bit-identical before and after.")
+    ] = False,
+    run: ProvenRun = None,
+    steps: ProvenSteps = None,
+    accept: Annotated[
+        bool, typer.Option("--accept", help="With --prove: apply also if they differ.")
+    ] = False,
+    html: ProofPage = None,
     project: Project = Path(),
     dry_run: DryRun = False,
     diff: Diff = False,
@@ -279,8 +291,16 @@ def update(
     from ltscaffold.commands.update.update import plan_update
 
     make_plan = partial(plan_update, project, names or (), to, strategy)
+    if is_proven:
+        write = not (dry_run or diff or check_only)
+        chosen, decision = (run, steps), (accept, write)
+        prove.prove_update(project, make_plan, names or (), chosen, decision, html, as_json)
+        return
     plan = execute(project, make_plan, dry_run or check_only, diff, as_json)
     exit_if(check_only and plan.changes)
+
+
+app.command()(prove.prove)
 
 
 @plan_command(app)

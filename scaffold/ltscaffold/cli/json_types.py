@@ -8,6 +8,8 @@ from typing import Any, Literal, NotRequired
 
 from typing_extensions import TypedDict  # pydantic takes no other before Python 3.12
 
+from lightning_transformers.base.traces.format import Mismatch as Mismatch  # of ComponentProof
+from ltscaffold.commands.prove.prove import ComponentProof
 from ltscaffold.project.diagnostics import Finding
 from ltscaffold.project.status import FileState
 from ltscaffold.project.stubs import Stub
@@ -72,6 +74,38 @@ class PlanOutput(TypedDict):
     reviews: list[SourceLocation]
     notes: list[str]
     next: list[str]
+
+
+class ProofContent(TypedDict):
+    """A proof: what repeated runs say of a change.
+
+    Attributes:
+        change: the command of the plan, or the packages.
+        machine: system and processor.
+        versions: the packages of the runs, by name.
+        before: the digest of the project as it is.
+        after: the digest of the project with the change.
+        components: a proof for each component.
+    """
+
+    change: str
+    machine: str
+    versions: dict[str, str]
+    before: str
+    after: str
+    components: list[ComponentProof]
+
+
+class ProofOutput(TypedDict):
+    """The proof of a change, with `--prove` or by `prove`.
+
+    Attributes:
+        proof: the proof.
+        applied: whether the change was written.
+    """
+
+    proof: ProofContent
+    applied: bool
 
 
 class Item(TypedDict):
@@ -336,10 +370,12 @@ class RunsOutput(TypedDict):
 
 OUTPUTS: dict[str, Any] = {
     **dict.fromkeys(("new-project", "new-task", "new-dataset", "new-callback"), PlanOutput),
-    **dict.fromkeys(("add", "add-shell", "remove", "rename", "update", "undo"), PlanOutput),
+    **dict.fromkeys(("add", "add-shell", "remove", "rename", "undo"), PlanOutput),
+    "update": PlanOutput | ProofOutput,
     "template eject": PlanOutput,
     "status": StatusOutput,
     **dict.fromkeys(("check", "template test"), FindingsOutput),
+    "prove": ProofOutput,
     "explain": ExplainOutput,
     "runs": RunsOutput,
     "list": BasesOutput | HooksOutput | RecipesOutput | ShellOutput | ComponentsOutput,

@@ -38,6 +38,7 @@ WRITING = (
 NOT_OFFERED = {
     *("project", "as_json", "dry_run", "diff", "check_only"),  # the tool decides them
     *("smoke", "delete", "prune", "yes"),  # beyond what a tool that only reads may do
+    *("is_proven", "run", "steps", "accept", "html"),  # runs of minutes, and a file anywhere
 }
 
 

@@ -52,6 +52,17 @@ Shell = Annotated[
 Adopt = Annotated[
     bool, typer.Option("--adopt", help="Keep files that exist as edited ones; updates merge.")
 ]
+ProvenRun = Annotated[
+    Path | None,
+    typer.Option("--run", help="Run folder to repeat.", show_default="the newest of each"),
+]
+ProvenSteps = Annotated[
+    int | None,
+    typer.Option(min=1, help="Repeat the first steps only.", show_default="all; 20 without a run"),
+]
+ProofPage = Annotated[
+    Path | None, typer.Option("--html", metavar="FILE", help="Write the proof as a page.")
+]
 Listing = Literal["bases", "hooks", "recipes", "shell", "components"]
 Strategy = Literal["semantic", "line"]
 TypeName = Literal["task", "dataset", "callback"]

@@ -1,0 +1,1 @@
+"""Traces: the values of a run at each step, and their comparison."""

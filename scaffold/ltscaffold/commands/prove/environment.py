@@ -1,0 +1,50 @@
+"""A temporary environment with other versions of some packages, and today's of all others."""
+
+import site
+import subprocess
+import sys
+import sysconfig
+import venv
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from ltscaffold.commands.prove.repeat import Repeater
+from ltscaffold.errors import ScaffoldError
+from ltscaffold.project.interpreter import last_line
+
+
+@contextmanager
+def other_packages(project: Path, requirements: Sequence[str]) -> Iterator[Repeater]:
+    """Yield a repeater whose runs use other packages.
+
+    The environment sees the packages of this one, so that pip installs only the packages named and
+    what they need in another version.
+
+    Args:
+        project: the folder of the project.
+        requirements: such as `transformers==5.24.*`.
+
+    Raises:
+        ScaffoldError: if pip cannot install them.
+    """
+    with TemporaryDirectory(prefix="ltscaffold-prove-") as folder:
+        venv.create(folder, with_pip=True)
+        python = Path(folder) / "bin" / "python"
+        scheme = sysconfig.get_path("purelib", "venv", {"base": folder, "platbase": folder})
+        places = dict.fromkeys([sysconfig.get_path("purelib"), *site.getsitepackages()])
+        lines = [f"import site; site.addsitedir({place!r})\n" for place in places]
+        (Path(scheme) / "today.pth").write_text("".join(lines), encoding="utf-8")
+        done = subprocess.run(
+            [python, "-m", "pip", "install", "--quiet", *requirements],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+        )
+        if done.returncode:
+            reason = last_line(done.stderr).removeprefix("ERROR: ")
+            raise ScaffoldError(f"pip cannot install {' '.join(requirements)}: {reason}")
+        yield Repeater(project, str(python), [scheme, *sys.path])

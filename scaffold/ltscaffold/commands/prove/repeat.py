@@ -1,0 +1,177 @@
+"""The repetition of a run in a workspace; its result is kept in the user's cache."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import distributions
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import yaml
+
+from lightning_transformers.base.run_folder import MANIFEST
+from lightning_transformers.base.traces.format import TRACE, Trace, TraceRequest
+from ltscaffold.commands.prove.runs import Run
+from ltscaffold.commands.prove.workspace import Contents, digest_of_workspace, make_workspace
+from ltscaffold.project.interpreter import last_line
+from ltscaffold.templating.cache import cache_root
+
+PYTEST = ("-m", "pytest", "--quiet", "--tb=no", "-rfE", "-p", "no:cacheprovider")
+QUIET = {
+    "PYTHONDONTWRITEBYTECODE": "1",  # a linked folder belongs to the project
+    "PYTHONUTF8": "1",
+    "WANDB_MODE": "disabled",
+}
+
+
+@dataclass
+class Repetition:
+    """The result of the repetition of a run.
+
+    Attributes:
+        trace: its values.
+        error: the last line of its output if it failed, else empty.
+        manifest: the manifest that it wrote.
+    """
+
+    trace: Trace = field(default_factory=Trace)
+    error: str = ""
+    manifest: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Repeater:
+    """Repeats runs of a project, one after the other.
+
+    Attributes:
+        project: the folder of the project.
+        python: the interpreter whose packages a run uses.
+        path: the folders in which that finds its packages.
+        started: the number of runs that were not in the cache.
+    """
+
+    project: Path
+    python: str = sys.executable
+    path: Sequence[str] = field(default_factory=lambda: sys.path)
+    started: int = 0
+
+    def repeat(
+        self,
+        run: Run,
+        contents: Contents,
+        expected: Trace | None = None,
+        until: int | None = None,
+        again: bool = False,
+    ) -> Repetition:
+        """Repeat a run with other contents of some files.
+
+        Args:
+            run: the run.
+            contents: the files that differ from the project.
+            expected: a trace to compare with; the repetition stops at the first difference.
+            until: the number of entries of `expected` after which it stops.
+            again: whether this is a second repetition, for a comparison with the first.
+        """
+        key = self._key(run, contents, expected, until, again)
+        kept = cache_root() / "proofs" / f"{key}.json"
+        if kept.is_file():
+            content = json.loads(kept.read_text(encoding="utf-8"))
+            trace = Trace.read(kept.with_suffix(".trace"))
+            return Repetition(trace, "", content)
+        with TemporaryDirectory(prefix="ltscaffold-prove-") as folder:
+            found = self._run(Path(folder), run, contents, expected, until)
+        self.started += 1
+        if not found.error:
+            kept.parent.mkdir(exist_ok=True)
+            found.trace.write(kept.with_suffix(".trace"))
+            kept.write_text(json.dumps(found.manifest, default=str), encoding="utf-8")
+        return found
+
+    def _run(
+        self, folder: Path, run: Run, contents: Contents, expected: Trace | None, until: int | None
+    ) -> Repetition:
+        workspace, into, trace = folder / "project", folder / "run", folder / "trace.json"
+        make_workspace(self.project, workspace, contents)
+        entries = None if expected is None else expected.entries
+        TraceRequest(str(trace), run.steps, entries, until).write(folder / "request.json")
+        environment = {TRACE: str(folder / "request.json")}
+        if run.threads:
+            environment["OMP_NUM_THREADS"] = str(run.threads)
+        words = [*run.program, *run.overrides, "logger=csv", f"hydra.run.dir={into}"]
+        done = self._python(workspace / run.directory, words, environment)
+        manifest = into / MANIFEST
+        recorded = yaml.safe_load(manifest.read_text("utf-8")) if manifest.is_file() else {}
+        if done.returncode or not trace.is_file():
+            reason = last_line(done.stderr or done.stdout).removeprefix("error: ")
+            return Repetition(error=reason, manifest=recorded)
+        return Repetition(Trace.read(trace), "", recorded)
+
+    def failed_tests(self, contents: Contents, test: str) -> str:
+        """Return the first failure of a test file of the project, empty if it passes.
+
+        Args:
+            contents: the files that differ from the project.
+            test: the path of the test file.
+        """
+        with TemporaryDirectory(prefix="ltscaffold-prove-") as folder:
+            workspace = Path(folder) / "project"
+            make_workspace(self.project, workspace, contents)
+            done = self._python(workspace, [*PYTEST, test], {})
+        lines = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
+        if done.returncode == 0:
+            return ""
+        return lines[0] if lines else last_line(done.stderr or done.stdout)
+
+    def _python(
+        self, folder: Path, words: list[str], environment: Mapping[str, str]
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [self.python, *words],
+            cwd=folder,
+            env={**os.environ, **QUIET, **environment},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+        )
+
+    def _key(
+        self, run: Run, contents: Contents, expected: Trace | None, until: int | None, again: bool
+    ) -> str:
+        """Return the name of a repetition in the cache: a digest of all that it depends on."""
+        parts = [
+            digest_of_workspace(self.project, contents),
+            [(word, state_of(self.project / run.directory, word)) for word in run.overrides],
+            str(run.directory),
+            run.program,
+            run.steps,
+            run.threads,
+            asdict(expected) if expected else None,
+            until,
+            again,
+            installed(self.path),
+        ]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
+
+
+def state_of(directory: Path, override: str) -> tuple[int, int] | None:
+    """Return size and time of the file or folder that an override names, None if it names none."""
+    try:
+        status = (directory / override.partition("=")[2]).stat()
+    except (OSError, ValueError):
+        return None
+    return status.st_size, status.st_mtime_ns
+
+
+def installed(path: Sequence[str]) -> dict[str, str]:
+    """Return the version of each package in the folders that an interpreter searches."""
+    found: dict[str, str] = {}
+    for each in distributions(path=[*path]):
+        found.setdefault(each.metadata["Name"], each.version)
+    return dict(sorted(found.items()))

@@ -1,0 +1,162 @@
+"""The recorded runs of a component, and how to repeat one."""
+
+import os
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lightning_transformers.base import run_folder
+from lightning_transformers.base.errors import ConfigurationError
+from ltscaffold.errors import ScaffoldError
+from ltscaffold.record.answers import Component
+from ltscaffold.record.component_types import CALLBACK, DATASET
+
+SMOKE_STEPS = 20
+"""Steps of the run of a component that has recorded none."""
+LONG_S = 3600.0
+"""Seconds from which on both repetitions of a run need `--steps`."""
+OVERRIDES = ".hydra/overrides.yaml"
+REPLACED = ("hydra.", "resume=", "logger=", "+logger", "logger.", "~logger")
+"""Starts of the overrides that say where a run writes to."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run to repeat.
+
+    Attributes:
+        overrides: those of its command.
+        folder: its folder; None for a smoke run.
+        directory: where its command was typed, relative to the project.
+        program: the start of its command, after `python`.
+        steps: the optimizer steps to repeat; None: all.
+    """
+
+    overrides: Sequence[str]
+    folder: Path | None = None
+    directory: Path = Path()
+    program: Sequence[str] = ("train.py",)
+    steps: int | None = None
+
+    @cached_property
+    def manifest(self) -> dict[str, Any]:
+        """The manifest, empty for a smoke run."""
+        if self.folder is None:
+            return {}
+        return {**run_folder.read_manifest(self.folder / run_folder.MANIFEST)}
+
+    @cached_property
+    def cells(self) -> list[tuple[int, str, str]]:
+        """Step, name and text of each value in its metrics."""
+        table = run_folder.METRICS
+        return [*run_folder.logged_cells(self.folder / table)] if self.folder else []
+
+    @property
+    def threads(self) -> int | None:
+        """The number of threads of the run, on which the last bits of sums depend."""
+        return (self.manifest.get("training") or {}).get("threads")
+
+    @property
+    def seconds(self) -> float | None:
+        """The time that a repetition takes, from the times of the files of the run."""
+        if self.folder is None or not self.cells:
+            return None
+        first, last = (
+            (self.folder / name).stat().st_mtime for name in (run_folder.CONFIG, run_folder.METRICS)
+        )
+        total = max(step for step, _, _ in self.cells) + 1
+        return max(last - first, 0.0) * min((self.steps or total) / total, 1.0)
+
+    def obstacles(self) -> Iterator[str]:
+        """Yield why the run cannot be repeated, with the fix."""
+        training = self.manifest.get("training") or {}
+        processes = training.get("processes", 1) * training.get("nodes", 1)
+        if processes != 1:
+            yield f"it used {processes} processes; choose a run of one process with --run"
+        if any(word.lstrip("+").startswith("repeat.") for word in self.overrides):
+            yield "it is part of a repeat over seeds or folds; choose a single run with --run"
+        if self.steps is None and self.seconds and 2 * self.seconds > LONG_S:
+            hours = 2 * self.seconds / 3600
+            last = max(step for step, _, _ in self.cells) + 1
+            yield (
+                f"repeating its {last} steps before and after takes about {hours:.1f} hours; add "
+                f"--steps N for the first N, or --steps {last} for all"
+            )
+
+    def remarks(self) -> Iterator[str]:
+        """Yield what a reader of the result must know about the run."""
+        if self.folder and run_folder.archived(self.folder / run_folder.MANIFEST):
+            yield "the run was resumed; it is repeated in one go from its first step"
+        if self.folder and not self.cells:
+            yield "the run has recorded no metrics.csv; its former state is repeated as the base"
+
+
+def recorded_run(project: Path, folder: Path, steps: int | None) -> Run:
+    """Return the run of a folder.
+
+    Args:
+        project: the folder of the project.
+        folder: the run folder.
+        steps: the optimizer steps to repeat; None: all.
+
+    Raises:
+        ScaffoldError: if the folder is not that of a finished run.
+    """
+    try:
+        manifest = run_folder.finished_run(folder)
+    except ConfigurationError as error:
+        raise ScaffoldError(str(error)) from None
+    recorded = folder / OVERRIDES
+    listed = yaml.safe_load(recorded.read_text("utf-8")) if recorded.is_file() else None
+    words = list(manifest["command"][1:] if listed is None else listed)
+    overrides = [word for word in words if not word.startswith((*REPLACED, "-"))]
+    typed = Path(manifest["directory"])
+    root = project.resolve()
+    directory = typed.relative_to(root) if typed.is_relative_to(root) else Path()
+    script = Path(manifest["command"][0])
+    is_script = script.suffix == ".py" and "lightning_transformers" not in script.parts
+    name = os.path.relpath(script, root) if script.is_absolute() else str(script)
+    program = [name] if is_script else ["-m", "lightning_transformers", "train"]
+    return Run(overrides, folder.resolve(), directory, program, steps)
+
+
+def newest_run(
+    project: Path, files: Collection[str], steps: int | None, below: str = "outputs"
+) -> Run | None:
+    """Return the newest finished run that has imported one of some files, or None.
+
+    Args:
+        project: the folder of the project.
+        files: the Python files of a component.
+        steps: the optimizer steps to repeat; None: all.
+        below: the folder of runs.
+    """
+    found: list[tuple[float, Path]] = []
+    for place, folders, _ in os.walk(project / below):
+        if run_folder.is_run(Path(place)):
+            folders.clear()
+            found.append(((Path(place) / run_folder.MANIFEST).stat().st_mtime, Path(place)))
+    for _, folder in sorted(found, reverse=True):
+        try:
+            manifest = run_folder.finished_run(folder)
+        except ConfigurationError:
+            continue
+        if {*manifest["code"]} & {*files}:
+            return recorded_run(project, folder, steps)
+    return None
+
+
+def smoke_run(component: Component, steps: int | None) -> Run:
+    """Return a run of the tiny model on the embedded sample, for a component without a run."""
+    if component.type == CALLBACK.name:
+        chosen = ["task=nlp/text_classification", f"callbacks={component.name}"]
+    elif component.type == DATASET.name:
+        task = f"{component.group}/{component.base}"
+        chosen = [f"task={task}", f"dataset={task}/{component.name}"]
+    else:
+        chosen = [f"task={component.group}/{component.name}"]
+    return Run([*chosen, "experiment=smoke"], steps=steps or SMOKE_STEPS)
