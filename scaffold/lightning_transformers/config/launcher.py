@@ -133,14 +133,14 @@ def share_job(config: DictConfig) -> Iterator[None]:
         yield
 
 
-def _plain(config: DictConfig | None) -> tuple[Any, dict[str, Any]]:
+def _plain(config: object) -> tuple[Any, dict[str, Any]]:
     """Return a config as dicts and lists, without classes that pickle may refuse, and its times."""
     if config is None:
         return None, {}
     return OmegaConf.to_container(config), OmegaConf.get_cache(config)
 
 
-def _restored(plain: tuple[Any, dict[str, Any]]) -> DictConfig:
+def _restored(plain: tuple[Any, dict[str, Any]]) -> Any:
     """Return the config of which `_plain` returns the content."""
     content, times = plain
     config = OmegaConf.create(content)

@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING
 from lightning_transformers.base.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from torch.distributed import TCPStore
-
     from lightning_transformers.config.processes.lost_ranks import Ranks
 
 STEP = "SLURM_STEP_NUM_TASKS"
@@ -68,9 +66,9 @@ def first_node(nodes: str) -> str:
 
 
 @cache
-def _store() -> "TCPStore":
+def _store() -> object:
     """Return the store that this process hosts for all ranks."""
-    from torch.distributed import TCPStore
+    from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
     return TCPStore(
         "0.0.0.0",
