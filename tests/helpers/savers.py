@@ -56,7 +56,7 @@ def before_step(
         def call(*arguments: object, **options: object) -> object:
             nonlocal count
             count += not str(arguments[0]).endswith("/lock")  # released after the command
-            if count == number and not done:
+            if count >= number and not done:
                 done.append(True)
                 action()
             return function(*arguments, **options)

@@ -31,9 +31,9 @@ def find_stubs(path: str, ours: bytes | None, base: str, hooks: Sequence[str]) -
         base: the content as generated.
         hooks: the methods that were generated as stubs.
     """
-    if "def " not in base:
+    if not hooks or "def " not in base:
         return
-    generated = {method.name: _body(method) for _, method in methods(base)}
+    generated = {each.name: _body(each) for _, each in methods(base) if each.name in hooks}
     for _, method in methods(ours):
         if method.name in hooks and _body(method) == generated.get(method.name):
             yield Stub(path, method.lineno, method.name)

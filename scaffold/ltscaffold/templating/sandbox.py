@@ -49,10 +49,18 @@ class Sandbox(SandboxedEnvironment):
         )
         for name in LOCAL:
             del self.filters[name]
+        self._safe: dict[tuple[type, str], bool] = {}
 
     def expression(self, text: str) -> Template:
         """Return a text as a template, compiled once as the files are."""
         return self.get_template(EXPRESSION + text)
+
+    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+        """Return whether Jinja's sandbox allows an attribute; it is asked once for each type."""
+        key = (type(obj), attr)
+        if key not in self._safe:
+            self._safe[key] = super().is_safe_attribute(obj, attr, value)
+        return self._safe[key]
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         """Return a product or a power.

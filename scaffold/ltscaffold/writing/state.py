@@ -9,8 +9,12 @@ import itertools
 import json
 import os
 import time
+from collections import deque
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
+from threading import Thread
 from typing import NamedTuple
 
 from platformdirs import user_state_path
@@ -18,6 +22,9 @@ from platformdirs import user_state_path
 from ltscaffold.record.answers import ANSWERS_FILE
 from ltscaffold.writing.lock import file_lock
 from ltscaffold.writing.plan import Change, Plan, user_folder
+
+CONCURRENT_WRITES = 8
+"""Number of files that are written and synced at once."""
 
 
 class Location(NamedTuple):
@@ -191,6 +198,38 @@ def write(path: Path, new: bytes) -> None:
         stream.write(new)
         stream.flush()
         os.fsync(stream.fileno())
+
+
+def write_all(contents: Mapping[Path, bytes]) -> None:
+    """Write files and sync them to disk, several at once, which a disk does as fast as one.
+
+    Raises:
+        OSError: if a file cannot be written; no thread writes any more.
+    """
+    pending, errors = deque(contents.items()), list[BaseException]()
+
+    def work() -> None:
+        with suppress(IndexError):  # no more files
+            while not errors:
+                path, new = pending.popleft()
+                try:
+                    write(path, new)
+                except BaseException as error:
+                    errors.append(error)
+
+    threads = [Thread(target=work) for _ in range(min(len(contents), CONCURRENT_WRITES))]
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    except BaseException:  # an interrupt; the caller rolls back
+        pending.clear()
+        for thread in filter(Thread.is_alive, threads):
+            thread.join()
+        raise
+    if errors:
+        raise errors[0]
 
 
 def content_of(path: Path) -> bytes | None:

@@ -33,7 +33,7 @@ from ltscaffold.writing.state import (
     record_location,
     staging_of,
     state_folder,
-    write,
+    write_all,
     write_plan,
 )
 
@@ -177,12 +177,10 @@ def _replace_all(project: Path, plan: Plan) -> None:
         (project / folder).mkdir(exist_ok=True)
     record_location(project)
     (project / MARKER).touch()
+    write_all({staging_of(project / c.path): c.after for c in plan.changes if c.after is not None})
     for change in plan.changes:
-        if change.after is not None:
-            staging = staging_of(project / change.path)
-            write(staging, change.after)
-            if change.before is not None or change.mode != NEW_FILE:
-                staging.chmod(change.mode)
+        if change.after is not None and (change.before is not None or change.mode != NEW_FILE):
+            staging_of(project / change.path).chmod(change.mode)
     for change in plan.changes:
         target = project / change.path
         if change.before is not None:

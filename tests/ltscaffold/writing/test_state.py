@@ -15,7 +15,7 @@ import pytest
 from ltscaffold.errors import ScaffoldError
 from ltscaffold.record.answers import ANSWERS_FILE
 from ltscaffold.writing.plan import Plan
-from ltscaffold.writing.state import find_state, journal_in, state_folder
+from ltscaffold.writing.state import find_state, journal_in, state_folder, write_all
 from ltscaffold.writing.transaction import (
     MARKER,
     finish_interrupted,
@@ -268,3 +268,20 @@ def test_users_of_two_projects_do_not_wait(mine: Path, tmp_path: Path) -> None:
     other.mkdir()
     with project_lock(mine):
         new_project(other)
+
+
+def test_files_are_synced_several_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    both = threading.Barrier(2, timeout=20)
+    monkeypatch.setattr(os, "fsync", lambda descriptor: both.wait())  # breaks if one is alone
+    files = {tmp_path / str(number): str(number).encode() for number in range(16)}
+    write_all(files)
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == files
+
+
+def test_no_file_is_written_after_an_error(tmp_path: Path) -> None:
+    threads = threading.active_count()
+    files = {tmp_path / "missing" / "file": b"", **{tmp_path / str(n): b"" for n in range(1000)}}
+    with pytest.raises(FileNotFoundError, match="missing"):
+        write_all(files)
+    assert threading.active_count() == threads
+    assert len([*tmp_path.iterdir()]) < 1000

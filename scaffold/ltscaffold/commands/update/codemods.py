@@ -88,11 +88,13 @@ def run_codemods(
                 reason = str(error).partition("\n")[0]
                 reviews.append(SourceLocation(path, 1, f"not done: {codemod.summary} ({reason})"))
                 continue
-            contents[path] = content = after.encode(encoding)
-            notes += [f"{path}:{line}" for line in changed_lines(before, after)]
+            if after != before:
+                contents[path] = content = after.encode(encoding)
+                notes += [f"{path}:{line}" for line in changed_lines(before, after)]
             places = codemod.left_to_do(after)
             reviews += [SourceLocation(path, line, message) for line, message in places]
-    return replace(plan, changes=compute_changes(project, contents), reviews=reviews, notes=notes)
+    changes = plan.changes if contents == planned else compute_changes(project, contents)
+    return replace(plan, changes=changes, reviews=reviews, notes=notes)
 
 
 def changed_lines(before: str, after: str) -> Iterator[str]:

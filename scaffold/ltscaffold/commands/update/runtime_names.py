@@ -15,6 +15,7 @@ from lightning_transformers.former_paths import (
     ROOT,
     places_of,
 )
+from ltscaffold.project.python_code import parse_or_empty
 
 FORMER_LOAD = f"{ROOT}.build.load"
 """A function that has other arguments under its present path."""
@@ -71,11 +72,7 @@ def relocated(path: str) -> tuple[str, str]:
 
 def has_current_imports(code: str) -> bool:
     """Return whether Python code names the runtime only in imports that need no change."""
-    try:
-        tree = ast.parse(code)
-    except (SyntaxError, ValueError):
-        return False
-    statements = _statements(tree)
+    statements = _statements(parse_or_empty(code.encode()))
     imports = [node for node in statements if isinstance(node, ast.ImportFrom) and node.module]
     imports = [node for node in imports if (node.module or "").partition(".")[0] == ROOT]
     paths = [f"{node.module}.{alias.name}" for node in imports for alias in node.names]
