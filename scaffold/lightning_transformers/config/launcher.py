@@ -133,7 +133,7 @@ def share_job(config: DictConfig) -> Iterator[None]:
         yield
 
 
-def _plain(config: object) -> tuple[Any, dict[str, Any]]:
+def _plain(config: Any) -> tuple[Any, dict[str, Any]]:
     """Return a config as dicts and lists, without classes that pickle may refuse, and its times."""
     if config is None:
         return None, {}

@@ -480,9 +480,8 @@ class TransformerDataModule(RawInputs):
         return open_prepared(folder, record)
 
     def _infer(self, values: Mapping[str, object]) -> None:
-        for key, value in values.items():
-            setattr(self, key, value)
-            self.hparams[key] = value
+        vars(self).update(values)
+        self.hparams.update(values)
 
     def _complete(self, split: str, rows: AnyDataset) -> AnyDataset:
         checks = {} if split == "predict" else self.required_columns(split, rows)
