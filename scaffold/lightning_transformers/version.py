@@ -1,3 +1,3 @@
 """The version of the distribution; the metadata of an editable installation can be stale."""
 
-VERSION = "0.2.0"
+VERSION = "1.0.0rc1"
