@@ -18,6 +18,7 @@ from tests.helpers.nodes import PATHS, TRAIN
 
 pytestmark = pytest.mark.clusters
 
+
 def torchrun(run: Run, ranks: int, *arguments: object) -> str:
     """Return the output of a script or command on some ranks."""
     start = ("timeout", "400", "torchrun", "--standalone", "--nproc-per-node", ranks)
