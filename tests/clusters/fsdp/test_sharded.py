@@ -1,4 +1,4 @@
-"""Models of which each rank has a part: loading, checkpoints, resume and export."""
+"""Models of which each rank has a part: checkpoints, resume and export."""
 
 import os
 import re
@@ -18,9 +18,6 @@ from tests.helpers.nodes import PATHS, TRAIN
 
 pytestmark = pytest.mark.clusters
 
-LOADED = 1.3
-"""Most of the host memory of a rank while it loads, per byte of its shard."""
-
 
 def torchrun(run: Run, ranks: int, *arguments: object) -> str:
     """Return the output of a script or command on some ranks."""
@@ -28,28 +25,6 @@ def torchrun(run: Run, ranks: int, *arguments: object) -> str:
     done = run(*start, *arguments, PYTHONPATH=PATHS)
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout + done.stderr
-
-
-def test_a_rank_loads_its_shard_in_little_more_memory(run: Run, tmp_path: Path) -> None:
-    """400 MB on two ranks, read from the file; the whole model takes more."""
-    sizes = {"n_embd": 1024, "n_layer": 6, "n_head": 8, "vocab_size": 24000, "n_positions": 128}
-    model = GPT2LMHeadModel(GPT2Config(**sizes))
-    model.save_pretrained(tmp_path / "large")
-    total = sum(p.double().sum().item() for p in model.parameters())
-    del model
-    script = ROOT / "tests/helpers/shard_memory.py"
-    ratios = {}
-    for how in ("deferred", "whole"):
-        text = torchrun(run, 2, script, tmp_path / "large", how)
-        found = re.findall(r"shard (\S+) built (\S+) loaded (\S+) sum (\S+)", text)
-        assert len(found) == 2, text
-        print(how, found)
-        shards, built, loaded, sums = ([float(each[n]) for each in found] for n in range(4))
-        assert sum(shards) == pytest.approx(383, abs=2)
-        assert sum(sums) == pytest.approx(total, abs=1e-3), "the weights of the file"
-        ratios[how] = (max(built) + max(loaded)) / max(shards)
-    assert ratios["deferred"] < LOADED
-    assert ratios["whole"] > LOADED
 
 
 def test_losses_are_those_of_one_run_on_other_numbers_of_ranks(run: Run) -> None:
