@@ -1,6 +1,6 @@
 """Test the oldest and the newest release of each dependency that pyproject.toml accepts.
 
-    python -m build_tools.check_versions [--python 3.11 3.13] [oldest | newest]
+    python -m build_tools.check_versions [oldest | newest] [--python 3.11 3.13]
 
 uv resolves them from the index and installs them in build/versions, where the quickstart runs, and
 tests of what depends most on the releases. With UV_TORCH_BACKEND=cpu, uv takes the builds of torch
@@ -9,7 +9,10 @@ for the CPU.
 
 import argparse
 import subprocess
+import sys
+from collections.abc import Sequence
 from importlib.metadata import Distribution, distributions
+from itertools import product
 from pathlib import Path
 
 from build_tools.environments import create, run, run_quickstart
@@ -33,16 +36,21 @@ TESTS = (
 
 def main() -> None:
     """Test from the command line; the exit status is 1 if an environment fails."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("releases", nargs="*", choices=[*RESOLUTIONS], default=[*RESOLUTIONS])
-    parser.add_argument("--python", nargs="+", default=["3.11"], metavar="VERSION")
-    options = parser.parse_args()
-    rows = [row(releases, python) for python in options.python for releases in options.releases]
+    rows = [row(releases, python) for python, releases in chosen(sys.argv[1:])]
     print("| Python | releases |", " | ".join(SHOWN), "| result |")
     print("|---" * (len(SHOWN) + 3) + "|")
     for cells in rows:
         print("|", " | ".join(cells), "|")
     raise SystemExit(any(cells[-1] != "passed" for cells in rows))
+
+
+def chosen(arguments: Sequence[str]) -> list[tuple[str, str]]:
+    """Return the versions of Python and the releases that a command line chooses."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("releases", nargs="?", choices=[*RESOLUTIONS])
+    parser.add_argument("--python", nargs="+", default=["3.11"], metavar="VERSION")
+    options = parser.parse_args(arguments)
+    return [*product(options.python, [options.releases] if options.releases else RESOLUTIONS)]
 
 
 def row(releases: str, python: str) -> list[str]:

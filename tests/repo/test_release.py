@@ -9,6 +9,7 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 from build_tools.check_release import build, build_twice
+from build_tools.check_versions import chosen
 from build_tools.release_templates import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
@@ -30,6 +31,17 @@ def test_the_page_states_the_window(name: str, oldest: str, newest: str) -> None
     bounds = {bound.operator: Version(bound.version) for bound in TRAIN[name]}
     assert bounds[">="] == Version(oldest)
     assert Version(newest) in TRAIN[name]
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("", [("3.11", "oldest"), ("3.11", "newest")]),
+        ("newest --python 3.12 3.13", [("3.12", "newest"), ("3.13", "newest")]),
+    ],
+)
+def test_a_command_line_chooses_environments(words: str, expected: list[tuple[str, str]]) -> None:
+    assert chosen(words.split()) == expected
 
 
 @pytest.mark.slow
