@@ -291,10 +291,11 @@ def update(
     from ltscaffold.commands.update.update import plan_update
 
     make_plan = partial(plan_update, project, names or (), to, strategy)
+    of_proofs = {"--run": run, "--steps": steps, "--accept": accept, "--html": html}
+    prove.check_options(is_proven, of_proofs, {"--diff": diff, "--check": check_only})
     if is_proven:
-        write = not (dry_run or diff or check_only)
-        chosen, decision = (run, steps), (accept, write)
-        prove.prove_update(project, make_plan, names or (), chosen, decision, html, as_json)
+        chosen, decision = (run, steps), (accept, not dry_run)
+        prove.prove_update(project, make_plan, chosen, decision, html, as_json)
         return
     plan = execute(project, make_plan, dry_run or check_only, diff, as_json)
     exit_if(check_only and plan.changes)

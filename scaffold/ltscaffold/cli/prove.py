@@ -1,6 +1,6 @@
 """Proofs: their progress, their report, and the application of a proven update."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,7 +9,7 @@ import typer
 
 from ltscaffold.cli import completion
 from ltscaffold.cli.options import Json, Project, ProofPage, ProvenRun, ProvenSteps, exit_if
-from ltscaffold.errors import EditLossError
+from ltscaffold.errors import EditLossError, ScaffoldError
 
 if TYPE_CHECKING:
     from ltscaffold.commands.prove.prove import ComponentProof, Proof
@@ -21,7 +21,6 @@ COLORS = {"identical": "green", "different": "red", "unproven": "yellow"}
 def prove_update(
     project: Path,
     make_plan: Callable[[], "Plan"],
-    names: Sequence[str],
     chosen: tuple[Path | None, int | None],
     decision: tuple[bool, bool],
     page: Path | None,
@@ -32,7 +31,6 @@ def prove_update(
     Args:
         project: the folder of the project.
         make_plan: returns the plan of the update.
-        names: the components to prove; empty: all that it touches.
         chosen: the run folder to repeat, if not the newest ones, and the first steps to repeat.
         decision: whether to apply a plan that is not proven, and whether to apply any.
         page: the HTML file to write, if any.
@@ -51,16 +49,15 @@ def prove_update(
     accept, write = decision
     plan = preview(project, make_plan)
     prover = Prover(project, say, steps, folder)
-    proof = prover.prove_plan(plan, read_project(project), names)
+    proof = prover.prove_plan(plan, read_project(project))
     is_applied = write and (proof.is_identical or accept)
     if is_applied:
-        apply(project, partial(_unchanged, plan, make_plan))
+        apply(project, partial(_unchanged, project, proof, plan, make_plan))
     show_proof(project, proof, page, as_json, is_applied)
     if is_applied and not as_json:
         show_plan(plan, dry_run=False, as_json=False)
     elif not (as_json or proof.is_identical):
-        again = " ".join(["ltscaffold update", *names, "--prove --accept"])
-        typer.echo(f"nothing was written; apply it anyway with: {again}")
+        typer.echo("nothing was written; repeat the command with --accept to apply it anyway")
     exit_if(not (proof.is_identical or is_applied))
 
 
@@ -98,10 +95,38 @@ def say(line: str) -> None:
     typer.secho(line, err=True, dim=True)
 
 
-def _unchanged(plan: "Plan", make_plan: Callable[[], "Plan"]) -> "Plan":
-    """Return the plan as made again; raises EditLossError if it is no longer the proven one."""
+def check_options(
+    is_proven: bool, of_proofs: Mapping[str, object], of_plans: Mapping[str, bool]
+) -> None:
+    """Check that options do not contradict each other.
+
+    Args:
+        is_proven: whether `--prove` is given.
+        of_proofs: the options that need it, by name.
+        of_plans: those that exclude it.
+
+    Raises:
+        ScaffoldError: if one contradicts.
+    """
+    for name, value in (of_plans if is_proven else of_proofs).items():
+        if value and is_proven:
+            raise ScaffoldError(f"{name} shows no proof; remove {name} or --prove")
+        if value:
+            raise ScaffoldError(f"{name} belongs to a proof; add --prove or remove {name}")
+
+
+def _unchanged(
+    project: Path, proof: "Proof", plan: "Plan", make_plan: Callable[[], "Plan"]
+) -> "Plan":
+    """Return the plan as made again.
+
+    Raises:
+        EditLossError: if it is no longer the proven one, or another file has changed.
+    """
+    from ltscaffold.commands.prove.workspace import digest_of_workspace
+
     again = make_plan()
-    if again.changes != plan.changes:
+    if again.changes != plan.changes or digest_of_workspace(project, {}) != proof.before:
         raise EditLossError(
             "the project or its templates changed while the runs were repeated; nothing was "
             "written, run it again",
@@ -146,6 +171,8 @@ def show_proof(
 def summary(proof: "ComponentProof") -> str:
     """Return the proof of a component in one line."""
     tests = f"tests fail ({proof.tests})" if proof.tests else "tests pass"
+    if proof.tests is None:
+        tests = "not tested"
     run = proof.run or "a smoke run"
     if difference := proof.difference:
         return (

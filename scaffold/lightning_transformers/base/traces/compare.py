@@ -23,7 +23,7 @@ class Comparison:
     """
 
     def __init__(self, request: TraceRequest) -> None:
-        self.trace, self.is_compared = Trace(), request.expected is not None
+        self.trace, self.request = Trace(), request
         self.seen: Counter[tuple[int, str]] = Counter()
         expected = request.expected or ()
         self.expected = dict(zip(_numbered(expected), expected, strict=True))
@@ -34,7 +34,7 @@ class Comparison:
         if entry.metric.startswith(MEASURED):
             return False
         self.trace.entries.append(entry)
-        if not self.is_compared:
+        if self.request.expected is None:
             return False
         place = (entry.step, entry.metric)
         key = (*place, self.seen[place])
@@ -46,7 +46,7 @@ class Comparison:
             return True
         self.trace.equal += 1
         self.awaited.discard(key)
-        return not self.awaited
+        return self.request.until is not None and not self.awaited
 
 
 def first_mismatch(expected: Sequence[Entry], found: Trace) -> Mismatch | None:

@@ -24,16 +24,23 @@ def other_packages(project: Path, requirements: Sequence[str]) -> Iterator[Repea
 
     Args:
         project: the folder of the project.
-        requirements: such as `transformers==5.24.*`.
+        requirements: such as `transformers==5.22.*`.
 
     Raises:
-        ScaffoldError: if pip cannot install them.
+        ScaffoldError: if there is no virtual environment, or pip cannot install them.
     """
     with TemporaryDirectory(prefix="ltscaffold-prove-") as folder:
-        venv.create(folder, with_pip=True)
+        try:
+            venv.create(folder, with_pip=True)
+        except (OSError, subprocess.CalledProcessError) as error:
+            raise ScaffoldError(
+                f"cannot create a virtual environment ({error}); on Debian and Ubuntu install "
+                "python3-venv"
+            ) from None
         python = Path(folder) / "bin" / "python"
         scheme = sysconfig.get_path("purelib", "venv", {"base": folder, "platbase": folder})
-        places = dict.fromkeys([sysconfig.get_path("purelib"), *site.getsitepackages()])
+        own = [site.getusersitepackages()] if site.ENABLE_USER_SITE else []
+        places = dict.fromkeys([sysconfig.get_path("purelib"), *site.getsitepackages(), *own])
         lines = [f"import site; site.addsitedir({place!r})\n" for place in places]
         (Path(scheme) / "today.pth").write_text("".join(lines), encoding="utf-8")
         done = subprocess.run(

@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from ltscaffold.commands.prove.changes import Piece, parts_of
+from ltscaffold.errors import ScaffoldError
 from ltscaffold.git import git
 from ltscaffold.record.answers import Answers
 from ltscaffold.templating import source
@@ -29,7 +30,11 @@ def origins(piece: Piece, old: Answers, new: Answers) -> Iterator[str]:
     last = max(versions.index(version) for version in new.template_versions)
     for before, after in pairwise(versions[first : last + 1]):
         former, later = (source.checkout(new.source, each) for each in (before, after))
-        if not _is_changed(piece, former, later, new, after):
+        try:
+            is_changed = _is_changed(piece, former, later, new, after)
+        except ScaffoldError:  # one of both lacks what the other's answers name
+            continue
+        if not is_changed:
             continue
         changed = [*_changed_templates(former, later)]
         found = [path for path in changed if _is_cause(piece, path, former, later, new, after)]
@@ -70,7 +75,10 @@ def _is_cause(
         mixed = Path(folder) / "templates"
         shutil.copytree(former, mixed)
         shutil.copy(later / path, mixed / path)
-        return _is_changed(piece, former, mixed, answers, version)
+        try:
+            return _is_changed(piece, former, mixed, answers, version)
+        except ScaffoldError:  # a template that needs another one
+            return False
 
 
 def _commits(url: str, before: str, after: str, path: str) -> str:

@@ -1,12 +1,12 @@
 """The proof of a plan: per component, tests, and a run before and after, bit for bit."""
 
 import platform
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from lightning_transformers.base.traces.compare import first_mismatch
 from lightning_transformers.base.traces.format import Mismatch, Trace
@@ -15,7 +15,7 @@ from ltscaffold.commands.prove.changes import Split
 from ltscaffold.commands.prove.environment import other_packages
 from ltscaffold.commands.prove.origin import origins
 from ltscaffold.commands.prove.repeat import Repeater, Repetition, installed
-from ltscaffold.commands.prove.runs import Run, newest_run, recorded_run, smoke_run
+from ltscaffold.commands.prove.runs import Run, imports, newest_run, recorded_run, smoke_run
 from ltscaffold.commands.prove.workspace import Contents, digest_of_workspace
 from ltscaffold.errors import ScaffoldError
 from ltscaffold.project.components import component_files, source_files
@@ -39,7 +39,8 @@ class ComponentProof:
     Attributes:
         name: the component.
         verdict: what the proof says.
-        tests: the first failure of its generated test; empty if it passes, or has none.
+        tests: the first failure of its generated test; empty if it passes; None: it has no test, or
+            one that fails before the change, too.
         run: the folder of the repeated run; None: a smoke run.
         steps: the number of steps that were compared.
         values: the number of values that are equal bit for bit.
@@ -52,7 +53,7 @@ class ComponentProof:
 
     name: str
     verdict: Verdict = "unproven"
-    tests: str = ""
+    tests: str | None = None
     run: str | None = None
     steps: int = 0
     values: int = 0
@@ -98,7 +99,7 @@ class Prover:
         repeater: repeats its runs.
         say: shows a line of progress.
         steps: the first steps to repeat; None: all.
-        folder: a run to repeat in place of the newest of a component.
+        folder: a run to repeat in place of the newest of each component that it has imported.
     """
 
     project: Path
@@ -109,16 +110,15 @@ class Prover:
     def __post_init__(self) -> None:
         self.repeater = Repeater(self.project)
 
-    def prove_plan(self, plan: Plan, old: Answers, names: Sequence[str] = ()) -> Proof:
+    def prove_plan(self, plan: Plan, old: Answers) -> Proof:
         """Prove that a plan leaves the runs of the components that it touches as they are.
 
         Args:
             plan: the plan; it is not applied.
             old: the record of the project.
-            names: the components; by default all that the plan touches.
 
         Raises:
-            ScaffoldError: if the plan has conflicts, or a component or run does not exist.
+            ScaffoldError: if the plan has conflicts, or a run does not exist.
         """
         if plan.conflicts:
             raise ScaffoldError(
@@ -134,7 +134,7 @@ class Prover:
             return self.repeater, {**contents, **split.contents(subset)}
 
         everything = (self.repeater, contents)
-        for component in touched(self.project, old, plan, names):
+        for component in touched(self.project, old, plan):
             found = ComponentProof(component.name)
             proof.components.append(found)
             for number in self._prove(found, component, old, everything, len(split.atoms), changed):
@@ -150,7 +150,7 @@ class Prover:
         """Prove that other versions of packages leave the runs of components as they are.
 
         Args:
-            requirements: the packages, such as `transformers==5.24.*`.
+            requirements: the packages, such as `transformers==5.22.*`.
             answers: the record of the project.
             names: the components; by default all.
 
@@ -159,7 +159,7 @@ class Prover:
                 not exist.
         """
         if not requirements:
-            raise ScaffoldError('no package to try; for example --with "transformers==5.24.*"')
+            raise ScaffoldError('no package to try; for example --with "transformers==5.22.*"')
         with ExitStack() as stack:
 
             @cache
@@ -202,9 +202,11 @@ class Prover:
 
     def chosen_run(self, component: Component, answers: Answers) -> Run:
         """Return the run to repeat for a component."""
-        if self.folder:
-            return recorded_run(self.project, self.folder, self.steps)
         files = source_files(self.project, answers, component)
+        if self.folder:
+            run = recorded_run(self.project, self.folder, self.steps)
+            if imports(run, self.project, files):
+                return run
         return newest_run(self.project, files, self.steps) or smoke_run(component, self.steps)
 
     def _prove(
@@ -232,6 +234,9 @@ class Prover:
         if (self.project / test).is_file():
             self.say(f"{name}: running its tests")
             proof.tests = after_change.failed_tests(contents, test)
+            if proof.tests and self.repeater.failed_tests({}, test) == proof.tests:
+                proof.limits.append(f"its test fails already before the change: {proof.tests}")
+                proof.tests = None
         run = self.chosen_run(component, answers)
         proof.run = str(run.folder) if run.folder else None
         proof.limits += [*run.remarks()]
@@ -252,7 +257,8 @@ class Prover:
         self.judge(proof, run, before, after)
         if not proof.difference or not count:
             return []
-        until = after.trace.equal + 1 if after.trace.mismatch else None
+        equal = after.trace.equal
+        until = equal + 1 if after.trace.mismatch and equal < len(before.trace.entries) else None
 
         def differs(subset: frozenset[int]) -> bool | None:
             self.say(f"{name}: searching the cause, with {len(subset)} of {count} changes")
@@ -309,28 +315,21 @@ def answers_of(contents: Contents, old: Answers) -> Answers:
         return read_project(Path(folder))
 
 
-def touched(
-    project: Path, answers: Answers, plan: Plan, names: Sequence[str]
-) -> Iterator[Component]:
+def touched(project: Path, answers: Answers, plan: Plan) -> Iterator[Component]:
     """Yield the components whose runs a plan may change.
 
     Args:
         project: the folder of the project.
         answers: its record.
         plan: the plan.
-        names: the components to choose from; empty: all.
-
-    Raises:
-        ScaffoldError: if a component does not exist.
     """
-    chosen = [answers.component(name) for name in names] or answers.components
     changed = {change.path for change in plan.changes if is_source(change.path)}
     owned: dict[str, set[str]] = {}
     for each in answers.components:
         files = {*component_files(project, answers, each), *source_files(project, answers, each)}
         owned[each.name] = files
     shared = changed - {path for files in owned.values() for path in files}
-    for component in chosen:
+    for component in answers.components:
         if component.type == SHELL.name:
             continue
         chain, base = [component.name], component.base
@@ -364,7 +363,7 @@ def unlike_recorded(run: Run, before: Repetition) -> Iterator[str]:
     then, now = run.manifest, before.manifest
     for split, data in (then.get("data") or {}).items():
         present = (now.get("data") or {}).get(split)
-        if present and data != present:
+        if present and _content(data) != _content(present):
             yield f"the {split} set ({data['source']}) has changed since the run"
     first = next(differing_cells(run, before.trace), None)
     if first is None:
@@ -382,3 +381,8 @@ def unlike_recorded(run: Run, before: Repetition) -> Iterator[str]:
     ]
     why = f" ({'; '.join(reasons[:4])})" if reasons else ""
     yield f"the recorded metrics differ already before the change: {first}{why}"
+
+
+def _content(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the entry of a data set in a manifest without its source, which may be relative."""
+    return {key: value for key, value in data.items() if key != "source"}

@@ -3,25 +3,34 @@
 import hashlib
 import json
 import os
+import platform
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import distributions
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import yaml
 
-from lightning_transformers.base.run_folder import MANIFEST
+from lightning_transformers.base.atomic import write_atomically
+from lightning_transformers.base.run_folder import JOB_LOG, MANIFEST
 from lightning_transformers.base.traces.format import TRACE, Trace, TraceRequest
 from ltscaffold.commands.prove.runs import Run
 from ltscaffold.commands.prove.workspace import Contents, digest_of_workspace, make_workspace
 from ltscaffold.project.interpreter import last_line
+from ltscaffold.project.python_code import sources
 from ltscaffold.templating.cache import cache_root
 
 PYTEST = ("-m", "pytest", "--quiet", "--tb=no", "-rfE", "-p", "no:cacheprovider")
+VARIABLES = ("CUDA_", "HF_", "MKL_", "OMP_")
+"""Starts of the variables of the environment that may change the numbers of a run."""
+TRAIN = ("-m", "lightning_transformers", "train")
 QUIET = {
     "PYTHONDONTWRITEBYTECODE": "1",  # a linked folder belongs to the project
     "PYTHONUTF8": "1",
@@ -79,30 +88,35 @@ class Repeater:
         """
         key = self._key(run, contents, expected, until, again)
         kept = cache_root() / "proofs" / f"{key}.json"
-        if kept.is_file():
+        with suppress(OSError, ValueError):  # not kept, or damaged
             content = json.loads(kept.read_text(encoding="utf-8"))
-            trace = Trace.read(kept.with_suffix(".trace"))
-            return Repetition(trace, "", content)
+            return Repetition(Trace.read(kept.with_suffix(".trace")), "", content)
         with TemporaryDirectory(prefix="ltscaffold-prove-") as folder:
             found = self._run(Path(folder), run, contents, expected, until)
         self.started += 1
         if not found.error:
-            kept.parent.mkdir(exist_ok=True)
+            kept.parent.mkdir(parents=True, exist_ok=True)
             found.trace.write(kept.with_suffix(".trace"))
-            kept.write_text(json.dumps(found.manifest, default=str), encoding="utf-8")
+            with write_atomically(kept) as beside:
+                beside.write_text(json.dumps(found.manifest, default=str), encoding="utf-8")
         return found
 
     def _run(
         self, folder: Path, run: Run, contents: Contents, expected: Trace | None, until: int | None
     ) -> Repetition:
         workspace, into, trace = folder / "project", folder / "run", folder / "trace.json"
-        make_workspace(self.project, workspace, contents)
+        make_workspace(self.project, workspace, contents, run.directory, run.overrides)
         entries = None if expected is None else expected.entries
         TraceRequest(str(trace), run.steps, entries, until).write(folder / "request.json")
-        environment = {TRACE: str(folder / "request.json")}
+        environment = {
+            TRACE: str(folder / "request.json"),
+            JOB_LOG: os.devnull,  # a config with cluster=slurm would submit the run
+        }
         if run.threads:
             environment["OMP_NUM_THREADS"] = str(run.threads)
-        words = [*run.program, *run.overrides, "logger=csv", f"hydra.run.dir={into}"]
+        command = [str(workspace / run.script)] if run.script else TRAIN
+        overrides = [with_absolute_path(word, self.project, run) for word in run.overrides]
+        words = [*command, *overrides, "logger=csv", f"hydra.run.dir={into}"]
         done = self._python(workspace / run.directory, words, environment)
         manifest = into / MANIFEST
         recorded = yaml.safe_load(manifest.read_text("utf-8")) if manifest.is_file() else {}
@@ -144,18 +158,24 @@ class Repeater:
     def _key(
         self, run: Run, contents: Contents, expected: Trace | None, until: int | None, again: bool
     ) -> str:
-        """Return the name of a repetition in the cache: a digest of all that it depends on."""
+        """Return the name of a repetition in the cache: a digest of what it depends on.
+
+        These are the sources and data of the project, the command, the packages, the machine, and
+        the variables of the environment that choose devices, threads and caches.
+        """
         parts = [
             digest_of_workspace(self.project, contents),
             [(word, state_of(self.project / run.directory, word)) for word in run.overrides],
             str(run.directory),
-            run.program,
+            run.script,
             run.steps,
             run.threads,
             asdict(expected) if expected else None,
             until,
             again,
-            installed(self.path),
+            package_states(self.path),
+            platform.node(),
+            sorted(pair for pair in os.environ.items() if pair[0].startswith(VARIABLES)),
         ]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
@@ -163,10 +183,30 @@ class Repeater:
 def state_of(directory: Path, override: str) -> tuple[int, int] | None:
     """Return size and time of the file or folder that an override names, None if it names none."""
     try:
-        status = (directory / override.partition("=")[2]).stat()
+        status = (directory / path_in(override)).stat()
     except (OSError, ValueError):
         return None
     return status.st_size, status.st_mtime_ns
+
+
+def path_in(override: str) -> str:
+    """Return the value of an override, without quotes."""
+    return override.partition("=")[2].strip("'\"")
+
+
+def with_absolute_path(override: str, project: Path, run: Run) -> str:
+    """Return an override whose path leads to the same file in a copy of the project.
+
+    Args:
+        override: the override; a relative path that leaves the project is made absolute.
+        project: the folder of the project.
+        run: the run that it belongs to.
+    """
+    root, value = project.resolve(), path_in(override)
+    path = Path(os.path.normpath(root / run.directory / value))
+    if not value.startswith("../") or path.is_relative_to(root) or not path.exists():
+        return override
+    return f"{override.partition('=')[0]}='{path}'"
 
 
 def installed(path: Sequence[str]) -> dict[str, str]:
@@ -175,3 +215,23 @@ def installed(path: Sequence[str]) -> dict[str, str]:
     for each in distributions(path=[*path]):
         found.setdefault(each.metadata["Name"], each.version)
     return dict(sorted(found.items()))
+
+
+def package_states(path: Sequence[str]) -> dict[str, list[object]]:
+    """Return version, origin and edited files of each package that an interpreter finds."""
+    found: dict[str, list[object]] = {}
+    for each in distributions(path=[*path]):
+        origin = json.loads(each.read_text("direct_url.json") or "{}")
+        state = [each.version, origin, *_edited_files(origin)]
+        found.setdefault(each.metadata["Name"], state)
+    return dict(sorted(found.items()))
+
+
+def _edited_files(origin: Mapping[str, Any]) -> Iterator[tuple[str, int, int]]:
+    """Yield path, size and time of each source of an editable package."""
+    if not origin.get("dir_info", {}).get("editable"):
+        return
+    folder = Path(url2pathname(urlsplit(origin["url"]).path))
+    for path in sources(folder) if folder.is_dir() else ():
+        status = (folder / path).stat()
+        yield path, status.st_size, status.st_mtime_ns

@@ -1,7 +1,8 @@
 """The recorded runs of a component, and how to repeat one."""
 
 import os
-from collections.abc import Collection, Iterator, Sequence
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,8 +21,11 @@ SMOKE_STEPS = 20
 LONG_S = 3600.0
 """Seconds from which on both repetitions of a run need `--steps`."""
 OVERRIDES = ".hydra/overrides.yaml"
-REPLACED = ("hydra.", "resume=", "logger=", "+logger", "logger.", "~logger")
-"""Starts of the overrides that say where a run writes to."""
+CONFIG = ".hydra/config.yaml"
+REPLACED = {"cluster", "hydra", "logger", "resume"}
+"""Keys and groups that say where a run trains, and where it writes to."""
+FOLDERS = ("dirpath", "save_dir", "default_root_dir")
+"""Keys of callbacks and the trainer with a folder that they write to."""
 
 
 @dataclass(frozen=True)
@@ -32,14 +36,14 @@ class Run:
         overrides: those of its command.
         folder: its folder; None for a smoke run.
         directory: where its command was typed, relative to the project.
-        program: the start of its command, after `python`.
+        script: the path of its script in the project; None: `-m lightning_transformers`.
         steps: the optimizer steps to repeat; None: all.
     """
 
     overrides: Sequence[str]
     folder: Path | None = None
     directory: Path = Path()
-    program: Sequence[str] = ("train.py",)
+    script: str | None = "train.py"
     steps: int | None = None
 
     @cached_property
@@ -48,6 +52,12 @@ class Run:
         if self.folder is None:
             return {}
         return {**run_folder.read_manifest(self.folder / run_folder.MANIFEST)}
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """The config as it was composed, with interpolations; empty if there is none."""
+        file = self.folder / CONFIG if self.folder else None
+        return yaml.safe_load(file.read_text("utf-8")) or {} if file and file.is_file() else {}
 
     @cached_property
     def cells(self) -> list[tuple[int, str, str]]:
@@ -79,6 +89,10 @@ class Run:
             yield f"it used {processes} processes; choose a run of one process with --run"
         if any(word.lstrip("+").startswith("repeat.") for word in self.overrides):
             yield "it is part of a repeat over seeds or folds; choose a single run with --run"
+        typed = dict(word.lstrip("+").split("=", 1) for word in self.overrides if "=" in word)
+        written = {**dict(written_folders(self.config)), **dict(written_folders(typed))}
+        for key, folder in written.items():
+            yield f"it writes to {folder} ({key}); choose another run with --run"
         if self.steps is None and self.seconds and 2 * self.seconds > LONG_S:
             hours = 2 * self.seconds / 3600
             last = max(step for step, _, _ in self.cells) + 1
@@ -113,15 +127,72 @@ def recorded_run(project: Path, folder: Path, steps: int | None) -> Run:
     recorded = folder / OVERRIDES
     listed = yaml.safe_load(recorded.read_text("utf-8")) if recorded.is_file() else None
     words = list(manifest["command"][1:] if listed is None else listed)
-    overrides = [word for word in words if not word.startswith((*REPLACED, "-"))]
+    overrides = [word for word in words if not (word.startswith("-") or is_replaced(word))]
     typed = Path(manifest["directory"])
     root = project.resolve()
     directory = typed.relative_to(root) if typed.is_relative_to(root) else Path()
     script = Path(manifest["command"][0])
     is_script = script.suffix == ".py" and "lightning_transformers" not in script.parts
-    name = os.path.relpath(script, root) if script.is_absolute() else str(script)
-    program = [name] if is_script else ["-m", "lightning_transformers", "train"]
-    return Run(overrides, folder.resolve(), directory, program, steps)
+    return Run(
+        overrides,
+        folder.resolve(),
+        directory,
+        script_in(root, typed, script) if is_script else None,
+        steps,
+    )
+
+
+def script_in(root: Path, typed: Path, script: Path) -> str:
+    """Return the path of a run's script in the project.
+
+    The copy in the run folder of a job, and a project that has moved since, stand for the project.
+
+    Args:
+        root: the project's folder, without links.
+        typed: the folder in which the command was typed.
+        script: the script as it was typed.
+    """
+    for path in ((typed / script).resolve(), (root / script).resolve()):
+        is_copy = any(run_folder.is_run(folder) for folder in path.parents)
+        if path.is_file() and path.is_relative_to(root) and not is_copy:
+            return path.relative_to(root).as_posix()
+    return script.name
+
+
+def is_replaced(override: str) -> bool:
+    """Return whether an override says where a run trains or writes to."""
+    key = override.lstrip("+~").partition("=")[0]
+    return key == "training.run_dir" or re.split("[./@]", key)[0] in REPLACED
+
+
+def written_folders(config: Mapping[str, Any], group: str = "") -> Iterator[tuple[str, str]]:
+    """Yield key and value of each folder that a run writes to besides its run folder.
+
+    Args:
+        config: the config, in which the run folder is an interpolation; or the overrides by key.
+        group: the key of this part of the config, with a dot at its end.
+    """
+    for key, value in config.items():
+        if isinstance(value, dict):
+            yield from written_folders(value, f"{group}{key}.")
+        elif isinstance(value, str) and f"{group}{key}".rpartition(".")[2] in FOLDERS:
+            is_other = value not in ("", "null") and not value.strip("\"'").startswith("${")
+            if is_other and not is_replaced(f"{group}{key}"):
+                yield f"{group}{key}", value
+
+
+def imports(run: Run, project: Path, files: Collection[str]) -> bool:
+    """Return whether a run has imported one of some files of a project.
+
+    Args:
+        run: the run.
+        project: the folder of the project.
+        files: paths in the project.
+    """
+    root = project.resolve()
+    typed = Path(run.manifest["directory"])  # a job names files by their path in the project
+    found = {base / name for name in run.manifest["code"] for base in (typed, root)}
+    return not found.isdisjoint(root / file for file in files)
 
 
 def newest_run(
@@ -142,11 +213,11 @@ def newest_run(
             found.append(((Path(place) / run_folder.MANIFEST).stat().st_mtime, Path(place)))
     for _, folder in sorted(found, reverse=True):
         try:
-            manifest = run_folder.finished_run(folder)
-        except ConfigurationError:
+            run = recorded_run(project, folder, steps)
+        except ScaffoldError:
             continue
-        if {*manifest["code"]} & {*files}:
-            return recorded_run(project, folder, steps)
+        if imports(run, project, files):
+            return run
     return None
 
 

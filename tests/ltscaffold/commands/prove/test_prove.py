@@ -11,6 +11,7 @@ from ltscaffold.commands.prove.prove import ComponentProof, Proof, Prover
 from ltscaffold.commands.prove.runs import smoke_run
 from ltscaffold.commands.update.update import plan_update
 from ltscaffold.record.answers import read_project
+from ltscaffold.templating.cache import cache_root
 from ltscaffold.templating.source import BUNDLE_VARIABLE
 from ltscaffold.writing.state import state_folder
 from tests.conftest import Run
@@ -187,14 +188,17 @@ def test_the_command_applies_only_what_is_proven(mine: Path, run: Run) -> None:
     assert tree(history) == state
     done = run(*command, "--html", "proof.html", **bundle)
     assert done.returncode == 1
-    assert "apply it anyway with: ltscaffold update --prove --accept" in done.stdout
+    assert "repeat the command with --accept" in done.stdout
     page = mine / "proof.html"
     assert "label_smoothing in conf/task/nlp/mine.yaml" in page.read_text()
-    page.unlink()
+    kept = tree(cache_root() / "proofs")
     done = run(*command, "--accept", **bundle)
     assert done.returncode == 0, done.stderr
+    assert kept
+    assert tree(cache_root() / "proofs") == kept  # no run was started
     assert "label_smoothing: 0.2" in (mine / "conf/task/nlp/mine.yaml").read_text()
     assert run("ltscaffold", "undo").returncode == 0
+    page.unlink()
     assert tree(mine) == before
     better = {BUNDLE_VARIABLE: str(next_release())}
     done = run(*command, **better)
