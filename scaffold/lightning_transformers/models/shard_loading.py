@@ -59,12 +59,12 @@ def no_weights() -> Iterator[None]:
 
 
 def is_skeleton() -> bool:
-    """Return whether a model is to be built without weights, which are never loaded."""
+    """Return whether `load_model` builds a model without weights, which are never loaded."""
     return _is_skeleton.get()
 
 
 def is_deferred() -> bool:
-    """Return whether a model is to be built without its weights."""
+    """Return whether `load_model` builds a model without its weights, for the strategy."""
     return _is_deferred.get()
 
 

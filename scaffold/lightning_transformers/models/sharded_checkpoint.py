@@ -39,7 +39,7 @@ def read_rest(path: str | Path) -> Checkpoint:
 
 
 def weight_shapes(path: str | Path) -> dict[str, Tensor]:
-    """Return the weights of a sharded checkpoint by name, on the meta device."""
+    """Return the weights (any shape) of a sharded checkpoint by name, on the meta device."""
     found = FileSystemReader(path).read_metadata().state_dict_metadata
     prefix = f"{WEIGHTS}."
     return {

@@ -77,7 +77,8 @@ class FullyShardedStrategy(ModelParallelStrategy):
             fully_shard(part, mesh=mesh, reshard_after_forward=True)
         if sources:
             load_shards(model, sources, mesh)
-        register_fsdp_forward_method(model, "generate")
+        if model.can_generate():
+            register_fsdp_forward_method(model, "generate")
         # ModelParallelStrategy.setup would call the task's configure_model to shard.
         super(ModelParallelStrategy, self).setup(trainer)
 

@@ -175,7 +175,7 @@ def find_checkpoint(path: Path) -> tuple[str, Path | None]:
         return str(absolute), next(filter(is_run, absolute.parents), None)
     if absolute.is_dir() and absolute.suffix == ".ckpt":
         raise ConfigurationError(
-            f"'{path}' is no complete sharded checkpoint (it lacks {SHARDED_REST}): give another"
+            f"'{path}' is not a complete sharded checkpoint (it lacks {SHARDED_REST}): give another"
         )
     require_run(path, "a run folder or a checkpoint")
     best, last = (absolute / name for name in CHECKPOINTS[:2])
