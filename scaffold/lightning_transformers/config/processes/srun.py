@@ -81,7 +81,11 @@ def first_node(nodes: str) -> str:
 
 @cache
 def host_store() -> object:
-    """Return the store that this process hosts for all ranks."""
+    """Return the store that this process hosts for all ranks.
+
+    Raises:
+        ConfigurationError: if its port is in use.
+    """
     from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
     port = int(os.environ["MASTER_PORT"])
