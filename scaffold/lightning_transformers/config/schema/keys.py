@@ -84,7 +84,7 @@ class Cluster:
     memory: PositiveInt | None = None
     """Memory per node in GB; null: the default of the cluster."""
     time: PositiveInt = 60
-    """Time limit in minutes, after which the job is requeued and resumes."""
+    """Time limit in minutes, after which a training is requeued and resumes."""
     partition: str | None = None
     """Partition; null: the default of the cluster."""
     account: str | None = None

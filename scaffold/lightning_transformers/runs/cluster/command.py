@@ -26,7 +26,7 @@ class Command:
         self.words, self.directory = words, directory
 
     def __call__(self) -> None:
-        """Run the command; exit with its status unless it succeeds."""
+        """Run the command; exit with its status unless it succeeds or rank 0 ends the job."""
         self.process = subprocess.Popen(
             self.words,
             cwd=self.directory,
@@ -34,6 +34,10 @@ class Command:
             preexec_fn=lambda: signal.signal(signal.SIGUSR2, signal.SIG_IGN),
         )
         status = self.process.wait()
+        if status == 128 + signal.SIGTERM and JobEnvironment().global_rank:
+            # Several nodes have saved the run: with this status, srun would end the job before
+            # rank 0 has requeued it.
+            return
         if status:
             raise SystemExit(status if status > 0 else 128 - status)
 

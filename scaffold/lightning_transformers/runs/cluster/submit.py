@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import redirect_stderr
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,7 +20,7 @@ from omegaconf import DictConfig
 
 from lightning_transformers.base.atomic import write_atomically
 from lightning_transformers.base.errors import ConfigurationError
-from lightning_transformers.base.run_folder import JOB, discard_if_empty, is_run
+from lightning_transformers.base.run_folder import JOB, discard_if_empty, is_run, read_job
 from lightning_transformers.config.checks import check_config
 from lightning_transformers.config.compose import quoted
 from lightning_transformers.config.config_tree import to_dict
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from submitit import SlurmExecutor
 
 REQUEUES = 1000
-"""How often a job that reaches its time limit is requeued."""
+"""How often a training that reaches its time limit is requeued."""
 FILES = "slurm"
 """Folder in the folder of a run or a multirun with the logs and the files of submitit."""
 CODE = "code"
@@ -93,10 +93,17 @@ def run_of(config: DictConfig, command: str) -> Run:
             "seconds have passed: give more time"
         )
     folder = Path(hydra.runtime.output_dir)
-    if command == "train" and is_run(folder) and not config.get("resume"):
-        raise ConfigurationError(
-            f"{folder} has a run: add resume=auto to continue it, or give another hydra.run.dir"
-        )
+    if command == "train" and not config.get("resume"):
+        if is_run(folder):
+            raise ConfigurationError(
+                f"{folder} has a run: add resume=auto to continue it, or give another hydra.run.dir"
+            )
+        if (folder / JOB).is_file():
+            number = read_job(folder)["id"]
+            raise ConfigurationError(
+                f"job {number} was submitted into {folder}: add resume=auto once it has ended or "
+                f"been cancelled (scancel {number}), or give another hydra.run.dir"
+            )
     processes = _processes(config, cluster["gpus"])
     overrides = [word for word in hydra.overrides.task if not word.startswith(OF_DEVICES)]
     overrides += [word for word in hydra.overrides.hydra if not word.startswith(OF_LAUNCH)]
@@ -132,7 +139,8 @@ def _accelerator(config: DictConfig, gpus: int) -> str:
 def submit(runs: Sequence[Run], command: str, script: str | None) -> None:
     """Submit runs, several of equal resources as one array, and print the ids and logs of the jobs.
 
-    Each run folder then has a `job.yaml`. A refused submission leaves nothing behind.
+    Each run folder then has a `job.yaml`. The jobs share one copy of the code. A refused submission
+    leaves nothing of its runs behind; jobs submitted before it stay.
 
     Args:
         runs: the runs of a command.
@@ -142,8 +150,30 @@ def submit(runs: Sequence[Run], command: str, script: str | None) -> None:
     Raises:
         ConfigurationError: without submitit or SLURM, or if SLURM refuses the job.
     """
-    for equal in _by_resources(runs):
-        _submit(equal, command, script)
+    home = runs[0].folder if len(runs) == 1 else runs[0].folder.parent
+    project = Path(script).resolve().parent if script else Path.cwd()
+    code, files = home / CODE / f"{datetime.now():%Y-%m-%d_%H-%M-%S}", home / FILES
+    made = [code] if files.exists() else [code, files]
+    program = [sys.executable, "-m", "lightning_transformers", command]
+    waiting = [*runs]
+    try:
+        groups = [(_executor(files, equal[0], command), equal) for equal in _by_resources(runs)]
+        if (project / f"{command}.py").is_file():
+            copy_code(project, code)
+            program = [sys.executable, str(code / f"{command}.py")]
+        git = git_state(project)
+        for executor, equal in groups:
+            jobs = _jobs(executor, [[*program, *run.overrides] for run in equal])
+            for run, (number, log) in zip(equal, jobs, strict=True):
+                waiting.remove(run)
+                _record(run, number, log, code, git)
+    except BaseException:
+        if len(waiting) == len(runs):
+            for folder in made:
+                shutil.rmtree(folder, ignore_errors=True)
+        for run in waiting:
+            discard_if_empty(run.folder, CODE, f"{command}.log")
+        raise
 
 
 def _by_resources(runs: Sequence[Run]) -> Iterator[list[Run]]:
@@ -153,37 +183,20 @@ def _by_resources(runs: Sequence[Run]) -> Iterator[list[Run]]:
             yield [run for run, other in zip(runs, keys, strict=True) if other == key]
 
 
-def _submit(runs: list[Run], command: str, script: str | None) -> None:
-    folder = runs[0].folder if len(runs) == 1 else runs[0].folder.parent
-    code = folder / CODE / f"{datetime.now():%Y-%m-%d_%H-%M-%S}"
-    project = Path(script).resolve().parent if script else Path.cwd()
-    files = folder / FILES
-    kept = files.exists()
-    try:
-        executor = _executor(files, runs[0], command)
-        program = [sys.executable, "-m", "lightning_transformers", command]
-        if (project / f"{command}.py").is_file():
-            copy_code(project, code)
-            program = [sys.executable, str(code / f"{command}.py")]
-        jobs = _jobs(executor, [[*program, *run.overrides] for run in runs])
-    except BaseException:
-        for made in (code,) if kept else (code, files):
-            shutil.rmtree(made, ignore_errors=True)
-        for run in runs:
-            discard_if_empty(run.folder, CODE, f"{command}.log")
-        raise
-    git = git_state(project)
-    for run, (number, log) in zip(runs, jobs, strict=True):
-        record = {
-            "id": number,
-            "log": str(log),
-            "code": str(code) if code.is_dir() else None,
-            "git": git,
-            "cluster": run.cluster,
-        }
-        with write_atomically(run.folder / JOB) as beside:
-            beside.write_text(yaml.safe_dump(record, sort_keys=False), encoding="utf-8")
-        print(f"Submitted job {number}: {os.path.relpath(run.folder)}, log {os.path.relpath(log)}")
+def _record(
+    run: Run, number: str, log: Path, code: Path, git: Mapping[str, str | None] | None
+) -> None:
+    """Write the `job.yaml` of a run, and print its job."""
+    record = {
+        "id": number,
+        "log": str(log),
+        "code": str(code) if code.is_dir() else None,
+        "git": git,
+        "cluster": run.cluster,
+    }
+    with write_atomically(run.folder / JOB) as beside:
+        beside.write_text(yaml.safe_dump(record, sort_keys=False), encoding="utf-8")
+    print(f"Submitted job {number}: {os.path.relpath(run.folder)}, log {os.path.relpath(log)}")
 
 
 def copy_code(project: Path, code: Path) -> None:
@@ -202,6 +215,7 @@ def copy_code(project: Path, code: Path) -> None:
             and not name.startswith(".")
             and not any((here / name / mark).exists() for mark in ("pyvenv.cfg", ".hydra"))
             and here / name != code.parent
+            and not (name == CODE and (here / FILES).exists())
         ]
         for name in files:
             file = here / name
@@ -235,7 +249,8 @@ def _executor(folder: Path, run: Run, name: str) -> SlurmExecutor:
         "qos": cluster["qos"],
         "signal_delay_s": cluster["signal"],
     }
-    executor = SlurmExecutor(folder, max_num_timeout=REQUEUES)
+    # An evaluation would begin anew each time.
+    executor = SlurmExecutor(folder, max_num_timeout=REQUEUES if name == "train" else 0)
     executor.update_parameters(
         job_name=name,
         stderr_to_stdout=True,

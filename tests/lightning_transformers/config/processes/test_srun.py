@@ -6,10 +6,11 @@ import socket
 import pytest
 
 from lightning_transformers.base.errors import ConfigurationError
-from lightning_transformers.config.processes.srun import first_node, join_step
+from lightning_transformers.config.processes.srun import first_node, host_store, join_step
 
 STEP = {
     **{"SLURM_STEP_NUM_TASKS": "4", "SLURM_STEP_NUM_NODES": "2", "SLURM_STEP_NODELIST": "n[3-4]"},
+    **{"SLURM_STEP_TASKS_PER_NODE": "2(x2)", "SLURM_GTIDS": "2,3", "SLURM_STEP_ID": "0"},
     **{"SLURM_JOB_ID": "123456", "SLURM_PROCID": "3", "SLURM_LOCALID": "1", "SLURM_NODEID": "1"},
 }
 
@@ -43,13 +44,35 @@ def test_a_step_of_several_processes_is_one_run() -> None:
     assert os.environ["LOCAL_WORLD_SIZE"] == "2"
 
 
+def test_steps_of_a_job_do_not_meet() -> None:
+    os.environ.update(STEP | {"SLURM_STEP_ID": "1"})
+    join_step()
+    assert os.environ["MASTER_PORT"] == "24453"
+    assert os.environ["TORCHELASTIC_RUN_ID"] == "slurm-123456.1"
+
+
+def start_rank_zero(port: int) -> None:
+    first = {"SLURM_PROCID": "0", "SLURM_LOCALID": "0", "SLURM_NODEID": "0", "SLURM_GTIDS": "0,1"}
+    os.environ.update(STEP | first | {"MASTER_PORT": str(port), "MASTER_ADDR": "localhost"})
+    host_store.cache_clear()
+    join_step()
+
+
 def test_rank_zero_hosts_the_store_of_the_others() -> None:
     with socket.socket() as free:
         free.bind(("", 0))
-        port = str(free.getsockname()[1])
-    os.environ.update(STEP | {"SLURM_PROCID": "0", "MASTER_PORT": port, "MASTER_ADDR": "localhost"})
-    join_step()
-    socket.create_connection(("localhost", int(port)), timeout=5).close()
+        port = free.getsockname()[1]
+    start_rank_zero(port)
+    socket.create_connection(("localhost", port), timeout=5).close()
+
+
+def test_a_port_in_use_is_one_line() -> None:
+    with socket.socket() as taken:
+        taken.bind(("", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(ConfigurationError, match=f"port {port} of .* is in use: set MASTER"):
+            start_rank_zero(port)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +85,22 @@ def test_a_single_process_and_those_of_torchrun_stay_as_they_are(changed: dict[s
     assert "RANK" not in os.environ
 
 
-def test_uneven_steps_are_one_line() -> None:
-    os.environ.update(STEP | {"SLURM_STEP_NUM_TASKS": "3"})
-    with pytest.raises(ConfigurationError, match="srun started 3 processes on 2 nodes: give each"):
+def test_one_process_a_node_may_be_of_a_cyclic_step() -> None:
+    one = {"SLURM_STEP_NUM_TASKS": "2", "SLURM_STEP_TASKS_PER_NODE": "1(x2)", "SLURM_GTIDS": "1"}
+    os.environ.update(STEP | one | {"SLURM_PROCID": "1", "SLURM_DISTRIBUTION": "cyclic"})
+    join_step()
+    assert os.environ["LOCAL_WORLD_SIZE"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("changed", "line"),
+    [
+        ({"SLURM_STEP_TASKS_PER_NODE": "3,1"}, "srun started 4 processes on 2 nodes: give each"),
+        ({"SLURM_STEP_TASKS_PER_NODE": "2,1(x2)"}, "give each node the same number"),
+        ({"SLURM_GTIDS": "1,3"}, "gave node 1 the ranks 1,3, .*: give srun --distribution=block"),
+    ],
+)
+def test_other_layouts_are_one_line(changed: dict[str, str], line: str) -> None:
+    os.environ.update(STEP | changed)
+    with pytest.raises(ConfigurationError, match=line):
         join_step()

@@ -88,6 +88,26 @@ def test_a_multirun_is_one_array_and_shares_its_code(project: Path, run: Run) ->
     assert words_of(folder, "7_0")[1] == second[1]
 
 
+def test_a_refused_group_leaves_the_code_of_submitted_jobs(project: Path, run: Run) -> None:
+    refuse = '#!/bin/sh\n! grep -q mem=2G "$1" && echo Submitted batch job 7\n'
+    Path(os.environ["PATH"].partition(os.pathsep)[0], "sbatch").write_text(refuse)
+    sweep = ("training.seed=1,2", "cluster.memory=1,2", "hydra.sweep.dir=outputs/sweep")
+    done = run(*TRAIN, "-m", *sweep, "cluster=slurm")
+    assert (done.returncode, done.stdout.count("Submitted job 7_")) == (2, 2), done.stderr
+    folder = project / "outputs/sweep"
+    assert Path(words_of(folder, "7_1")[1]).is_file()
+    assert {path.name for path in folder.glob("?")} == {"0", "2"}
+
+
+def test_an_evaluation_is_not_repeated_at_its_time_limit(project: Path, run: Run) -> None:
+    words = ("checkpoint_path=best.ckpt", "cluster=slurm", "hydra.run.dir=outputs/evaluated")
+    (project / "best.ckpt").touch()
+    done = run("python", "evaluate.py", *TRAIN[2:], *words)
+    assert done.returncode == 0, done.stderr
+    job = DelayedSubmission.load(project / "outputs/evaluated/slurm/7_submitted.pkl")
+    assert job._timeout_countdown == 0
+
+
 def test_a_running_job_does_not_submit_itself(project: Path, run: Run) -> None:
     done = run(*TRAIN, "cluster=slurm", "trainer.fast_dev_run=true", **{JOB_LOG: "log"})
     assert done.returncode == 0, done.stderr
@@ -98,6 +118,7 @@ def test_a_running_job_does_not_submit_itself(project: Path, run: Run) -> None:
     ("words", "line"),
     [
         (("hydra.run.dir=outputs/old",), "add resume=auto to continue it"),
+        (("hydra.run.dir=outputs/waiting",), "job 6 was submitted into "),
         (("cluster.time=2",), "cluster.time=2 minutes end before cluster.signal=120 seconds"),
         (("cluster.time=02:00:00",), "cluster.time=02:00:00 is not a"),
         (("cluster.gpus=1",), "trainer.accelerator=cpu does not use the GPUs of cluster.gpus=1"),
@@ -107,6 +128,8 @@ def test_what_cannot_be_submitted_is_one_line(
     project: Path, run: Run, words: tuple[str, ...], line: str
 ) -> None:
     run_folder(project / "outputs/old")
+    (project / "outputs/waiting").mkdir()
+    (project / "outputs/waiting/job.yaml").write_text("id: 6\n")
     done = run(*TRAIN, "cluster=slurm", *words)
     assert line in done.stderr
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
@@ -158,8 +181,9 @@ def test_copies_have_code_and_no_data_or_runs(tmp_path: Path) -> None:
         "env/x.py",
         ".git/x.py",
         "run/.hydra/a.yaml",
+        "sweep/code/then/x.py",
     }
-    for name in kept | left | {"run/x.py"}:
+    for name in kept | left | {"run/x.py", "sweep/slurm/7_0_log.out"}:
         (project / name).parent.mkdir(parents=True, exist_ok=True)
         (project / name).write_text("")
     (project / "large.json").write_bytes(b" " * 1_000_001)
@@ -206,6 +230,17 @@ def test_the_command_of_a_job_saves_before_it_is_submitted_again(job: Path) -> N
         signal.signal(signal.SIGUSR1, former)
     assert (job / "saved").read_text() == str(job / "7_0_log.out")
     assert again[0].function.words == command.words
+
+
+def test_only_rank_zero_fails_after_a_save_on_several_nodes(
+    job: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = Command([sys.executable, "-c", "raise SystemExit(143)"], str(job))
+    monkeypatch.setenv("SLURM_PROCID", "1")
+    command()
+    monkeypatch.setenv("SLURM_PROCID", "0")
+    with pytest.raises(SystemExit, match="143"):
+        command()
 
 
 def test_a_failed_command_fails_the_job(job: Path) -> None:
