@@ -184,7 +184,9 @@ def test_a_path_of_something_else_is_one_line(path: str, message: str, run_folde
 def test_a_sharded_checkpoint_is_one_line(path: str, run_folder: Path) -> None:
     (run_folder / "checkpoints/best.ckpt").unlink()
     (run_folder / "checkpoints/last.ckpt").mkdir()
-    with pytest.raises(ConfigurationError, match=r"last.ckpt' is not a complete sharded checkpoint"):
+    with pytest.raises(
+        ConfigurationError, match=r"last.ckpt' is not a complete sharded checkpoint"
+    ):
         load(path)
 
 
