@@ -86,7 +86,7 @@ EXCLUDED_OF_DATA = {
     "known_config": "for subclasses to call",
     "named_files": "follows from the hyperparameters",
     "samples": "follows from the hyperparameters",
-    "step_rows": "follows from the batch size and the trainer",
+    "group_rows": "follows from the batch size and the trainer",
     "map_rows": "for subclasses to call",
     "predict_dataset": "follows from predict_rows",
     "prepared_settings": "follows from the hyperparameters",

@@ -1,8 +1,9 @@
-"""Atomic file writes."""
+"""Atomic writes of files and folders."""
 
 import os
+import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -19,3 +20,32 @@ def write_atomically(file: Path) -> Iterator[Path]:
         os.replace(beside, file)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def replace_folder(new: Path, path: Path) -> None:
+    """Give a folder the path of another folder or file, which is removed.
+
+    Args:
+        new: the folder.
+        path: its new path; a kill leaves there the former one, the new one, or for a moment
+            neither, after which `restore_former` brings back the former one.
+    """
+    former = path.with_name(f".{path.name}.former")
+    restore_former(path.parent)
+    if former.is_dir():  # a kill has cut its removal
+        shutil.rmtree(former)
+    with suppress(FileNotFoundError):
+        os.replace(path, former)
+    os.replace(new, path)
+    if former.is_dir():
+        shutil.rmtree(former)
+    former.unlink(missing_ok=True)
+
+
+def restore_former(folder: Path) -> None:
+    """Bring back what a killed `replace_folder` has left without a path; several processes may."""
+    for former in folder.glob(".*.former"):
+        path = folder / former.name.removeprefix(".").removesuffix(".former")
+        if not path.exists():
+            with suppress(FileNotFoundError):  # another process was first
+                os.replace(former, path)

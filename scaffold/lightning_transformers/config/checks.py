@@ -230,3 +230,8 @@ def check_folds(config: DictConfig) -> None:
             f"{chosen} validates on parts of the training set, and dataset.validation_file={file} "
             "is another validation set: remove one of them"
         )
+    if chosen and (folder := config.dataset.get("prepared_dir")):
+        raise ConfigurationError(
+            f"{chosen} cuts the texts, and dataset.prepared_dir={folder} has fixed splits: remove "
+            "one of them"
+        )

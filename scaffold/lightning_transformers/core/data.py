@@ -474,7 +474,7 @@ class TransformerDataModule(RawInputs):
             self._infer(found)
 
     def _prepared(self, folder: Path) -> DatasetDict:
-        record = complete_record(folder)
+        record = complete_record(folder, self.fold)
         require_equal(folder, record["settings"], self.prepared_settings())
         self._infer(record["inferred"])
         return open_prepared(folder, record)

@@ -28,7 +28,7 @@ from lightning_transformers.training.schedules import check_validation_interval
 from lightning_transformers.training.trainer_fields import fields
 
 GROUP_SIZE = "group_size"
-"""Key of a checkpoint: `DataLoaders.step_rows` of the run, on which its order depends."""
+"""Key of a checkpoint: `DataLoaders.group_rows` of the run, on which its order depends."""
 
 
 class ExactnessCallback(Callback):
@@ -188,7 +188,7 @@ class ExactnessCallback(Callback):
             advance_progress(trainer, checkpoint["loops"])
             checkpoint[resume.KEY] = resume.capture_state(self.task)
             if isinstance(self.task.data, DataLoaders):
-                checkpoint[GROUP_SIZE] = self.task.data.step_rows()
+                checkpoint[GROUP_SIZE] = self.task.data.group_rows()
                 checkpoint[STEP_ROWS] = (
                     self.task.data.batch_size * trainer.world_size * trainer.accumulate_grad_batches
                 )

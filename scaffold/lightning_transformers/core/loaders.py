@@ -123,8 +123,8 @@ class DataLoaders(LightningDataModule):
         sampler = getattr(self.trainer.train_dataloader, "sampler", None)
         return isinstance(sampler, EpochSampler) and sampler.is_filler(number)
 
-    def step_rows(self) -> int:
-        """Return the number of rows that all ranks process together, see `group_size`."""
+    def group_rows(self) -> int:
+        """Return the number of rows of a batch on all ranks, see `group_size`."""
         ranks = self.trainer.world_size if self.trainer else 1
         return self.group_size or self.batch_size * ranks
 
@@ -169,7 +169,7 @@ class DataLoaders(LightningDataModule):
     def _order(self, rows: Dataset, epoch: int) -> Order:
         if self.formulas < 3:
             return former_order(len(rows), self.seed, epoch)
-        return EpochOrder(len(rows), self.step_rows(), self._lengths(rows), self.seed, epoch)
+        return EpochOrder(len(rows), self.group_rows(), self._lengths(rows), self.seed, epoch)
 
     def _epoch(self) -> int:
         return epochs_done(self.trainer)

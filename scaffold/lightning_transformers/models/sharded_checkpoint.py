@@ -4,7 +4,6 @@
 rest of a checkpoint is in one file of the folder.
 """
 
-import os
 import shutil
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -18,6 +17,7 @@ from torch.distributed.checkpoint.metadata import TensorStorageMetadata
 from torch.distributed.checkpoint.state_dict_loader import load
 from torch.distributed.checkpoint.state_dict_saver import save
 
+from lightning_transformers.base.atomic import replace_folder
 from lightning_transformers.base.run_folder import SHARDED_REST
 from lightning_transformers.base.types import Checkpoint
 
@@ -68,7 +68,7 @@ class ShardedWriter:
     """Writes sharded checkpoints in the background, from a copy in host memory.
 
     A save waits for the one before, and raises its error. The former checkpoint is replaced when
-    all ranks have written theirs. All methods are collective.
+    all ranks have written theirs. All methods but `wait_alone` are collective.
     """
 
     def __init__(self) -> None:
@@ -110,6 +110,16 @@ class ShardedWriter:
             pending.result()
             distributed.barrier(self.group)
 
+    def wait_alone(self) -> None:
+        """Wait for this rank's part after an error, which the other ranks may not have.
+
+        An error of the write is ignored: the first one counts. Not collective.
+        """
+        pending, self.pending = self.pending, None
+        if pending is not None:
+            with suppress(Exception):
+                pending.result()
+
 
 def in_host_memory(value: Any) -> Any:
     """Return a copy of dicts, lists and tensors (any shape) with this rank's parts on the CPU."""
@@ -120,14 +130,3 @@ def in_host_memory(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return type(value)(map(in_host_memory, value))
     return value
-
-
-def replace_folder(new: Path, path: Path) -> None:
-    """Give a folder the path of another folder or file, which is removed."""
-    former = path.with_name(f".{path.name}.former")
-    with suppress(FileNotFoundError):
-        os.replace(path, former)
-    os.replace(new, path)
-    if former.is_dir():
-        shutil.rmtree(former)
-    former.unlink(missing_ok=True)

@@ -58,6 +58,7 @@ class FullyShardedStrategy(ModelParallelStrategy):
         self.is_sharded = save_distributed_checkpoint
         self.writer: ShardedWriter | None = None
         self.is_set_up = False
+        self.has_failed = False
 
     def setup_environment(self) -> None:
         """Create a device mesh over all devices."""
@@ -68,6 +69,7 @@ class FullyShardedStrategy(ModelParallelStrategy):
         """Shard the model before it moves to the device and the optimizer is built."""
         assert self.model is not None
         self.writer, self.is_set_up = self.writer or ShardedWriter(), True
+        self.has_failed = False
         self.model = self.precision_plugin.convert_module(self.model)
         model = cast(Any, self.lightning_module).model
         sources = sources_of(model)
@@ -147,11 +149,21 @@ class FullyShardedStrategy(ModelParallelStrategy):
             set_optimizer_state_dict(self.model, optimizer, optim_state_dict=content)
         return read_rest(path)
 
-    def teardown(self) -> None:
-        """Wait until the last checkpoint is written."""
-        self.is_set_up = False
+    def remove_checkpoint(self, filepath: str | Path) -> None:
+        """Remove a checkpoint once the one that replaces it is written."""
         if self.writer:
             self.writer.wait()
+        super().remove_checkpoint(filepath)
+
+    def on_exception(self, exception: BaseException) -> None:
+        """Note an error: other ranks may not have it. All ranks exit together on SIGTERM."""
+        self.has_failed = not isinstance(exception, SystemExit)
+
+    def teardown(self) -> None:
+        """Wait until the last checkpoint is written, after an error without the other ranks."""
+        self.is_set_up = False
+        if self.writer:
+            (self.writer.wait_alone if self.has_failed else self.writer.wait)()
         super().teardown()
 
 

@@ -88,9 +88,9 @@ def load(
 
     Raises:
         ConfigurationError: if the path is missing, or neither a run folder nor a checkpoint; if the
-            run has no checkpoint, or a sharded one; if its config cannot be read; if a recorded
-            class cannot be imported from the project of the run; if the checkpoint does not fit
-            the class.
+            run has no checkpoint, or an incomplete sharded one; if its config cannot be read; if a
+            recorded class cannot be imported from the project of the run; if the checkpoint does
+            not fit the class.
     """
     from lightning_transformers.core import TaskTransformer, TransformerDataModule
     from lightning_transformers.training.checkpoint_identity import CLASS, recorded_class
@@ -168,7 +168,7 @@ def find_checkpoint(path: Path) -> tuple[str, Path | None]:
 
     Raises:
         ConfigurationError: if the path does not exist, is a folder without a run or checkpoint, or
-            is a sharded checkpoint.
+            is an incomplete sharded checkpoint.
     """
     absolute = Path(os.path.abspath(path))
     if is_checkpoint(absolute):

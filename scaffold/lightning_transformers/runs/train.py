@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import shlex
+import shutil
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext, suppress
@@ -17,6 +18,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
+from lightning_transformers.base.atomic import restore_former
 from lightning_transformers.base.lazy import import_uncollected
 from lightning_transformers.base.run_folder import (
     CHECKPOINTS,
@@ -380,7 +382,7 @@ def keeps_state(config: DictConfig) -> bool:
 
 
 def keep_weights(folder: Path, best: str | None) -> None:
-    """Reduce the checkpoints of a run that has ended to their weights.
+    """Reduce the checkpoints of a run that has ended to their weights; sharded ones stay whole.
 
     Args:
         folder: its checkpoints.
@@ -388,11 +390,11 @@ def keep_weights(folder: Path, best: str | None) -> None:
     """
     from lightning_transformers.training.checkpoint_io import drop_training_state
 
+    last = folder / "last.ckpt"
+    if best and last != folder.parent / best:
+        shutil.rmtree(last) if last.is_dir() else last.unlink(missing_ok=True)
     for file in filter(Path.is_file, sorted(folder.rglob("*.ckpt"))):
-        if best and file == folder / "last.ckpt" != folder.parent / best:
-            file.unlink()
-        else:
-            drop_training_state(file)
+        drop_training_state(file)
 
 
 def folder_of(config: DictConfig) -> Path:
@@ -443,6 +445,7 @@ def checkpoint_to_resume(config: DictConfig) -> str | None:
     if config.get("resume") is None:
         return None
     folder = folder_of(config)
+    restore_former(folder / CHECKPOINTS)
     found = newest_checkpoint(folder / CHECKPOINTS)
     if found is None:
         log.info("resume=auto: no checkpoint in %s, training starts at the first step", folder)

@@ -4,6 +4,7 @@ import logging
 from typing import Any
 
 from pytorch_lightning import LightningDataModule, Trainer
+from pytorch_lightning.callbacks import GradientAccumulationScheduler
 
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.types import Checkpoint
@@ -66,7 +67,11 @@ def report_changes(trainer: Trainer, checkpoint: Checkpoint, rows: int) -> None:
     """
     then, now = len(checkpoint[KEY]), trainer.world_size
     recorded, step_rows = checkpoint.get(STEP_ROWS), rows * trainer.accumulate_grad_batches
-    if recorded and recorded != step_rows:
+    is_scheduled = any(
+        isinstance(callback, GradientAccumulationScheduler)  # sets it when the epoch starts
+        for callback in fields(trainer).callbacks
+    )
+    if recorded and recorded != step_rows and not is_scheduled:
         advice = "set trainer.accumulate_grad_batches or training.batch_size"
         if recorded % rows == 0:
             advice = f"set trainer.accumulate_grad_batches={recorded // rows}"

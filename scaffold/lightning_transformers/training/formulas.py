@@ -15,8 +15,8 @@ takes over the recorded one, as does a task that is loaded, and a new fit has th
    similar length share a batch, also in an evaluation; the loss of a large vocabulary is summed in
    chunks of rows.
 4. So is this loss in bfloat16; Adam and AdamW are fused where the trainer supports it.
-5. An epoch has all rows on any number of ranks, before those that divide evenly: the rows of a step
-   depend on the number of rows of a step alone.
+5. An epoch has all rows on any number of ranks, before those that divide evenly: the rows of the
+   steps of a resumed run do not depend on the number of ranks.
 """
 
 from collections.abc import Mapping

@@ -216,18 +216,20 @@ def restore_state(task: ExactTask, states: Sequence[Checkpoint]) -> None:
         set_random_states(state["random"])
     if "gradients" not in state:
         return
+    parts = [part["gradients"] for part in ([state] if same_ranks else states)]
     for name, parameter in task.named_parameters():
-        if name in state["gradients"]:
-            parts = [state] if same_ranks else states
-            gradients = [part["gradients"][name].to(parameter.device) for part in parts]
-            if len(gradients) > 1 and isinstance(parameter, DTensor):
+        gradients = [part[name].to(parameter.device) for part in parts if name in part]
+        if gradients:
+            if len(parts) > 1 and isinstance(parameter, DTensor):
                 raise ConfigurationError(
                     f"the checkpoint was written within a step on {len(states)} devices, with "
                     f"sharded gradients: resume on as many (now {trainer.world_size}), or from a "
                     "checkpoint written after a step"
                 )
-            # The strategy takes the mean over the ranks.
-            gradient = gradients[0] if len(gradients) == 1 else torch.stack(gradients).mean(0)
+            # The strategy takes the mean over the ranks; a rank without a gradient counts as zero.
+            gradient = (
+                gradients[0] if len(parts) == 1 else torch.stack(gradients).sum(0) / len(parts)
+            )
             parameter.grad = distribute_like(parameter, gradient)
     task.weighting.resume_step(state["targets"], trainer, task.device)
 

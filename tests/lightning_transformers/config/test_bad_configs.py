@@ -160,6 +160,10 @@ def test_mistake_that_hydra_finds(typed: str, line: str) -> None:
             "repeat.folds=3 validates on parts of the training set, and dataset.validation_file=b",
         ),
         (
+            f"{TASK} dataset.prepared_dir=prepared repeat.folds=3",
+            "repeat.folds=3 cuts the texts, and dataset.prepared_dir=prepared has fixed splits",
+        ),
+        (
             f"{SAMPLE} {TASK} dataset.fold=1/3 dataset.validation_file=b.txt",
             "dataset.fold=1/3 validates on parts of the training set",
         ),

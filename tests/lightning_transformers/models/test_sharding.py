@@ -1,10 +1,13 @@
 """A model that is built without weights, of which the strategy loads a shard; here the only one."""
 
 from collections.abc import Iterator
+from concurrent.futures import Future
 from pathlib import Path
+from unittest.mock import Mock, call
 
 import pytest
 import torch
+from pytorch_lightning.strategies import ModelParallelStrategy
 from safetensors.torch import load_file
 from torch import distributed
 from transformers import AutoModelForCausalLM, GPT2Config, GPT2LMHeadModel
@@ -12,7 +15,11 @@ from transformers import AutoModelForCausalLM, GPT2Config, GPT2LMHeadModel
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.models.backbone import Backbone, is_new
 from lightning_transformers.models.shard_loading import deferred_weights, no_weights, sources_of
-from lightning_transformers.models.sharded_checkpoint import read_weights, weight_shapes
+from lightning_transformers.models.sharded_checkpoint import (
+    ShardedWriter,
+    read_weights,
+    weight_shapes,
+)
 from lightning_transformers.models.sharding import FullyShardedStrategy
 from lightning_transformers.models.streamed_export import SOURCE, write_weights
 from lightning_transformers.task.nlp.language_modeling import LanguageModelingTransformer
@@ -102,3 +109,48 @@ def test_a_fit_loads_trains_saves_resumes_and_is_exported(files: Path, tmp_path:
     run = trainer(tmp_path, strategy=FullyShardedStrategy(), devices=1)
     with pytest.raises(ConfigurationError, match=r"lacks the weight model\.score\.weight"):
         run.validate(other, sample(batch_size=4), ckpt_path=path, weights_only=True)
+
+
+@pytest.mark.parametrize(
+    ("error", "wait"),
+    [(None, "wait"), (SystemExit(143), "wait"), (ValueError("of one rank"), "wait_alone")],
+)
+def test_a_rank_with_an_error_waits_for_no_other(
+    error: BaseException | None, wait: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ModelParallelStrategy, "teardown", lambda strategy: None)
+    strategy = FullyShardedStrategy()
+    writer = Mock(spec=ShardedWriter)
+    strategy.writer = writer
+    if error:
+        strategy.on_exception(error)
+    strategy.teardown()
+    assert writer.method_calls == [getattr(call, wait)()]
+
+
+@pytest.mark.usefixtures("_process_group")
+def test_a_rank_that_waits_alone_ignores_a_failed_write(tmp_path: Path) -> None:
+    distributed.init_process_group(
+        "gloo", init_method=f"file://{tmp_path}/store", rank=0, world_size=1
+    )
+    writer, failed = ShardedWriter(), Future[None]()
+    failed.set_exception(OSError("no space left"))
+    writer.pending = failed
+    with pytest.raises(OSError, match="no space"):
+        writer.wait()
+    writer.pending = failed
+    writer.wait_alone()
+    assert writer.pending is None
+
+
+def test_a_checkpoint_is_removed_when_the_next_one_is_written(tmp_path: Path) -> None:
+    strategy = FullyShardedStrategy()
+    former = tmp_path / "former.ckpt"
+    former.mkdir()
+    found: list[bool] = []
+    writer = Mock(spec=ShardedWriter)
+    writer.wait.side_effect = lambda: found.append(former.is_dir())
+    strategy.writer = writer
+    strategy.remove_checkpoint(former)
+    assert found == [True]
+    assert not former.exists()

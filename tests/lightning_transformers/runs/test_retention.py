@@ -48,3 +48,8 @@ def test_without_a_best_checkpoint_the_last_weights_remain(tmp_path: Path) -> No
     assert (folder / "last.ckpt").is_file()
     keep_weights(folder, "checkpoints/every/step=1.ckpt")
     assert not (folder / "last.ckpt").exists()
+    (folder / "last.ckpt").mkdir()
+    (folder / "last.ckpt/meta.pt").touch()
+    keep_weights(folder, "checkpoints/sharded.ckpt")
+    assert not (folder / "last.ckpt").exists(), "a sharded one"
+    assert (folder / "sharded.ckpt").exists()

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from pytorch_lightning.callbacks import GradientAccumulationScheduler
 
 from lightning_transformers.training.batch_size import STEP_ROWS, convert, report_changes
 from lightning_transformers.training.resume import KEY
@@ -35,7 +36,9 @@ def test_the_last_smaller_batch_of_an_epoch_counts_as_one() -> None:
 def test_another_number_of_ranks_or_rows_of_a_step_is_logged(
     ranks: int, accumulated: int, line: str | None, caplog: pytest.LogCaptureFixture
 ) -> None:
-    trainer: Any = SimpleNamespace(world_size=ranks, accumulate_grad_batches=accumulated)
+    trainer: Any = SimpleNamespace(
+        world_size=ranks, accumulate_grad_batches=accumulated, callbacks=[]
+    )
     report_changes(trainer, {KEY: [{}, {}], STEP_ROWS: 8, "formulas": 5}, rows=4 * ranks)
     about_steps = [text for text in caplog.messages if text.startswith("a step has")]
     assert [line in text for text in about_steps if line] == [True] * bool(line)
@@ -44,8 +47,18 @@ def test_another_number_of_ranks_or_rows_of_a_step_is_logged(
     )
 
 
+def test_scheduled_accumulation_is_not_compared(caplog: pytest.LogCaptureFixture) -> None:
+    """The scheduler sets the number of the epoch after the checkpoint is loaded."""
+    trainer: Any = SimpleNamespace(world_size=1, accumulate_grad_batches=1, callbacks=[])
+    for scheduled in (False, True):
+        caplog.clear()
+        trainer.callbacks = [GradientAccumulationScheduler({0: 2})] if scheduled else []
+        report_changes(trainer, {KEY: [{}], STEP_ROWS: 8, "formulas": 5}, rows=4)
+        assert bool(caplog.messages) is not scheduled
+
+
 def test_a_run_of_earlier_formulas_may_have_other_rows(caplog: pytest.LogCaptureFixture) -> None:
-    trainer: Any = SimpleNamespace(world_size=1, accumulate_grad_batches=1)
+    trainer: Any = SimpleNamespace(world_size=1, accumulate_grad_batches=1, callbacks=[])
     report_changes(trainer, {KEY: [{}, {}], "formulas": 4}, rows=8)
     assert "the last step of an epoch may have other rows" in caplog.text
     caplog.clear()

@@ -112,19 +112,24 @@ def test_each_rank_has_its_own_unlogged_loss(
 
 
 def test_gradients_of_a_step_are_averaged_for_another_number_of_ranks() -> None:
-    parameter = torch.nn.Parameter(torch.zeros(2))
+    parameter, rare = (torch.nn.Parameter(torch.zeros(2)) for _ in range(2))
     totals: list[float] = []
     task: Any = SimpleNamespace(
         trainer=SimpleNamespace(world_size=1, global_rank=0, callbacks=[]),
-        named_parameters=lambda: [("weight", parameter)],
+        named_parameters=lambda: [("weight", parameter), ("rare", rare)],
         weighting=SimpleNamespace(resume_step=lambda total, *_: totals.append(total)),
         device=torch.device("cpu"),
     )
     before = torch.get_rng_state()
     parts = [torch.tensor([1.0, 2.0]), torch.tensor([3.0, 6.0])]
-    states = [{"random": {}, "gradients": {"weight": part}, "targets": 5.0} for part in parts]
+    states: list[Any] = [
+        {"random": {}, "gradients": {"weight": part}, "targets": 5.0} for part in parts
+    ]
+    states[1]["gradients"]["rare"] = torch.ones(2)
     resume.restore_state(task, states)
     assert parameter.grad is not None
     assert parameter.grad.tolist() == [2.0, 4.0]
+    assert rare.grad is not None
+    assert rare.grad.tolist() == [0.5, 0.5], "the other rank had no gradient"
     assert totals == [5.0]
     assert torch.equal(torch.get_rng_state(), before)

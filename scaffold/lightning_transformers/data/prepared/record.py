@@ -55,12 +55,21 @@ def write_record(folder: Path, record: Mapping[str, Any]) -> None:
         unfinished.write_text(json.dumps(record, indent=1) + "\n", "utf-8")
 
 
-def complete_record(folder: Path) -> dict[str, Any]:
+def complete_record(folder: Path, fold: str | None = None) -> dict[str, Any]:
     """Return the record of a folder whose preparation has ended.
 
+    Args:
+        folder: the folder.
+        fold: fold of the texts that a run asks for.
+
     Raises:
-        ConfigurationError: if there is none.
+        ConfigurationError: if there is none, or for a fold: examples have fixed splits.
     """
+    if fold:
+        raise ConfigurationError(
+            f"dataset.fold={fold} cuts the texts, and dataset.prepared_dir={folder} has fixed "
+            "splits: remove one of them"
+        )
     record = read_record(folder)
     if record is None or record["splits"] is None:
         fact = "is not prepared" if record is None else "is prepared in part"

@@ -10,6 +10,7 @@ import signal
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
@@ -84,11 +85,11 @@ def write_split(
         part_bytes: text of a shard.
 
     Raises:
-        ConfigurationError: for rows that cannot be read or processed.
+        ConfigurationError: for rows that cannot be read or processed, or a worker that is killed.
         NoTextError: for a split without text.
     """
     stream = rows.to_iterable_dataset() if isinstance(rows, Dataset) else rows
-    progress = Progress(folder / f".{split}.jsonl")
+    progress = Progress(progress_file(folder, split))
     (folder / split).mkdir(exist_ok=True)
     workers = data.preprocessing_num_workers or 1
     pool = ProcessPoolExecutor(workers, initializer=start_worker, initargs=(workers,))
@@ -103,12 +104,21 @@ def write_split(
                     finish(waiting, progress)
             while waiting:
                 finish(waiting, progress)
+        except BrokenProcessPool as error:
+            raise ConfigurationError(
+                "a worker was killed, probably for lack of memory: repeat the command with fewer "
+                "dataset.preprocessing_num_workers (it continues)"
+            ) from error
         finally:
             pool.shutdown(cancel_futures=True)
-    progress.file.unlink()
     if not any(shard["rows"] for shard in progress.shards):
         raise NoTextError(f"the {split} set has no text: add some")
     return [shard for shard in progress.shards if shard["rows"]]
+
+
+def progress_file(folder: Path, split: str) -> Path:
+    """Return the file with the progress of a split, which stays until all splits are written."""
+    return folder / f".{split}.jsonl"
 
 
 def finish(waiting: deque[tuple[Part, Future[dict[str, Any]]]], progress: Progress) -> None:

@@ -18,7 +18,7 @@ from lightning_transformers.data.prepared.record import (
     write_record,
 )
 from lightning_transformers.data.reading.copies import version_of
-from lightning_transformers.runs.preparing.parts import CACHE, write_split
+from lightning_transformers.runs.preparing.parts import CACHE, progress_file, write_split
 from lightning_transformers.training.formulas import FORMULAS
 from lightning_transformers.version import VERSION
 
@@ -73,6 +73,8 @@ def prepare(
             splits[split] = write_split(data, folder, split, rows, part_bytes)
         record["splits"] = splits
         write_record(folder, record)
+        for split in streams:
+            progress_file(folder, split).unlink(missing_ok=True)
         shutil.rmtree(folder / CACHE, ignore_errors=True)
         return record
 

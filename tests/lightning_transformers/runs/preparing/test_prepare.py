@@ -11,12 +11,14 @@ from typing import Any
 
 import pytest
 import torch
+from datasets import Dataset
 from pytorch_lightning.callbacks import ModelCheckpoint
 
-from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.base.errors import ConfigurationError, NoTextError
 from lightning_transformers.config.compose import compose
 from lightning_transformers.models.backbone import Backbone
 from lightning_transformers.runs.preparing.command import prepare_from_config
+from lightning_transformers.runs.preparing.parts import write_split
 from lightning_transformers.runs.preparing.prepare import prepare
 from lightning_transformers.task.nlp.language_modeling import LanguageModelingDataModule
 from lightning_transformers.task.nlp.text_classification import TextClassificationDataModule
@@ -86,6 +88,46 @@ def test_a_killed_preparation_continues(prepared: Path, tmp_path: Path) -> None:
     prepare(texts(), tmp_path, PART)
     assert content(tmp_path) == content(prepared)
     assert written == {file: file.stat().st_ino for file in written}
+
+
+def test_a_kill_within_a_later_split_keeps_the_earlier_ones(
+    prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write(data: Any, folder: Path, split: str, *rest: Any) -> list[dict[str, Any]]:
+        found = write_split(data, folder, split, *rest)
+        if split == "validation":
+            raise KeyboardInterrupt
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr("lightning_transformers.runs.preparing.prepare.write_split", write)
+        with pytest.raises(KeyboardInterrupt):
+            prepare(texts(), tmp_path, PART)
+    written = {file: file.stat().st_ino for file in tmp_path.glob("*/0*")}
+    prepare(texts(), tmp_path, PART)
+    assert written == {file: file.stat().st_ino for file in tmp_path.glob("*/0*")}
+    assert content(tmp_path) == content(prepared)
+
+
+def die(*arguments: object) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_killed_worker_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lightning_transformers.runs.preparing.parts.write_part", die)
+    with pytest.raises(ConfigurationError, match="a worker was killed, probably for lack of memor"):
+        prepare(texts(), tmp_path)
+
+
+def test_a_split_without_rows_has_no_text(tmp_path: Path) -> None:
+    nothing = Dataset.from_dict({"text": ["one"]}).to_iterable_dataset().take(0)
+    with pytest.raises(NoTextError, match="the train set has no text"):
+        write_split(texts(), tmp_path, "train", nothing, PART)
+
+
+def test_folds_of_prepared_examples_are_refused(prepared: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"fold=1/2 cuts the texts, and .* fixed splits"):
+        data(prepared_dir=str(prepared), fold="1/2").setup("fit")
 
 
 @pytest.mark.parametrize(
