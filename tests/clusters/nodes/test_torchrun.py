@@ -72,8 +72,7 @@ def test_sigterm_on_a_node_saves_and_ends_the_run(node: int, nodes: Nodes, proje
     steps = torch.load(project / "run/checkpoints/last.ckpt", weights_only=True)["global_step"]
     assert steps > 0
     limit = f"trainer.max_steps={steps + 2}"
-    again = [nodes.start(e, project, *ON_TWO, *LONG, "resume=auto", limit) for e in (0, 1)]
-    assert f"from step {steps}" in "".join(outputs(again)) or True
+    outputs([nodes.start(e, project, *ON_TWO, *LONG, "resume=auto", limit) for e in (0, 1)])
     resumed = torch.load(project / "run/checkpoints/last.ckpt", weights_only=True)
     assert resumed["global_step"] == steps + 2
 

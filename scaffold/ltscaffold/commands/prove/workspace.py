@@ -57,8 +57,8 @@ def make_workspace(
                 (folder / path).symlink_to((project / path).resolve())
     texts = [*words, *(_text(folder / path) for path in {*copied, *written})]
     for output in sorted({each for text in texts for each in OUTPUT.findall(text)}):
-        for place in {Path(), directory}:
-            link, target = folder / place / output, project / place / output
+        for start in {Path(), directory}:
+            link, target = folder / start / output, project / start / output
             if target.exists() and not link.exists():
                 link.parent.mkdir(parents=True, exist_ok=True)
                 link.symlink_to(target.resolve())
