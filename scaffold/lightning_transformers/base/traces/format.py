@@ -50,8 +50,8 @@ class TraceRequest:
         file: where the trace is written.
         steps: the optimizer steps after which the run stops; None: at its own end.
         expected: the trace to compare with; the run stops at the first difference.
-        until: the run stops when this many entries of `expected` are found equal; None: it goes on,
-            since it may have more entries than expected.
+        until: the run stops when this many entries of `expected` are found equal; None: it ends by
+            itself, since it may have more entries than expected.
     """
 
     file: str
