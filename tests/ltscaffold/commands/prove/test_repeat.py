@@ -11,7 +11,6 @@ from lightning_transformers.base.traces.format import Entry, Trace
 from ltscaffold.commands.prove import repeat
 from ltscaffold.commands.prove.repeat import Repeater, Repetition, package_states
 from ltscaffold.commands.prove.runs import Run
-from ltscaffold.templating.cache import cache_root
 
 
 def test_a_repetition_is_kept_and_a_damaged_one_is_repeated(
@@ -19,14 +18,14 @@ def test_a_repetition_is_kept_and_a_damaged_one_is_repeated(
 ) -> None:
     (project / "train.py").write_text("x = 1\n")
     monkeypatch.setattr(repeat, "package_states", lambda path: {})
-    monkeypatch.setenv("XDG_CACHE_HOME", str(project.parent / "cache"))
+    monkeypatch.setattr(repeat, "cache_root", lambda: project.parent / "cache")
     result = Repetition(Trace([Entry(1, "loss", "0.5")]), "", {"seed": 1})
     monkeypatch.setattr(Repeater, "_run", lambda *_: result)
     repeater = Repeater(project)
     for started in (1, 1):
         assert repeater.repeat(Run([]), {}) == result
         assert repeater.started == started
-    (kept,) = (cache_root() / "proofs").glob("*.json")
+    (kept,) = (project.parent / "cache/proofs").glob("*.json")
     kept.write_text(kept.read_text()[:5])
     assert repeater.repeat(Run([]), {}) == result
     assert repeater.started == 2
