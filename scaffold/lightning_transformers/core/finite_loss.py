@@ -11,7 +11,7 @@ from torch import Tensor
 
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.types import Checkpoint
-from lightning_transformers.training.resume import local_shard
+from lightning_transformers.models.local_shards import local_shard
 from lightning_transformers.training.trainer_fields import fields
 
 ADVICE = (

@@ -13,12 +13,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.distributed.device_mesh import DeviceMesh
-from torch.distributed.tensor import DTensor
 from transformers import PreTrainedModel
 from transformers.distributed.configuration_utils import DistributedConfig
 from transformers.utils import logging
 
 from lightning_transformers.models.layers import transformer_layers
+from lightning_transformers.models.local_shards import distribute_like, local_shard
 
 SOURCE = "name_in_files"
 """Attribute of a parameter without a value: its name in the model of the files."""
@@ -105,14 +105,14 @@ def load_shards(model: Any, sources: dict[str, str], mesh: DeviceMesh) -> None:
     inner = next(module for module in model.modules() if hasattr(module, LOAD))
     with quiet():
         loaded = getattr(inner, LOAD)(distributed_config=config_of(inner, mesh.size()))
-    parts = {name: local_part(p.detach()) for name, p in loaded.named_parameters()}
+    parts = {name: local_shard(p.detach()) for name, p in loaded.named_parameters()}
     old = dict(model.named_parameters())
     values: dict[Tensor, nn.Parameter] = {}
     taken: set[str] = set()
     for name, source in sources.items():
         part = parts[source].clone() if source in taken else parts[source]  # of untied embeddings
         taken.add(source)
-        values[old[name]] = nn.Parameter(like(old[name], part), old[name].requires_grad)
+        values[old[name]] = nn.Parameter(distribute_like(old[name], part), old[name].requires_grad)
     for module in model.modules():  # a tied parameter is in several
         for name, parameter in module._parameters.items():
             if parameter in values:
@@ -134,24 +134,6 @@ def config_of(model: PreTrainedModel, devices: int) -> DistributedConfig:
     layers = {re.sub(r"\.\d+(?=\.|$)", ".*", names[each]) for each in transformer_layers(model)}
     plan = dict.fromkeys(layers or {model.base_model_prefix}, "free_full_weight")
     return DistributedConfig(fsdp_size=devices, fsdp_plan=plan)
-
-
-def local_part(value: Tensor) -> Tensor:
-    """Return this rank's shard of a sharded tensor; any other tensor (any shape) unchanged."""
-    return value.to_local() if isinstance(value, DTensor) else value
-
-
-def like(parameter: Tensor, part: Tensor) -> Tensor:
-    """Return a tensor that is sharded like a parameter.
-
-    Args:
-        parameter: the parameter (any shape).
-        part: this rank's shard.
-    """
-    if not isinstance(parameter, DTensor):
-        return part
-    layout = parameter.device_mesh, parameter.placements
-    return DTensor.from_local(part, *layout, shape=parameter.shape, stride=parameter.stride())
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from transformers import PreTrainedModel
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.run_folder import rebase_paths
 from lightning_transformers.base.types import Batch, Checkpoint
+from lightning_transformers.models.local_shards import distribute_like, local_shard
 from lightning_transformers.training.lightning_internals import (
     is_within_step,
     restore_logged_metrics,
@@ -232,27 +233,6 @@ def restore_state(task: ExactTask, states: Sequence[Checkpoint]) -> None:
             )
             parameter.grad = distribute_like(parameter, gradient)
     task.weighting.resume_step(state["targets"], trainer, task.device)
-
-
-def local_shard(value: Tensor) -> Tensor:
-    """Return this rank's shard of a sharded tensor; any other tensor (any shape) unchanged."""
-    return value.to_local() if isinstance(value, DTensor) else value
-
-
-def distribute_like(parameter: Tensor, part: Tensor) -> Tensor:
-    """Shard a tensor like a parameter.
-
-    Args:
-        parameter: the parameter (any shape).
-        part: this rank's shard.
-
-    Returns:
-        A tensor of the parameter's shape; `part` itself if the parameter is not sharded.
-    """
-    if not isinstance(parameter, DTensor):
-        return part
-    layout = parameter.device_mesh, parameter.placements
-    return DTensor.from_local(part, *layout, shape=parameter.shape, stride=parameter.stride())
 
 
 def relocate_checkpoint_paths(trainer: Trainer, states: Checkpoint) -> None:
