@@ -6,7 +6,7 @@ import json
 import logging
 import re
 from collections.abc import Callable
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 from io import BytesIO
 from pathlib import PurePath
 from typing import Any
@@ -196,15 +196,25 @@ class Description:
         cls = self._class(type(tokenizer))
         backend: Any = getattr(tokenizer, "backend_tokenizer", None)
         try:
-            rules = json.loads(backend.to_str())
+            rules = rules_digest(backend.to_str(), backend.encode_special_tokens)
         except Exception:  # a tokenizer or rule in Python
             return [cls, hash_of(tokenizer)]
-        rules |= {"truncation": None, "padding": None}
-        rules["encode_special_tokens"] = backend.encode_special_tokens
         tokens = {name: str(token) for name, token in tokenizer.special_tokens_map.items()}
         attributes = plain_attributes(vars(tokenizer))
         settings = {k: v for k, v in attributes.items() if k not in TOKENIZER_ORIGIN}
-        return [cls, self._settings(tokens), self._settings(settings), digest_of(rules)]
+        return [cls, self._settings(tokens), self._settings(settings), rules]
+
+
+@lru_cache(maxsize=2)  # each map of each split asks, and a vocabulary takes up to a second
+def rules_digest(text: str, encode_special_tokens: bool) -> str:
+    """Return 32 hexadecimal digits for a tokenizer's rules, without padding and truncation.
+
+    Args:
+        text: the JSON of a fast tokenizer.
+        encode_special_tokens: whether special tokens in a text are split like other words.
+    """
+    rules = json.loads(text) | {"truncation": None, "padding": None}
+    return digest_of(rules | {"encode_special_tokens": encode_special_tokens})
 
 
 def closure_of(function: Callable[..., object]) -> list[object]:

@@ -35,6 +35,7 @@ from lightning_transformers.training.checkpoint import newest_checkpoint
 from tests.helpers.corpus import write_csv
 from tests.helpers.language_modeling import model, sample, trainer
 from tests.helpers.rendered import task_class
+from tests.helpers.slow import sampled
 from tests.helpers.tree import tree
 
 GENERATED = task_class("language_modeling", "weight_noise")
@@ -127,6 +128,7 @@ def test_a_run_has_a_best_checkpoint_of_its_own(project: Path) -> None:
     assert (project / "run/checkpoints/best.ckpt").is_file()
 
 
+@pytest.mark.slow
 def test_checkpoint_of_random_states_alone_can_be_gone_on_from(
     project: Path, after: Callable[..., None]
 ) -> None:
@@ -170,7 +172,9 @@ def test_a_checkpoint_that_a_run_begins_from_stays(
         ("trainer.max_steps=3", "trainer.max_steps=3 is less than the 4 .*max_steps=4 or more"),
     ],
 )
-@pytest.mark.parametrize("start", ["resume=auto", "checkpoint_path=run/checkpoints/last.ckpt"])
+@pytest.mark.parametrize(
+    "start", sampled(["resume=auto", "checkpoint_path=run/checkpoints/last.ckpt"], ["resume=auto"])
+)
 def test_a_run_that_cannot_go_on_is_an_error_beforehand(
     start: str, change: str, message: str, project: Path, after: Callable[..., None]
 ) -> None:
@@ -204,6 +208,7 @@ def test_early_stopping_goes_on(project: Path) -> None:
     assert compare(logged(project / "run", metrics), before) == []
 
 
+@pytest.mark.slow
 def test_the_best_is_known_in_a_folder_that_was_moved(project: Path) -> None:
     write_csv(project / "train.csv")
     trained("optimizer.lr=1e-30")

@@ -49,6 +49,7 @@ def logs(folder: Path) -> Iterator[Path]:
     return folder.rglob("*.log")
 
 
+@pytest.mark.slow
 def test_generated_task_has_one_run_folder_and_one_log(project: Path, run: Run) -> None:
     new_task(project, "mine", "language_modeling", recipes=["freeze_backbone", "weight_noise"])
     done = run("python", "train.py", "+task=nlp/mine", *TWO)

@@ -111,6 +111,7 @@ def test_half_precision_on_a_cpu_is_bfloat16(tmp_path: Path) -> None:
     assert trainer.precision == "bf16-mixed"
 
 
+@pytest.mark.slow
 def test_two_processes(run: Run, project: Path) -> None:
     """The ranks agree with every callback, and shards train as copies do."""
     command = ("python", "-m", "tests.helpers.ranks", "tests.helpers.strategies_example")

@@ -20,7 +20,7 @@ from transformers import AutoTokenizer, GPT2Config, ViTImageProcessor
 from build_tools.release_templates import ROOT
 from lightning_transformers.core import TransformerDataModule
 from lightning_transformers.data import source_code
-from lightning_transformers.data.cache import fingerprint
+from lightning_transformers.data.cache import fingerprint, rules_digest
 from lightning_transformers.data.source_code import module_sources
 from lightning_transformers.task.nlp.language_modeling import LanguageModelingDataModule
 from tests.helpers import warm
@@ -152,6 +152,15 @@ def test_earlier_calls_of_a_tokenizer_do_not_matter() -> None:
     before = name_of(tokenizer=TOKENIZER)
     TOKENIZER(["x"], truncation=True, max_length=3, padding="max_length")
     assert name_of(tokenizer=TOKENIZER) == before
+
+
+def test_the_rules_of_a_tokenizer_are_parsed_once() -> None:
+    """With 256,000 tokens they take half a second, and each map of each split has a name."""
+    tokenizer = copy.deepcopy(TOKENIZER)
+    tokenizer.add_tokens("<parsed once>")
+    rules_digest.cache_clear()
+    assert name_of(tokenizer=tokenizer) == name_of(tokenizer=tokenizer)
+    assert (rules_digest.cache_info().hits, rules_digest.cache_info().misses) == (1, 1)
 
 
 def test_whether_a_tokenizer_splits_special_tokens_counts() -> None:

@@ -23,6 +23,7 @@ from lightning_transformers.runs.build import build_data, build_model, restore, 
 from lightning_transformers.runs.export import export, export_from_config
 from lightning_transformers.runs.load import load
 from lightning_transformers.runs.train import train_from_config
+from tests.helpers.slow import sampled
 
 LAYERS = {"bnb4": Linear4bit, "bnb8": Linear8bitLt}
 LOSS = "val/loss"
@@ -58,7 +59,7 @@ def words(pretrained: Path, project: Path) -> Callable[..., Any]:
     return words
 
 
-@pytest.mark.parametrize("quantization", LAYERS)
+@pytest.mark.parametrize("quantization", sampled(LAYERS, ["bnb4"]))
 def test_qlora_trains_and_its_checkpoint_is_that_of_an_adapter(
     quantization: str, words: Callable[..., Any]
 ) -> None:
@@ -81,6 +82,7 @@ def test_qlora_trains_and_its_checkpoint_is_that_of_an_adapter(
     assert again[LOSS] == metrics[LOSS]
 
 
+@pytest.mark.slow
 def test_an_adapter_that_was_trained_on_rounded_weights_fits_the_others(
     words: Callable[..., Any],
 ) -> None:
@@ -125,6 +127,7 @@ def test_a_quantized_backbone_without_an_adapter_must_be_frozen(words: Callable[
     restore(words("checkpoint_path=run/checkpoints/last.ckpt"))
 
 
+@pytest.mark.slow
 def test_a_new_head_trains_as_a_whole(words: Callable[..., Any], pretrained: Path) -> None:
     train_from_config(words("peft=lora", "peft.target_modules=all-linear", "optimizer.lr=1e-2"))
     checkpoint = ("checkpoint_path=run/checkpoints/last.ckpt", "export_adapter=true")
@@ -175,6 +178,7 @@ def test_the_state_of_the_optimizer_has_8_bits(words: Callable[..., Any]) -> Non
     assert optimizer.state[table]["state1"].dtype == torch.uint8
 
 
+@pytest.mark.slow
 def test_a_resumed_training_with_8_bits_is_exact(words: Callable[..., Any]) -> None:
     typed = ("optimizer=adamw_8bit", "optimizer.lr=1e-2", "scheduler=constant_schedule")
     whole = train_from_config(words(*typed, "trainer.max_epochs=2", "training.run_dir=whole"))

@@ -107,7 +107,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     ("hook", "step", "number"),
     [
-        ("on_train_batch_end", 5, signal.SIGKILL),
+        pytest.param("on_train_batch_end", 5, signal.SIGKILL, marks=pytest.mark.slow),
         pytest.param("on_validation_end", 6, signal.SIGKILL, marks=pytest.mark.slow),
         pytest.param("on_train_epoch_end", 6, signal.SIGKILL, marks=pytest.mark.slow),
         pytest.param("on_train_batch_start", 8, signal.SIGKILL, marks=pytest.mark.slow),
@@ -131,6 +131,7 @@ def test_a_resumed_run_has_one_curve(
     assert former == ("killed" if number == signal.SIGKILL else "interrupted")
 
 
+@pytest.mark.slow
 def test_a_run_that_has_ended_is_left_or_extended(
     whole: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

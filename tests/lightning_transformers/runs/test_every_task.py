@@ -28,6 +28,7 @@ from lightning_transformers.runs.predict import predict_from_config
 from lightning_transformers.runs.train import train_from_config
 from tests.helpers.documented import documented_applies, documented_intervals, documented_metrics
 from tests.helpers.model_cards import card_of, files_with, intervals_in, run_code
+from tests.helpers.slow import sampled
 
 Row = dict[str, Any]
 SHORT_OUTPUTS = "task.max_new_tokens=16"
@@ -231,7 +232,9 @@ def test_shuffled_labels_teach_no_more_than_is_recorded(trained: Any, tmp_path: 
     assert found <= CASES[task].shuffled
 
 
-@pytest.mark.parametrize("task", CASES)
+@pytest.mark.parametrize(
+    "task", sampled(CASES, ["nlp/text_classification", "vision/image_classification"])
+)
 def test_it_trains_evaluates_predicts_and_exports(
     task: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -188,6 +188,7 @@ def test_two_processes_have_equal_metrics(project: Path, run: Run) -> None:
     assert "differs: " not in done.stdout
 
 
+@pytest.mark.slow
 def test_other_versions_threads_and_data_are_said(project: Path, run: Run) -> None:
     run("python", "train.py", "task=nlp/mine", *OWN_FILE)
     file = project / "outputs/run/manifest.yaml"
@@ -223,6 +224,7 @@ def test_the_config_is_the_one_of_the_run(project: Path, run: Run) -> None:
     assert "lr: 0.01" in (project / "data/sweep/1-rerun/config.yaml").read_text()
 
 
+@pytest.mark.slow
 def test_a_project_may_be_moved(project: Path, run: Run) -> None:
     done = run("python", "train.py", "task=nlp/language_modeling", *OWN_FILE)
     assert done.returncode == 0, done.stderr
@@ -234,6 +236,7 @@ def test_a_project_may_be_moved(project: Path, run: Run) -> None:
     assert EQUAL in done.stdout
 
 
+@pytest.mark.slow
 def test_a_resumed_run_is_repeated_at_once(project: Path, run: Run) -> None:
     options = ("task=nlp/mine", "scheduler=constant_schedule", *OWN_FILE, "resume=auto")
     for epochs in (1, 2):

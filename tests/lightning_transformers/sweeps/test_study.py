@@ -11,6 +11,7 @@ from optuna.trial import TrialState
 
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.sweeps.study import Study
+from tests.helpers.slow import sampled
 from tests.helpers.studies import LIMIT, facts, score, start, work
 
 SPACE = {
@@ -21,7 +22,7 @@ SPACE = {
 EVERY = os.environ.get("LTSCAFFOLD_EVERY_KILL") == "1"
 
 
-@pytest.mark.parametrize("sampler", ["tpe", "random"])
+@pytest.mark.parametrize("sampler", sampled(["tpe", "random"], ["tpe"]))
 def test_a_killed_study_equals_one_that_was_not(tmp_path: Path, sampler: str) -> None:
     work(tmp_path / "whole", SPACE, sampler=sampler)
     expected = facts(tmp_path / "whole")

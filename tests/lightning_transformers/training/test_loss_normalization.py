@@ -273,7 +273,10 @@ on_two_ranks = pytest.mark.xdist_group("loss normalization on two ranks")  # the
 @on_two_ranks
 @pytest.mark.parametrize(
     ("kind", "recipes"),
-    [("updates", ()), ("recipes", ("label_smoothing", "custom_loss")), ("sharded", ())],
+    sampled(
+        [("updates", ()), ("recipes", ("label_smoothing", "custom_loss")), ("sharded", ())],
+        [("updates", ())],
+    ),
 )
 def test_two_processes_give_the_update_of_one(
     kind: str, recipes: tuple[str, ...], two_processes: dict[str, Any]

@@ -63,11 +63,7 @@ SAMPLE = {
     "packed, recipes, mid-step",
     "stream of images, random transforms, 2 workers",
     "SIGTERM, in a validation",
-    "validation, mid-step",
     "own hooks, mid-step",
-    "batches in a step by epoch",
-    "manual optimization, mid-step",
-    "schedule by a metric, last validation of an epoch",
     "end of an epoch of a stream",
     "in the write, in the background",
 }

@@ -57,7 +57,7 @@ for number, (command, expected) in enumerate({COMMANDS!a}):
 """
 
 
-@pytest.mark.parametrize("world", sampled(WORLDS, ["path", "both"]))
+@pytest.mark.parametrize("world", sampled(WORLDS, ["both"]))
 def test_every_command(world: str, tmp_path: Path) -> None:
     name, variables = WORLDS[world]
     project = os.path.join(os.fsencode(tmp_path), name)

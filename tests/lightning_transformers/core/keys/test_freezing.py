@@ -25,6 +25,7 @@ from lightning_transformers.training.trainer_fields import fields
 from tests.conftest import Run
 from tests.helpers.ddp_freezing import frozen_then_trained
 from tests.helpers.recipe_runs import Recorder, build, fit
+from tests.helpers.slow import sampled
 
 TASKS = [
     "nlp/text_classification",
@@ -75,7 +76,7 @@ def names_of_head(task: TaskTransformer) -> set[str]:
     return {name for name, parameter in task.named_parameters() if id(parameter) in head}
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", sampled(TASKS, TASKS[:2]))
 def test_the_backbone_is_thawed_after_some_epochs(task: str, tmp_path: Path) -> None:
     keys = ("task.freeze=backbone", "task.freeze_epochs=1", "task.head_learning_rate=0.01")
     config = config_of(task, tmp_path, *keys, "trainer.max_epochs=2", "optimizer.lr=1e-3")

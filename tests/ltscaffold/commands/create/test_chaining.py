@@ -46,6 +46,7 @@ def test_files_are_what_copier_renders(chain: Path, tmp_path: Path) -> None:
     assert tree(chain) == rendered(chain, tmp_path / "copied")
 
 
+@pytest.mark.slow
 def test_generated_tests_pass_unedited(chain: Path, run: Run) -> None:
     done = run("pytest", "--quiet")
     assert done.returncode == 0, done.stdout

@@ -153,6 +153,7 @@ def test_guard_stops_an_update_of_merged_answers(
     assert tree(project) == before
 
 
+@pytest.mark.slow
 def test_from_a_wheel_in_a_fresh_environment_with_another_home(
     project: Path, run: Run, tmp_path: Path
 ) -> None:

@@ -10,6 +10,7 @@ from tests.conftest import Run
 from tests.helpers.corpus import TEXTS, write_csv
 from tests.helpers.hub import Hub, save_tiny_gpt2, text_dataset
 from tests.helpers.projects import new_task
+from tests.helpers.slow import sampled
 
 pytestmark = pytest.mark.xdist_group("wikitext")  # they share a hub
 
@@ -34,7 +35,10 @@ def environment(hub: Hub, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 @pytest.mark.parametrize(
     ("words", "asks_for_data"),
-    [((WIKITEXT,), True), ((WIKITEXT, *OWN), False), (OWN, False)],
+    sampled(
+        [((WIKITEXT,), True), ((WIKITEXT, *OWN), False), (OWN, False)],
+        [((WIKITEXT, *OWN), False)],
+    ),
     ids=["wikitext", "own files over wikitext", "own files"],
 )
 def test_documented_command_trains(
