@@ -22,7 +22,7 @@ from lightning_transformers.config.config_tree import PACKAGED_CONFIGS
 from lightning_transformers.config.legacy import HINTS
 from lightning_transformers.config.schema.signatures import describe
 from ltscaffold.cli.app import app
-from ltscaffold.cli.bash_completion import commands_of
+from ltscaffold.cli.static_completion import commands_of
 from ltscaffold.commands.create.new_component import NewComponent, plan_new_component
 from ltscaffold.commands.inspect.listing import hook_rows, rows
 from ltscaffold.record.component_types import CALLBACK, DATASET, TASK

@@ -75,9 +75,9 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     try:
         if {"--install-completion", "--show-completion"} & {*sys.argv}:
-            from ltscaffold.cli.bash_completion import use_static_script
+            from ltscaffold.cli.static_completion import use_static_scripts
 
-            use_static_script(app)
+            use_static_scripts(app)
         app()
     except KeyboardInterrupt:
         typer.echo("interrupted", err=True)
@@ -169,7 +169,13 @@ def new_task(
 def new_dataset(
     project: Path,
     name: Annotated[str, typer.Argument(help="Name of the dataset, in snake_case.")],
-    base: Annotated[str, typer.Option(help="Task that it is for: see ltscaffold list bases.")],
+    base: Annotated[
+        str,
+        typer.Option(
+            help="Task that it is for: see ltscaffold list bases.",
+            autocompletion=completion.templated_bases,
+        ),
+    ],
     hook: Hooks = None,
     package: Package = None,
     shell: Shell = None,

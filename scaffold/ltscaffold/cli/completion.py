@@ -1,6 +1,7 @@
 """Shell completion of bases, hooks, recipes, template fragments, parts of the shell, components."""
 
 from collections.abc import Callable, Iterable
+from itertools import chain
 from pathlib import Path
 
 import typer
@@ -8,6 +9,12 @@ import typer
 from ltscaffold.errors import ScaffoldError
 
 Complete = Callable[[typer.Context, str], list[str]]
+HOOKS_OF = {
+    "new-task": ("hooks",),
+    "new-dataset": ("data_hooks",),
+    "new-callback": ("callback_hooks",),
+}
+"""Command → the template folders with the hooks that it offers; other commands offer all."""
 
 
 def _completes(names: Callable[[Path], Iterable[str]]) -> Complete:
@@ -55,8 +62,20 @@ def _fragment_names(project: Path) -> list[str]:
     return fragment_names(_templates(project))
 
 
+def hooks(context: typer.Context, incomplete: str) -> list[str]:
+    """Return the hooks that start with the typed word: of what a command creates, or of all types.
+
+    Args:
+        context: of the command.
+        incomplete: the typed word.
+    """
+    folders = HOOKS_OF.get(str(context.command.name), (*chain(*HOOKS_OF.values()),))
+    names = _completes(lambda project: {n for each in folders for n in _names(project, each)})
+    return sorted(names(context, incomplete))
+
+
 bases = _completes(lambda project: [*_names(project, "bases"), *_component_names(project)])
-hooks = _completes(lambda project: _names(project, "hooks"))
+templated_bases = _completes(lambda project: _names(project, "bases"))
 recipes = _completes(lambda project: _names(project, "recipes"))
 shell = _completes(lambda project: _names(project, "shell"))
 components = _completes(_component_names)
