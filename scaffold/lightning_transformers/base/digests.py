@@ -1,6 +1,7 @@
-"""Digests of files by their content."""
+"""Digests of files by their content, and of values."""
 
 import hashlib
+import json
 import os
 from functools import cache
 from pathlib import Path
@@ -22,3 +23,9 @@ def state_of(path: str | Path) -> tuple[int, ...]:
 def _digest(path: str, state: tuple[int, ...]) -> str:
     with open(path, "rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def digest_of(description: object) -> str:
+    """Return 32 hexadecimal digits for a value of JSON's types."""
+    text = json.dumps(description, sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

@@ -1,6 +1,5 @@
 """Cache keys of processed datasets, derived from rows, code and arguments."""
 
-import hashlib
 import inspect
 import json
 import logging
@@ -17,6 +16,7 @@ from datasets.fingerprint import Hasher
 from datasets.utils._dill import Pickler
 from transformers import BaseImageProcessor, PreTrainedConfig, PreTrainedTokenizerBase
 
+from lightning_transformers.base.digests import digest_of
 from lightning_transformers.base.hyperparameters import hyperparameters_of
 from lightning_transformers.base.types import Settings
 from lightning_transformers.data.source_code import (
@@ -271,9 +271,3 @@ def hash_of(value: object) -> str:
             error,
         )
         return uuid4().hex
-
-
-def digest_of(description: object) -> str:
-    """Return 32 hexadecimal digits for a value of JSON's types."""
-    text = json.dumps(description, sort_keys=True)
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

@@ -11,8 +11,8 @@ import pyarrow.compute as pc
 from datasets import Dataset
 from pytorch_lightning.utilities import rank_zero_only
 
+from lightning_transformers.base.digests import digest_of
 from lightning_transformers.base.errors import ConfigurationError, joined
-from lightning_transformers.data.cache import digest_of
 from lightning_transformers.data.loading import AnyDataset
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,8 @@ from importlib import metadata
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import find_spec, resolve_name
 from pathlib import Path
-from typing import Any
+
+from lightning_transformers.base.digests import digest_of
 
 RUNTIME = __name__.partition(".")[0]
 INSTALLED = {"site-packages", "dist-packages"}
@@ -21,9 +22,9 @@ INSTALLED = {"site-packages", "dist-packages"}
 def module_sources(*modules: str) -> dict[str, str]:
     """Return the source of first-party modules and of all that they import, by module name.
 
-    First-party are the runtime, which is one entry with all of its modules, and modules that are
-    not installed. Imports anywhere in a module count, also those of interactive code. No module is
-    imported.
+    First-party are the runtime, which is one entry with a digest of all modules, and modules that
+    are not installed. Imports anywhere in a module count, also those of interactive code. No module
+    is imported.
 
     Args:
         modules: import names; those without a file, and of installed packages, are skipped.
@@ -34,7 +35,7 @@ def module_sources(*modules: str) -> dict[str, str]:
     while waiting:
         name = waiting.pop()
         if name.partition(".")[0] == RUNTIME:
-            texts[RUNTIME] = runtime_source()
+            texts[RUNTIME] = runtime_digest()
         elif file := first_party_file(name):
             texts[name] = file.read_text(encoding="utf-8", errors="replace")
             found = {*imports_in(texts[name], package_of(name, file))} - seen
@@ -43,7 +44,7 @@ def module_sources(*modules: str) -> dict[str, str]:
     return dict(sorted(texts.items()))
 
 
-def package_versions(*modules: str) -> dict[str, list[Any]]:
+def package_versions(*modules: str) -> dict[str, str]:
     """Return the result of `release_of` for the installed packages of modules, by package name.
 
     First-party packages and the standard library are omitted.
@@ -56,6 +57,11 @@ def package_versions(*modules: str) -> dict[str, list[Any]]:
 
 
 @cache
+def runtime_digest() -> str:
+    """Return 32 hexadecimal digits for the source of all modules of the runtime."""
+    return digest_of(runtime_source())
+
+
 def runtime_source() -> str:
     """Return the source of all modules of the runtime, each with its path."""
     place = Path(__file__).parents[1]
@@ -67,20 +73,19 @@ distributions = cache(metadata.packages_distributions)
 
 
 @cache
-def release_of(package: str) -> list[Any]:
-    """Return the versions and digests that identify the installed code of a package.
+def release_of(package: str) -> str:
+    """Return 32 hexadecimal digits for the installed code of a package.
+
+    They stand for the versions of its distributions, and for the recorded digests of its Python
+    files: a version may be reinstalled with other code.
 
     Args:
         package: name of a top-level package.
-
-    Returns:
-        A list of the versions of its distributions, and a dict of the recorded digests of its
-        Python files: a version may be reinstalled with other code.
     """
     found = [metadata.distribution(name) for name in {*distributions().get(package, ())}]
     files = [file for one in found for file in one.files or () if file.suffix == ".py"]
     digests = {str(file): file.hash and file.hash.value for file in files}
-    return [sorted(one.version for one in found), digests]
+    return digest_of([sorted(one.version for one in found), digests])
 
 
 def module_of(part: object) -> str:

@@ -18,10 +18,11 @@ from tokenizers import pre_tokenizers
 from transformers import AutoTokenizer, GPT2Config, ViTImageProcessor
 
 from build_tools.release_templates import ROOT
+from lightning_transformers.base.digests import digest_of
 from lightning_transformers.core import TransformerDataModule
 from lightning_transformers.data import source_code
 from lightning_transformers.data.cache import fingerprint, rules_digest
-from lightning_transformers.data.source_code import module_sources
+from lightning_transformers.data.source_code import module_sources, runtime_source
 from lightning_transformers.task.nlp.language_modeling import LanguageModelingDataModule
 from tests.helpers import warm
 from tests.helpers.language_modeling import TOKENIZER
@@ -216,9 +217,9 @@ def test_all_that_a_module_imports_counts(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_runtime_is_one_part_with_all_of_its_modules() -> None:
     found = module_sources("lightning_transformers.data.packing")
-    assert list(found) == ["lightning_transformers"]
-    assert "\ndef tokenize_and_pack(" in found["lightning_transformers"]
-    assert "\ndef first_party_file(" in found["lightning_transformers"]
+    assert found == {"lightning_transformers": digest_of(runtime_source())}
+    assert "\ndef tokenize_and_pack(" in runtime_source()
+    assert "\ndef first_party_file(" in runtime_source()
 
 
 CLEANERS = """
@@ -286,7 +287,7 @@ def test_the_release_of_an_installed_package_counts(
 
 def test_releases_of_what_makes_tokens_count(monkeypatch: pytest.MonkeyPatch) -> None:
     before = name_of()
-    monkeypatch.setattr(source_code, "release_of", lambda package: [package, "another"])
+    monkeypatch.setattr(source_code, "release_of", lambda package: f"another {package}")
     assert name_of() != before
 
 

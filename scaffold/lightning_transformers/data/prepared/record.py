@@ -8,9 +8,10 @@ from typing import Any
 from datasets import Dataset, DatasetDict, DatasetInfo
 
 from lightning_transformers.base.atomic import write_atomically
+from lightning_transformers.base.digests import digest_of
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.types import Settings
-from lightning_transformers.data.cache import IGNORED_OPTIONS, digest_of
+from lightning_transformers.data.cache import IGNORED_OPTIONS
 from lightning_transformers.data.prepared.shards import open_shards
 
 RECORD = "prepared.json"

@@ -14,9 +14,8 @@ import fsspec
 from datasets import DownloadConfig, DownloadManager
 from fsspec import AbstractFileSystem
 
-from lightning_transformers.base.digests import digest_of_file
+from lightning_transformers.base.digests import digest_of, digest_of_file
 from lightning_transformers.base.errors import ConfigurationError, first_line
-from lightning_transformers.data.cache import digest_of
 
 VERSIONS = ("ETag", "etag", "Last-Modified", "mtime", "created")
 """Facts of file systems about a file, of which the first known one serves as its version."""

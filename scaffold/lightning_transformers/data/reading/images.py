@@ -7,9 +7,8 @@ from pathlib import Path
 from datasets import ClassLabel, Dataset, Features, Image
 from datasets.packaged_modules.imagefolder.imagefolder import ImageFolder
 
-from lightning_transformers.base.digests import digest_of_file
+from lightning_transformers.base.digests import digest_of, digest_of_file
 from lightning_transformers.base.errors import ConfigurationError
-from lightning_transformers.data.cache import digest_of
 from lightning_transformers.data.reading.copies import Copies, system_of
 from lightning_transformers.data.reading.names import FileNames, is_url
 from lightning_transformers.data.reading.sources import (

@@ -14,8 +14,8 @@ from datasets import Dataset, DatasetInfo, Features, IterableDataset, concatenat
 from datasets.iterable_dataset import ArrowExamplesIterable
 from datasets.table import MemoryMappedTable
 
+from lightning_transformers.base.digests import digest_of
 from lightning_transformers.base.errors import ConfigurationError, first_line, joined
-from lightning_transformers.data.cache import digest_of
 from lightning_transformers.data.reading.conll import read_conll
 from lightning_transformers.data.reading.copies import new_folder
 from lightning_transformers.data.reading.delimited import read_delimited
