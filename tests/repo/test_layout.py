@@ -26,6 +26,7 @@ PRIVATE_LIGHTNING = {
 # Modules that change sys.argv, and the reason.
 ARGV_EXCEPTIONS = {
     f"{RUNTIME}/__main__.py": "the program takes its first argument for the name of a command",
+    f"{RUNTIME}/base/traces/guard.py": "it runs another program, which finds its own arguments",
     f"{RUNTIME}/cli.py": "a job on a cluster runs a copy of the script, and records its name",
     f"{RUNTIME}/runs/rerun_command.py": "Lightning starts processes by the command line, elsewhere",
 }

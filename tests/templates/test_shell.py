@@ -27,6 +27,7 @@ printf '%s\\n' "$@" > "$OPENED/arguments"
 for argument; do
   case $argument in
     description@*) cp "${argument#description@}" "$OPENED/body" ;;
+    body@*) cp "${argument#body@}" "$OPENED/body" ;;
   esac
   [ -f "$argument" ] && cp "$argument" "$OPENED/body"
 done
@@ -101,7 +102,7 @@ def test_the_scheduled_job_installs_the_latest_ltscaffold(
     new_task(project, "mine", "language_modeling", shell=["ci"])
     content = load(project / path)
     ran = commands(content.get("jobs") or content["update"])
-    assert ran[-1] == "sh ci/update.sh"
+    assert ran[-2:] == ["sh ci/update.sh", "sh ci/prove.sh"]
     executable(tmp_path / "bin/uv", "#!/bin/sh\nprintf '%s\\n' \"$@\"\n")
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
     given = subprocess.run(["sh", "-c", ran[0]], capture_output=True, text=True, check=True)
@@ -157,19 +158,10 @@ def test_the_scheduled_job_opens_a_pull_request_once(
     hook = "\n    def training_epoch_end(self, outputs: list[float]) -> None: ...\n"
     model.write_text(model.read_text() + hook)
     commit_all(run)
-    remote, opened, tools = (tmp_path / name for name in ("remote.git", "opened", "bin"))
-    opened.mkdir()
+    opened, remote = set_up_job(opener, "", tmp_path, monkeypatch), tmp_path / "remote.git"
     git("clone", "--quiet", "--bare", shell, remote)
     git("remote", "add", "origin", remote, cwd=shell)
-    executable(tools / opener, OPENER)
-    monkeypatch.setenv("PATH", f"{tools}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.setenv("OPENED", str(opened))
-    if opener == "curl":
-        for name in ("GITLAB_CI", "UPDATE_TOKEN", "CI_API_V4_URL", "CI_PROJECT_ID"):
-            monkeypatch.setenv(name, "1")
-        monkeypatch.setenv("CI_DEFAULT_BRANCH", "main")
-    else:
-        monkeypatch.delenv("GITLAB_CI", raising=False)
+    monkeypatch.setenv("CI_DEFAULT_BRANCH", "main")
     before = git("for-each-ref", cwd=remote)
 
     assert update(shell) == 0
@@ -195,6 +187,86 @@ def test_the_scheduled_job_opens_a_pull_request_once(
     git("switch", "--quiet", "--detach", head.decode().strip(), cwd=shell)
     assert update(shell) == 0
     assert not (opened / "body").exists(), "it was proposed already"
+
+
+SAID = """\
+#!/bin/sh
+echo "$*" >>"$OPENED/uv"
+[ "$1" = sync ] && exit
+git log -1 --format=%s >>"$OPENED/uv"
+"""
+
+
+@pytest.mark.parametrize(
+    ("opener", "said", "text"),
+    [
+        ("gh", "echo mine: bit-identical; echo progress >&2", "mine: bit-identical"),
+        ("curl", "echo mine: differs; exit 1", "mine: differs"),
+        ("gh", "echo progress >&2; echo error: conflicts >&2; exit 2", "error: conflicts"),
+    ],
+)
+def test_the_scheduled_job_posts_the_proof_of_its_proposal(
+    opener: str, said: str, text: str, shell: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = set_up_job(opener, f"{SAID}{said}\n", tmp_path, monkeypatch)
+    git("init", "--quiet", cwd=shell)
+    commit("Former", shell)
+    assert prove(shell) == 0
+    assert not list(opened.iterdir()), "nothing was proposed"
+    git("switch", "--quiet", "--create", "update/ltscaffold-1", cwd=shell)
+    commit("Update", shell)
+    assert prove(shell) == 0
+    asked = ["sync", "run --no-sync ltscaffold update --prove --dry-run", "Former"]
+    assert (opened / "uv").read_text().splitlines() == asked
+    assert f"```text\n{text}\n```" in (opened / "body").read_text()
+    target = "merge_requests/7/notes" if opener == "curl" else "update/ltscaffold-1"
+    assert target in (opened / "arguments").read_text()
+
+
+@pytest.mark.slow
+def test_the_job_repeats_a_run_of_an_update(
+    shell: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = '#!/bin/sh\n[ $1 = sync ] && exit\nshift 2\nexec "$@" --steps 2\n'
+    opened = set_up_job("gh", script, tmp_path, monkeypatch)
+    git("init", "--quiet", cwd=shell)
+    commit("Former", shell)
+    monkeypatch.setenv(BUNDLE_VARIABLE, str(next_release()))
+    git("switch", "--quiet", "--create", "update/ltscaffold-1", cwd=shell)
+    commit("Update", shell)
+    assert prove(shell) == 0
+    body = (opened / "body").read_text()
+    assert "\nmine: tests pass; " in body
+    assert " values bit-identical over 2 steps of a smoke run\n```" in body
+    assert not git("status", "--porcelain", cwd=shell)
+
+
+def commit(message: str, project: Path) -> None:
+    """Commit everything, or nothing."""
+    git("add", "--all", cwd=project)
+    author = ("-c", "user.name=me", "-c", "user.email=me@example.org")
+    git(*author, "commit", "--quiet", "--allow-empty", "--message", message, cwd=project)
+
+
+def set_up_job(opener: str, uv: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Put the programs of the job on the path; return where they leave what they were given."""
+    opened = tmp_path / "opened"
+    opened.mkdir()
+    answer = 'case $* in *--get*) echo \'[{"id":9,"iid":7,"author":{"id":1}}]\'; exit ;; esac\n'
+    executable(tmp_path / "bin" / opener, OPENER.replace("\n", f"\n{answer}", 1))
+    executable(tmp_path / "bin" / "uv", uv)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("OPENED", str(opened))
+    monkeypatch.delenv("GITLAB_CI", raising=False)
+    if opener == "curl":
+        for name in ("GITLAB_CI", "UPDATE_TOKEN", "CI_API_V4_URL", "CI_PROJECT_ID"):
+            monkeypatch.setenv(name, "1")
+    return opened
+
+
+def prove(project: Path) -> int:
+    """Run the script of the job that proves a proposal; return its exit status."""
+    return subprocess.run(["sh", "ci/prove.sh"], cwd=project, check=False).returncode
 
 
 def update(project: Path) -> int:

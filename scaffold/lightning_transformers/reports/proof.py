@@ -30,7 +30,7 @@ def write(proof: Mapping[str, Any], page: Path) -> None:
         [
             each["name"],
             each["verdict"],
-            {None: "not tested", "": "pass"}.get(each["tests"], each["tests"]),
+            {None: "not tested", "": "pass"}.get(each["tests"], "fail"),
             each["run"] or "smoke run",
             each["steps"],
             each["values"],
@@ -40,7 +40,7 @@ def write(proof: Mapping[str, Any], page: Path) -> None:
     sections = [Section("Components", [Table("Runs before and after", HEAD, rows)])]
     sections += [Section(each["name"], _details(each)) for each in components]
     about = {"machine": proof["machine"], **proof["versions"]}
-    digests = {"before": proof["before"], "after": proof["after"]}
+    digests = {"project before": proof["before"], "project after": proof["after"]}
     sections.append(Section("Environment", [Facts(about), Facts(digests)]))
     verdicts = {each["verdict"] for each in components}
     is_identical = verdicts <= {"identical"}
@@ -51,7 +51,11 @@ def write(proof: Mapping[str, Any], page: Path) -> None:
 def _details(component: Mapping[str, Any]) -> list[Part]:
     parts: list[Part] = []
     if difference := component["difference"]:
-        parts.append(Facts({"first difference": difference["metric"], **difference}))
+        names = {"metric": "first difference", "step": "at step"}
+        names |= {"expected": "before", "found": "after"}
+        parts.append(Facts({shown: difference[name] for name, shown in names.items()}))
+    if component["tests"]:
+        parts.append(f"Tests: {component['tests']}")
     for name, singular in (("causes", "Cause"), ("origins", "From"), ("limits", "Note")):
         parts += [f"{singular}: {line}" for line in component[name]]
     return parts or ["All values are bit-identical."]

@@ -365,6 +365,9 @@ def unlike_recorded(run: Run, before: Repetition) -> Iterator[str]:
         present = (now.get("data") or {}).get(split)
         if present and _content(data) != _content(present):
             yield f"the {split} set ({data['source']}) has changed since the run"
+    for name, digest in (then.get("inputs") or {}).items():
+        if (now.get("inputs") or {}).get(name, digest) != digest:
+            yield f"{name} has changed since the run"
     first = next(differing_cells(run, before.trace), None)
     if first is None:
         return

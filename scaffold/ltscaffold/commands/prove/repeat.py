@@ -30,6 +30,8 @@ from ltscaffold.templating.cache import cache_root
 PYTEST = ("-m", "pytest", "--quiet", "--tb=no", "-rfE", "-p", "no:cacheprovider")
 VARIABLES = ("CUDA_", "HF_", "MKL_", "OMP_")
 """Starts of the variables of the environment that may change the numbers of a run."""
+GUARD = ("-m", "lightning_transformers.base.traces.guard")
+"""Runs a command that must not write to the project."""
 TRAIN = ("-m", "lightning_transformers", "train")
 QUIET = {
     "PYTHONDONTWRITEBYTECODE": "1",  # a linked folder belongs to the project
@@ -145,7 +147,7 @@ class Repeater:
         self, folder: Path, words: list[str], environment: Mapping[str, str]
     ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [self.python, *words],
+            [self.python, *GUARD, str(self.project.resolve()), *words],
             cwd=folder,
             env={**os.environ, **QUIET, **environment},
             stdin=subprocess.DEVNULL,

@@ -26,6 +26,8 @@ REPLACED = {"cluster", "hydra", "logger", "resume"}
 """Keys and groups that say where a run trains, and where it writes to."""
 FOLDERS = ("dirpath", "save_dir", "default_root_dir")
 """Keys of callbacks and the trainer with a folder that they write to."""
+FILES = ("file", "path")
+"""Keys of callbacks with a file that they may write to."""
 
 
 @dataclass(frozen=True)
@@ -166,7 +168,7 @@ def is_replaced(override: str) -> bool:
 
 
 def written_folders(config: Mapping[str, Any], group: str = "") -> Iterator[tuple[str, str]]:
-    """Yield key and value of each folder that a run writes to besides its run folder.
+    """Yield key and value of each file and folder that a run writes to besides its run folder.
 
     Args:
         config: the config, in which the run folder is an interpolation; or the overrides by key.
@@ -175,10 +177,17 @@ def written_folders(config: Mapping[str, Any], group: str = "") -> Iterator[tupl
     for key, value in config.items():
         if isinstance(value, dict):
             yield from written_folders(value, f"{group}{key}.")
-        elif isinstance(value, str) and f"{group}{key}".rpartition(".")[2] in FOLDERS:
+        elif isinstance(value, str) and is_written(f"{group}{key}"):
             is_other = value not in ("", "null") and not value.strip("\"'").startswith("${")
-            if is_other and not is_replaced(f"{group}{key}"):
+            if is_other:
                 yield f"{group}{key}", value
+
+
+def is_written(key: str) -> bool:
+    """Return whether a run may write to the file or folder that a dotted key names."""
+    name = key.rpartition(".")[2]
+    is_file = key.startswith("callbacks.") and name in FILES
+    return (name in FOLDERS or is_file) and not is_replaced(key)
 
 
 def imports(run: Run, project: Path, files: Collection[str]) -> bool:

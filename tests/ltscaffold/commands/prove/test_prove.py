@@ -2,7 +2,6 @@
 
 import subprocess
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -15,7 +14,6 @@ from ltscaffold.templating.cache import cache_root
 from ltscaffold.templating.source import BUNDLE_VARIABLE
 from ltscaffold.writing.state import state_folder
 from tests.conftest import Run
-from tests.helpers import warm
 from tests.helpers.projects import new_callback, new_dataset, new_task
 from tests.helpers.releases import MODEL, next_release
 from tests.helpers.tree import tree
@@ -24,18 +22,6 @@ STEPS = 3
 SMOOTHING = "recipes/label_smoothing.jinja"
 CONFIG = "project/conf/config.yaml"
 DEFAULT = ('"default": 0.1', '"default": 0.2')
-
-
-@pytest.fixture
-def warm_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let repeated runs find the imports of Python done."""
-
-    def run(
-        command: list[str], cwd: Path, env: dict[str, str], **_: object
-    ) -> subprocess.CompletedProcess[str]:
-        return warm.run(command, cwd, env)
-
-    monkeypatch.setattr(repeat, "subprocess", SimpleNamespace(run=run, DEVNULL=None))
 
 
 @pytest.fixture

@@ -59,3 +59,19 @@ def test_the_state_of_a_package_has_its_origin_and_edits(tmp_path: Path) -> None
     assert len({json.dumps(state) for state in seen}) == 5
     assert package_states([str(site)]) == seen[-1]
     assert "pytest" in package_states(sys.path)
+
+
+def test_a_repetition_cannot_write_to_the_project_through_a_link(project: Path) -> None:
+    for path, text in {
+        "data/rows.csv": "text",
+        "tests/test_it.py": "def test_it():\n    open('data/rows.csv', 'a').write('more')\n",
+        "tests/test_new.py": "def test_new():\n    open('new.csv', 'x').write('text')\n",
+    }.items():
+        (project / path).parent.mkdir(exist_ok=True)
+        (project / path).write_text(text)
+    repeater = Repeater(project)
+    failure = repeater.failed_tests({}, "tests/test_it.py")
+    assert failure.startswith("FAILED tests/test_it.py::test_it - PermissionError: [Errno 13]")
+    assert (project / "data/rows.csv").read_text() == "text"
+    assert repeater.failed_tests({}, "tests/test_new.py") == ""
+    assert not (project / "new.csv").exists()
