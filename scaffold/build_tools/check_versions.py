@@ -74,7 +74,7 @@ def check(folder: Path, releases: str, python: str) -> None:
     """
     editable = ["--resolution", RESOLUTIONS[releases], "--editable", f"{ROOT}[dev]"]
     scripts = create(folder, python, editable)
-    run_quickstart(scripts, folder / "project")
+    run_quickstart(scripts)
     run(["python", "-m", "pytest", "-q", "-p", "no:cacheprovider", *TESTS], ROOT, scripts)
 
 
