@@ -23,6 +23,7 @@ FOLDER = ROOT / "build/versions"
 SHOWN = ("torch", "transformers", "datasets", "peft", "pytorch-lightning", "hydra-core", "pydantic")
 RUNTIME = "tests/lightning_transformers"
 TESTS = (
+    f"{RUNTIME}/config/schema/test_releases.py",
     f"{RUNTIME}/core/test_former_forms.py",
     f"{RUNTIME}/models/test_adapters.py",
     f"{RUNTIME}/runs/test_every_task.py",
