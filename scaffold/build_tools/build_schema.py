@@ -129,7 +129,9 @@ def table(arguments: Mapping[str, Argument]) -> str:
     rows = ["| key | values | default | meaning |", "|---|---|---|---|"]
     for name, each in arguments.items():
         default = "" if each.required else f"`{json.dumps(each.default, ensure_ascii=False)}`"
-        cells = (f"`{name}`", in_words(each.type, each.bounds), default, each.meaning)
+        needed = each.requirement and f"needs {each.requirement}"
+        meaning = "; ".join(filter(None, (each.meaning, needed)))
+        cells = (f"`{name}`", in_words(each.type, each.bounds), default, meaning)
         rows.append("| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |")
     return "\n".join(rows) + "\n" if arguments else ""
 

@@ -34,7 +34,7 @@ def main() -> None:
     for file in files:
         folder = FOLDER / file.suffix[1:]
         what = [options.torch, "pytest", f"ltscaffold[train] @ {file.as_uri()}"]
-        run_quickstart(create(folder, sys.executable, what), folder / "project")
+        run_quickstart(create(folder, sys.executable, what))
     print("passed:", *(file.relative_to(ROOT) for file in files))
 
 

@@ -23,6 +23,7 @@ FOLDER = ROOT / "build/versions"
 SHOWN = ("torch", "transformers", "datasets", "peft", "pytorch-lightning", "hydra-core", "pydantic")
 RUNTIME = "tests/lightning_transformers"
 TESTS = (
+    f"{RUNTIME}/config/schema/test_releases.py",
     f"{RUNTIME}/core/test_former_forms.py",
     f"{RUNTIME}/models/test_adapters.py",
     f"{RUNTIME}/runs/test_every_task.py",
@@ -74,7 +75,7 @@ def check(folder: Path, releases: str, python: str) -> None:
     """
     editable = ["--resolution", RESOLUTIONS[releases], "--editable", f"{ROOT}[dev]"]
     scripts = create(folder, python, editable)
-    run_quickstart(scripts, folder / "project")
+    run_quickstart(scripts)
     run(["python", "-m", "pytest", "-q", "-p", "no:cacheprovider", *TESTS], ROOT, scripts)
 
 

@@ -2,8 +2,8 @@
 
 import os
 import shlex
-import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -40,16 +40,17 @@ def create(folder: Path, python: str, arguments: Iterable[str]) -> Path:
     return folder / "bin"
 
 
-def run_quickstart(scripts: Path, project: Path) -> None:
+def run_quickstart(scripts: Path) -> None:
     """Run the quickstart in an empty folder, with the scripts of an environment.
+
+    The folder is outside this repository, whose .gitignore `ltscaffold check` would apply to it.
 
     Raises:
         CalledProcessError: if a command fails.
     """
-    shutil.rmtree(project, ignore_errors=True)
-    project.mkdir(parents=True)
-    for command in QUICKSTART:
-        run(shlex.split(command), cwd=project, scripts=scripts)
+    with tempfile.TemporaryDirectory(prefix="quickstart-") as project:
+        for command in QUICKSTART:
+            run(shlex.split(command), cwd=Path(project), scripts=scripts)
 
 
 def run(command: list[str], cwd: Path | None = None, scripts: Path | None = None) -> None:

@@ -14,6 +14,7 @@ from packaging.requirements import Requirement
 from ltscaffold.git import git
 from ltscaffold.templating.source import BUNDLE_VARIABLE
 from tests.conftest import Run
+from tests.helpers.ci_files import GITHUB, GITLAB, faults
 from tests.helpers.copier_update import commit_all
 from tests.helpers.projects import new_task
 from tests.helpers.releases import next_release
@@ -111,6 +112,16 @@ def test_the_scheduled_job_installs_the_latest_ltscaffold(
     if "on" in content:
         assert content["on"] == {"schedule": [{"cron": "17 5 * * 1"}], "workflow_dispatch": ""}
         assert "${{ github.token }}" in (project / path).read_text()
+
+
+def test_ci_fits_the_schemas_of_github_and_gitlab(shell: Path) -> None:
+    workflows = [*(shell / ".github/workflows").iterdir()]
+    assert sorted(file.name for file in workflows) == ["ci.yml", "update.yml"]
+    assert faults(GITHUB, *workflows) == ""
+    pipeline = shell / ".gitlab-ci.yml"
+    assert faults(GITLAB, pipeline) == ""
+    pipeline.write_text(pipeline.read_text().replace("timeout: 30 minutes", "timeouts: 30"))
+    assert "timeouts" in faults(GITLAB, pipeline)
 
 
 def test_files_for_editors_and_hooks_parse(shell: Path) -> None:

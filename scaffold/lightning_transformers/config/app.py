@@ -5,14 +5,14 @@ import os
 import sys
 import warnings
 from argparse import Namespace
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import hydra
 from hydra import version
 from hydra._internal.hydra import Hydra
-from hydra._internal.utils import _run_hydra, get_args_parser
+from hydra._internal.utils import _run_hydra
 from hydra.core import utils
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
@@ -24,8 +24,10 @@ from lightning_transformers.base.run_lock import in_use, is_locked
 from lightning_transformers.config.compose import (
     enable_project_imports,
     find_config_dir,
+    hydra_parser,
     normalize_overrides,
     parse_flags,
+    replaced,
 )
 from lightning_transformers.config.error_messages import explain, user_error
 from lightning_transformers.config.exit_status import USER_ERROR, exit_on_error
@@ -139,26 +141,15 @@ def _run_job(job: Job, flags: Namespace, config_dir: Path, is_job: bool) -> None
     with ExitStack() as stack:
         # Hydra then raises its errors instead of printing them on several lines.
         stack.enter_context(utils.env_override({"HYDRA_FULL_ERROR": "1"}))
-        stack.enter_context(_replaced(utils, "_save_config", _save))
+        stack.enter_context(replaced(utils, "_save_config", _save))
         if not flags.multirun:
-            stack.enter_context(_replaced(Hydra, "get_mode", _mode_of_first_config))
+            stack.enter_context(replaced(Hydra, "get_mode", _mode_of_first_config))
         if not is_job:
             if flags.multirun:
                 raise ConfigurationError("this command composes one config: remove --multirun")
-            stack.enter_context(_replaced(Hydra, "run", _call_without_job))
-            stack.enter_context(_replaced(Hydra, "multirun", _call_without_job))
-        _run_hydra(flags, get_args_parser(), job, str(config_dir), "config")
-
-
-@contextmanager
-def _replaced(owner: object, name: str, value: object) -> Iterator[None]:
-    """Replace an attribute; `unittest.mock` would, too, and takes 50 ms to import."""
-    former = getattr(owner, name)
-    setattr(owner, name, value)
-    try:
-        yield
-    finally:
-        setattr(owner, name, former)
+            stack.enter_context(replaced(Hydra, "run", _call_without_job))
+            stack.enter_context(replaced(Hydra, "multirun", _call_without_job))
+        _run_hydra(flags, hydra_parser(), job, str(config_dir), "config")
 
 
 def _mode_of_first_config(app: Hydra, config_name: str, overrides: list[str]) -> RunMode | None:

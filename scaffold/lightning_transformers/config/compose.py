@@ -2,8 +2,9 @@
 
 import re
 import sys
-from argparse import ArgumentError, Namespace
-from collections.abc import Sequence
+from argparse import ArgumentError, ArgumentParser, Namespace
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import hydra
@@ -84,7 +85,7 @@ def parse_flags(arguments: Sequence[str]) -> Namespace:
     Raises:
         ConfigurationError: for an unknown flag or an invalid value of a flag.
     """
-    parser = get_args_parser()
+    parser = hydra_parser()
     parser.exit_on_error = False
     try:
         flags, unknown = parser.parse_known_intermixed_args(arguments)
@@ -96,6 +97,32 @@ def parse_flags(arguments: Sequence[str]) -> Namespace:
         setting = key if "=" in key else f"{key}=<value>"
         raise ConfigurationError(f"unknown flag {unknown[0]}: set a key with {setting}")
     return flags
+
+
+def hydra_parser() -> ArgumentParser:
+    """Return Hydra's parser of a command line.
+
+    From Python 3.14 on, argparse formats each help text when it is added, and Hydra 1.3 has one
+    that is no text.
+    """
+    if sys.version_info < (3, 14):
+        return get_args_parser()
+    with replaced(ArgumentParser, "_check_help", lambda parser, action: None):
+        parser = get_args_parser()
+    (completion,) = (each for each in parser._actions if each.dest == "shell_completion")
+    completion.help = "Install or uninstall shell completion"
+    return parser
+
+
+@contextmanager
+def replaced(owner: object, name: str, value: object) -> Iterator[None]:
+    """Replace an attribute; `unittest.mock` would, too, and takes 50 ms to import."""
+    former = getattr(owner, name)
+    setattr(owner, name, value)
+    try:
+        yield
+    finally:
+        setattr(owner, name, former)
 
 
 def find_config_dir(script: str | None) -> Path:

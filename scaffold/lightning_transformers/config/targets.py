@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import Any
 
@@ -124,4 +125,9 @@ def _submodule(parent: object, path: str, name: str, key: str) -> object:
             raise
     kind = "class" if name[:1].isupper() else "module or function"
     hint = suggestion(name, dir(parent), cutoff=0.6) or " (correct the import path)"
-    raise ArgumentError(key, f"{key}: '{path}' has no {kind} '{name}'{hint}")
+    try:
+        package = path.partition(".")[0].replace("_", "-")
+        release = f" of {package} {version(package)}"
+    except PackageNotFoundError:  # a module of the project
+        release = ""
+    raise ArgumentError(key, f"{key}: '{path}'{release} has no {kind} '{name}'{hint}")

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
 
 import torch
+import transformers
 from hydra.utils import get_class
+from packaging.version import Version
 from torch import Tensor, nn
 from transformers import (
     AutoConfig,
@@ -249,6 +251,8 @@ class Backbone:
             reason, advice = first_line(error), "choose one that transformers loads for this task"
             if isinstance(error, OSError):
                 advice = "correct the name; offline, backbone=tiny needs no network"
+            if "does not recognize this architecture" in str(error):
+                reason, advice = unknown_model_type(path, kwargs.get("revision"))
             if "trust_remote_code" in str(error):
                 reason, advice = (
                     "its repository contains code",
@@ -284,6 +288,21 @@ def load_image_processor(backbone: Settings) -> BaseImageProcessor:
         backbone: fields of `Backbone` by name, as in the config.
     """
     return Backbone(**backbone).load_image_processor()
+
+
+def unknown_model_type(name: str, revision: str | None) -> tuple[str, str]:
+    """Return why the installed transformers cannot load a model, and what to do.
+
+    Args:
+        name: folder or id of the model.
+        revision: branch, tag or commit on the hub.
+    """
+    config, _ = PreTrainedConfig.get_config_dict(name, revision=revision)
+    installed, saved = transformers.__version__, config.get("transformers_version")
+    reason = f"transformers {installed} has no model type '{config['model_type']}'"
+    if saved and Version(saved) > Version(installed):
+        return reason, f"it was saved by transformers {saved}: install that release"
+    return reason, "correct its config.json, or install a later release of transformers"
 
 
 def set_attention(model: PreTrainedModel, name: str) -> None:

@@ -271,6 +271,7 @@ def test_mistake_in_an_experiment_names_the_file(
             "'training.btch_size' is not a known key (did you mean 'batch_size'?)",
         ),
         ("optimizer._target_=torch.optim.AdmW", "no class 'AdmW' (did you mean 'AdamW'?)"),
+        ("optimizer._target_=torch.optim.Later", f"of torch {torch.__version__} has no class 'L"),
         ("optimizer._target_=torch.optm.AdamW", "no module or function 'optm' (did you mean"),
         (
             "optimizer._target_=troch.optim.AdamW",

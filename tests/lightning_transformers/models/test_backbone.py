@@ -1,9 +1,11 @@
 """Loading a backbone whose checkpoint lacks the head."""
 
+import json
 from pathlib import Path
 
 import pytest
 import torch
+import transformers
 from transformers import BertConfig, BertForSequenceClassification
 
 from lightning_transformers.base.errors import ConfigurationError
@@ -56,3 +58,24 @@ def test_code_of_a_repository_runs_only_if_it_is_trusted(two_classes: Path, tmp_
     model = Backbone(str(two_classes), trust_remote_code=True).load_model(HEAD, {})
     assert type(model).__name__ == "Own"
     assert mark.exists()
+
+
+@pytest.mark.parametrize(
+    ("saved", "advice"),
+    [
+        ("9.1.0", "it was saved by transformers 9.1.0: install that release"),
+        ("4.1.0", "correct its config.json, or install a later release of transformers"),
+    ],
+)
+def test_a_model_type_that_is_not_known_is_a_line(
+    saved: str, advice: str, two_classes: Path
+) -> None:
+    file = two_classes / "config.json"
+    config = json.loads(file.read_text())
+    file.write_text(json.dumps(config | {"model_type": "none", "transformers_version": saved}))
+    with pytest.raises(ConfigurationError) as caught:
+        Backbone(str(two_classes)).load_model(HEAD, {})
+    assert str(caught.value) == (
+        f"cannot load the backbone '{two_classes}': transformers {transformers.__version__} has no "
+        f"model type 'none' ({advice})"
+    )

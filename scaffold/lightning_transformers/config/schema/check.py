@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
+from packaging.requirements import Requirement
 from pydantic import TypeAdapter
 
 from lightning_transformers.base.errors import ConfigurationError, did_you_mean
@@ -205,11 +207,34 @@ def check_arguments(key: str, mapping: Mapping[str, Any], target: Target) -> Fit
             hint = present_key(name) or did_you_mean(name, known)
             message = f"{where}: {target.name} has no argument '{name}'{hint}"
             raise ArgumentError(where, message, value)
+        if name in target.arguments and (needed := target.arguments[name].requirement):
+            check_release(where, value, Requirement(needed))
     yield from check_values(key, given, target.arguments)
     for name, argument in [*target.arguments.items()][len(mapping.get("_args_", ())) :]:
         if argument.required and not {name, "_partial_"} & (mapping.keys() | supplied):
             where = f"{key}.{name}"
             raise ArgumentError(where, f"{target.name} requires '{name}': set +{where}=<value>")
+
+
+def check_release(key: str, value: object, requirement: Requirement) -> None:
+    """Check that the installed release of a library has an argument.
+
+    Args:
+        key: dotted config key of the argument.
+        value: its value.
+        requirement: the releases that have it.
+
+    Raises:
+        ArgumentError: if another one is installed.
+    """
+    installed = version(requirement.name)
+    if installed not in requirement.specifier:
+        raise ArgumentError(
+            key,
+            f"{key} needs {requirement}, and {requirement.name} {installed} is installed: "
+            f"pip install '{requirement}'",
+            value,
+        )
 
 
 def check_values(key: str, given: Mapping[str, Any], arguments: Mapping[str, Argument]) -> Fitted:

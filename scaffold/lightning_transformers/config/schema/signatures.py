@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from lightning_transformers.base.hyperparameters import hyperparameter_annotations, to_yaml
 from lightning_transformers.base.value_types import Bounds, bounds_of, evaluated, type_text
-from lightning_transformers.config.schema.limits import LIMITS
+from lightning_transformers.config.schema.limits import LIMITS, REQUIREMENTS
 
 PACKAGE = "lightning_transformers."
 LIBRARIES = ("peft.", "pytorch_lightning.", "torch.", "transformers.")
@@ -33,6 +33,8 @@ class Argument(BaseModel):
     default: Any = None
     bounds: dict[str, int | float] = {}
     meaning: str = ""
+    requirement: str = ""
+    """The releases that have it, such as `peft>=0.21`; empty for all supported ones."""
 
 
 class Target(BaseModel):
@@ -69,7 +71,8 @@ def describe(function: Any) -> Target:
 def _argument(parameter: Parameter, meaning: str, module: str) -> Argument:
     text = type_text(parameter.annotation)
     bounds: Bounds = bounds_of(parameter.annotation)
-    if not bounds and f"{module}.".startswith(LIBRARIES):
+    is_of_library = f"{module}.".startswith(LIBRARIES)
+    if not bounds and is_of_library:
         written, bounds = LIMITS.get(parameter.name, (None, bounds))
         text = written or text
     required, default = parameter.default is Parameter.empty, parameter.default
@@ -80,7 +83,12 @@ def _argument(parameter: Parameter, meaning: str, module: str) -> Argument:
     except TypeError:
         default = None
     return Argument(
-        type=text, required=required, default=default, bounds=dict(bounds), meaning=meaning
+        type=text,
+        required=required,
+        default=default,
+        bounds=dict(bounds),
+        meaning=meaning,
+        requirement=REQUIREMENTS.get(parameter.name, "") if is_of_library else "",
     )
 
 
