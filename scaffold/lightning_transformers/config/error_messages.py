@@ -105,6 +105,8 @@ def explain(error: Exception, typed: Sequence[str], config_dir: Path) -> str:
             return refusal(str(error)) if "sbatch" in str(error) else failed_job(str(error))
         case RuntimeError() if "srun" in str(error):  # of submitit
             return NO_SLURM
+        case ModuleNotFoundError():  # of a plugin of Hydra
+            return f"{first_line(error)}: pip install its package, or choose another hydra/launcher"
         case yaml.MarkedYAMLError(problem_mark=yaml.Mark() as mark):
             return f"{os.path.relpath(mark.name)}, line {mark.line + 1}: {error.problem}"
     overrides = OverridesParser.create().parse_overrides([*typed])
