@@ -54,6 +54,7 @@ REFUSALS = {
     "qos": "sacctmgr show qos lists the qualities of service",
     "gres": "sinfo -o '%P %N %G' lists the GPUs of the nodes; cluster.gpus=0 uses none",
     "node": "sinfo -o '%P %D %c %m %G %l' lists nodes, cores, memory, GPUs and time limits",
+    "processors": "sinfo -o '%P %D %c %m %G %l' lists the nodes of each partition and their cores",
     "time": "sinfo -o '%P %l' lists the time limits",
 }
 """The next step for an error of sbatch, by a word in it."""

@@ -165,6 +165,10 @@ def test_a_machine_without_slurm_is_one_line(project: Path, run: Run) -> None:
             "available",
             "SLURM refuses the job: Requested node configuration is not available; sinfo -o",
         ),
+        (
+            "sbatch: error: Batch job submission failed: More processors requested than permitted",
+            "SLURM refuses the job: More processors requested than permitted; sinfo -o",
+        ),
         ("sbatch: fatal: nobody knows", "SLURM refuses the job: sbatch: fatal: nobody knows; see"),
     ],
 )
