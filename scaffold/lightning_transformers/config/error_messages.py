@@ -54,6 +54,7 @@ REFUSALS = {
     "qos": "sacctmgr show qos lists the qualities of service",
     "gres": "sinfo -o '%P %N %G' lists the GPUs of the nodes; cluster.gpus=0 uses none",
     "node": "sinfo -o '%P %D %c %m %G %l' lists nodes, cores, memory, GPUs and time limits",
+    "processors": "sinfo -o '%P %D %c %m %G %l' lists the nodes of each partition and their cores",
     "time": "sinfo -o '%P %l' lists the time limits",
 }
 """The next step for an error of sbatch, by a word in it."""
@@ -105,6 +106,8 @@ def explain(error: Exception, typed: Sequence[str], config_dir: Path) -> str:
             return refusal(str(error)) if "sbatch" in str(error) else failed_job(str(error))
         case RuntimeError() if "srun" in str(error):  # of submitit
             return NO_SLURM
+        case ModuleNotFoundError():  # of a plugin of Hydra
+            return f"{first_line(error)}: pip install its package, or choose another hydra/launcher"
         case yaml.MarkedYAMLError(problem_mark=yaml.Mark() as mark):
             return f"{os.path.relpath(mark.name)}, line {mark.line + 1}: {error.problem}"
     overrides = OverridesParser.create().parse_overrides([*typed])

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.distributed.device_mesh import DeviceMesh
-from transformers import PreTrainedModel
+from transformers import PreTrainedModel, modeling_utils
 from transformers.distributed.configuration_utils import DistributedConfig
 from transformers.utils import logging
 
@@ -103,7 +103,7 @@ def load_shards(model: Any, sources: dict[str, str], mesh: DeviceMesh) -> None:
         mesh: the devices that share the weights.
     """
     inner = next(module for module in model.modules() if hasattr(module, LOAD))
-    with quiet():
+    with quiet(), unmapped_files():
         loaded = getattr(inner, LOAD)(distributed_config=config_of(inner, mesh.size()))
     parts = {name: local_shard(p.detach()) for name, p in loaded.named_parameters()}
     old = dict(model.named_parameters())
@@ -145,3 +145,19 @@ def quiet() -> Iterator[None]:
         yield
     finally:
         logging.set_verbosity(before)
+
+
+@contextmanager
+def unmapped_files() -> Iterator[None]:
+    """Have transformers read the rows of a shard from the files, which it otherwise maps.
+
+    Pages of a mapped file count as memory of this process until its last tensor is gone: those of
+    bfloat16 weights beside their float32 copy, and the pages that the kernel maps around them.
+    """
+    library: Any = modeling_utils
+    safe_open = library.safe_open
+    library.safe_open = lambda file, **options: safe_open(file, **options | {"backend": "pread"})
+    try:
+        yield
+    finally:
+        library.safe_open = safe_open

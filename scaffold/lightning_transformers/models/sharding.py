@@ -20,7 +20,7 @@ from torch.distributed.checkpoint.state_dict import (
     set_optimizer_state_dict,
 )
 from torch.distributed.checkpoint.state_dict_loader import load
-from torch.distributed.fsdp import fully_shard, register_fsdp_forward_method
+from torch.distributed.fsdp import FSDPModule, fully_shard, register_fsdp_forward_method
 from torch.optim import Optimizer
 
 from lightning_transformers.base.errors import ConfigurationError
@@ -72,6 +72,12 @@ class FullyShardedStrategy(ModelParallelStrategy):
         self.has_failed = False
         self.model = self.precision_plugin.convert_module(self.model)
         model = cast(Any, self.lightning_module).model
+        if not isinstance(model, FSDPModule):  # as it is in an evaluation after the fit
+            self._shard(model)
+        # ModelParallelStrategy.setup would call the task's configure_model to shard.
+        super(ModelParallelStrategy, self).setup(trainer)
+
+    def _shard(self, model: Any) -> None:
         sources = sources_of(model)
         mesh = self.device_mesh["data_parallel"]
         for part in (*transformer_layers(model), model):
@@ -81,8 +87,6 @@ class FullyShardedStrategy(ModelParallelStrategy):
             load_shards(model, sources, mesh)
         if model.can_generate():
             register_fsdp_forward_method(model, "generate")
-        # ModelParallelStrategy.setup would call the task's configure_model to shard.
-        super(ModelParallelStrategy, self).setup(trainer)
 
     def lightning_module_state_dict(self) -> dict[str, Any]:
         """Return the weights, for a sharded checkpoint those of this rank, which are not copied."""

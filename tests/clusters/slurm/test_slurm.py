@@ -187,6 +187,18 @@ def interrupted_by_the_time_limit(login: Login, folder: Path) -> None:
     login.run("scontrol", "update", f"JobId={job}", "TimeLimit=60")
 
 
+def interrupted_by_preemption(login: Login, folder: Path) -> None:
+    """A job of a partition of a higher tier needs all nodes."""
+    login.until_step(folder, 4)
+    urgent = ("--partition=urgent", "--nodes=3", "--exclusive", "--output=/dev/null")
+    done = login.run("sbatch", *urgent, "--wrap=sleep 5")
+    assert done.returncode == 0, done.stderr
+
+
+def interrupted_by_preemption_after_a_grace_time(login: Login, folder: Path) -> None:
+    interrupted_by_preemption(login, folder)
+
+
 def interrupted_by_a_dead_node(login: Login, folder: Path) -> None:
     login.until_step(folder, 6)
     login.until(lambda: (folder / "checkpoints/last.ckpt").is_file())
@@ -206,6 +218,8 @@ def interrupted_by_a_dead_node(login: Login, folder: Path) -> None:
     [
         (interrupted_by_requeue, (), 2),
         (interrupted_by_the_time_limit, ("cluster.time=3", "cluster.signal=30"), 10),
+        (interrupted_by_preemption, (), 2),
+        (interrupted_by_preemption_after_a_grace_time, ("cluster.partition=graceful",), 2),
         (interrupted_by_a_dead_node, ("callbacks.autosave.minutes=0.01",), 2),
     ],
 )
@@ -225,6 +239,16 @@ def test_an_interrupted_job_continues_to_the_last_bit(
     log = Path(read_job(folder)["log"]).read_text()
     assert "resume=auto: resuming from" in log
     assert equal(folder, undisturbed)
+
+
+def test_two_nodes_continue_after_the_time_limit(login: Login) -> None:
+    folder = login.project / "outputs/two-limited"
+    limit = ("cluster.nodes=2", "cluster.time=3", "cluster.signal=30")
+    login.submit("train.py", *TRAIN, *limit, f"hydra.run.dir={folder}", step_s=10)
+    interrupted_by_the_time_limit(login, folder)
+    manifest = login.finished(folder)
+    assert (manifest["job"]["restarts"], manifest["training"]["processes"]) == (1, 2)
+    assert "resume=auto: resuming from" in Path(read_job(folder)["log"]).read_text()
 
 
 def test_a_multirun_is_an_array(login: Login) -> None:

@@ -558,3 +558,12 @@ def test_help_of_a_key(
 )
 def test_help_of_no_key(key: str, line: str, start: Start) -> None:
     assert start("--help", key) == (2, line)
+
+
+def test_a_launcher_without_a_package_that_it_imports() -> None:
+    """With -m, commas are valid."""
+    error = ModuleNotFoundError("No module named 'msgpack'", name="msgpack")
+    line = explain(error, ["training.seed=1,2", "hydra/launcher=ray"], PACKAGED_CONFIGS)
+    assert line == (
+        "No module named 'msgpack': pip install its package, or choose another hydra/launcher"
+    )

@@ -70,6 +70,7 @@ def test_a_fit_loads_trains_saves_resumes_and_is_exported(files: Path, tmp_path:
         run = trainer(tmp_path, strategy=FullyShardedStrategy(), devices=1, **limits)
         run.fit(task, sample(batch_size=4), ckpt_path=checkpoint, weights_only=True)
         run.save_checkpoint(tmp_path / f"{steps}.ckpt")
+        run.validate(task, sample(batch_size=4), verbose=False)  # shards no second time
         return task
 
     torch.manual_seed(0)

@@ -1,6 +1,7 @@
 """The command of a job, which each process that `srun` starts runs in a process of its own."""
 
 import os
+import re
 import signal
 import subprocess
 
@@ -15,7 +16,7 @@ class Command:
 
     The process of the command ignores the signal with which SLURM announces the time limit, since
     submitit requeues the job after `checkpoint`. SIGTERM, which SLURM sends to all processes before
-    a preemption, saves the run, and SLURM requeues the job.
+    a preemption, saves the run; SLURM requeues the job, or, if a grace time remains, rank 0 does.
 
     Args:
         words: the command line.
@@ -34,7 +35,10 @@ class Command:
             preexec_fn=lambda: signal.signal(signal.SIGUSR2, signal.SIG_IGN),
         )
         status = self.process.wait()
-        if status == 128 + signal.SIGTERM and JobEnvironment().global_rank:
+        environment = JobEnvironment()
+        if environment.global_rank == 0 and is_preempted(environment.raw_job_id):
+            subprocess.run(["scontrol", "requeue", environment.raw_job_id])
+        if status == 128 + signal.SIGTERM and environment.global_rank:
             # Several nodes have saved the run: with this status, srun would end the job before
             # rank 0 has requeued it.
             return
@@ -51,3 +55,13 @@ class Command:
         # `wait` of the process would wait for the lock that the interrupted `wait` holds.
         os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOWAIT)
         return DelayedSubmission(Command(self.words, self.directory))
+
+
+def is_preempted(job: str) -> bool:
+    """Return whether a job is in the grace time of a preemption, after which SLURM requeues it.
+
+    A job that ends within that time counts as completed.
+    """
+    about = subprocess.run(["scontrol", "show", "job", job], capture_output=True, text=True)
+    time = re.search(r"\bPreemptTime=(\S+)", about.stdout)
+    return time is not None and time[1] != "None"

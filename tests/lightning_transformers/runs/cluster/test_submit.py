@@ -165,6 +165,10 @@ def test_a_machine_without_slurm_is_one_line(project: Path, run: Run) -> None:
             "available",
             "SLURM refuses the job: Requested node configuration is not available; sinfo -o",
         ),
+        (
+            "sbatch: error: Batch job submission failed: More processors requested than permitted",
+            "SLURM refuses the job: More processors requested than permitted; sinfo -o",
+        ),
         ("sbatch: fatal: nobody knows", "SLURM refuses the job: sbatch: fatal: nobody knows; see"),
     ],
 )
@@ -241,6 +245,27 @@ def test_only_rank_zero_fails_after_a_save_on_several_nodes(
     monkeypatch.setenv("SLURM_PROCID", "0")
     with pytest.raises(SystemExit, match="143"):
         command()
+
+
+@pytest.mark.parametrize(
+    ("time", "rank", "calls"),
+    [
+        ("2026-12-01T17:01:46", "0", ["show job 7", "requeue 7"]),
+        ("None", "0", ["show job 7"]),
+        ("2026-12-01T17:01:46", "1", []),
+    ],
+)
+def test_rank_zero_requeues_a_job_that_ends_in_the_grace_time_of_a_preemption(
+    job: Path, time: str, rank: str, calls: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scontrol = job / "scontrol"
+    scontrol.write_text(f"#!/bin/sh\necho $* >> {job}/calls\necho ' PreemptTime={time}'\n")
+    scontrol.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{job}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("SLURM_PROCID", rank)
+    Command([sys.executable, "-c", ""], str(job))()
+    made = job / "calls"
+    assert (made.read_text().splitlines() if made.exists() else []) == calls
 
 
 def test_a_failed_command_fails_the_job(job: Path) -> None:
