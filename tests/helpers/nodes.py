@@ -1,6 +1,7 @@
 """Two nodes on this machine: network namespaces with an address each, or without them its own."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -76,7 +77,8 @@ def outputs(processes: Sequence[subprocess.Popen[str]], timeout_s: float = 240) 
 def two_nodes() -> Iterator[Nodes]:
     """Yield two nodes; their networks are removed on exit."""
     number = os.getpid()
-    nodes = Nodes(number, os.geteuid() == 0 and ip("netns", "add", f"ltn{number}-0") == 0)
+    can_add = os.geteuid() == 0 and shutil.which("ip")
+    nodes = Nodes(number, bool(can_add) and ip("netns", "add", f"ltn{number}-0") == 0)
     if not nodes.are_separate:
         yield nodes
         return
