@@ -48,7 +48,8 @@ def sampler(rank: int, ranks: int, done: int = 0, batch: int = BATCH) -> EpochSa
     """Return the sampler of a rank in an epoch of which some batches are done."""
     order = partial(EpochOrder, ROWS, batch * ranks, None, 0)
     state = (lambda: 0, lambda: done)
-    return EpochSampler(Rows(), batch, 0, order, *state, ranks, rank)  # type: ignore[arg-type]
+    place = {"num_replicas": ranks, "rank": rank}
+    return EpochSampler(Rows(), batch, 0, order, *state, **place)  # type: ignore[arg-type]
 
 
 def rows_of(one: EpochSampler, order: Order) -> Iterator[Numbers]:

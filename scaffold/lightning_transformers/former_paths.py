@@ -88,7 +88,6 @@ NAMES = {
     "core.sampling.Row": "data.dataloaders.SeededIndex",
     "core.sampling.SeededRows": "data.dataloaders.SeededDataset",
     "core.sampling.random_numbers_from": "base.seeding.temporary_seed",
-    "core.sampling.require_one_process": "data.dataloaders.require_single_process",
     "core.sampling.seeded": "data.dataloaders.seeded_batches",
     "core.seq2seq.check_left_out": "task.shared.seq2seq.report_dropped_pairs",
     "core.seq2seq.encode": "task.shared.seq2seq.encode_pairs",
@@ -107,6 +106,7 @@ NAMES = {
 }
 """Former name → current name, for names that code of a project may use."""
 REMOVED = {
+    "core.sampling.require_one_process": "dataset.streaming=true on any number of processes",
     "core.pipelines.pipeline_of": "hf_pipeline, a method of tasks",
     "core.seq2seq.references_of": f'{ROOT}.data.texts.decode_texts(batch["references"])',
     "task.nlp.question_answering.data.WindowCollator": (

@@ -216,7 +216,14 @@ def suppress_library_warnings() -> None:
     logging.getLogger("transformers.modeling_utils").addFilter(
         lambda record: not record.getMessage().startswith(ATTENTION_MASK_WARNING)
     )
-    for name in ("pytorch_lightning.utilities.rank_zero", "httpx2", "onnx_ir", "onnxscript"):
+    stores = ("aiobotocore", "botocore")
+    for name in (
+        *stores,
+        "pytorch_lightning.utilities.rank_zero",
+        "httpx2",
+        "onnx_ir",
+        "onnxscript",
+    ):
         logging.getLogger(name).setLevel(logging.WARNING)
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it warns in each forward pass
 

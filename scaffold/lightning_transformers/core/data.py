@@ -44,13 +44,14 @@ from lightning_transformers.data.notices import Notices
 from lightning_transformers.data.prepared.record import (
     RECORD,
     complete_record,
+    local_folder,
     open_prepared,
     recorded_settings,
     require_equal,
 )
 from lightning_transformers.data.reading.copies import Copies
 from lightning_transformers.data.reading.dialect import ReadOptions, TextUnit
-from lightning_transformers.data.reading.names import FileNames, absolute, is_url
+from lightning_transformers.data.reading.names import FileNames, is_url
 from lightning_transformers.data.reading.reader import facts_on, with_places
 from lightning_transformers.data.reading.report import OnBadRow
 from lightning_transformers.data.reading.sources import split_folders
@@ -187,12 +188,9 @@ class TransformerDataModule(RawInputs):
 
     @cached_property
     def raw_dataset(self) -> DatasetDict:
-        """The splits before processing, without a test set that has no labels, which is logged.
-
-        With `prepared_dir` those after it.
-        """
+        """The splits before processing, or `prepared_dir`; an unlabelled test set is left out."""
         if self.prepared_dir:
-            return self._prepared(absolute(self.prepared_dir))
+            return self._prepared(local_folder(self.prepared_dir))
         dataset = self.split_dataset(self.loaded_dataset)
         if "test" not in dataset or not self.is_unlabelled(dataset["test"]):
             return dataset
@@ -216,7 +214,8 @@ class TransformerDataModule(RawInputs):
         """
         if not self.can_prepare:
             raise ConfigurationError(
-                f"{type(self).__name__} cannot prepare its examples: remove dataset.prepared_dir"
+                f"{type(self).__name__} cannot prepare its examples, language modeling can: remove "
+                "dataset.prepared_dir, and train on the files, whose rows are cached"
             )
         template = getattr(self.processor, "chat_template", None)
         given = hyperparameters_of(self, TransformerDataModule)
@@ -286,7 +285,7 @@ class TransformerDataModule(RawInputs):
         Empty for a dataset on the hub; the record of prepared examples, which has their digests.
         """
         if self.prepared_dir:
-            return [str(absolute(self.prepared_dir) / RECORD)]
+            return [str(local_folder(self.prepared_dir) / RECORD)]
         return [name for name in self._origins(split) if not is_url(name)]
 
     def urls_of(self, split: str) -> list[str]:

@@ -14,6 +14,7 @@ from lightning_transformers.base.types import Batch, Row
 from lightning_transformers.data.dataloaders import (
     EpochSampler,
     EvaluationSampler,
+    EvenBatches,
     InOrderSampler,
     ResumableLoader,
     SeededCollate,
@@ -21,7 +22,7 @@ from lightning_transformers.data.dataloaders import (
     StreamLoader,
     batches_per_process,
     even_batch_size,
-    require_single_process,
+    rows_of_rank,
 )
 from lightning_transformers.data.loading import AnyDataset
 from lightning_transformers.data.sampling.lengths import Lengths, lengths_of
@@ -67,16 +68,16 @@ class DataLoaders(LightningDataModule):
         rows = self._split("train")
         if isinstance(rows, IterableDataset):
             shuffled = rows.shuffle(self.seed, buffer_size=SHUFFLE_BUFFER)
-            return self._dataloader(shuffled, done=self._batches_done)
+            return self._train_stream(shuffled)
         if self.trainer and fields(self.trainer).overfit_batches:
             return self._dataloader(
                 rows, sampler=InOrderSampler(rows, self.batch_size, self._batches_done)
             )
-        replicas = (self.trainer and self.trainer.distributed_sampler_kwargs) or {}
         order = partial(self._order, rows)
         progress = (self._epoch, self._batches_done)
+        is_complete = self.formulas >= 5
         sampler = EpochSampler(
-            *(rows, self.batch_size, self.seed, order, *progress, self.formulas >= 5), **replicas
+            *(rows, self.batch_size, self.seed, order, *progress, is_complete), **self._replicas
         )
         collate_rows = SeededCollate(self.collate_fn)
         return self._dataloader(SeededDataset(rows), sampler=sampler, collate_fn=collate_rows)
@@ -91,7 +92,9 @@ class DataLoaders(LightningDataModule):
 
     def predict_dataloader(self) -> DataLoader[Any]:
         """Return the batches of the split `predict`, in order; Lightning's `predict` uses them."""
-        return self._dataloader(self._split("predict"))
+        rows = self._split("predict")
+        is_stream = isinstance(rows, IterableDataset)
+        return self._evaluation_stream(rows) if is_stream else self._dataloader(rows)
 
     def rows_of_examples(self, split: str, rows: Dataset) -> Sequence[int] | None:
         """Return the index of the raw row of each evaluated example, or None if it has no such row.
@@ -132,9 +135,8 @@ class DataLoaders(LightningDataModule):
         """Return the batches; with several ranks, each row is on exactly one."""
         rows = self._split(split)
         if isinstance(rows, IterableDataset):
-            return self._dataloader(rows)
-        replicas = (self.trainer and self.trainer.distributed_sampler_kwargs) or {}
-        ranks = replicas.get("num_replicas", 1)
+            return self._evaluation_stream(rows)
+        ranks = self._replicas.get("num_replicas", 1)
         size = even_batch_size(len(rows), ranks, self.batch_size)
         # A limited evaluation reads the first rows.
         wanted = getattr(self.trainer, limit) if self.trainer else 1.0
@@ -144,17 +146,39 @@ class DataLoaders(LightningDataModule):
         if ranks == 1 and not lengths:
             return self._dataloader(rows)
         order = EvaluationOrder(len(rows), size * ranks, lengths) if lengths else range(len(rows))
-        sampler = EvaluationSampler(rows, order, **replicas)
+        sampler = EvaluationSampler(rows, order, **self._replicas)
         return self._dataloader(rows, sampler=sampler, batch_size=size)
+
+    def _train_stream(self, rows: IterableDataset) -> ResumableLoader:
+        """Return the batches of a shuffled stream; each rank reads files of its own."""
+        if not self._replicas or self.trainer is None:
+            return self._dataloader(rows, done=self._batches_done)
+        own = rows_of_rank(rows, self._replicas["rank"], self._replicas["num_replicas"])
+        agree = self.trainer.strategy.reduce_boolean_decision
+        return self._dataloader(own, done=self._batches_done, agree=agree)
+
+    def _evaluation_stream(self, rows: IterableDataset) -> ResumableLoader:
+        """Return the batches of a stream; with several ranks, each reads all and keeps its own."""
+        if not self._replicas:
+            return self._dataloader(rows)
+        place = (self._replicas["rank"], self._replicas["num_replicas"])
+        own = EvenBatches(rows, self.batch_size, *place)
+        # Several workers would each read all rows.
+        return self._dataloader(own, batch_size=None, num_workers=min(self.num_workers, 1))
+
+    @property
+    def _replicas(self) -> dict[str, Any]:
+        """Number of ranks and this rank, as `num_replicas` and `rank`; empty for a single one."""
+        found = (self.trainer and self.trainer.distributed_sampler_kwargs) or {}
+        return found if found.get("num_replicas", 1) > 1 else {}
 
     def _lengths(self, rows: AnyDataset) -> Lengths | None:
         return lengths_of(rows) if self.group_by_length and self.formulas >= 3 else None
 
     def _dataloader(self, rows: Any, **kwargs: Any) -> ResumableLoader:
         loader: type[ResumableLoader] = ResumableLoader
-        if isinstance(rows, IterableDataset):
-            require_single_process(self.trainer)
-            own = {"seed": self.seed, "epoch": self._epoch}
+        if isinstance(rows, IterableDataset | EvenBatches):
+            own = {"seed": self.seed, "epoch": self._epoch, "rank": self._replicas.get("rank", 0)}
             loader, kwargs = StreamLoader, own | kwargs
         common: dict[str, Any] = {
             "batch_size": self.batch_size,

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import torch
 from datasets import Dataset, IterableDataset
-from pytorch_lightning import Trainer
+from datasets.distributed import split_dataset_by_node
 from pytorch_lightning.overrides.distributed import UnrepeatedDistributedSampler
 from torch.utils.data import DataLoader, DistributedSampler, SequentialSampler
 
@@ -272,13 +272,15 @@ class StreamLoader(ResumableLoader):
 
     A resumed epoch reads and drops its first batches, since a worker's random state depends on
     the batches it has already made. Workers are not persistent: their state would carry over to
-    the next epoch.
+    the next epoch. On several ranks a training epoch ends with the rank that has fewest batches.
 
     Args:
         arguments: arguments of `DataLoader`.
         seed: seed of the random numbers.
         epoch: returns the current epoch.
         done: returns the number of batches that a resumed epoch has already processed.
+        rank: this rank, whose random numbers are its own.
+        agree: see `until_one_ends`; None on one rank.
         kwargs: keyword arguments of `DataLoader`, among them `generator`.
     """
 
@@ -288,12 +290,15 @@ class StreamLoader(ResumableLoader):
         seed: int,
         epoch: Callable[[], int],
         done: Callable[[], int] = lambda: 0,
+        rank: int = 0,
+        agree: Callable[[bool], bool] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(*arguments, **kwargs | {"persistent_workers": False})
-        self.seed = seed
+        self.seed = seed_of(seed, "rank", rank) if rank else seed
         self.epoch = epoch
         self.done = done
+        self.agree = agree
 
     def __iter__(self) -> Any:
         """Return an iterator over the remaining batches of the epoch."""
@@ -301,7 +306,8 @@ class StreamLoader(ResumableLoader):
         cast(IterableDataset, self.dataset).set_epoch(epoch)
         self.generator.manual_seed(seed_of(self.seed, epoch))  # workers take their seeds from it
         batches = seeded_batches(super().__iter__(), self.seed, epoch)
-        return itertools.islice(batches, self.done(), None)
+        remaining = itertools.islice(batches, self.done(), None)
+        return until_one_ends(remaining, self.agree) if self.agree else remaining
 
 
 def seeded_batches(batches: Iterator[Batch], seed: int, epoch: int) -> Iterator[Batch]:
@@ -321,12 +327,63 @@ def seeded_batches(batches: Iterator[Batch], seed: int, epoch: int) -> Iterator[
         yield batch
 
 
-def require_single_process(trainer: Trainer | None) -> None:
-    """Check that a stream is read by one rank; raises ConfigurationError if there are more."""
-    processes = trainer.world_size if trainer else 1
-    if processes > 1:
+def rows_of_rank(rows: IterableDataset, rank: int, ranks: int) -> IterableDataset:
+    """Return the part of a stream that one rank reads: some of the files or shards of the hub.
+
+    Args:
+        rows: the training set.
+        rank: this rank.
+        ranks: number of ranks.
+
+    Raises:
+        ConfigurationError: if there are fewer files than ranks.
+    """
+    if rows.num_shards < ranks:
         raise ConfigurationError(
-            f"dataset.streaming=true does not work with {processes} processes, since a stream of "
-            "unknown length cannot be shared evenly: set dataset.streaming=false, or "
-            "trainer.devices=1"
+            f"the {rows.num_shards} files of the train set are too few for {ranks} processes, each "
+            "of which streams files of its own: split the files, or set dataset.streaming=false"
         )
+    return split_dataset_by_node(rows, rank, ranks, "shards")
+
+
+def until_one_ends(batches: Iterator[Batch], agree: Callable[[bool], bool]) -> Iterator[Batch]:
+    """Yield batches until a rank has no more, since the others would wait for it for ever.
+
+    Args:
+        batches: the batches of this rank, each tensor `(batch, …)`.
+        agree: returns whether a statement is true on all ranks, all of which must call it.
+    """
+    while agree((batch := next(batches, None)) is not None):
+        yield cast(Batch, batch)
+
+
+class EvenBatches(torch.utils.data.IterableDataset[Examples]):
+    """Reads the batches of one rank from a stream that all ranks read; each row is on exactly one.
+
+    All ranks have the same number of batches, of which the last one may have a row more.
+
+    Args:
+        rows: the stream.
+        batch_size: batch size per rank.
+        rank: this rank.
+        ranks: number of ranks.
+    """
+
+    def __init__(self, rows: IterableDataset, batch_size: int, rank: int, ranks: int) -> None:
+        self.rows, self.batch_size, self.rank, self.ranks = rows, batch_size, rank, ranks
+
+    def __iter__(self) -> Iterator[Examples]:
+        """Yield the examples of each batch; raises ConfigurationError for fewer rows than ranks."""
+        stream, size = iter(self.rows), self.batch_size * self.ranks
+        batch = list(itertools.islice(stream, size))
+        require_rows(len(batch), self.ranks, "evaluate")
+        while batch:
+            following = list(itertools.islice(stream, size))
+            if len(following) < self.ranks:
+                batch, following = batch + following, []
+            yield batch[self.rank :: self.ranks]
+            batch = following
+
+    def set_epoch(self, epoch: int) -> None:
+        """Set the epoch of the stream."""
+        self.rows.set_epoch(epoch)

@@ -29,7 +29,8 @@ def convert_progress(trainer: Trainer, checkpoint: Checkpoint) -> None:
         checkpoint: the content; changed in place.
 
     Raises:
-        ConfigurationError: if no whole number of batches has the rows that are done.
+        ConfigurationError: if no whole number of batches has the rows that are done, or for a
+            stream that other processes have begun to read.
     """
     recorded = checkpoint.get(LightningDataModule.CHECKPOINT_HYPER_PARAMS_KEY, {})
     then, now = recorded.get("batch_size"), getattr(fields(trainer).datamodule, "batch_size", None)
@@ -37,10 +38,13 @@ def convert_progress(trainer: Trainer, checkpoint: Checkpoint) -> None:
         return
     ranks = len(checkpoint[KEY])
     before, after = then * ranks, now * trainer.world_size
+    progress = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]
+    is_within = progress["current"]["processed"] and not progress["is_last_batch"]
+    if recorded.get("streaming") and is_within:
+        require_same_readers(ranks, recorded.get("num_workers"), trainer)
     report_changes(trainer, checkpoint, after)
     if before == after:
         return
-    progress = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]
     rows = progress["current"]["processed"] * before
     if rows % after and not progress["is_last_batch"]:
         raise ConfigurationError(
@@ -55,6 +59,32 @@ def convert_progress(trainer: Trainer, checkpoint: Checkpoint) -> None:
         "rows",
         *(after, before, rows),
     )
+
+
+def require_same_readers(ranks: int, workers: int | None, trainer: Trainer) -> None:
+    """Check that a stream is continued by as many processes as have begun it.
+
+    Each reads files of its own, so that on another number of them other rows would be done.
+
+    Args:
+        ranks: number of ranks before.
+        workers: dataloader workers of a rank before.
+        trainer: the trainer, which resumes.
+
+    Raises:
+        ConfigurationError: otherwise.
+    """
+    readers = {
+        "trainer.devices": (ranks, trainer.world_size),
+        "training.num_workers": (workers, getattr(fields(trainer).datamodule, "num_workers", None)),
+    }
+    for name, (then, now) in readers.items():
+        if then != now:
+            raise ConfigurationError(
+                f"an epoch of a stream continues with as many processes as began it, "
+                f"{name}={then}, not {now}: set that, or resume from a checkpoint at the end of an "
+                "epoch"
+            )
 
 
 def report_changes(trainer: Trainer, checkpoint: Checkpoint, rows: int) -> None:

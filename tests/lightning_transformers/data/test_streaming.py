@@ -1,26 +1,33 @@
 """Streamed rows train like rows of a processed dataset."""
 
 import json
+import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from datasets import Dataset, DatasetDict
+from datasets import Dataset, DatasetDict, IterableDataset
 from pytorch_lightning import Callback, LightningModule, Trainer
 
+from build_tools.release_templates import ROOT
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.package_data import local_path
 from lightning_transformers.base.types import Row
+from lightning_transformers.data.dataloaders import EvenBatches, rows_of_rank, until_one_ends
 from lightning_transformers.runs.train import train
 from lightning_transformers.task.nlp.language_modeling import LanguageModelingDataModule
 from lightning_transformers.task.nlp.multiple_choice import MultipleChoiceDataModule
 from lightning_transformers.task.nlp.text_classification import TextClassificationDataModule
 from lightning_transformers.task.nlp.token_classification import TokenClassificationDataModule
 from lightning_transformers.task.shared.text import TextDataModule
+from tests.conftest import Run
 from tests.helpers.corpus import write_jsonl
 from tests.helpers.language_modeling import TOKENIZER, model, trainer
 
+HELPER = "tests.helpers.ddp_stream"
+PATHS = os.pathsep.join([str(ROOT / "scaffold"), str(ROOT)])
 VERSES = "pkg://lightning_transformers/assets/text_classification"
 
 
@@ -88,12 +95,84 @@ def test_choices_of_different_lengths_can_be_streamed() -> None:
     assert batch["input_ids"].ndim == 3
 
 
-def test_a_stream_is_not_shared_by_processes() -> None:
-    data = text()
-    data.setup("fit")
-    data.trainer = SimpleNamespace(world_size=2, current_epoch=0)
-    with pytest.raises(ConfigurationError, match=r"with 2 processes.*dataset\.streaming=false"):
-        data.train_dataloader()
+def numbers(sizes: list[int]) -> IterableDataset:
+    """Return a stream of numbers, in parts of these sizes."""
+    return IterableDataset.from_generator(parts, gen_kwargs={"sizes": [*enumerate(sizes)]})
+
+
+@pytest.mark.slow
+def test_two_ranks_read_a_stream_and_resume_within_an_epoch(project: Path, run: Run) -> None:
+    Path("train").mkdir()
+    for file in range(5):
+        rows = (f"text {file} {row}\n" for row in range(3 + 2 * file))
+        Path(f"train/{file}.txt").write_text("".join(rows))
+    Path("validation.txt").write_text("".join(f"row {number}\n" for number in range(9)))
+
+    def found(name: str) -> list[dict[str, Any]]:
+        done = run(sys.executable, "-m", "tests.helpers.ranks", HELPER, name, PYTHONPATH=PATHS)
+        assert done.returncode == 0, done.stderr
+        return [json.loads(Path(f"{name}-{rank}.json").read_text()) for rank in range(2)]
+
+    whole, resumed = found("whole"), found("resumed")
+    for epoch in range(3):
+        batches = [[b for b in rank["trained"] if b[0] == epoch] for rank in whole]
+        assert len(batches[0]) == len(batches[1]) >= 4
+        texts = [[text for batch in each for text in batch[2]] for each in batches]
+        first, second = ({text.split()[1] for text in each} for each in texts)
+        assert first
+        assert second
+        assert not first & second
+        assert len({*texts[0], *texts[1]}) == len(texts[0] + texts[1])
+    orders = [[b[2] for b in whole[0]["trained"] if b[0] == epoch] for epoch in range(3)]
+    assert orders[0] != orders[1] != orders[2]
+    evaluated = [rank["evaluated"] for rank in whole]
+    assert [len(each) for each in evaluated] == [2, 2]
+    texts = [text for rank in evaluated for batch in rank for text in batch]
+    assert sorted(texts) == [f"row {number}" for number in range(9)]
+    for before, after in zip(whole, resumed, strict=True):
+        assert after["trained"] == [b for b in before["trained"] if (b[0], b[1]) >= (1, 3)]
+        assert after["weights"] == before["weights"]
+    alone = run(sys.executable, "-m", HELPER, "resumed", PYTHONPATH=PATHS)
+    assert "began it, trainer.devices=2, not 1: set that" in alone.stderr
+
+
+def test_a_stream_of_few_files_is_not_shared_by_more_ranks() -> None:
+    rows = numbers([3, 4])
+    for rank, expected in enumerate(([0, 1, 2], [10, 11, 12, 13])):
+        assert [row["number"] for row in rows_of_rank(rows, rank, 2)] == expected
+    with pytest.raises(
+        ConfigurationError, match=r"^the 2 files of the train set are too few for 3"
+    ):
+        rows_of_rank(rows, 0, 3)
+
+
+def test_the_epoch_of_a_rank_ends_with_that_of_another() -> None:
+    answers = iter([True, True, False])
+    said: list[bool] = []
+
+    def agree(has_more: bool) -> bool:
+        said.append(has_more)
+        return next(answers)
+
+    assert [*until_one_ends(iter([{}, {}, {}]), agree)] == [{}, {}]
+    assert said == [True, True, True]
+
+
+@pytest.mark.parametrize("size", range(3, 20))
+def test_evaluated_rows_of_a_stream_are_on_one_rank_each(size: int) -> None:
+    rows = numbers([size // 2, size - size // 2])
+    ranks = [[*EvenBatches(rows, 2, rank, 3)] for rank in range(3)]
+    assert len({len(batches) for batches in ranks}) == 1
+    assert all(len(batch) in (1, 2, 3) for batches in ranks for batch in batches)
+    read = [row["number"] for batches in ranks for batch in batches for row in batch]
+    assert sorted(read) == sorted(row["number"] for row in rows)
+    with pytest.raises(ConfigurationError, match=f"^{size} rows to evaluate on are too few"):
+        next(iter(EvenBatches(rows, 2, 0, size + 1)))
+
+
+def parts(sizes: list[tuple[int, int]]) -> Iterator[Row]:
+    for part, size in sizes:
+        yield from ({"number": 10 * part + n} for n in range(size))
 
 
 def test_labels_of_a_stream_have_to_be_given() -> None:

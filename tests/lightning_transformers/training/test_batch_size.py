@@ -1,12 +1,19 @@
 """Numbers of batches are converted to another batch size."""
 
+from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from pytorch_lightning.callbacks import GradientAccumulationScheduler
 
-from lightning_transformers.training.batch_size import STEP_ROWS, convert, report_changes
+from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.training.batch_size import (
+    STEP_ROWS,
+    convert,
+    report_changes,
+    require_same_readers,
+)
 from lightning_transformers.training.resume import KEY
 
 
@@ -45,6 +52,23 @@ def test_another_number_of_ranks_or_rows_of_a_step_is_logged(
     assert f"resuming on {ranks} ranks a run of 2: the rows of each step are the same" in (
         caplog.text
     )
+
+
+@pytest.mark.parametrize(
+    ("ranks", "workers", "error"),
+    [
+        (2, 4, None),
+        (1, 4, r"trainer\.devices=2, not 1: set that"),
+        (2, 0, r"training\.num_workers=4, not 0: set that"),
+    ],
+)
+def test_an_epoch_of_a_stream_needs_the_processes_that_began_it(
+    ranks: int, workers: int, error: str | None
+) -> None:
+    data = SimpleNamespace(batch_size=8, num_workers=workers)
+    trainer: Any = SimpleNamespace(world_size=ranks, datamodule=data)
+    with pytest.raises(ConfigurationError, match=error) if error else nullcontext():
+        require_same_readers(2, 4, trainer)
 
 
 def test_scheduled_accumulation_is_not_compared(caplog: pytest.LogCaptureFixture) -> None:

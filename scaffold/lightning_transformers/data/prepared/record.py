@@ -13,6 +13,7 @@ from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.types import Settings
 from lightning_transformers.data.cache import IGNORED_OPTIONS
 from lightning_transformers.data.prepared.shards import open_shards
+from lightning_transformers.data.reading.names import absolute, is_url
 
 RECORD = "prepared.json"
 VERSION = 1
@@ -41,6 +42,20 @@ def recorded_settings(hyperparameters: Settings, tokenizer: str, template: objec
     others = {TOKENIZER: tokenizer, TEMPLATE: digest_of(template), FORMULA: VERSION}
     plain: Settings = json.loads(json.dumps({**kept, **others}, default=str))
     return plain
+
+
+def local_folder(name: str) -> Path:
+    """Return the path of a folder of prepared examples, relative to that of the command.
+
+    Raises:
+        ConfigurationError: for a URL.
+    """
+    if is_url(name):
+        raise ConfigurationError(
+            f"dataset.prepared_dir={name} is a URL, and shards are mapped into memory: give a "
+            "local folder, and copy it to or from the store"
+        )
+    return absolute(name)
 
 
 def read_record(folder: Path) -> dict[str, Any] | None:

@@ -125,6 +125,10 @@ def find_sources(split: str, names: FileNames, copies: Copies) -> list[Source]:
 
 def _find(split: str, name: str, copies: Copies) -> list[Source]:
     found = list((_remote if is_url(name) else _local)(split, name, copies))
+    if not found and is_url(name) and glob.has_magic(name):
+        raise ConfigurationError(
+            f"no file matches the {split} file '{name}': correct the URL, or give a local file"
+        )
     if not found:
         raise ConfigurationError(
             f"the {split} folder '{name}' contains no images and no files of rows: put files with "
@@ -198,6 +202,8 @@ def unreadable(split: str, name: str, error: Exception) -> ConfigurationError:
     """Return the error, to be raised, for a URL that cannot be read."""
     missing = getattr(error.__cause__, "name", None) if isinstance(error, ImportError) else None
     fix = f"pip install {missing}" if missing else "correct the URL, or give a local file"
+    if isinstance(error, PermissionError) or "Credentials" in type(error).__name__:
+        fix = "log in to the store (S3: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY)"
     return ConfigurationError(f"cannot read the {split} file '{name}': {reason_of(error)}: {fix}")
 
 
@@ -263,7 +269,7 @@ def split_folders(files: Mapping[str, FileNames], copies: Copies) -> dict[str, F
     """
     result = dict(files)
     for split, name in files.items():
-        parts = {} if split == "predict" else parts_of(name, copies)
+        parts = {} if split == "predict" else parts_of(split, name, copies)
         if not parts:
             continue
         if split not in parts:
@@ -277,20 +283,21 @@ def split_folders(files: Mapping[str, FileNames], copies: Copies) -> dict[str, F
     return result
 
 
-def parts_of(name: FileNames, copies: Copies) -> dict[str, FileNames]:
+def parts_of(split: str, name: FileNames, copies: Copies) -> dict[str, FileNames]:
     """Return the files by split of a folder that consists of splits; else an empty mapping.
 
     It has a subfolder or a file named `train`, and all others with data are named as splits, too.
     Subfolders precede files.
 
     Args:
+        split: the split that it is configured for, for error messages.
         name: see `FileNames`.
         copies: unpacks archives.
     """
     if not isinstance(name, str):
         return {}
     in_place = is_url(name) and not is_zip(name)
-    entries = _remote_entries(name) if in_place else _local_entries(place_of(name, copies))
+    entries = _remote_entries(split, name) if in_place else _local_entries(place_of(name, copies))
     for are_folders in (True, False):
         parts: dict[str, list[str]] = {}
         for entry in (entry for entry, is_folder in entries if is_folder == are_folders):
@@ -307,7 +314,7 @@ def _local_entries(folder: Path) -> list[tuple[str, bool]]:
     return [(entry.name, entry.is_dir()) for entry in entries if has_data(entry)]
 
 
-def _remote_entries(url: str) -> list[tuple[str, bool]]:
+def _remote_entries(split: str, url: str) -> list[tuple[str, bool]]:
     """Return the names in a folder of a URL that may have data, and whether they are folders."""
     if url.startswith("http") or glob.has_magic(url):
         return []
@@ -315,7 +322,7 @@ def _remote_entries(url: str) -> list[tuple[str, bool]]:
         system, path = system_of(url)
         entries = system.ls(path, detail=True) if system.isdir(path) else []
     except Exception as error:  # of any file system, or its missing package
-        raise unreadable("train", url, error) from error
+        raise unreadable(split, url, error) from error
     named = ((PurePosixPath(each["name"]).name, each["type"] == "directory") for each in entries)
     return sorted(entry for entry in named if entry[1] or is_data(entry[0]))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hydra.utils import to_absolute_path
 from omegaconf import DictConfig, OmegaConf
 
 from lightning_transformers.base.errors import ConfigurationError
@@ -12,6 +11,7 @@ from lightning_transformers.base.lazy import import_uncollected
 from lightning_transformers.base.run_log import log_failure
 from lightning_transformers.config.checks import check_config, check_inputs
 from lightning_transformers.config.config_tree import to_dict
+from lightning_transformers.data.prepared.record import local_folder
 from lightning_transformers.runs.build import build_data
 
 
@@ -29,6 +29,7 @@ def prepare_from_config(config: DictConfig) -> Path:
     name = config.dataset.get("prepared_dir")
     if name is None:
         raise ConfigurationError("no folder to write to: give dataset.prepared_dir=<folder>")
+    folder = local_folder(name)
     OmegaConf.update(config, "dataset.prepared_dir", None)  # the texts must be read
     check_config(config)
     check_inputs(config)
@@ -38,7 +39,6 @@ def prepare_from_config(config: DictConfig) -> Path:
 
     data = build_data(config)
     data.model_config = Backbone(**to_dict(config.backbone)).load_config()
-    folder = Path(to_absolute_path(name))
     for split, shards in prepare(data, folder)["splits"].items():
         rows, tokens = (sum(shard[key] for shard in shards) for key in ("rows", "tokens"))
         print(f"{split}: {rows:,} examples, {tokens:,} tokens, {len(shards):,} shards")

@@ -66,10 +66,18 @@ def cut(
         tables.append(table)
         size += table.nbytes
         if size >= part_bytes:
-            yield Part(f"{done:06}", pa.concat_tables(tables), stream.state_dict())
+            yield Part(f"{done:06}", joined(tables), stream.state_dict())
             tables, size, done = [], 0, done + 1
     if tables:
-        yield Part(f"{done:06}", pa.concat_tables(tables), stream.state_dict())
+        yield Part(f"{done:06}", joined(tables), stream.state_dict())
+
+
+def joined(tables: list[pa.Table]) -> pa.Table:
+    """Return the rows of tables in buffers of their own.
+
+    A slice of a table is pickled for a worker with the buffers of the whole table.
+    """
+    return pa.concat_tables(tables).combine_chunks()
 
 
 def write_split(

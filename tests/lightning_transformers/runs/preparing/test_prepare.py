@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import pickle
 import shutil
 import signal
 import time
@@ -18,7 +19,7 @@ from lightning_transformers.base.errors import ConfigurationError, NoTextError
 from lightning_transformers.config.compose import compose
 from lightning_transformers.models.backbone import Backbone
 from lightning_transformers.runs.preparing.command import prepare_from_config
-from lightning_transformers.runs.preparing.parts import write_split
+from lightning_transformers.runs.preparing.parts import cut, write_split
 from lightning_transformers.runs.preparing.prepare import prepare
 from lightning_transformers.task.nlp.language_modeling import LanguageModelingDataModule
 from lightning_transformers.task.nlp.text_classification import TextClassificationDataModule
@@ -107,6 +108,13 @@ def test_a_kill_within_a_later_split_keeps_the_earlier_ones(
     prepare(texts(), tmp_path, PART)
     assert written == {file: file.stat().st_ino for file in tmp_path.glob("*/0*")}
     assert content(tmp_path) == content(prepared)
+
+
+def test_a_part_is_handed_to_a_worker_without_the_rest_of_its_file() -> None:
+    parts = [*cut(texts(streaming=True).raw_dataset["train"], PART)]
+    assert len(parts) > 2
+    for part in parts[:-1]:
+        assert len(pickle.dumps(part.rows)) < 1.2 * part.rows.nbytes + 2_000
 
 
 def die(*arguments: object) -> None:
