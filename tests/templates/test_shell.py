@@ -12,7 +12,7 @@ import yaml
 from packaging.requirements import Requirement
 
 from ltscaffold.git import git
-from ltscaffold.templating.source import BUNDLE_VARIABLE
+from ltscaffold.templating.source import BUNDLE_VARIABLE, SOURCE_URL, versions
 from tests.conftest import Run
 from tests.helpers.ci_files import GITHUB, GITLAB, faults
 from tests.helpers.copier_update import commit_all
@@ -202,7 +202,7 @@ def test_the_scheduled_job_opens_a_pull_request_once(
 
 SAID = """\
 #!/bin/sh
-echo "$*" >>"$OPENED/uv"
+echo "$*${GH_TOKEN:-}${UPDATE_TOKEN:-}" >>"$OPENED/uv"
 [ "$1" = sync ] && exit
 git log -1 --format=%s >>"$OPENED/uv"
 """
@@ -227,9 +227,12 @@ def test_the_scheduled_job_posts_the_proof_of_its_proposal(
     git("switch", "--quiet", "--create", "update/ltscaffold-1", cwd=shell)
     commit("Update", shell)
     assert prove(shell) == 0
-    asked = ["sync", "run --no-sync ltscaffold update --prove --dry-run", "Former"]
-    assert (opened / "uv").read_text().splitlines() == asked
-    assert f"```text\n{text}\n```" in (opened / "body").read_text()
+    version = versions(SOURCE_URL)[-1]
+    asked = f"run --no-sync ltscaffold update --prove --dry-run --to {version}"
+    assert (opened / "uv").read_text().splitlines() == ["sync", asked, "Former"], "and no token"
+    body = (opened / "body").read_text()
+    assert f"```text\n{text}\n```" in body
+    assert ("ended without a proof (status 2)" in body) == said.endswith("exit 2")
     target = "merge_requests/7/notes" if opener == "curl" else "update/ltscaffold-1"
     assert target in (opened / "arguments").read_text()
 
@@ -268,6 +271,7 @@ def set_up_job(opener: str, uv: str, tmp_path: Path, monkeypatch: pytest.MonkeyP
     executable(tmp_path / "bin" / "uv", uv)
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("OPENED", str(opened))
+    monkeypatch.setenv("GH_TOKEN", "secret")
     monkeypatch.delenv("GITLAB_CI", raising=False)
     if opener == "curl":
         for name in ("GITLAB_CI", "UPDATE_TOKEN", "CI_API_V4_URL", "CI_PROJECT_ID"):

@@ -56,7 +56,7 @@ def prove_update(
     show_proof(project, proof, page, as_json, is_applied)
     if is_applied and not as_json:
         show_plan(plan, dry_run=False, as_json=False)
-    elif not (as_json or proof.is_identical):
+    elif write and not (as_json or proof.is_identical):
         typer.echo("nothing was written; repeat the command with --accept to apply it anyway")
     exit_if(not (proof.is_identical or is_applied))
 

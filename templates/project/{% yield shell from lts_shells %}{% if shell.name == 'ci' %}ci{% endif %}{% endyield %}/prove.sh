@@ -1,6 +1,7 @@
 #!/bin/sh
 # Prove the update on the branch that ci/update.sh has proposed, and post the result there: a run of
-# each component before and after the update, compared bit for bit. Without a proposal, do nothing.
+# each component that it touches, before and after, compared bit for bit. Without a proposal, do
+# nothing.
 set -eu
 
 branch=$(git branch --show-current)
@@ -9,26 +10,32 @@ case $branch in
   *) exit 0 ;;
 esac
 
+templates=$(sed -n 's/^_commit: *"\(.*\)"$/\1/p' .copier-answers.yml)
 report=$(mktemp)
 log=$(mktemp)
 body=$(mktemp)
 trap 'rm -f "$report" "$log" "$body"' EXIT
 
 # The packages are those of the updated project, the files those of before: the update is planned
-# again.
-uv sync
-git switch --quiet --detach HEAD^
-
-# Status 1: something differs, as the report says. 2: no proof is possible, as the log says.
+# again. Code of packages and of the project sees no token.
+prove() {
+  env -u GH_TOKEN -u UPDATE_TOKEN uv sync &&
+    git switch --quiet --detach HEAD^ &&
+    env -u GH_TOKEN -u UPDATE_TOKEN \
+      uv run --no-sync ltscaffold update --prove --dry-run --to "$templates"
+}
 status=0
-uv run --no-sync ltscaffold update --prove --dry-run >"$report" 2>"$log" || status=$?
+prove >"$report" 2>"$log" || status=$?
 cat "$log" "$report"
-if [ "$status" -gt 1 ]; then
-  tail -n 1 "$log" >"$report"
-fi
 
 {
-  echo '`ltscaffold update --prove` repeated a run of each component, before and after the update:'
+  # Status 1: something differs, as the report says.
+  if [ "$status" -le 1 ] && [ -s "$report" ]; then
+    echo '`ltscaffold update --prove` repeated a run of each component that this update touches:'
+  else
+    echo "\`ltscaffold update --prove\` ended without a proof (status $status):"
+    tail -n 1 "$log" >"$report"
+  fi
   echo
   echo '```text'
   cat "$report"

@@ -94,7 +94,7 @@ class Run:
         typed = dict(word.lstrip("+").split("=", 1) for word in self.overrides if "=" in word)
         written = {**dict(written_folders(self.config)), **dict(written_folders(typed))}
         for key, folder in written.items():
-            yield f"it writes to {folder} ({key}); choose another run with --run"
+            yield f"it may write to {folder} ({key}); choose another run with --run"
         if self.steps is None and self.seconds and 2 * self.seconds > LONG_S:
             hours = 2 * self.seconds / 3600
             last = max(step for step, _, _ in self.cells) + 1
