@@ -10,7 +10,7 @@ GITLAB = ("--builtin-schema", "vendor.gitlab-ci", "--data-transform", "gitlab-ci
 
 
 def faults(schema: Sequence[str], *files: Path) -> str:
-    """Return the report of check-jsonschema on files that do not fit a schema; empty if all do.
+    """Return the faults that check-jsonschema finds in files; empty if they fit a schema.
 
     Args:
         schema: `GITHUB` or `GITLAB`.

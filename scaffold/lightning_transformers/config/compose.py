@@ -102,8 +102,8 @@ def parse_flags(arguments: Sequence[str]) -> Namespace:
 def hydra_parser() -> ArgumentParser:
     """Return Hydra's parser of a command line.
 
-    From Python 3.14 on, argparse formats each help text when it is added, and one of Hydra 1.3 is
-    an object of another class.
+    From Python 3.14 on, argparse formats a help text when it is added, which fails for a lazy one
+    of Hydra 1.3.
     """
     if sys.version_info < (3, 14):
         return get_args_parser()
