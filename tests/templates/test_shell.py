@@ -239,7 +239,7 @@ def test_the_scheduled_job_posts_the_proof_of_its_proposal(
 
 @pytest.mark.slow
 def test_the_job_repeats_a_run_of_an_update(
-    shell: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    shell: Path, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     script = '#!/bin/sh\n[ $1 = sync ] && exit\nshift 2\nexec "$@" --steps 2\n'
     opened = set_up_job("gh", script, tmp_path, monkeypatch)
@@ -247,6 +247,7 @@ def test_the_job_repeats_a_run_of_an_update(
     commit("Former", shell)
     monkeypatch.setenv(BUNDLE_VARIABLE, str(next_release()))
     git("switch", "--quiet", "--create", "update/ltscaffold-1", cwd=shell)
+    assert run("ltscaffold", "update").returncode == 0
     commit("Update", shell)
     assert prove(shell) == 0
     body = (opened / "body").read_text()

@@ -17,11 +17,11 @@ from lightning_transformers.training.trainer_fields import fields
 class Autosave(Checkpoint):
     """Save the state of a fit to `last.ckpt`.
 
-    Saves periodically, after each validation or the epoch that it ends, at the end of the fit, and
-    on SIGTERM, which clusters send before preemption: the current step or validation finishes, the
-    run is saved, and all ranks exit with status 0, whichever received the signal. The same command
-    with `resume=auto` then resumes bit-identically. Ctrl-C does the same, except for its status; a
-    second one ends the run at once.
+    Saves periodically, after each validation, at the end of the fit, and on SIGTERM, which clusters
+    send before preemption: the current step or validation finishes, the run is saved, and all ranks
+    exit with status 0, whichever received the signal. The same command with `resume=auto` then
+    resumes bit-identically. Ctrl-C does the same, except for its status; a second one ends the run
+    at once.
 
     Unlike `ModelCheckpoint(save_last=True)`, it saves without a new best checkpoint, too.
 
@@ -36,8 +36,6 @@ class Autosave(Checkpoint):
         self.due_at = 0.0
         self.started_after = 0
         """Number of batches before this fit."""
-        self.is_due = False
-        """Whether to save at the end of the epoch, after a validation of its last step."""
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Replace Lightning's handling of SIGTERM by one that all ranks agree on."""
@@ -76,24 +74,16 @@ class Autosave(Checkpoint):
             self._agree_if_alone(trainer)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Save, or leave that to the end of the epoch, and exit after a SIGTERM."""
+        """Save, and exit after a SIGTERM."""
         epochs: Any = trainer.fit_loop.epoch_progress.current
         if trainer.state.fn == TrainerFn.FITTING and not trainer.sanity_checking:
             if epochs.processed == epochs.ready:
                 pass  # a validation at the end of the fit, which is saved next
             elif is_within_step(trainer):
                 self.due_at = 0.0  # save at the end of the step
-            elif trainer.fit_loop.epoch_loop.batch_progress.is_last_batch:
-                self.is_due = True  # as the best checkpoint, so that both are one file
             else:
                 self.save(trainer)
         self.signals.agree()
-
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Save after a validation of the epoch's last step; a best checkpoint precedes."""
-        if self.is_due:
-            self.is_due = False
-            self.save(trainer)
 
     def on_test_batch_end(self, trainer: Trainer, *_: object) -> None:
         """Exit after a SIGTERM, except with several ranks."""

@@ -1,6 +1,7 @@
 """One-line messages for the errors that Hydra, OmegaConf and YAML raise on invalid configs."""
 
 import os
+import traceback
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -106,8 +107,9 @@ def explain(error: Exception, typed: Sequence[str], config_dir: Path) -> str:
             return refusal(str(error)) if "sbatch" in str(error) else failed_job(str(error))
         case RuntimeError() if "srun" in str(error):  # of submitit
             return NO_SLURM
-        case ModuleNotFoundError():  # of a plugin of Hydra
-            return f"{first_line(error)}: pip install its package, or choose another hydra/launcher"
+        case ModuleNotFoundError():  # of a launcher, or of a task that it has run elsewhere
+            fix = ": pip install its package, or choose another hydra/launcher"
+            return first_line(error) + fix * ("hydra_plugins" in origin_of(error))
         case yaml.MarkedYAMLError(problem_mark=yaml.Mark() as mark):
             return f"{os.path.relpath(mark.name)}, line {mark.line + 1}: {error.problem}"
     overrides = OverridesParser.create().parse_overrides([*typed])
@@ -117,6 +119,12 @@ def explain(error: Exception, typed: Sequence[str], config_dir: Path) -> str:
         *wrong_defaults(typed, config_dir),
     )
     return next(filter(None, wrong), None) or first_line(error)
+
+
+def origin_of(error: BaseException) -> str:
+    """Return the file that has raised an error."""
+    frames = [*traceback.walk_tb(error.__traceback__)]
+    return frames[-1][0].f_code.co_filename if frames else ""
 
 
 def wrong_option(override: Override) -> str | None:

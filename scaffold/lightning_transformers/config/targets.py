@@ -10,7 +10,7 @@ from typing import Any
 from lightning_transformers.base.errors import ConfigurationError, suggestion
 
 PACKAGE = "lightning_transformers."
-REQUIREMENTS = {
+MODULES_OF_LOGGERS = {
     "TensorBoardLogger": ("tensorboard", "tensorboardX"),
     "WandbLogger": ("wandb",),
     "MLFlowLogger": ("mlflow",),
@@ -73,7 +73,7 @@ def check_installed(target: str, key: str) -> None:
         ArgumentError: if the package is not installed, or one that a logger requires.
     """
     package, _, name = target.partition(".")
-    needed = REQUIREMENTS.get(name.rpartition(".")[2], (package,))
+    needed = MODULES_OF_LOGGERS.get(name.rpartition(".")[2], (package,))
     if any(module in sys.modules or (module and find_spec(module)) for module in needed):
         return
     if needed[0] in OPTIONAL_PACKAGES or needed != (package,):
@@ -125,9 +125,9 @@ def _submodule(parent: object, path: str, name: str, key: str) -> object:
             raise
     kind = "class" if name[:1].isupper() else "module or function"
     hint = suggestion(name, dir(parent), cutoff=0.6) or " (correct the import path)"
+    package = path.partition(".")[0].replace("_", "-")
     try:
-        package = path.partition(".")[0].replace("_", "-")
         release = f" of {package} {version(package)}"
-    except PackageNotFoundError:  # a module of the project
+    except PackageNotFoundError:  # a module of the project, or a package of another name
         release = ""
     raise ArgumentError(key, f"{key}: '{path}'{release} has no {kind} '{name}'{hint}")

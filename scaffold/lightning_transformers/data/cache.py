@@ -1,11 +1,12 @@
 """Cache keys of processed datasets, derived from rows, code and arguments."""
 
+import hashlib
 import inspect
 import json
 import logging
 import re
 from collections.abc import Callable
-from functools import cached_property, lru_cache, partial
+from functools import cached_property, partial
 from io import BytesIO
 from pathlib import PurePath
 from typing import Any
@@ -59,6 +60,12 @@ PLAIN_TYPES: tuple[type, ...] = (
     BaseImageProcessor,
 )
 """Types of attributes that enter the key, beside functions, and containers of all these."""
+
+RULES: dict[tuple[bytes, bool], str] = {}
+"""The result of `rules_digest` by the digest of its text.
+
+Each map of each split asks for it, and a vocabulary of 256,000 tokens takes half a second to parse.
+"""
 
 
 def fingerprint(
@@ -205,7 +212,6 @@ class Description:
         return [cls, self._settings(tokens), self._settings(settings), rules]
 
 
-@lru_cache(maxsize=2)  # each map of each split asks, and a vocabulary takes up to a second
 def rules_digest(text: str, encode_special_tokens: bool) -> str:
     """Return 32 hexadecimal digits for a tokenizer's rules, without padding and truncation.
 
@@ -213,8 +219,11 @@ def rules_digest(text: str, encode_special_tokens: bool) -> str:
         text: the JSON of a fast tokenizer.
         encode_special_tokens: whether special tokens in a text are split like other words.
     """
-    rules = json.loads(text) | {"truncation": None, "padding": None}
-    return digest_of(rules | {"encode_special_tokens": encode_special_tokens})
+    key = hashlib.blake2b(text.encode(), digest_size=16).digest(), encode_special_tokens
+    if key not in RULES:
+        rules = json.loads(text) | {"truncation": None, "padding": None}
+        RULES[key] = digest_of(rules | {"encode_special_tokens": encode_special_tokens})
+    return RULES[key]
 
 
 def closure_of(function: Callable[..., object]) -> list[object]:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.util import find_spec
@@ -11,7 +12,7 @@ from typing import Any, Literal, TypeVar, cast
 import torch
 import transformers
 from hydra.utils import get_class
-from packaging.version import Version
+from packaging.version import InvalidVersion, Version
 from torch import Tensor, nn
 from transformers import (
     AutoConfig,
@@ -300,8 +301,10 @@ def unknown_model_type(name: str, revision: str | None) -> tuple[str, str]:
     config, _ = PreTrainedConfig.get_config_dict(name, revision=revision)
     installed, saved = transformers.__version__, config.get("transformers_version")
     reason = f"transformers {installed} has no model type '{config['model_type']}'"
-    if saved and Version(saved) > Version(installed):
-        return reason, f"it was saved by transformers {saved}: install that release"
+    with suppress(InvalidVersion):  # of a fork
+        if saved and (release := Version(saved)) > Version(installed):
+            needed = f"{release.base_version} or later, if this ltscaffold accepts it"
+            return reason, f"it was saved by transformers {saved}: install {needed}"
     return reason, "correct its config.json, or install a later release of transformers"
 
 

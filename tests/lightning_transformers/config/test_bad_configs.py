@@ -560,10 +560,14 @@ def test_help_of_no_key(key: str, line: str, start: Start) -> None:
     assert start("--help", key) == (2, line)
 
 
-def test_a_launcher_without_a_package_that_it_imports() -> None:
-    """With -m, commas are valid."""
-    error = ModuleNotFoundError("No module named 'msgpack'", name="msgpack")
-    line = explain(error, ["training.seed=1,2", "hydra/launcher=ray"], PACKAGED_CONFIGS)
-    assert line == (
-        "No module named 'msgpack': pip install its package, or choose another hydra/launcher"
-    )
+@pytest.mark.parametrize(
+    ("file", "is_launcher"),
+    [("hydra_plugins/ray_launcher.py", True), ("tasks/mine/model.py", False)],
+)
+def test_a_launcher_without_a_package_that_it_imports(file: str, is_launcher: bool) -> None:
+    """With -m, commas are valid. A launcher hands over the error of a task, too."""
+    with pytest.raises(ModuleNotFoundError) as caught:
+        exec(compile("import nosuchmodule", file, "exec"))
+    words = ["training.seed=1,2", "hydra/launcher=ray"]
+    line = explain(caught.value, words, PACKAGED_CONFIGS)
+    assert ("choose another hydra/launcher" in line) == is_launcher

@@ -63,7 +63,12 @@ def test_code_of_a_repository_runs_only_if_it_is_trusted(two_classes: Path, tmp_
 @pytest.mark.parametrize(
     ("saved", "advice"),
     [
-        ("9.1.0", "it was saved by transformers 9.1.0: install that release"),
+        (
+            "9.1.0.dev0",
+            "it was saved by transformers 9.1.0.dev0: install 9.1.0 or later, "
+            "if this ltscaffold accepts it",
+        ),
+        ("9.1.0-internal", "correct its config.json, or install a later release of transformers"),
         ("4.1.0", "correct its config.json, or install a later release of transformers"),
     ],
 )

@@ -3,7 +3,8 @@
     python -m lightning_transformers.base.traces.guard FOLDER (SCRIPT | -m MODULE) ARGUMENT...
 
 A run that is repeated in a copy of a project would otherwise write to the project through a link,
-or by an absolute path. Writes of Python code are refused; those of C++ extensions are not seen.
+or by an absolute path. Writes of Python code in this process, and in those it forks, are refused;
+those of C++ extensions and of programs that it starts are not seen.
 """
 
 import errno

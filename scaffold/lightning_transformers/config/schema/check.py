@@ -228,7 +228,7 @@ def check_release(key: str, value: object, requirement: Requirement) -> None:
         ArgumentError: if another one is installed.
     """
     installed = version(requirement.name)
-    if installed not in requirement.specifier:
+    if not requirement.specifier.contains(installed, prereleases=True):
         raise ArgumentError(
             key,
             f"{key} needs {requirement}, and {requirement.name} {installed} is installed: "

@@ -60,5 +60,5 @@ LIMITS: dict[str, tuple[str | None, Bounds]] = {
 }
 """Type, where the annotation does not say it, and limits of the numbers."""
 
-REQUIREMENTS = {"kasa_config": "peft>=0.21"}
+RELEASES = {"kasa_config": "peft>=0.21"}
 """The releases of a library that have an argument, if not all supported ones do, by its name."""

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from lightning_transformers.base.hyperparameters import hyperparameter_annotations, to_yaml
 from lightning_transformers.base.value_types import Bounds, bounds_of, evaluated, type_text
-from lightning_transformers.config.schema.limits import LIMITS, REQUIREMENTS
+from lightning_transformers.config.schema.limits import LIMITS, RELEASES
 
 PACKAGE = "lightning_transformers."
 LIBRARIES = ("peft.", "pytorch_lightning.", "torch.", "transformers.")
@@ -88,7 +88,7 @@ def _argument(parameter: Parameter, meaning: str, module: str) -> Argument:
         default=default,
         bounds=dict(bounds),
         meaning=meaning,
-        requirement=REQUIREMENTS.get(parameter.name, "") if is_of_library else "",
+        requirement=RELEASES.get(parameter.name, "") if is_of_library else "",
     )
 
 

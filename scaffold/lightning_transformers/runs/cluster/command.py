@@ -36,8 +36,9 @@ class Command:
         )
         status = self.process.wait()
         environment = JobEnvironment()
-        if environment.global_rank == 0 and is_preempted(environment.raw_job_id):
-            subprocess.run(["scontrol", "requeue", environment.raw_job_id])
+        has_saved = status in (0, 128 + signal.SIGTERM)
+        if has_saved and environment.global_rank == 0 and is_preempted(environment.job_id):
+            subprocess.run(["scontrol", "requeue", environment.job_id])
         if status == 128 + signal.SIGTERM and environment.global_rank:
             # Several nodes have saved the run: with this status, srun would end the job before
             # rank 0 has requeued it.
@@ -61,7 +62,15 @@ def is_preempted(job: str) -> bool:
     """Return whether a job is in the grace time of a preemption, after which SLURM requeues it.
 
     A job that ends within that time counts as completed.
+
+    Args:
+        job: its id, or that of an element of an array, such as `7_2`.
     """
-    about = subprocess.run(["scontrol", "show", "job", job], capture_output=True, text=True)
+    try:
+        about = subprocess.run(
+            ["scontrol", "show", "job", job], capture_output=True, text=True, timeout=60
+        )
+    except (OSError, subprocess.TimeoutExpired):  # a node, or a container, without scontrol
+        return False
     time = re.search(r"\bPreemptTime=(\S+)", about.stdout)
     return time is not None and time[1] != "None"

@@ -10,6 +10,7 @@ from pytorch_lightning.loggers.logger import DummyLogger
 
 from lightning_transformers.base.traces.compare import Comparison
 from lightning_transformers.base.traces.format import TRACE, Entry, TraceRequest
+from lightning_transformers.training.resume import limit_reached
 
 LOSS = "loss of the batch"
 
@@ -32,11 +33,12 @@ class TraceRecorder(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, *_: Any
     ) -> None:
-        """Record the loss; stop after the last step of the request."""
+        """Record the loss; stop after the last step of the request, unless the run ends there."""
         loss = outputs.get("loss") if isinstance(outputs, dict) else outputs
         if isinstance(loss, torch.Tensor) and loss.numel() == 1:
             self.record(trainer.global_step, LOSS, float(loss))
-        if self.request.steps is not None and trainer.global_step >= self.request.steps:
+        is_last = self.request.steps is not None and trainer.global_step >= self.request.steps
+        if is_last and not limit_reached(trainer):
             self.end_process()
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:

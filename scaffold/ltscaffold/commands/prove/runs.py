@@ -231,7 +231,10 @@ def newest_run(
 
 
 def smoke_run(component: Component, steps: int | None) -> Run:
-    """Return a run of the tiny model on the embedded sample, for a component without a run."""
+    """Return a run of the tiny model on the embedded sample, for a component without a run.
+
+    It ends after its steps with a validation, so that its evaluation is compared, too.
+    """
     if component.type == CALLBACK.name:
         chosen = ["task=nlp/text_classification", f"callbacks={component.name}"]
     elif component.type == DATASET.name:
@@ -239,4 +242,5 @@ def smoke_run(component: Component, steps: int | None) -> Run:
         chosen = [f"task={task}", f"dataset={task}/{component.name}"]
     else:
         chosen = [f"task={component.group}/{component.name}"]
-    return Run([*chosen, "experiment=smoke"], steps=steps or SMOKE_STEPS)
+    number = steps or SMOKE_STEPS
+    return Run([*chosen, "experiment=smoke", f"trainer.max_steps={number}"], steps=number)

@@ -268,6 +268,25 @@ def test_rank_zero_requeues_a_job_that_ends_in_the_grace_time_of_a_preemption(
     assert (made.read_text().splitlines() if made.exists() else []) == calls
 
 
+def test_an_element_of_an_array_is_requeued_alone(
+    job: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last element has the number of the array as its own."""
+    scontrol = job / "scontrol"
+    scontrol.write_text(f"#!/bin/sh\necho $* >> {job}/calls\necho ' PreemptTime=now'\n")
+    scontrol.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{job}{os.pathsep}{os.environ['PATH']}")
+    for name, value in (("PROCID", "0"), ("ARRAY_JOB_ID", "7"), ("ARRAY_TASK_ID", "2")):
+        monkeypatch.setenv(f"SLURM_{name}", value)
+    with pytest.raises(SystemExit, match="2"):
+        Command([sys.executable, "-c", "raise SystemExit(2)"], str(job))()
+    assert not (job / "calls").exists(), "it has failed"
+    Command([sys.executable, "-c", ""], str(job))()
+    assert (job / "calls").read_text().splitlines() == ["show job 7_2", "requeue 7_2"]
+    scontrol.unlink()
+    Command([sys.executable, "-c", ""], str(job))()  # as on a node without it
+
+
 def test_a_failed_command_fails_the_job(job: Path) -> None:
     with pytest.raises(SystemExit, match="2"):
         Command([sys.executable, "-c", "raise SystemExit(2)"], str(job))()
