@@ -1,5 +1,6 @@
 """A temporary environment with other versions of some packages, and today's of all others."""
 
+import shutil
 import site
 import subprocess
 import sys
@@ -20,7 +21,7 @@ def other_packages(project: Path, requirements: Sequence[str]) -> Iterator[Repea
     """Yield a repeater whose runs use other packages.
 
     The environment sees the packages of this one, so that pip installs only the packages named and
-    what they need in another version.
+    what they need in another version. It is created by uv if that is there, else by venv.
 
     Args:
         project: the folder of the project.
@@ -30,13 +31,7 @@ def other_packages(project: Path, requirements: Sequence[str]) -> Iterator[Repea
         ScaffoldError: if there is no virtual environment, or pip cannot install them.
     """
     with TemporaryDirectory(prefix="ltscaffold-prove-") as folder:
-        try:
-            venv.create(folder, with_pip=True)
-        except (OSError, subprocess.CalledProcessError) as error:
-            raise ScaffoldError(
-                f"cannot create a virtual environment ({error}); on Debian and Ubuntu install "
-                "python3-venv"
-            ) from None
+        _create(folder)
         python = Path(folder) / "bin" / "python"
         scheme = sysconfig.get_path("purelib", "venv", {"base": folder, "platbase": folder})
         own = [site.getusersitepackages()] if site.ENABLE_USER_SITE else []
@@ -55,3 +50,21 @@ def other_packages(project: Path, requirements: Sequence[str]) -> Iterator[Repea
             reason = last_line(done.stderr).removeprefix("ERROR: ")
             raise ScaffoldError(f"pip cannot install {' '.join(requirements)}: {reason}")
         yield Repeater(project, str(python), [scheme, *sys.path])
+
+
+def _create(folder: str) -> None:
+    """Create a virtual environment with pip."""
+    if uv := shutil.which("uv"):
+        words = ("venv", "--quiet", "--seed", "--python", sys.executable, folder)
+        # It takes pip from the index, which it may not reach with its own settings.
+        if not subprocess.run(
+            [uv, *words], stdin=subprocess.DEVNULL, capture_output=True
+        ).returncode:
+            return
+    try:
+        venv.create(folder, with_pip=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise ScaffoldError(
+            f"cannot create a virtual environment ({error}); install uv, or on Debian and Ubuntu "
+            "python3-venv"
+        ) from None
