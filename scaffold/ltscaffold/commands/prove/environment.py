@@ -21,7 +21,7 @@ def other_packages(project: Path, requirements: Sequence[str]) -> Iterator[Repea
     """Yield a repeater whose runs use other packages.
 
     The environment sees the packages of this one, so that pip installs only the packages named and
-    what they need in another version. It is created by uv if that is there, else by venv.
+    what they need in another version. It is created by uv if that is installed, else by venv.
 
     Args:
         project: the folder of the project.

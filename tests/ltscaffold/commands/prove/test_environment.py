@@ -1,4 +1,4 @@
-"""The environment of other packages is created by uv if that is there and works, else by venv."""
+"""The environment of other packages is created by uv if that works, else by venv."""
 
 import subprocess
 import sys
