@@ -79,6 +79,7 @@ def test_training_imports_no_needless_room(started: tuple[set[str], list[str], b
     assert not [name for name in started[1] if name.startswith(needless)]
 
 
+@pytest.mark.slow
 def test_imports_are_not_collected_again(started: tuple[set[str], list[str], bool, int]) -> None:
     _, _, collects, frozen = started
     assert collects

@@ -51,6 +51,7 @@ def test_config_of_a_callback_joins_the_others(empty_items: Path) -> None:
     assert "checkpoint" in composed.callbacks
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bases", some_bases("multiple_choice", "question_answering"))
 def test_generated_tests_pass_unedited(bases: list[str], project: Path, run: Run) -> None:
     for base in bases:

@@ -153,6 +153,7 @@ def test_mistake_ends_in_one_line_and_leaves_nothing_behind(
     assert tree(project) == before
 
 
+@pytest.mark.slow
 def test_unreachable_hub_is_said_with_what_to_do(project: Path, run: Run) -> None:
     """The client by itself retries for 46 seconds; nothing listens on port 9."""
     offline = {"HF_HUB_OFFLINE": "0", "HF_ENDPOINT": "http://127.0.0.1:9"}

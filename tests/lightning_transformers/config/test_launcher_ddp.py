@@ -96,6 +96,7 @@ def test_multirun_of_torchrun_has_one_run_folder_and_one_log_a_job(project: Path
     assert done.stderr.count("error: dataset.block_size=1 leaves no token") == 1
 
 
+@pytest.mark.slow
 def test_mistake_on_both_processes_is_said_once_and_leaves_nothing(project: Path, run: Run) -> None:
     write_csv(project / "train.csv")
     done = run(

@@ -69,6 +69,7 @@ def test_an_adapter_is_merged(tmp_path: Path) -> None:
     assert save_onnx(model, processor, tmp_path / "model.onnx") < 1e-4
 
 
+@pytest.mark.slow
 def test_other_outputs_are_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model, processor = built("bert", "SequenceClassification")
     exporter = torch.onnx.export

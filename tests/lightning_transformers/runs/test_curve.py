@@ -151,6 +151,7 @@ def test_a_run_that_has_ended_is_left_or_extended(
     assert min(rates) > 0, "the schedule is that of three epochs"
 
 
+@pytest.mark.slow
 def test_a_run_is_extended_within_the_epoch_that_max_steps_has_cut(tmp_path: Path) -> None:
     steady = ("trainer.max_epochs=-1", "scheduler=constant_schedule")
     assert train(tmp_path / "whole", *steady, "trainer.max_steps=8") == 0

@@ -73,6 +73,7 @@ def train(folder: Path, *overrides: str) -> list[tuple[int, ...]]:
     return [*SEEN]
 
 
+@pytest.mark.slow
 def test_a_run_without_memory_continues_with_half_the_batch(tmp_path: Path) -> None:
     whole = train(tmp_path / "whole")
     lacking = f"+callbacks.lacks._target_={HERE}.LacksMemory"

@@ -132,6 +132,7 @@ def test_what_draws_from_a_generator_of_its_own_is_found(project: Path, run: Run
     assert lines_of(done, "differs: ") == [], "versions, code and data are the same"
 
 
+@pytest.mark.slow
 def test_an_edited_file_is_said_before_the_training(project: Path, run: Run) -> None:
     """It has the same name and length as before."""
     done = run("python", "train.py", "task=nlp/mine", *OWN_FILE)
@@ -150,6 +151,7 @@ def test_an_edited_file_is_said_before_the_training(project: Path, run: Run) -> 
     assert done.stdout.endswith("deterministic only with trainer.deterministic=true\n")
 
 
+@pytest.mark.slow
 def test_edited_code_is_said_and_found(project: Path, run: Run) -> None:
     """A default of the class, which no config names; only a new process imports it anew."""
     yaml_file = project / "conf/task/nlp/mine.yaml"

@@ -64,7 +64,6 @@ SAMPLE = {
     "stream of images, random transforms, 2 workers",
     "SIGTERM, in a validation",
     "own hooks, mid-step",
-    "end of an epoch of a stream",
     "in the write, in the background",
 }
 

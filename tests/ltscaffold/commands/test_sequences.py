@@ -18,7 +18,7 @@ from ltscaffold.templating.render import render
 from tests.helpers.projects import add, new_project, new_task, remove, rename, undo
 from tests.helpers.tree import tree
 
-SEQUENCES = int(os.environ.get("LTSCAFFOLD_SEQUENCES", "20"))
+SEQUENCES = int(os.environ.get("LTSCAFFOLD_SEQUENCES", "12"))
 """How many to try; 500 with `make sweep`."""
 
 NAMES = ["ann", "bob_too", "cyd"]

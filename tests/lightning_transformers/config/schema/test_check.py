@@ -19,7 +19,7 @@ from lightning_transformers.config.schema.keys import Repeat, TopLevel, Training
 from lightning_transformers.config.schema.signatures import describe
 from tests.helpers.random_overrides import run_two_steps, vectors, wrong
 
-VECTORS = int(os.environ.get("LTSCAFFOLD_VALUES", "30"))
+VECTORS = int(os.environ.get("LTSCAFFOLD_VALUES", "20"))
 """How many random overrides to try; 2000 with `make sweep`, of which 40 train for two steps."""
 STEPS = -(-VECTORS // 50)
 

@@ -78,6 +78,7 @@ def test_what_is_wrong_is_found(
     assert any(message in finding.message for finding in findings)
 
 
+@pytest.mark.slow
 def test_goldens_show_what_an_edit_changes(templates: Path, run: Run) -> None:
     before = tree(templates)
     assert template_test(templates, run=False, accept=True) == []
