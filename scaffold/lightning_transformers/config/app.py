@@ -216,13 +216,9 @@ def suppress_library_warnings() -> None:
     logging.getLogger("transformers.modeling_utils").addFilter(
         lambda record: not record.getMessage().startswith(ATTENTION_MASK_WARNING)
     )
-    stores = ("aiobotocore", "botocore")
     for name in (
-        *stores,
         "pytorch_lightning.utilities.rank_zero",
-        "httpx2",
-        "onnx_ir",
-        "onnxscript",
+        *("aiobotocore", "botocore", "httpx2", "onnx_ir", "onnxscript"),
     ):
         logging.getLogger(name).setLevel(logging.WARNING)
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # it warns in each forward pass

@@ -1,6 +1,5 @@
 """Cache keys of processed datasets, derived from rows, code and arguments."""
 
-import hashlib
 import inspect
 import json
 import logging
@@ -61,8 +60,8 @@ PLAIN_TYPES: tuple[type, ...] = (
 )
 """Types of attributes that enter the key, beside functions, and containers of all these."""
 
-RULES: dict[tuple[bytes, bool], str] = {}
-"""The result of `rules_digest` by the digest of its text.
+RULES: dict[str, str] = {}
+"""The result of `rules_digest` by the digest of its arguments.
 
 Each map of each split asks for it, and a vocabulary of 256,000 tokens takes half a second to parse.
 """
@@ -219,7 +218,7 @@ def rules_digest(text: str, encode_special_tokens: bool) -> str:
         text: the JSON of a fast tokenizer.
         encode_special_tokens: whether special tokens in a text are split like other words.
     """
-    key = hashlib.blake2b(text.encode(), digest_size=16).digest(), encode_special_tokens
+    key = digest_of([text, encode_special_tokens])
     if key not in RULES:
         rules = json.loads(text) | {"truncation": None, "padding": None}
         RULES[key] = digest_of(rules | {"encode_special_tokens": encode_special_tokens})

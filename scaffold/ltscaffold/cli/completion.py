@@ -1,7 +1,6 @@
 """Shell completion of bases, hooks, recipes, template fragments, parts of the shell, components."""
 
 from collections.abc import Callable, Iterable
-from itertools import chain
 from pathlib import Path
 
 import typer
@@ -9,12 +8,6 @@ import typer
 from ltscaffold.errors import ScaffoldError
 
 Complete = Callable[[typer.Context, str], list[str]]
-HOOKS_OF = {
-    "new-task": ("hooks",),
-    "new-dataset": ("data_hooks",),
-    "new-callback": ("callback_hooks",),
-}
-"""Command → the template folders with the hooks that it offers; other commands offer all."""
 
 
 def _completes(names: Callable[[Path], Iterable[str]]) -> Complete:
@@ -69,8 +62,11 @@ def hooks(context: typer.Context, incomplete: str) -> list[str]:
         context: of the command.
         incomplete: the typed word.
     """
-    folders = HOOKS_OF.get(str(context.command.name), (*chain(*HOOKS_OF.values()),))
-    names = _completes(lambda project: {n for each in folders for n in _names(project, each)})
+    from ltscaffold.record.component_types import CALLBACK, DATASET, TASK
+
+    types = (TASK, DATASET, CALLBACK)
+    created = [each for each in types if context.command.name == f"new-{each.name}"] or types
+    names = _completes(lambda project: {n for each in created for n in _names(project, each.hooks)})
     return sorted(names(context, incomplete))
 
 

@@ -87,9 +87,10 @@ FISH = r"""function %(complete_func)s
     end
 end
 complete -c %(prog_name)s -f -a '(%(complete_func)s)'"""
+CASE = '        "{pattern}") words="{words}" ;;'
 STYLES = {
-    "bash": (BASH, " | ", '        "{pattern}") words="{words}" ;;'),
-    "zsh": (ZSH, " | ", '        "{pattern}") words="{words}" ;;'),
+    "bash": (BASH, " | ", CASE),
+    "zsh": (ZSH, " | ", CASE),
     "fish": (FISH, " ", '        case "{pattern}"\n            set words {words}'),
 }
 """Shell → its script, what is between two patterns, and a pattern with its words."""

@@ -28,14 +28,14 @@ class Command:
 
     def __call__(self) -> None:
         """Run the command; exit with its status unless it succeeds or rank 0 ends the job."""
+        environment = JobEnvironment()
         self.process = subprocess.Popen(
             self.words,
             cwd=self.directory,
-            env={**os.environ, JOB_LOG: str(JobEnvironment().paths.stdout)},
+            env={**os.environ, JOB_LOG: str(environment.paths.stdout)},
             preexec_fn=lambda: signal.signal(signal.SIGUSR2, signal.SIG_IGN),
         )
         status = self.process.wait()
-        environment = JobEnvironment()
         has_saved = status in (0, 128 + signal.SIGTERM)
         if has_saved and environment.global_rank == 0 and is_preempted(environment.job_id):
             subprocess.run(["scontrol", "requeue", environment.job_id])

@@ -55,11 +55,9 @@ def other_packages(project: Path, requirements: Sequence[str]) -> Iterator[Repea
 def _create(folder: str) -> None:
     """Create a virtual environment with pip."""
     if uv := shutil.which("uv"):
-        words = ("venv", "--quiet", "--seed", "--python", sys.executable, folder)
-        # It takes pip from the index, which it may not reach with its own settings.
-        if not subprocess.run(
-            [uv, *words], stdin=subprocess.DEVNULL, capture_output=True
-        ).returncode:
+        command = [uv, "venv", "--quiet", "--seed", "--python", sys.executable, folder]
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True)
+        if done.returncode == 0:  # it takes pip from the index, which it may not reach
             return
     try:
         venv.create(folder, with_pip=True)

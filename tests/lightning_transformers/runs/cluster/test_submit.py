@@ -247,6 +247,15 @@ def test_only_rank_zero_fails_after_a_save_on_several_nodes(
         command()
 
 
+def put_scontrol(job: Path, time: str, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Put a program in place of scontrol on the path, which writes its words to `calls`."""
+    scontrol = job / "scontrol"
+    scontrol.write_text(f"#!/bin/sh\necho $* >> {job}/calls\necho ' PreemptTime={time}'\n")
+    scontrol.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{job}{os.pathsep}{os.environ['PATH']}")
+    return scontrol
+
+
 @pytest.mark.parametrize(
     ("time", "rank", "calls"),
     [
@@ -258,10 +267,7 @@ def test_only_rank_zero_fails_after_a_save_on_several_nodes(
 def test_rank_zero_requeues_a_job_that_ends_in_the_grace_time_of_a_preemption(
     job: Path, time: str, rank: str, calls: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    scontrol = job / "scontrol"
-    scontrol.write_text(f"#!/bin/sh\necho $* >> {job}/calls\necho ' PreemptTime={time}'\n")
-    scontrol.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{job}{os.pathsep}{os.environ['PATH']}")
+    put_scontrol(job, time, monkeypatch)
     monkeypatch.setenv("SLURM_PROCID", rank)
     Command([sys.executable, "-c", ""], str(job))()
     made = job / "calls"
@@ -272,10 +278,7 @@ def test_an_element_of_an_array_is_requeued_alone(
     job: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The last element has the number of the array as its own."""
-    scontrol = job / "scontrol"
-    scontrol.write_text(f"#!/bin/sh\necho $* >> {job}/calls\necho ' PreemptTime=now'\n")
-    scontrol.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{job}{os.pathsep}{os.environ['PATH']}")
+    scontrol = put_scontrol(job, "now", monkeypatch)
     for name, value in (("PROCID", "0"), ("ARRAY_JOB_ID", "7"), ("ARRAY_TASK_ID", "2")):
         monkeypatch.setenv(f"SLURM_{name}", value)
     with pytest.raises(SystemExit, match="2"):
