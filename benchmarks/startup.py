@@ -35,6 +35,11 @@ GROUPS = {
         ),
         "predict, Lightning": (*PEER, "lightning_predict", "{peer}"),
     },
+    "tests": {
+        "pytest, one generated task": ("-m", "pytest", "-c", "{one}/pytest.ini", "{one}/tests"),
+        "pytest, ten generated tasks": ("-m", "pytest", "-c", "{ten}/pytest.ini", "{ten}/tests"),
+        "import pytorch_lightning": ("-c", "import pytorch_lightning"),
+    },
     "mistake": {
         "a mistyped key": (*OURS, "train", *CLASSIFY, "trainer.max_epochz=1"),
         "a wrong value": (*OURS, "train", *CLASSIFY, "trainer.max_epochs=one"),
@@ -57,8 +62,8 @@ text classification of the sample with a tiny BERT, the same in each program of
 `startup_peers.py`: rows from files, tokenized, a validation batch in Lightning and here, AdamW, and
 a schedule but in torch alone. Those of transformers, also imported to predict in Lightning, import
 peft and bitsandbytes with it (1.1 s); ours does not. A first step ends the process; the others end
-by themselves. Each group is compared with its last row. The last row of all imports torch and does
-nothing else.
+by themselves. The tests are those that `ltscaffold new-task` writes for language modeling, three a
+task. Each group is compared with its last row.
 """
 
 
@@ -90,12 +95,24 @@ def checkpoints(folder: Path) -> dict[str, str]:
     return {"ours": f"{folder}/run/checkpoints/best.ckpt", "peer": peer}
 
 
+def projects(folder: Path) -> dict[str, str]:
+    """Generate a project with one task and one with ten, and return their paths."""
+    numbers = {"one": 1, "ten": 10}
+    for name, number in numbers.items():
+        (folder / name).mkdir()
+        for task in range(number):
+            program = str(Path(sys.executable).with_name("ltscaffold"))
+            command = [program, "new-task", f"task_{task}", "--base", "language_modeling"]
+            subprocess.run(command, cwd=folder / name, capture_output=True, check=True)
+    return {name: f"{folder}/{name}" for name in numbers}
+
+
 def main() -> None:
     """Measure each command in turn, and write the table."""
     os.environ |= {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(HERE.parent)}
     rows = [["command", "seconds", "÷ last of the group"]]
     with tempfile.TemporaryDirectory() as name:
-        paths = checkpoints(Path(name))
+        paths = checkpoints(Path(name)) | projects(Path(name))
         for group, commands in GROUPS.items():
             status = {key: 2 * (group == "mistake" and key != "import torch") for key in commands}
             trials = {

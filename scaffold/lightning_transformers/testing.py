@@ -15,33 +15,36 @@ from types import FunctionType
 from typing import ClassVar
 from unittest.mock import patch
 
-import torch
-from hydra.utils import get_class
-from omegaconf import DictConfig
-from pytorch_lightning import Callback, LightningModule, Trainer
-from torch import Tensor
-from torch.optim import Optimizer
+from lightning_transformers.base.lazy import uncollected
 
-from lightning_transformers.config.app import suppress_library_warnings
-from lightning_transformers.config.compose import compose
-from lightning_transformers.core import TaskTransformer, TransformerDataModule
-from lightning_transformers.faults import (
-    blamed,
-    errors_located,
-    methods_checked,
-    own_hooks,
-    place,
-    shared_state,
-)
-from lightning_transformers.runs.build import (
-    build_data,
-    build_model,
-    build_trainer,
-    seed_everything,
-    task_class,
-)
-from lightning_transformers.runs.train import train
-from lightning_transformers.training.trainer_fields import fields
+with uncollected("torch"):
+    import torch
+    from hydra.utils import get_class
+    from omegaconf import DictConfig
+    from pytorch_lightning import Callback, LightningModule, Trainer
+    from torch import Tensor
+    from torch.optim import Optimizer
+
+    from lightning_transformers.config.app import suppress_library_warnings
+    from lightning_transformers.config.compose import compose
+    from lightning_transformers.core import TaskTransformer, TransformerDataModule
+    from lightning_transformers.faults import (
+        blamed,
+        errors_located,
+        methods_checked,
+        own_hooks,
+        place,
+        shared_state,
+    )
+    from lightning_transformers.runs.build import (
+        build_data,
+        build_model,
+        build_trainer,
+        seed_everything,
+        task_class,
+    )
+    from lightning_transformers.runs.train import train
+    from lightning_transformers.training.trainer_fields import fields
 
 SMOKE = (
     "experiment=smoke",
@@ -50,6 +53,7 @@ SMOKE = (
     "trainer.max_epochs=1",
     "trainer.limit_train_batches=2",
     "trainer.limit_val_batches=1",
+    "trainer.num_sanity_val_steps=0",
     "+trainer.limit_test_batches=1",
     "training.batch_size=4",
 )

@@ -3,7 +3,8 @@
 import ast
 import gc
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 
@@ -40,23 +41,35 @@ def lazy_exports(package: str, file: str) -> tuple[Callable[[str], object], list
     return load, sorted(modules)
 
 
-def import_uncollected(*modules: str) -> None:
-    """Import modules without the garbage collector, which visits what they leave never again.
+@contextmanager
+def uncollected(module: str) -> Iterator[None]:
+    """Let the garbage collector skip what imports in the block leave, now and later.
 
     It would find nothing in hundreds of thousands of objects, several times. Does nothing if the
-    first module is already imported: what exists then may be garbage one day.
+    module is already imported: what exists then may be garbage one day.
 
     Args:
-        modules: import names.
+        module: import name of a module that the block imports.
     """
-    if modules[0] in sys.modules:
+    if module in sys.modules:
+        yield
         return
     was_on = gc.isenabled()
     gc.disable()
     try:
-        for module in modules:
-            import_module(module)
+        yield
         gc.freeze()
     finally:
         if was_on:
             gc.enable()
+
+
+def import_uncollected(*modules: str) -> None:
+    """Import modules as `uncollected` does, which applies if the first is not yet imported.
+
+    Args:
+        modules: import names.
+    """
+    with uncollected(modules[0]):
+        for module in modules:
+            import_module(module)
