@@ -15,8 +15,13 @@ from typing import Any
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer, seed_everything
 from torch.utils.data import DataLoader
+from transformers import (
+    AutoTokenizer,
+    TrainerCallback,
+    TrainingArguments,
+    get_linear_schedule_with_warmup,
+)
 from transformers import Trainer as HFTrainer
-from transformers import TrainerCallback, TrainingArguments, get_linear_schedule_with_warmup
 
 from benchmarks.trials import Values, in_turn, ratios, spread, trial, write
 from lightning_transformers.base.package_data import local_path
@@ -166,6 +171,8 @@ def train(kind: str, layers: int, width: int, length: int, steps: int, *more: st
     # A single block of less than `length`: the rows of a call are concatenated.
     (folder / "train.txt").write_text(f"{text}\n" * (1 + needed // 90_000))
     last = steps + WARM_UP + 1
+    tiny = local_path("pkg://lightning_transformers/assets/tiny/gpt2")
+    AutoTokenizer.from_pretrained(tiny, model_max_length=length).save_pretrained(folder / "words")
     sizes = {"n_layer": layers, "n_embd": width, "n_positions": length}
     rates = {f"{part}_pdrop": 0 for part in ("embd", "resid", "attn")}
     config = compose(
@@ -178,6 +185,7 @@ def train(kind: str, layers: int, width: int, length: int, steps: int, *more: st
             f"dataset.validation_file={samples}/validation.txt",
             "dataset.packing=blocks",
             f"dataset.block_size={length}",
+            f"backbone.tokenizer_name_or_path={folder}/words",
             f"dataset.cache_dir={folder}/cache",
             f"training.run_dir={folder}/run",
             "dataset.limit_val_samples=16",
