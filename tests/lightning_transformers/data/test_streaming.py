@@ -94,6 +94,37 @@ def test_each_epoch_has_an_order_of_its_own(num_workers: int, tmp_path: Path) ->
     assert list(order().values()) == [first, second, third]
 
 
+class Evaluated(Callback):
+    """Records the first tokens of each validation batch, by epoch."""
+
+    def __init__(self) -> None:
+        self.epochs: dict[int, list[Any]] = {}
+
+    def on_validation_batch_end(self, trainer: Trainer, *arguments: Any, **_: Any) -> None:
+        _, _, batch, *_ = arguments
+        ids = batch["input_ids"].tolist()
+        self.epochs.setdefault(trainer.current_epoch, []).append(ids)
+
+
+@pytest.mark.parametrize(("formulas", "is_fixed"), [(4, False), (5, True)])
+def test_a_limited_evaluation_of_a_stream_reads_the_same_rows_in_each_epoch(
+    formulas: int, is_fixed: bool, project: Path
+) -> None:
+    Path("validation").mkdir()
+    for number in range(6):
+        Path(f"validation/{number}.txt").write_text(f"{number} of the texts\n" * 4)
+    recorder = Evaluated()
+    limits = {"max_epochs": 3, "limit_train_batches": 1, "limit_val_batches": 2}
+    files = {"train_file": "validation", "validation_file": "validation"}
+    data = text(dataset_name=None, **files, batch_size=2, packing="none")
+    task = model()
+    task.formulas = formulas
+    trainer(project, **limits, callbacks=[recorder]).fit(task, data)
+    first, second, third = recorder.epochs.values()
+    assert len(first) == 2
+    assert (first == second == third) == is_fixed
+
+
 def test_choices_of_different_lengths_can_be_streamed() -> None:
     data = MultipleChoiceDataModule(TOKENIZER, dataset_name="sample", streaming=True, batch_size=2)
     data.setup("fit")
