@@ -15,13 +15,13 @@ TRAIN = {
 }
 VALIDATION = "".join(f"row {number}\n" for number in range(9))
 Found = list[dict[str, Any]]
-"""What each rank has read, see `ddp_stream`."""
+"""The record of each rank, see `ddp_stream`."""
 
 
 def read_on_two_ranks(
     run: Run, python: str, name: str, settings: dict[str, Any], **environment: str
 ) -> Found:
-    """Train on two ranks, and return what each has read.
+    """Train on two ranks, and return the rows that each has read.
 
     Args:
         run: runs a command in the project.
