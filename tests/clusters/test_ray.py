@@ -2,8 +2,6 @@
 
 import os
 import subprocess
-import sys
-import sysconfig
 from pathlib import Path
 
 import pytest
@@ -11,6 +9,7 @@ import pytest
 from build_tools.release_templates import ROOT
 from lightning_transformers.base.run_folder import MANIFEST, read_manifest
 from tests.helpers.projects import new_task
+from tests.helpers.venvs import python_with
 
 pytestmark = pytest.mark.clusters
 
@@ -24,17 +23,7 @@ ENVIRONMENT = {
 @pytest.fixture(scope="module")
 def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a Python with the launcher, its older cloudpickle, and the packages of this one."""
-    folder = tmp_path_factory.mktemp("ray")
-    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-    own = sysconfig.get_path("purelib", vars={"base": str(folder)})
-    Path(own, "others.pth").write_text(sysconfig.get_path("purelib"))
-    python = folder / "bin/python"
-    install = [python, "-m", "pip", "install", "--quiet", "hydra-ray-launcher"]
-    done = subprocess.run(install, capture_output=True, text=True)
-    if "No matching distribution" in done.stderr:
-        pytest.skip(f"hydra-ray-launcher cannot be installed: {done.stderr.splitlines()[-1]}")
-    assert done.returncode == 0, done.stderr
-    return python
+    return python_with(tmp_path_factory.mktemp("ray"), "hydra-ray-launcher")
 
 
 def test_a_sweep_runs_in_the_workers_of_ray(python: Path, project: Path) -> None:

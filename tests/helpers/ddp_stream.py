@@ -1,7 +1,8 @@
-"""A run on two ranks over a stream of files; `test_streaming.py` starts it with `ranks`.
+"""A run on two ranks over a stream of files; `stream_runs` starts it with `ranks`.
 
-Each rank writes what it has read to `<argument>-<rank>.json`. With the argument `resumed` the run
-continues from the checkpoint that the former one has saved within its second epoch.
+Each rank writes what it has read to `<name>-<rank>.json`. With the name `resumed` the run continues
+from the checkpoint that the former one has saved within its second epoch. The second argument has
+the hyperparameters of the data as JSON.
 """
 
 import json
@@ -46,15 +47,14 @@ def texts(batch: Any) -> list[str]:
     return [TOKENIZER.decode(ids, skip_special_tokens=True) for ids in batch["input_ids"]]
 
 
-def main(name: str) -> None:
+def main(name: str, settings: str) -> None:
     """Train, and write what this rank has read."""
     task, observer = model(), Observer()
     ranks = int(os.environ.get("WORLD_SIZE", 1))
     arguments = {"devices": ranks, "strategy": "ddp", "enable_checkpointing": True}
     run = trainer(Path.cwd(), max_epochs=3, callbacks=[observer], **arguments)
-    files = {"train_file": "train", "validation_file": "validation.txt", "dataset_name": None}
-    limits = {"limit_train_samples": None, "limit_val_samples": None}
-    data = sample(batch_size=2, packing="none", streaming=True, **files, **limits)
+    unset = dict.fromkeys(("dataset_name", "limit_train_samples", "limit_val_samples"))
+    data = sample(batch_size=2, packing="none", streaming=True, **unset | json.loads(settings))
     resumed = "within.ckpt" if name == "resumed" else None
     run.fit(task, data, ckpt_path=resumed, weights_only=True)
     weights = sum(p.detach().double().abs().sum() for p in task.parameters())

@@ -158,13 +158,16 @@ class DataLoaders(LightningDataModule):
         return self._dataloader(own, done=self._batches_done, agree=agree)
 
     def _evaluation_stream(self, rows: IterableDataset) -> ResumableLoader:
-        """Return the batches of a stream; with several ranks, each reads all and keeps its own."""
+        """Return the batches of a stream, equal in each epoch; each rank reads all of them."""
+        # A stream of another epoch reads its files in another order.
+        fixed = {"epoch": lambda: 0} if self.formulas >= 5 else {}
         if not self._replicas:
-            return self._dataloader(rows)
+            return self._dataloader(rows, **fixed)
         place = (self._replicas["rank"], self._replicas["num_replicas"])
         own = EvenBatches(rows, self.batch_size, *place)
         # Several workers would each read all rows.
-        return self._dataloader(own, batch_size=None, num_workers=min(self.num_workers, 1))
+        workers = min(self.num_workers, 1)
+        return self._dataloader(own, batch_size=None, num_workers=workers, **fixed)
 
     @property
     def _replicas(self) -> dict[str, Any]:

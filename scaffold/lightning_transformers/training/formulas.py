@@ -16,7 +16,8 @@ takes over the recorded one, as does a task that is loaded, and a new fit has th
    chunks of rows.
 4. So is this loss in bfloat16; Adam and AdamW are fused where the trainer supports it.
 5. An epoch has all rows on any number of ranks, before those that divide evenly: the rows of the
-   steps of a resumed run do not depend on the number of ranks.
+   steps of a resumed run do not depend on the number of ranks. Each evaluation of a stream reads
+   the same rows in the same order, before its files in another order in each epoch.
 """
 
 from collections.abc import Mapping

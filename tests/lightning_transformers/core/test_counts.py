@@ -1,6 +1,8 @@
 """Counts of a training step: a guard against slow drift that needs no clock."""
 
+import json
 import os
+import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -12,7 +14,16 @@ from lightning_transformers.config.compose import compose
 from lightning_transformers.runs.train import train_and_record
 from tests.conftest import Run
 from tests.helpers.call_counts import FIRST, LAST, CallCounter
+from tests.helpers.hub import Hub, save_tiny_gpt2
 
+PATHS = os.pathsep.join([str(ROOT / "scaffold"), str(ROOT)])
+REQUESTS = {
+    **{"cold backbone": 22, "cold dataset": 13, "cold stream": 10},
+    **{"warm backbone": 6, "warm dataset": 8, "warm stream": 10},
+    **{"offline backbone": 0, "offline dataset": 0},
+}
+"""Requests of a process for config, tokenizer and weights of a GPT-2, and for a dataset of two
+files; one of them each asks whether the hub answers."""
 CALLS, OURS = 2124, 95
 """Python calls in a step of language modeling by the tiny GPT-2: all, and those of this package."""
 VERSIONS = {"torch": "2.13", "transformers": "5.23", "pytorch-lightning": "2.6", "datasets": "5.2"}
@@ -42,8 +53,46 @@ def test_a_step_has_as_many_python_calls_as_before(tmp_path: Path) -> None:
 
 
 def test_a_step_on_two_ranks_has_as_many_collectives_as_before(run: Run) -> None:
-    paths = os.pathsep.join([str(ROOT / "scaffold"), str(ROOT)])
     words = ("python", "-m", "tests.helpers.ranks", "tests.helpers.ddp_collectives")
-    done = run(*words, PYTHONPATH=paths)
+    done = run(*words, PYTHONPATH=PATHS)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count(COLLECTIVES) == 2, done.stdout
+
+
+def test_a_process_asks_the_hub_as_often_as_before(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tests.helpers.hub_counts", str(tmp_path)]
+    environment = os.environ | {"PYTHONPATH": PATHS}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1]) == REQUESTS
+
+
+@pytest.mark.slow
+def test_two_ranks_ask_the_hub_for_a_backbone_as_often_as_one(
+    project: Path, run: Run, tmp_path: Path
+) -> None:
+    settings = (
+        *("train", "task=nlp/language_modeling", "experiment=smoke", "trainer.max_steps=1"),
+        *("backbone.pretrained_model_name_or_path=gpt2", "backbone.random_weights=false"),
+        *("trainer.limit_val_batches=1", "training.validate_before_fit=false"),
+    )
+    train = (sys.executable, "-m", "lightning_transformers", *settings)
+    two = ("trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2")
+    commands = {
+        "cold": train,
+        "one": train,
+        "started by Lightning": (*train, *two),
+        "started by torchrun": (*train[:2], "tests.helpers.ranks", *train[2:], *two),
+    }
+    counts = {}
+    with Hub() as hub:
+        hub.add_model("gpt2", save_tiny_gpt2(tmp_path / "gpt2"))
+        environment = hub.environment(tmp_path / "cache")
+        environment |= {"HF_HUB_OFFLINE": "0", "PYTHONPATH": PATHS}
+        for number, (name, command) in enumerate(commands.items()):
+            hub.requests.clear()
+            done = run(*command, f"hydra.run.dir={number}", **environment)
+            assert done.returncode == 0, done.stderr
+            counts[name] = len(hub.requests)
+    assert counts.pop("cold") > counts["one"] > 0
+    assert set(counts.values()) == {counts["one"]}, counts

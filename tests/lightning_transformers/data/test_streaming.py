@@ -1,7 +1,6 @@
 """Streamed rows train like rows of a processed dataset."""
 
 import json
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +10,6 @@ import pytest
 from datasets import Dataset, DatasetDict, IterableDataset
 from pytorch_lightning import Callback, LightningModule, Trainer
 
-from build_tools.release_templates import ROOT
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.package_data import local_path
 from lightning_transformers.base.types import Row
@@ -24,10 +22,18 @@ from lightning_transformers.task.nlp.token_classification import TokenClassifica
 from lightning_transformers.task.shared.text import TextDataModule
 from tests.conftest import Run
 from tests.helpers.corpus import write_jsonl
+from tests.helpers.hub import Hub
 from tests.helpers.language_modeling import TOKENIZER, model, trainer
+from tests.helpers.stream_runs import (
+    PATHS,
+    TRAIN,
+    VALIDATION,
+    check_epochs,
+    check_evaluation,
+    check_resume,
+    read_on_two_ranks,
+)
 
-HELPER = "tests.helpers.ddp_stream"
-PATHS = os.pathsep.join([str(ROOT / "scaffold"), str(ROOT)])
 VERSES = "pkg://lightning_transformers/assets/text_classification"
 
 
@@ -88,6 +94,37 @@ def test_each_epoch_has_an_order_of_its_own(num_workers: int, tmp_path: Path) ->
     assert list(order().values()) == [first, second, third]
 
 
+class Evaluated(Callback):
+    """Records the first tokens of each validation batch, by epoch."""
+
+    def __init__(self) -> None:
+        self.epochs: dict[int, list[Any]] = {}
+
+    def on_validation_batch_end(self, trainer: Trainer, *arguments: Any, **_: Any) -> None:
+        _, _, batch, *_ = arguments
+        ids = batch["input_ids"].tolist()
+        self.epochs.setdefault(trainer.current_epoch, []).append(ids)
+
+
+@pytest.mark.parametrize(("formulas", "is_fixed"), [(4, False), (5, True)])
+def test_a_limited_evaluation_of_a_stream_reads_the_same_rows_in_each_epoch(
+    formulas: int, is_fixed: bool, project: Path
+) -> None:
+    Path("validation").mkdir()
+    for number in range(6):
+        Path(f"validation/{number}.txt").write_text(f"{number} of the texts\n" * 4)
+    recorder = Evaluated()
+    limits = {"max_epochs": 3, "limit_train_batches": 1, "limit_val_batches": 2}
+    files = {"train_file": "validation", "validation_file": "validation"}
+    data = text(dataset_name=None, **files, batch_size=2, packing="none")
+    task = model()
+    task.formulas = formulas
+    trainer(project, **limits, callbacks=[recorder]).fit(task, data)
+    first, second, third = recorder.epochs.values()
+    assert len(first) == 2
+    assert (first == second == third) == is_fixed
+
+
 def test_choices_of_different_lengths_can_be_streamed() -> None:
     data = MultipleChoiceDataModule(TOKENIZER, dataset_name="sample", streaming=True, batch_size=2)
     data.setup("fit")
@@ -103,37 +140,40 @@ def numbers(sizes: list[int]) -> IterableDataset:
 @pytest.mark.slow
 def test_two_ranks_read_a_stream_and_resume_within_an_epoch(project: Path, run: Run) -> None:
     Path("train").mkdir()
-    for file in range(5):
-        rows = (f"text {file} {row}\n" for row in range(3 + 2 * file))
-        Path(f"train/{file}.txt").write_text("".join(rows))
-    Path("validation.txt").write_text("".join(f"row {number}\n" for number in range(9)))
-
-    def found(name: str) -> list[dict[str, Any]]:
-        done = run(sys.executable, "-m", "tests.helpers.ranks", HELPER, name, PYTHONPATH=PATHS)
-        assert done.returncode == 0, done.stderr
-        return [json.loads(Path(f"{name}-{rank}.json").read_text()) for rank in range(2)]
-
-    whole, resumed = found("whole"), found("resumed")
-    for epoch in range(3):
-        batches = [[b for b in rank["trained"] if b[0] == epoch] for rank in whole]
-        assert len(batches[0]) == len(batches[1]) >= 4
-        texts = [[text for batch in each for text in batch[2]] for each in batches]
-        first, second = ({text.split()[1] for text in each} for each in texts)
-        assert first
-        assert second
-        assert not first & second
-        assert len({*texts[0], *texts[1]}) == len(texts[0] + texts[1])
-    orders = [[b[2] for b in whole[0]["trained"] if b[0] == epoch] for epoch in range(3)]
-    assert orders[0] != orders[1] != orders[2]
-    evaluated = [rank["evaluated"] for rank in whole]
-    assert [len(each) for each in evaluated] == [2, 2]
-    texts = [text for rank in evaluated for batch in rank for text in batch]
-    assert sorted(texts) == [f"row {number}" for number in range(9)]
-    for before, after in zip(whole, resumed, strict=True):
-        assert after["trained"] == [b for b in before["trained"] if (b[0], b[1]) >= (1, 3)]
-        assert after["weights"] == before["weights"]
-    alone = run(sys.executable, "-m", HELPER, "resumed", PYTHONPATH=PATHS)
+    for file, text in {**TRAIN, "validation.txt": VALIDATION}.items():
+        Path(file).write_text(text)
+    files = {"train_file": "train", "validation_file": "validation.txt"}
+    whole = read_on_two_ranks(run, sys.executable, "whole", files)
+    check_epochs(whole)
+    check_evaluation(whole)
+    check_resume(whole, read_on_two_ranks(run, sys.executable, "resumed", files))
+    helper = ("-m", "tests.helpers.ddp_stream")
+    alone = run(sys.executable, *helper, "resumed", json.dumps(files), PYTHONPATH=PATHS)
     assert "began it, trainer.devices=2, not 1: set that" in alone.stderr
+
+
+CARD = """\
+---
+configs:
+- config_name: default
+  data_files:
+  - {split: train, path: train/*.txt}
+  - {split: validation, path: validation/*.txt}
+---
+"""
+
+
+@pytest.mark.slow
+def test_two_ranks_stream_from_a_repository_of_the_hub(project: Path, run: Run) -> None:
+    with Hub() as hub:
+        files = {**TRAIN, "validation/0.txt": VALIDATION, "README.md": CARD}
+        hub.add_dataset("org/texts", {name: text.encode() for name, text in files.items()})
+        environment = hub.environment(project / "cache") | {"HF_HUB_OFFLINE": "0"}
+        name = {"dataset_name": "org/texts"}
+        whole = read_on_two_ranks(run, sys.executable, "whole", name, **environment)
+        check_epochs(whole)
+        check_evaluation(whole)
+        check_resume(whole, read_on_two_ranks(run, sys.executable, "resumed", name, **environment))
 
 
 def test_a_stream_of_few_files_is_not_shared_by_more_ranks() -> None:

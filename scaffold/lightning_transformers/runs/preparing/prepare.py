@@ -25,7 +25,7 @@ from lightning_transformers.version import VERSION
 log = logging.getLogger(__name__)
 
 PART_BYTES = 64_000_000
-"""Text of a part: a shard of about this size, and some 0.5 GB of memory for each worker."""
+"""Text of a part: a shard of about this size, and about 1 GB of memory for each worker."""
 
 
 def prepare(
