@@ -112,7 +112,7 @@ def to_yaml(value: object) -> object:
 
 
 def members(cls: type) -> dict[str, object]:
-    """Return what the body of a class defines, without what Python 3.13 and 3.14 add to it."""
+    """Return the attributes that the body of a class defines, not those that Python adds to it."""
     return {name: value for name, value in vars(cls).items() if name not in ADDED_BY_PYTHON}
 
 
