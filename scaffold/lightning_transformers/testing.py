@@ -314,7 +314,9 @@ def name_stubs(cls: type) -> None:
     """Warn about each unimplemented stub that a class itself defines, with its file and line."""
     for name, method in vars(cls).items():
         function = getattr(method, "fget", method)
-        if inspect.isfunction(function) and is_stub(function):
+        # Not a lambda, nor the function that Python 3.14 adds for annotations.
+        is_method = inspect.isfunction(function) and function.__name__ == name
+        if is_method and is_stub(function):
             warnings.warn(
                 f"{place(function)}: {name} only calls super(): implement it", stacklevel=2
             )

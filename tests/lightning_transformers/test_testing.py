@@ -112,3 +112,15 @@ def test_task_may_mean_it(cls: type[Plain], tmp_path: Path, monkeypatch: Any) ->
 @pytest.mark.parametrize("cls", [StandsStill, Frozen])
 def test_fixed_parameters_are_not_reported(cls: type[Plain], tmp_path: Path) -> None:
     contract(cls, TASK).test_trains(tmp_path)
+
+
+def test_a_stub_is_a_method_that_is_written_as_one() -> None:
+    class Written(LanguageModelingTransformer):
+        __annotate_func__ = lambda self: super().setup("fit")  # noqa: E731, as Python 3.14 adds one
+
+        def setup(self, stage: str) -> None:
+            super().setup(stage)
+
+    with pytest.warns(UserWarning, match="setup only calls super") as warned:
+        testing.name_stubs(Written)
+    assert len(warned) == 1

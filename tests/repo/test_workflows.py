@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from build_tools.release_templates import ROOT
-from tests.helpers.ci_files import GITHUB, faults
+from tests.helpers.ci_files import GITHUB, faults, findings
 
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
 TARGETS = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
@@ -22,6 +22,10 @@ def test_a_misspelled_key_is_found(workflow: Path, tmp_path: Path) -> None:
     file = tmp_path / workflow.name
     file.write_text(workflow.read_text("utf-8").replace("permissions:", "permission:"))
     assert "'permission' was unexpected" in faults(GITHUB, file)
+
+
+def test_they_pass_an_audit() -> None:
+    assert findings(ROOT / ".github/workflows") == []
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda file: file.name)

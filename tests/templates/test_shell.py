@@ -14,7 +14,7 @@ from packaging.requirements import Requirement
 from ltscaffold.git import git
 from ltscaffold.templating.source import BUNDLE_VARIABLE, SOURCE_URL, versions
 from tests.conftest import Run
-from tests.helpers.ci_files import GITHUB, GITLAB, faults
+from tests.helpers.ci_files import GITHUB, GITLAB, faults, findings
 from tests.helpers.copier_update import commit_all
 from tests.helpers.projects import new_task
 from tests.helpers.releases import next_release
@@ -70,6 +70,7 @@ def test_ci_lints_tests_and_checks(path: str, shell: Path) -> None:
     content = load(shell / path)
     ran = commands(content.get("jobs") or content["test"])
     assert ran == [
+        *(["pipx install uv"] if "jobs" in content else []),
         "uv sync",
         "uv run ruff check .",
         "uv run ruff format --check .",
@@ -103,10 +104,11 @@ def test_the_scheduled_job_installs_the_latest_ltscaffold(
     new_task(project, "mine", "language_modeling", shell=["ci"])
     content = load(project / path)
     ran = commands(content.get("jobs") or content["update"])
-    assert ran[-2:] == ["sh ci/update.sh", "sh ci/prove.sh"]
+    assert [command.split()[-1] for command in ran[-2:]] == ["ci/update.sh", "ci/prove.sh"]
     executable(tmp_path / "bin/uv", "#!/bin/sh\nprintf '%s\\n' \"$@\"\n")
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
-    given = subprocess.run(["sh", "-c", ran[0]], capture_output=True, text=True, check=True)
+    (command,) = (command for command in ran if command.startswith("uv "))
+    given = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
     assert given.stdout.splitlines() == ["tool", "install", latest]
     assert Requirement(latest).name == "ltscaffold"
     if "on" in content:
@@ -122,6 +124,15 @@ def test_ci_fits_the_schemas_of_github_and_gitlab(shell: Path) -> None:
     assert faults(GITLAB, pipeline) == ""
     pipeline.write_text(pipeline.read_text().replace("timeout: 30 minutes", "timeouts: 30"))
     assert "timeouts" in faults(GITLAB, pipeline)
+
+
+def test_workflows_pass_an_audit(shell: Path) -> None:
+    workflows = shell / ".github/workflows"
+    assert findings(workflows) == []
+    text = (workflows / "update.yml").read_text().replace("persist-credentials: false", "ref: main")
+    text = text.replace("run: pipx install uv", "uses: astral-sh/setup-uv@v7")
+    (workflows / "update.yml").write_text(text)
+    assert findings(workflows) == ["artipacked", "unpinned-uses"]
 
 
 def test_files_for_editors_and_hooks_parse(shell: Path) -> None:
@@ -173,6 +184,9 @@ def test_the_scheduled_job_opens_a_pull_request_once(
     git("clone", "--quiet", "--bare", shell, remote)
     git("remote", "add", "origin", remote, cwd=shell)
     monkeypatch.setenv("CI_DEFAULT_BRANCH", "main")
+    if opener == "curl":
+        git("remote", "set-url", "--push", "origin", tmp_path / "no.git", cwd=shell)
+        monkeypatch.setenv("PUSH_URL", str(remote))
     before = git("for-each-ref", cwd=remote)
 
     assert update(shell) == 0

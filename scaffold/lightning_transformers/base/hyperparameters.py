@@ -1,10 +1,10 @@
 """Hyperparameters are annotated class attributes; keyword arguments set them on an instance."""
 
+import inspect
 import sys
 from collections.abc import Mapping
 from enum import Enum
 from functools import cache
-from inspect import get_annotations
 from pathlib import PurePath
 from types import NoneType
 from typing import Any, ClassVar, get_origin
@@ -18,6 +18,9 @@ from lightning_transformers.base.value_types import bounds_of, checked, evaluate
 CONFIG_VALUES = (NoneType, bool, int, float, str, list, tuple, set, frozenset, dict)
 CONTAINERS = (list, tuple, set, frozenset)
 """Container types that a checkpoint stores unchanged."""
+
+ADDED_BY_PYTHON = {"__annotate_func__", "__annotations_cache__"}  # 3.14
+ADDED_BY_PYTHON |= {"__firstlineno__", "__static_attributes__"}  # 3.13
 
 
 def set_hyperparameters(instance: object, root: type, values: Mapping[str, object]) -> None:
@@ -108,6 +111,24 @@ def to_yaml(value: object) -> object:
     return value
 
 
+def members(cls: type) -> dict[str, object]:
+    """Return the attributes that the body of a class defines, not those that Python adds to it."""
+    return {name: value for name, value in vars(cls).items() if name not in ADDED_BY_PYTHON}
+
+
+def annotations_of(cls: type) -> dict[str, Any]:
+    """Return the annotations in the body of a class.
+
+    From Python 3.14 on, a name in them may be undefined, such as one that is imported under
+    TYPE_CHECKING: its annotation is a forward reference.
+    """
+    if sys.version_info >= (3, 14):
+        from annotationlib import Format, get_annotations
+
+        return get_annotations(cls, format=Format.FORWARDREF)
+    return inspect.get_annotations(cls)
+
+
 @cache
 def hyperparameter_annotations(cls: type, root: type) -> dict[str, object]:
     """Return the evaluated annotation of each hyperparameter, `object` where that fails.
@@ -119,7 +140,7 @@ def hyperparameter_annotations(cls: type, root: type) -> dict[str, object]:
     return {
         name: evaluated(annotation, vars(sys.modules[base.__module__]), dict(vars(base)))
         for base in reversed(cls.__mro__[: cls.__mro__.index(root) + 1])
-        for name, annotation in get_annotations(base).items()
+        for name, annotation in annotations_of(base).items()
         if not name.startswith("_") and not _is_class_variable(annotation)
     }
 

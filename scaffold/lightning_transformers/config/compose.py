@@ -2,13 +2,15 @@
 
 import re
 import sys
-from argparse import ArgumentError, ArgumentParser, Namespace
+from argparse import Action, ArgumentError, ArgumentParser, Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import hydra
-from hydra._internal.utils import get_args_parser
+from hydra._internal import utils
 from omegaconf import DictConfig
 
 from lightning_transformers.base.errors import ConfigurationError
@@ -99,19 +101,23 @@ def parse_flags(arguments: Sequence[str]) -> Namespace:
     return flags
 
 
-def hydra_parser() -> ArgumentParser:
-    """Return Hydra's parser of a command line.
+class LateHelpParser(ArgumentParser):
+    """A parser that takes a lazy help, as Hydra 1.3 has one.
 
-    From Python 3.14 on, argparse formats a help text when it is added, which fails for a lazy one
-    of Hydra 1.3.
+    From Python 3.14 on, argparse formats a help when it is added, and refuses one that is not text.
     """
-    if sys.version_info < (3, 14):
-        return get_args_parser()
-    with replaced(ArgumentParser, "_check_help", lambda parser, action: None):
-        parser = get_args_parser()
-    (completion,) = (each for each in parser._actions if each.dest == "shell_completion")
-    completion.help = "Install or uninstall shell completion"
-    return parser
+
+    def add_argument(self, *names: str, help: str | None = None, **options: Any) -> Action:
+        """Add an argument without help, and set its help afterwards."""
+        action = super().add_argument(*names, **options)
+        action.help = help
+        return action
+
+
+def hydra_parser() -> ArgumentParser:
+    """Return Hydra's parser of a command line."""
+    with replaced(utils, "argparse", SimpleNamespace(ArgumentParser=LateHelpParser)):
+        return utils.get_args_parser()
 
 
 @contextmanager

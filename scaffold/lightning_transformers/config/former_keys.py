@@ -4,7 +4,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from inspect import get_annotations, signature
+from inspect import signature
 from pathlib import Path
 
 import hydra
@@ -12,6 +12,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from lightning_transformers.base.errors import ConfigurationError
+from lightning_transformers.base.hyperparameters import annotations_of
 from lightning_transformers.config.config_tree import to_dict
 from lightning_transformers.config.legacy import INTERPOLATIONS, former_key, legacy_hint
 from lightning_transformers.config.provenance import in_file, leaves
@@ -96,7 +97,7 @@ def _is_declared(config: DictConfig, key: str) -> bool:
         return False
     with suppress(ImportError, ConfigurationError, TypeError):
         found = locate(target, f"{group}._target_")
-        declared = [get_annotations(base) for base in getattr(found, "__mro__", ())]
+        declared = [annotations_of(base) for base in getattr(found, "__mro__", ())]
         return name in signature(found).parameters or any(name in each for each in declared)
     return False
 

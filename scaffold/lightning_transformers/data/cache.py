@@ -17,7 +17,7 @@ from datasets.utils._dill import Pickler
 from transformers import BaseImageProcessor, PreTrainedConfig, PreTrainedTokenizerBase
 
 from lightning_transformers.base.digests import digest_of
-from lightning_transformers.base.hyperparameters import hyperparameters_of
+from lightning_transformers.base.hyperparameters import hyperparameters_of, members
 from lightning_transformers.base.types import Settings
 from lightning_transformers.data.source_code import (
     is_interactive,
@@ -177,8 +177,8 @@ class Description:
     def _class(self, cls: type) -> list[object]:
         """Describe a class by its bases; one defined in a function by its members too."""
         made = [base for base in cls.__mro__ if "<locals>" in base.__qualname__]
-        members = [self._settings(plain_attributes(vars(base))) for base in made]
-        return [[self._origin(base) for base in cls.__mro__], members]
+        own = [self._settings(plain_attributes(members(base))) for base in made]
+        return [[self._origin(base) for base in cls.__mro__], own]
 
     def _data(self, data: Any) -> list[object]:
         """Describe a data module by all that affects its rows.

@@ -6,6 +6,7 @@ needs the same number of workers for that.
 
 import itertools
 import math
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from typing import Any, cast
@@ -257,7 +258,16 @@ class SeededCollate:
 
 
 class ResumableLoader(DataLoader[Any]):
-    """A dataloader whose position depends on the run's progress alone, without saved state."""
+    """A dataloader whose position depends on the run's progress alone, without saved state.
+
+    Its workers are forked, on Linux with any Python: the default of Python 3.14 pickles what they
+    use, among it the trainer of the data module.
+    """
+
+    def __init__(self, *arguments: Any, **kwargs: Any) -> None:
+        if kwargs.get("num_workers") and sys.platform == "linux":
+            kwargs.setdefault("multiprocessing_context", "fork")
+        super().__init__(*arguments, **kwargs)
 
     def state_dict(self) -> dict[str, object]:
         """Return an empty state: seed, epoch and number of batches determine the position."""

@@ -6,7 +6,7 @@ from types import FunctionType
 from typing import Any, NotRequired, TypedDict, cast
 
 from lightning_transformers.base.errors import ConfigurationError
-from lightning_transformers.base.hyperparameters import declared_hyperparameters
+from lightning_transformers.base.hyperparameters import declared_hyperparameters, members
 from lightning_transformers.base.types import Checkpoint
 
 CLASS = "task_class"
@@ -56,7 +56,7 @@ def overridden_methods(cls: type, root: type) -> list[str]:
     """Return the methods and properties of its base that a class overrides, sorted."""
     base = base_of(cls, root)
     own = (part for part in cls.__mro__ if part not in base.__mro__)
-    names = {name for part in own for name, v in vars(part).items() if isinstance(v, MEMBERS)}
+    names = {name for part in own for name, v in members(part).items() if isinstance(v, MEMBERS)}
     return sorted(name for name in names if hasattr(base, name))
 
 

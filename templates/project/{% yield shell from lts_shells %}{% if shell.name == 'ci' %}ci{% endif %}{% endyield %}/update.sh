@@ -1,6 +1,7 @@
 #!/bin/sh
 # Bring the project to the latest templates on a branch of its own, and open a pull request.
 # The body lists the lines to review. A branch that exists is left alone: it was proposed already.
+# No token is stored: git takes it from PUSH_URL, or asks gh.
 set -eu
 
 report=$(mktemp)
@@ -49,7 +50,7 @@ fi
 git switch --quiet --create "$branch"
 git add --all
 git -c user.name=ltscaffold -c user.email=ltscaffold@localhost commit --quiet --message "$title"
-git push --quiet origin "$branch"
+git push --quiet "${PUSH_URL:-origin}" "$branch"
 
 if [ -n "${GITLAB_CI:-}" ]; then
   curl --silent --show-error --fail-with-body --header "PRIVATE-TOKEN: $UPDATE_TOKEN" \

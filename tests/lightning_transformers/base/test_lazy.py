@@ -25,7 +25,7 @@ def test_collector_is_off_during_the_import_only(modules: Path) -> None:
 
         frozen = gc.get_freeze_count()
         import_uncollected("collector_state")
-        assert gc.get_freeze_count() == frozen > before
+        assert before < gc.get_freeze_count() <= frozen  # an object may be gone
     finally:
         gc.unfreeze()
         del sys.modules["collector_state"]

@@ -3,15 +3,19 @@
 import json
 import shlex
 import time
+from argparse import Action, ArgumentParser
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 import yaml
+from hydra._internal.utils import get_args_parser
 from packaging.version import Version
 
 from lightning_transformers import cli
+from lightning_transformers.config.compose import hydra_parser
 from lightning_transformers.version import VERSION
 from tests.conftest import Run
 from tests.helpers import warm
@@ -276,3 +280,20 @@ def test_the_newest_templates_work_with_this_runtime(project: Path) -> None:
     recorded = cli.OLDEST_RUNTIME.findall((project / ".copier-answers.yml").read_text())
     assert [Version(each) for each in recorded] <= [Version(VERSION)]
     assert recorded
+
+
+def test_hydras_parser_fits_the_argparse_of_python_3_14(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It formats a help when it is added, and refuses one that is not text."""
+    add = ArgumentParser.add_argument
+
+    def add_and_format(parser: ArgumentParser, *names: str, **options: Any) -> Action:
+        action = add(parser, *names, **options)
+        if action.help:
+            parser._get_formatter()._expand_help(action)
+        return action
+
+    monkeypatch.setattr(ArgumentParser, "add_argument", add_and_format)
+    with pytest.raises((TypeError, ValueError)):
+        get_args_parser()
+    actions = {action.dest: action for action in hydra_parser()._actions}
+    assert "shell completion" in str(actions["shell_completion"].help)

@@ -2,8 +2,9 @@
 
 import itertools
 import math
+import multiprocessing
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
@@ -15,7 +16,6 @@ import torch
 from datasets import Dataset
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch.utils.data import DataLoader
 
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.base.seeding import temporary_seed
@@ -23,6 +23,7 @@ from lightning_transformers.data import dataloaders
 from lightning_transformers.data.collators import CausalCollator, PaddingCollator
 from lightning_transformers.data.dataloaders import (
     EpochSampler,
+    ResumableLoader,
     SeededCollate,
     SeededDataset,
     SeededIndex,
@@ -125,7 +126,7 @@ def test_random_numbers_of_a_batch_are_the_same_in_workers_and_after_a_resume() 
 
     def numbers(workers: int, done: int = 0) -> list[list[float]]:
         sampler = EpochSampler(rows, 4, 0, shuffled(12), lambda: 0, lambda: done)
-        loader = DataLoader(
+        loader = ResumableLoader(
             SeededDataset(rows),
             sampler=sampler,
             batch_size=4,
@@ -139,6 +140,20 @@ def test_random_numbers_of_a_batch_are_the_same_in_workers_and_after_a_resume() 
     assert numbers(2) == whole
     assert numbers(0, done=2) == whole[2:]
     assert numbers(2, done=1) == whole[1:]
+
+
+@pytest.fixture
+def spawning() -> Iterator[None]:
+    """Start processes anew by default, as Python 3.14 does: a worker gets only what is pickled."""
+    multiprocessing.set_start_method("spawn", force=True)
+    yield
+    multiprocessing.set_start_method(None, force=True)
+
+
+@pytest.mark.usefixtures("spawning")
+def test_workers_are_forked_on_each_version_of_python() -> None:
+    loader = ResumableLoader(range(2), num_workers=1, batch_size=2, collate_fn=lambda rows: rows)
+    assert [*loader] == [[0, 1]]
 
 
 def test_seeding_for_a_while_leaves_the_random_state_alone() -> None:
