@@ -3,12 +3,12 @@
 import json
 import math
 import os
+import resource
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from ltscaffold.templating.cache import cache_root
 from ltscaffold.templating.source import BUNDLE_VARIABLE
 from tests.helpers.releases import build_edited_release
 
-TIMES, STEPS = 3, 200
+TIMES, STEPS = 1, 200
 RECIPES = (
     *("label_smoothing", "custom_schedule", "custom_optimizer"),
     *("gradient_noise", "custom_metric"),
@@ -32,7 +32,7 @@ GENERATE = (
 TRAIN = (
     *("train.py", "task=nlp/mine", "experiment=smoke", f"trainer.max_steps={STEPS}"),
     *("trainer.max_epochs=-1", "trainer.val_check_interval=1.0"),
-    *("+backbone.config.hidden_size=256", "+backbone.config.num_hidden_layers=4"),
+    *("+backbone.config.hidden_size=128", "+backbone.config.num_hidden_layers=3"),
 )
 PYTEST = ("-m", "pytest", "--quiet", "-p", "no:cacheprovider")
 PROVE = ("-m", "ltscaffold.cli", "update", "--prove", "--dry-run", "--json")
@@ -51,22 +51,30 @@ CHANGED: Mapping[str, Mapping[str, Mapping[str, str]]] = {
 }
 """Changes of a default, by the case in the table."""
 TEXT = f"""
-Seconds of a proof, `ltscaffold update --prove`, of a task whose run of {STEPS} steps is recorded. A
-run is the command that was repeated, `python train.py` from its start to its end. The updates
+Seconds of CPU, user and system, of a proof, `ltscaffold update --prove`, of a task whose run of
+{STEPS} steps is recorded. A run is the command that was repeated, `python train.py` from its start
+to its end; the last column leaves out the generated test, which a proof runs once. The updates
 rewrite members and keys without an effect; two change a default, too. The search for the cause ends
 each of its runs at the first difference, and takes at most log2(changes) + 1 of them.
 """
 
 
+HEAD = (
+    *("command", "changes", "first difference", "runs of the search"),
+    *("seconds", "÷ a run", "÷ a run, without its test"),
+)
+
+
 def timed(folder: Path, *words: str | Path, status: int = 0) -> tuple[float, str]:
-    """Return the wall time of Python with some arguments, and its output."""
-    start = time.perf_counter()
+    """Return the CPU time of Python with some arguments and all that it starts, and its output."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(
         [sys.executable, *words], cwd=folder, capture_output=True, text=True, check=False
     )
     if done.returncode != status:
         raise SystemExit(f"{words}: {done.stdout}{done.stderr}")
-    return time.perf_counter() - start, done.stdout
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, done.stdout
 
 
 def train(project: Path) -> Values:
@@ -96,7 +104,6 @@ def prove(project: Path, bundle: Path, status: int) -> Values:
 
 def main() -> None:
     """Measure a run, its test and the proofs in turn, and write the table."""
-    rows = [["command", "changes", "first difference", "runs of the search", "seconds", "÷ a run"]]
     with tempfile.TemporaryDirectory() as name:
         folder, project = Path(name), Path(name, "project")
         os.environ |= {f"XDG_{kind}_HOME": f"{name}/{kind}" for kind in ("CACHE", "STATE")}
@@ -106,12 +113,21 @@ def main() -> None:
         timed(project, *TRAIN)
         trials = {
             "a run": partial(train, project),
-            "its generated test": partial(run_test, project),
+            "its test": partial(run_test, project),
         }
         for case, edits in {"identical": {}, **CHANGED}.items():
             bundle = build_edited_release(folder / case, merged(edits))
             trials[case] = partial(prove, project, bundle, int(bool(edits)))
-        found = in_turn(trials, TIMES)
+        show(in_turn(trials, TIMES))
+
+
+def show(found: Mapping[str, Sequence[Values]]) -> None:
+    """Write the table.
+
+    Args:
+        found: the figures of each trial, by case.
+    """
+    rows: list[Sequence[str]] = [HEAD]
     for case, values in found.items():
         first = values[0]
         cells = ["–"] * 3
@@ -122,8 +138,11 @@ def main() -> None:
             cells = [f"{first['changes']:.0f}"]
             cells += [f"step {first['step']:.0f}", runs] if is_different else ["none", "–"]
         seconds = [each["seconds"] for each in values]
-        beside = ratios(values, found["a run"], "seconds")
-        rows.append([case, *cells, spread(seconds, 1), spread(beside)])
+        of_run = ratios(values, found["a run"], "seconds")
+        cells += [spread(seconds, 1), spread(of_run)]
+        of_test = ratios(found["its test"], found["a run"], "seconds")
+        rest = [both - test for both, test in zip(of_run, of_test, strict=True)]
+        rows.append([case, *cells, spread(rest) if "changes" in first else "–"])
     write("prove", "Proofs of updates", TEXT, rows, "torch", "transformers", "pytorch-lightning")
 
 

@@ -103,10 +103,10 @@ def interruptible(prover: "Prover") -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        number = f"{prover.ended} repetition{'' if prover.ended == 1 else 's'}"
-        typer.echo(
-            f"interrupted after {number}; the same command continues with the next one", err=True
-        )
+        from ltscaffold.cli.runs import counted
+
+        number = counted(prover.ended, "repetition")
+        say(f"interrupted after {number}; the same command continues with the next one")
         raise
 
 
@@ -167,6 +167,8 @@ def show_proof(
         as_json: print one JSON object.
         is_applied: whether the change was written.
     """
+    from ltscaffold.cli.runs import counted
+
     if page:
         from ltscaffold.commands.prove.report import write_page
 
@@ -181,7 +183,8 @@ def show_proof(
     for each in proof.components:
         typer.secho(f"{each.name}: {summary(each)}", fg=COLORS[each.verdict])
         if each.causes:
-            typer.echo(f"  cause: {'; and '.join(each.causes)} ({each.repetitions} runs)")
+            runs = counted(each.repetitions, "run")
+            typer.echo(f"  cause: {'; and '.join(each.causes)} (found with {runs})")
         for origin in each.origins:
             typer.echo(f"  from: {origin}")
         for limit in each.limits:

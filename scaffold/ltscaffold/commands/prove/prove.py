@@ -41,7 +41,8 @@ class ComponentProof:
         verdict: what the proof says.
         tests: the first failure of its generated test; empty if it passes; None: it has no test, or
             one that fails before the change, too.
-        run: the folder of the repeated run; None: a smoke run.
+        run: the folder of the repeated run, relative to the project if it is inside; None: a smoke
+            run.
         steps: the number of steps that were compared.
         values: the number of values that are equal bit for bit.
         difference: the first difference.
@@ -240,13 +241,16 @@ class Prover:
                 proof.limits.append(f"its test fails already before the change: {proof.tests}")
                 proof.tests = None
         run = self.chosen_run(component, answers)
-        proof.run = str(run.folder) if run.folder else None
+        root = self.project.resolve()
+        if run.folder:
+            is_inside = run.folder.is_relative_to(root)
+            proof.run = str(run.folder.relative_to(root) if is_inside else run.folder)
         proof.limits += [*run.remarks()]
         if obstacles := [*run.obstacles()]:
             proof.limits += obstacles
             return []
         about = f", about {run.seconds:.0f} s" if run.seconds else ""
-        what = f"{run.folder or 'a smoke run'}{about}"
+        what = f"{proof.run or 'a smoke run'}{about}"
         self.say(f"{name}: repeating {what}, before the change")
         before = self._repeat(self.repeater, run, {})
         if before.error or not before.trace.entries:
@@ -290,7 +294,7 @@ class Prover:
             step = proof.steps
             difference = Mismatch(step, "the run", "trains", f"fails: {after.error}")
         if difference and not is_repeated(run, before):
-            self.say(f"{proof.name}: repeating it again, since it differs from the recorded run")
+            self.say(f"{proof.name}: repeating it once more before the change, as a control")
             again = self._repeat(self.repeater, run, {}, before.trace, None, True)
             if first_mismatch(before.trace.entries, again.trace):
                 proof.limits.append(

@@ -8,10 +8,11 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from getpass import getuser
 from importlib.metadata import distributions
 from pathlib import Path
 from subprocess import CompletedProcess
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
@@ -31,6 +32,8 @@ from ltscaffold.templating.cache import cache_root
 PYTEST = ("-m", "pytest", "--quiet", "--tb=no", "-rfE", "-p", "no:cacheprovider")
 VARIABLES = ("CUDA_", "HF_", "MKL_", "OMP_")
 """Starts of the variables of the environment that may change the numbers of a run."""
+COMPILED = "TORCHINDUCTOR_CACHE_DIR"
+"""The variable with torch's cache of compiled models, by default below `TMPDIR`: it is kept."""
 GUARD = ("-m", "lightning_transformers.base.traces.guard")
 """Runs a command that must not write to the project."""
 TRAIN = ("-m", "lightning_transformers", "train")
@@ -115,6 +118,8 @@ class Repeater:
         TraceRequest(str(trace), run.steps, entries, until).write(folder / "request.json")
         environment = {
             TRACE: str(folder / "request.json"),
+            "TMPDIR": str(folder),  # a run that is killed removes none of its files there
+            COMPILED: os.environ.get(COMPILED, f"{gettempdir()}/torchinductor_{getuser()}"),
             JOB_LOG: os.devnull,  # a config with cluster=slurm would submit the run
         }
         if run.threads:
@@ -143,7 +148,7 @@ class Repeater:
         with TemporaryDirectory(prefix="ltscaffold-prove-") as folder:
             workspace = Path(folder) / "project"
             make_workspace(self.project, workspace, contents)
-            done = self._python(workspace, [*PYTEST, test], {})
+            done = self._python(workspace, [*PYTEST, test], {"TMPDIR": folder})
         lines = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
         if done.returncode == 0:
             kept.parent.mkdir(parents=True, exist_ok=True)

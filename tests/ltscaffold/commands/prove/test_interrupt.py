@@ -17,7 +17,7 @@ from tests.helpers.run_folders import run_folder
 from tests.helpers.tree import tree
 
 STUB = """\
-import os, subprocess, sys, time
+import os, subprocess, sys, tempfile, time
 from pathlib import Path
 
 
@@ -25,6 +25,7 @@ def pause(phase):
     started = Path(os.environ["STARTED"])
     if os.environ["PHASE"] == phase:
         child = subprocess.Popen(["sleep", "600"])
+        tempfile.mkdtemp()
         (started / "pids").write_text(f"{os.getpid()} {child.pid}")
         time.sleep(600)
     with (started / "ended").open("a") as file:
