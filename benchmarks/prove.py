@@ -78,7 +78,7 @@ def timed(folder: Path, *words: str | Path, status: int = 0) -> tuple[float, str
 
 
 def train(project: Path) -> Values:
-    """Train once more, in a folder that no proof looks into."""
+    """Train again, in a folder that no proof looks into."""
     with tempfile.TemporaryDirectory() as folder:
         return {"seconds": timed(project, *TRAIN, f"hydra.run.dir={folder}")[0]}
 

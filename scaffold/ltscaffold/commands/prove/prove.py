@@ -294,7 +294,7 @@ class Prover:
             step = proof.steps
             difference = Mismatch(step, "the run", "trains", f"fails: {after.error}")
         if difference and not is_repeated(run, before):
-            self.say(f"{proof.name}: repeating it once more before the change, as a control")
+            self.say(f"{proof.name}: repeating it before the change again, as a control")
             again = self._repeat(self.repeater, run, {}, before.trace, None, True)
             if first_mismatch(before.trace.entries, again.trace):
                 proof.limits.append(

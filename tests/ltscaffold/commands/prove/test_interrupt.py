@@ -45,7 +45,7 @@ def test_it():
     pause("test")
 """
 PHASES = ("test", "before", "after")
-"""What a proof repeats, in order, if the run before the change has its recorded values."""
+"""The phases of a proof in order, if the run before the change has its recorded values."""
 
 
 @pytest.fixture
