@@ -84,6 +84,25 @@ def is_running(pid: str) -> bool:
         return False
 
 
+def stopped(
+    environment: Mapping[str, str], phase: str, number: signal.Signals
+) -> tuple[int, str, str]:
+    """Stop a proof in a phase by a signal; return its status and output.
+
+    No process and no temporary file may be left.
+    """
+    running = start(environment, phase)
+    pids = Path(environment["STARTED"]) / "pids"
+    while not (pids.is_file() and pids.read_text()):
+        assert running.poll() is None, running.communicate()
+        time.sleep(0.05)
+    running.send_signal(number)  # it alone: a terminal would signal its process group
+    output, errors = running.communicate(timeout=60)
+    assert not any(map(is_running, pids.read_text().split()))
+    assert [*Path(environment["TMPDIR"]).iterdir()] == []
+    return running.returncode, output, errors
+
+
 @pytest.mark.parametrize(
     "phase", [*(pytest.param(phase, marks=pytest.mark.slow) for phase in PHASES[:2]), PHASES[2]]
 )
@@ -91,21 +110,13 @@ def test_an_interrupted_proof_leaves_nothing_and_continues(
     phase: str, paused: Mapping[str, str], project: Path
 ) -> None:
     former, started = tree(project), Path(paused["STARTED"])
-    running = start(paused, phase)
-    pids = started / "pids"
-    while not (pids.is_file() and pids.read_text()):
-        assert running.poll() is None, running.communicate()
-        time.sleep(0.05)
-    running.send_signal(signal.SIGINT)  # it alone: a terminal would signal its process group
-    output, errors = running.communicate(timeout=60)
-    assert (running.returncode, output) == (130, "")
+    status, output, errors = stopped(paused, phase, signal.SIGINT)
+    assert (status, output) == (130, "")
     ended = PHASES.index(phase)
     number = {0: "0 repetitions", 1: "0 repetitions", 2: "1 repetition"}[ended]
     assert errors.splitlines()[-1] == (
         f"interrupted after {number}; the same command continues with the next one"
     )
-    assert not any(map(is_running, pids.read_text().split()))
-    assert [*Path(paused["TMPDIR"]).iterdir()] == []
     assert tree(project) == former
     (started / "ended").write_text("")
     done = start(paused, "none")
@@ -113,3 +124,13 @@ def test_an_interrupted_proof_leaves_nothing_and_continues(
     assert done.returncode == 0, output + errors
     assert (started / "ended").read_text().split() == [*PHASES[ended:]]
     assert "1 values bit-identical over 1 steps" in output
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "expected"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_a_proof_that_is_terminated_leaves_nothing(
+    number: signal.Signals, expected: int, paused: Mapping[str, str], project: Path
+) -> None:
+    former = tree(project)
+    assert stopped(paused, "after", number)[0] == expected
+    assert tree(project) == former
