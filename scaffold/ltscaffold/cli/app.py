@@ -57,14 +57,15 @@ app = typer.Typer(
 app.add_typer(template.app, name="template")
 app.command("harvest", hidden=True)(template.extract_patch)
 
-INTERRUPTED, TERMINATED = 130, 143
+INTERRUPTED = 130
 
 
 def main() -> None:
     """Run the command line; print an error as one line.
 
     Raises:
-        SystemExit: with the exit status of an error, 130 if interrupted, 143 after SIGTERM.
+        SystemExit: with the exit status of an error; 130 if interrupted, 143 after SIGTERM, 129 if
+            the terminal closes.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # not closed; a path may be in no encoding
@@ -72,7 +73,9 @@ def main() -> None:
     # A command creates no garbage to speak of; on 1,000 components, collection takes a fifth.
     gc.disable()
     # An exception ends child processes and rolls changes back; the default action does neither.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # by nohup
+            signal.signal(number, lambda received, _: sys.exit(128 + received))
     try:
         if {"--install-completion", "--show-completion"} & {*sys.argv}:
             from ltscaffold.cli.static_completion import use_static_scripts

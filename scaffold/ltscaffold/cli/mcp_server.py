@@ -89,7 +89,8 @@ def serve(program: TyperGroup, project: Path) -> None:
     if not project.is_dir():
         raise ScaffoldError(f"'{project}' is not a folder; give that of a project with --project")
     gc.enable()  # disabled for a command, which ends soon
-    for number in (signal.SIGINT, signal.SIGTERM):  # else the thread that reads delays the end
+    # An exception would wait for the thread that reads.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
     tools = Tools(program, project.resolve())
     server = Server(

@@ -1,6 +1,7 @@
 """Proofs: their progress, their report, and the application of a proven update."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,7 +13,7 @@ from ltscaffold.cli.options import Json, Project, ProofPage, ProvenRun, ProvenSt
 from ltscaffold.errors import EditLossError, ScaffoldError
 
 if TYPE_CHECKING:
-    from ltscaffold.commands.prove.prove import ComponentProof, Proof
+    from ltscaffold.commands.prove.prove import ComponentProof, Proof, Prover
     from ltscaffold.writing.plan import Plan
 
 COLORS = {"identical": "green", "different": "red", "unproven": "yellow"}
@@ -49,7 +50,8 @@ def prove_update(
     accept, write = decision
     plan = preview(project, make_plan)
     prover = Prover(project, say, steps, folder)
-    proof = prover.prove_plan(plan, read_project(project))
+    with interruptible(prover):
+        proof = prover.prove_plan(plan, read_project(project))
     is_applied = write and (proof.is_identical or accept)
     if is_applied:
         apply(project, partial(_unchanged, project, proof, plan, make_plan))
@@ -85,9 +87,27 @@ def prove(
     from ltscaffold.record.answers import read_project
 
     prover = Prover(project, say, steps, run)
-    proof = prover.prove_packages(packages or (), read_project(project), names or ())
+    with interruptible(prover):
+        proof = prover.prove_packages(packages or (), read_project(project), names or ())
     show_proof(project, proof, html, as_json, is_applied=False)
     exit_if(not proof.is_identical)
+
+
+@contextmanager
+def interruptible(prover: "Prover") -> Iterator[None]:
+    """Let Ctrl-C print what is done and how to continue.
+
+    Args:
+        prover: proves the change.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        from ltscaffold.cli.runs import counted
+
+        number = counted(prover.ended, "repetition")
+        say(f"interrupted after {number}; the same command continues with the next one")
+        raise
 
 
 def say(line: str) -> None:
@@ -147,6 +167,8 @@ def show_proof(
         as_json: print one JSON object.
         is_applied: whether the change was written.
     """
+    from ltscaffold.cli.runs import counted
+
     if page:
         from ltscaffold.commands.prove.report import write_page
 
@@ -161,7 +183,8 @@ def show_proof(
     for each in proof.components:
         typer.secho(f"{each.name}: {summary(each)}", fg=COLORS[each.verdict])
         if each.causes:
-            typer.echo(f"  cause: {'; and '.join(each.causes)} ({each.repetitions} runs)")
+            runs = counted(each.repetitions, "run")
+            typer.echo(f"  cause: {'; and '.join(each.causes)} (found with {runs})")
         for origin in each.origins:
             typer.echo(f"  from: {origin}")
         for limit in each.limits:

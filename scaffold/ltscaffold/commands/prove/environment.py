@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from ltscaffold.commands.prove.processes import run_in_group
 from ltscaffold.commands.prove.repeat import Repeater
 from ltscaffold.errors import ScaffoldError
 from ltscaffold.project.interpreter import last_line
@@ -32,31 +33,25 @@ def other_packages(project: Path, requirements: Sequence[str]) -> Iterator[Repea
     """
     with TemporaryDirectory(prefix="ltscaffold-prove-") as folder:
         _create(folder)
-        python = Path(folder) / "bin" / "python"
+        python = str(Path(folder) / "bin" / "python")
         scheme = sysconfig.get_path("purelib", "venv", {"base": folder, "platbase": folder})
         own = [site.getusersitepackages()] if site.ENABLE_USER_SITE else []
         places = dict.fromkeys([sysconfig.get_path("purelib"), *site.getsitepackages(), *own])
         lines = [f"import site; site.addsitedir({place!r})\n" for place in places]
         (Path(scheme) / "today.pth").write_text("".join(lines), encoding="utf-8")
-        done = subprocess.run(
-            [python, "-m", "pip", "install", "--quiet", *requirements],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            check=False,
-        )
+        install = [python, "-m", "pip", "install", "--quiet", *requirements]
+        done = run_in_group(install, Path(), {"TMPDIR": folder})
         if done.returncode:
             reason = last_line(done.stderr).removeprefix("ERROR: ")
             raise ScaffoldError(f"pip cannot install {' '.join(requirements)}: {reason}")
-        yield Repeater(project, str(python), [scheme, *sys.path])
+        yield Repeater(project, python, [scheme, *sys.path])
 
 
 def _create(folder: str) -> None:
     """Create a virtual environment with pip."""
     if uv := shutil.which("uv"):
         command = [uv, "venv", "--quiet", "--seed", "--python", sys.executable, folder]
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True)
+        done = run_in_group(command, Path(), {})
         if done.returncode == 0:  # it takes pip from the index, which it may not reach
             return
     try:

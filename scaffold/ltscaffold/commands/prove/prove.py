@@ -41,7 +41,8 @@ class ComponentProof:
         verdict: what the proof says.
         tests: the first failure of its generated test; empty if it passes; None: it has no test, or
             one that fails before the change, too.
-        run: the folder of the repeated run; None: a smoke run.
+        run: the folder of the repeated run, relative to the project if it is inside; None: a smoke
+            run.
         steps: the number of steps that were compared.
         values: the number of values that are equal bit for bit.
         difference: the first difference.
@@ -100,12 +101,14 @@ class Prover:
         say: shows a line of progress.
         steps: the first steps to repeat; None: all.
         folder: a run to repeat in place of the newest of each component that it has imported.
+        ended: the number of repetitions that have ended, now or earlier: the cache has them.
     """
 
     project: Path
     say: Say
     steps: int | None = None
     folder: Path | None = None
+    ended: int = 0
 
     def __post_init__(self) -> None:
         self.repeater = Repeater(self.project)
@@ -238,22 +241,25 @@ class Prover:
                 proof.limits.append(f"its test fails already before the change: {proof.tests}")
                 proof.tests = None
         run = self.chosen_run(component, answers)
-        proof.run = str(run.folder) if run.folder else None
+        root = self.project.resolve()
+        if run.folder:
+            is_inside = run.folder.is_relative_to(root)
+            proof.run = str(run.folder.relative_to(root) if is_inside else run.folder)
         proof.limits += [*run.remarks()]
         if obstacles := [*run.obstacles()]:
             proof.limits += obstacles
             return []
         about = f", about {run.seconds:.0f} s" if run.seconds else ""
-        what = f"{run.folder or 'a smoke run'}{about}"
+        what = f"{proof.run or 'a smoke run'}{about}"
         self.say(f"{name}: repeating {what}, before the change")
-        before = self.repeater.repeat(run, {})
+        before = self._repeat(self.repeater, run, {})
         if before.error or not before.trace.entries:
             reason = before.error or "it logs no value"
             proof.limits.append(f"the run cannot be repeated before the change: {reason}")
             return []
         proof.limits += [*unlike_recorded(run, before)]
         self.say(f"{name}: repeating {what}, after the change")
-        after = after_change.repeat(run, contents, before.trace)
+        after = self._repeat(after_change, run, contents, before.trace)
         self.judge(proof, run, before, after)
         if not proof.difference or not count:
             return []
@@ -263,7 +269,7 @@ class Prover:
         def differs(subset: frozenset[int]) -> bool | None:
             self.say(f"{name}: searching the cause, with {len(subset)} of {count} changes")
             repeater, files = changed(subset)
-            found = repeater.repeat(run, files, before.trace, until)
+            found = self._repeat(repeater, run, files, before.trace, until)
             if found.error:
                 return True if after.error else None
             ran = Trace(before.trace.entries) if until else found.trace
@@ -272,6 +278,12 @@ class Prover:
         found = find_causes(count, differs)
         proof.repetitions = found.runs
         return sorted(found.causes)
+
+    def _repeat(self, repeater: Repeater, *arguments: Any) -> Repetition:
+        """Repeat a run, see `Repeater.repeat`, and count it if the cache has it now."""
+        found = repeater.repeat(*arguments)
+        self.ended += not found.error
+        return found
 
     def judge(self, proof: ComponentProof, run: Run, before: Repetition, after: Repetition) -> None:
         """Set the verdict of a proof from the repetitions before and after the change."""
@@ -282,8 +294,8 @@ class Prover:
             step = proof.steps
             difference = Mismatch(step, "the run", "trains", f"fails: {after.error}")
         if difference and not is_repeated(run, before):
-            self.say(f"{proof.name}: repeating it again, since it differs from the recorded run")
-            again = self.repeater.repeat(run, {}, before.trace, again=True)
+            self.say(f"{proof.name}: repeating it before the change again, as a control")
+            again = self._repeat(self.repeater, run, {}, before.trace, None, True)
             if first_mismatch(before.trace.entries, again.trace):
                 proof.limits.append(
                     "the run is not deterministic on this device: it differs from itself; on a GPU "

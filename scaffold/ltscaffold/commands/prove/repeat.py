@@ -1,17 +1,18 @@
-"""The repetition of a run in a workspace; its result is kept in the user's cache."""
+"""Runs and tests repeated in a workspace; their results are kept in the user's cache."""
 
 import hashlib
 import json
 import os
 import platform
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from getpass import getuser
 from importlib.metadata import distributions
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from subprocess import CompletedProcess
+from tempfile import TemporaryDirectory, gettempdir
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
@@ -21,6 +22,7 @@ import yaml
 from lightning_transformers.base.atomic import write_atomically
 from lightning_transformers.base.run_folder import JOB_LOG, MANIFEST
 from lightning_transformers.base.traces.format import TRACE, Trace, TraceRequest
+from ltscaffold.commands.prove.processes import run_in_group
 from ltscaffold.commands.prove.runs import Run
 from ltscaffold.commands.prove.workspace import Contents, digest_of_workspace, make_workspace
 from ltscaffold.project.interpreter import last_line
@@ -30,6 +32,8 @@ from ltscaffold.templating.cache import cache_root
 PYTEST = ("-m", "pytest", "--quiet", "--tb=no", "-rfE", "-p", "no:cacheprovider")
 VARIABLES = ("CUDA_", "HF_", "MKL_", "OMP_")
 """Starts of the variables of the environment that may change the numbers of a run."""
+COMPILED = "TORCHINDUCTOR_CACHE_DIR"
+"""The variable with torch's cache of compiled models, by default below `TMPDIR`: it is kept."""
 GUARD = ("-m", "lightning_transformers.base.traces.guard")
 """Runs a command that must not write to the project."""
 TRAIN = ("-m", "lightning_transformers", "train")
@@ -88,8 +92,10 @@ class Repeater:
             until: the number of entries of `expected` after which it stops.
             again: whether this is a second repetition, for a comparison with the first.
         """
-        key = self._key(run, contents, expected, until, again)
-        kept = cache_root() / "proofs" / f"{key}.json"
+        words = [(word, state_of(self.project / run.directory, word)) for word in run.overrides]
+        compared = asdict(expected) if expected else None
+        place = [words, str(run.directory), run.script, run.steps, run.threads]
+        kept = self._kept("run", contents, [*place, compared, until, again])
         with suppress(OSError, ValueError):  # not kept, or damaged
             content = json.loads(kept.read_text(encoding="utf-8"))
             return Repetition(Trace.read(kept.with_suffix(".trace")), "", content)
@@ -112,6 +118,8 @@ class Repeater:
         TraceRequest(str(trace), run.steps, entries, until).write(folder / "request.json")
         environment = {
             TRACE: str(folder / "request.json"),
+            "TMPDIR": str(folder),  # a run that is killed removes none of its files there
+            COMPILED: os.environ.get(COMPILED, f"{gettempdir()}/torchinductor_{getuser()}"),
             JOB_LOG: os.devnull,  # a config with cluster=slurm would submit the run
         }
         if run.threads:
@@ -134,52 +142,47 @@ class Repeater:
             contents: the files that differ from the project.
             test: the path of the test file.
         """
+        kept = self._kept("test", contents, [test])
+        if kept.is_file():
+            return ""
         with TemporaryDirectory(prefix="ltscaffold-prove-") as folder:
             workspace = Path(folder) / "project"
             make_workspace(self.project, workspace, contents)
-            done = self._python(workspace, [*PYTEST, test], {})
+            done = self._python(workspace, [*PYTEST, test], {"TMPDIR": folder})
         lines = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
         if done.returncode == 0:
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            kept.write_text('"passed"\n', encoding="utf-8")
             return ""
         return lines[0] if lines else last_line(done.stderr or done.stdout)
 
     def _python(
         self, folder: Path, words: list[str], environment: Mapping[str, str]
-    ) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [self.python, *GUARD, str(self.project.resolve()), *words],
-            cwd=folder,
-            env={**os.environ, **QUIET, **environment},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            check=False,
-        )
+    ) -> CompletedProcess[str]:
+        command = [self.python, *GUARD, str(self.project.resolve()), *words]
+        return run_in_group(command, folder, {**QUIET, **environment})
 
-    def _key(
-        self, run: Run, contents: Contents, expected: Trace | None, until: int | None, again: bool
-    ) -> str:
-        """Return the name of a repetition in the cache: a digest of what it depends on.
+    def _kept(self, name: str, contents: Contents, parts: Sequence[object]) -> Path:
+        """Return the file of a result in the cache, named by a digest of what it depends on.
 
-        These are the sources and data of the project, the command, the packages, the machine, and
-        the variables of the environment that choose devices, threads and caches.
+        These are the sources and data of the project, the packages, the machine, and the variables
+        of the environment that choose devices, threads and caches.
+
+        Args:
+            name: what has the result.
+            contents: the files that differ from the project.
+            parts: what else it depends on.
         """
-        parts = [
+        state = [
+            name,
             digest_of_workspace(self.project, contents),
-            [(word, state_of(self.project / run.directory, word)) for word in run.overrides],
-            str(run.directory),
-            run.script,
-            run.steps,
-            run.threads,
-            asdict(expected) if expected else None,
-            until,
-            again,
+            *parts,
             package_states(self.path),
             platform.node(),
             sorted(pair for pair in os.environ.items() if pair[0].startswith(VARIABLES)),
         ]
-        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
+        key = hashlib.sha256(json.dumps(state).encode()).hexdigest()[:32]
+        return cache_root() / "proofs" / f"{key}.json"
 
 
 def state_of(directory: Path, override: str) -> tuple[int, int] | None:

@@ -74,14 +74,19 @@ class Run:
 
     @property
     def seconds(self) -> float | None:
-        """The time that a repetition takes, from the times of the files of the run."""
+        """The time that a repetition takes with its start, from the times of the run's files."""
         if self.folder is None or not self.cells:
             return None
-        first, last = (
-            (self.folder / name).stat().st_mtime for name in (run_folder.CONFIG, run_folder.METRICS)
-        )
+        first, last = (self._written(name) for name in (run_folder.CONFIG, run_folder.METRICS))
+        is_timed = (self.folder / OVERRIDES).is_file()
+        start = first - self._written(OVERRIDES) if is_timed else 0.0
         total = max(step for step, _, _ in self.cells) + 1
-        return max(last - first, 0.0) * min((self.steps or total) / total, 1.0)
+        return max(start, 0.0) + max(last - first, 0.0) * min((self.steps or total) / total, 1.0)
+
+    def _written(self, name: str) -> float:
+        """Return when a file of the run folder was written."""
+        assert self.folder is not None
+        return (self.folder / name).stat().st_mtime
 
     def obstacles(self) -> Iterator[str]:
         """Yield why the run cannot be repeated, with the fix."""

@@ -1,8 +1,9 @@
 """Fixtures of the tests of proofs."""
 
+import os
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -15,8 +16,8 @@ def warm_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let repeated runs find the imports of Python done."""
 
     def run(
-        command: list[str], cwd: Path, env: dict[str, str], **_: object
+        command: list[str], folder: Path, environment: Mapping[str, str]
     ) -> subprocess.CompletedProcess[str]:
-        return warm.run(command, cwd, env)
+        return warm.run(command, folder, {**os.environ, **environment})
 
-    monkeypatch.setattr(repeat, "subprocess", SimpleNamespace(run=run, DEVNULL=None))
+    monkeypatch.setattr(repeat, "run_in_group", run)

@@ -12,7 +12,7 @@ from lightning_transformers.base.traces.format import Entry, Trace
 from ltscaffold.cli.prove import summary
 from ltscaffold.commands.prove.prove import ComponentProof, Prover
 from ltscaffold.commands.prove.repeat import Repeater, Repetition
-from ltscaffold.commands.prove.runs import Run
+from ltscaffold.commands.prove.runs import OVERRIDES, Run
 from ltscaffold.record.answers import read_project
 from ltscaffold.writing.plan import Change, Plan
 from tests.helpers.projects import new_task
@@ -158,9 +158,14 @@ def test_runs_of_several_processes_or_seeds_are_not_repeated(
     assert "--run" in limit
 
 
-def test_the_remaining_time_follows_the_steps(project: Path) -> None:
+def test_the_expected_time_follows_the_steps_after_the_start(project: Path) -> None:
     folder = record(project, losses="0.5 0.25 0.125")
     os.utime(folder / CONFIG, (1e9, 1e9))
     os.utime(folder / METRICS, (1e9 + 40, 1e9 + 40))
     assert Run([], folder).seconds == 40
     assert Run([], folder, steps=1).seconds == 10
+    overrides = folder / OVERRIDES
+    overrides.parent.mkdir()
+    overrides.write_text("[]")
+    os.utime(overrides, (1e9 - 5, 1e9 - 5))
+    assert Run([], folder, steps=1).seconds == 15
