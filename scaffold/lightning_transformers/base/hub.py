@@ -4,7 +4,6 @@ import os
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from errno import ENOSPC
 from functools import cache
 from pathlib import Path
@@ -16,7 +15,6 @@ from huggingface_hub.errors import GatedRepoError, HFValidationError
 
 from lightning_transformers.base.errors import ConfigurationError, causes, first_line
 
-_IS_CACHED = ContextVar("is_cached", default=False)
 LOGIN = "run `hf auth login` or set HF_TOKEN"
 
 
@@ -33,28 +31,6 @@ def prepare_hub_access() -> None:
     except HTTPError:
         constants.HF_HUB_OFFLINE = True
         datasets.config.HF_HUB_OFFLINE = True
-
-
-@contextmanager
-def cached_models(is_cached: bool) -> Iterator[None]:
-    """Load models and their tokenizers in the block without a request to the hub.
-
-    Args:
-        is_cached: whether another process has just filled the cache; else nothing changes.
-    """
-    token = _IS_CACHED.set(is_cached)
-    try:
-        yield
-    finally:
-        _IS_CACHED.reset(token)
-
-
-def hub_arguments() -> dict[str, bool]:
-    """Return arguments of `from_pretrained` for a model on the hub; see `cached_models`."""
-    if _IS_CACHED.get():
-        return {"local_files_only": True}
-    prepare_hub_access()
-    return {}
 
 
 def refusal(error: BaseException, page: str) -> tuple[str, str] | None:

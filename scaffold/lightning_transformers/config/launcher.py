@@ -169,27 +169,6 @@ def _started_ranks(job_file: str) -> Ranks:
     return Ranks(FolderNotes(Path(job_file).parent), rank, range(size))
 
 
-@contextmanager
-def first_rank_first() -> Iterator[bool]:
-    """Run a block on the first rank of each machine before its other ranks.
-
-    Yields:
-        Whether this is another rank, whose cache the first one has filled.
-    """
-    ranks = job_ranks()
-    if ranks is None:
-        yield False
-        return
-    first = ranks.peers.start
-    job = job_store().number if is_torchrun() else 0  # a multirun has several
-    note = f"first-{first}-{job}"
-    while ranks.rank != first and ranks.notes.get(note) is None:
-        time.sleep(0.05)  # the watch of this rank ends it if the first one fails
-    yield ranks.rank != first
-    if ranks.rank == first:
-        ranks.notes.put(note, "")
-
-
 def watch_ranks(devices: int) -> None:
     """Let rank 0 end, with one line, when another rank of the job does not live any more.
 

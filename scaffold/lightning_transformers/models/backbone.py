@@ -26,7 +26,7 @@ from transformers import (
 )
 
 from lightning_transformers.base.errors import ConfigurationError, first_line
-from lightning_transformers.base.hub import hub_arguments, refusal
+from lightning_transformers.base.hub import prepare_hub_access, refusal
 from lightning_transformers.base.package_data import local_path
 from lightning_transformers.base.types import Settings
 from lightning_transformers.models.shard_loading import is_deferred, is_skeleton, prepare
@@ -243,7 +243,7 @@ class Backbone:
         name = name or self.pretrained_model_name_or_path
         path = local_path(name)
         if not Path(path).exists():
-            kwargs |= hub_arguments()
+            prepare_hub_access()
         if self.revision and name == self.pretrained_model_name_or_path:
             kwargs["revision"] = self.revision
         try:

@@ -20,7 +20,6 @@ from omegaconf import DictConfig, OmegaConf
 
 from lightning_transformers.base.atomic import restore_former
 from lightning_transformers.base.lazy import import_uncollected
-from lightning_transformers.base.package_data import local_path
 from lightning_transformers.base.run_folder import (
     CHECKPOINTS,
     CONFIG,
@@ -41,7 +40,7 @@ from lightning_transformers.base.run_lock import run_lock
 from lightning_transformers.base.run_log import log_detail, log_for_file, report
 from lightning_transformers.base.traces.format import TRACE
 from lightning_transformers.config.checks import check_config, check_inputs
-from lightning_transformers.config.launcher import first_rank_first, is_rank_zero
+from lightning_transformers.config.launcher import is_rank_zero
 from lightning_transformers.config.provenance import changed_settings
 from lightning_transformers.runs.build import (
     build_data,
@@ -226,7 +225,6 @@ def _train_and_record(
     repeated: Manifest | None,
 ) -> dict[str, float]:
     import_uncollected("lightning_transformers.core", "lightning_transformers.callbacks")
-    from lightning_transformers.base.hub import cached_models
     from lightning_transformers.data.loading import SPLITS
     from lightning_transformers.models.shard_loading import deferred_weights
     from lightning_transformers.runs.curve import Curve, CurveState
@@ -250,13 +248,9 @@ def _train_and_record(
         log.warning("%s", line)
     # Later versions may infer classes or columns otherwise.
     recorded = recorded_hyperparameters(state) if checkpoint else None
-    with (
-        first_rank_first() if needs_hub(config) else nullcontext(False) as is_other,
-        cached_models(is_other),
-        deferred_weights() if loads_shards(config) else nullcontext(),
-    ):
-        data = build_data(config, recorded=recorded)
-        check_files(data, SPLITS)
+    data = build_data(config, recorded=recorded)
+    check_files(data, SPLITS)
+    with deferred_weights() if loads_shards(config) else nullcontext():
         model = build_model(config, data)
     if repeated or checkpoint:
         model.formulas = recorded_formulas(repeated["training"] if repeated else state)
@@ -304,14 +298,6 @@ def _train_and_record(
         if not keeps_state(config):
             keep_weights(folder / CHECKPOINTS, outcome.get("best", {}).get("checkpoint"))
     return metrics | tested
-
-
-def needs_hub(config: DictConfig) -> bool:
-    """Return whether the backbone is on the hub, and may be downloaded."""
-    from huggingface_hub import constants
-
-    path = local_path(config.backbone.pretrained_model_name_or_path)
-    return not Path(path).exists() and not constants.HF_HUB_OFFLINE
 
 
 def loads_shards(config: DictConfig) -> bool:

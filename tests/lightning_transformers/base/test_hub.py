@@ -53,7 +53,7 @@ def raiser(error: Exception) -> Any:
 
 @pytest.mark.parametrize(("error", "line"), REFUSED)
 def test_a_refused_repository(error: Exception, line: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backbone, "hub_arguments", dict)
+    monkeypatch.setattr(backbone, "prepare_hub_access", lambda: None)
     monkeypatch.setattr(AutoConfig, "from_pretrained", raiser(error))
     with pytest.raises(ConfigurationError) as caught:
         Backbone("a/b").load_model("transformers.AutoModelForCausalLM", {})

@@ -14,7 +14,6 @@ from lightning_transformers.config.compose import compose
 from lightning_transformers.runs.train import train_and_record
 from tests.conftest import Run
 from tests.helpers.call_counts import FIRST, LAST, CallCounter
-from tests.helpers.hub import Hub, save_tiny_gpt2
 
 PATHS = os.pathsep.join([str(ROOT / "scaffold"), str(ROOT)])
 REQUESTS = {
@@ -65,34 +64,3 @@ def test_a_process_asks_the_hub_as_often_as_before(tmp_path: Path) -> None:
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.splitlines()[-1]) == REQUESTS
-
-
-@pytest.mark.slow
-def test_two_ranks_ask_the_hub_for_a_backbone_as_often_as_one(
-    project: Path, run: Run, tmp_path: Path
-) -> None:
-    settings = (
-        *("train", "task=nlp/language_modeling", "experiment=smoke", "trainer.max_steps=1"),
-        *("backbone.pretrained_model_name_or_path=gpt2", "backbone.random_weights=false"),
-        *("trainer.limit_val_batches=1", "training.validate_before_fit=false"),
-    )
-    train = (sys.executable, "-m", "lightning_transformers", *settings)
-    two = ("trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2")
-    commands = {
-        "cold": train,
-        "one": train,
-        "started by Lightning": (*train, *two),
-        "started by torchrun": (*train[:2], "tests.helpers.ranks", *train[2:], *two),
-    }
-    counts = {}
-    with Hub() as hub:
-        hub.add_model("gpt2", save_tiny_gpt2(tmp_path / "gpt2"))
-        environment = hub.environment(tmp_path / "cache")
-        environment |= {"HF_HUB_OFFLINE": "0", "PYTHONPATH": PATHS}
-        for number, (name, command) in enumerate(commands.items()):
-            hub.requests.clear()
-            done = run(*command, f"hydra.run.dir={number}", **environment)
-            assert done.returncode == 0, done.stderr
-            counts[name] = len(hub.requests)
-    assert counts.pop("cold") > counts["one"] > 0
-    assert set(counts.values()) == {counts["one"]}, counts
