@@ -6,7 +6,7 @@ needs the same number of workers for that.
 
 import itertools
 import math
-import sys
+import multiprocessing
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from typing import Any, cast
@@ -260,12 +260,12 @@ class SeededCollate:
 class ResumableLoader(DataLoader[Any]):
     """A dataloader whose position depends on the run's progress alone, without saved state.
 
-    Its workers are forked, on Linux with any Python: the default of Python 3.14 pickles what they
-    use, among it the trainer of the data module.
+    Its workers are forked where the default is a fork server, as on Linux from Python 3.14 on: it
+    pickles what they use, among it the trainer of the data module.
     """
 
     def __init__(self, *arguments: Any, **kwargs: Any) -> None:
-        if kwargs.get("num_workers") and sys.platform == "linux":
+        if kwargs.get("num_workers") and multiprocessing.get_start_method() == "forkserver":
             kwargs.setdefault("multiprocessing_context", "fork")
         super().__init__(*arguments, **kwargs)
 

@@ -91,7 +91,8 @@ def serve(program: TyperGroup, project: Path) -> None:
     gc.enable()  # disabled for a command, which ends soon
     # An exception would wait for the thread that reads.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)
+        if signal.getsignal(number) is not signal.SIG_IGN:  # by nohup
+            signal.signal(number, signal.SIG_DFL)
     tools = Tools(program, project.resolve())
     server = Server(
         "ltscaffold",

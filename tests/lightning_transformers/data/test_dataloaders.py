@@ -143,14 +143,14 @@ def test_random_numbers_of_a_batch_are_the_same_in_workers_and_after_a_resume() 
 
 
 @pytest.fixture
-def spawning() -> Iterator[None]:
-    """Start processes anew by default, as Python 3.14 does: a worker gets only what is pickled."""
-    multiprocessing.set_start_method("spawn", force=True)
+def fork_server() -> Iterator[None]:
+    """Start processes as Python 3.14 does by default: a worker gets only what is pickled."""
+    multiprocessing.set_start_method("forkserver", force=True)
     yield
     multiprocessing.set_start_method(None, force=True)
 
 
-@pytest.mark.usefixtures("spawning")
+@pytest.mark.usefixtures("fork_server")
 def test_workers_are_forked_on_each_version_of_python() -> None:
     loader = ResumableLoader(range(2), num_workers=1, batch_size=2, collate_fn=lambda rows: rows)
     assert [*loader] == [[0, 1]]

@@ -1,9 +1,10 @@
-"""Programs in a process group of their own, which end with the command that starts them."""
+"""Programs in a session of their own, which end with the command that starts them."""
 
 import os
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -29,12 +30,13 @@ def run_in_group(
         stderr=subprocess.PIPE,
         encoding="utf-8",
         errors="replace",
-        process_group=0,
+        start_new_session=True,  # without a terminal, git asks for no password but fails
     )
     try:
         output, errors = running.communicate()
     except BaseException:
-        os.killpg(running.pid, signal.SIGKILL)
-        running.communicate()
+        with suppress(ProcessLookupError):  # it has just ended
+            os.killpg(running.pid, signal.SIGKILL)
+        running.wait()
         raise
     return subprocess.CompletedProcess(command, running.returncode, output, errors)

@@ -252,14 +252,14 @@ class Prover:
         about = f", about {run.seconds:.0f} s" if run.seconds else ""
         what = f"{proof.run or 'a smoke run'}{about}"
         self.say(f"{name}: repeating {what}, before the change")
-        before = self._repeat(self.repeater, run, {})
+        before = self.counted(self.repeater.repeat(run, {}))
         if before.error or not before.trace.entries:
             reason = before.error or "it logs no value"
             proof.limits.append(f"the run cannot be repeated before the change: {reason}")
             return []
         proof.limits += [*unlike_recorded(run, before)]
         self.say(f"{name}: repeating {what}, after the change")
-        after = self._repeat(after_change, run, contents, before.trace)
+        after = self.counted(after_change.repeat(run, contents, before.trace))
         self.judge(proof, run, before, after)
         if not proof.difference or not count:
             return []
@@ -269,7 +269,7 @@ class Prover:
         def differs(subset: frozenset[int]) -> bool | None:
             self.say(f"{name}: searching the cause, with {len(subset)} of {count} changes")
             repeater, files = changed(subset)
-            found = self._repeat(repeater, run, files, before.trace, until)
+            found = self.counted(repeater.repeat(run, files, before.trace, until))
             if found.error:
                 return True if after.error else None
             ran = Trace(before.trace.entries) if until else found.trace
@@ -279,9 +279,8 @@ class Prover:
         proof.repetitions = found.runs
         return sorted(found.causes)
 
-    def _repeat(self, repeater: Repeater, *arguments: Any) -> Repetition:
-        """Repeat a run, see `Repeater.repeat`, and count it if the cache has it now."""
-        found = repeater.repeat(*arguments)
+    def counted(self, found: Repetition) -> Repetition:
+        """Return a repetition, counted if the cache has it now."""
         self.ended += not found.error
         return found
 
@@ -295,7 +294,7 @@ class Prover:
             difference = Mismatch(step, "the run", "trains", f"fails: {after.error}")
         if difference and not is_repeated(run, before):
             self.say(f"{proof.name}: repeating it before the change again, as a control")
-            again = self._repeat(self.repeater, run, {}, before.trace, None, True)
+            again = self.counted(self.repeater.repeat(run, {}, expected=before.trace, again=True))
             if first_mismatch(before.trace.entries, again.trace):
                 proof.limits.append(
                     "the run is not deterministic on this device: it differs from itself; on a GPU "

@@ -119,7 +119,7 @@ class Repeater:
         environment = {
             TRACE: str(folder / "request.json"),
             "TMPDIR": str(folder),  # a run that is killed removes none of its files there
-            COMPILED: os.environ.get(COMPILED, f"{gettempdir()}/torchinductor_{getuser()}"),
+            COMPILED: compile_cache(),
             JOB_LOG: os.devnull,  # a config with cluster=slurm would submit the run
         }
         if run.threads:
@@ -183,6 +183,15 @@ class Repeater:
         ]
         key = hashlib.sha256(json.dumps(state).encode()).hexdigest()[:32]
         return cache_root() / "proofs" / f"{key}.json"
+
+
+def compile_cache() -> str:
+    """Return the folder of the kernels that torch has compiled, which all runs share."""
+    try:
+        user = getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        user = str(os.getuid())
+    return os.environ.get(COMPILED, f"{gettempdir()}/torchinductor_{user}")
 
 
 def state_of(directory: Path, override: str) -> tuple[int, int] | None:
