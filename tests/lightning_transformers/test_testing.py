@@ -114,6 +114,16 @@ def test_fixed_parameters_are_not_reported(cls: type[Plain], tmp_path: Path) -> 
     contract(cls, TASK).test_trains(tmp_path)
 
 
+def test_only_a_task_with_hooks_is_run_to_see_them_called(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = []
+    monkeypatch.setattr(testing, "assert_called", lambda cls, *_, **__: run.append(cls))
+    for cls in (type("Bare", (LanguageModelingTransformer,), {}), Frozen):
+        contract(cls, TASK).test_overridden_hooks_are_called(tmp_path)
+    assert run == [Frozen]
+
+
 def test_a_stub_is_a_method_that_is_written_as_one() -> None:
     class Written(LanguageModelingTransformer):
         __annotate_func__ = lambda self: super().setup("fit")  # noqa: E731, as Python 3.14 adds one
