@@ -10,7 +10,6 @@ from pytorch_lightning.loggers.logger import DummyLogger
 
 from lightning_transformers.base.traces.compare import Comparison
 from lightning_transformers.base.traces.format import TRACE, Entry, TraceRequest
-from lightning_transformers.training.resume import limit_reached
 
 LOSS = "loss of the batch"
 
@@ -30,16 +29,18 @@ class TraceRecorder(Callback):
         if not any(isinstance(logger, _Rows) for logger in trainer.loggers):
             trainer.loggers = [*trainer.loggers, _Rows(self)]
 
+    def on_train_batch_start(self, trainer: Trainer, *_: Any) -> None:
+        """Stop after the last step of the request, and what was logged or validated with it."""
+        if self.request.steps is not None and trainer.global_step >= self.request.steps:
+            self.end_process()
+
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, *_: Any
     ) -> None:
-        """Record the loss; stop after the last step of the request, unless the run ends there."""
+        """Record the loss."""
         loss = outputs.get("loss") if isinstance(outputs, dict) else outputs
         if isinstance(loss, torch.Tensor) and loss.numel() == 1:
             self.record(trainer.global_step, LOSS, float(loss))
-        is_last = self.request.steps is not None and trainer.global_step >= self.request.steps
-        if is_last and not limit_reached(trainer):
-            self.end_process()
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Write the trace, which a later test extends."""
