@@ -56,7 +56,7 @@ Seconds of CPU, user and system, of a proof, `ltscaffold update --prove`, of a t
 to its end; the last column leaves out the generated test, which a proof runs once. The updates
 rewrite members and keys without an effect; two change a default, too. The search for the cause ends
 each of its runs at the first difference, and takes at most log2(changes) + 1 of them. One trial
-each, on a machine that other programs kept busy.
+each.
 """
 
 
