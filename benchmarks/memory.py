@@ -8,7 +8,7 @@ from functools import partial
 from itertools import chain, cycle
 from pathlib import Path
 
-from benchmarks.trials import Values, in_turn, ratios, spread, trial, write
+from benchmarks.trials import BARE, Values, in_turn, ratios, spread, trial, write
 
 TIMES, STEPS, ROWS, LENGTH = 1, 50, 8, 128
 SIZES = (20, 80)
@@ -67,10 +67,7 @@ def train_ours(file: str, cache: str) -> None:
         max_steps=STEPS,
         limit_val_batches=0,
         accelerator="cpu",
-        logger=False,
-        enable_checkpointing=False,
-        enable_model_summary=False,
-        enable_progress_bar=False,
+        **BARE,
     )
     train(model, data, trainer)
     peak()

@@ -3,16 +3,13 @@
 import json
 import math
 import os
-import resource
 import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from benchmarks.trials import Values, in_turn, ratios, spread, write
+from benchmarks.trials import Values, in_turn, ratios, spread, timed, write
 from ltscaffold.commands.prove.changes import Split
 from ltscaffold.commands.prove.prove import is_source
 from ltscaffold.commands.update.update import plan_update
@@ -58,24 +55,10 @@ rewrite members and keys without an effect; two change a default, too. The searc
 each of its runs at the first difference, and takes at most log2(changes) + 1 of them. One trial
 each.
 """
-
-
 HEAD = (
     *("command", "changes", "first difference", "runs of the search"),
     *("seconds", "÷ a run", "÷ a run, without its test"),
 )
-
-
-def timed(folder: Path, *words: str | Path, status: int = 0) -> tuple[float, str]:
-    """Return the CPU time of Python with some arguments and all that it starts, and its output."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = subprocess.run(
-        [sys.executable, *words], cwd=folder, capture_output=True, text=True, check=False
-    )
-    if done.returncode != status:
-        raise SystemExit(f"{words}: {done.stdout}{done.stderr}")
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, done.stdout
 
 
 def train(project: Path) -> Values:

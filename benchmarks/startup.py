@@ -1,7 +1,6 @@
 """CPU until the first step, a prediction or the report of a mistake, beside other ways to do it."""
 
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -9,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.startup_peers import SENTENCE
-from benchmarks.trials import HERE, Values, in_turn, ratios, spread, write
+from benchmarks.trials import HERE, Values, in_turn, ratios, spread, timed, write
 
 TIMES = 3
 CLASSIFY = ("task=nlp/text_classification", "dataset.dataset_name=sample", "backbone=tiny")
@@ -69,21 +68,9 @@ task. Each group is compared with its last row.
 
 def run(arguments: tuple[str, ...], status: int) -> Values:
     """Return the CPU of Python with some arguments, which exits with a status."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     with tempfile.TemporaryDirectory() as folder:
-        environment = os.environ | {"HF_HOME": f"{folder}/cache"}
-        done = subprocess.run(
-            [sys.executable, *arguments],
-            cwd=folder,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    if done.returncode != status:
-        raise SystemExit(f"{arguments}: {done.stdout}{done.stderr}")
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return {"CPU": after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime}
+        os.environ["HF_HOME"] = f"{folder}/cache"
+        return {"CPU": timed(Path(folder), *arguments, status=status)[0]}
 
 
 def checkpoints(folder: Path) -> dict[str, str]:

@@ -17,7 +17,7 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
-from benchmarks.trials import Values, in_turn, ratios, spread, trial, write
+from benchmarks.trials import BARE, Values, in_turn, ratios, spread, trial, write
 
 MEGABYTES = (500, 1_000, 2_000)
 FILE_MB, MOST_FILES = 125, 16
@@ -204,11 +204,8 @@ def train_on(way: str, folder: str, workers: str) -> Values:
         max_steps=STEPS,
         limit_val_batches=0,
         accelerator="cpu",
-        logger=False,
-        enable_checkpointing=False,
-        enable_model_summary=False,
-        enable_progress_bar=False,
         callbacks=[clock],
+        **BARE,
     )
     with Memory() as memory:
         train(model, data, trainer)

@@ -23,7 +23,7 @@ from transformers import (
 )
 from transformers import Trainer as HFTrainer
 
-from benchmarks.trials import Values, in_turn, ratios, spread, trial, write
+from benchmarks.trials import BARE, Values, in_turn, ratios, spread, trial, write
 from lightning_transformers.base.package_data import local_path
 from lightning_transformers.config.compose import compose
 from lightning_transformers.runs.build import build_data, build_model
@@ -34,7 +34,6 @@ FIGURE = Path("figure.txt")
 SIZES = {"tiny": (2, 128, 16, 200), "medium": (4, 256, 32, 30), "large": (6, 512, 32, 6)}
 """Layers, width, tokens of a row, and measured steps."""
 KINDS = ("raw loop", "bare Lightning", "Lightning", "Trainer", "ours")
-BARE = ("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary")
 NOISE = {"1,024": (2, 128, 64, 100), "2,048": (2, 128, 128, 50), "4,096": (2, 128, 256, 25)}
 """As `SIZES`, by the tokens of a step."""
 TABLES = {"sizes": SIZES, "noise": NOISE}
@@ -224,7 +223,7 @@ def train_peer(kind: str, config: Any, last: int) -> None:
     elif kind == "raw loop":
         raw(model, loader, Clock(steps))
     elif kind.endswith("Lightning"):
-        bare: dict[str, Any] = dict.fromkeys(BARE, False) if kind.startswith("bare") else {}
+        bare: dict[str, Any] = BARE if kind.startswith("bare") else {}
         trainer = Trainer(
             accelerator="cpu",
             max_steps=last,

@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import resource
 import statistics
 import subprocess
 import sys
@@ -14,6 +15,10 @@ from pathlib import Path
 HERE = Path(__file__).parent
 Values = dict[str, float]
 """The figures of a trial, by name."""
+BARE = dict.fromkeys(
+    ("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary"), False
+)
+"""Arguments of a Lightning trainer that does nothing but train."""
 
 
 def trial(module: str, *arguments: object) -> Values:
@@ -29,6 +34,24 @@ def trial(module: str, *arguments: object) -> Values:
         raise SystemExit(f"{' '.join(command)}\n{done.stdout}{done.stderr}")
     values: Values = json.loads(done.stdout.splitlines()[-1])
     return values
+
+
+def timed(folder: Path, *words: str | Path, status: int = 0) -> tuple[float, str]:
+    """Return the CPU time of Python with some arguments and all that it starts, and its output.
+
+    Args:
+        folder: the working directory.
+        words: the arguments.
+        status: the exit status that they must have.
+    """
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(
+        [sys.executable, *words], cwd=folder, capture_output=True, text=True, check=False
+    )
+    if done.returncode != status:
+        raise SystemExit(f"{words}: {done.stdout}{done.stderr}")
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, done.stdout
 
 
 def in_turn(trials: Mapping[str, Callable[[], Values]], times: int) -> dict[str, list[Values]]:
