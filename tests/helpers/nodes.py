@@ -8,9 +8,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from build_tools.release_templates import ROOT
+from tests.helpers.python_path import PATHS
 
-PATHS = os.pathsep.join([str(ROOT / "scaffold"), str(ROOT)])
 TRAIN = Path(sys.executable).parent / "pl-transformers-train"
 
 

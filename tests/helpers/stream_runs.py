@@ -1,14 +1,12 @@
 """Runs on two ranks over a stream of many files, and what holds wherever the files lie."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
-from build_tools.release_templates import ROOT
 from tests.conftest import Run
+from tests.helpers.python_path import PATHS
 
-PATHS = os.pathsep.join([str(ROOT / "scaffold"), str(ROOT)])
 TRAIN = {
     f"train/{file}.txt": "".join(f"text {file} {row}\n" for row in range(3 + 2 * file))
     for file in range(5)

@@ -14,7 +14,8 @@ from lightning_transformers.models.sharded_checkpoint import read_weights, weigh
 from lightning_transformers.runs.load import load
 from tests.conftest import Run
 from tests.helpers.language_modeling import TINY
-from tests.helpers.nodes import PATHS, TRAIN
+from tests.helpers.nodes import TRAIN
+from tests.helpers.python_path import PATHS
 
 pytestmark = pytest.mark.clusters
 

@@ -1,14 +1,13 @@
 """A run that resumes on other numbers of ranks has the same rows and losses in each step."""
 
-import os
 import re
 
 import pytest
 
 from build_tools.release_templates import ROOT
 from tests.conftest import Run
+from tests.helpers.python_path import PATHS
 
-PATHS = os.pathsep.join([str(ROOT / "scaffold"), str(ROOT)])
 STEPS = 12
 """Of 8 rows; an epoch has five, the last with 5 rows."""
 

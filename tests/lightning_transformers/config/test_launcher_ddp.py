@@ -4,7 +4,6 @@ Comparisons show the behavior of Lightning and Hydra alone.
 """
 
 import csv
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,10 +11,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from build_tools.release_templates import ROOT
 from tests.conftest import Run
 from tests.helpers.corpus import write_csv
 from tests.helpers.projects import new_task
+from tests.helpers.python_path import PATHS
 from tests.helpers.tree import RUN_FILES
 
 LIMIT = ("timeout", "-k", "40", "150")
@@ -30,7 +29,6 @@ TWO = (
     "trainer.limit_val_batches=2",
     "training.batch_size=4",
 )
-PATHS = os.pathsep.join([str(ROOT / "scaffold"), str(ROOT)])
 PLAIN = """
 import hydra
 from pytorch_lightning import Trainer

@@ -9,13 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from build_tools.release_templates import ROOT
 from lightning_transformers.config.compose import compose
 from lightning_transformers.runs.train import train_and_record
 from tests.conftest import Run
 from tests.helpers.call_counts import FIRST, LAST, CallCounter
+from tests.helpers.python_path import PATHS
 
-PATHS = os.pathsep.join([str(ROOT / "scaffold"), str(ROOT)])
 REQUESTS = {
     **{"cold backbone": 22, "cold dataset": 13, "cold stream": 10},
     **{"warm backbone": 6, "warm dataset": 8, "warm stream": 10},

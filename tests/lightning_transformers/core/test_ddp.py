@@ -1,16 +1,13 @@
 """Freezing and recipes on two ranks (gloo)."""
 
-import os
-
 import pytest
 
-from build_tools.release_templates import ROOT
 from tests.conftest import Run
+from tests.helpers.python_path import PATHS
 from tests.helpers.rendered import suitable
 from tests.helpers.slow import sampled
 
 TWO_RANKS = ("python", "-m", "tests.helpers.ranks")
-PATHS = os.pathsep.join([str(ROOT / "scaffold"), str(ROOT)])
 
 
 @pytest.mark.parametrize(

@@ -24,8 +24,8 @@ from tests.conftest import Run
 from tests.helpers.corpus import write_jsonl
 from tests.helpers.hub import Hub
 from tests.helpers.language_modeling import TOKENIZER, model, trainer
+from tests.helpers.python_path import PATHS
 from tests.helpers.stream_runs import (
-    PATHS,
     TRAIN,
     VALIDATION,
     check_epochs,

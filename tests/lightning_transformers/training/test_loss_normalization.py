@@ -17,7 +17,6 @@ from torch.nn.functional import cross_entropy
 from torch.utils.data import DataLoader
 from transformers.utils.generic import ModelOutput
 
-from build_tools.release_templates import ROOT
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.core import Batch, Loss, TaskTransformer
 from lightning_transformers.data.dataloaders import even_batch_size
@@ -26,6 +25,7 @@ from lightning_transformers.training.loss_normalization import TokenWeighting
 from tests.helpers import warm
 from tests.helpers.ddp_weighting import ODD, WEIGHTED
 from tests.helpers.language_modeling import Recorder, model, sample, trainer
+from tests.helpers.python_path import PATHS
 from tests.helpers.rendered import BASES, suitable
 from tests.helpers.slow import sampled
 from tests.helpers.weighting_runs import (
@@ -256,8 +256,7 @@ def on_two_ranks_with(bases: Iterable[str], folder: Path) -> dict[str, Any]:
     """Return the results of `ddp_weighting`."""
     module = "tests.helpers.ddp_weighting"
     command = ("python", "-m", "tests.helpers.ranks", module, "results.pt", *bases)
-    paths = os.pathsep.join([str(ROOT / "scaffold"), str(ROOT)])
-    done = warm.run(command, folder, os.environ | {"PYTHONPATH": paths})
+    done = warm.run(command, folder, os.environ | {"PYTHONPATH": PATHS})
     assert done.returncode == 0, done.stderr
     return torch.load(folder / "results.pt")  # type: ignore[no-any-return]
 

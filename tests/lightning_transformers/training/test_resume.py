@@ -1,6 +1,5 @@
 """Resuming a killed run is bit-exact; `benchmarks/resume.py` kills at every step."""
 
-import os
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -8,9 +7,9 @@ from typing import Any
 import pytest
 import torch
 
-from build_tools.release_templates import ROOT
 from lightning_transformers.training import resume
 from tests.conftest import Run
+from tests.helpers.python_path import PATHS
 from tests.helpers.resume_runs import BATCHES, Case, differences, killed_and_resumed, uninterrupted
 from tests.helpers.slow import sampled
 
@@ -84,8 +83,7 @@ def test_plain_loader_goes_on_with_other_samples(tmp_path: Path) -> None:
 
 
 def test_two_processes_go_on_as_they_would_have(run: Run) -> None:
-    paths = os.pathsep.join([str(ROOT / "scaffold"), str(ROOT)])
-    done = run("python", "-m", "tests.helpers.ranks", "tests.helpers.ddp_resume", PYTHONPATH=paths)
+    done = run("python", "-m", "tests.helpers.ranks", "tests.helpers.ddp_resume", PYTHONPATH=PATHS)
     assert done.returncode == 0, done.stderr
     # Both ranks print, possibly on one line.
     assert done.stdout.count("ddp: equal") == 2, done.stdout

@@ -1,6 +1,5 @@
 """`task.freeze`, `freeze_epochs` and `head_learning_rate`, from the config of any task."""
 
-import os
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,6 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.callbacks import ModelCheckpoint
 
-from build_tools.release_templates import ROOT
 from lightning_transformers.base.errors import ConfigurationError
 from lightning_transformers.config.checks import check_config
 from lightning_transformers.config.compose import compose
@@ -24,6 +22,7 @@ from lightning_transformers.training.checkpoint import check_resumable
 from lightning_transformers.training.trainer_fields import fields
 from tests.conftest import Run
 from tests.helpers.ddp_freezing import frozen_then_trained
+from tests.helpers.python_path import PATHS
 from tests.helpers.recipe_runs import Recorder, build, fit
 from tests.helpers.slow import sampled
 
@@ -129,8 +128,7 @@ def test_embeddings_are_thawed(tmp_path: Path) -> None:
 @pytest.mark.slow  # two ranks and one process
 def test_ranks_thaw_the_backbone_as_one_process_does(tmp_path: Path, run: Run) -> None:
     started = ("python", "-m", "tests.helpers.ranks", "tests.helpers.ddp_freezing")
-    paths = os.pathsep.join([str(ROOT / "scaffold"), str(ROOT)])
-    done = run(*started, tmp_path / "rank", PYTHONPATH=paths)
+    done = run(*started, tmp_path / "rank", PYTHONPATH=PATHS)
     assert done.returncode == 0, done.stderr
     one, other = (torch.load(tmp_path / f"rank{number}") for number in range(2))
     alone = frozen_then_trained()
